@@ -1,0 +1,262 @@
+"""The arena: every object of the simulated kernel lives in one flat int64 array `m`.
+
+An "address" of an object is its index in `m`; 0 is the null pointer. Objects are made by
+`kalloc` and given back by `kfree` (size classes, powers of two). The array is a private
+anonymous mapping without reserve, so it is sized for the largest run and only touched pages
+cost memory. Every name below is an offset into the header or into an object.
+
+Layout of the arena::
+
+    0            header: allocator, counters
+    H_RULES      the kernel's rules, indexed by the R_* names of remaptrace.machine.rules
+    H_ARCH       the architecture's words, indexed by the A_* names of remaptrace.machine.archwords
+    HEAP         objects (kalloc), growing up to m[H_LIMIT]
+    m[H_FRAMES]  page frames, F_WORDS each; frame number 0 is never used
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from .jit import kernel
+
+Mem: TypeAlias = memoryview
+"""The arena as kernels see it: numpy int64 array (compiled) or memoryview (interpreted)."""
+
+# ---- header ----------------------------------------------------------------------------------
+H_TOP = 1  # first free word of the heap
+H_LIMIT = 2  # end of the heap
+H_ERROR = 3  # 0, or an ERR_* that stops the replay
+H_FRAMES = 4  # first word of the frame table
+H_NFRAMES = 5  # frames ever used (the next new frame number)
+H_MAXFRAMES = 6  # frame numbers end here
+H_FREEFRAME = 7  # head of the list of free frames
+H_FREE = 8  # 48 heads of free lists, one a size class
+H_RULES = 64
+N_RULES = 320
+H_ARCH = H_RULES + N_RULES
+N_ARCH = 512
+H_GLOB = H_ARCH + N_ARCH
+
+G_COMMITTED = H_GLOB + 0  # pages charged against overcommit
+G_RAM_USED = H_GLOB + 1  # frames in use
+G_SWAP_USED = H_GLOB + 2  # swap slots in use
+G_NEXT_AV = H_GLOB + 3  # last anon_vma identity given out
+G_NEXT_ID = H_GLOB + 4  # last object identity given out (shared objects, files)
+G_MM_LIST = H_GLOB + 5  # first mm of the list of all mms
+G_INODE_LIST = H_GLOB + 6  # first inode of the list of all inodes
+G_TASKS = H_GLOB + 7  # table of task pointers, indexed by the trace's task number
+G_NTASKS = H_GLOB + 8
+G_MINFLT = H_GLOB + 9  # faults of the current event, minor
+G_MAJFLT = H_GLOB + 10  # faults of the current event, major
+G_VALUE = H_GLOB + 11  # byte loaded by the current event
+G_SIGCODE = H_GLOB + 12  # si_code of the current event
+G_ZERO_FRAME = H_GLOB + 13  # frame number of the shared zero page
+G_HUGE_ZERO = H_GLOB + 14  # first frame of the huge zero page, 0 until used
+G_LRU_HEAD = H_GLOB + 15
+G_LRU_TAIL = H_GLOB + 16
+G_SWAP = H_GLOB + 17  # swap slot table
+G_NSWAP = H_GLOB + 18
+G_SHM_LIST = H_GLOB + 19  # SysV segments
+G_FOLLOW = H_GLOB + 20  # 1: place mappings where the event's recorded result says
+G_EVENT = H_GLOB + 21  # number of the current event
+G_WHY = H_GLOB + 22  # WHY_* of the last refusal: which rule spoke
+G_ASSUMED = H_GLOB + 23  # areas assumed because a recorded call proves them
+G_REC_RET = H_GLOB + 24  # recorded result of the current event
+G_HAS_RET = H_GLOB + 25
+G_FILES_MADE = H_GLOB + 26  # memfd/diskfile steps so far: the k of the fill rule
+G_SPARE = H_GLOB + 32  # first word free for single modules to name
+HEAP = H_GLOB + 128
+
+ERR_ARENA = 1  # the heap met its limit
+ERR_FRAMES = 2  # frame numbers are used up
+ERR_INVARIANT = 3  # a kernel found state that cannot be
+
+# ---- vm_area_struct --------------------------------------------------------------------------
+V_START = 0  # first byte
+V_END = 1  # first byte behind
+V_FLAGS = 2  # VM_* of vmflags
+V_PGOFF = 3  # pages
+V_FILE = 4  # open file description (O_*), 0: none. Identity of struct file decides merging
+V_INODE = 5  # object that backs it (I_*), 0: private anonymous
+V_AV = 6  # identity of the anon_vma, 0: none
+V_AVMULTI = 7  # 1: the anon_vma chain has more than one entry (a fork child)
+V_OPS = 8  # OPS_*
+V_CURSOR = 9  # nonlinear scan cursor (vm_private_data of 2.6)
+V_NAME = 10  # string number for [vdso] and the like, 0: none
+V_MM = 11
+V_NEXT = 12  # neighbours by address
+V_PREV = 13
+V_CHUNK = 14  # owner inside the VMA set
+V_MARK = 15  # 1: assumed, not proven by a recorded map
+V_BORN = 16  # event that made it (for reports)
+V_INEXT = 17  # list of the VMAs of one inode
+V_IPREV = 18
+V_POLICY = 19  # NUMA policy identity (mbind), 0: default
+V_UFFD = 20  # userfaultfd context identity, 0: none
+V_PROT = 21  # vm_page_prot as an index of the protection map; bit 3 is "shared"
+V_WORDS = 24
+
+OPS_ANON = 0  # no vm_ops
+OPS_FILE = 1  # generic file operations, dirty accounting
+OPS_SHMEM = 2  # tmpfs, memfd, shared anonymous: no dirty accounting
+OPS_SHM = 3  # SysV: close hook
+OPS_SPECIAL = 4  # vdso, vvar: close hook, may not be split
+OPS_ZERO = 5  # private /dev/zero
+OPS_DEVICE = 6  # device with pfn mapping
+
+# ---- mm_struct -------------------------------------------------------------------------------
+MM_SET = 0  # VMA set
+MM_PGD = 1  # top page table
+MM_COUNT = 2  # map_count
+MM_TOTAL = 3  # pages
+MM_DATA = 4
+MM_STACK = 5
+MM_EXEC = 6
+MM_LOCKED = 7
+MM_START_BRK = 8
+MM_BRK = 9
+MM_START_DATA = 10
+MM_END_DATA = 11
+MM_BASE = 12  # mmap_base
+MM_FAC = 13  # free_area_cache
+MM_CHS = 14  # cached_hole_size
+MM_DEFFLAGS = 15  # def_flags (VM_LOCKED, VM_LOCKONFAULT)
+MM_USERS = 16
+MM_TABLES = 17  # page tables below the top one
+MM_MINFLT = 18
+MM_MAJFLT = 19
+MM_CACHE = 20  # mmap_cache
+MM_LEGACY = 21  # 1: bottom-up layout
+MM_STACK_PTR = 22  # initial stack pointer, for [stack]
+MM_NEXT = 23  # list of all mms
+MM_FIRST = 24  # first VMA by address
+MM_RSS = 25  # present pages
+MM_PEAK = 26  # highest map_count
+MM_ID = 27
+MM_LASTLEAF = 28  # cache of the last leaf table: its number of span ...
+MM_LASTTABLE = 29  # ... and the table
+MM_MDWE = 30
+MM_ASLR = 31
+MM_WORDS = 32
+
+# ---- task ------------------------------------------------------------------------------------
+T_MM = 0
+T_FILES = 1  # descriptor table (FD_*)
+T_PROC = 2  # the process (thread group)
+T_TID = 3
+T_PID = 4
+T_ALIVE = 5
+T_WORDS = 8
+
+# ---- process: what threads share beside the mm -----------------------------------------------
+P_USERS = 0
+P_CAPS = 1  # 1: all capabilities
+P_PERSONALITY = 2
+P_MINFLT = 3
+P_MAJFLT = 4
+P_RLIM = 8  # RLIM_* soft limits in bytes, -1: unlimited
+RLIM_CPU, RLIM_FSIZE, RLIM_DATA, RLIM_STACK, RLIM_CORE = 0, 1, 2, 3, 4
+RLIM_RSS, RLIM_NPROC, RLIM_NOFILE, RLIM_MEMLOCK, RLIM_AS = 5, 6, 7, 8, 9
+P_WORDS = 32
+
+# ---- descriptor table ------------------------------------------------------------------------
+FD_USERS = 0
+FD_CAP = 1
+FD_TABLE = 2  # array of open file descriptions, 0: closed
+FD_CLOEXEC = 3  # array of 0/1
+FD_WORDS = 8
+
+# ---- open file description (struct file) -----------------------------------------------------
+O_INODE = 0
+O_MODE = 1  # bit 0 readable, bit 1 writable
+O_REFS = 2  # descriptors and VMAs
+O_ID = 3
+O_APPEND = 4
+O_NOEXEC = 5
+O_WORDS = 8
+
+# ---- inode: the object that has pages --------------------------------------------------------
+I_TYPE = 0  # OPS_* of its mappings, or a type that cannot be mapped
+I_SIZE = 1  # bytes
+I_PAGES = 2  # page cache: page index to frame, see pagecache.py
+I_SEALS = 3
+I_REFS = 4
+I_ID = 5
+I_NAME = 6  # string number of the path
+I_FILLK = 7  # k+1 of the fill rule, 0: zero filled
+I_VMAS = 8  # list of VMAs (V_INEXT)
+I_NEXT = 9  # list of all inodes
+I_CACHED = 10  # 1: pages up to I_SIZE are taken to be in the page cache (recorded files)
+I_SHMID = 11
+I_CHARGED = 12  # pages charged at creation
+I_BORN = 13  # event number: the N of shm@N
+I_DEV = 14
+I_INO = 15
+I_NONLIN = 16  # list of nonlinear VMAs, if a module wants one
+I_LINKS = 17  # 0: deleted
+I_CACHEROOT = 18
+I_WORDS = 24
+
+TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
+
+# ---- page frame ------------------------------------------------------------------------------
+F_REFS = 0  # PTEs that map it + 1 if it is in a page cache or swap cache
+F_MAPCOUNT = 1
+F_FLAGS = 2  # FF_*
+F_INODE = 3  # file page: its object
+F_INDEX = 4  # file page: page index; anonymous: the linear index
+F_FILL = 5  # every byte of the page, unless ...
+F_BYTES = 6  # ... a list of (next, offset, value) says otherwise
+F_SLOT = 7  # swap slot + 1 while in the swap cache
+F_LRU_NEXT = 8
+F_LRU_PREV = 9
+F_OWNER = 10  # anonymous: reverse map, see swap.py
+F_FOLIO = 11  # order of the folio it belongs to
+F_WORDS = 12
+
+FF_ANON = 1
+FF_DIRTY = 2
+FF_ZERO = 4
+FF_SWAPCACHE = 8
+FF_LAZYFREE = 16
+FF_REFERENCED = 32
+FF_EXCLUSIVE = 64
+FF_UPTODATE = 128
+
+
+@kernel
+def _size_class(words: int) -> int:
+    """The smallest k with 2**k >= words."""
+    k = 3
+    while (1 << k) < words:
+        k += 1
+    return k
+
+
+@kernel
+def kalloc(m: Mem, words: int) -> int:
+    """A zeroed object of at least `words` words; 0 (and H_ERROR) when the heap is full."""
+    k = _size_class(words)
+    size = 1 << k
+    p = m[H_FREE + k]
+    if p != 0:
+        m[H_FREE + k] = m[p]
+        for i in range(p, p + size):
+            m[i] = 0
+        return p
+    p = m[H_TOP]
+    if p + size > m[H_LIMIT]:
+        m[H_ERROR] = ERR_ARENA
+        return 0
+    m[H_TOP] = p + size
+    return p
+
+
+@kernel
+def kfree(m: Mem, p: int, words: int) -> int:
+    """Give back an object made with the same `words`."""
+    k = _size_class(words)
+    m[p] = m[H_FREE + k]
+    m[H_FREE + k] = p
+    return 0

@@ -1,0 +1,160 @@
+"""Every rule in which kernels differ, as a numbered parameter.
+
+A kernel is a value for each rule; presets are YAML files with `base:` and overrides. The engine
+reads ``m[H_RULES + R_X]`` and never asks for a version. To add a rule: one line here, a value in
+the presets where it differs, one use in the engine. Section numbers are those of the facts files
+for Linux 2.6.21, for 6.x and for the per-PTE series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its number in the engine's array, name in YAML, kind and default."""
+
+    index: int
+    name: str
+    kind: Literal["bool", "int", "enum"]
+    default: int
+    doc: str
+    choices: tuple[str, ...] = ()
+
+
+RULES: dict[str, Rule] = {}
+
+
+def _rule(name: str, kind: Literal["bool", "int"], default: int, doc: str) -> int:
+    RULES[name] = Rule(len(RULES), name, kind, default, doc)
+    return RULES[name].index
+
+
+def _choice(name: str, choices: tuple[str, ...], default: str, doc: str) -> int:
+    RULES[name] = Rule(len(RULES), name, "enum", choices.index(default), doc, choices)
+    return RULES[name].index
+
+
+# -- limits and sysctls (values in pages unless the name says otherwise)
+R_MAX_MAP_COUNT = _rule("max_map_count", "int", 65530, "vm.max_map_count")
+R_OVERCOMMIT = _rule("overcommit_memory", "int", 0, "vm.overcommit_memory: 0 guess, 1 always, 2 never")
+R_OVERCOMMIT_RATIO = _rule("overcommit_ratio", "int", 50, "vm.overcommit_ratio, per cent")
+R_RAM_PAGES = _rule("ram_pages", "int", 6291456, "RAM in pages")
+R_SWAP_PAGES = _rule("swap_pages", "int", 0, "swap in pages")
+R_MMAP_MIN_ADDR = _rule("mmap_min_addr", "int", 65536, "lowest address that a search or hint yields, bytes")
+R_STACK_GUARD_GAP = _rule("stack_guard_gap", "int", 256, "pages kept free below a GROWSDOWN area; 0: no rule")
+R_FAULT_AROUND = _rule("fault_around_bytes", "int", 65536, "window of a file read fault; one page: none")
+R_RLIMIT_STACK = _rule("rlimit_stack", "int", 8388608, "initial soft limit, bytes; -1: none")
+R_RLIMIT_MEMLOCK = _rule("rlimit_memlock", "int", 8388608, "initial soft limit, bytes; -1: none")
+R_LEGACY_LAYOUT = _rule("legacy_va_layout", "bool", 0, "vm.legacy_va_layout: bottom-up")
+R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
+R_SHMEM_THP = _rule("shmem_enabled", "int", 0, "huge pages of shmem: 0 never")
+R_ALL_CAPS = _rule("all_capabilities", "bool", 1, "processes start with all capabilities")
+
+# -- strategies
+R_SEARCH = _choice(
+    "address_search",
+    ("highest_gap", "free_area_cache"),
+    "highest_gap",
+    "how a free range is found: augmented tree, or free_area_cache and cached_hole_size (2.6, 1.3 to 1.6)",
+)
+R_RFP = _choice(
+    "remap_file_pages",
+    ("emulated", "populate", "fault"),
+    "emulated",
+    "emulated by mmap (4.0), native through populate (2.6.21), native through faults (2.6.23)",
+)
+R_RFP_PROT = _choice(
+    "rfp_protections",
+    ("none", "posted", "intended"),
+    "none",
+    "MAP_CHGPROT: unknown, as posted in March 2007 with its traps, as meant",
+)
+
+# -- mmap
+R_FIXED_KEEPS_OLD = _rule(
+    "fixed_failure_keeps_old", "bool", 1, "a late failure of MAP_FIXED leaves the old mapping (6.12)"
+)
+R_NOREPLACE = _rule("map_fixed_noreplace", "bool", 1, "MAP_FIXED_NOREPLACE is known (4.17)")
+R_SHARED_VALIDATE = _rule("map_shared_validate", "bool", 1, "MAP_SHARED_VALIDATE is known (4.15)")
+R_DROPPABLE = _rule("map_droppable", "bool", 1, "MAP_DROPPABLE is known (6.11)")
+R_THP_ALIGN = _choice(
+    "thp_align",
+    ("never", "any_length", "multiples", "multiples_no_hint"),
+    "multiples_no_hint",
+    "which private anonymous requests are aligned to a huge page (6.7, 6.12, 6.13)",
+)
+R_STACK_NOHUGE = _rule("map_stack_nohugepage", "bool", 1, "MAP_STACK sets nohugepage (6.7)")
+R_NORESERVE_FLAG = _rule("noreserve_flag", "bool", 1, "MAP_NORESERVE is kept as a VMA flag")
+R_POPULATE_PRIVATE = _rule("populate_private", "bool", 1, "MAP_POPULATE works on private mappings (2.6.23)")
+
+# -- merging
+R_MERGE_FAULTED_UNFAULTED = _rule(
+    "merge_faulted_into_unfaulted", "bool", 1, "a faulted piece joins an unfaulted neighbour (6.16)"
+)
+R_MERGE_ANON_VMA_STRICT_FORK = _rule(
+    "merge_refuses_fork_child",
+    "bool",
+    1,
+    "an anon_vma chain with more than one entry does not merge with none",
+)
+R_MERGE_LEFT_FIRST = _rule(
+    "merge_prefers_left", "bool", 1, "three-way with clashing anon_vmas joins left (6.12); else right"
+)
+R_STICKY_GUARD = _rule("sticky_guard_flag", "bool", 1, "VM_MAYBE_GUARD exists and survives merges (6.18.44)")
+R_ACCOUNT_STICKY = _rule(
+    "account_sticky", "bool", 0, "VM_ACCOUNT stays when write is removed from an unfaulted area (6.1)"
+)
+R_SHARED_ANON_MERGE = _rule(
+    "shared_anonymous_merge", "bool", 0, "no kernel merges different shared objects; for what-if runs"
+)
+
+# -- guard regions
+R_GUARD = _choice("guard_regions", ("none", "anonymous", "all"), "all", "MADV_GUARD_INSTALL (6.13, 6.15)")
+
+# -- calls that exist
+R_MSEAL = _rule("mseal", "bool", 1, "mseal exists (6.10)")
+R_MLOCK2 = _rule("mlock2", "bool", 1, "mlock2 and MLOCK_ONFAULT exist (4.4)")
+R_MADV_FREE = _rule("madv_free", "bool", 1, "MADV_FREE (4.5)")
+R_WIPEONFORK = _rule("wipeonfork", "bool", 1, "MADV_WIPEONFORK; mremap old_len 0 on private EINVAL (4.14)")
+R_COLD = _rule("madv_cold", "bool", 1, "MADV_COLD, MADV_PAGEOUT (5.4)")
+R_POPULATE_ADVICE = _rule("madv_populate", "bool", 1, "MADV_POPULATE_READ and _WRITE (5.14)")
+R_POPULATE_HOLES = _rule(
+    "populate_continues_behind_holes", "bool", 0, "MADV_POPULATE goes on behind a hole (6.1)"
+)
+R_DONTNEED_LOCKED = _rule("madv_dontneed_locked", "bool", 1, "MADV_DONTNEED_LOCKED (5.18)")
+R_COLLAPSE = _rule("madv_collapse", "bool", 1, "MADV_COLLAPSE (6.1)")
+
+# -- mremap
+R_DONTUNMAP = _choice("mremap_dontunmap", ("none", "anonymous", "all"), "all", "MREMAP_DONTUNMAP (5.7, 5.13)")
+R_MREMAP_MULTI = _rule("mremap_moves_several", "bool", 1, "a move may span VMAs (6.17)")
+R_MREMAP_CHECK_FIRST = _rule(
+    "mremap_checks_first",
+    "bool",
+    1,
+    "parameters are checked before the VMA, and before the target is unmapped (6.17)",
+)
+R_MREMAP_EARLY_COUNT = _rule(
+    "mremap_early_map_count", "bool", 1, "FIXED and DONTUNMAP check map_count early (5.15)"
+)
+
+# -- faults
+R_PER_VMA_PTES_UPGRADE = _rule(
+    "mprotect_upgrades_ptes", "bool", 1, "mprotect makes exclusive dirty PTEs writable again (6.1)"
+)
+R_FOLIO_MAP = _rule("map_whole_folio", "bool", 1, "a file fault maps the whole large folio (6.18)")
+R_PT_RECLAIM = _rule("pt_reclaim", "bool", 1, "DONTNEED of a whole table frees it (6.14)")
+R_WRITE_NOTIFY = _rule("write_notify", "bool", 1, "clean shared file pages are write-protected (2.6.19)")
+
+# -- shown in /proc
+R_HEAP_NAME_STRICT = _rule(
+    "heap_name_strict", "bool", 1, "[heap] needs start < brk and end > start_brk (6.6); else <= and >="
+)
+R_LF_NAMED = _rule("lockonfault_named", "bool", 1, "smaps prints lf; before, ??")
+R_VVAR_CLOCK = _rule("vvar_vclock", "bool", 1, "[vvar_vclock] has two pages of its own (6.18)")
+R_MAPS_ANON_PGOFF = _rule(
+    "maps_shows_anonymous_pgoff", "bool", 0, "the offset column of private anonymous areas is pgoff (2.6)"
+)
+# Add further rules below their subject; numbers are positions and are never stored.

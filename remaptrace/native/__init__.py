@@ -1,0 +1,1 @@
+"""Run a trace on the running Linux and compare."""

@@ -1,0 +1,1 @@
+"""Pure functions from a Result or a Diff to text."""

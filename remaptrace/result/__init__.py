@@ -1,0 +1,1 @@
+"""What a replay found, and what two replays have different."""

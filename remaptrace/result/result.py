@@ -1,0 +1,89 @@
+"""What a replay found: one immutable object of columns and snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..trace.events import Trace
+
+# columns of the engine's result rows (int64), one row an event
+RS_RET = 0  # value, or -errno; for accesses 0
+RS_OUTCOME = 1  # OUT_* of outcomes
+RS_MINOR = 2  # faults of this event
+RS_MAJOR = 3
+RS_COUNT = 4  # map_count of the task's mm after the event; -1: no mm
+RS_TOTAL = 5  # pages
+RS_DATA = 6
+RS_STACK = 7
+RS_LOCKED = 8
+RS_VALUE = 9  # byte read, -1: none
+RS_FLAGS = 10  # RSF_*
+RS_WHY = 11  # WHY_* of the refusal, 0: none
+RS_WORDS = 12
+
+RSF_ASSUMED = 1  # an area was assumed to exist for this event
+RSF_DIVERGED = 2  # result differs from the recorded one
+RSF_UNMODELLED = 4  # not modelled; no effect was applied
+RSF_DEAD = 8  # the task had ended
+
+
+@dataclass(frozen=True)
+class VmaRow:
+    """One area of a snapshot. Addresses and offset in bytes; `vm_flags` as in engine.vmflags."""
+
+    start: int
+    end: int
+    perms: str  # as in /proc/PID/maps
+    offset: int
+    file: str | None  # name as a scenario or /proc shows it; None: private anonymous
+    vm_flags: int
+    vmflags: str  # as in smaps
+    inode: int = 0  # identity of the object, 0: none
+    name: str = ""  # [heap], [stack], ...
+    anon_vma: int = 0
+    assumed: bool = False
+
+
+@dataclass(frozen=True)
+class PagesRow:
+    """State of a range of pages, one letter a page, as the `pages` step reports it."""
+
+    addr: int
+    pages: str
+    access: str
+    file_pages: tuple[int | None, ...]
+    pte: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A whole address space at one moment."""
+
+    event: int  # behind which event; -1: at the end
+    task: int
+    vmas: tuple[VmaRow, ...]
+    name: str = ""
+    pages: PagesRow | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # mm step, brk, mmap_base, ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """One Trace on one Machine.
+
+    Columns have one row an event: `ret` int64, `outcome` uint8, `minor`/`major` int32,
+    `map_count` int32, `value` int16, `flags` uint8, `why` uint8; `total_vm`, `data_vm`, `stack_vm`,
+    `locked_vm` int64 pages, only if the replay was asked for counters (truth checks).
+    """
+
+    trace: Trace
+    machine: Any  # remaptrace.machine.Machine
+    columns: dict[str, npt.NDArray[np.integer[Any]]]
+    snapshots: tuple[Snapshot, ...]
+    observed: dict[int, Snapshot]  # event number -> what an observing event saw
+    totals: dict[str, int]  # page tables, peak map_count, frames, ...
+    notes: tuple[str, ...] = ()
