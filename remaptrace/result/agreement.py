@@ -1,0 +1,68 @@
+"""How far a Result agrees with the truth: what was recorded, or what a scenario expects.
+
+Made by ``result.truth`` (recorded runs) and ``result.expect`` (scenarios), read by every report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import RemapTraceError
+
+FIRST = 20
+"""How many disagreements are kept in full; the tallies count all of them."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Of `total` comparisons of one kind, `agree` came out equal."""
+
+    agree: int
+    total: int
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing disagrees."""
+        return self.agree == self.total
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One comparison that came out different, with its way back into the source."""
+
+    what: str  # the field: "result", "outcome", "minor", "map_count", "maps", "vmas", ...
+    event: int  # row of the trace, -1: the end
+    tid: int
+    path: str
+    line: int
+    call: str  # the step or call, one line, as `result.wording.event_text` shows it
+    expected: str
+    simulated: str
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """Agreement of one scenario or one recorded run.
+
+    `tallies` maps what was compared to counts. Scenarios have "steps" (a step agrees when every
+    expected field does). Recorded runs have those of "answers" (recorded results), "map_counts",
+    "counters" (total_vm and friends), "map_files", "faults" for which the recording has truth.
+    """
+
+    name: str
+    path: str
+    kind: Literal["program", "set"]
+    tallies: dict[str, Tally]
+    disagreements: tuple[Disagreement, ...] = ()  # the first ones, in order of events
+    skipped: int = 0  # unreadable source lines
+    notes: tuple[str, ...] = ()
+    error: RemapTraceError | None = None  # it could not be read or replayed at all
+    seconds: float = 0.0
+    arch: str = ""
+    kernel: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """True when everything that could be compared was equal and something was compared."""
+        return self.error is None and bool(self.tallies) and all(t.complete for t in self.tallies.values())
