@@ -65,6 +65,11 @@ G_ASSUMED = H_GLOB + 23  # areas assumed because a recorded call proves them
 G_REC_RET = H_GLOB + 24  # recorded result of the current event
 G_HAS_RET = H_GLOB + 25
 G_FILES_MADE = H_GLOB + 26  # memfd/diskfile steps so far: the k of the fill rule
+G_PATHS = H_GLOB + 27  # inode of each path, indexed by string number
+G_NPATHS = H_GLOB + 28
+G_EVFLAGS = H_GLOB + 29  # EVF_* of the current event
+G_RSFLAGS = H_GLOB + 30  # RSF_* collected for the current event
+G_NOTASK = H_GLOB + 31  # tasks whose making was not seen
 G_SPARE = H_GLOB + 32  # first word free for single modules to name
 HEAP = H_GLOB + 128
 

@@ -1,0 +1,99 @@
+"""Making an arena: one anonymous mapping that holds a whole simulated machine.
+
+The mapping is reserved, not committed (MAP_NORESERVE): only words that are touched cost memory. The heap
+comes first, the frame table behind it, see `remaptrace.engine.state`.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from typing import Any
+
+from .state import (
+    ERR_ARENA,
+    ERR_FRAMES,
+    F_WORDS,
+    H_ARCH,
+    H_ERROR,
+    H_FRAMES,
+    H_LIMIT,
+    H_MAXFRAMES,
+    H_NFRAMES,
+    H_RULES,
+    H_TOP,
+    HEAP,
+    N_ARCH,
+    N_RULES,
+)
+
+_MAP_NORESERVE = 0x4000
+_WORD = 8
+
+# (heap words, frames) from the largest run down to what a strictly limited address space still gives
+SIZES: tuple[tuple[int, int], ...] = (
+    (1 << 33, 1 << 28),
+    (1 << 31, 1 << 26),
+    (1 << 29, 1 << 24),
+    (1 << 27, 1 << 22),
+    (1 << 24, 1 << 19),
+)
+
+ERROR_WORDS = {
+    ERR_ARENA: "the simulated kernel needs more memory than the arena has",
+    ERR_FRAMES: "the simulated machine needs more page frames than the arena has",
+}
+
+
+def reserve(huge: bool) -> tuple[mmap.mmap, int, int]:
+    """A zeroed mapping as large as the system grants, its heap words and its number of frames.
+
+    `huge` asks for huge pages: large runs touch the arena at random and spare page faults of the
+    machine we run on; for small runs it would cost more than it saves.
+    """
+    failure: OSError | None = None
+    for words, frames in SIZES:
+        length = (words + frames * F_WORDS) * _WORD
+        try:
+            area = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+        except (OSError, ValueError, OverflowError) as error:
+            failure = error if isinstance(error, OSError) else OSError(str(error))
+            continue
+        if huge and hasattr(mmap, "MADV_HUGEPAGE"):
+            area.madvise(mmap.MADV_HUGEPAGE)
+        return area, words, frames
+    raise failure or OSError("no memory for the arena")
+
+
+def new_arena(
+    rules: Sequence[int] | Any, archwords: Sequence[int] | Any, *, compiled: bool, small: bool = False
+) -> Any:
+    """An arena with an empty machine: header, frame table, rules and architecture words are set.
+
+    Returns a numpy int64 array for compiled code, a memoryview for plain Python; both keep the mapping
+    alive. `small` (tests) takes the smallest size. Raises OSError if the system grants no size.
+    """
+    area, words, frames = reserve(huge=compiled) if not small else _smallest()
+    m: Any
+    if compiled:
+        import numpy as np
+
+        m = np.frombuffer(area, dtype=np.int64)
+    else:
+        m = memoryview(area).cast("q")
+    m[H_TOP] = HEAP
+    m[H_LIMIT] = words
+    m[H_ERROR] = 0
+    m[H_FRAMES] = words
+    m[H_NFRAMES] = 1
+    m[H_MAXFRAMES] = frames
+    for i in range(min(N_RULES, len(rules))):
+        m[H_RULES + i] = int(rules[i])
+    for i in range(min(N_ARCH, len(archwords))):
+        m[H_ARCH + i] = int(archwords[i])
+    return m
+
+
+def _smallest() -> tuple[mmap.mmap, int, int]:
+    words, frames = SIZES[-1]
+    return mmap.mmap(-1, (words + frames * F_WORDS) * _WORD), words, frames
