@@ -82,7 +82,9 @@ K_KNOWN_FD = _kind(52, "known_fd", "fd", "path", "type", "mode")  # the log name
 K_FORK = _kind(60, "fork", "child", "flags")  # flags: CLONE_*; vfork has CLONE_VM|CLONE_VFORK
 K_EXEC = _kind(61, "execve", "path", "maps")  # maps: 1 if K_INIT_VMA rows follow
 K_EXIT = _kind(62, "exit", "code", "group")  # group 1: the whole process
+# vm_perms: 1 r, 2 w, 4 x, 8 shared; file, name: numbers in Trace.strings, 0 none
 K_INIT_VMA = _kind(63, "init_vma", "start", "end", "vm_perms", "offset", "file", "name")
+# each 0: the machine's own default
 K_INIT_MM = _kind(64, "init_mm", "start_brk", "brk", "mmap_base", "stack_ptr", "legacy")
 K_FORK_WAIT = _kind(65, "fork_wait")  # scenario: a child is made and exits at once
 K_FORK_STEP = _kind(66, "fork_step", "child")  # scenario: the program goes on in the child
@@ -96,15 +98,16 @@ K_FAULT = _kind(84, "page_fault", "addr", "error_code", "ip")  # recorded user p
 K_PERSONALITY = _kind(100, "personality", "persona")
 K_SETRLIMIT = _kind(101, "setrlimit", "resource", "soft")
 K_SETUID = _kind(102, "setuid", "uid")
-K_SYSCTL = _kind(103, "sysctl", "rule", "value", "areas_plus")  # rule: R_* number
+# rule: R_* number; areas_plus 1: the value is the process's number of areas plus `value`
+K_SYSCTL = _kind(103, "sysctl", "rule", "value", "areas_plus")
 K_PRCTL = _kind(104, "prctl", "option", "arg")
 # -- scenario: observation and pressure
 K_DUMP = _kind(120, "dump")
 K_PAGES = _kind(121, "pages", "addr", "count")
 K_MM = _kind(122, "mm")
 K_SNAPSHOT = _kind(123, "snapshot", "name")
-K_RECLAIM = _kind(124, "reclaim", "addr", "length", "fd")  # length 0: everything
-K_WRITEBACK = _kind(125, "writeback", "fd")
+K_RECLAIM = _kind(124, "reclaim", "addr", "length", "fd")  # length 0 and fd -1: everything
+K_WRITEBACK = _kind(125, "writeback", "fd")  # -1: all files
 K_UNMODELLED = _kind(140, "unmodelled", "name")  # a call without effect on memory maps, or unknown
 
 KIND_NAMES: dict[int, str] = dict(_NAMES)
@@ -155,6 +158,32 @@ class MapsFile:
     rows: tuple[MapsRow, ...]
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """What a scenario says that an event answers.
+
+    `fields` are as written (see docs/scenario-format.md): result, error, outcome, code, value, eof,
+    minor_faults, major_faults, resident, continues_in, vmas, pages, access, file_pages, ...; `on`
+    holds other fields for machines by pattern. `step` counts the entries of `steps` from 0.
+    """
+
+    event: int  # -1: the state after the last step
+    step: int
+    line: int
+    fields: dict[str, Any]
+    on: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def fields_for(self, kernel: str, arch: str = "") -> dict[str, Any]:
+        """The fields that hold on a machine: those of the first pattern of `on` that fits, else `fields`."""
+        if self.on:
+            from fnmatch import fnmatchcase
+
+            for pattern, fields in self.on.items():
+                if fnmatchcase(kernel, pattern) or fnmatchcase(f"{arch}/{kernel}", pattern):
+                    return fields
+        return self.fields
+
+
 TASK_DTYPE = np.dtype([("tid", "<i4"), ("pid", "<i4"), ("name", "<i4"), ("parent", "<i4")])
 """One row a life of a thread: ids as recorded, name a string number, parent a row or -1."""
 
@@ -169,6 +198,9 @@ TRUTH_DTYPE = np.dtype(
     ]
 )
 """What a recorder read in the kernel right after an event."""
+
+RELOCATION_DTYPE = np.dtype([("event", "<i8"), ("arg", "<i4"), ("source", "<i8"), ("addend", "<i8")])
+"""Scenarios: argument `arg` (0..5) of `event` is what `source` returned, plus `addend`. By event."""
 
 COLUMNS = ("kind", "task", "a0", "a1", "a2", "a3", "a4", "a5", "ret", "flags")
 """The columns that the engine reads, in the order of its int64 rows."""
@@ -192,7 +224,8 @@ class Trace:
     unmodelled: dict[str, int] = field(default_factory=dict)  # call name: how often
     maps: list[MapsFile] = field(default_factory=list)
     truth: npt.NDArray[np.void] | None = None  # TRUTH_DTYPE
-    expects: list[Any] = field(default_factory=list)  # scenarios: see trace.scenario
+    relocations: npt.NDArray[np.void] | None = None  # RELOCATION_DTYPE
+    expects: Sequence[Expectation] = ()  # scenarios, by event; event -1: after the last step
     notes: list[str] = field(default_factory=list)  # what a reader had to assume
 
     def __len__(self) -> int:

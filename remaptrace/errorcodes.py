@@ -1,0 +1,123 @@
+"""Every error code that remaptrace shows, with what `remaptrace explain CODE` says about it.
+
+One registry for all rooms. A code, once given, keeps its meaning. Ranges: RT1xx scenarios,
+RT2xx opening files and our own formats, RT3xx recorded text, RT4xx machines and rules, RT5xx
+command line, RT6xx replay, RT9xx internal. Add yours with `code` below its range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ErrorCode:
+    """One code: a title of a few words, what it means, an example, what to do."""
+
+    code: str
+    title: str
+    meaning: str
+    example: str = ""
+    advice: str = ""
+
+
+CODES: dict[str, ErrorCode] = {}
+
+
+def code(number: str, title: str, meaning: str, example: str = "", advice: str = "") -> str:
+    """Register an error code and return it."""
+    if number in CODES:
+        raise ValueError(f"{number} is registered twice")
+    CODES[number] = ErrorCode(number, title, meaning, example, advice)
+    return number
+
+
+# -- RT1xx: scenarios
+RT_YAML = code(
+    "RT100",
+    "not valid YAML",
+    "The file is not a YAML document that the safe subset allows: a syntax error, more than one document, or a tag.",
+    "steps:\n- mmap: {addr: 0x1000, length: 4096",
+    "Close the bracket or quote that the message names. Tags (!!python/...) are never loaded.",
+)
+RT_TOP_KEY = code(
+    "RT101",
+    "unknown or missing key of a scenario",
+    "The top level of a scenario has the keys name, about, arch, page_size, machine, vars, files, layout, initial,"
+    " brk_start, mmap_base, first_free_top, steps and vmas.",
+    "step:\n- dump: {}",
+    "Check the spelling; `steps` is required.",
+)
+RT_STEP = code(
+    "RT102",
+    "unknown step",
+    "Each entry of `steps` is one operation with its arguments, and optionally `expect` and `pid`.",
+    "- mumap: {addr: 0x1000, length: 4096}",
+    "See the table of steps in docs/scenario-format.md.",
+)
+RT_FIELD = code(
+    "RT103",
+    "unknown or missing field of a step",
+    "The operation has other arguments than these, or one that it needs is absent.",
+    "- munmap: {addr: 0x1000, size: 4096}",
+    "The message lists the fields of the operation.",
+)
+RT_NAME = code(
+    "RT104",
+    "unknown flag or name",
+    "A flag, advice, seal, resource or protection has no such name. Names are those of the kernel without their prefix"
+    " and in lower case; a number is taken as it is.",
+    "- mmap: {addr: 0, length: 4096, prot: rw, flags: [shard, fixed]}",
+    "Use one of the names listed, or the number.",
+)
+RT_VALUE = code(
+    "RT105",
+    "value of the wrong kind",
+    "A field holds something else than it should: text for a number, a list for a single value, a number out of range.",
+    "- munmap: {addr: here, length: 4096}",
+    "Numbers are decimal or 0x hexadecimal bytes, with KiB, MiB, GiB or TiB if you like.",
+)
+RT_REFERENCE = code(
+    "RT106",
+    "reference to a step that returns no address",
+    "'@N+0x1000' is the address that step N returned (counted from 0), plus 0x1000. Step N must come before and be one"
+    " that returns an address.",
+    "- munmap: {addr: '@7', length: 4096}   # as step 3",
+    "Count the entries of `steps` from 0, or give the step a name with `as:` and write '@name'.",
+)
+RT_FILE = code(
+    "RT107",
+    "unknown file",
+    "A step uses a file that no memfd, diskfile, reopen, dup or `files` entry before it has made.",
+    "- mmap: {addr: 0, length: 4096, prot: r, flags: [shared], fd: b}",
+    "Make the file first; `fd: bad` is a closed descriptor, -1 none.",
+)
+RT_LIMIT = code(
+    "RT108",
+    "scenario too large",
+    "A limit that protects against documents built to exhaust memory: nesting, aliases that expand to millions of"
+    " nodes, or repeats that make more than 50 million steps.",
+    "- repeat: {count: 1000000000000, steps: [...]}",
+    "Split the scenario, or touch ranges with `pages:` instead of single pages.",
+)
+RT_EXPRESSION = code(
+    "RT109",
+    "bad expression",
+    "An expression has numbers, names of `vars` and loops, + - * // % << >> & | ^ ~ ( ) and min, max. Nothing else.",
+    "- munmap: {addr: base + j * page, length: page}   # there is no j",
+    "Use a name that `vars` or an enclosing `repeat` defines; `page` is the page size.",
+)
+RT_EXPECT = code(
+    "RT110",
+    "bad expectation",
+    "`expect` has a field that this operation cannot answer, or a value that can never come.",
+    "- munmap: {addr: 0x1000, length: 4096}\n  expect: {outcome: ok}",
+    "See the table of answers in docs/scenario-format.md.",
+)
+RT_PROCESS = code(
+    "RT111",
+    "unknown process",
+    "`pid:` names a process that no fork before this step has made.",
+    "- munmap: {addr: 0x1000, length: 4096}\n  pid: 7",
+    "Make it with `fork: {child: 7}`; the first process is 1.",
+)
