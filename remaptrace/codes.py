@@ -27,13 +27,17 @@ CODES: dict[str, Code] = {
     "RT002": Code("no such file", "The path does not exist or may not be read."),
     "RT003": Code(
         "unknown format",
-        "The content is none of the formats that remaptrace reads: YAML scenario, strace text, ftrace or perf "
-        "script text, JSON Lines, a column file; each plain, gzip or zstd.",
+        (
+            "The content is none of the formats that remaptrace reads: YAML scenario, strace text, ftrace "
+            "or perf script text, JSON Lines, a column file; each plain, gzip or zstd."
+        ),
     ),
     "RT004": Code(
         "output not written",
-        "The file named by -o could not be written (no space, no permission, no such folder). "
-        "Nothing half-written is left behind: the text goes to a temporary file that is renamed when complete.",
+        (
+            "The file named by -o could not be written (no space, no permission, no such folder). Nothing "
+            "half-written is left behind: the text goes to a temporary file that is renamed when complete."
+        ),
     ),
     "RT005": Code("no traces here", "The directory holds neither a recorded set nor scenarios."),
     "RT006": Code("empty input", "The file has no event in it."),

@@ -1,8 +1,12 @@
-"""The command line: one module a command."""
+"""The command line: one thin module a command, loaded when it is called."""
 
 from __future__ import annotations
+
+import sys
 
 
 def main() -> None:
     """Entry point of the `remaptrace` command."""
-    raise SystemExit(2)
+    from .entry import run_command
+
+    sys.exit(run_command(sys.argv[1:]))

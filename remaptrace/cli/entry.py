@@ -1,0 +1,84 @@
+"""The one place that turns exceptions into words on standard error and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+import click
+
+from ..errors import EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, RemapTraceError, UsageError
+from .group import group
+
+EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
+EXIT_PIPE = 141  # as a shell reports SIGPIPE
+
+
+def run_command(args: Sequence[str]) -> int:
+    """Run the command line `args` and return the exit status; never raises an Exception."""
+    try:
+        status = _dispatch(list(args))
+        sys.stdout.flush()
+        return status
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader is gone: nothing to say, and the interpreter must not flush into the pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    except click.ClickException as error:
+        _show(_usage_error(error))
+        return EXIT_USAGE
+    except RemapTraceError as error:
+        _show(error)
+        return error.exit_status
+    except Exception as error:
+        if os.environ.get("REMAPTRACE_DEBUG"):
+            raise
+        where = _innermost(error)
+        sys.stderr.write(
+            f"internal error: {type(error).__name__}: {error} ({where}). This is a defect of remaptrace; "
+            "please report it with the trace and what REMAPTRACE_DEBUG=1 prints\n"
+        )
+        return EXIT_INTERNAL
+
+
+def _dispatch(args: list[str]) -> int:
+    if "_REMAPTRACE_COMPLETE" in os.environ:
+        group.main(args, prog_name="remaptrace")  # click's shell completion; exits by itself
+    with group.make_context("remaptrace", args) as context:
+        # a command returns its exit status; None is fine
+        return cast("int | None", cast(Any, group.invoke(context))) or EXIT_OK
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "remaptrace"
+    text = error.format_message().rstrip(".")
+    return UsageError("RT001", text[:1].lower() + text[1:], expected=f"see '{command} --help'")
+
+
+def _show(error: RemapTraceError) -> None:
+    from ..report.errortext import error_text
+
+    text = error_text(error)
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        text = text.replace("error", click.style("error", fg="red", bold=True), 1)
+    sys.stderr.write(text)
+
+
+def _innermost(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    code = trace.tb_frame.f_code
+    return f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}"

@@ -1,0 +1,125 @@
+"""The command line's frame: help stays light, errors have one form, statuses are as documented."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from remaptrace.cli import entry, group
+from remaptrace.errors import InputError, ReplayError
+
+
+def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "remaptrace", *args]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **env}, check=False)
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"]])
+def test_help_and_version_load_nothing_heavy(args: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from remaptrace.cli.entry import run_command\n"
+        f"assert run_command({args!r}) == 0\n"
+        "heavy = {'numba', 'numpy', 'rich', 'yaml', 'zstandard'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_in_the_table_has_a_module_with_help() -> None:
+    for name in group.COMMANDS:
+        done = run(name, "--help")
+        assert done.returncode == 0, name
+        assert done.stdout.startswith(f"Usage: remaptrace {name}"), name
+        assert done.stderr == "", name
+
+
+def test_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
+    done = run("explian")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "error RT001: there is no command 'explian' (did you mean 'explain'?)\n  see 'remaptrace --help'\n"
+    )
+
+
+def test_unknown_option_names_the_command_whose_help_tells_more() -> None:
+    done = run("explain", "--fast")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error RT001: no such option")
+    assert "see 'remaptrace explain --help'" in done.stderr
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """A command `explain` that raises what the test puts into the list."""
+    raised: list[BaseException] = []
+
+    @click.command("explain")
+    def command() -> None:
+        raise raised[0]
+
+    monkeypatch.setattr(group.LazyGroup, "get_command", lambda self, ctx, name: command)
+    return raised
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("RT002", "no such file", path="x.yaml"), 3),
+        (ReplayError("RT401", "arena full"), 70),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("boom"), 70),
+    ],
+)
+def test_exceptions_become_statuses_and_never_tracebacks(
+    failing: list[BaseException], error: BaseException, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing.append(error)
+    assert entry.run_command(["explain"]) == status
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+
+
+def test_an_unexpected_exception_is_one_line_that_says_how_to_report_it(
+    failing: list[BaseException], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REMAPTRACE_DEBUG", raising=False)
+    failing.append(ZeroDivisionError("boom"))
+    entry.run_command(["explain"])
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert shown.startswith("internal error: ZeroDivisionError: boom (test_cli_entry.py:")
+    assert "REMAPTRACE_DEBUG=1" in shown
+
+
+def test_debug_shows_the_traceback(failing: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMAPTRACE_DEBUG", "1")
+    failing.append(ZeroDivisionError("boom"))
+    with pytest.raises(ZeroDivisionError):
+        entry.run_command(["explain"])
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    command = f"{sys.executable} -m remaptrace explain max_map_count | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.strip() in {"0", "141"}
+
+
+def test_completion_scripts_name_the_command() -> None:
+    for shell in ("bash", "zsh", "fish"):
+        done = run("completion", shell)
+        assert done.returncode == 0
+        assert "_REMAPTRACE_COMPLETE" in done.stdout
+
+
+def test_completion_offers_commands() -> None:
+    done = run(_REMAPTRACE_COMPLETE="bash_complete", COMP_WORDS="remaptrace exp", COMP_CWORD="1")
+    assert done.stdout == "plain,explain\n"
