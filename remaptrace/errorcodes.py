@@ -121,3 +121,26 @@ RT_PROCESS = code(
     "- munmap: {addr: 0x1000, length: 4096}\n  pid: 7",
     "Make it with `fork: {child: 7}`; the first process is 1.",
 )
+# -- RT5xx: command line
+RT_USAGE = code(
+    "RT501",
+    "command line not understood",
+    "A command, option or argument is unknown, missing or has a value that makes no sense.",
+    "remaptrace run --kernal linux-6.18 trace.txt",
+    "'remaptrace COMMAND --help' lists what each command takes.",
+)
+RT_OUTPUT = code(
+    "RT502",
+    "output not written",
+    "The file named by -o could not be written: no space, no permission, no such folder. Nothing half-written is"
+    " left behind: the text goes to a temporary file beside it, which gets its name when complete.",
+    "remaptrace run -o /full/report.svg trace.txt",
+    "Make room, or name another place.",
+)
+RT_MOMENT = code(
+    "RT503",
+    "no such moment or process",
+    "--at and --pid name an event or a process that the trace does not have.",
+    "remaptrace maps --at 99999999 trace.txt",
+    "Events count from 0; 'remaptrace run --format json' lists processes and gives event numbers.",
+)

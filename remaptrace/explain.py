@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from .codes import CODES
+from .errorcodes import CODES, ErrorCode
 from .machine.rules import RULES, Rule
 
 OUTCOMES: dict[str, str] = {
@@ -146,7 +146,7 @@ def explain(name: str) -> str | None:
     found: list[str] = []
     for code, entry in CODES.items():
         if code.lower() == wanted:
-            found.append(_paragraph(f"{code}: {entry.title}", entry.text))
+            found.append(_code_text(entry))
     for table in (OUTCOMES, TRAPS, TERMS):
         for key, text in table.items():
             if wanted in _spellings(key):
@@ -160,6 +160,15 @@ def explain(name: str) -> str | None:
 def _spellings(key: str) -> Iterable[str]:
     low = key.lower()
     return {low, *low.split("/"), low.replace("-", " "), low.replace(" ", "-")}
+
+
+def _code_text(entry: ErrorCode) -> str:
+    text = _paragraph(f"{entry.code}: {entry.title}", entry.meaning)
+    if entry.example:
+        text += "\n\n" + textwrap.indent(entry.example, "      ")
+    if entry.advice:
+        text += "\n\n" + textwrap.fill(entry.advice, width=78, initial_indent="  ", subsequent_indent="  ")
+    return text
 
 
 def _rule_text(rule: Rule) -> str:

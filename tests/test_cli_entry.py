@@ -44,14 +44,14 @@ def test_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "error RT001: there is no command 'explian' (did you mean 'explain'?)\n  see 'remaptrace --help'\n"
+        "error RT501: there is no command 'explian' (did you mean 'explain'?)\n  see 'remaptrace --help'\n"
     )
 
 
 def test_unknown_option_names_the_command_whose_help_tells_more() -> None:
     done = run("explain", "--fast")
     assert done.returncode == 2
-    assert done.stderr.startswith("error RT001: no such option")
+    assert done.stderr.startswith("error RT501: no such option")
     assert "see 'remaptrace explain --help'" in done.stderr
 
 

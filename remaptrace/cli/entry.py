@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import click
 
+from ..errorcodes import RT_USAGE
 from ..errors import EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, RemapTraceError, UsageError
 from .group import group
 
@@ -62,7 +63,7 @@ def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "remaptrace"
     text = error.format_message().rstrip(".")
-    return UsageError("RT001", text[:1].lower() + text[1:], expected=f"see '{command} --help'")
+    return UsageError(RT_USAGE, text[:1].lower() + text[1:], expected=f"see '{command} --help'")
 
 
 def _show(error: RemapTraceError) -> None:

@@ -6,6 +6,7 @@ import difflib
 
 import click
 
+from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from ..explain import explain, topics
 from ..report.errortext import printable
@@ -28,7 +29,7 @@ def command(code: str | None) -> None:
         known = [name for names in topics().values() for name in names]
         near = difflib.get_close_matches(code, known, n=3)
         raise UsageError(
-            "RT001",
+            RT_USAGE,
             f"nothing known about '{printable(code)}'",
             expected=f"one of: {', '.join(near)}" if near else "see 'remaptrace explain' for the list",
         )
