@@ -36,7 +36,7 @@ class Disagreement:
     tid: int
     path: str
     line: int
-    call: str  # the step or call, one line, as `result.wording.event_text` shows it
+    call: str  # the step or call, one line, as `trace.wording.event_text` shows it
     expected: str
     simulated: str
 

@@ -60,6 +60,31 @@ class PagesRow:
 
 
 @dataclass(frozen=True)
+class ProtectionRange:
+    """Neighbouring pages whose effective protection is not that of their VMA. Addresses in bytes."""
+
+    start: int
+    end: int
+    vma: str  # as /proc/PID/maps shows the VMA: "rw-s"
+    pte: str  # what the PTE allows: "r--", "---"
+    reason: (
+        str  # "pte" (per-PTE protection), "file pte", "guard", "clean" (write-protected by dirty tracking)
+    )
+
+
+@dataclass(frozen=True)
+class Protections:
+    """Effective protection of the pages of one address space that have a PTE.
+
+    `pages` counts by protection and sharing as the PTE and the fault handler decide it, letters as in
+    /proc/PID/maps; write-protection that a fault silently lifts (COW, clean file pages) is no difference.
+    """
+
+    pages: dict[str, int]
+    differing: tuple[ProtectionRange, ...] = ()
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A whole address space at one moment."""
 
@@ -68,7 +93,8 @@ class Snapshot:
     vmas: tuple[VmaRow, ...]
     name: str = ""
     pages: PagesRow | None = None
-    facts: dict[str, Any] = field(default_factory=dict)  # mm step, brk, mmap_base, ...
+    facts: dict[str, Any] = field(default_factory=dict)  # mm step, brk, mmap_base, tables, rss, ...
+    protections: Protections | None = None
 
 
 @dataclass(frozen=True)

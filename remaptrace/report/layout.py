@@ -1,0 +1,179 @@
+"""A sheet of text lines made of styled spans, with aligned columns: what reports are written on.
+
+Only words here; `paint` puts colours on them. A style repeats what the words say.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+Span = tuple[str, str]
+"""Text and the name of its style: "", "good", "bad", "warn", "dim", "head", "spark"."""
+
+Cell = str | Span | Sequence[Span]
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def spans(cell: Cell) -> list[Span]:
+    """A cell as a list of spans."""
+    if isinstance(cell, str):
+        return [(cell, "")]
+    if isinstance(cell, tuple) and len(cell) == 2 and isinstance(cell[0], str) and isinstance(cell[1], str):
+        return [(cell[0], cell[1])]
+    return [s for s in cell if isinstance(s, tuple)]
+
+
+def length(cell: Cell) -> int:
+    """Columns that a cell takes. Names of files may have wide characters; numbers do not."""
+    return sum(_columns(text) for text, _ in spans(cell))
+
+
+def _columns(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@dataclass
+class Sheet:
+    """Lines of spans, `width` columns wide."""
+
+    width: int = 80
+    lines: list[list[Span]] = field(default_factory=list)
+
+    def line(self, *cells: Cell) -> None:
+        """Add a line: the cells one after the other."""
+        self.lines.append([span for cell in cells for span in spans(cell)])
+
+    def sides(self, left: Cell, right: Cell) -> None:
+        """Add a line with `right` at the right margin, or on a line of its own where it does not fit."""
+        gap = self.width - length(left) - length(right)
+        if gap >= 2:
+            self.line(left, " " * gap, right)
+        else:
+            self.line(left)
+            self.line(right)
+
+    def blank(self) -> None:
+        """Add an empty line, unless the sheet is empty or ends in one."""
+        if self.lines and self.lines[-1]:
+            self.lines.append([])
+
+    def paragraph(self, text: str, style: str = "", indent: int = 0, hang: int = 0) -> None:
+        """Add a text wrapped to the width; `hang` indents the lines after the first further."""
+        pad = " " * indent
+        for row in textwrap.wrap(
+            text,
+            self.width,
+            initial_indent=pad,
+            subsequent_indent=pad + " " * hang,
+            break_on_hyphens=False,
+        ):
+            self.line((row, style))
+
+    def table(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        align: str,
+        gap: int = 3,
+        flexible: int | None = None,
+    ) -> None:
+        """Add rows with aligned columns. `align` has l or r a column; a missing last cell is empty.
+
+        Column `flexible` is cut with an ellipsis where the rows would be wider than the sheet.
+        """
+        count = len(align)
+        widths = [max((length(row[i]) for row in rows if i < len(row)), default=0) for i in range(count)]
+        if flexible is not None:
+            over = sum(widths) + gap * (count - 1) - self.width
+            if over > 0:
+                widths[flexible] = max(8, widths[flexible] - over)
+        for row in rows:
+            out: list[Span] = []
+            for i, cell in enumerate(row):
+                fitted = _cut(cell, widths[i]) if i == flexible else spans(cell)
+                pad = " " * (widths[i] - length(fitted))
+                last = i == len(row) - 1
+                if align[i] == "r":
+                    out += [(pad, ""), *fitted]
+                else:
+                    out += [*fitted, ("" if last else pad, "")]
+                if not last:
+                    out.append((" " * gap, ""))
+            self.lines.append([s for s in out if s[0]])
+
+    def text(self) -> str:
+        """The sheet without styles, with a final newline."""
+        return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in self.lines)
+
+
+def _cut(cell: Cell, width: int) -> list[Span]:
+    """A cell cut to `width` columns, with an ellipsis if something is lost."""
+    if length(cell) <= width:
+        return spans(cell)
+    out: list[Span] = []
+    left = width - 1
+    for text, style in spans(cell):
+        kept = text[:left]
+        while _columns(kept) > left:
+            kept = kept[:-1]
+        out.append((kept, style))
+        left -= _columns(kept)
+        if kept != text:
+            break
+    return [*out, ("…", "dim")]
+
+
+def sparkline(values: Sequence[int], highest: int) -> str:
+    """One block a value, 0 (or no process) a blank, `highest` a full block."""
+    out = []
+    for value in values:
+        if value <= 0 or highest <= 0:
+            out.append(" ")
+        else:
+            out.append(SPARKS[min(len(SPARKS) - 1, value * len(SPARKS) // (highest + 1))])
+    return "".join(out)
+
+
+def squeezed(values: Sequence[int], width: int) -> list[int]:
+    """`values` in `width` buckets, each the highest of its part."""
+    n = len(values)
+    if n <= width:
+        return list(values)
+    return [max(values[i * n // width : max((i + 1) * n // width, i * n // width + 1)]) for i in range(width)]
+
+
+def number(value: int) -> str:
+    """A count with thousands separators."""
+    return f"{value:,}"
+
+
+def size(value: int) -> str:
+    """Bytes in the largest unit that keeps two digits or more."""
+    amount, unit = float(value), "bytes"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024 or unit == "TiB":
+            break
+        amount /= 1024
+    if unit == "bytes":
+        return f"{value} bytes"
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """A count with its noun: ``1 line``, ``2 lines``."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def percent(after: int, before: int) -> str:
+    """The change from `before` to `after` in per cent, with its sign; a dash where before is 0."""
+    if before == 0:
+        return "–"
+    change = 100 * (after - before) / before
+    if 0 < abs(change) < 1:
+        return f"{change:+.1f} %".replace("-", "-")
+    return f"{change:+.0f} %"

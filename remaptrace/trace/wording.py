@@ -1,0 +1,105 @@
+"""Events in words: one line for a call, a step or an access, as every report shows it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from . import events as ev
+from . import names
+from .events import KIND_NAMES, Trace
+
+
+class Place(TypedDict):
+    """The way back from a number to its source."""
+
+    event: int  # row of the trace; -1: the end
+    pid: int
+    tid: int
+    file: str  # as it was named when opened
+    line: int  # from 1; 0: none
+
+
+_ADDRESSES = frozenset({"addr", "new_addr", "start", "end", "ip", "sp"})
+_ACCESSES = {ev.K_READ: "read", ev.K_WRITE: "write", ev.K_EXECUTE: "exec"}
+_FAULT_WRITE, _FAULT_FETCH = 2, 16  # bits of the page fault error code
+_MADVISE = {number: name for name, number in names.ADVICE.items()}
+_TABLES = {
+    (ev.K_MREMAP, "flags"): names.MREMAP,
+    (ev.K_MSYNC, "flags"): names.MS,
+    (ev.K_MLOCK2, "flags"): names.MLOCK2,
+    (ev.K_MLOCKALL, "flags"): names.MCL,
+    (ev.K_REMAP_FILE_PAGES, "flags"): names.RFP,
+    (ev.K_SHMAT, "flags"): names.SHM,
+    (ev.K_FALLOCATE, "mode"): names.FALLOC,
+}
+_STRING_ARGUMENTS = frozenset({"path", "name", "file"})
+
+
+def place(trace: Trace, event: int) -> Place:
+    """Where `event` comes from."""
+    if event < 0 or event >= len(trace):
+        return Place(event=-1, pid=0, tid=0, file=trace.sources[0] if trace.sources else "", line=0)
+    columns = trace.columns
+    task = int(columns["task"][event])
+    known = 0 <= task < len(trace.tasks)
+    source = int(columns["source"][event]) if "source" in columns else 0
+    return Place(
+        event=event,
+        pid=int(trace.tasks[task]["pid"]) if known else 0,
+        tid=int(trace.tasks[task]["tid"]) if known else 0,
+        file=trace.sources[source] if source < len(trace.sources) else "",
+        line=int(columns["line"][event]) if "line" in columns else 0,
+    )
+
+
+def event_text(trace: Trace, event: int) -> str:
+    """The event as a call with its arguments, such as ``munmap(0x40000000, 4096)``."""
+    columns = trace.columns
+    kind = int(columns["kind"][event])
+    values = [int(columns[f"a{i}"][event]) for i in range(6)]
+    if kind in _ACCESSES:
+        text = f"{_ACCESSES[kind]} {_hex(values[0])}"
+        return text + (f", {values[2]} pages" if values[2] > 1 else "")
+    if kind == ev.K_FAULT:
+        code = values[1]
+        word = "exec" if code & _FAULT_FETCH else "write" if code & _FAULT_WRITE else "read"
+        return f"{word} {_hex(values[0])}"
+    arguments = ev.ARGUMENTS.get(kind, ())
+    words = [_argument(trace, kind, name, value) for name, value in zip(arguments, values, strict=False)]
+    return f"{KIND_NAMES.get(kind, f'kind {kind}')}({', '.join(words)})"
+
+
+def _argument(trace: Trace, kind: int, name: str, value: int) -> str:
+    if name in _ADDRESSES:
+        return _hex(value)
+    if name in _STRING_ARGUMENTS:
+        return repr(trace.strings[value]) if 0 <= value < len(trace.strings) else str(value)
+    if name == "prot":
+        return str(names.prot_word(value))
+    if name == "flags" and kind in (ev.K_MMAP, ev.K_OLD_MMAP):
+        return _joined(names.map_words(value))
+    if (kind, name) in _TABLES:
+        return _joined(names.flag_words(value, _TABLES[kind, name]))
+    if name == "advice":
+        return _MADVISE.get(value, str(value))
+    return str(value)
+
+
+def _joined(words: list[str | int]) -> str:
+    return "|".join(w if isinstance(w, str) else hex(w) for w in words) or "0"
+
+
+def _hex(value: int) -> str:
+    return hex(value & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def result_text(value: int, kind: int = 0) -> str:
+    """A result as a person reads it: the name of an errno, an address in hex, a number."""
+    if -4095 <= value < 0:
+        return names.errno_name(-value)
+    if kind in _RETURNS_ADDRESS:
+        return _hex(value)
+    return str(value)
+
+
+_RETURNS_ADDRESS = frozenset({ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_BRK, ev.K_SHMAT})
