@@ -88,6 +88,7 @@ K_INIT_VMA = _kind(63, "init_vma", "start", "end", "vm_perms", "offset", "file",
 K_INIT_MM = _kind(64, "init_mm", "start_brk", "brk", "mmap_base", "stack_ptr", "legacy")
 K_FORK_WAIT = _kind(65, "fork_wait")  # scenario: a child is made and exits at once
 K_FORK_STEP = _kind(66, "fork_step", "child")  # scenario: the program goes on in the child
+K_MARK = _kind(67, "mark", "name")  # no effect: a moment at which a recorder looked (truth, exit maps)
 # -- accesses: addr, value (-1: unknown), size in pages for range touches (0 or 1: one access)
 K_READ = _kind(80, "read", "addr", "value", "pages", "sp")
 K_WRITE = _kind(81, "write", "addr", "value", "pages", "sp")
