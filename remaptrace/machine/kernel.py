@@ -1,0 +1,106 @@
+"""Kernels: a value for every rule, with the origin of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ..errors import UsageError
+from . import presets
+from .rules import RULES, Rule
+
+PAGES_OF = {"ram": "ram_pages", "swap": "swap_pages"}
+"""Overrides given as sizes ("64M"); the rule counts pages."""
+
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_INT64 = 1 << 63
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A named set of rules. `values` has every rule; `origins` says which file or override set it."""
+
+    name: str
+    about: str
+    era: str  # "2.6" or "modern": which family of PTE words its architectures use
+    series: str  # support for protections in file PTEs: plain, rfp2007, rfp2005, intended
+    values: Mapping[str, int]
+    origins: Mapping[str, str]
+
+
+@cache
+def load_kernel(name: str) -> Kernel:
+    """The preset `name`; UsageError RT301 if there is none."""
+    known = kernel_names()
+    if name not in known:
+        raise presets.unknown("RT301", "kernel", name, list(known))
+    values = {rule.name: rule.default for rule in RULES.values()}
+    origins = dict.fromkeys(values, "default")
+    for origin, data in presets.chain("kernels", name):
+        for key, raw in (data.get("rules") or {}).items():
+            if key not in RULES:
+                raise presets.unknown("RT306", f"rule in preset {origin}:", key, list(RULES))
+            values[key] = parse_rule(RULES[key], raw)
+            origins[key] = origin
+    facts = presets.resolved("kernels", name)
+    return Kernel(name, facts["about"], facts["era"], facts["series"], values, origins)
+
+
+def kernel_names() -> tuple[str, ...]:
+    """Names of all kernel presets."""
+    return presets.names("kernels")
+
+
+def parse_rule(rule: Rule, raw: Any) -> int:
+    """The number for a value as YAML or --set give it; UsageError RT304 if it makes no sense."""
+    text = str(raw).strip()
+    low = text.lower()
+    if rule.kind == "enum":
+        if low in rule.choices:
+            return rule.choices.index(low)
+        raise _bad(rule, text, presets.suggest(text, list(rule.choices)))
+    if rule.kind == "bool":
+        if low in _TRUE + _FALSE:
+            return 1 if low in _TRUE else 0
+        raise _bad(rule, text, "yes or no")
+    value = parse_size(text)
+    if value is None or not -_INT64 <= value < _INT64:
+        raise _bad(rule, text, "an integer of 64 bits, such as 65530, 0x10000, 64K, -1 or unlimited")
+    return value
+
+
+def parse_size(text: str) -> int | None:
+    """An integer, decimal or hex, with an optional suffix K, M, G or T; None if it is neither."""
+    if text.lower() == "unlimited":
+        return -1
+    factor = 1
+    if text[-1:].upper() in _UNITS and not text.lower().startswith("0x"):
+        factor, text = _UNITS[text[-1:].upper()], text[:-1]
+    try:
+        return int(text, 0) * factor
+    except ValueError:
+        return None
+
+
+def _bad(rule: Rule, found: str, expected: str) -> UsageError:
+    return UsageError("RT304", f"rule {rule.name} cannot be {found!r}", found=found, expected=expected)
+
+
+def override(key: str, raw: Any, page_size: int) -> tuple[str, int]:
+    """(rule name, value) of one override; `ram` and `swap` are sizes in bytes, or numbers with a suffix.
+
+    UsageError RT303 for an unknown rule, RT304 for a bad value.
+    """
+    key = key.strip().removeprefix("vm.").replace("-", "_")
+    if key in PAGES_OF:
+        rule = RULES[PAGES_OF[key]]
+        size = parse_size(str(raw).strip())
+        if size is None or size < 0:
+            raise _bad(rule, str(raw), "a size such as 64M")
+        return rule.name, size // page_size
+    if key not in RULES:
+        raise presets.unknown("RT303", "rule", key, [*PAGES_OF, *RULES])
+    return key, parse_rule(RULES[key], raw)

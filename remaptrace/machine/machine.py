@@ -1,0 +1,103 @@
+"""A machine: architecture x kernel x resources, resolved into two int64 arrays.
+
+>>> machine = Machine.load("i386", "linux-2.6.21", {"max_map_count": 100})
+>>> machine.arch.name, machine.kernel.values["max_map_count"], machine.origins["max_map_count"]
+('i386', 100, 'override')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .arch import Arch, arch_names, load_arch
+from .kernel import Kernel, kernel_names, load_kernel, override
+from .rules import RULES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+DEFAULT_ARCH = "x86_64"
+DEFAULT_KERNEL = "linux-6.18"
+
+__all__ = ["Arch", "Kernel", "Machine", "arch_names", "kernel_names"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a trace is replayed on. Make one with `load`."""
+
+    arch: Arch
+    kernel: Kernel
+    overrides: Mapping[str, int] = field(default_factory=dict)
+    host: Machine | None = None  # the machine below a User-mode Linux guest
+
+    @classmethod
+    def load(
+        cls,
+        arch: str = DEFAULT_ARCH,
+        kernel: str = DEFAULT_KERNEL,
+        overrides: Mapping[str, Any] | None = None,
+        host: str | Machine | None = None,
+    ) -> Machine:
+        """The machine of that name.
+
+        `overrides` sets rules by name (see machine.rules), `ram` and `swap` as sizes. UsageError: RT301
+        unknown kernel, RT302 unknown architecture, RT303 unknown rule, RT304 bad value, RT305 an
+        architecture that this kernel does not have.
+        """
+        chosen = load_kernel(kernel)
+        words = load_arch(arch, chosen)
+        parsed = dict(override(k, v, words.page_size) for k, v in (overrides or {}).items())
+        values = {**chosen.values, **parsed}
+        origins = {**chosen.origins, **dict.fromkeys(parsed, "override")}
+        if isinstance(host, str):
+            host = cls.load(words.host_arch or arch, host)
+        return cls(words, replace(chosen, values=values, origins=origins), parsed, host)
+
+    @property
+    def name(self) -> str:
+        """Kernel and architecture in a few words, with the host if there is one."""
+        text = f"{self.kernel.name}, {self.arch.name}"
+        return f"{text} on {self.host.name}" if self.host else text
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """For every rule: the preset that set it, "default" or "override"."""
+        return self.kernel.origins
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page."""
+        return self.arch.page_size
+
+    def rule(self, name: str) -> int | str:
+        """The value of a rule as a person writes it: choices by word."""
+        rule, value = RULES[name], self.kernel.values[name]
+        return rule.choices[value] if rule.kind == "enum" else value
+
+    @cached_property
+    def rules(self) -> npt.NDArray[np.int64]:
+        """The engine's rules, indexed by the R_* numbers; int64[N_RULES]."""
+        import numpy as np
+
+        from ..engine.state import N_RULES
+
+        out = np.zeros(N_RULES, dtype=np.int64)
+        for rule in RULES.values():
+            out[rule.index] = self.kernel.values[rule.name]
+        return out
+
+    @cached_property
+    def archwords(self) -> npt.NDArray[np.int64]:
+        """The engine's architecture words, indexed by the A_* and P_* numbers; int64[N_ARCH]."""
+        import numpy as np
+
+        from ..engine.state import N_ARCH
+
+        out = np.zeros(N_ARCH, dtype=np.int64)
+        out[: len(self.arch.words)] = self.arch.words
+        return out

@@ -1,0 +1,76 @@
+"""Preset files: found by name, read safely, resolved along `base:`."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from ..errors import InputError, UsageError
+
+Mapping = dict[str, Any]
+
+
+def suggest(word: str, choices: list[str]) -> str:
+    """The words that `word` may have meant, as a sentence for `expected`; else all choices."""
+    near = difflib.get_close_matches(word, choices, n=3, cutoff=0.5)
+    if near:
+        return "did you mean " + " or ".join(near) + "?"
+    return "one of: " + ", ".join(choices)
+
+
+@cache
+def names(room: str) -> tuple[str, ...]:
+    """Names of the presets of a room ("kernels" or "arches"), sorted."""
+    folder = resources.files(__package__) / "presets" / room
+    return tuple(sorted(e.name[:-5] for e in folder.iterdir() if e.name.endswith(".yaml")))
+
+
+@cache
+def _read(room: str, name: str) -> Mapping:
+    import yaml
+
+    path = resources.files(__package__) / "presets" / room / f"{name}.yaml"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    if not isinstance(data, dict):
+        raise InputError("RT306", "a preset must be a mapping", path=str(path))
+    return data
+
+
+def _merge(low: Mapping, high: Mapping) -> Mapping:
+    """`low` overlaid with `high`; mappings merge, everything else is replaced."""
+    out = dict(low)
+    for key, value in high.items():
+        old = out.get(key)
+        out[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return out
+
+
+def chain(room: str, name: str) -> list[tuple[str, Mapping]]:
+    """The files that make up preset `name`, the most basic first."""
+    files: list[tuple[str, Mapping]] = []
+    seen: set[str] = set()
+    at: str | None = name
+    while at is not None:
+        if at in seen or at not in names(room):
+            raise InputError("RT306", f"base {at!r} of preset {name!r} is missing or circular")
+        seen.add(at)
+        data = _read(room, at)
+        files.insert(0, (at, data))
+        at = data.get("base")
+    return files
+
+
+def resolved(room: str, name: str) -> Mapping:
+    """Preset `name` with all its bases merged below it."""
+    out: Mapping = {}
+    for _, data in chain(room, name):
+        out = _merge(out, {k: v for k, v in data.items() if k not in ("base", "abstract")})
+    return out
+
+
+def unknown(code: str, what: str, word: str, choices: list[str]) -> UsageError:
+    """The error for a name that does not exist, with suggestions."""
+    return UsageError(code, f"unknown {what} {word!r}", found=word, expected=suggest(word, choices))
