@@ -121,6 +121,45 @@ RT_PROCESS = code(
     "- munmap: {addr: 0x1000, length: 4096}\n  pid: 7",
     "Make it with `fork: {child: 7}`; the first process is 1.",
 )
+# -- RT4xx: machines and rules
+RT_KERNEL = code(
+    "RT401",
+    "unknown kernel",
+    "No preset of that name. A kernel is a named set of rules; 'remaptrace kernels' lists them.",
+    "remaptrace run --kernel linux-2.6.22 trace.txt",
+    "Take a preset of the nearest version and change single rules with --set.",
+)
+RT_ARCH = code(
+    "RT402",
+    "unknown architecture",
+    "No architecture of that name or alias; 'remaptrace arches' lists them.",
+    "remaptrace run --arch x86 trace.txt",
+)
+RT_RULE = code(
+    "RT403",
+    "unknown rule",
+    "--set and `machine:` set rules by name, RAM and swap as ram=64M and swap=32M.",
+    "remaptrace run --set max_map_cuont=100 trace.txt",
+    "'remaptrace kernels NAME' lists the rules of a kernel with their values.",
+)
+RT_VALUE = code(
+    "RT404",
+    "value does not fit the rule",
+    "A rule is a yes or no, a number (decimal, 0x..., 64K, -1 or unlimited) or one of a few words.",
+    "remaptrace run --set guard_regions=maybe trace.txt",
+)
+RT_MISMATCH = code(
+    "RT405",
+    "architecture not described for this kernel",
+    "PTE words of an architecture are described for Linux 2.6 or for kernels since 4.0, some for both under one name.",
+    "remaptrace run --arch um-i386-2l --kernel linux-6.18 trace.txt",
+    "Choose a kernel of the other family; User-mode Linux guests take their host with --host.",
+)
+RT_PRESET = code(
+    "RT406",
+    "broken preset",
+    "A preset file of the installation is malformed or its `base:` is missing.",
+)
 # -- RT5xx: command line
 RT_USAGE = code(
     "RT501",

@@ -74,7 +74,7 @@ def _families() -> dict[tuple[str, str], str]:
 def load_arch(name: str, kernel: Kernel) -> Arch:
     """The architecture of that name or alias as `kernel` has it.
 
-    UsageError RT302 for an unknown name, RT305 if the architecture is described for the other family
+    UsageError RT402 for an unknown name, RT405 if the architecture is described for the other family
     of kernels only.
     """
     families = _families()
@@ -82,10 +82,10 @@ def load_arch(name: str, kernel: Kernel) -> Arch:
     if file is None:
         eras = sorted({era for word, era in families if word == name})
         if not eras:
-            raise presets.unknown("RT302", "architecture", name, sorted({w for w, _ in families}))
+            raise presets.unknown("RT402", "architecture", name, sorted({w for w, _ in families}))
         fits = sorted({word for word, era in families if era == kernel.era})
         raise UsageError(
-            "RT305",
+            "RT405",
             f"architecture {name!r} is described for {eras[0]} kernels, not for {kernel.name}",
             found=name,
             expected=presets.suggest(name, fits),
@@ -96,7 +96,7 @@ def load_arch(name: str, kernel: Kernel) -> Arch:
 def load_arch_file(name: str, series: str) -> Arch:
     """The architecture in the preset file `name` with the file PTEs of `series`, whatever the kernel."""
     if name not in arch_names():
-        raise presets.unknown("RT302", "architecture", name, list(arch_names()))
+        raise presets.unknown("RT402", "architecture", name, list(arch_names()))
     return _build(name, series)
 
 
@@ -106,7 +106,7 @@ def _build(file: str, series: str) -> Arch:
     try:
         return _from_data(file, data, series)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError("RT306", f"architecture {file}: {error!r}") from error
+        raise InputError("RT406", f"architecture {file}: {error!r}") from error
 
 
 def _from_data(name: str, data: Mapping[str, Any], series: str) -> Arch:

@@ -33,16 +33,16 @@ class Kernel:
 
 @cache
 def load_kernel(name: str) -> Kernel:
-    """The preset `name`; UsageError RT301 if there is none."""
+    """The preset `name`; UsageError RT401 if there is none."""
     known = kernel_names()
     if name not in known:
-        raise presets.unknown("RT301", "kernel", name, list(known))
+        raise presets.unknown("RT401", "kernel", name, list(known))
     values = {rule.name: rule.default for rule in RULES.values()}
     origins = dict.fromkeys(values, "default")
     for origin, data in presets.chain("kernels", name):
         for key, raw in (data.get("rules") or {}).items():
             if key not in RULES:
-                raise presets.unknown("RT306", f"rule in preset {origin}:", key, list(RULES))
+                raise presets.unknown("RT406", f"rule in preset {origin}:", key, list(RULES))
             values[key] = parse_rule(RULES[key], raw)
             origins[key] = origin
     facts = presets.resolved("kernels", name)
@@ -55,7 +55,7 @@ def kernel_names() -> tuple[str, ...]:
 
 
 def parse_rule(rule: Rule, raw: Any) -> int:
-    """The number for a value as YAML or --set give it; UsageError RT304 if it makes no sense."""
+    """The number for a value as YAML or --set give it; UsageError RT404 if it makes no sense."""
     text = str(raw).strip()
     low = text.lower()
     if rule.kind == "enum":
@@ -86,13 +86,13 @@ def parse_size(text: str) -> int | None:
 
 
 def _bad(rule: Rule, found: str, expected: str) -> UsageError:
-    return UsageError("RT304", f"rule {rule.name} cannot be {found!r}", found=found, expected=expected)
+    return UsageError("RT404", f"rule {rule.name} cannot be {found!r}", found=found, expected=expected)
 
 
 def override(key: str, raw: Any, page_size: int) -> tuple[str, int]:
     """(rule name, value) of one override; `ram` and `swap` are sizes in bytes, or numbers with a suffix.
 
-    UsageError RT303 for an unknown rule, RT304 for a bad value.
+    UsageError RT403 for an unknown rule, RT404 for a bad value.
     """
     key = key.strip().removeprefix("vm.").replace("-", "_")
     if key in PAGES_OF:
@@ -102,5 +102,5 @@ def override(key: str, raw: Any, page_size: int) -> tuple[str, int]:
             raise _bad(rule, str(raw), "a size such as 64M")
         return rule.name, size // page_size
     if key not in RULES:
-        raise presets.unknown("RT303", "rule", key, [*PAGES_OF, *RULES])
+        raise presets.unknown("RT403", "rule", key, [*PAGES_OF, *RULES])
     return key, parse_rule(RULES[key], raw)

@@ -45,8 +45,8 @@ class Machine:
     ) -> Machine:
         """The machine of that name.
 
-        `overrides` sets rules by name (see machine.rules), `ram` and `swap` as sizes. UsageError: RT301
-        unknown kernel, RT302 unknown architecture, RT303 unknown rule, RT304 bad value, RT305 an
+        `overrides` sets rules by name (see machine.rules), `ram` and `swap` as sizes. UsageError: RT401
+        unknown kernel, RT402 unknown architecture, RT403 unknown rule, RT404 bad value, RT405 an
         architecture that this kernel does not have.
         """
         chosen = load_kernel(kernel)

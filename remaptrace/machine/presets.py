@@ -35,7 +35,7 @@ def _read(room: str, name: str) -> Mapping:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     if not isinstance(data, dict):
-        raise InputError("RT306", "a preset must be a mapping", path=str(path))
+        raise InputError("RT406", "a preset must be a mapping", path=str(path))
     return data
 
 
@@ -55,7 +55,7 @@ def chain(room: str, name: str) -> list[tuple[str, Mapping]]:
     at: str | None = name
     while at is not None:
         if at in seen or at not in names(room):
-            raise InputError("RT306", f"base {at!r} of preset {name!r} is missing or circular")
+            raise InputError("RT406", f"base {at!r} of preset {name!r} is missing or circular")
         seen.add(at)
         data = _read(room, at)
         files.insert(0, (at, data))
