@@ -1,0 +1,71 @@
+"""Compiling the runner and starting it in a clean process.
+
+The runner is one C file beside this module. It is built once (static, without position
+independence) into the cache folder, under a name that carries a hash of its source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ..errors import InputError, UsageError
+
+_SOURCE = Path(__file__).with_name("runner.c")
+
+
+def compiler() -> str | None:
+    """The C compiler to use: $CC, cc, gcc or clang."""
+    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        if name and shutil.which(name):
+            return name
+    return None
+
+
+def runner() -> Path:
+    """The compiled runner; compiled now if it is not there.
+
+    Raises UsageError (RT801) without a C compiler, InputError (RT802) when compiling fails.
+    """
+    import platformdirs
+
+    digest = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
+    root = Path(os.environ.get("REMAPTRACE_CACHE") or platformdirs.user_cache_dir("remaptrace"))
+    target = root / "native" / f"runner-{digest}"
+    if target.exists():
+        return target
+    cc = compiler()
+    if cc is None:
+        raise UsageError("RT801", "running on this kernel needs a C compiler", expected="cc, gcc or clang")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        built = Path(folder) / "runner"
+        done = subprocess.run(
+            [cc, "-O1", "-static", "-no-pie", "-fno-stack-protector", "-o", str(built), str(_SOURCE)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise InputError("RT802", "the runner does not compile here", found=done.stderr.strip()[:400])
+        built.replace(target)
+    return target
+
+
+def run_program(text: str, timeout: float = 30.0) -> str:
+    """The runner's answers to a program in its line form.
+
+    The runner switches address randomisation off for itself, and what it forks dies with it, so
+    nothing is left when this returns. Raises InputError (RT803) if it does not end within
+    `timeout` seconds.
+    """
+    try:
+        done = subprocess.run(
+            [str(runner())], input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=timeout, start_new_session=True, env={}, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise InputError("RT803", f"the program did not end within {timeout:g} s on this kernel") from None
+    return done.stdout.decode("utf-8", "surrogateescape")
