@@ -3,7 +3,7 @@
  *
  * Reads lines `op arg...` from standard input (all of it before the first step), writes answers
  * to standard output. Arguments are numbers (decimal or 0x...), or @K, @K+N, @K-N: the result of step
- * K plus N. Built static and not position independent, and it switches address randomisation off
+ * K plus N, or $N: N bytes above the break at the start. Built static and not position independent, and it switches address randomisation off
  * for itself, so that nothing of it lies in the window that programs use.
  *
  * No allocation and no stdio after the start: the heap and the fault counters belong to the
@@ -38,6 +38,7 @@ static char out[1 << 16];
 static size_t out_len;
 static int64_t results[MAX_STEPS];
 static int files[MAX_FILES];
+static int64_t brk_start;
 static unsigned char page[PAGE];
 static unsigned char resident[1 << 16];
 static char stack_for_signals[1 << 16] __attribute__((aligned(4096)));
@@ -373,9 +374,9 @@ static void step(int n, const char *op, int64_t a[6])
 	} else if (is(op, "pages")) {
 		step_pages(a[0], a[1]);
 		return;
-	} else if (is(op, "dump") || is(op, "smaps")) {
+	} else if (is(op, "dump")) {
 		put(" D\n");
-		put_file(is(op, "dump") ? "/proc/self/maps" : "/proc/self/smaps");
+		put_file("/proc/self/maps");
 		return;
 	} else if (is(op, "fork")) {
 		flush();
@@ -431,6 +432,11 @@ static char *number(char *s, int64_t *value)
 static char *argument(char *s, int64_t *value)
 {
 	int64_t k, addend = 0;
+	if (*s == '$') { /* relative to the break at the start */
+		s = number(s + 1, value);
+		*value += brk_start;
+		return s;
+	}
 	if (*s != '@')
 		return number(s, value);
 	s = number(s + 1, &k);
@@ -455,6 +461,13 @@ static void run(char *s)
 		}
 		if (*s == '\n')
 			*s++ = 0;
+		if (*op == '!') { /* an observation: no step */
+			put(op);
+			put("\n");
+			n--;
+			put_file(is(op, "!smaps") ? "/proc/self/smaps" : "/proc/self/maps");
+			continue;
+		}
 		put("=");
 		put_number(n);
 		step(n, op, a);
@@ -491,7 +504,7 @@ int main(int argc, char **argv, char **envp)
 		sigaction(signals[i], &action, 0);
 	/* A whole page for the program's brk: it starts at a page boundary. */
 	uint64_t brk_now = syscall(SYS_brk, 0);
-	uint64_t brk_start = (brk_now + PAGE - 1) / PAGE * PAGE;
+	brk_start = (brk_now + PAGE - 1) / PAGE * PAGE;
 	syscall(SYS_brk, brk_start);
 	mprotect(scratch, sizeof scratch, PROT_READ | PROT_WRITE | PROT_EXEC);
 	warm_up();

@@ -1,0 +1,183 @@
+"""From the runner's answers to the `expect` fields of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from ..trace.names import ERRNO_NAMES
+from .program import Step, file_slots, operation
+
+_CODES = {
+    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},
+    11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 4: "SEGV_PKUERR", 128: "SI_KERNEL"},
+}
+_SIGNALS = {7: "SIGBUS", 11: "SIGSEGV"}
+_ADDRESS_STEPS = frozenset({"mmap", "mremap", "brk"})
+
+Area = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NativeRun:
+    """What the kernel answered. `expects` has one mapping of fields a step; areas are as in scenarios."""
+
+    expects: list[dict[str, Any]]
+    vmas: list[Area]  # at the end, with vmflags
+    initial: list[Area]  # before the first step
+    brk_start: int  # bytes
+    first_free_top: int  # bytes
+
+
+@dataclass(frozen=True)
+class _Row:
+    start: int
+    end: int
+    perms: str
+    offset: int
+    inode: int
+    name: str
+
+
+def _row(line: str) -> _Row:
+    parts = line.split(None, 5)
+    start, end = (int(x, 16) for x in parts[0].split("-"))
+    name = parts[5].strip() if len(parts) > 5 else ""
+    return _Row(start, end, parts[1], int(parts[2], 16), int(parts[4]), name)
+
+
+def _maps(lines: list[str]) -> list[_Row]:
+    return [row for row in map(_row, lines) if row.name != "[vsyscall]"]
+
+
+def _smaps(lines: list[str]) -> list[tuple[_Row, str]]:
+    areas: list[tuple[_Row, str]] = []
+    row: _Row | None = None
+    for line in lines:
+        head = line.split(None, 1)[0]
+        if line.startswith("VmFlags:"):
+            if row is not None and row.name != "[vsyscall]":
+                areas.append((row, line.split(":", 1)[1].strip()))
+        elif not head.endswith(":"):
+            row = _row(line)
+    return areas
+
+
+class _Reader:
+    """Walks the answers; knows which file and shared object each area shows."""
+
+    def __init__(self, steps: list[Step], text: str, *, whole: bool) -> None:
+        self.steps = steps
+        self.lines: Iterator[str] = iter(text.splitlines())
+        self.whole = whole
+        self.files = {f"/memfd:f{slot:03d} (deleted)": name for slot, name in file_slots(steps).items()}
+        self.shared: dict[int, str] = {}
+        self.initial: list[_Row] = []
+
+    def block(self) -> list[str]:
+        lines = []
+        for line in self.lines:
+            if line == "end":
+                return lines
+            lines.append(line)
+        raise InputError("RT805", "the program ended in the middle of an answer on this kernel")
+
+    def area(self, row: _Row) -> Area:
+        file: str | None = self.files.get(row.name)
+        if row.name.startswith("/dev/zero"):
+            file = self.shared.get(row.inode, f"shm:{row.inode}")
+        elif row.name == "[heap]":
+            file = row.name
+        return {"start": row.start, "end": row.end, "perms": row.perms, "offset": row.offset, "file": file}
+
+    def shown(self, row: _Row) -> bool:
+        """Whether a scenario lists this area: the program's own ones, and [heap] where it counts."""
+        if row.name == "[heap]":
+            return self.whole
+        return not any(i.start == row.start and i.end == row.end and i.name == row.name for i in self.initial)
+
+    def answer(self, step: int, words: list[str]) -> dict[str, Any]:
+        kind, numbers = words[0], words[1:]
+        if kind == "E":
+            return {"error": ERRNO_NAMES[int(numbers[0])]}
+        if kind == "R":
+            expect: dict[str, Any] = {"result": int(numbers[0])}
+            name = operation(self.steps[step])
+            if name == "fork":
+                return {"continues_in": "child"}
+            if name == "fork_wait":
+                return {"continues_in": "parent"}
+            if name == "mincore":
+                expect["resident"] = numbers[1] if len(numbers) > 1 else ""
+            return expect
+        if kind == "V":
+            value = int(numbers[0])
+            return {"eof": True} if value < 0 else {"result": 0, "value": value}
+        if kind == "A":
+            signal, code, value, minor, major = map(int, numbers)
+            access: dict[str, Any] = {"outcome": "ok" if not signal else _SIGNALS[signal]}
+            if signal:
+                access["code"] = _CODES[signal][code]
+            elif value >= 0:
+                access["value"] = value
+            access["minor_faults"] = minor
+            if major:
+                access["major_faults"] = major
+            return access
+        if kind == "P":
+            return {"pages": numbers[0]}
+        if kind == "D":
+            return {"vmas": [self.area(row) for row in _maps(self.block()) if self.shown(row)]}
+        raise InputError("RT805", "the runner does not know a step", found=str(self.steps[step]))
+
+    def learn(self, step: int, address: int) -> None:
+        """The object that `step` made is mapped at `address`: from now on it is shm@step."""
+        for row in _maps(self.block()):
+            if row.start <= address < row.end and row.name.startswith("/dev/zero"):
+                self.shared.setdefault(row.inode, f"shm@{step}")
+
+    def run(self) -> NativeRun:
+        begin = next(self.lines, "").split()
+        if begin[:1] != ["begin"]:
+            raise InputError("RT805", "the runner did not start on this kernel")
+        self.initial = _maps(self.block())
+        expects: list[dict[str, Any]] = []
+        final: list[tuple[_Row, str]] = []
+        for line in self.lines:
+            words = line.split()
+            if words[:1] == ["="]:
+                expects.append(self.answer(int(words[1]), words[2:]))
+            elif words == ["!maps"]:
+                self.learn(len(expects) - 1, expects[-1].get("result", -1))
+            elif words == ["!smaps"]:
+                final = _smaps(self.block())
+            elif words == ["done"]:
+                return self.finished(expects, final, int(begin[1]))
+        where = f"step {len(expects)}"
+        raise InputError("RT805", "the program ended early on this kernel", found=where)
+
+    def finished(
+        self, expects: list[dict[str, Any]], final: list[tuple[_Row, str]], brk_start: int
+    ) -> NativeRun:
+        top = next((row.start for row in self.initial if row.name == "[vvar]"), 0)
+        initial = [
+            {
+                "start": r.start,
+                "end": r.end,
+                "perms": r.perms,
+                "name": "(program)" if "/" in r.name else r.name,
+            }
+            for r in self.initial
+        ]
+        vmas = [self.area(row) | {"vmflags": flags} for row, flags in final if self.shown(row)]
+        return NativeRun(expects, vmas, initial, brk_start, top)
+
+
+def read_answers(steps: list[Step], text: str, *, whole: bool) -> NativeRun:
+    """The answers to `steps`; with `whole` the areas listed include [heap], as in layout programs.
+
+    Raises InputError (RT805) if the program did not run to its end.
+    """
+    return _Reader(steps, text, whole=whole).run()

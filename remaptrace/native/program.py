@@ -1,0 +1,161 @@
+"""Between scenario steps and the runner: line programs out, expectations in.
+
+`to_lines` writes steps in the runner's line form; `to_expectations` turns its answers into the
+`expect` fields that a scenario has; `scenario_text` writes both as a scenario file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import UsageError
+from ..trace import names
+
+Step = dict[str, Any]
+
+CLOSED = 777
+PAGE = 4096
+
+_BUS_CODES = {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"}
+_SEGV_CODES = {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 4: "SEGV_PKUERR", 128: "SI_KERNEL"}
+_SIGNALS = {7: "SIGBUS", 11: "SIGSEGV"}
+
+
+def _prot(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    if value == "none":
+        return 0
+    return sum({"r": 1, "w": 2, "x": 4}[letter] for letter in value)
+
+
+def _bits(words: Any, table: dict[str, int]) -> int:
+    if isinstance(words, int):
+        return words
+    value = 0
+    for word in words:
+        value |= word if isinstance(word, int) else table[str(word)]
+    return value
+
+
+@dataclass
+class _Writer:
+    """Numbers files as the runner wants them and spells arguments."""
+
+    brk_start: int | None = None
+    slots: dict[str, int] = field(default_factory=dict)
+    made: int = 0
+
+    def slot(self, name: Any) -> int:
+        if name == "bad":
+            return CLOSED
+        if isinstance(name, int):
+            return name
+        return self.slots.setdefault(name, len(self.slots))
+
+    def memfd(self, a: dict[str, Any]) -> list[Any]:
+        self.made += 1
+        return [self.slot(a["id"]), a["pages"], int(bool(a.get("fill"))), self.made - 1]
+
+
+_Arguments = Callable[[_Writer, Any], list[Any]]
+
+
+def _fields(*keys: str) -> _Arguments:
+    return lambda _writer, a: [a[key] for key in keys]
+
+
+_STEPS: dict[str, _Arguments] = {
+    "memfd": lambda w, a: w.memfd(a),
+    "ftruncate": lambda w, a: [w.slot(a["fd"]), a["size"]],
+    "punch_hole": lambda w, a: [w.slot(a["fd"]), a["offset"], a["length"]],
+    "pwrite": lambda w, a: [w.slot(a["fd"]), a["offset"], a["value"]],
+    "pread": lambda w, a: [w.slot(a["fd"]), a["offset"]],
+    "reopen": lambda w, a: [w.slot(a["fd"]), w.slot(a["new_fd"]), {"r": 1, "w": 2, "rw": 3}[a["mode"]]],
+    "dup": lambda w, a: [w.slot(a["fd"]), w.slot(a["new_fd"])],
+    "seal": lambda w, a: [w.slot(a["fd"]), _bits(a["seals"], names.SEALS)],
+    "mmap": lambda w, a: [
+        a["addr"], a["length"], _prot(a["prot"]), _bits(a["flags"], names.MAP), w.slot(a["fd"]), a["offset"],
+    ],
+    "munmap": _fields("addr", "length"),
+    "mprotect": lambda _w, a: [a["addr"], a["length"], _prot(a["prot"])],
+    "mremap": lambda _w, a: [
+        a["addr"], a["old_length"], a["new_length"], _bits(a["flags"], names.MREMAP), a.get("new_addr", 0),
+    ],
+    "brk": lambda _w, a: [("brk", a["offset"])],
+    "madvise": lambda _w, a: [
+        a["addr"], a["length"], a["advice"] if isinstance(a["advice"], int) else names.ADVICE[a["advice"]],
+    ],
+    "mlock": _fields("addr", "length"),
+    "mlock2": lambda _w, a: [a["addr"], a["length"], _bits(a["flags"], names.MLOCK2)],
+    "munlock": _fields("addr", "length"),
+    "mlockall": lambda _w, a: [_bits(a["flags"], names.MCL)],
+    "munlockall": _fields(),
+    "msync": lambda _w, a: [a["addr"], a["length"], _bits(a["flags"], names.MS)],
+    "mincore": _fields("addr", "length"),
+    "remap_file_pages": lambda _w, a: [
+        a["addr"], a["size"], _prot(a["prot"]), a["pgoff"], _bits(a["flags"], names.RFP),
+    ],
+    "mseal": lambda _w, a: [a["addr"], a["length"], a.get("flags", 0)],
+    "read": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
+    "write": _fields("addr", "value"),
+    "exec": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
+    "setrlimit": lambda _w, a: [names.RLIMITS[a["resource"]], a["soft"]],
+    "fork": _fields(),
+    "fork_wait": _fields(),
+    "dump": _fields(),
+    "pages": _fields("addr", "count"),
+}  # fmt: skip
+
+KNOWN = frozenset(_STEPS)
+
+
+def _spell(argument: Any) -> str:
+    if isinstance(argument, str):  # '@5+0x1000'
+        return argument
+    if isinstance(argument, tuple):  # ("brk", offset)
+        return f"${argument[1]}"
+    return str(argument) if argument < 0 else hex(argument & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def operation(step: Step) -> str:
+    """The name of the operation of a step."""
+    return next(key for key in step if key not in ("expect", "pid"))
+
+
+def _makes_shared_object(step: Step) -> bool:
+    flags = step.get("mmap", {}).get("flags", ())
+    return "anonymous" in flags and "shared" in flags
+
+
+def to_lines(steps: Iterable[Step]) -> str:
+    """The steps in the runner's line form; UsageError (RT804) on one that only a simulation can do.
+
+    Lines with ``!`` are observations that do not count as steps.
+    """
+    writer = _Writer()
+    lines = []
+    for number, step in enumerate(steps):
+        name = operation(step)
+        if name not in _STEPS or "pid" in step:
+            raise UsageError("RT804", f"step {number} cannot be run on this kernel", found=name)
+        lines.append(" ".join([name, *(_spell(a) for a in _STEPS[name](writer, step[name]))]))
+        if _makes_shared_object(step):
+            lines.append("!maps")
+    return "\n".join([*lines, "!smaps", ""])
+
+
+def file_slots(steps: Iterable[Step]) -> dict[int, str]:
+    """Which file each of the runner's file numbers is; a reopened or dup'ed file has its first name."""
+    writer = _Writer()
+    first: dict[int, str] = {}
+    for step in steps:
+        name = operation(step)
+        arguments = step[name]
+        if name == "memfd":
+            first[writer.slot(arguments["id"])] = arguments["id"]
+        elif name in _STEPS and isinstance(arguments, dict):
+            _STEPS[name](writer, arguments)
+    return first
