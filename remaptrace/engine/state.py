@@ -31,6 +31,7 @@ H_FRAMES = 4  # first word of the frame table
 H_NFRAMES = 5  # frames ever used (the next new frame number)
 H_MAXFRAMES = 6  # frame numbers end here
 H_FREEFRAME = 7  # head of the list of free frames
+H_FREEHUGE = 60  # head of the list of free huge pages
 H_FREE = 8  # 48 heads of free lists, one a size class
 H_RULES = 64
 N_RULES = 320
@@ -201,6 +202,8 @@ I_INO = 15
 I_NONLIN = 16  # list of nonlinear VMAs, if a module wants one
 I_LINKS = 17  # 0: deleted
 I_CACHEROOT = 18
+I_HEIGHT = 19  # levels of the page cache's tree
+I_FILLED = 20  # pages below this number have their first content in the page cache, unless the tree says else
 I_WORDS = 24
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
@@ -228,6 +231,7 @@ FF_LAZYFREE = 16
 FF_REFERENCED = 32
 FF_EXCLUSIVE = 64
 FF_UPTODATE = 128
+FF_HUGE = 256  # head of a huge page whose other frames are not set up
 
 
 @kernel
