@@ -96,7 +96,7 @@ RT_LIMIT = code(
     "RT108",
     "scenario too large",
     "A limit that protects against documents built to exhaust memory: nesting, aliases that expand to millions of"
-    " nodes, or repeats that make more than 50 million steps.",
+    " nodes, or repeats that make more than 16,777,216 steps.",
     "- repeat: {count: 1000000000000, steps: [...]}",
     "Split the scenario, or touch ranges with `pages:` instead of single pages.",
 )

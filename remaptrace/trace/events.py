@@ -225,6 +225,9 @@ class Trace:
     unmodelled: dict[str, int] = field(default_factory=dict)  # call name: how often
     maps: list[MapsFile] = field(default_factory=list)
     truth: npt.NDArray[np.void] | None = None  # TRUTH_DTYPE
+    about: str = ""
+    initial: tuple[tuple[int, int, str], ...] = ()  # scenarios: areas before the first step, see listed()
+    prelude: int = 0  # scenarios: events before step 0; the N of shm@N is the event number less this
     relocations: npt.NDArray[np.void] | None = None  # RELOCATION_DTYPE
     expects: Sequence[Expectation] = ()  # scenarios, by event; event -1: after the last step
     notes: list[str] = field(default_factory=list)  # what a reader had to assume
