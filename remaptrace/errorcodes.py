@@ -183,3 +183,22 @@ RT_MOMENT = code(
     "remaptrace maps --at 99999999 trace.txt",
     "Events count from 0; 'remaptrace run --format json' lists processes and gives event numbers.",
 )
+
+# -- RT32x: kernel traces as text (ftrace, perf) and recorded sets
+RT_KERNEL_LINE = code(
+    "RT320",
+    "line of a kernel trace that cannot be read",
+    "A line of ftrace or perf text has no task, no event, or an event whose fields are cut or damaged. It is"
+    " skipped and counted; the rest of the trace is read.",
+    "              sh-20676   [001] d....  2145.579798: page_fault_user: address=0x7fe7",
+    "Check whether the file was cut. `cat trace` or `perf script` prints whole lines.",
+)
+RT_KERNEL_FORM = code(
+    "RT321",
+    "form of a kernel trace that leaves out what a replay needs",
+    "Some options make ftrace or perf print less than a replay needs: the raw option prints numbers of events"
+    " without arguments, nocontext-info and `-F event,trace` leave out the task, `page-faults` without addr"
+    " leave out the address.",
+    "20930 1 2148680998181 type: 190",
+    "Record again without that option; docs/formats.md names the forms.",
+)
