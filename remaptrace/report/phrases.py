@@ -1,0 +1,82 @@
+"""Phrases that several reports share: places, agreements, outcomes, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errortext import printable
+from .layout import Span, counted, number
+
+COMPARED = {
+    "answers": ("recorded answer", "recorded answers"),
+    "map_counts": ("map count", "map counts"),
+    "counters": ("counter", "counters"),
+    "map_files": ("map file", "map files"),
+    "faults": ("recorded fault", "recorded faults"),
+    "signals": ("recorded signal", "recorded signals"),
+    "steps": ("step", "steps"),
+}
+"""Nouns for what an agreement compares."""
+
+
+def file_place(at: Mapping[str, Any]) -> str:
+    """``file:line`` as short as it still says where; the whole path is in the JSON."""
+    name = printable(str(at["file"])).rpartition("/")[2]
+    return f"{name}:{at['line']}" if at["line"] else name
+
+
+def full_place(at: Mapping[str, Any]) -> str:
+    """``file:line`` with the path as it was given, to paste."""
+    name = printable(str(at["file"]))
+    return f"{name}:{at['line']}" if at["line"] else name
+
+
+def event_place(at: Mapping[str, Any]) -> str:
+    """Process, event and file:line."""
+    words = []
+    if at.get("pid") or at.get("tid"):
+        words.append(f"pid {at.get('pid') or at.get('tid')}")
+    if at["event"] >= 0:
+        words.append(f"event {number(at['event'])}")
+    where = file_place(at)
+    return "  ".join([*words, where] if where else words)
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def noun(what: str, count: int) -> str:
+    """A count of what was compared."""
+    one, many = COMPARED.get(what, (what.replace("_", " "), what.replace("_", " ")))
+    return counted(count, one, many)
+
+
+def agreement_phrase(agreement: Mapping[str, Any]) -> Span:
+    """One sentence: does it agree with the truth, and how much was compared."""
+    if agreement["error"]:
+        return f"Not replayed: {agreement['error']['code']}: {agreement['error']['problem']}", "bad"
+    compared = {k: t for k, t in agreement["compared"].items() if t["total"]}
+    if not compared:
+        return "Nothing to compare with: the source has no recorded answers or expectations.", "warn"
+    wrong = {k: t for k, t in compared.items() if t["agree"] != t["total"]}
+    if not wrong:
+        return f"All {listed([noun(k, t['total']) for k, t in compared.items()])} agree.", "good"
+    parts = [f"{number(t['total'] - t['agree'])} of {noun(k, t['total'])}" for k, t in wrong.items()]
+    right = [noun(k, t["total"]) for k, t in compared.items() if k not in wrong]
+    text = f"{listed(parts)} differ"
+    return (f"{text}; all {listed(right)} agree." if right else f"{text}."), "bad"
+
+
+def outcome_word(outcome: str) -> str:
+    """An outcome as the reports show it: without the prefixes that every reader knows."""
+    return outcome.replace("SIGSEGV/SEGV_", "SIGSEGV/").replace("SIGBUS/BUS_", "SIGBUS/")
+
+
+def outcome_style(outcome: str) -> str:
+    """The style of an outcome: everything but ok is a refusal."""
+    return "good" if outcome == "ok" else "bad"
