@@ -266,8 +266,7 @@ def access_facts(result: Result) -> dict[str, Any]:
                 "outcome": NAMES[number],
                 "count": len(events),
                 "first": [
-                    {"access": event_text(trace, e), "at": place(trace, e)}
-                    for e in events[:_FIRST].tolist()
+                    {"access": event_text(trace, e), "at": place(trace, e)} for e in events[:_FIRST].tolist()
                 ],
             }
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .layout import Cell, Sheet, Span, counted, number, size, sparkline, squeezed
-from .phrases import agreement_phrase, event_place, file_place, full_place, listed, outcome_word
 from .errortext import printable
+from .layout import Cell, Sheet, Span, counted, number, size, sparkline, squeezed
+from .phrases import agreement_phrase, event_place, file_place, full_place, outcome_word
 
 Facts = Mapping[str, Any]
 _PROCESSES = 3
@@ -21,10 +21,10 @@ def run_sheet(facts: Facts, width: int = 80, processes: int = _PROCESSES) -> She
     """Lay out `facts` (of report.facts.run_facts). `processes` 0 shows all of them, and all calls."""
     sheet = Sheet(width)
     _head(sheet, facts)
+    _differences(sheet, facts)
     _processes(sheet, facts, processes)
     _calls(sheet, facts, 0 if processes == 0 else _CALLS)
     _accesses(sheet, facts)
-    _differences(sheet, facts)
     _left_out(sheet, facts)
     return sheet
 
@@ -58,7 +58,9 @@ def _plain_answer(facts: Facts) -> str:
     faults = sum(r["count"] for r in facts["accesses"]["refused"])
     words = [f"{counted(done, 'call')} done", f"{number(refused)} refused"]
     if facts["accesses"]["total"]:
-        words.append(f"{number(faults)} of {counted(facts['accesses']['total'], 'access', 'accesses')} refused")
+        words.append(
+            f"{number(faults)} of {counted(facts['accesses']['total'], 'access', 'accesses')} refused"
+        )
     return ", ".join(words) + "."
 
 
@@ -70,7 +72,9 @@ def _processes(sheet: Sheet, facts: Facts, shown: int) -> None:
     rest = found[len(listed_rows) :]
     highest = max(p["peak"] for p in found)
     wide = min(60, max(11, sheet.width - 66))
-    rows: list[list[Cell]] = [[("VMAs", "head"), ("start", "dim"), ("peak", "dim"), ("end", "dim"), ("course", "dim")]]
+    rows: list[list[Cell]] = [
+        [("VMAs", "head"), ("start", "dim"), ("peak", "dim"), ("end", "dim"), ("course", "dim")]
+    ]
     for p in listed_rows:
         rows.append(
             [
@@ -124,7 +128,9 @@ def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
     rest = [c for c in calls if c not in shown]
     if rest:
         done = sum(c["done"] for c in rest)
-        sheet.line((f"{counted(len(rest), 'other call')}, {number(done)} done, none refused; -n 0 shows all", "dim"))
+        sheet.line(
+            (f"{counted(len(rest), 'other call')}, {number(done)} done, none refused; -n 0 shows all", "dim")
+        )
 
 
 def _accesses(sheet: Sheet, facts: Facts) -> None:
@@ -152,9 +158,13 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
         text = " · ".join(f"{k} {counted(c, 'page')}" for k, c in sorted(pages.items(), key=lambda i: -i[1]))
         differing = sum(r["end"] - r["start"] for r in peak["differing"]) // facts["machine"]["page_size"]
         rows.append([("protections", "head"), text or "no page present"])
-        rows.append(["", (f"PTE and VMA differ on {counted(differing, 'page')}", "warn" if differing else "")])
+        rows.append(
+            ["", (f"PTE and VMA differ on {counted(differing, 'page')}", "warn" if differing else "")]
+        )
         for r in peak["differing"][:_DIFFERENCES]:
-            rows.append(["", f"  {r['start']:#x}-{r['end']:#x}  VMA {r['vma']}  PTE {r['pte']}  {r['reason']}"])
+            rows.append(
+                ["", f"  {r['start']:#x}-{r['end']:#x}  VMA {r['vma']}  PTE {r['pte']}  {r['reason']}"]
+            )
     memory_cell = memory_phrase(memory, peak)
     if memory_cell:
         rows.append([("memory", "head"), memory_cell])
