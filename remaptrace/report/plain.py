@@ -120,3 +120,33 @@ def difference_lines(differences: list[dict[str, Any]]) -> Iterator[str]:
             simulated=d["simulated"],
             call=d["call"],
         )
+
+
+def check_plain(facts: Facts) -> str:
+    """The facts of a check as lines; the last one is the summary ``programs A/B, steps C/D``."""
+    lines = []
+    for o in facts["outcomes"]:
+        word = "unreadable" if o["error"] else "agrees" if o["agrees"] else "differs"
+        if not o["error"] and not o["compared"]:
+            word = "nothing-compared"
+        pairs = {k: f"{t['agree']}/{t['total']}" for k, t in o["compared"].items()}
+        lines.append(
+            line_of(word, path=o["path"], kernel=o["kernel"] or None, arch=o["arch"] or None, **pairs)
+        )
+        if o["error"]:
+            error = o["error"]
+            lines.append(
+                line_of(
+                    "error",
+                    code=error["code"],
+                    at=":".join(str(p) for p in (error["file"], error["line"], error["column"]) if p),
+                    problem=error["problem"],
+                )
+            )
+        lines += difference_lines(o["differences"])
+        if o["skipped_lines"]:
+            lines.append(line_of("skipped_lines", path=o["path"], count=o["skipped_lines"]))
+        lines += [line_of("note", path=o["path"], text=note) for note in o["notes"]]
+    programs, steps = facts["programs"], facts["steps"]
+    lines.append(f"programs {programs['agree']}/{programs['total']}, steps {steps['agree']}/{steps['total']}")
+    return "".join(line + "\n" for line in lines)
