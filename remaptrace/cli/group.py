@@ -8,6 +8,8 @@ import importlib
 import click
 
 COMMANDS: dict[str, str] = {
+    "kernels": "List the kernels, show one with its rules, compare two.",
+    "arches": "List the architectures.",
     "explain": "Explain an error code, an outcome, a rule or a term.",
     "completion": "Print the completion script for a shell.",
 }

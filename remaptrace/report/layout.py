@@ -81,10 +81,12 @@ class Sheet:
         align: str,
         gap: int = 3,
         flexible: int | None = None,
+        wrap: bool = False,
     ) -> None:
         """Add rows with aligned columns. `align` has l or r a column; a missing last cell is empty.
 
-        Column `flexible` is cut with an ellipsis where the rows would be wider than the sheet.
+        Where the rows would be wider than the sheet, column `flexible` is cut with an ellipsis, or, with
+        `wrap`, goes on in further lines.
         """
         count = len(align)
         widths = [max((length(row[i]) for row in rows if i < len(row)), default=0) for i in range(count)]
@@ -92,6 +94,8 @@ class Sheet:
             over = sum(widths) + gap * (count - 1) - self.width
             if over > 0:
                 widths[flexible] = max(8, widths[flexible] - over)
+                if wrap:
+                    rows = [part for row in rows for part in _wrapped(row, flexible, widths[flexible])]
         for row in rows:
             out: list[Span] = []
             for i, cell in enumerate(row):
@@ -109,6 +113,18 @@ class Sheet:
     def text(self) -> str:
         """The sheet without styles, with a final newline."""
         return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in self.lines)
+
+
+def _wrapped(row: Sequence[Cell], column: int, width: int) -> list[Sequence[Cell]]:
+    """`row` as several rows, so that `column` fits; cells of several spans are left alone."""
+    if column >= len(row) or length(row[column]) <= width or len(spans(row[column])) > 1:
+        return [row]
+    text, style = spans(row[column])[0]
+    parts = textwrap.wrap(text, width, break_on_hyphens=False)
+    out: list[Sequence[Cell]] = [[*row[:column], (parts[0], style), *row[column + 1 :]]]
+    for part in parts[1:]:
+        out.append([*[""] * column, (part, style)])
+    return out
 
 
 def _cut(cell: Cell, width: int) -> list[Span]:

@@ -1,0 +1,46 @@
+"""`remaptrace kernels`: which kernels there are, their rules, what differs between two."""
+
+from __future__ import annotations
+
+import click
+
+from .options import PresetName, format_option, output_option
+from .output import show, width, write_text
+
+
+@click.command("kernels")
+@click.option("--show", "shown", type=PresetName("kernels"), metavar="NAME", help="Every rule of one kernel.")
+@click.option(
+    "--compare",
+    nargs=2,
+    type=PresetName("kernels"),
+    metavar="A B",
+    help="The rules in which two kernels differ.",
+)
+@format_option("rich", "plain", "json")
+@output_option
+def command(shown: str | None, compare: tuple[str, str] | None, form: str, output: str | None) -> None:
+    """List the kernel presets; show one with the origin of each rule; compare two."""
+    from ..machine.kernel import kernel_names, load_kernel
+    from ..report import machines
+    from ..report.jsonout import to_json
+
+    if compare:
+        facts = machines.compare_facts(load_kernel(compare[0]), load_kernel(compare[1]))
+        sheet = machines.compare_sheet(facts, width())
+    elif shown:
+        facts = machines.kernel_facts(load_kernel(shown))
+        sheet = machines.kernel_sheet(load_kernel(shown), width())
+    else:
+        kernels = [load_kernel(name) for name in kernel_names()]
+        facts = {
+            "schema": machines.LIST_SCHEMA,
+            "kernels": [{"name": k.name, "about": k.about} for k in kernels],
+        }
+        sheet = machines.kernel_list_sheet(kernels, width())
+    if form == "json":
+        write_text([to_json(facts)], output)
+    elif form == "plain":
+        write_text([sheet.text()], output)
+    else:
+        show(sheet, output, "remaptrace kernels")

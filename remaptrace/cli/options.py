@@ -1,0 +1,129 @@
+"""Options that several commands share, with completion of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..errorcodes import RT_USAGE
+from ..errors import UsageError
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+DEFAULT_ARCH = "x86_64"
+DEFAULT_KERNEL = "linux-6.18"
+
+
+class PresetName(click.types.StringParamType):
+    """The name of a preset; completes from the preset folder."""
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+        self.name = room.removesuffix("s")
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names of the folder that begin with what was typed."""
+        from ..machine import presets
+
+        return [CompletionItem(n) for n in presets.names(self.room) if n.startswith(incomplete)]
+
+
+def machine_options(several: bool = False) -> Callable[[C], C]:
+    """--arch, --kernel, --set and --host; with `several`, --arch and --kernel may be repeated."""
+
+    def decorate(command: C) -> C:
+        for option in (
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Change a rule, 'ram' or 'swap'; may be repeated.",
+            ),
+            click.option(
+                "--host",
+                type=PresetName("kernels"),
+                metavar="KERNEL",
+                help="Kernel of the host below a User-mode Linux architecture.",
+            ),
+            click.option(
+                "--kernel",
+                type=PresetName("kernels"),
+                multiple=several,
+                metavar="KERNEL",
+                help="Kernel preset, or a YAML file with 'base:' and overrides"
+                + (
+                    " (may be repeated)."
+                    if several
+                    else f". [default: the source's own, else {DEFAULT_KERNEL}]"
+                ),
+            ),
+            click.option(
+                "--arch",
+                type=PresetName("arches"),
+                multiple=several,
+                metavar="ARCH",
+                help="Architecture"
+                + (
+                    " (may be repeated)."
+                    if several
+                    else f". [default: the source's own, else {DEFAULT_ARCH}]"
+                ),
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def output_option(command: C) -> C:
+    """-o FILE."""
+    option: Callable[[C], C] = click.option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write to FILE; .svg and .html keep the picture that the terminal shows.",
+    )
+    return option(command)
+
+
+def format_option(*formats: str) -> Callable[[C], C]:
+    """--format, the first one being the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Form of the output.",
+    )
+
+
+def placing_options(command: C) -> C:
+    """--follow and --predict."""
+    for name, text in (
+        ("predict", "Let the machine choose free addresses itself (default for scenarios)."),
+        ("follow", "Place mappings where the recording says (default for recordings)."),
+    ):
+        command = click.option(f"--{name}", "placing", flag_value=name, help=text)(command)
+    return command
+
+
+def parsed_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    """The --set options as a mapping; UsageError RT501 for one without '='."""
+    out: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                RT_USAGE, f"--set {setting!r} has no value", expected="KEY=VALUE, such as max_map_count=1000"
+            )
+        out[key.strip()] = value.strip()
+    return out

@@ -1,0 +1,119 @@
+"""Where a command's data goes: standard output, or a file that is whole or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..errorcodes import RT_OUTPUT
+from ..errors import RemapTraceError
+
+if TYPE_CHECKING:
+    from ..report.layout import Sheet
+
+PICTURES = (".svg", ".html", ".htm")
+_WIDEST = 160  # beyond that, lines are hard to follow
+
+
+class OutputError(RemapTraceError):
+    """The result cannot be written where it was asked for. Exit 3."""
+
+
+def width() -> int:
+    """Columns to lay a report out for: the terminal's, COLUMNS, or 80; between 60 and 160."""
+    return max(60, min(_WIDEST, shutil.get_terminal_size((80, 24)).columns))
+
+
+def coloured() -> bool:
+    """True when standard output is a terminal that shows colours and NO_COLOR is not set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def show(sheet: Sheet, path: str | None = None, title: str = "remaptrace") -> None:
+    """Deliver a sheet: to the terminal, as text, or as the picture that the file's ending asks for."""
+    if path is not None:
+        write_text(_for_file(sheet, path, title), path)
+    elif coloured():
+        from ..report.paint import to_terminal
+
+        write_text([to_terminal(sheet)], None)
+    else:
+        write_text([sheet.text()], None)
+
+
+def _for_file(sheet: Sheet, path: str, title: str) -> list[str]:
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in PICTURES:
+        return [sheet.text()]
+    from ..report.paint import to_html, to_svg
+
+    return [to_svg(sheet, title) if ending == ".svg" else to_html(sheet, title)]
+
+
+def write_text(parts: Iterable[str], path: str | None) -> None:
+    """Write text to a file, or to standard output when `path` is None or ``-``.
+
+    A file appears under its name only when it is complete. OutputError RT502 when it cannot be written.
+    """
+    if path is None or path == "-":
+        try:
+            for part in parts:
+                sys.stdout.write(part)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _failed("standard output", error) from None
+        return
+    if os.path.exists(path) and not os.path.isfile(path):
+        _write_through(parts, path)  # a device or a pipe cannot be replaced
+        return
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".remaptrace-", dir=folder)
+    except OSError as error:
+        raise _failed(path, error) from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        _remove(temporary)
+        raise _failed(path, error) from None
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _write_through(parts: Iterable[str], path: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(parts)
+    except OSError as error:
+        raise _failed(path, error) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)
+
+
+def _failed(path: str, error: OSError) -> OutputError:
+    return OutputError(RT_OUTPUT, f"cannot write: {error.strerror or error}", path=path)
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(text.rstrip("\n") + "\n")

@@ -1,0 +1,152 @@
+"""Kernels and architectures in tables: lists, one with its rules, two compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..machine.kernel import Kernel
+from ..machine.rules import RULES, Rule
+from .layout import Cell, Sheet
+
+LIST_SCHEMA = "remaptrace/kernels/1"
+
+
+def rule_value(rule: Rule, value: int) -> str:
+    """A rule's value as a preset writes it."""
+    if rule.kind == "enum":
+        return rule.choices[value]
+    if rule.kind == "bool":
+        return "yes" if value else "no"
+    return str(value)
+
+
+def kernel_facts(kernel: Kernel) -> dict[str, Any]:
+    """One kernel with every rule and where its value comes from."""
+    return {
+        "schema": LIST_SCHEMA,
+        "name": kernel.name,
+        "about": kernel.about,
+        "rules": {
+            rule.name: {
+                "value": rule_value(rule, kernel.values[rule.name]),
+                "origin": kernel.origins[rule.name],
+                "doc": rule.doc,
+            }
+            for rule in RULES.values()
+        },
+    }
+
+
+def _by_version(kernel: Kernel) -> tuple[list[int], str]:
+    return [int(n) for n in re.findall(r"\d+", kernel.name)[:3]], kernel.name
+
+
+def kernel_list_sheet(kernels: Sequence[Kernel], width: int) -> Sheet:
+    """A line a kernel."""
+    sheet = Sheet(width)
+    rows: list[list[Cell]] = [[("kernel", "head"), ("about", "head")]]
+    rows += [[kernel.name, kernel.about] for kernel in sorted(kernels, key=_by_version)]
+    sheet.table(rows, "ll", flexible=1, wrap=True)
+    return sheet
+
+
+def kernel_sheet(kernel: Kernel, width: int) -> Sheet:
+    """Every rule of one kernel: value, origin, meaning."""
+    sheet = Sheet(width)
+    sheet.line((kernel.name, "head"))
+    sheet.paragraph(kernel.about, indent=2)
+    sheet.blank()
+    rows: list[list[Cell]] = [[("rule", "head"), ("value", "head"), ("from", "head"), ("meaning", "head")]]
+    for rule in RULES.values():
+        origin = kernel.origins[rule.name]
+        rows.append(
+            [
+                rule.name,
+                rule_value(rule, kernel.values[rule.name]),
+                (origin, "dim" if origin == "default" else ""),
+                (rule.doc, "dim"),
+            ]
+        )
+    sheet.table(rows, "llll", gap=2, flexible=3, wrap=True)
+    return sheet
+
+
+def compare_facts(first: Kernel, second: Kernel) -> dict[str, Any]:
+    """The rules in which two kernels differ."""
+    return {
+        "schema": "remaptrace/kernels-compare/1",
+        "kernels": [first.name, second.name],
+        "differing": {
+            rule.name: {
+                "values": [rule_value(rule, k.values[rule.name]) for k in (first, second)],
+                "origins": [k.origins[rule.name] for k in (first, second)],
+                "doc": rule.doc,
+            }
+            for rule in RULES.values()
+            if first.values[rule.name] != second.values[rule.name]
+        },
+        "same": sum(first.values[n] == second.values[n] for n in RULES),
+    }
+
+
+def compare_sheet(facts: dict[str, Any], width: int) -> Sheet:
+    """The differing rules, a line each."""
+    sheet = Sheet(width)
+    first, second = facts["kernels"]
+    differing = facts["differing"]
+    if not differing:
+        sheet.line(f"{first} and {second} have the same rules ({facts['same']}).")
+        return sheet
+    sheet.line(f"{len(differing)} rules differ, {facts['same']} are the same.")
+    sheet.blank()
+    rows: list[list[Cell]] = [[("rule", "head"), (first, "head"), (second, "head"), ("meaning", "head")]]
+    rows += [[name, *rule["values"], (rule["doc"], "dim")] for name, rule in differing.items()]
+    sheet.table(rows, "llll", gap=2, flexible=3, wrap=True)
+    return sheet
+
+
+def arch_facts(arches: Sequence[Any]) -> dict[str, Any]:
+    """Every architecture: geometry, what its PTEs can hold, what it does with per-PTE protections."""
+    return {
+        "schema": "remaptrace/arches/1",
+        "arches": [
+            {
+                "name": a.name,
+                "about": a.about,
+                "page_size": a.page_size,
+                "word_bits": a.word_bits,
+                "pte_bytes": a.pte_bytes,
+                "levels": len(a.index_bits),
+                "index_bits": list(a.index_bits),
+                "map_chgprot": a.chgprot,
+                "pte_file_max_bits": a.max_bits,
+                "chgprot_support": a.support,
+                "host_arch": a.host_arch or None,
+            }
+            for a in arches
+        ],
+    }
+
+
+def arch_sheet(facts: dict[str, Any], width: int) -> Sheet:
+    """A line an architecture."""
+    sheet = Sheet(width)
+    heads = ("arch", "page", "word", "levels", "PTE", "file bits", "chgprot", "about")
+    rows: list[list[Cell]] = [[(h, "head") for h in heads]]
+    for a in facts["arches"]:
+        rows.append(
+            [
+                a["name"],
+                f"{a['page_size'] >> 10}K",
+                str(a["word_bits"]),
+                str(a["levels"]),
+                str(8 * a["pte_bytes"]),
+                str(a["pte_file_max_bits"] or "–"),
+                a["chgprot_support"],
+                (a["about"], "dim"),
+            ]
+        )
+    sheet.table(rows, "lrrrrrll", gap=2, flexible=7, wrap=True)
+    return sheet
