@@ -121,6 +121,42 @@ RT_PROCESS = code(
     "- munmap: {addr: 0x1000, length: 4096}\n  pid: 7",
     "Make it with `fork: {child: 7}`; the first process is 1.",
 )
+# -- RT3xx: recorded text
+RT_LINE = code(
+    "RT301",
+    "line not understood",
+    "A line of a recorded log has none of the forms that the recorder prints. It is skipped and counted.",
+    "15328 mmap(NULL, 8192, PROT_READ|PROT_WR15329 close(3) = 0",
+    "Two recorders may have written to one file; give each its own (-o, -ff).",
+)
+RT_CUT = code(
+    "RT302",
+    "line cut off",
+    "The log ends in the middle of a line. The call on it is not replayed.",
+    "15328 mmap(NULL, 8192, PROT_RE",
+    "Nothing is lost but this call; record again if it matters.",
+)
+RT_RESUMED = code(
+    "RT303",
+    "result without its call",
+    "A line continues a call whose beginning is not in the log, so its arguments are unknown.",
+    "15328 <... mmap resumed>) = 0x7f0b87c9a000",
+    "The beginning of the log is missing, or was filtered; record from the start of the program.",
+)
+RT_SYMBOL = code(
+    "RT304",
+    "unknown name in a call",
+    "An argument is a name that stands for a number, and this name is not known.",
+    "28484 mmap(NULL, 4096, PROT_READ, MAP_PRIVAT, 3, 0) = 0x7f20a4182000",
+    "Record with `strace -X verbose`, which prints the numbers too.",
+)
+RT_ARGUMENT = code(
+    "RT305",
+    "argument of the wrong kind",
+    "A call has fewer arguments than it needs, or one that is not a number of at most 64 bits.",
+    "28484 munmap(0x7f20a3f56001) = 0",
+    "The line is skipped; see whether the log was edited.",
+)
 # -- RT4xx: machines and rules
 RT_KERNEL = code(
     "RT401",
@@ -142,7 +178,7 @@ RT_RULE = code(
     "remaptrace run --set max_map_cuont=100 trace.txt",
     "'remaptrace kernels NAME' lists the rules of a kernel with their values.",
 )
-RT_VALUE = code(
+RT_RULE_VALUE = code(
     "RT404",
     "value does not fit the rule",
     "A rule is a yes or no, a number (decimal, 0x..., 64K, -1 or unlimited) or one of a few words.",

@@ -78,6 +78,8 @@ K_MAKEFILE = _kind(49, "makefile", "fd", "pages", "fill", "disk", "name")  # sce
 K_REOPEN = _kind(50, "reopen", "fd", "new_fd", "mode")  # scenario; mode bit 0 read, bit 1 write
 K_CLOSE_RANGE = _kind(51, "close_range", "first", "last", "flags")
 K_KNOWN_FD = _kind(52, "known_fd", "fd", "path", "type", "mode")  # the log names the path of a descriptor
+K_SETFD = _kind(53, "setfd", "fd", "cloexec")
+K_PIDFD = _kind(54, "pidfd_open", "pid", "flags")  # ret: fd. pid as recorded
 # -- processes. child is a row of Trace.tasks.
 K_FORK = _kind(60, "fork", "child", "flags")  # flags: CLONE_*; vfork has CLONE_VM|CLONE_VFORK
 K_EXEC = _kind(61, "execve", "path", "maps")  # maps: 1 if K_INIT_VMA rows follow
@@ -222,7 +224,8 @@ class Trace:
     kernel: str | None = None
     machine: dict[str, Any] = field(default_factory=dict)  # overrides the source asks for
     skipped: list[Skipped] = field(default_factory=list)
-    unmodelled: dict[str, int] = field(default_factory=dict)  # call name: how often
+    unmodelled: dict[str, int] = field(default_factory=dict)  # memory calls not modelled: how often
+    ignored: dict[str, int] = field(default_factory=dict)  # calls that never touch memory maps: how often
     maps: list[MapsFile] = field(default_factory=list)
     truth: npt.NDArray[np.void] | None = None  # TRUTH_DTYPE
     about: str = ""
@@ -280,10 +283,10 @@ class TraceBuilder:
         time: int = 0,
     ) -> int:
         """Append an event; its number."""
-        padded = tuple(_signed(a) for a in args) + (0,) * (6 - len(args))
+        padded = tuple(signed(a) for a in args) + (0,) * (6 - len(args))
         if ret is not None:
             flags |= EVF_HAS_RET
-        self.rows.append((kind, task, *padded, _signed(ret or 0), flags))
+        self.rows.append((kind, task, *padded, signed(ret or 0), flags))
         self.lines.append(line)
         self.times.append(time)
         self.source_rows.append(self.source)
@@ -300,6 +303,6 @@ class TraceBuilder:
         return Trace(columns, np.array(self.tasks, dtype=TASK_DTYPE), self.strings, **fields)
 
 
-def _signed(value: int) -> int:
+def signed(value: int) -> int:
     value &= 0xFFFF_FFFF_FFFF_FFFF
     return value - (1 << 64) if value >> 63 else value

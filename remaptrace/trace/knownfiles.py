@@ -1,0 +1,102 @@
+"""What a reader knows of descriptor tables: which path stands behind which descriptor.
+
+Only used to tell when a log names the path of a descriptor that no call in it opened; the replay keeps
+the real descriptor tables. One int32 matrix, a row a table, so that compiled readers look into it: 0 is
+unknown or closed, else 1 + 2 * string number + close-on-exec.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_MAX_WIDTH = 1 << 16
+
+
+class KnownFiles:
+    """Descriptor tables by row; descriptors from 65,536 on are kept aside."""
+
+    def __init__(self) -> None:
+        self.table = np.zeros((8, 64), dtype=np.int32)
+        self.users = [0] * 8
+        self._free = list(range(7, -1, -1))
+        self._far: dict[tuple[int, int], int] = {}
+
+    def new(self) -> int:
+        """The row of an empty table with one user."""
+        if not self._free:
+            rows = len(self.users)
+            self.table = np.concatenate([self.table, np.zeros_like(self.table)])
+            self.users += [0] * rows
+            self._free = list(range(2 * rows - 1, rows - 1, -1))
+        row = self._free.pop()
+        self.users[row] = 1
+        return row
+
+    def share(self, row: int) -> int:
+        """Another user of the table (CLONE_FILES)."""
+        self.users[row] += 1
+        return row
+
+    def copy(self, row: int) -> int:
+        """The row of a copy, as fork makes it."""
+        new = self.new()
+        self.table[new] = self.table[row]
+        for (old, fd), word in list(self._far.items()):
+            if old == row:
+                self._far[new, fd] = word
+        return new
+
+    def drop(self, row: int) -> None:
+        """One user less; the last one closes everything."""
+        self.users[row] -= 1
+        if self.users[row] == 0:
+            self.close_range(row, 0, 1 << 31)
+            self._free.append(row)
+
+    def get(self, row: int, fd: int) -> int:
+        """The word of descriptor `fd`: 0 unknown, else 1 + 2 * string number + close-on-exec."""
+        if 0 <= fd < self.table.shape[1]:
+            return int(self.table[row, fd])
+        return self._far.get((row, fd), 0)
+
+    def path(self, row: int, fd: int) -> int:
+        """The string number of the path behind `fd`; 0 if it is unknown."""
+        return max(self.get(row, fd) - 1, 0) >> 1
+
+    def put(self, row: int, fd: int, path: int, *, cloexec: bool) -> None:
+        """`fd` is open and `path` is its string number."""
+        self._set(row, fd, 1 + 2 * path + int(cloexec))
+
+    def close(self, row: int, fd: int) -> None:
+        """`fd` is closed."""
+        if self.get(row, fd):
+            self._set(row, fd, 0)
+
+    def close_range(self, row: int, first: int, last: int) -> None:
+        """Descriptors first..last are closed."""
+        self.table[row, max(first, 0) : last + 1] = 0
+        for key in [key for key in self._far if key[0] == row and first <= key[1] <= last]:
+            del self._far[key]
+
+    def mark(self, row: int, fd: int, *, cloexec: bool) -> None:
+        """Set or clear close-on-exec of `fd`, if it is known."""
+        word = self.get(row, fd)
+        if word:
+            self._set(row, fd, ((word - 1) & ~1 | int(cloexec)) + 1)
+
+    def execute(self, row: int) -> None:
+        """execve: descriptors marked close-on-exec are closed."""
+        line = self.table[row]
+        line[(line > 0) & (line % 2 == 0)] = 0
+        for key in [key for key, word in self._far.items() if key[0] == row and word % 2 == 0]:
+            del self._far[key]
+
+    def _set(self, row: int, fd: int, word: int) -> None:
+        if fd < 0:
+            return
+        while fd >= self.table.shape[1] and fd < _MAX_WIDTH:
+            self.table = np.concatenate([self.table, np.zeros_like(self.table)], axis=1)
+        if fd < self.table.shape[1]:
+            self.table[row, fd] = word
+        else:
+            self._far[row, fd] = word

@@ -1,0 +1,222 @@
+"""The kernel's own spelling of its numbers, as strace prints them: ``PROT_READ``, ``O_CLOEXEC``.
+
+`names` holds what scenarios use; here stand the same numbers with their prefixes, and the families that only
+recorded text has (open flags, clone flags, fcntl commands, signals, memory policies). Generic ABI numbers.
+"""
+
+from __future__ import annotations
+
+from . import names
+
+O_CLOEXEC, O_ACCMODE = 0o2000000, 0o3
+FD_CLOEXEC = 1
+MFD_CLOEXEC = 1
+CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
+F_DUPFD, F_SETFD, F_DUPFD_CLOEXEC, F_ADD_SEALS = 0, 2, 1030, 1033
+RLIM_INFINITY = -1
+
+CLONE: dict[str, int] = {
+    "NEWTIME": 0x80,
+    "VM": 0x100,
+    "FS": 0x200,
+    "FILES": 0x400,
+    "SIGHAND": 0x800,
+    "PIDFD": 0x1000,
+    "PTRACE": 0x2000,
+    "VFORK": 0x4000,
+    "PARENT": 0x8000,
+    "THREAD": 0x10000,
+    "NEWNS": 0x20000,
+    "SYSVSEM": 0x40000,
+    "SETTLS": 0x80000,
+    "PARENT_SETTID": 0x100000,
+    "CHILD_CLEARTID": 0x200000,
+    "DETACHED": 0x400000,
+    "UNTRACED": 0x800000,
+    "CHILD_SETTID": 0x1000000,
+    "NEWCGROUP": 0x2000000,
+    "NEWUTS": 0x4000000,
+    "NEWIPC": 0x8000000,
+    "NEWUSER": 0x10000000,
+    "NEWPID": 0x20000000,
+    "NEWNET": 0x40000000,
+    "IO": 0x80000000,
+    "CLEAR_SIGHAND": 0x100000000,
+    "INTO_CGROUP": 0x200000000,
+}
+
+OPEN: dict[str, int] = {
+    "RDONLY": 0,
+    "WRONLY": 1,
+    "RDWR": 2,
+    "ACCMODE": 3,
+    "CREAT": 0o100,
+    "EXCL": 0o200,
+    "NOCTTY": 0o400,
+    "TRUNC": 0o1000,
+    "APPEND": 0o2000,
+    "NONBLOCK": 0o4000,
+    "NDELAY": 0o4000,
+    "DSYNC": 0o10000,
+    "DIRECT": 0o40000,
+    "LARGEFILE": 0o100000,
+    "DIRECTORY": 0o200000,
+    "NOFOLLOW": 0o400000,
+    "NOATIME": 0o1000000,
+    "CLOEXEC": O_CLOEXEC,
+    "SYNC": 0o4010000,
+    "PATH": 0o10000000,
+    "TMPFILE": 0o20200000,
+}
+
+FCNTL: dict[str, int] = {
+    "DUPFD": F_DUPFD,
+    "GETFD": 1,
+    "SETFD": F_SETFD,
+    "GETFL": 3,
+    "SETFL": 4,
+    "DUPFD_CLOEXEC": F_DUPFD_CLOEXEC,
+    "ADD_SEALS": F_ADD_SEALS,
+    "GET_SEALS": 1034,
+}
+
+_SIGNAL_NAMES = """
+HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG
+XCPU XFSZ VTALRM PROF WINCH IO PWR SYS
+"""  # from 1 on, x86 and the generic ABI
+
+MPOL: dict[str, int] = {
+    "DEFAULT": 0,
+    "PREFERRED": 1,
+    "BIND": 2,
+    "INTERLEAVE": 3,
+    "LOCAL": 4,
+    "PREFERRED_MANY": 5,
+    "WEIGHTED_INTERLEAVE": 6,
+    "F_NUMA_BALANCING": 1 << 13,
+    "F_RELATIVE_NODES": 1 << 14,
+    "F_STATIC_NODES": 1 << 15,
+}
+
+_OTHERS: dict[str, int] = {
+    "NULL": 0,
+    "AT_FDCWD": -100,
+    "AT_EMPTY_PATH": 0x1000,
+    "FD_CLOEXEC": FD_CLOEXEC,
+    "MAP_FILE": 0,
+    "MAP_ANON": 0x20,
+    "IPC_PRIVATE": 0,
+    "IPC_CREAT": 0o1000,
+    "IPC_EXCL": 0o2000,
+    "IPC_NOWAIT": 0o4000,
+    "IPC_RMID": 0,
+    "IPC_SET": 1,
+    "IPC_STAT": 2,
+    "IPC_INFO": 3,
+    "IPC_64": 0x100,
+    "SHM_LOCK": 11,
+    "SHM_UNLOCK": 12,
+    "SHM_STAT": 13,
+    "SHM_INFO": 14,
+    "SHM_STAT_ANY": 15,
+    "SHM_DEST": 0o1000,
+    "SHM_LOCKED": 0o2000,
+    "SHM_HUGETLB": 0o4000,
+    "SHM_NORESERVE": 0o10000,
+    "MLOCK_ONFAULT": 1,
+    "MPOL_MF_STRICT": 1,
+    "MPOL_MF_MOVE": 2,
+    "MPOL_MF_MOVE_ALL": 4,
+    "MFD_CLOEXEC": MFD_CLOEXEC,
+    "MFD_ALLOW_SEALING": 2,
+    "MFD_HUGETLB": 4,
+    "MFD_NOEXEC_SEAL": 8,
+    "MFD_EXEC": 16,
+    "CLOSE_RANGE_UNSHARE": CLOSE_RANGE_UNSHARE,
+    "CLOSE_RANGE_CLOEXEC": CLOSE_RANGE_CLOEXEC,
+    "FALLOC_FL_UNSHARE_RANGE": 64,
+    "UFFD_USER_MODE_ONLY": 1,
+    "PER_LINUX": 0,
+    "PER_LINUX_32BIT": 0x0800000,
+    "PER_LINUX32": 8,
+    "PER_LINUX32_3GB": 0x8000008,
+    "PER_SVR4": 0x4100001,
+    "ADDR_LIMIT_32BIT": 0x0800000,
+    "ADDR_LIMIT_3GB": 0x8000000,
+    "FDPIC_FUNCPTRS": 0x0080000,
+    "SHORT_INODE": 0x1000000,
+    "WHOLE_SECONDS": 0x2000000,
+    "STICKY_TIMEOUTS": 0x4000000,
+    "UNAME26": 0x0020000,
+    "PKEY_DISABLE_ACCESS": 1,
+    "PKEY_DISABLE_WRITE": 2,
+    "PR_SET_VMA": 0x53564D41,
+    "PR_SET_VMA_ANON_NAME": 0,
+    "PR_SET_MM": 35,
+    "PR_SET_THP_DISABLE": 41,
+    "PR_SET_MDWE": 65,
+    "PR_SET_DUMPABLE": 4,
+    "PR_SET_NAME": 15,
+    "PR_MDWE_REFUSE_EXEC_GAIN": 1,
+    "PR_MDWE_NO_INHERIT": 2,
+    "RLIMIT_LOCKS": 10,
+    "RLIMIT_SIGPENDING": 11,
+    "RLIMIT_MSGQUEUE": 12,
+    "RLIMIT_NICE": 13,
+    "RLIMIT_RTPRIO": 14,
+    "RLIMIT_RTTIME": 15,
+    "RLIM_INFINITY": RLIM_INFINITY,
+    "RLIM64_INFINITY": RLIM_INFINITY,
+    "SI_USER": 0,
+    "SI_KERNEL": 0x80,
+    "SI_QUEUE": -1,
+    "SI_TIMER": -2,
+    "SI_MESGQ": -3,
+    "SI_ASYNCIO": -4,
+    "SI_SIGIO": -5,
+    "SI_TKILL": -6,
+    "SEGV_ACCADI": 5,
+    "SEGV_ADIDERR": 6,
+    "SEGV_ADIPERR": 7,
+    "SEGV_MTEAERR": 8,
+    "SEGV_MTESERR": 9,
+    "SEGV_CPERR": 10,
+}
+
+SHIFTS: dict[str, int] = {"MAP_HUGE_SHIFT": 26, "MFD_HUGE_SHIFT": 26, "SHM_HUGE_SHIFT": 26}
+"""Names that stand right of ``<<``."""
+
+
+def _prefixed(prefix: str, table: dict[str, int]) -> dict[str, int]:
+    return {prefix + name.upper(): value for name, value in table.items()}
+
+
+def _signals() -> dict[str, int]:
+    table = {f"SIG{name}": number for number, name in enumerate(_SIGNAL_NAMES.split(), 1)}
+    table |= {f"SIGRT_{i}": 32 + i for i in range(33)}
+    return table | {"SIGRTMIN": 32, "SIGPOLL": 29, "SIGIOT": 6, "SIGCLD": 17}
+
+
+SIGNALS: dict[str, int] = _signals()
+
+SYMBOLS: dict[str, int] = {
+    **_prefixed("PROT_", names.PROT),
+    **_prefixed("MAP_", names.MAP),
+    **_prefixed("MADV_", names.ADVICE),
+    **_prefixed("MREMAP_", names.MREMAP),
+    **_prefixed("MS_", names.MS),
+    **_prefixed("MCL_", names.MCL),
+    **_prefixed("SHM_", names.SHM),
+    **_prefixed("F_SEAL_", names.SEALS),
+    **_prefixed("FALLOC_FL_", names.FALLOC),
+    **_prefixed("RLIMIT_", names.RLIMITS),
+    **_prefixed("", names.PERSONALITIES),
+    **_prefixed("CLONE_", CLONE),
+    **_prefixed("O_", OPEN),
+    **_prefixed("F_", FCNTL),
+    **_prefixed("MPOL_", MPOL),
+    **names.SIGCODES,
+    **SIGNALS,
+    **_OTHERS,
+}
+"""Every name that an argument of a call we read may have."""
