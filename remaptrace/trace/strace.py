@@ -42,10 +42,8 @@ _SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
 
 def looks_like_strace(head: bytes) -> bool:
     """True if some line among the first of a file has the form of a strace line."""
-    for line in bytes(head[:65536]).splitlines()[:200]:
-        if _LOOKS.match(line, lines.read_head(line).start):
-            return True
-    return False
+    some = bytes(head[:65536]).splitlines()[:200]
+    return any(_LOOKS.match(line, lines.read_head(line).start) for line in some)
 
 
 def read_strace(data: bytes | memoryview, *, name: str, source: int = 0) -> Trace:
