@@ -116,7 +116,7 @@ def _from_data(name: str, data: Mapping[str, Any], series: str) -> Arch:
     form = {**forms.get("plain", {}), **(forms.get(_form(series, forms)) or {})}
     word = [0] * A.A_USED
     _geometry(word, data)
-    _protections(word, data)
+    _protections(word, {**data["protection"], **form.get("protection", {})})
     pte = {**data["pte"], **form.get("pte", {})}
     _present(word, pte, bits, data)
     _swap(word, {**pte.get("swap", {}), **form.get("swap", {})}, bits)
@@ -189,12 +189,15 @@ def _geometry(word: list[int], data: Mapping[str, Any]) -> None:
     word[A.A_UML] = 1 if data.get("host_arch") else 0
 
 
-def _protections(word: list[int], data: Mapping[str, Any]) -> None:
-    rows = data["protection"]
+def _protections(word: list[int], rows: Mapping[str, Any]) -> None:
     private, shared = rows["private"], rows.get("shared", rows["private"])
     if len(private) != len(PROTS) or len(shared) != len(PROTS):
         raise ValueError("a protection row has eight words")
-    word[A.A_PROTMAP : A.A_PROTMAP + 16] = [*private, *shared]
+    words = [*private, *shared]
+    if "mirror" in rows:
+        right, mask, left = Bits({}).slice(rows["mirror"])
+        words = [w | ((w >> right) & mask) << left for w in words]
+    word[A.A_PROTMAP : A.A_PROTMAP + 16] = words
     word[A.A_P000] = rows.get("p000", private[0])
 
 

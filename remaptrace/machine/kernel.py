@@ -61,7 +61,7 @@ def parse_rule(rule: Rule, raw: Any) -> int:
     if rule.kind == "enum":
         if low in rule.choices:
             return rule.choices.index(low)
-        raise _bad(rule, text, presets.suggest(text, list(rule.choices)))
+        raise _bad(rule, text, "one of: " + ", ".join(rule.choices))
     if rule.kind == "bool":
         if low in _TRUE + _FALSE:
             return 1 if low in _TRUE else 0
