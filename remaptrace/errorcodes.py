@@ -238,3 +238,25 @@ RT_KERNEL_FORM = code(
     "20930 1 2148680998181 type: 190",
     "Record again without that option; docs/formats.md names the forms.",
 )
+RT_MAPS = code(
+    "RT325",
+    "not a maps file",
+    "A file given as recorded memory map does not have the lines of /proc/PID/maps.",
+    "7f20a4187000 r--p [vvar]",
+    "Copy /proc/PID/maps as it is: START-END PERMS OFFSET DEV INODE PATH.",
+)
+RT_SET = code(
+    "RT326",
+    "not a recorded set",
+    "A recorded set is a directory with ftrace.txt, perf.txt or strace.txt (plain, gzip or zstd), and, beside it,"
+    " maps/, mapcount.txt and summary.json.",
+    "remaptrace run traces/empty",
+    "See traces/HOW-RECORDED.md for how a set is made.",
+)
+RT_TRUTH = code(
+    "RT327",
+    "line of mapcount.txt that cannot be read",
+    "A line of recorded kernel counters has ten columns: time, process, thread, event, result, and five counters.",
+    "3646869362878 28484 28484 exit_mmap",
+    "Check whether the file was cut.",
+)

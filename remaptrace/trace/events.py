@@ -159,6 +159,7 @@ class MapsFile:
     tid: int
     moment: str  # "exec1", "exit", "peak", "start", ...
     rows: tuple[MapsRow, ...]
+    event: int = -1  # the state behind this event; -1: nobody knows which
 
 
 @dataclass(frozen=True)
