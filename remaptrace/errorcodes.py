@@ -121,6 +121,74 @@ RT_PROCESS = code(
     "- munmap: {addr: 0x1000, length: 4096}\n  pid: 7",
     "Make it with `fork: {child: 7}`; the first process is 1.",
 )
+# -- RT2xx: opening files, our own formats, conversion
+RT_MISSING = code(
+    "RT200",
+    "file cannot be opened",
+    "The path does not exist, or may not be read, or is neither a file nor a directory.",
+    "remaptrace run no-such-file.txt",
+    "Check the path; '-' reads standard input.",
+)
+RT_EMPTY = code(
+    "RT201",
+    "empty input",
+    "The file holds no bytes, or nothing but white space.",
+    advice="Was the recording interrupted before its first line?",
+)
+RT_UNKNOWN_FORMAT = code(
+    "RT202",
+    "format not recognised",
+    "The beginning of the file looks like none of the formats that remaptrace reads: YAML scenario, strace text, "
+    "ftrace text, perf script, perf trace, JSON Lines, column file; plain, gzip or zstd. Binary perf.data and "
+    "trace.dat files must be turned into text first.",
+    "remaptrace run perf.data",
+    "Use `perf script > perf.txt` or `trace-cmd report > ftrace.txt`; force a reader with --input-format.",
+)
+RT_COMPRESSED = code(
+    "RT203",
+    "compressed file is damaged",
+    "The gzip or zstd data ends early, fails its checksum, or expands beyond the limit of 8 GiB.",
+    advice="Fetch or compress the file again.",
+)
+RT_NO_TRACES = code(
+    "RT204",
+    "no traces here",
+    "The directory holds neither scenarios (*.yaml) nor a recorded set (strace.txt, ftrace.txt, perf.txt) nor a "
+    "family of strace -ff files.",
+    advice="Name the files themselves, or the directory above.",
+)
+RT_FORMAT_NAME = code(
+    "RT205",
+    "unknown format name",
+    "A reader or writer was asked for by a name that does not exist.",
+    "remaptrace convert in.txt -o out.xml",
+    "Formats: scenario, strace, ftrace, perf, jsonl, columns.",
+)
+RT_COLUMNS = code(
+    "RT210",
+    "damaged column file",
+    "A .rtcols file has no valid header, ends early, or was written by another version.",
+    advice="Delete it; it is made again from the source.",
+)
+RT_JSONL = code(
+    "RT211",
+    "bad line in a JSON Lines trace",
+    "A line is not a JSON object, or has an unknown kind or argument.",
+    '{"kind": "mmapp", "addr": 0}',
+    "See docs/jsonl-format.md.",
+)
+RT_WRITE = code(
+    "RT220",
+    "output not written",
+    "The file named by -o could not be written: no space, no permission, no such directory. Nothing half-written is "
+    "left behind.",
+)
+RT_CONVERT = code(
+    "RT221",
+    "not expressible in that format",
+    "The trace has events that the target format cannot hold.",
+    advice="JSON Lines and columns hold every trace.",
+)
 # -- RT3xx: recorded text
 RT_LINE = code(
     "RT301",

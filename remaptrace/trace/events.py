@@ -223,7 +223,8 @@ class Trace:
     recorded: bool = True  # follow by default; scenarios set False
     arch: str | None = None  # as the source names it
     kernel: str | None = None
-    machine: dict[str, Any] = field(default_factory=dict)  # overrides the source asks for
+    host: str | None = None  # kernel below a User-mode Linux guest
+    machine: dict[str, Any] = field(default_factory=dict)  # overrides the source asks for, by rule
     skipped: list[Skipped] = field(default_factory=list)
     unmodelled: dict[str, int] = field(default_factory=dict)  # memory calls not modelled: how often
     ignored: dict[str, int] = field(default_factory=dict)  # calls that never touch memory maps: how often

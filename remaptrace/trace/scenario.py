@@ -105,6 +105,7 @@ def _build(document: Document, name: str) -> Trace:
         recorded=False,
         arch=machine.pop("arch", None) or root.get("arch"),
         kernel=machine.pop("kernel", None),
+        host=machine.pop("host", None),
         machine=machine,
         initial=initial,
         prelude=prelude,
@@ -131,7 +132,7 @@ def _check_top(root: dict[str, Any]) -> None:
 
 
 def _machine(root: dict[str, Any]) -> dict[str, Any]:
-    """`machine:` as a dict with arch, kernel, host, ram and swap (bytes), set (rule: value)."""
+    """`machine:` as a dict with arch, kernel, host, and the overrides: ram and swap (bytes), rules."""
     given = root.get("machine") or {}
     if not isinstance(given, dict):
         raise Problem(ec.RT_VALUE, "machine must be a mapping", ("machine",), ", ".join(_MACHINE_KEYS))
@@ -154,7 +155,7 @@ def _machine(root: dict[str, Any]) -> dict[str, Any]:
             except Problem as p:
                 raise p.within("machine") from None
         elif key == "set":
-            out[key] = _rules(value)
+            out.update(_rules(value))
         elif type(value) is not str:
             raise Problem(
                 ec.RT_VALUE, f"{key} must be a name", ("machine", key), "see remaptrace kernels, arches"

@@ -1,0 +1,264 @@
+"""Finds traces in what a user names, recognises their format by content, and reads them.
+
+`discover` turns paths into items that can be read one by one, so that a bad one does not stop the
+others; `load` reads them all. A directory is a recorded set, a family of strace -ff files, or a
+folder of these and of scenarios.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import errorcodes as ec
+from ..errors import InputError, UsageError
+from .events import Trace
+from .opening import decompressed, read_input, shown
+
+FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns")
+_HEAD = 1 << 16
+_SCENARIO = re.compile(r".+\.ya?ml(\.gz|\.zst)?\Z")
+_RECORDINGS = tuple(
+    f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in ("", ".gz", ".zst")
+)
+_FAMILY = re.compile(r"(.+)\.(\d+)\Z")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to read: `kind` is "file", "set" (a recorded directory) or "family" (strace -ff)."""
+
+    kind: str
+    paths: tuple[str, ...]
+    format: str | None = None
+    maps: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        path = shown(self.paths[0])
+        return Path(path).name if self.kind != "family" else Path(path).stem
+
+    def load(self, cache: bool = False) -> Trace:
+        """Read it. `cache`: keep and reuse a column file beside the source. InputError if it cannot be read."""
+        if cache and self.paths != ("-",):
+            from .cache import cached
+
+            return cached(self, self._read)
+        return self._read()
+
+    def _read(self) -> Trace:
+        if self.kind == "set":
+            from .recorded import read_set
+
+            return read_set(self.paths[0], self.format)
+        if self.kind == "family":
+            from .strace import read_strace_family
+
+            trace = read_strace_family([(p, read_input(p)) for p in self.paths], name=self.name)
+        else:
+            path = self.paths[0]
+            trace = read_data(read_input(path), shown(path), self.format)
+        if self.maps:
+            from .recorded import attach_maps
+
+            trace = attach_maps(trace, self.maps)
+        return trace
+
+
+def load(
+    paths: Sequence[str],
+    *,
+    maps: Sequence[str] = (),
+    format: str | None = None,
+    cache: bool = False,
+) -> list[Trace]:
+    """Read everything that `paths` name. See `discover` and `Item.load`."""
+    return [item.load(cache) for item in discover(paths, maps=maps, format=format)]
+
+
+def discover(paths: Iterable[str], *, maps: Sequence[str] = (), format: str | None = None) -> list[Item]:
+    """The items that `paths` name, in their order; inside a directory by name.
+
+    `format` forces a reader (one of FORMATS); `maps` are /proc/PID/maps files or a directory of them
+    for the traces. InputError RT200, RT204; UsageError RT205 for an unknown format.
+    """
+    if format is not None and format not in FORMATS:
+        raise UsageError(ec.RT_FORMAT_NAME, f"unknown format '{format}'", expected=", ".join(FORMATS))
+    items: list[Item] = []
+    for path in paths:
+        if path != "-" and Path(path).is_dir():
+            found = _directory(Path(path), format, tuple(maps))
+            if not found:
+                raise InputError(
+                    ec.RT_NO_TRACES,
+                    "the directory holds no traces",
+                    path,
+                    expected="*.yaml, a recorded set (strace.txt, ftrace.txt, perf.txt), or strace -ff files",
+                )
+            items += found
+        else:
+            items.append(Item("file", (path,), format, tuple(maps)))
+    return _families(items)
+
+
+def _directory(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:
+    """What a directory holds: itself as a set, or its scenarios, families and folders."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as e:
+        raise InputError(ec.RT_MISSING, e.strerror or "cannot be read", str(folder)) from None
+    names = {e.name for e in entries}
+    if names & set(_RECORDINGS):
+        return [Item("set", (str(folder),), format, maps)]
+    items: list[Item] = []
+    members: list[Item] = []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            items += _directory(entry, format, maps)
+        elif _SCENARIO.match(entry.name):
+            items.append(Item("file", (str(entry),), format, maps))
+        elif _FAMILY.match(entry.name):
+            members.append(Item("file", (str(entry),), "strace", maps))
+    return items + [i for i in _families(members) if i.kind == "family"]
+
+
+def _families(items: list[Item]) -> list[Item]:
+    """Files PREFIX.PID that stand together become one family, where the first stood."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        match = _FAMILY.match(item.paths[0]) if item.kind == "file" else None
+        if match and item.format in (None, "strace"):
+            groups.setdefault(match[1], []).append(item)
+    out: list[Item] = []
+    for item in items:
+        match = _FAMILY.match(item.paths[0]) if item.kind == "file" else None
+        group = groups.get(match[1], []) if match else []
+        if len(group) < 2 or item not in group or not _is_family(group):
+            out.append(item)
+        elif item is group[0]:
+            out.append(Item("family", tuple(i.paths[0] for i in group), "strace", item.maps))
+    return out
+
+
+def _is_family(group: list[Item]) -> bool:
+    """True if every file of the group that holds anything looks like strace."""
+    from .strace import looks_like_strace
+
+    def head(path: str) -> bytes:
+        try:
+            with open(path, "rb") as file:
+                return file.read(_HEAD)
+        except OSError as e:
+            raise InputError(ec.RT_MISSING, e.strerror or "cannot be opened", path) from None
+
+    heads = [head(i.paths[0]) for i in group]
+    return all(not h.strip() or looks_like_strace(h) for h in heads)
+
+
+def recognise(data: bytes) -> str | None:
+    """The format of the text or bytes that begin with `data`; None if it is none that we read."""
+    from .columnfile import MAGIC
+
+    if data.startswith(MAGIC):
+        return "columns"
+    head = bytes(data[:_HEAD])
+    if b"\0" in head:
+        return None
+    first = head.lstrip()[:1]
+    if first == b"{" and b'"kind"' in head.split(b"\n", 3)[0][:4000]:
+        return "jsonl"
+    from .scenario import looks_like_scenario
+
+    if looks_like_scenario(head.decode("utf-8", "replace")):
+        return "scenario"
+    from .ftrace import looks_like_ftrace
+    from .perf import looks_like_perf
+    from .strace import looks_like_strace
+
+    if looks_like_ftrace(head):
+        return "ftrace"
+    if looks_like_perf(head):
+        return "perf"
+    if looks_like_strace(head):
+        return "strace"
+    return None
+
+
+def read_data(data: bytes, path: str, format: str | None = None) -> Trace:
+    """Read a trace from decompressed bytes; `path` is what errors and reports show.
+
+    InputError RT201 for white space only, RT202 for a format that is not recognised.
+    """
+    if not data.strip():
+        raise InputError(ec.RT_EMPTY, "the input is empty", path, expected="a trace or scenario")
+    chosen = format or recognise(data)
+    name = _base(path)
+    if chosen == "scenario":
+        from .scenario import read_scenario
+
+        return read_scenario(data, name=name, path=path)
+    if chosen == "jsonl":
+        from .jsonl import read_jsonl
+
+        return read_jsonl(data, name=name, path=path)
+    if chosen == "columns":
+        from .columnfile import read_columns
+
+        return read_columns(data, path=path)
+    if chosen in ("strace", "ftrace", "perf"):
+        trace = _text_reader(chosen, data, name)
+        trace.sources = [path]
+        return trace
+    raise _unknown(data, path)
+
+
+def _text_reader(chosen: str, data: bytes, name: str) -> Trace:
+    if chosen == "strace":
+        from .strace import read_strace
+
+        return read_strace(data, name=name)
+    if chosen == "ftrace":
+        from .ftrace import read_ftrace
+
+        return read_ftrace(data, name=name)
+    from .perf import read_perf
+
+    return read_perf(data, name=name)
+
+
+def _unknown(data: bytes, path: str) -> InputError:
+    """The error for content that no reader knows, with what it seems to be."""
+    head = bytes(data[:512])
+    hint = ""
+    if head.startswith((b"PERFILE", b"2ELIFREP")):
+        hint = "a binary perf.data file: write it out with `perf script`"
+    elif head.startswith(b"\x17\x08\x44tracing"):
+        hint = "a binary trace.dat file: write it out with `trace-cmd report`"
+    elif b"\0" in head or sum(b < 9 or 13 < b < 32 or b > 126 for b in head) > len(head) // 3:
+        hint = "binary data"
+    text = "" if hint else head.split(b"\n", 1)[0].decode("utf-8", "replace")[:200]
+    return InputError(
+        ec.RT_UNKNOWN_FORMAT,
+        "the format is not recognised",
+        path,
+        1 if text else 0,
+        text=text,
+        found=hint,
+        expected="a YAML scenario, strace, ftrace, perf script or perf trace text, JSON Lines, or a column file",
+    )
+
+
+def _base(path: str) -> str:
+    name = Path(path).name
+    for suffix in (".gz", ".zst"):
+        name = name.removesuffix(suffix)
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and suffix in ("yaml", "yml", "txt", "jsonl", "rtcols") else name
+
+
+__all__ = ["FORMATS", "Item", "decompressed", "discover", "load", "read_data", "recognise"]

@@ -1,0 +1,336 @@
+"""JSON Lines, out and in: one event a line, as docs/jsonl-format.md describes.
+
+The first line may be a header (kind "trace") with the tables. Every trace reads back equal; a file
+written by hand may hold event lines only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .. import errorcodes as ec
+from ..errors import InputError
+from .events import (
+    ARGUMENTS,
+    EVF_HAS_RET,
+    KIND_NAMES,
+    RELOCATION_DTYPE,
+    TRUTH_DTYPE,
+    Expectation,
+    MapsFile,
+    MapsRow,
+    Skipped,
+    Trace,
+    TraceBuilder,
+)
+
+VERSION = 1
+_HEADER = "trace"
+_TRUTH = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
+_TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
+_FLAG_NAMES = {2: "observe", 4: "made", 8: "injected", 16: "truth", 32: "unfinished", 64: "in_kernel"}
+_FLAG_BITS = {name: bit for bit, name in _FLAG_NAMES.items()}
+_KINDS = {name: number for number, name in KIND_NAMES.items()}
+_ARGS = ("a0", "a1", "a2", "a3", "a4", "a5")
+_PLAIN = (
+    "sources",
+    "format",
+    "name",
+    "about",
+    "recorded",
+    "arch",
+    "kernel",
+    "host",
+    "machine",
+    "unmodelled",
+    "notes",
+    "prelude",
+    "initial",
+)
+_COMMON = frozenset(
+    {"kind", "task", "ret", "flags", "line", "time", "source", "truth", "expect", "on", "step", "refs"}
+)
+
+
+def write_jsonl(trace: Trace) -> Iterator[str]:
+    """The lines of `trace`, each with its newline."""
+    header: dict[str, Any] = {"kind": _HEADER, "version": VERSION}
+    header |= {
+        name: getattr(trace, name) for name in _PLAIN if getattr(trace, name) not in (None, "", [], {}, ())
+    }
+    header["recorded"] = trace.recorded
+    header["tasks"] = [
+        {
+            "tid": int(t["tid"]),
+            "pid": int(t["pid"]),
+            "name": trace.strings[t["name"]],
+            "parent": int(t["parent"]),
+        }
+        for t in trace.tasks
+    ]
+    if trace.skipped:
+        header["skipped"] = [asdict(s) for s in trace.skipped]
+    if trace.maps:
+        header["maps"] = [asdict(m) for m in trace.maps]
+    final = [e for e in trace.expects if e.event < 0]
+    if final:
+        header["expect_at_end"] = [_expectation(e) for e in final]
+    yield _dump(header)
+    yield from _event_lines(trace)
+
+
+def _event_lines(trace: Trace) -> Iterator[str]:
+    extras = _extras(trace)
+    names = list(trace.columns)
+    step = 1 << 16
+    for first in range(0, len(trace), step):
+        block = {n: np.asarray(trace.columns[n][first : first + step]).tolist() for n in names}
+        for i in range(len(block["kind"])):
+            row = {n: block[n][i] for n in names}
+            yield _dump(_event(trace, row) | extras.get(first + i, {}))
+
+
+def _event(trace: Trace, row: dict[str, int]) -> dict[str, Any]:
+    kind = row["kind"]
+    out: dict[str, Any] = {"kind": KIND_NAMES.get(kind, kind)}
+    if row["task"]:
+        out["task"] = row["task"]
+    named = ARGUMENTS.get(kind, ())
+    for i, column in enumerate(_ARGS):
+        value: Any = row[column]
+        if i < len(named):
+            out[named[i]] = trace.strings[value] if named[i] in _TEXT else value
+        elif value:
+            out[column] = value
+    if row["flags"] & EVF_HAS_RET:
+        out["ret"] = row["ret"]
+    flags = [_FLAG_NAMES.get(1 << b, 1 << b) for b in range(1, 63) if row["flags"] >> b & 1]
+    if flags:
+        out["flags"] = flags
+    out |= {n: row[n] for n in ("line", "time", "source") if row.get(n)}
+    return out
+
+
+def _extras(trace: Trace) -> dict[int, dict[str, Any]]:
+    """What tables beside the columns say about single events."""
+    extras: dict[int, dict[str, Any]] = {}
+    if trace.truth is not None:
+        for t in trace.truth:
+            extras.setdefault(int(t["event"]), {})["truth"] = {n: int(t[n]) for n in _TRUTH}
+    if trace.relocations is not None:
+        for r in trace.relocations:
+            refs = extras.setdefault(int(r["event"]), {}).setdefault("refs", [])
+            refs.append([int(r["arg"]), int(r["source"]), int(r["addend"])])
+    for e in trace.expects:
+        if e.event >= 0:
+            extras.setdefault(e.event, {}).update(_expectation(e))
+    return extras
+
+
+def _expectation(e: Expectation) -> dict[str, Any]:
+    out: dict[str, Any] = {"expect": e.fields, "step": e.step}
+    if e.line:
+        out["expect_line"] = e.line
+    if e.on:
+        out["on"] = e.on
+    return out
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(", ", ": "), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+class _Reader:
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.b = TraceBuilder()
+        self.truth: list[tuple[int, ...]] = []
+        self.refs: list[tuple[int, int, int, int]] = []
+        self.expects: list[Expectation] = []
+        self.header: dict[str, Any] = {}
+        self.number = 0
+        self.text = ""
+        self.flags: list[int] = []
+
+    def error(self, problem: str, found: Any = "", expected: str = "") -> InputError:
+        found = str(found)
+        column = self.text.find(found) + 1 if found else 0
+        return InputError(
+            ec.RT_JSONL,
+            problem,
+            self.path,
+            self.number,
+            max(column, 0),
+            self.text[:400],
+            found[:100],
+            expected,
+        )
+
+    def integer(self, value: Any, name: str) -> int:
+        if type(value) is not int or not -(1 << 63) <= value < 1 << 64:
+            raise self.error(f"{name} must be a whole number of 64 bits", json.dumps(value), "a number")
+        return value
+
+    def line(self, number: int, text: str) -> None:
+        self.number, self.text = number, text
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as e:
+            problem = e.msg if isinstance(e, json.JSONDecodeError) else "not JSON"
+            raise self.error(f"not a JSON object: {problem}", expected='{"kind": "mmap", ...}') from None
+        if not isinstance(value, dict) or "kind" not in value:
+            raise self.error("not an event", expected='an object with "kind"')
+        if value["kind"] == _HEADER:
+            self.take_header(value)
+        else:
+            self.event(value)
+
+    def take_header(self, value: dict[str, Any]) -> None:
+        if self.b.rows or self.header:
+            raise self.error("a header in the middle", _HEADER, "one header, in the first line")
+        if value.get("version") != VERSION:
+            raise self.error(f"version {value.get('version')} is not known", expected=f"version {VERSION}")
+        self.header = value
+        for task in value.get("tasks", ()):
+            if not isinstance(task, dict):
+                raise self.error("a task must be an object", expected='{"tid": 1, "pid": 1}')
+            tid = self.integer(task.get("tid", 0), "tid")
+            self.b.task(
+                tid,
+                self.integer(task.get("pid", tid), "pid"),
+                str(task.get("name", "")),
+                self.integer(task.get("parent", -1), "parent"),
+            )
+
+    def event(self, value: dict[str, Any]) -> None:
+        kind = (
+            _KINDS.get(value["kind"])
+            if isinstance(value["kind"], str)
+            else self.integer(value["kind"], "kind")
+        )
+        if kind is None or kind not in KIND_NAMES:
+            from .scenario_values import did_you_mean
+
+            raise self.error(
+                f"unknown kind '{value['kind']}'",
+                value["kind"],
+                "one of: " + did_you_mean(str(value["kind"]), _KINDS),
+            )
+        named = ARGUMENTS[kind]
+        args = [0] * 6
+        used = 0
+        for i, column in enumerate(_ARGS):
+            name = named[i] if i < len(named) else column
+            if name in value:
+                used += 1
+                args[i] = self.argument(name, value[name], i < len(named))
+        known = used + sum(k in value for k in (*_COMMON, "expect_line"))
+        if known != len(value):
+            allowed = {*named, *_COMMON, "expect_line", *_ARGS[len(named) :]}
+            wrong = next(k for k in value if k not in allowed)
+            raise self.error(
+                f"unknown field '{wrong}' of {KIND_NAMES[kind]}", wrong, ", ".join(named) or "no arguments"
+            )
+        number = self.b.event(
+            kind,
+            self.integer(value.get("task", 0), "task"),
+            args,
+            self.integer(value["ret"], "ret") if "ret" in value else None,
+            self.flag_bits(value.get("flags", [])),
+            self.integer(value.get("line", 0), "line"),
+            self.integer(value.get("time", 0), "time"),
+        )
+        self.b.source_rows[-1] = self.integer(value.get("source", 0), "source")
+        self.tables(number, value)
+
+    def argument(self, name: str, value: Any, named: bool) -> int:
+        if named and name in _TEXT:
+            if type(value) is not str:
+                raise self.error(f"{name} must be text", json.dumps(value), '"..."')
+            return self.b.string(value)
+        return self.integer(value, name)
+
+    def flag_bits(self, value: Any) -> int:
+        bits = 0
+        for flag in value if isinstance(value, list) else [value]:
+            if flag not in _FLAG_BITS and type(flag) is not int:
+                raise self.error(f"unknown flag '{flag}'", flag, ", ".join(_FLAG_BITS))
+            bits |= flag if type(flag) is int else _FLAG_BITS[flag]
+        return bits
+
+    def tables(self, number: int, value: dict[str, Any]) -> None:
+        truth = value.get("truth")
+        if truth is not None:
+            if not isinstance(truth, dict):
+                raise self.error("truth must be an object", expected=", ".join(_TRUTH))
+            self.truth.append((number, *(self.integer(truth.get(n, 0), n) for n in _TRUTH)))
+        for ref in value.get("refs", ()):
+            if not isinstance(ref, list) or len(ref) != 3:
+                raise self.error("refs must be [argument, event, addend]", expected="[[0, 12, 4096]]")
+            self.refs.append((number, *(self.integer(x, "refs") for x in ref)))  # type: ignore[arg-type]
+        if "expect" in value or "on" in value:
+            self.expect(number, value)
+
+    def expect(self, number: int, value: dict[str, Any]) -> None:
+        fields, on = value.get("expect", {}), value.get("on", {})
+        if not isinstance(fields, dict) or not isinstance(on, dict):
+            raise self.error("expect must be an object", expected='{"result": 0}')
+        line = self.integer(value.get("expect_line", 0), "expect_line")
+        self.expects.append(Expectation(number, self.integer(value.get("step", 0), "step"), line, fields, on))
+
+    def finish(self, name: str) -> Trace:
+        h = self.header
+        for e in h.get("expect_at_end", ()):
+            self.expect(-1, e)
+        if not self.b.tasks:
+            for row in range(max((r[1] for r in self.b.rows), default=0) + 1):
+                self.b.task(row + 1, row + 1)
+        bad = next((i for i, r in enumerate(self.b.rows) if not 0 <= r[1] < len(self.b.tasks)), None)
+        if bad is not None:
+            self.number, self.text = 0, ""
+            raise self.error(f"event {bad} is of task {self.b.rows[bad][1]}, which does not exist")
+        try:
+            fields: dict[str, Any] = {n: h[n] for n in _PLAIN if n in h}
+            fields["initial"] = tuple((s, e, n) for s, e, n in h.get("initial", ()))
+            fields["skipped"] = [Skipped(**s) for s in h.get("skipped", ())]
+            fields["maps"] = [
+                MapsFile(m["path"], m["tid"], m["moment"], tuple(MapsRow(**r) for r in m["rows"]))
+                for m in h.get("maps", ())
+            ]
+        except (TypeError, KeyError, ValueError) as e:
+            self.number, self.text = 1, ""
+            raise self.error(f"the header is damaged: {e}") from None
+        fields.setdefault("format", "jsonl")
+        fields.setdefault("name", name)
+        fields.setdefault("sources", [self.path])
+        return self.b.finish(
+            truth=np.array(self.truth, dtype=TRUTH_DTYPE) if self.truth else None,
+            relocations=np.array(self.refs, dtype=RELOCATION_DTYPE) if self.refs else None,
+            expects=self.expects,
+            **fields,
+        )
+
+
+def read_jsonl(data: bytes, *, name: str = "", path: str = "") -> Trace:
+    """Read a JSON Lines trace. InputError RT211 with line and column."""
+    reader = _Reader(path)
+    for number, raw in enumerate(data.split(b"\n"), 1):
+        if raw.strip():
+            try:
+                text = raw.decode("utf-8")
+            except UnicodeDecodeError as e:
+                raise InputError(
+                    ec.RT_JSONL,
+                    "not UTF-8 text",
+                    path,
+                    number,
+                    e.start + 1,
+                    found=f"byte 0x{raw[e.start]:02x}",
+                ) from None
+            reader.line(number, text)
+    return reader.finish(name)

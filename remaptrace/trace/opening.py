@@ -1,0 +1,119 @@
+"""Opens inputs: plain, gzip or zstd, a path or `-` for standard input.
+
+Compression is known by content, never by name. Damaged, truncated and over-large data end in an
+InputError with a stable code.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import zlib
+
+from .. import errorcodes as ec
+from ..errors import InputError
+
+MAX_BYTES = 8 << 30
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_CHUNK = 1 << 24
+_ZSTD_STEP = 1 << 16  # of compressed data: bounds what one step can expand to
+
+
+def read_input(path: str) -> bytes:
+    """The whole content of `path` (`-`: standard input), decompressed.
+
+    InputError: RT200 cannot be opened, RT201 empty, RT203 damaged or too large.
+    """
+    data = sys.stdin.buffer.read() if path == "-" else _read_file(path)
+    if not data:
+        raise InputError(ec.RT_EMPTY, "the input is empty", shown(path), expected="a trace or scenario")
+    return decompressed(data, shown(path))
+
+
+def shown(path: str) -> str:
+    """The path as messages show it."""
+    return "<stdin>" if path == "-" else path
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+                raise InputError(ec.RT_MISSING, "not a regular file", path, expected="a file")
+            return file.read()
+    except OSError as e:
+        raise InputError(
+            ec.RT_MISSING, e.strerror or "cannot be opened", path, expected="a readable file"
+        ) from None
+
+
+def is_compressed(head: bytes) -> bool:
+    """True if `head` begins a gzip or zstd file."""
+    return head.startswith((_GZIP, _ZSTD))
+
+
+def decompressed(data: bytes, path: str) -> bytes:
+    """`data` without its gzip or zstd compression, if it has one."""
+    if data.startswith(_GZIP):
+        return _gunzip(data, path)
+    if data.startswith(_ZSTD):
+        return _unzstd(data, path)
+    return data
+
+
+def _gunzip(data: bytes, path: str) -> bytes:
+    out: list[bytes] = []
+    size = 0
+    rest = data
+    while rest.startswith(_GZIP):
+        member = zlib.decompressobj(wbits=31)
+        try:
+            while rest and not member.eof:
+                piece = member.decompress(rest, _CHUNK)
+                size += len(piece)
+                out.append(piece)
+                _check_size(size, path)
+                rest = member.unconsumed_tail
+        except zlib.error as e:
+            raise _damaged(path, f"gzip: {e}") from None
+        if not member.eof:
+            raise _damaged(path, f"the gzip data ends early, after {size:,} bytes of text")
+        rest = member.unused_data.lstrip(b"\0")
+    if rest:
+        raise _damaged(path, f"{len(rest):,} bytes of something else behind the gzip data")
+    return b"".join(out)
+
+
+def _unzstd(data: bytes, path: str) -> bytes:
+    import zstandard
+
+    out: list[bytes] = []
+    size = position = 0
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        while position < len(data):
+            piece = frame.decompress(data[position : position + _ZSTD_STEP])
+            position += _ZSTD_STEP
+            size += len(piece)
+            out.append(piece)
+            _check_size(size, path)
+            if frame.eof:
+                position = min(position, len(data)) - len(frame.unused_data)
+                if position < len(data):
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+    except zstandard.ZstdError as e:
+        raise _damaged(path, f"zstd: {e}") from None
+    if not frame.eof:
+        raise _damaged(path, f"the zstd data ends early, after {size:,} bytes of text")
+    return b"".join(out)
+
+
+def _check_size(size: int, path: str) -> None:
+    if size > MAX_BYTES:
+        raise _damaged(path, f"it expands to more than {MAX_BYTES >> 30} GiB")
+
+
+def _damaged(path: str, problem: str) -> InputError:
+    return InputError(ec.RT_COMPRESSED, problem, path, expected="a whole gzip or zstd file")
