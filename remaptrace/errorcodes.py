@@ -189,6 +189,7 @@ RT_CONVERT = code(
     "The trace has events that the target format cannot hold.",
     advice="JSON Lines and columns hold every trace.",
 )
+
 # -- RT3xx: recorded text
 RT_LINE = code(
     "RT301",

@@ -53,7 +53,7 @@ _PLAIN = (
     "initial",
 )
 _COMMON = frozenset(
-    {"kind", "task", "ret", "flags", "line", "time", "source", "truth", "expect", "on", "step", "refs"}
+    {"kind", "task", "ret", "marks", "line", "time", "source", "truth", "expect", "on", "step", "refs"}
 )
 
 
@@ -111,7 +111,7 @@ def _event(trace: Trace, row: dict[str, int]) -> dict[str, Any]:
         out["ret"] = row["ret"]
     flags = [_FLAG_NAMES.get(1 << b, 1 << b) for b in range(1, 63) if row["flags"] >> b & 1]
     if flags:
-        out["flags"] = flags
+        out["marks"] = flags
     out |= {n: row[n] for n in ("line", "time", "source") if row.get(n)}
     return out
 
@@ -241,7 +241,7 @@ class _Reader:
             self.integer(value.get("task", 0), "task"),
             args,
             self.integer(value["ret"], "ret") if "ret" in value else None,
-            self.flag_bits(value.get("flags", [])),
+            self.flag_bits(value.get("marks", [])),
             self.integer(value.get("line", 0), "line"),
             self.integer(value.get("time", 0), "time"),
         )
@@ -259,7 +259,7 @@ class _Reader:
         bits = 0
         for flag in value if isinstance(value, list) else [value]:
             if flag not in _FLAG_BITS and type(flag) is not int:
-                raise self.error(f"unknown flag '{flag}'", flag, ", ".join(_FLAG_BITS))
+                raise self.error(f"unknown mark '{flag}'", flag, ", ".join(_FLAG_BITS))
             bits |= flag if type(flag) is int else _FLAG_BITS[flag]
         return bits
 
