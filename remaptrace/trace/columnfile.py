@@ -116,10 +116,10 @@ def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
     head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     base = _round_up(16 + len(head))
 
-    def chunks() -> Iterator[bytes | memoryview]:
+    def chunks() -> Iterator[bytes]:
         yield MAGIC + len(head).to_bytes(8, "little") + head.ljust(base - 16)
         for block in blocks:
-            yield memoryview(block.view(np.uint8).reshape(-1)) if block.nbytes else b""
+            yield block.tobytes()
             yield bytes(_round_up(block.nbytes) - block.nbytes)
 
     write_whole(Path(path), chunks())
@@ -153,7 +153,7 @@ def _pack(column: npt.NDArray[Any], place: Any) -> dict[str, Any]:
     return {"type": narrow, "offset": place(column.astype("<" + narrow))}
 
 
-def write_whole(path: Path, chunks: Iterator[bytes | memoryview]) -> None:
+def write_whole(path: Path, chunks: Iterator[bytes]) -> None:
     """Write `chunks` to a temporary file beside `path` and rename it when complete. InputError RT220."""
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -226,7 +226,7 @@ def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Tr
             columns[name] = array("<" + entry["type"], entry["offset"], rows)
         else:
             raise ValueError("unknown column type")
-    tables = {
+    tables: dict[str, Any] = {
         name: array(_TABLES[name], entry["offset"], entry["rows"]) for name, entry in header["tables"].items()
     }
     return Trace(

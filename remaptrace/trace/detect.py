@@ -55,16 +55,18 @@ class Item:
 
             return read_set(self.paths[0], self.format)
         if self.kind == "family":
-            from .strace import read_strace_family
+            from .strace import read_strace_files
 
-            trace = read_strace_family([(p, read_input(p)) for p in self.paths], name=self.name)
+            trace = read_strace_files([(p, read_input(p)) for p in self.paths])
+            trace.name = self.name
         else:
             path = self.paths[0]
             trace = read_data(read_input(path), shown(path), self.format)
         if self.maps:
-            from .recorded import attach_maps
+            from .mapsfile import read_maps
+            from .recorded import add_maps
 
-            trace = attach_maps(trace, self.maps)
+            add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)])
         return trace
 
 
@@ -90,7 +92,7 @@ def discover(paths: Iterable[str], *, maps: Sequence[str] = (), format: str | No
     items: list[Item] = []
     for path in paths:
         if path != "-" and Path(path).is_dir():
-            found = _directory(Path(path), format, tuple(maps))
+            found = _directory(Path(path), format, tuple(maps)) or _logs(Path(path), format, tuple(maps))
             if not found:
                 raise InputError(
                     ec.RT_NO_TRACES,
@@ -100,8 +102,30 @@ def discover(paths: Iterable[str], *, maps: Sequence[str] = (), format: str | No
                 )
             items += found
         else:
-            items.append(Item("file", (path,), format, tuple(maps)))
+            items.append(_file(path, format, tuple(maps)))
     return _families(items)
+
+
+def _file(path: str, format: str | None, maps: tuple[str, ...]) -> Item:
+    """A file; the recording of a set brings the set's maps and truth with it, unless maps are named."""
+    name = Path(path).name
+    recorder = name.partition(".")[0]
+    if name in _RECORDINGS and format in (None, recorder) and not maps:
+        folder = Path(path).parent
+        if (folder / "maps").is_dir():
+            return Item("set", (str(folder),), recorder)
+    return Item("file", (path,), format, maps)
+
+
+def _map_files(maps: tuple[str, ...]) -> list[str]:
+    """The map files that `--maps` names: files, or those of a directory."""
+    out: list[str] = []
+    for path in maps:
+        if Path(path).is_dir():
+            out += sorted(str(p) for p in Path(path).iterdir() if ".maps" in p.name)
+        else:
+            out.append(path)
+    return out
 
 
 def _directory(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:
@@ -127,6 +151,20 @@ def _directory(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[
     return items + [i for i in _families(members) if i.kind == "family"]
 
 
+def _logs(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:
+    """Single recordings that lie in a directory without scenarios and sets."""
+    items = []
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            try:
+                known = recognise(read_input(str(path)))
+            except InputError:
+                continue  # empty or damaged: not a trace; naming the file itself reports it
+            if known is not None:
+                items.append(Item("file", (str(path),), format, maps))
+    return items
+
+
 def _families(items: list[Item]) -> list[Item]:
     """Files PREFIX.PID that stand together become one family, where the first stood."""
     groups: dict[str, list[Item]] = {}
@@ -141,7 +179,8 @@ def _families(items: list[Item]) -> list[Item]:
         if len(group) < 2 or item not in group or not _is_family(group):
             out.append(item)
         elif item is group[0]:
-            out.append(Item("family", tuple(i.paths[0] for i in group), "strace", item.maps))
+            paths = sorted((i.paths[0] for i in group), key=lambda p: int(p.rpartition(".")[2]))
+            out.append(Item("family", tuple(paths), "strace", item.maps))
     return out
 
 
@@ -211,8 +250,8 @@ def read_data(data: bytes, path: str, format: str | None = None) -> Trace:
 
         return read_columns(data, path=path)
     if chosen in ("strace", "ftrace", "perf"):
-        trace = _text_reader(chosen, data, name)
-        trace.sources = [path]
+        trace = _text_reader(chosen, data, path)
+        trace.name, trace.sources = name, [path]
         return trace
     raise _unknown(data, path)
 
