@@ -23,15 +23,7 @@ from .files import (
     files_put,
 )
 from .jit import kernel
-from .pagecache import (
-    cache_fill,
-    file_read_byte,
-    file_write_byte,
-    inode_new,
-    inode_put,
-    inode_punch,
-    inode_truncate,
-)
+from .pagecache import file_load, file_pages, file_store, inode_get, inode_new, inode_put
 from .state import (
     FD_CLOEXEC,
     FD_USERS,
@@ -40,10 +32,11 @@ from .state import (
     G_NPATHS,
     G_PATHS,
     G_REC_RET,
+    G_VALUE,
     I_CACHED,
+    I_FILLED,
     I_FILLK,
     I_NAME,
-    I_REFS,
     I_SEALS,
     I_SIZE,
     I_TYPE,
@@ -60,6 +53,7 @@ from .state import (
     V_INEXT,
     Mem,
 )
+from .truncate import inode_punch, inode_truncate
 from .vmflags import VM_MAYWRITE, VM_SHARED
 
 O_CREAT = 0o100
@@ -109,25 +103,31 @@ def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
     """The inode of a recorded path (a string number), made when first met or when `fresh` is 1.
 
     One path is one file, until a log shows that it was made anew (O_EXCL). Its size is unknown and its
-    pages are taken to be in the page cache. The table of paths keeps a reference: the name does.
+    pages are taken to be in the page cache. The caller gets a reference; the table of paths keeps another.
     """
     kind = _type_of(file_type)
     known = 0
     if 0 < path < m[G_NPATHS]:
         known = m[m[G_PATHS] + path]
     if known != 0 and fresh == 0 and m[known + I_TYPE] == kind:
-        return known
+        return inode_get(m, known)
     inode = inode_new(m, kind, UNKNOWN_SIZE)
     if inode == 0:
         return 0
     m[inode + I_NAME] = path
     m[inode + I_CACHED] = 1 if kind == OPS_FILE else 0
     if 0 < path < m[G_NPATHS]:
-        m[inode + I_REFS] += 1
-        m[m[G_PATHS] + path] = inode
-        if known != 0:
-            inode_put(m, known)
+        m[m[G_PATHS] + path] = inode_get(m, inode)
+        inode_put(m, known)
     return inode
+
+
+@kernel
+def _file_of(m: Mem, inode: int, mode: int) -> int:
+    """A description that takes over the caller's reference to `inode`."""
+    o = file_new(m, inode, mode)
+    inode_put(m, inode)
+    return o
 
 
 @kernel
@@ -155,7 +155,7 @@ def sys_open(m: Mem, task: int, path: int, flags: int, file_type: int) -> int:
     elif mode == 1:
         fmode = FMODE_WRITE
     fresh = 1 if (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) else 0
-    o = file_new(m, path_inode(m, path, file_type, fresh), fmode)
+    o = _file_of(m, path_inode(m, path, file_type, fresh), fmode)
     return _new_fd(m, task, o, 1 if flags & O_CLOEXEC else 0, -1)
 
 
@@ -166,7 +166,7 @@ def known_fd(m: Mem, task: int, fd: int, path: int, file_type: int, mode: int) -
     if o != 0 and m[m[o + O_INODE] + I_NAME] == path and path != 0:
         return 0
     fmode = mode if mode != 0 else FMODE_READ | FMODE_WRITE
-    fd_install(m, m[task + T_FILES], fd, file_new(m, path_inode(m, path, file_type, 0), fmode), 0)
+    fd_install(m, m[task + T_FILES], fd, _file_of(m, path_inode(m, path, file_type, 0), fmode), 0)
     return 0
 
 
@@ -187,7 +187,7 @@ def sys_dup(m: Mem, task: int, fd: int, new_fd: int, cloexec: int) -> int:
     if o == 0:
         if m[G_HAS_RET] == 0:
             return -EBADF
-        o = file_new(m, inode_new(m, TYPE_UNMAPPABLE, 0), FMODE_READ | FMODE_WRITE)
+        o = _file_of(m, inode_new(m, TYPE_UNMAPPABLE, 0), FMODE_READ | FMODE_WRITE)
         fd_install(m, m[task + T_FILES], fd, o, 0)
     if fd == new_fd:
         return fd
@@ -226,24 +226,24 @@ def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
         m[inode + I_SEALS] = F_SEAL_EXEC
     elif (flags & MFD_ALLOW_SEALING) == 0:
         m[inode + I_SEALS] = F_SEAL_SEAL
-    o = file_new(m, inode, FMODE_READ | FMODE_WRITE)
+    o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
     return _new_fd(m, task, o, 1 if flags & MFD_CLOEXEC else 0, -1)
 
 
 @kernel
 def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name: int) -> int:
-    """The scenario steps memfd and diskfile: a file of `size` bytes with every page in the page cache.
+    """The scenario steps memfd and diskfile: a file of `size` bytes.
 
-    With `fill` every byte of page p of the k-th file made is (p + 1 + 32k) mod 256, else zero.
+    With `fill` it is written: every byte of page p of the k-th file made is (p + 1 + 32k) mod 256, and every
+    page is in the page cache. Without, it is one hole.
     """
     inode = inode_new(m, OPS_FILE if disk != 0 else OPS_SHMEM, size)
     m[inode + I_NAME] = name
     if fill != 0:
-        m[inode + I_FILLK] = m[G_FILES_MADE] + 1
-    if fill != 0 or disk != 0:
-        cache_fill(m, inode)
+        m[inode + I_FILLK] = (m[G_FILES_MADE] << 5) + 1
+        m[inode + I_FILLED] = file_pages(m, inode)
     m[G_FILES_MADE] += 1
-    o = file_new(m, inode, FMODE_READ | FMODE_WRITE)
+    o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
     fd_install(m, m[task + T_FILES], fd, o, 0)
     return 0
 
@@ -319,7 +319,7 @@ def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
     inode = m[o + O_INODE]
     if offset >= m[inode + I_SIZE]:
         return 0
-    file_read_byte(m, inode, offset)
+    m[G_VALUE] = file_load(m, inode, offset)
     return 1
 
 
@@ -337,7 +337,7 @@ def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
         return -EPERM
     if offset >= m[inode + I_SIZE] and seals & F_SEAL_GROW:
         return -EPERM
-    file_write_byte(m, inode, offset, value)
+    file_store(m, inode, offset, value)
     return 1
 
 

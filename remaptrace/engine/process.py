@@ -121,10 +121,8 @@ def pick_layout(m: Mem, proc: int, mm: int) -> int:
         gap = m[arch + A_MAX_GAP]
         if 0 <= stack < gap:
             gap = stack + (m[H_RULES + R_STACK_GUARD_GAP] << shift)
-        if gap < m[arch + A_MIN_GAP]:
-            gap = m[arch + A_MIN_GAP]
-        if gap > m[arch + A_MAX_GAP]:
-            gap = m[arch + A_MAX_GAP]
+        gap = max(gap, m[arch + A_MIN_GAP])
+        gap = min(gap, m[arch + A_MAX_GAP])
         page = 1 << shift
         m[mm + MM_BASE] = (m[arch + A_TASK_SIZE] - gap + page - 1) & -page
     return 0

@@ -72,6 +72,12 @@ G_EVFLAGS = H_GLOB + 29  # EVF_* of the current event
 G_RSFLAGS = H_GLOB + 30  # RSF_* collected for the current event
 G_NOTASK = H_GLOB + 31  # tasks whose making was not seen
 G_SPARE = H_GLOB + 32  # first word free for single modules to name
+# replay: set by the driver, see loop.py
+G_STRKINDS = H_GLOB + 96  # NAME_* of each string, indexed by string number
+G_RELOCATIONS = H_GLOB + 97  # rows (event, argument, slot, addend) by event, closed by event -1
+G_RETSOURCES = H_GLOB + 98  # rows (event, result) by event, closed by event -1
+G_NEXT_RELOCATION = H_GLOB + 99
+G_NEXT_RETSOURCE = H_GLOB + 100
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit
@@ -161,6 +167,7 @@ P_CAPS = 1  # 1: all capabilities
 P_PERSONALITY = 2
 P_MINFLT = 3
 P_MAJFLT = 4
+P_UNKNOWN = 5  # 1: its initial areas are not in the log, so that areas may be assumed
 P_RLIM = 8  # RLIM_* soft limits in bytes, -1: unlimited
 RLIM_CPU, RLIM_FSIZE, RLIM_DATA, RLIM_STACK, RLIM_CORE = 0, 1, 2, 3, 4
 RLIM_RSS, RLIM_NPROC, RLIM_NOFILE, RLIM_MEMLOCK, RLIM_AS = 5, 6, 7, 8, 9

@@ -1,0 +1,89 @@
+"""Accesses of a program: single touches with their byte, touches of a range, recorded page faults."""
+
+from __future__ import annotations
+
+from ..machine.archwords import A_PAGE_SHIFT
+from ..result.outcomes import OUT_OK
+from ..trace.events import EVF_IN_KERNEL
+from .assume import assume_range
+from .fault import handle_access
+from .frames import byte_load, byte_store
+from .jit import kernel
+from .pgwalk import pte_frame_at
+from .state import (
+    G_EVFLAGS,
+    G_FOLLOW,
+    G_VALUE,
+    H_ARCH,
+    P_UNKNOWN,
+    T_MM,
+    T_PROC,
+    Mem,
+)
+from .vmaset import find_exact
+from .vmflags import VM_EXEC, VM_READ, VM_WRITE
+
+ACC_READ = 0
+ACC_WRITE = 1
+ACC_EXEC = 2
+
+# bits of the page-fault error code of x86, which recordings carry
+_PF_WRITE = 2
+_PF_FETCH = 16
+
+
+@kernel
+def _move_byte(m: Mem, task: int, access: int, addr: int, value: int) -> int:
+    """Load the byte at a page that the access has just made accessible, or store `value` (-1: unknown)."""
+    pfn = pte_frame_at(m, m[task + T_MM], addr)
+    if pfn == 0:
+        return 0
+    offset = addr & ((1 << m[H_ARCH + A_PAGE_SHIFT]) - 1)
+    if access == ACC_WRITE:
+        if value >= 0:
+            byte_store(m, pfn, offset, value & 0xFF)
+    else:
+        m[G_VALUE] = byte_load(m, pfn, offset)
+    return 0
+
+
+@kernel
+def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp: int) -> int:
+    """Access one byte at `addr`, or the first byte at the same place of each of `pages` pages; an OUT_*.
+
+    A range stops at the first access that fails. `sp` is the stack pointer, 0 if unknown. Faults are
+    counted in G_MINFLT and G_MAJFLT, the byte read is left in G_VALUE.
+    """
+    in_kernel = 1 if m[G_EVFLAGS] & EVF_IN_KERNEL else 0
+    step = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    outcome = OUT_OK
+    at = addr
+    for _ in range(pages if pages > 1 else 1):
+        outcome = handle_access(m, task, at, access, in_kernel, sp)
+        if outcome != OUT_OK:
+            break
+        if value >= 0 or access != ACC_WRITE:
+            _move_byte(m, task, access, at, value)
+        at += step
+    return outcome
+
+
+@kernel
+def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
+    """A page fault that a recorder saw, as the access that caused it; an OUT_*.
+
+    In a process whose initial areas are not known a fault on nothing that no signal follows proves an area;
+    the loop tells by EVF_HAS_RET, which readers set on faults that were resolved.
+    """
+    access = ACC_READ
+    wanted = VM_READ
+    if error_code & _PF_FETCH:
+        access = ACC_EXEC
+        wanted = VM_READ | VM_EXEC
+    elif error_code & _PF_WRITE:
+        access = ACC_WRITE
+        wanted = VM_READ | VM_WRITE
+    if m[G_FOLLOW] != 0 and m[m[task + T_PROC] + P_UNKNOWN] != 0:
+        if m[G_HAS_RET] != 0 and find_exact(m, m[task + T_MM], addr) == 0:
+            assume_range(m, task, addr, addr + 1, wanted)
+    return handle_access(m, task, addr, access, 0, 0)

@@ -1,0 +1,134 @@
+"""Areas that a log proves to exist although it never showed their making.
+
+A log that starts late, or one without the maps of its exec, is followed by belief: when a recorded call
+succeeded that can only succeed on mapped memory, what is missing there is mapped first, marked
+MARK_ASSUMED, and the event gets RSF_ASSUMED. Only processes whose initial areas are unknown (P_UNKNOWN) are
+treated so, and only when placing follows the log.
+"""
+
+from __future__ import annotations
+
+from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from .account import vm_stat_account
+from .exec import MARK_ASSUMED
+from .filecalls import UNKNOWN_SIZE
+from .files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
+from .jit import kernel
+from .pagecache import inode_new, inode_put
+from .state import (
+    G_ASSUMED,
+    G_COMMITTED,
+    G_FOLLOW,
+    G_HAS_RET,
+    G_REC_RET,
+    G_RSFLAGS,
+    H_ARCH,
+    I_CACHED,
+    MM_BRK,
+    MM_START_BRK,
+    OPS_ANON,
+    OPS_FILE,
+    P_UNKNOWN,
+    T_FILES,
+    T_MM,
+    T_PROC,
+    V_END,
+    V_MARK,
+    V_START,
+    Mem,
+)
+from .vma import vma_alloc
+from .vmaset import find_vma, insert_vma
+from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_WRITE
+
+RSF_ASSUMED = 1  # result.result
+MAP_ANONYMOUS = 0x20
+MAP_FIXED = 0x10
+
+
+@kernel
+def may_assume(m: Mem, task: int) -> int:
+    """1 if the current event is a recorded success of a process whose areas are not all known."""
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[m[task + T_PROC] + P_UNKNOWN] == 0:
+        return 0
+    return 1 if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095 else 0
+
+
+@kernel
+def _assume_area(m: Mem, task: int, start: int, end: int, access: int) -> int:
+    """Map private anonymous memory at [start, end) without asking; 1, or 0 if the arena is full."""
+    mm = m[task + T_MM]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    flags = (access & VM_ACCESS) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    if access & VM_WRITE:
+        flags |= VM_ACCOUNT
+    vma = vma_alloc(m, mm, start, end, flags, start >> shift, 0, 0, OPS_ANON)
+    if vma == 0:
+        return 0
+    m[vma + V_MARK] = MARK_ASSUMED
+    insert_vma(m, mm, vma)
+    pages = (end - start) >> shift
+    vm_stat_account(m, mm, flags, pages)
+    if access & VM_WRITE:
+        m[G_COMMITTED] += pages
+    m[G_ASSUMED] += 1
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
+
+
+@kernel
+def assume_range(m: Mem, task: int, start: int, end: int, access: int) -> int:
+    """Fill the holes of [start, end), bytes, with assumed areas that grant `access` (VM_*)."""
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    at = start & -page
+    end = (end + page - 1) & -page
+    if end > m[H_ARCH + A_TASK_SIZE] or end <= at or at < 0:
+        return 0
+    mm = m[task + T_MM]
+    while at < end:
+        vma = find_vma(m, mm, at)
+        stop = end
+        if vma != 0 and m[vma + V_START] < end:
+            stop = m[vma + V_START]
+        if at < stop and _assume_area(m, task, at, stop, access) == 0:
+            return 0
+        at = m[vma + V_END] if vma != 0 and stop == m[vma + V_START] else end
+    return 0
+
+
+@kernel
+def assume_brk(m: Mem, task: int) -> int:
+    """Learn the break from a recorded answer of brk when the start of the heap is unknown."""
+    mm = m[task + T_MM]
+    if m[mm + MM_START_BRK] == 0 and m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] > 0:
+        m[mm + MM_START_BRK] = m[G_REC_RET]
+        m[mm + MM_BRK] = m[G_REC_RET]
+    return 0
+
+
+@kernel
+def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
+    """A recorded mmap of a descriptor succeeded that the log never opened: a file stands behind it."""
+    if flags & MAP_ANONYMOUS or fd < 0 or fget(m, task, fd) != 0:
+        return 0
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or -4095 <= m[G_REC_RET] < 0:
+        return 0
+    inode = inode_new(m, OPS_FILE, UNKNOWN_SIZE)
+    m[inode + I_CACHED] = 1
+    fd_install(m, m[task + T_FILES], fd, file_new(m, inode, FMODE_READ | FMODE_WRITE), 0)
+    inode_put(m, inode)
+    m[G_ASSUMED] += 1
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 0
+
+
+@kernel
+def stale_range(m: Mem, task: int, length: int, flags: int) -> int:
+    """1 if the log places a mapping where no MAP_FIXED asked for it and the simulation has an area.
+
+    The real kernel found the range free, so the simulated area is one whose unmapping was not recorded.
+    """
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or flags & MAP_FIXED or -4095 <= m[G_REC_RET] < 0:
+        return 0
+    vma = find_vma(m, m[task + T_MM], m[G_REC_RET])
+    return 1 if vma != 0 and m[vma + V_START] < m[G_REC_RET] + length and length > 0 else 0
