@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
-from ..result.outcomes import OUT_OK
+from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
-from .assume import assume_range
+from .assume import assume_range, may_assume
 from .fault import handle_access
 from .frames import byte_load, byte_store
 from .jit import kernel
-from .pgwalk import pte_frame_at
+from .pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word, pte_index, pte_lookup
+from .pte import pte_guard, pte_pfn, pte_present
 from .state import (
     G_EVFLAGS,
-    G_FOLLOW,
     G_VALUE,
     H_ARCH,
-    P_UNKNOWN,
     T_MM,
-    T_PROC,
+    V_FLAGS,
+    V_INODE,
     Mem,
 )
 from .vmaset import find_exact
-from .vmflags import VM_EXEC, VM_READ, VM_WRITE
+from .vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_WRITE
 
 ACC_READ = 0
 ACC_WRITE = 1
 ACC_EXEC = 2
+SIGBUS = 7
+SIGSEGV = 11
+SEGV_MAPERR = 1
 
 # bits of the page-fault error code of x86, which recordings carry
 _PF_WRITE = 2
@@ -33,9 +36,21 @@ _PF_FETCH = 16
 
 
 @kernel
+def frame_at(m: Mem, mm: int, addr: int) -> int:
+    """The frame that the page of `addr` maps, also inside a huge page; 0 if nothing is present."""
+    p = pte_lookup(m, mm, addr)
+    if p != 0:
+        return pte_pfn(m, m[p]) if pte_present(m, m[p]) != 0 else 0
+    slot = pmd_lookup(m, mm, addr)
+    if slot != 0 and m[slot] == HUGE_ENTRY:
+        return pte_pfn(m, m[pmd_word(m, slot)]) + pte_index(m, addr)
+    return 0
+
+
+@kernel
 def _move_byte(m: Mem, task: int, access: int, addr: int, value: int) -> int:
     """Load the byte at a page that the access has just made accessible, or store `value` (-1: unknown)."""
-    pfn = pte_frame_at(m, m[task + T_MM], addr)
+    pfn = frame_at(m, m[task + T_MM], addr)
     if pfn == 0:
         return 0
     offset = addr & ((1 << m[H_ARCH + A_PAGE_SHIFT]) - 1)
@@ -83,7 +98,26 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     elif error_code & _PF_WRITE:
         access = ACC_WRITE
         wanted = VM_READ | VM_WRITE
-    if m[G_FOLLOW] != 0 and m[m[task + T_PROC] + P_UNKNOWN] != 0:
-        if m[G_HAS_RET] != 0 and find_exact(m, m[task + T_MM], addr) == 0:
-            assume_range(m, task, addr, addr + 1, wanted)
+    if may_assume(m, task) != 0 and find_exact(m, m[task + T_MM], addr) == 0:
+        assume_range(m, task, addr, addr + 1, wanted)
     return handle_access(m, task, addr, access, 0, 0)
+
+
+@kernel
+def signal_fits(m: Mem, task: int, signo: int, code: int, addr: int) -> int:
+    """Whether some access to `addr` raises the recorded signal now: the outcome it would have, else OUT_OK.
+
+    A log without page faults shows only the signal. SEGV_MAPERR fits where nothing is mapped or a guard
+    marker stands, SEGV_ACCERR where some access is not granted, SIGBUS on areas of files.
+    """
+    vma = find_exact(m, m[task + T_MM], addr)
+    if signo == SIGSEGV:
+        if vma == 0:
+            return OUT_MAPERR
+        p = pte_lookup(m, m[task + T_MM], addr)
+        if code == SEGV_MAPERR and p != 0 and pte_guard(m, m[p]) != 0:
+            return OUT_MAPERR
+        return OUT_ACCERR if m[vma + V_FLAGS] & VM_ACCESS != VM_ACCESS else OUT_OK
+    if signo == SIGBUS and vma != 0 and m[vma + V_INODE] != 0:
+        return OUT_BUSERR
+    return OUT_OK

@@ -11,11 +11,12 @@ from ..trace.events import (
     K_DUMP,
     K_EXECUTE,
     K_FAULT,
+    K_MARK,
     K_READ,
     K_SIGNAL,
     K_UNMODELLED,
 )
-from .access import recorded_fault, touch
+from .access import recorded_fault, signal_fits, touch
 from .dispatch import RSF_UNMODELLED, system_call
 from .jit import entry, kernel, wrap
 from .process import ALIVE, task_of
@@ -88,7 +89,9 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         outcome = touch(m, task, kind - K_READ, a0, a1, a2, a3)
     elif kind == K_FAULT:
         outcome = recorded_fault(m, task, a0, a1)
-    elif kind == K_SIGNAL or K_DUMP <= kind <= K_DUMP + 3 or m[G_EVFLAGS] & EVF_INJECTED:
+    elif kind == K_SIGNAL:
+        outcome = signal_fits(m, task, a0, a1, a2)
+    elif kind == K_MARK or K_DUMP <= kind <= K_DUMP + 3 or m[G_EVFLAGS] & EVF_INJECTED:
         ret = m[G_REC_RET]
     elif kind == K_UNMODELLED:
         ret = m[G_REC_RET]

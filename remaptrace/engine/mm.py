@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from .jit import kernel
-from .pgtable import ZAP_UNMAP, free_tables, pgd_free, pgd_new, zap_range
+from .pgtable import ZAP_UNMAP, zap_range
+from .pgwalk import free_tables, pgd_free, pgd_new
 from .state import (
     G_COMMITTED,
     G_MM_LIST,

@@ -177,7 +177,7 @@ def task_fork(m: Mem, task: int, number: int, flags: int) -> int:
     """Row `number` becomes a child or thread of `task` (copy_process); 0 or -errno.
 
     `flags` are CLONE_*. With CLONE_VM the address space is shared (threads, vfork), else copied; with
-    CLONE_FILES the descriptor table. A child that is alive already (its first event came first) stays as it is.
+    CLONE_FILES the descriptor table. A child that is alive already (its first event came first) stays so.
     """
     child = m[m[G_TASKS] + number]
     if m[child + T_ALIVE] != UNBORN:
