@@ -328,4 +328,32 @@ RT_TRUTH = code(
     "A line of recorded kernel counters has ten columns: time, process, thread, event, result, and five counters.",
     "3646869362878 28484 28484 exit_mmap",
     "Check whether the file was cut.",
+
+
+
+
+# -- RT6xx: replay
+RT_ARENA_FULL = code(
+    "RT600",
+    "simulated memory exhausted",
+    "The simulated kernel's own objects (areas, page tables, page frames) do not fit into the memory that the system"
+    " grants. Nothing is known about what follows this event.",
+    advice="Raise the limit of address space (ulimit -v), or replay a shorter trace.",
+)
+RT_BROKEN_STATE = code(
+    "RT601",
+    "simulated state broken",
+    "A kernel of the engine met state that cannot be. This is a defect of remaptrace; the event named shows where.",
+    advice="Please report the trace.",
+)
+RT_ENGINE = code(
+    "RT602",
+    "unknown engine",
+    "The engine is 'auto' (the default: interpreted for short traces), 'interpreted' or 'compiled'.",
+)
+RT_BAD_TRACE = code(
+    "RT603",
+    "event table inconsistent",
+    "A row of the trace names a task, string or file that its tables do not have. Readers never make such a table;"
+    " a hand-made one must number them from 0.",
 )

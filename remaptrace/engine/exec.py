@@ -191,7 +191,7 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
 
 @kernel
 def init_mm(m: Mem, task: int, start_brk: int, brk: int, mmap_base: int, stack_ptr: int, legacy: int) -> int:
-    """Set what maps do not show; a 0 leaves the machine's own value."""
+    """Set what maps do not show; a 0 leaves the machine's own value. `legacy`: 1 bottom-up, 2 top-down."""
     mm = m[task + T_MM]
     if start_brk != 0:
         m[mm + MM_START_BRK] = start_brk
@@ -204,5 +204,5 @@ def init_mm(m: Mem, task: int, start_brk: int, brk: int, mmap_base: int, stack_p
     if stack_ptr != 0:
         m[mm + MM_STACK_PTR] = stack_ptr
     if legacy != 0:
-        m[mm + MM_LEGACY] = 1
+        m[mm + MM_LEGACY] = 1 if legacy == 1 else 0
     return 0

@@ -94,11 +94,8 @@ def _special_name(m: View, mm: int, vma: int) -> str:
     """[heap] or [stack], as fs/proc/task_mmu.c decides for areas without a file."""
     start, end = m[vma + V_START], m[vma + V_END]
     brk, start_brk = m[mm + MM_BRK], m[mm + MM_START_BRK]
-    if m[H_RULES + R_HEAP_NAME_STRICT]:
-        heap = start < brk and end > start_brk
-    else:
-        heap = start <= brk and end >= start_brk
-    if heap and start_brk:
+    touching = 0 if m[H_RULES + R_HEAP_NAME_STRICT] else 1
+    if start_brk and start < brk + touching and end + touching > start_brk:
         return "[heap]"
     if m[mm + MM_STACK_PTR] and start <= m[mm + MM_STACK_PTR] <= end:
         return "[stack]"
@@ -229,3 +226,15 @@ def mm_facts(m: View, mm: int) -> dict[str, int]:
         "minor_faults": m[mm + MM_MINFLT],
         "major_faults": m[mm + MM_MAJFLT],
     }
+
+
+def resident_text(m: View, mm: int, addr: int, length: int) -> str:
+    """What mincore wrote for [addr, addr + length): one digit a page, up to the first hole."""
+    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    digits = []
+    for at in range(addr, addr + length, size):
+        state = mincore_page(m, mm, at)
+        if state < 0:
+            break
+        digits.append("1" if state else "0")
+    return "".join(digits)

@@ -1,0 +1,255 @@
+"""The typed front of the engine: a Trace and a Machine in, a Result out.
+
+Small traces run as plain Python at once, large ones compiled (see `jit`); both give equal results. Events go
+through the loop in chunks, and result columns are narrowed chunk by chunk, so memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import errorcodes as ec
+from ..errors import ReplayError, UsageError
+from ..result.outcomes import OUT_NONE
+from ..result.result import Result, Snapshot
+from ..trace.events import EVF_HAS_RET, EVF_OBSERVE, K_EXIT, K_FAULT, K_SIGNAL, Trace
+from . import arena
+from .observe import Observer, wants_observation
+from .setup import set_up
+from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_NOTASK, H_ERROR
+
+INTERPRETED_BELOW = 25_000
+"""Events from which loading the compiled engine pays (measured: docs/performance.md)."""
+
+CHUNK = 1 << 16
+_SIGSEGV, _SIGBUS = 11, 7
+
+_NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
+    ("ret", 0, np.int64),
+    ("outcome", 1, np.uint8),
+    ("minor", 2, np.int32),
+    ("major", 3, np.int32),
+    ("map_count", 4, np.int32),
+    ("value", 9, np.int16),
+    ("flags", 10, np.uint8),
+    ("why", 11, np.uint8),
+)
+_COUNTERS = (("total_vm", 5), ("data_vm", 6), ("stack_vm", 7), ("locked_vm", 8))
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase ("compile" or "replay"), how much is done and the whole."""
+
+
+def choose_engine(trace: Trace, engine: str = "auto") -> str:
+    """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word."""
+    if engine not in ("auto", "interpreted", "compiled"):
+        raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
+    if engine != "auto":
+        return engine
+    weight = len(trace)
+    kinds = trace.columns["kind"]
+    touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
+    if len(touched):
+        weight += int(np.maximum(touched.astype(np.int64), 0).sum())
+    return "interpreted" if weight < INTERPRETED_BELOW else "compiled"
+
+
+def load_engine(compiled: bool) -> Callable[..., int]:
+    """The replay function: plain Python, or numba's (compiled at its first call unless cached on disk)."""
+    if compiled:
+        from importlib import import_module
+
+        function: Callable[..., int] = import_module("remaptrace._jitted.loop").replay
+        return function
+    from .loop import replay as plain
+
+    return plain
+
+
+def warm() -> None:
+    """Compile the engine now if no compiled one of these sources is on disk."""
+    replay_loop = load_engine(compiled=True)
+    m = arena.new_arena((), (), compiled=True, small=True)
+    empty = np.zeros(0, dtype=np.int64)
+    replay_loop(m, empty, empty, 0, 0, 0)
+
+
+def replay(
+    trace: Trace,
+    machine: Any,
+    *,
+    follow: bool | None = None,
+    observe_at: Iterable[int] = (),
+    observe_before: Iterable[int] = (),
+    counters: bool = False,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Result:
+    """Replay `trace` on `machine`.
+
+    `follow`: place mappings where the log says (default: for recorded traces) or by the machine's own
+    search. `observe_at` and `observe_before` are event numbers behind or in front of which the address space
+    of the event's task is kept in `Result.observed`; scenario steps that report something always are.
+    `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
+    work goes on, first with "compile" if the engine must be compiled.
+
+    Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
+    """
+    compiled = choose_engine(trace, engine) == "compiled"
+    if compiled and progress is not None:
+        from .cachedir import is_compiled
+
+        if not is_compiled():
+            progress("compile", 0, 1)
+    loop = load_engine(compiled)
+    run = _Run(trace, machine, loop, compiled, trace.recorded if follow is None else follow)
+    run.observer.behind.update(observe_at)
+    run.observer.before.update(observe_before)
+    return run.go(counters, progress)
+
+
+class _Run:
+    """One replay: the arena and what is kept of it."""
+
+    def __init__(
+        self, trace: Trace, machine: Any, loop: Callable[..., int], compiled: bool, follow: bool
+    ) -> None:
+        _check(trace)
+        self.trace = trace
+        self.machine = machine
+        self.loop = loop
+        self.compiled = compiled
+        self.follow = follow
+        self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
+        self.view = memoryview(self.m) if compiled else self.m
+        set_up(self.view, trace, follow)
+        self.observer = Observer(self.view, trace)
+
+    def go(self, counters: bool, progress: Progress | None) -> Result:
+        """Replay every event."""
+        total = len(self.trace)
+        parts: list[npt.NDArray[np.int64]] = []
+        wanted = list(_NARROW) + ([(n, i, np.int64) for n, i in _COUNTERS] if counters else [])
+        kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
+        for base in range(0, total, CHUNK):
+            rows = self._chunk(base, min(base + CHUNK, total))
+            for name, column, dtype in wanted:
+                kept[name].append(_narrowed(rows[:, column], dtype))
+            if progress is not None:
+                progress("replay", min(base + CHUNK, total), total)
+        del parts
+        columns: dict[str, npt.NDArray[np.integer[Any]]] = {
+            name: np.concatenate(kept[name]) if kept[name] else np.zeros(0, dtype=dtype)
+            for name, _, dtype in wanted
+        }
+        ends, notes = self.observer.final()
+        return Result(
+            trace=self.trace,
+            machine=self.machine,
+            columns=columns,
+            snapshots=tuple(self.observer.exits) + ends,
+            observed=self.observer.observed,
+            totals=self.observer.totals(),
+            notes=(*self._notes(), *notes),
+        )
+
+    def _chunk(self, base: int, end: int) -> npt.NDArray[np.int64]:
+        """Replay events base..end-1; their result rows."""
+        from .loop import EV_WORDS, RS_WORDS
+
+        events = self.trace.rows(base, end)
+        stops = self._mark(events, base)
+        results = np.zeros((end - base, RS_WORDS), dtype=np.int64)
+        ev: Any = events.reshape(-1)
+        rs: Any = results.reshape(-1)
+        if not self.compiled:
+            ev, rs = memoryview(ev), memoryview(rs)
+        assert events.shape[1] == EV_WORDS
+        at, size = 0, end - base
+        for stop in [*stops, size]:
+            if stop < size and stop >= at:
+                at = self._run_to(ev, rs, base, at, stop)
+                self.observer.in_front(base + stop, events[stop])
+            elif stop == size:
+                at = self._run_to(ev, rs, base, at, size)
+        return results
+
+    def _run_to(self, ev: Any, rs: Any, base: int, at: int, last: int) -> int:
+        """Replay rows at..last-1, looking at the state where events ask for it."""
+        while at < last:
+            at = int(self.loop(self.m, ev, rs, base, at, last))
+            error = self.view[H_ERROR]
+            if error:
+                raise self._error(int(error), base + at - 1)
+            if ev[(at - 1) * 10 + 9] & EVF_OBSERVE:
+                self.observer.behind_event(base + at - 1)
+        return at
+
+    def _mark(self, events: npt.NDArray[np.int64], base: int) -> list[int]:
+        """Set flags that the loop needs; the rows in front of which the observer looks."""
+        kinds, flags = events[:, 0], events[:, 9]
+        flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
+        for event in self.observer.behind:
+            if base <= event < base + len(events):
+                flags[event - base] |= EVF_OBSERVE
+        if self.follow and (kinds == K_FAULT).any():
+            _mark_resolved_faults(events)
+        stops = set(np.flatnonzero(kinds == K_EXIT).tolist())
+        stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
+        return sorted(stops)
+
+    def _error(self, error: int, event: int) -> ReplayError:
+        from ..trace.wording import event_text, place
+
+        where = place(self.trace, event)
+        code = ec.RT_ARENA_FULL if error in (ERR_ARENA, ERR_FRAMES) else ec.RT_BROKEN_STATE
+        return ReplayError(
+            code,
+            arena.ERROR_WORDS.get(error, f"the simulated kernel met impossible state ({error})"),
+            path=where["file"],
+            line=where["line"],
+            text=event_text(self.trace, event),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
+        if assumed:
+            notes.append(f"{assumed} areas or files assumed, because recorded calls prove that they existed")
+        if unseen > 1 and self.trace.recorded:
+            notes.append(f"{unseen} processes were running before the log shows how they came to be")
+        return notes
+
+
+def _check(trace: Trace) -> None:
+    """Refuse tables that name rows which do not exist."""
+    if not len(trace):
+        return
+    tasks = trace.columns["task"]
+    if len(trace.tasks) == 0 or int(tasks.min()) < 0 or int(tasks.max()) >= len(trace.tasks):
+        raise ReplayError(ec.RT_BAD_TRACE, "an event names a task that the trace does not have")
+
+
+def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
+    """`column` as `dtype`; counts that do not fit stay at the type's limits."""
+    if dtype is np.int64:
+        return column.copy()
+    info = np.iinfo(dtype)
+    return np.clip(column, info.min, info.max).astype(dtype)
+
+
+def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
+    """Set EVF_HAS_RET on recorded faults that no SIGSEGV or SIGBUS of the same task follows at once."""
+    order = np.argsort(events[:, 1], kind="stable")
+    kinds, tasks = events[order, 0], events[order, 1]
+    refused = np.zeros(len(order), dtype=bool)
+    signal = (kinds == K_SIGNAL) & np.isin(events[order, 2], (_SIGSEGV, _SIGBUS))
+    refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
+    events[order[(kinds == K_FAULT) & ~refused], 9] |= EVF_HAS_RET
+
+
+__all__ = ["OUT_NONE", "Progress", "Snapshot", "choose_engine", "load_engine", "replay", "warm"]
