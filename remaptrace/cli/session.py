@@ -1,0 +1,135 @@
+"""What most commands do first: find and read traces, make the machine, replay, with progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RemapTraceError
+from .options import DEFAULT_ARCH, DEFAULT_KERNEL
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+    from ..result.result import Result, Snapshot
+    from ..trace.detect import Item
+    from ..trace.events import Trace
+
+_QUIET_BELOW = 0.5
+"""Seconds before progress is shown at all."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the command line says about machines. None and empty: as the source says."""
+
+    arch: str | None = None
+    kernel: str | None = None
+    settings: dict[str, str] | None = None
+    host: str | None = None
+
+    def machine(self, trace: Trace) -> Machine:
+        """The machine for one trace: options first, then what the source asks for, then the default."""
+        from ..machine.machine import Machine
+
+        wanted = dict(trace.machine)
+        arch = self.arch or wanted.pop("arch", None) or trace.arch or DEFAULT_ARCH
+        kernel = self.kernel or wanted.pop("kernel", None) or trace.kernel or DEFAULT_KERNEL
+        host = self.host or wanted.pop("host", None)
+        for name in ("arch", "kernel", "host"):
+            wanted.pop(name, None)
+        overrides: dict[str, Any] = {**wanted.pop("overrides", {}), **wanted, **(self.settings or {})}
+        return Machine.load(arch, kernel, overrides, host)
+
+
+class Progress:
+    """A line on standard error that says what goes on; only on a terminal, only when it takes long."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.since = time.monotonic()
+        self.shown = 0
+        self.live = sys.stderr.isatty()
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Show phase and share done; "compile" is announced at once, also without a terminal."""
+        if phase == "compile":
+            sys.stderr.write(
+                "compiling the engine, once for this version (a minute or two; 'remaptrace warm' does it ahead)\n"
+            )
+            return
+        if not self.live or time.monotonic() - self.since < _QUIET_BELOW or not total:
+            return
+        filled = 24 * done // total
+        text = f"{phase} {self.name} [{'#' * filled}{'.' * (24 - filled)}] {100 * done // total} %"
+        sys.stderr.write("\r" + text.ljust(self.shown))
+        sys.stderr.flush()
+        self.shown = len(text)
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self.shown:
+            sys.stderr.write("\r" + " " * self.shown + "\r")
+            sys.stderr.flush()
+            self.shown = 0
+
+
+def load_traces(
+    paths: Sequence[str],
+    *,
+    maps: Sequence[str] = (),
+    cache: bool = False,
+    source_format: str | None = None,
+) -> Iterator[tuple[Item, Trace]]:
+    """Every trace that `paths` name, one after the other."""
+    from ..trace.detect import discover
+
+    for item in discover(paths, maps=maps, format=source_format):
+        yield item, item.load(cache)
+
+
+def replay_timed(
+    trace: Trace, machine: Machine, placing: str | None, **options: Any
+) -> tuple[Result, float]:
+    """Replay with progress; the result and the seconds it took."""
+    from ..engine.driver import replay
+
+    progress = Progress(trace.name)
+    start = time.perf_counter()
+    follow = None if placing is None else placing == "follow"
+    try:
+        result = replay(trace, machine, follow=follow, progress=progress, **options)
+    finally:
+        progress.close()
+    return result, time.perf_counter() - start
+
+
+def peak_snapshot(result: Result, placing: str | None) -> Snapshot | None:
+    """The address space with the most VMAs, at that moment; None if no event has one.
+
+    Replays the trace again up to there: a snapshot has to be asked for ahead.
+    """
+    from ..trace.cutting import first_events
+
+    counts = result.columns["map_count"]
+    if not len(counts) or int(counts.max()) < 0:
+        return None
+    event = int(counts.argmax())
+    again, _ = replay_timed(first_events(result.trace, event + 1), result.machine, placing, observe_at=[event])
+    return again.observed.get(event)
+
+
+def each_or_first_error(
+    items: Sequence[Item], act: Callable[[Item], None], show_error: Callable[[RemapTraceError], None]
+) -> RemapTraceError | None:
+    """Act on every item; an unreadable one does not stop the others. The first error, if any."""
+    first: RemapTraceError | None = None
+    for item in items:
+        try:
+            act(item)
+        except RemapTraceError as error:
+            first = first or error
+            show_error(error)
+    return first
