@@ -328,8 +328,7 @@ RT_TRUTH = code(
     "A line of recorded kernel counters has ten columns: time, process, thread, event, result, and five counters.",
     "3646869362878 28484 28484 exit_mmap",
     "Check whether the file was cut.",
-
-
+)
 
 
 # -- RT6xx: replay
