@@ -72,12 +72,14 @@ PLANS: dict[str, Plan] = {
     "close_range": Plan(ev.K_CLOSE_RANGE, (0, 1, 2)),
     "personality": Plan(ev.K_PERSONALITY, (0,)),
     "prctl": Plan(ev.K_PRCTL, (0, 1), (0,)),
+    "pidfd_open": Plan(ev.K_PIDFD, (0, 1), (0, 1)),
     "setuid": Plan(ev.K_SETUID, (0,), (0,)),
     "setresuid": Plan(ev.K_SETUID, (1,), (0,)),
     "setreuid": Plan(ev.K_SETUID, (1,), (0,)),
     # calls that mean what their command says, see REFINED
     "fcntl(F_DUPFD)": Plan(ev.K_DUP, (0, MINUS_ONE, ZERO), (0,)),
     "fcntl(F_DUPFD_CLOEXEC)": Plan(ev.K_DUP, (0, MINUS_ONE, CLOEXEC), (0,)),
+    "fcntl(F_SETFD)": Plan(ev.K_SETFD, (0, 2), (0, 1)),
     "fcntl(F_ADD_SEALS)": Plan(ev.K_SEAL, (0, 2), (0, 1)),
     "prctl(PR_SET_VMA)": Plan(ev.K_SET_VMA_NAME, (2, 3, ZERO)),
 }
@@ -86,20 +88,29 @@ PLANS: dict[str, Plan] = {
 REFINED = (
     ("fcntl", 1, 0, "fcntl(F_DUPFD)"),
     ("fcntl", 1, 1030, "fcntl(F_DUPFD_CLOEXEC)"),
+    ("fcntl", 1, 2, "fcntl(F_SETFD)"),
     ("fcntl", 1, 1033, "fcntl(F_ADD_SEALS)"),
     ("fcntl64", 1, 0, "fcntl(F_DUPFD)"),
     ("fcntl64", 1, 1030, "fcntl(F_DUPFD_CLOEXEC)"),
+    ("fcntl64", 1, 2, "fcntl(F_SETFD)"),
+    ("prlimit64", 2, 0, "prlimit64(get)"),
     ("prctl", 0, 0x53564D41, "prctl(PR_SET_VMA)"),
 )
 """Call, register that holds the command, command, and the plan that then holds."""
 
-BEHIND_POINTERS = frozenset(("process_madvise", "setrlimit", "prlimit64", "ipc", "socketcall", "mmap_old"))
+BEHIND_POINTERS = frozenset(("process_madvise", "setrlimit", "prlimit64", "ipc", "process_vm_writev"))
 """Calls that matter to memory maps, but whose arguments are in memory that no tracepoint prints."""
+
+UNMODELLED = BEHIND_POINTERS | {
+    *("io_setup", "io_destroy", "map_shadow_stack", "set_mempolicy_home_node", "uselib", "memfd_secret"),
+    *("process_mrelease", "vm86", "vm86old", "subpage_prot", "cacheflush", "modify_ldt"),
+}
+"""Calls that change memory or maps and have no event. Other calls without a plan are only counted."""
 
 UNMAPPABLE_MAKERS = (
     *("socket", "accept", "accept4", "epoll_create", "epoll_create1", "eventfd", "eventfd2"),
     *("signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init"),
-    *("pidfd_open", "pidfd_getfd", "mq_open", "bpf", "io_uring_setup", "landlock_create_ruleset"),
+    *("pidfd_getfd", "mq_open", "bpf", "io_uring_setup", "landlock_create_ruleset"),
     *("fsopen", "fspick", "fsmount", "open_tree"),
 )
 """Calls that return a descriptor which no mapping can use, or none that the engine follows."""
@@ -112,7 +123,7 @@ EXEC_CALLS = ("execve", "execveat")
 EXIT_CALLS = ("exit", "exit_group")
 
 HARMLESS = frozenset(
-    (*FORK_CALLS, *EXEC_CALLS, *EXIT_CALLS, "fcntl", "fcntl64")
+    (*FORK_CALLS, *EXEC_CALLS, *EXIT_CALLS, "fcntl", "fcntl64", "prlimit64(get)")
 )  # understood in other ways than by a plan
 
 

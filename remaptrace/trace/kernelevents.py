@@ -21,6 +21,7 @@ from .callplan import (
     FORK_CALLS,
     HARMLESS,
     REFINED,
+    UNMODELLED,
     CallNames,
     plan_tables,
 )
@@ -61,13 +62,13 @@ def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_siz
     columns["source"] = np.full(len(columns["kind"]), source, dtype=np.int32)
     strings, tasks = lives.tables(rows)
     notes += lives.notes
-    unmodelled = dict(picked.unmodelled)
     if picked.stray_returns:
         notes.append(f"{picked.stray_returns} returns have no entry in the trace and were left out")
     if picked.never_returned:
         notes.append(f"{picked.never_returned} calls never return in the trace and were left out")
-    for call, count in sorted(picked.pointers.items()):
-        notes.append(f"{count} x {call}: the trace has a pointer where its arguments are; not modelled")
+    for call, count in sorted(picked.unmodelled.items()):
+        if call in BEHIND_POINTERS:
+            notes.append(f"{count} x {call}: the trace has a pointer where its arguments are; not modelled")
     return ev.Trace(
         columns,
         tasks,
@@ -78,7 +79,8 @@ def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_siz
         arch=text.arch,
         kernel=text.kernel,
         skipped=text.skipped,
-        unmodelled=unmodelled,
+        unmodelled=picked.unmodelled,
+        ignored=picked.ignored,
         notes=notes,
     )
 
@@ -100,6 +102,10 @@ def _dense_tids(records: Records) -> tuple[npt.NDArray[np.int32], Column]:
     return numbers[tid - low], first_of[used]
 
 
+_NO_EFFECT_IF_FAILED = (ev.K_OPEN, ev.K_DUP, ev.K_MEMFD, ev.K_SEAL, ev.K_SETFD, ev.K_USERFAULTFD, ev.K_PIDFD)
+"""Descriptor calls that leave nothing to replay when they fail; they are no events."""
+
+
 class _Picked:
     """The events that are one record, or one entry with its return: position, kind, arguments, result."""
 
@@ -117,19 +123,22 @@ class _Picked:
         understood[calls.these((*FORK_CALLS, *EXEC_CALLS, *EXIT_CALLS))] = True
         plain = ~understood[records[R_CALL, leave]]
         entry, leave = entry[plain], leave[plain]
-        by_call = ops[chain]
+        chain_ops = ops[chain]
         chain_calls = records[R_CALL, chain]
-        plain_chain = ~understood[chain_calls]
-        self.stray_returns = int(np.count_nonzero(plain_chain & (by_call == OP_EXIT))) - len(leave)
-        self.never_returned = int(np.count_nonzero(plain_chain & (by_call == OP_ENTER))) - len(leave)
+        planned = kinds[chain_calls] != 0
+        pairs = int(np.count_nonzero(kinds[records[R_CALL, leave]]))
+        self.stray_returns = int(np.count_nonzero(planned & (chain_ops == OP_EXIT))) - pairs
+        self.never_returned = int(np.count_nonzero(planned & (chain_ops == OP_ENTER))) - pairs
         self.unmodelled: dict[str, int] = {}
-        self.pointers: dict[str, int] = {}
-        self._count_unmodelled(chain_calls[by_call == OP_ENTER], kinds, calls)
+        self.ignored: dict[str, int] = {}
+        entered = chain_ops == OP_ENTER
+        self._count_others(records, chain[entered], kinds, calls)
 
         call = records[R_CALL, leave]
         self._refine(records, entry, call, calls)
         kind = kinds[call]
-        known = kind != 0
+        failed = records[R_A0, leave] < 0
+        known = (kind != 0) & ~(failed & np.isin(kind, _NO_EFFECT_IF_FAILED))
         entry, leave, call, kind = entry[known], leave[known], call[known], kind[known]
         faults = np.flatnonzero(ops == OP_FAULT)
         signals = np.flatnonzero(ops == OP_SIGNAL)
@@ -177,13 +186,16 @@ class _Picked:
             fits &= epoch[1:] == epoch[:-1]
         return chain[:-1][fits], chain[1:][fits]
 
-    def _count_unmodelled(self, entered: Column, kinds: Column, calls: CallNames) -> None:
-        for number, count in enumerate(np.bincount(entered, minlength=len(kinds)).tolist()):
+    def _count_others(self, records: Records, entry: Column, kinds: Column, calls: CallNames) -> None:
+        """Count the calls without an event: those that change memory, and the others."""
+        call = records[R_CALL, entry]
+        self._refine(records, entry, call, calls)
+        for number, count in enumerate(np.bincount(call, minlength=len(kinds)).tolist()):
             name = calls.names[number]
-            if count and kinds[number] == 0 and name not in HARMLESS:
-                self.unmodelled[name] = count
-                if name in BEHIND_POINTERS:
-                    self.pointers[name] = count
+            if not count or kinds[number] or name in HARMLESS:
+                continue
+            counts = self.unmodelled if name in UNMODELLED or name.startswith("syscall_") else self.ignored
+            counts[name] = count
 
     @staticmethod
     def _refine(records: Records, entry: Column, call: Column, calls: CallNames) -> None:

@@ -63,6 +63,7 @@ class _Pending:
 
     call: str
     flags: int
+    record: int
     child: int = 0
 
 
@@ -82,6 +83,7 @@ class Lives:
         self._starts: list[tuple[int, int, int]] = []  # tid, record, row
         self._alive: dict[int, int] = {}  # tid -> row
         self._born: set[int] = set()
+        self._unborn: set[int] = set()  # rows of tasks whose birth was not seen
         self._pending: dict[int, _Pending] = {}
         self._flags: dict[int, int] = {}  # child -> flags that task_newtask told
         self._group_code: dict[int, int] = {}
@@ -146,7 +148,7 @@ class Lives:
             flags = CLONE_VM | CLONE_VFORK
         elif call == "clone3":
             flags = -1
-        self._pending[tid] = _Pending(call, flags)
+        self._pending[tid] = _Pending(call, flags, record)
         if call in EXIT_CALLS:
             group = 1 if call == "exit_group" else 0
             code = first & 0xFFFF_FFFF
@@ -189,7 +191,11 @@ class Lives:
             return
         self._last_child[parent] = child
         parent_row = self._life(parent)
-        if child in self._alive:  # ended without a record of it
+        first = self._first.get(child, record)
+        came_first = first < record and (child not in self._born or self._alive.get(child) in self._unborn)
+        if pending is not None and pending.record > first:
+            came_first = False
+        if child in self._alive and not came_first:  # ended without a record of it
             self._found(record, ev.K_EXIT, self._alive[child], (0, 0), flags=ev.EVF_MADE)
             self._end(child)
         known = self._flags.pop(child, -1)
@@ -198,10 +204,14 @@ class Lives:
         flags = known if known >= 0 else self._deduce(record, parent_row, child, group)
         pid = self._rows[parent_row][1] if flags & CLONE_THREAD else child
         key = record * 2 + 1
-        first = self._first.get(child, record)
-        if first < record and child not in self._born:  # the child's first record came earlier
+        if came_first:  # its first record stands before that of its birth
             record, key = first, first * 2
-        row = self._new_row(child, pid, parent_row, record)
+        if came_first and child in self._alive:
+            row = self._alive[child]
+            self._rows[row] = (child, pid, parent_row)
+            self._unborn.discard(row)
+        else:
+            row = self._new_row(child, pid, parent_row, record)
         self.events.append(Found(record, key, ev.K_FORK, parent_row, (row, flags), child))
 
     def _deduce(self, record: int, parent_row: int, child: int, group: int) -> int:
@@ -271,7 +281,9 @@ class Lives:
             made = Found(first, first * 2, ev.K_FORK, leader, (row, THREAD_FLAGS), flags=ev.EVF_MADE)
             self.events.append(made)
             return row
-        return self._new_row(tid, group or tid, -1, first if tid not in self._born else len(self._tids))
+        row = self._new_row(tid, group or tid, -1, first if tid not in self._born else len(self._tids))
+        self._unborn.add(row)
+        return row
 
     def _new_row(self, tid: int, pid: int, parent: int, record: int) -> int:
         row = len(self._rows)

@@ -17,6 +17,7 @@ from .eventtext import EventText, signed
 from .ftrace import without_tasks
 from .kernelevents import assemble
 from .kernelrecords import OP_FAULT, OP_FORK, OP_LOST, RECORD_WORDS, KernelText, span
+from .perftrace import looks_like_perf_trace, perf_trace_records
 
 _EVENT = (
     rb"(?P<event>(?:[a-z][\w-]*:)\w+|(?:page|minor|major)-faults(?::\w+)?|PERF_RECORD_\w+(?: exec)?|LOST)"
@@ -54,6 +55,8 @@ def looks_like_perf(head: bytes) -> bool:
         return True
     lines = [line for line in lines if not line.startswith(b"#")][:20]
     for line in lines:
+        if looks_like_perf_trace(line):
+            return True
         found = _match(line, 0)
         if found is not None and found[1]["event"].startswith(
             (*_SAMPLES, b"PERF_RECORD_", b"signal:", b"task:")
@@ -63,7 +66,10 @@ def looks_like_perf(head: bytes) -> bool:
 
 
 def read_perf(data: bytes, *, name: str, source: int = 0) -> Trace:
-    """The trace of a perf script text. Lines that cannot be read are in `skipped`."""
+    """The trace of a perf script or perf trace text. Lines that cannot be read are in `skipped`."""
+    lines = [line for line in data[:65536].split(b"\n")[:50] if line.strip() and not line.startswith(b"#")]
+    if any(looks_like_perf_trace(line) for line in lines):
+        return assemble(perf_trace_records(data, source), name=name, fmt="perf trace", source=source)
     return assemble(perf_records(data, source), name=name, fmt="perf", source=source)
 
 
