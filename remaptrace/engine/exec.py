@@ -34,7 +34,9 @@ from .state import (
     OPS_ANON,
     OPS_SHMEM,
     OPS_SPECIAL,
+    P_UNKNOWN,
     T_MM,
+    T_PROC,
     V_END,
     V_FILE,
     V_FLAGS,
@@ -141,6 +143,7 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     `perms` has 1 r, 2 w, 4 x, 8 shared; `offset` is in bytes; `file` and `name` are string numbers, 0 none.
     """
     mm = m[task + T_MM]
+    m[m[task + T_PROC] + P_UNKNOWN] = 0
     shift = m[H_ARCH + A_PAGE_SHIFT]
     kind = m[m[G_STRKINDS] + (name if name != 0 else file)]
     if name == 0 and file == 0:

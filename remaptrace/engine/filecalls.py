@@ -310,7 +310,7 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
 
 @kernel
 def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
-    """One byte of a file: 1 with the byte in G_VALUE, 0 at its end, or EBADF, EINVAL."""
+    """One byte of a file: 0 with the byte in G_VALUE, or -1 there at its end; EBADF, EINVAL."""
     o = fget(m, task, fd)
     if o == 0 or (m[o + O_MODE] & FMODE_READ) == 0:
         return -EBADF
@@ -320,12 +320,12 @@ def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
     if offset >= m[inode + I_SIZE]:
         return 0
     m[G_VALUE] = file_load(m, inode, offset)
-    return 1
+    return 0
 
 
 @kernel
 def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
-    """Store one byte in a file: 1, or EBADF, EINVAL, EPERM (seals)."""
+    """Store one byte in a file: 0, or EBADF, EINVAL, EPERM (seals)."""
     o = fget(m, task, fd)
     if o == 0 or (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EBADF
@@ -337,8 +337,8 @@ def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
         return -EPERM
     if offset >= m[inode + I_SIZE] and seals & F_SEAL_GROW:
         return -EPERM
-    file_store(m, inode, offset, value)
-    return 1
+    file_store(m, inode, offset, value & 0xFF)
+    return 0
 
 
 @kernel

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..machine.archwords import A_PAGE_SHIFT
 from ..result.result import PagesRow, Snapshot, VmaRow
 from ..trace.events import (
     K_DUMP,
@@ -42,6 +43,7 @@ from .state import (
 )
 
 _OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL)
+_PAGE_KEYS = frozenset(("pages", "access", "file_pages"))
 _KEPT_ROWS = 500_000
 """Areas kept of processes that ended; beyond, only their counts are known."""
 
@@ -49,6 +51,16 @@ _KEPT_ROWS = 500_000
 def wants_observation(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which events of a scenario report something that only a look at the state tells."""
     return np.isin(kinds, _OBSERVING)
+
+
+def _events_with_pages(trace: Trace) -> set[int]:
+    """Events whose expected list of areas says something of pages."""
+    found = set()
+    for expectation in trace.expects:
+        for fields in (expectation.fields, *expectation.on.values()):
+            if any(not _PAGE_KEYS.isdisjoint(area) for area in fields.get("vmas") or ()):
+                found.add(expectation.event)
+    return found
 
 
 class Observer:
@@ -64,6 +76,15 @@ class Observer:
         self._kept = 0
         self._dropped = 0
         self._peak = 0
+
+        self._with_pages = _events_with_pages(trace)
+
+    def _add_pages(self, shot: Snapshot, mm: int) -> None:
+        """Add the state of every page of every area to the facts of `shot`, by start address."""
+        page = 1 << self.m[H_ARCH + A_PAGE_SHIFT]
+        shot.facts["area_pages"] = {
+            v.start: inspect.pages_row(self.m, mm, v.start, (v.end - v.start) // page) for v in shot.vmas
+        }
 
     def _task(self, row: int) -> int:
         m = self.m
@@ -83,9 +104,11 @@ class Observer:
         columns = self.trace.columns
         kind, row = int(columns["kind"][event]), int(columns["task"][event])
         mm = self.m[self._task(row) + T_MM]
-        if event in self.behind or kind in (K_DUMP, K_SNAPSHOT):
+        if event in self.behind or kind not in _OBSERVING or kind in (K_DUMP, K_SNAPSHOT):
             name = self.trace.strings[int(columns["a0"][event])] if kind == K_SNAPSHOT else ""
             self.observed[event] = self.snapshot(event, row, name)
+            if event in self._with_pages:
+                self._add_pages(self.observed[event], mm)
         elif not mm:
             self.observed[event] = Snapshot(event, row, ())
         elif kind == K_PAGES:
@@ -130,6 +153,8 @@ class Observer:
                 seen.add(mm)
                 self._peak = max(self._peak, m[mm + MM_PEAK])
                 shots.append(self.snapshot(-1, row))
+                if -1 in self._with_pages:
+                    self._add_pages(shots[-1], mm)
         notes = []
         if self._dropped:
             notes.append(f"areas of {self._dropped} processes at their exit were not kept")
@@ -145,7 +170,7 @@ class Observer:
             tables += m[mm + MM_TABLES] + 1
             spaces += 1
             mm = m[mm + MM_NEXT]
-        page = 1 << m[H_ARCH]
+        page = 1 << m[H_ARCH + A_PAGE_SHIFT]
         return {
             "peak_map_count": self._peak,
             "address_spaces": spaces,

@@ -1,0 +1,256 @@
+"""Comparing a Result with what a scenario expects: every field of every `expect`, none skipped.
+
+A step agrees when all its fields do. The last `vmas` list counts as a step of its own. A field that this
+module does not know, or that the step cannot answer, disagrees and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from ..trace.events import K_FORK, K_FORK_STEP, Expectation, Trace
+from ..trace.names import SIGCODES, errno_name
+from ..trace.scenario_expect import listed
+from ..trace.wording import event_text, result_text
+from .agreement import FIRST, CheckOutcome, Disagreement, Tally
+from .outcomes import NAMES
+from .result import RSF_DEAD, RSF_UNMODELLED, PagesRow, Result, Snapshot, VmaRow
+
+_U64 = 1 << 64
+_NOTHING = "no answer"
+
+Answer = tuple[bool, str, str]
+"""Equal or not, expected and simulated in words."""
+
+
+def check_expectations(result: Result) -> CheckOutcome:
+    """How far `result` agrees with the expectations of its scenario."""
+    trace = result.trace
+    kernel, arch = result.machine.kernel.name, result.machine.arch.name
+    agree = total = 0
+    found: list[Disagreement] = []
+    for expectation in trace.expects:
+        fields = expectation.fields_for(kernel, arch)
+        if not fields:
+            continue
+        total += 1
+        differing = _compare(result, expectation, fields)
+        agree += not differing
+        if len(found) < FIRST:
+            found += differing
+    return CheckOutcome(
+        name=trace.name or PurePath(_path(trace)).stem,
+        path=_path(trace),
+        kind="program",
+        tallies={"steps": Tally(agree, total)},
+        disagreements=tuple(found[:FIRST]),
+        notes=(*trace.notes, *result.notes),
+        arch=arch,
+        kernel=kernel,
+    )
+
+
+def _path(trace: Trace) -> str:
+    return trace.sources[0] if trace.sources else ""
+
+
+def _compare(result: Result, expectation: Expectation, fields: dict[str, Any]) -> list[Disagreement]:
+    """The fields of one step that came out different."""
+    trace, event = result.trace, expectation.event
+    out: list[Disagreement] = []
+    flags = int(result.columns["flags"][event]) if event >= 0 else 0
+    for name, wanted in fields.items():
+        if flags & RSF_UNMODELLED:
+            equal, expected, simulated = False, str(wanted), "not modelled"
+        elif flags & RSF_DEAD:
+            equal, expected, simulated = False, str(wanted), "the process had ended"
+        else:
+            answer = _ANSWERS.get(name)
+            if answer is None:
+                equal, expected, simulated = False, str(wanted), f"no comparison for the field '{name}'"
+            else:
+                equal, expected, simulated = answer(result, event, wanted)
+        if not equal:
+            tid = int(trace.tasks["tid"][trace.columns["task"][event]]) if event >= 0 else 0
+            call = event_text(trace, event) if event >= 0 else "areas after the last step"
+            out.append(
+                Disagreement(name, event, tid, _path(trace), expectation.line, call, expected, simulated)
+            )
+    return out
+
+
+# ---- results of calls ------------------------------------------------------------------------
+
+
+def _result(result: Result, event: int, wanted: int) -> Answer:
+    got = int(result.columns["ret"][event])
+    kind = int(result.trace.columns["kind"][event])
+    return (got - wanted) % _U64 == 0, result_text(_signed(wanted), kind), result_text(got, kind)
+
+
+def _signed(value: int) -> int:
+    value %= _U64
+    return value - _U64 if value >> 63 else value
+
+
+def _error(result: Result, event: int, wanted: str) -> Answer:
+    got = int(result.columns["ret"][event])
+    if -4095 <= got < 0:
+        return errno_name(-got) == wanted, wanted, errno_name(-got)
+    return False, wanted, result_text(got, int(result.trace.columns["kind"][event]))
+
+
+def _continues_in(result: Result, event: int, wanted: str) -> Answer:
+    kind = int(result.trace.columns["kind"][event])
+    made = int(result.columns["ret"][event]) >= 0
+    got = "child" if kind in (K_FORK, K_FORK_STEP) and made else "parent"
+    return got == wanted, wanted, got
+
+
+# ---- accesses --------------------------------------------------------------------------------
+
+
+def _outcome(result: Result, event: int, wanted: str) -> Answer:
+    got = NAMES[int(result.columns["outcome"][event])]
+    return got.split("/")[0].split(" ")[0] == wanted, wanted, got or _NOTHING
+
+
+def _code(result: Result, event: int, wanted: str) -> Answer:
+    word = NAMES[int(result.columns["outcome"][event])]
+    got = word.partition("/")[2].split(" ")[0]
+    equal = got in SIGCODES and got == wanted
+    return equal, wanted, got or word or _NOTHING
+
+
+def _column(name: str) -> Callable[[Result, int, int], Answer]:
+    def compare(result: Result, event: int, wanted: int) -> Answer:
+        got = int(result.columns[name][event])
+        return got == wanted, str(wanted), str(got)
+
+    return compare
+
+
+def _value(result: Result, event: int, wanted: int) -> Answer:
+    got = int(result.columns["value"][event])
+    return got == wanted, str(wanted), str(got) if got >= 0 else _NOTHING
+
+
+def _eof(result: Result, event: int, wanted: bool) -> Answer:
+    got = int(result.columns["ret"][event]) == 0 and int(result.columns["value"][event]) < 0
+    return got == wanted, str(wanted).lower(), str(got).lower()
+
+
+# ---- what a look at the state tells ----------------------------------------------------------
+
+
+def _fact(name: str) -> Callable[[Result, int, Any], Answer]:
+    def compare(result: Result, event: int, wanted: Any) -> Answer:
+        shot = result.observed.get(event)
+        got = shot.facts.get(name) if shot else None
+        return got == wanted, str(wanted), _NOTHING if got is None else str(got)
+
+    return compare
+
+
+def _pages_of(result: Result, event: int) -> PagesRow | None:
+    shot = result.observed.get(event)
+    return shot.pages if shot else None
+
+
+def _pages(result: Result, event: int, wanted: str) -> Answer:
+    row = _pages_of(result, event)
+    return row is not None and row.pages == wanted, wanted, row.pages if row else _NOTHING
+
+
+def _access(result: Result, event: int, wanted: str) -> Answer:
+    row = _pages_of(result, event)
+    return row is not None and row.access == wanted, wanted, row.access if row else _NOTHING
+
+
+def _file_pages(result: Result, event: int, wanted: list[int | None]) -> Answer:
+    row = _pages_of(result, event)
+    got = list(row.file_pages) if row else None
+    return got == wanted, str(wanted), _NOTHING if got is None else str(got)
+
+
+def _areas(result: Result, event: int, wanted: list[dict[str, Any]]) -> Answer:
+    shot = _final(result) if event < 0 else result.observed.get(event)
+    if shot is None:
+        return False, f"{len(wanted)} areas", _NOTHING
+    rows = listed(list(shot.vmas), result.trace.initial)
+    pages: dict[int, PagesRow] = shot.facts.get("area_pages", {})
+    for i, area in enumerate(wanted):
+        if i >= len(rows):
+            return False, area_words(area), f"no area (there are {len(rows)})"
+        got = area_fields(rows[i], pages.get(rows[i].start), result.trace.prelude)
+        if any(got.get(key, _NOTHING) != value for key, value in area.items()):
+            return False, area_words(area), area_words({key: got.get(key, _NOTHING) for key in area})
+    if len(rows) > len(wanted):
+        extra = area_fields(rows[len(wanted)], None, result.trace.prelude)
+        return False, f"no area (there are {len(wanted)})", area_words(extra)
+    return True, "", ""
+
+
+def _final(result: Result) -> Snapshot | None:
+    """The address space of the task that ran last, at the end."""
+    trace = result.trace
+    ends = [s for s in result.snapshots if s.event < 0]
+    last = int(trace.columns["task"][-1]) if len(trace) else 0
+    mine = [s for s in ends if _same_space(trace, s.task, last)]
+    return mine[0] if mine else None
+
+
+def _same_space(trace: Trace, a: int, b: int) -> bool:
+    """Whether two tasks are threads of one process (scenarios: each task is a process of its own)."""
+    return a == b or bool(trace.tasks["pid"][a] == trace.tasks["pid"][b])
+
+
+def area_fields(row: VmaRow, pages: PagesRow | None, prelude: int) -> dict[str, Any]:
+    """An area under the names that scenarios use; ``shm@N`` counts steps, not events."""
+    file = row.file or row.name or None
+    if file and file.startswith("shm@"):
+        file = f"shm@{int(file[4:]) - prelude}"
+    out: dict[str, Any] = {
+        "start": row.start,
+        "end": row.end,
+        "perms": row.perms,
+        "offset": row.offset,
+        "file": file,
+        "vmflags": row.vmflags,
+    }
+    if pages is not None:
+        out |= {"pages": pages.pages, "access": pages.access, "file_pages": list(pages.file_pages)}
+    return out
+
+
+def area_words(area: dict[str, Any]) -> str:
+    """One area in one line."""
+    words = [f"{area['start']:x}-{area['end']:x}"]
+    words += [f"{k}={v}" for k, v in area.items() if k not in ("start", "end")]
+    return " ".join(words)
+
+
+_ANSWERS: dict[str, Callable[[Result, int, Any], Answer]] = {
+    "result": _result,
+    "error": _error,
+    "continues_in": _continues_in,
+    "outcome": _outcome,
+    "code": _code,
+    "value": _value,
+    "eof": _eof,
+    "minor_faults": _column("minor"),
+    "major_faults": _column("major"),
+    "resident": _fact("resident"),
+    "areas": _fact("areas"),
+    "limit": _fact("limit"),
+    "mmap_base": _fact("mmap_base"),
+    "cached_hole_size": _fact("cached_hole_size"),
+    "free_area_cache": _fact("free_area_cache"),
+    "total_pages": _fact("total_pages"),
+    "pages": _pages,
+    "access": _access,
+    "file_pages": _file_pages,
+    "vmas": _areas,
+}
