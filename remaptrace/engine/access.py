@@ -7,10 +7,9 @@ from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
 from .assume import assume_range, may_assume
 from .fault import handle_access
-from .frames import byte_load, byte_store
 from .jit import kernel
-from .pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word, pte_index, pte_lookup
-from .pte import pte_guard, pte_pfn, pte_present
+from .pgwalk import pte_lookup
+from .pte import pte_guard
 from .state import (
     G_EVFLAGS,
     G_VALUE,
@@ -20,6 +19,7 @@ from .state import (
     V_INODE,
     Mem,
 )
+from .userbytes import user_load, user_store
 from .vmaset import find_exact
 from .vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_WRITE
 
@@ -36,29 +36,13 @@ _PF_FETCH = 16
 
 
 @kernel
-def frame_at(m: Mem, mm: int, addr: int) -> int:
-    """The frame that the page of `addr` maps, also inside a huge page; 0 if nothing is present."""
-    p = pte_lookup(m, mm, addr)
-    if p != 0:
-        return pte_pfn(m, m[p]) if pte_present(m, m[p]) != 0 else 0
-    slot = pmd_lookup(m, mm, addr)
-    if slot != 0 and m[slot] == HUGE_ENTRY:
-        return pte_pfn(m, m[pmd_word(m, slot)]) + pte_index(m, addr)
-    return 0
-
-
-@kernel
 def _move_byte(m: Mem, task: int, access: int, addr: int, value: int) -> int:
     """Load the byte at a page that the access has just made accessible, or store `value` (-1: unknown)."""
-    pfn = frame_at(m, m[task + T_MM], addr)
-    if pfn == 0:
-        return 0
-    offset = addr & ((1 << m[H_ARCH + A_PAGE_SHIFT]) - 1)
-    if access == ACC_WRITE:
-        if value >= 0:
-            byte_store(m, pfn, offset, value & 0xFF)
-    else:
-        m[G_VALUE] = byte_load(m, pfn, offset)
+    mm = m[task + T_MM]
+    if access != ACC_WRITE:
+        m[G_VALUE] = user_load(m, mm, addr)
+    elif value >= 0:
+        user_store(m, mm, addr, value & 0xFF)
     return 0
 
 

@@ -14,12 +14,14 @@ from ..machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ..result.result import PagesRow, VmaRow
 from . import pgwalk, pte
 from .exec import MARK_ASSUMED
+from .mincore import mincore_page
 from .state import (
     F_FLAGS,
     F_INDEX,
     F_MAPCOUNT,
     F_WORDS,
     FF_ANON,
+    FF_HUGE,
     FF_ZERO,
     H_ARCH,
     H_FRAMES,
@@ -158,7 +160,8 @@ def pte_word(m: View, mm: int, addr: int) -> int:
 def _frame_of(m: View, mm: int, addr: int, word: int) -> int:
     """The arena index of the frame that a present PTE word maps at `addr`."""
     pfn = pte.pte_pfn(m, word)
-    if not pgwalk.pte_lookup(m, mm, addr):
+    head = m[H_FRAMES] + pfn * F_WORDS
+    if not pgwalk.pte_lookup(m, mm, addr) and not m[head + F_FLAGS] & FF_HUGE:
         pfn += pgwalk.pte_index(m, addr)
     return int(m[H_FRAMES] + pfn * F_WORDS)
 

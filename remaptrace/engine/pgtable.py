@@ -7,7 +7,7 @@ offered here too.
 from __future__ import annotations
 
 from ..machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
-from .frames import frame, frame_unmap
+from .frames import frame
 from .jit import kernel
 from .pgwalk import (
     HUGE_ENTRY,
@@ -50,7 +50,7 @@ from .state import (
     V_PROT,
     Mem,
 )
-from .swap import swap_put
+from .swap import page_unmap, swap_put
 from .thp import huge_move, huge_split, huge_zap
 from .vma import vma_wants_writenotify
 from .vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
@@ -94,7 +94,7 @@ def zap_pte(m: Mem, mm: int, p: int, how: int) -> int:
             if flags & FF_ANON == 0 and pte_dirty(m, w) != 0:
                 m[f + F_FLAGS] = flags | FF_DIRTY
             m[mm + MM_RSS] -= 1
-            frame_unmap(m, pfn)
+            page_unmap(m, pfn)
         elif how == ZAP_PUNCH:
             return 0
         m[p] = 0

@@ -71,13 +71,14 @@ G_NPATHS = H_GLOB + 28
 G_EVFLAGS = H_GLOB + 29  # EVF_* of the current event
 G_RSFLAGS = H_GLOB + 30  # RSF_* collected for the current event
 G_NOTASK = H_GLOB + 31  # tasks whose making was not seen
-G_SPARE = H_GLOB + 32  # first word free for single modules to name
 # replay: set by the driver, see loop.py
 G_STRKINDS = H_GLOB + 96  # NAME_* of each string, indexed by string number
 G_RELOCATIONS = H_GLOB + 97  # rows (event, argument, slot, addend) by event, closed by event -1
 G_RETSOURCES = H_GLOB + 98  # rows (event, result) by event, closed by event -1
 G_NEXT_RELOCATION = H_GLOB + 99
 G_NEXT_RETSOURCE = H_GLOB + 100
+G_SPECIAL_FRAME = H_GLOB + 33  # frame of special mappings, 0 until used
+G_SPARE = H_GLOB + 40  # first word free for single modules to name
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit

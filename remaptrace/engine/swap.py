@@ -9,7 +9,7 @@ slot + 1.
 from __future__ import annotations
 
 from ..machine.rules import R_SWAP_PAGES
-from .frames import bytes_clone, bytes_free, frame, frame_alloc, frame_put
+from .frames import bytes_clone, bytes_free, frame, frame_alloc, frame_put, frame_unmap
 from .jit import kernel
 from .state import (
     F_BYTES,
@@ -149,3 +149,15 @@ def swap_read(m: Mem, slot: int) -> int:
     m[f + F_FLAGS] = FF_UPTODATE
     swap_cache_add(m, slot, pfn)
     return pfn
+
+
+@kernel
+def page_unmap(m: Mem, pfn: int) -> int:
+    """Count one PTE of `pfn` less (page_remove_rmap); a page that only the swap cache keeps for nobody goes."""
+    f = frame(m, pfn)
+    if m[f + F_FLAGS] & FF_SWAPCACHE == 0:
+        return frame_unmap(m, pfn)
+    frame_unmap(m, pfn)
+    if m[f + F_REFS] == 1 and m[slot_words(m, m[f + F_SLOT] - 1) + S_COUNT] == 0:
+        swap_cache_drop(m, pfn)
+    return 0

@@ -179,6 +179,7 @@ def _geometry(word: list[int], data: Mapping[str, Any]) -> None:
     word[A.A_TOPDOWN] = 1 if layout.get("topdown", False) else 0
     word[A.A_MMAP_BASE] = layout.get("mmap_base", word[A.A_UNMAPPED_BASE])
     word[A.A_STACK_TOP] = layout.get("stack_top", task_size)
+    word[A.A_CANONICAL_BITS] = layout.get("canonical_bits", 0)
     word[A.A_STACK_SLACK] = layout.get("stack_slack", -1)
     word[A.A_ELF_DYN_BASE] = layout.get("elf_dyn_base", task_size // 3 * 2)
     word[A.A_HAS_32BIT] = 1 if layout.get("map_32bit", False) else 0

@@ -25,6 +25,7 @@ A_HUGE_SHIFT = 20  # PMD size, 0: no huge pages
 A_HAS_32BIT = 21  # MAP_32BIT
 A_CHGPROT = 22  # value of MAP_CHGPROT
 A_ELF_DYN_BASE = 23
+A_CANONICAL_BITS = 28  # bits of a virtual address that others must repeat; 0: any address may be tried
 A_PROTMAP = 32  # 16 words: protection_map, private 0..7, shared 8..15, index r + 2w + 4x
 A_PTE = 64  # from here: the description of PTE words, named in the module that reads them
 

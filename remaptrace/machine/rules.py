@@ -146,6 +146,30 @@ R_PER_VMA_PTES_UPGRADE = _rule(
 )
 R_FOLIO_MAP = _rule("map_whole_folio", "bool", 1, "a file fault maps the whole large folio (6.18)")
 R_PT_RECLAIM = _rule("pt_reclaim", "bool", 1, "DONTNEED of a whole table frees it (6.14)")
+R_COW_PREPARES_FIRST = _rule(
+    "cow_prepares_first",
+    "bool",
+    1,
+    "a private write fault makes the anon_vma before it meets end of file (3.15)",
+)
+R_HUGE_ZERO_WP = _rule(
+    "huge_zero_write_whole",
+    "bool",
+    1,
+    "a write to the huge zero page allocates a huge page (6.13); else splits",
+)
+R_POPULATE_SHARED_WRITE = _rule(
+    "populate_dirties_shared", "bool", 0, "mlock and populate fault shared writable pages by writes (2.6)"
+)
+R_MAKE_PRESENT = _rule(
+    "make_pages_present",
+    "bool",
+    0,
+    "populate reports EFAULT, or -1 (EPERM) after some pages; needs rights (2.6)",
+)
+R_MINCORE_ANON = _rule(
+    "mincore_sees_ptes", "bool", 1, "mincore knows anonymous memory and file PTEs (2.6.21); before, ENOMEM"
+)
 R_WRITE_NOTIFY = _rule("write_notify", "bool", 1, "clean shared file pages are write-protected (2.6.19)")
 
 # -- shown in /proc
