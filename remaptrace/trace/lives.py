@@ -161,9 +161,12 @@ class Lives:
                 self._end(tid)
 
     def _leave(self, record: int, tid: int, call: str, result: int) -> None:
-        pending = self._pending.pop(tid, None)
-        if pending is not None and pending.call != call:
-            pending = None
+        pending = self._pending.get(tid)
+        if pending is not None:
+            if pending.call == call:
+                del self._pending[tid]
+            else:
+                pending = None
         if call in EXEC_CALLS:
             waiting = self._exec_at.pop(tid, None)
             if waiting is not None:

@@ -159,7 +159,7 @@ class _PerfTrace:
         self._skipped: list[Skipped] = []
         self._faults = [0, 0]  # taken, without an address
         self._summary = 0
-        self._now = 0  # ns; a return whose call began before the recording has no time of its own
+        self._untimed: dict[int, list[int]] = {}  # tid -> returns whose calls began before the recording
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         head = _HEAD.match(line)
@@ -169,16 +169,19 @@ class _PerfTrace:
             else:
                 self._skip(line, line_number)
             return
-        start = round(float(head[1]) * 1e6) if head[1] else self._now
-        end = start + round(float(head[2]) * 1e6) if head[1] and head[2] and len(head[2]) < 13 else start
-        self._now = max(self._now, end)
         tid = int(head[4] or 1)
+        start = round(float(head[1]) * 1e6) if head[1] else -1
+        end = start + round(float(head[2]) * 1e6) if head[1] and head[2] and len(head[2]) < 13 else start
+        if start >= 0 and tid in self._untimed:
+            self._settle(tid, start)
         comm = span(offset + head.start(3), offset + head.end(3)) if head[3] else 0
         rest = line[head.end() :]
         tail = (line_number, comm)
         continued = _CONTINUED.match(rest)
         if continued is not None:
             call = self._calls.number(continued[1].decode())
+            if end < 0:
+                self._untimed.setdefault(tid, []).append(len(self._rows))
             self._rows.append((OP_EXIT, tid, 0, end, call, _result(continued[2]), 0, 0, 0, 0, 0, *tail))
             return
         fault = _FAULT.match(rest)
@@ -198,6 +201,12 @@ class _PerfTrace:
         self._rows.append((OP_ENTER, tid, 0, start, call, *registers, *tail))
         if called[3] == b"=" and not called[4].startswith(b"?") and name not in EXIT_CALLS:
             self._rows.append((OP_EXIT, tid, 0, end, call, _result(called[4]), 0, 0, 0, 0, 0, *tail))
+
+    def _settle(self, tid: int, time: int) -> None:
+        """Returns without a time came right before their thread's next call."""
+        for number in self._untimed.pop(tid):
+            row = self._rows[number]
+            self._rows[number] = (*row[:R_TIME], time, *row[R_TIME + 1 :])
 
     def _fault(self, fault: re.Match[bytes], head: tuple[int, ...], tail: tuple[int, ...]) -> None:
         if fault[4] == b"k":  # the kernel's own access
@@ -227,6 +236,8 @@ class _PerfTrace:
             )
         if self._summary:
             notes.append(f"{self._summary} lines of perf trace -s are a summary: no events in them")
+        for tid in list(self._untimed):
+            self._settle(tid, max(row[R_TIME] for row in self._rows))
         # A call that was interrupted is printed late, with the time of its entry: order by time.
         self._rows.sort(key=lambda row: row[R_TIME])
         records = np.array(self._rows, dtype=np.int64).reshape(len(self._rows), RECORD_WORDS).T.copy()
