@@ -8,6 +8,7 @@ import importlib
 import click
 
 COMMANDS: dict[str, str] = {
+    "run": "Replay traces and report what the kernel does with them.",
     "kernels": "List the kernels, show one with its rules, compare two.",
     "arches": "List the architectures.",
     "explain": "Explain an error code, an outcome, a rule or a term.",

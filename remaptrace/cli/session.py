@@ -13,6 +13,7 @@ from .options import DEFAULT_ARCH, DEFAULT_KERNEL
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
+    from ..result.agreement import CheckOutcome
     from ..result.result import Result, Snapshot
     from ..trace.detect import Item
     from ..trace.events import Trace
@@ -42,6 +43,11 @@ class Choice:
             wanted.pop(name, None)
         overrides: dict[str, Any] = {**wanted.pop("overrides", {}), **wanted, **(self.settings or {})}
         return Machine.load(arch, kernel, overrides, host)
+
+    def is_own(self, trace: Trace, machine: Machine) -> bool:
+        """True when `machine` is meant to be the one that recorded: nothing was chosen that differs."""
+        own = Choice().machine(trace)
+        return (own.arch.name, dict(own.kernel.values)) == (machine.arch.name, dict(machine.kernel.values))
 
 
 class Progress:
@@ -90,9 +96,7 @@ def load_traces(
         yield item, item.load(cache)
 
 
-def replay_timed(
-    trace: Trace, machine: Machine, placing: str | None, **options: Any
-) -> tuple[Result, float]:
+def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options: Any) -> tuple[Result, float]:
     """Replay with progress; the result and the seconds it took."""
     from ..engine.driver import replay
 
@@ -117,8 +121,24 @@ def peak_snapshot(result: Result, placing: str | None) -> Snapshot | None:
     if not len(counts) or int(counts.max()) < 0:
         return None
     event = int(counts.argmax())
-    again, _ = replay_timed(first_events(result.trace, event + 1), result.machine, placing, observe_at=[event])
+    again, _ = replay_timed(
+        first_events(result.trace, event + 1), result.machine, placing, observe_at=[event]
+    )
     return again.observed.get(event)
+
+
+def agreement(result: Result, item: Item, own: bool, seconds: float) -> CheckOutcome | None:
+    """The comparison with the scenario's expectations, or with the recording if the machine is its own."""
+    trace = result.trace
+    if trace.expects:
+        from ..result.expect import check_expectations
+
+        return check_expectations(result, item.name, item.paths[0], seconds)
+    if trace.recorded and own:
+        from ..result.truth import check_recorded
+
+        return check_recorded(result, item.name, item.paths[0], seconds)
+    return None
 
 
 def each_or_first_error(

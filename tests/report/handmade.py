@@ -69,11 +69,10 @@ def result(made: Trace | None = None, kernel: str = "linux-6.18", **changes: Any
             count[task] -= 40
         columns["map_count"][i] = count[task]
     columns["minor"][kinds == ev.K_WRITE] = 1
-    hole = int(np.flatnonzero(made.columns["a0"] == 0x50000000)[0])
+    hole = made.columns["a0"] == 0x50000000
     columns["outcome"][hole] = OUT_MAPERR
     columns["minor"][hole] = 0
-    denied = int(np.flatnonzero(kinds == ev.K_READ)[0])
-    columns["outcome"][denied] = OUT_ACCERR
+    columns["outcome"][kinds == ev.K_READ] = OUT_ACCERR
     columns.update(changes)
     totals = {"page_tables": 14, "page_table_bytes": 14 * 4096, "vmas_peak": 60, "vma_bytes": 60 * 192}
     return Result(made, Machine.load("x86_64", kernel), columns, (), {}, totals)

@@ -95,7 +95,7 @@ def test_an_unexpected_exception_is_one_line_that_says_how_to_report_it(
     entry.run_command(["explain"])
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1
-    assert shown.startswith("internal error: ZeroDivisionError: boom (test_cli_entry.py:")
+    assert shown.startswith("internal error: ZeroDivisionError: boom (test_entry.py:")
     assert "REMAPTRACE_DEBUG=1" in shown
 
 

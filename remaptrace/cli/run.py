@@ -1,0 +1,103 @@
+"""`remaptrace run`: replay traces on a machine and report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import EXIT_FINDINGS, EXIT_OK
+from . import output as out
+from . import session
+from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+
+if TYPE_CHECKING:
+    from ..result.result import Result
+
+
+@click.command("run")
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
+@machine_options()
+@placing_options
+@click.option(
+    "--maps",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A /proc/PID/maps file, or a folder of them, that the trace starts from.",
+)
+@click.option(
+    "-n",
+    "--processes",
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Processes shown; 0: all, and all calls.",
+)
+@click.option("--cache/--no-cache", default=False, help="Keep and reuse a column file beside a large trace.")
+@format_option("rich", "plain", "json", "jsonl")
+@output_option
+def command(
+    traces: tuple[str, ...],
+    arch: str | None,
+    kernel: str | None,
+    settings: tuple[str, ...],
+    host: str | None,
+    placing: str | None,
+    maps: tuple[str, ...],
+    processes: int,
+    cache: bool,
+    form: str,
+    output: str | None,
+) -> int:
+    """Replay each TRACE and report VMA counts, refused calls, fault outcomes and protections.
+
+    A TRACE is a scenario (YAML), a strace, ftrace or perf recording, a recorded set or a folder of
+    these; plain, gzip or zstd; '-' is standard input. Exit status 1: the replay differs from what was
+    recorded or expected, or lines of the recording could not be read.
+    """
+    choice = session.Choice(arch, kernel, parsed_settings(settings), host)
+    status = EXIT_OK
+    facts: list[dict[str, Any]] = []
+    results: list[Result] = []
+    for item, trace in session.load_traces(traces, maps=maps, cache=cache):
+        machine = choice.machine(trace)
+        result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
+        agreement = session.agreement(result, item, choice.is_own(trace, machine), seconds)
+        from ..report.facts import run_facts
+
+        found = run_facts(result, agreement, session.peak_snapshot(result, placing), seconds)
+        if (agreement and not agreement.agrees and agreement.tallies) or trace.skipped:
+            status = EXIT_FINDINGS
+        facts.append(found)
+        results.append(result)
+    _deliver(facts, results, form, output, processes)
+    return status
+
+
+def _deliver(
+    facts: list[dict[str, Any]], results: list[Result], form: str, path: str | None, processes: int
+) -> None:
+    if form == "json":
+        from ..report.jsonout import to_json
+
+        whole = facts[0] if len(facts) == 1 else {"schema": "remaptrace/runs/1", "runs": facts}
+        out.write_text([to_json(whole)], path)
+    elif form == "jsonl":
+        from ..report.jsonout import to_json_lines
+
+        lines = (line for f, r in zip(facts, results, strict=True) for line in to_json_lines(f, r))
+        out.write_text(lines, path)
+    elif form == "plain":
+        from ..report.plain import run_plain
+
+        out.write_text(map(run_plain, facts), path)
+    else:
+        from ..report.layout import Sheet
+        from ..report.rich_run import run_sheet
+
+        sheet = Sheet(out.width())
+        for found in facts:
+            sheet.blank()
+            sheet.lines += run_sheet(found, sheet.width, processes).lines
+        out.show(sheet, path, f"remaptrace run {facts[0]['trace']['name']}")
