@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def trace(name: str = "window") -> Trace:
 
 def result(made: Trace | None = None, kernel: str = "linux-6.18", **changes: Any) -> Result:
     """What a kernel might answer; `changes` replaces whole columns."""
-    made = made or trace()
+    made = trace() if made is None else made
     n = len(made)
     kinds = made.columns["kind"]
     columns: dict[str, Any] = {
@@ -60,7 +61,7 @@ def result(made: Trace | None = None, kernel: str = "linux-6.18", **changes: Any
         "flags": np.zeros(n, dtype=np.uint8),
         "why": np.zeros(n, dtype=np.uint8),
     }
-    count = {0: 20, 1: 60}
+    count = defaultdict(int, {0: 20, 1: 60})
     for i in range(n):
         task = int(made.columns["task"][i])
         if kinds[i] == ev.K_MMAP and columns["ret"][i] > 0:
