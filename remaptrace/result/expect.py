@@ -25,8 +25,8 @@ Answer = tuple[bool, str, str]
 """Equal or not, expected and simulated in words."""
 
 
-def check_expectations(result: Result) -> CheckOutcome:
-    """How far `result` agrees with the expectations of its scenario."""
+def check_expectations(result: Result, name: str = "", path: str = "", seconds: float = 0.0) -> CheckOutcome:
+    """How far `result` agrees with the expectations of its scenario; the rest is shown as given."""
     trace = result.trace
     kernel, arch = result.machine.kernel.name, result.machine.arch.name
     agree = total = 0
@@ -41,12 +41,13 @@ def check_expectations(result: Result) -> CheckOutcome:
         if len(found) < FIRST:
             found += differing
     return CheckOutcome(
-        name=trace.name or PurePath(_path(trace)).stem,
-        path=_path(trace),
+        name=name or trace.name or PurePath(_path(trace)).stem,
+        path=path or _path(trace),
         kind="program",
         tallies={"steps": Tally(agree, total)},
         disagreements=tuple(found[:FIRST]),
         notes=(*trace.notes, *result.notes),
+        seconds=seconds,
         arch=arch,
         kernel=kernel,
     )

@@ -1,0 +1,251 @@
+"""Comparing a Result with what was recorded: answers, counters, maps at exit, signals and page faults.
+
+What is compared, each with its own tally:
+
+* ``answers``: the recorded result of every memory call against the simulated one;
+* ``map_counts``: the VMA count that a recorder read after a call (`Trace.truth`);
+* ``counters``: total_vm, data_vm, stack_vm and locked_vm at the same moments, all four equal or not;
+* ``map_lines`` and ``map_files``: recorded /proc/PID/maps, line by line and as a whole: addresses,
+  protection, offset, which file, names in brackets;
+* ``faults``: recorded page faults and signals against the outcome of the same access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..trace import events as ev
+from ..trace.events import MapsFile, MapsRow, Trace
+from ..trace.wording import event_text, place, result_text
+from .agreement import FIRST, CheckOutcome, Disagreement, Tally
+from .outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
+from .result import RSF_DEAD, RSF_UNMODELLED, Result, VmaRow
+
+_SIGBUS, _SIGSEGV = 7, 11
+_OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
+_COUNTERS = ("total_vm", "data_vm", "stack_vm", "locked_vm")
+_SHOWN_NAMES = ("[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]")
+
+Bools = npt.NDArray[np.bool_]
+
+
+def check_recorded(result: Result, name: str = "", path: str = "", seconds: float = 0.0) -> CheckOutcome:
+    """How far `result` agrees with the recording that it replays.
+
+    Only what the recording says is compared; a tally is there only if something was. Counters need a
+    replay with ``counters=True``.
+    """
+    trace = result.trace
+    tallies: dict[str, Tally] = {}
+    found: list[Disagreement] = []
+    for comparison in (_answers, _counts, _counters, _maps, _faults):
+        for what, tally, disagreements in comparison(result):
+            if tally.total:
+                tallies[what] = tally
+                found += disagreements
+    found.sort(key=lambda d: d.event if d.event >= 0 else len(trace))
+    source = trace.sources[0] if trace.sources else ""
+    return CheckOutcome(
+        name=name or trace.name or PurePath(source).stem,
+        path=path or source,
+        kind="set",
+        tallies=tallies,
+        disagreements=tuple(found[:FIRST]),
+        skipped=len(trace.skipped),
+        notes=(*trace.notes, *result.notes),
+        seconds=seconds,
+        arch=result.machine.arch.name,
+        kernel=result.machine.kernel.name,
+    )
+
+
+Found = Iterator[tuple[str, Tally, list[Disagreement]]]
+
+
+def _differ(trace: Trace, what: str, event: int, expected: str, simulated: str) -> Disagreement:
+    where = place(trace, event)
+    return Disagreement(
+        what, event, where["tid"], where["file"], where["line"], event_text(trace, event), expected, simulated
+    )
+
+
+def _tally(
+    trace: Trace, what: str, compared: npt.NDArray[np.int64], equal: Bools, words: Any
+) -> tuple[str, Tally, list[Disagreement]]:
+    """The tally of `compared` events, and the first disagreements; `words(i)` gives both sides."""
+    wrong = np.flatnonzero(~equal)[:FIRST].tolist()
+    found = [_differ(trace, _FIELD[what], int(compared[i]), *words(i)) for i in wrong]
+    return what, Tally(int(equal.sum()), len(equal)), found
+
+
+_FIELD = {"answers": "result", "map_counts": "map_count", "counters": "counters", "faults": "outcome"}
+
+
+def _answers(result: Result) -> Found:
+    trace, columns = result.trace, result.trace.columns
+    flags, kinds = columns["flags"], columns["kind"]
+    skip = ev.EVF_INJECTED | ev.EVF_MADE | ev.EVF_UNFINISHED
+    wanted = (kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP)
+    wanted &= ((flags & ev.EVF_HAS_RET) != 0) & ((flags & skip) == 0)
+    wanted &= (result.columns["flags"] & (RSF_UNMODELLED | RSF_DEAD)) == 0
+    compared = np.flatnonzero(wanted)
+    recorded, simulated = columns["ret"][compared], result.columns["ret"][compared]
+
+    def words(i: int) -> tuple[str, str]:
+        kind = int(kinds[compared[i]])
+        return result_text(int(recorded[i]), kind), result_text(int(simulated[i]), kind)
+
+    yield _tally(trace, "answers", compared, recorded == simulated, words)
+
+
+def _truth(result: Result) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]] | None:
+    """Rows of truth whose task has an address space, and their events."""
+    truth = result.trace.truth
+    if truth is None or not len(truth):
+        return None
+    events = truth["event"].astype(np.int64)
+    alive = result.columns["map_count"][events] >= 0
+    return truth[alive], events[alive]
+
+
+def _counts(result: Result) -> Found:
+    known = _truth(result)
+    if known is None:
+        return
+    truth, events = known
+    got = result.columns["map_count"][events]
+
+    def words(i: int) -> tuple[str, str]:
+        return f"{truth['map_count'][i]} areas", f"{got[i]} areas"
+
+    yield _tally(result.trace, "map_counts", events, truth["map_count"] == got, words)
+
+
+def _counters(result: Result) -> Found:
+    known = _truth(result)
+    if known is None or "total_vm" not in result.columns:
+        return
+    truth, events = known
+    equal = np.ones(len(events), dtype=bool)
+    for name in _COUNTERS:
+        equal &= truth[name] == result.columns[name][events]
+
+    def words(i: int) -> tuple[str, str]:
+        pairs = [(n, int(truth[n][i]), int(result.columns[n][events[i]])) for n in _COUNTERS]
+        pairs = [p for p in pairs if p[1] != p[2]]
+        return ", ".join(f"{n} {a}" for n, a, _ in pairs), ", ".join(f"{n} {b}" for n, _, b in pairs)
+
+    yield _tally(result.trace, "counters", events, equal, words)
+
+
+# ---- maps ------------------------------------------------------------------------------------
+
+
+def _maps(result: Result) -> Found:
+    trace = result.trace
+    files = agree_files = lines = agree_lines = 0
+    found: list[Disagreement] = []
+    for recorded in trace.maps:
+        shot = result.observed.get(recorded.event) if recorded.event >= 0 else None
+        if shot is None:
+            continue
+        pairs = list(compare_maps(recorded, shot.vmas))
+        wrong = [p for p in pairs if p[0] != p[1]]
+        files += 1
+        agree_files += not wrong
+        lines += len(pairs)
+        agree_lines += len(pairs) - len(wrong)
+        for number, (expected, simulated) in enumerate(wrong[:FIRST]):
+            call = f"{recorded.moment} maps of {recorded.tid}, difference {number + 1} of {len(wrong)}"
+            found.append(
+                Disagreement(
+                    "maps", recorded.event, recorded.tid, recorded.path, 0, call, expected, simulated
+                )
+            )
+    yield "map_lines", Tally(agree_lines, lines), found[:FIRST]
+    yield "map_files", Tally(agree_files, files), []
+
+
+def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple[str, str]]:
+    """Recorded and simulated line by line, aligned by start address, in words; equal words agree.
+
+    Files are compared by identity: lines of one recorded file must be lines of one simulated object
+    and the other way round. [vsyscall] is no area.
+    """
+    rows = [row for row in recorded.rows if row.name != "[vsyscall]"]
+    to_object: dict[tuple[str, int, str], int] = {}
+    to_file: dict[int, tuple[str, int, str]] = {}
+    left: dict[int, MapsRow] = {row.start: row for row in rows}
+    right: dict[int, VmaRow] = {area.start: area for area in areas}
+    for start in sorted(left.keys() | right.keys()):
+        row, area = left.get(start), right.get(start)
+        expected = _row_words(row) if row else "no area"
+        simulated = _area_words(area) if area else "no area"
+        if row and area:
+            key = (row.dev, row.inode, row.name) if row.inode else ("", 0, "")
+            if row.inode and area.inode:
+                same = to_object.setdefault(key, area.inode) == area.inode
+                same &= to_file.setdefault(area.inode, key) == key
+                if not same:
+                    simulated += f" (another file: {area.file})"
+                    expected += f" {row.name}"
+            elif bool(row.inode) != bool(area.inode):
+                expected += f" {row.name or 'anonymous'}"
+                simulated += f" {area.file or 'anonymous'}"
+        yield expected, simulated
+
+
+def _row_words(row: MapsRow) -> str:
+    name = f" {row.name}" if row.name in _SHOWN_NAMES else ""
+    return f"{row.start:x}-{row.end:x} {row.perms} {row.offset:08x}{name}"
+
+
+def _area_words(area: VmaRow) -> str:
+    name = f" {area.name}" if area.name in _SHOWN_NAMES else ""
+    return f"{area.start:x}-{area.end:x} {area.perms} {area.offset:08x}{name}"
+
+
+# ---- faults ----------------------------------------------------------------------------------
+
+
+def _faults(result: Result) -> Found:
+    """Every recorded fault: refused with the signal that follows it, or resolved. Signals without a fault."""
+    trace, columns = result.trace, result.trace.columns
+    kinds = columns["kind"]
+    mask = (kinds == ev.K_FAULT) | (kinds == ev.K_SIGNAL)
+    if (result.columns["flags"] & RSF_DEAD).any():
+        mask &= (result.columns["flags"] & RSF_DEAD) == 0
+    at = np.flatnonzero(mask)
+    if not len(at):
+        return
+    tasks = columns["task"][at]
+    order = np.argsort(tasks, kind="stable")
+    at, tasks = at[order], tasks[order]
+    is_fault = kinds[at] == ev.K_FAULT
+    signo, code = columns["a0"][at], columns["a1"][at]
+    expected = np.full(len(at), OUT_OK, dtype=np.int64)
+    memory_signal = ~is_fault & (((signo == _SIGSEGV) & np.isin(code, (1, 2, 128))) | (signo == _SIGBUS))
+    wanted = np.where(signo == _SIGBUS, OUT_BUSERR, OUT_OK)
+    for number, outcome in _OUTCOME_OF_CODE.items():
+        wanted[(signo == _SIGSEGV) & (code == number)] = outcome
+    follows = np.zeros(len(at), dtype=bool)  # a signal that the fault before it explains
+    follows[1:] = memory_signal[1:] & is_fault[:-1] & (tasks[1:] == tasks[:-1])
+    before = np.flatnonzero(follows) - 1
+    expected[before] = wanted[before + 1]
+    alone = memory_signal & ~follows
+    expected[alone] = wanted[alone]
+    compared = is_fault | alone
+    at, expected = at[compared], expected[compared]
+    back = np.argsort(at, kind="stable")
+    at, expected = at[back], expected[back]
+    got = result.columns["outcome"][at].astype(np.int64)
+
+    def words(i: int) -> tuple[str, str]:
+        return NAMES[int(expected[i])], NAMES[int(got[i])]
+
+    yield _tally(trace, "faults", at, expected == got, words)
