@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..machine.archwords import A_PAGE_SHIFT
-from ..result.result import PagesRow, Snapshot, VmaRow
+from ..result.result import Snapshot, VmaRow
 from ..trace.events import (
     K_DUMP,
     K_EXIT,
@@ -21,6 +21,7 @@ from ..trace.events import (
 )
 from . import inspect
 from .process import ALIVE
+from .protections import protections
 from .state import (
     G_COMMITTED,
     G_MM_LIST,
@@ -93,11 +94,12 @@ class Observer:
     def _rows(self, mm: int) -> tuple[VmaRow, ...]:
         return inspect.vma_rows(self.m, mm, self.trace.strings) if mm else ()
 
-    def snapshot(self, event: int, row: int, name: str = "", pages: PagesRow | None = None) -> Snapshot:
-        """The address space of the task in `row`, as it is now."""
+    def snapshot(self, event: int, row: int, name: str = "", whole: bool = False) -> Snapshot:
+        """The address space of the task in `row`, as it is now; with its page protections if `whole`."""
         mm = self.m[self._task(row) + T_MM]
         facts = inspect.mm_facts(self.m, mm) if mm else {}
-        return Snapshot(event, row, self._rows(mm), name, pages, dict(facts))
+        found = protections(self.m, mm) if mm and whole else None
+        return Snapshot(event, row, self._rows(mm), name, None, dict(facts), found)
 
     def behind_event(self, event: int) -> None:
         """Look at what the event just replayed reports."""
@@ -106,7 +108,7 @@ class Observer:
         mm = self.m[self._task(row) + T_MM]
         if event in self.behind or kind not in _OBSERVING or kind in (K_DUMP, K_SNAPSHOT):
             name = self.trace.strings[int(columns["a0"][event])] if kind == K_SNAPSHOT else ""
-            self.observed[event] = self.snapshot(event, row, name)
+            self.observed[event] = self.snapshot(event, row, name, event in self.behind)
             if event in self._with_pages:
                 self._add_pages(self.observed[event], mm)
         elif not mm:
@@ -128,7 +130,7 @@ class Observer:
         row = int(columns[1])
         task = self._task(row)
         if event in self.before:
-            self.observed[event] = self.snapshot(event, row)
+            self.observed[event] = self.snapshot(event, row, whole=True)
         if columns[0] != K_EXIT or self.m[task + T_ALIVE] != ALIVE:
             return
         if not columns[3] and self.m[self.m[task + T_PROC] + P_USERS] > 1:
@@ -152,7 +154,7 @@ class Observer:
             if m[task + T_ALIVE] == ALIVE and mm and mm not in seen:
                 seen.add(mm)
                 self._peak = max(self._peak, m[mm + MM_PEAK])
-                shots.append(self.snapshot(-1, row))
+                shots.append(self.snapshot(-1, row, whole=not self.trace.recorded))
                 if -1 in self._with_pages:
                     self._add_pages(shots[-1], mm)
         notes = []
