@@ -6,6 +6,10 @@ what was expected.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from .. import errorcodes as ec
@@ -13,8 +17,10 @@ from ..errors import InputError
 from .events import Trace
 from .scenario_build import Builder, begin
 from .scenario_expect import check_areas
+from .scenario_fast import read_steps, split
 from .scenario_values import Key, Problem, did_you_mean
 from .yamldoc import Document, decode, load, locate
+from .yamlmini import NotCanonical, check_text
 
 _KEYS = (
     "name",
@@ -51,7 +57,32 @@ def read_scenario(data: bytes | str, *, name: str = "", path: str = "") -> Trace
     Raises InputError with line and column.
     """
     text = decode(data, path)
-    return build(load(text, path), name)
+    with _collector_paused():
+        return read_canonical(text, name, path) or build(load(text, path), name)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection meanwhile: the many values of a document are all kept, none is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def read_canonical(text: str, name: str, path: str) -> Trace | None:
+    """The trace of a scenario in canonical form; None for any other, and for one with an error."""
+    try:
+        check_text(text)
+        root, steps, line = split(text)
+        started = _begin(root)
+        read_steps(started.b, steps, line)
+        return _finish(started, root, path, name)
+    except (NotCanonical, Problem):
+        return None
 
 
 def build(document: Document, name: str = "") -> Trace:
@@ -73,8 +104,33 @@ def build(document: Document, name: str = "") -> Trace:
         ) from None
 
 
+@dataclass
+class _Started:
+    """A scenario before its first step."""
+
+    b: Builder
+    machine: dict[str, Any]
+    initial: tuple[tuple[int, int, str], ...]
+    prelude: int
+
+
 def _build(document: Document, name: str) -> Trace:
     root = document.root
+    started = _begin(root)
+    b = started.b
+    b.document_lines = document.lines
+    steps = root["steps"]
+    lines = document.lines.get(id(steps)) or [0] * len(steps)
+    for i, entry in enumerate(steps):
+        try:
+            b.add(entry, lines[i], i)
+        except Problem as p:
+            raise p.within("steps", i) from None
+    return _finish(started, root, document.path, name)
+
+
+def _begin(root: Any) -> _Started:
+    """Check the keys of a scenario and make what stands before its steps."""
     if not isinstance(root, dict):
         raise Problem(ec.RT_TOP_KEY, "a scenario is a mapping", (), "name, arch, steps, ...")
     for key in root:
@@ -85,21 +141,17 @@ def _build(document: Document, name: str) -> Trace:
     _check_top(root)
     machine = _machine(root)
     b = Builder(root.get("page_size", 4096))
-    b.document_lines = document.lines
     _variables(b, root.get("vars") or {})
     initial = begin(b, root)
     _files(b, root.get("files") or [])
-    prelude = b.count
-    steps = root["steps"]
-    lines = document.lines.get(id(steps)) or [0] * len(steps)
-    for i, entry in enumerate(steps):
-        try:
-            b.add(entry, lines[i], i)
-        except Problem as p:
-            raise p.within("steps", i) from None
-    _final(b, root, len(steps))
+    return _Started(b, machine, initial, b.count)
+
+
+def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Trace:
+    b, machine = started.b, started.machine
+    _final(b, root, len(b.top))
     return b.finish(
-        sources=[document.path],
+        sources=[path],
         format="scenario",
         name=str(root.get("name") or name),
         recorded=False,
@@ -107,8 +159,8 @@ def _build(document: Document, name: str) -> Trace:
         kernel=machine.pop("kernel", None),
         host=machine.pop("host", None),
         machine=machine,
-        initial=initial,
-        prelude=prelude,
+        initial=started.initial,
+        prelude=started.prelude,
         about=str(root.get("about") or ""),
     )
 

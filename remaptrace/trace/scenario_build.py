@@ -18,7 +18,6 @@ from .. import errorcodes as ec
 from . import names
 from .events import (
     COLUMNS,
-    EVF_HAS_RET,
     EVF_MADE,
     EVF_OBSERVE,
     K_FORK,
@@ -31,7 +30,7 @@ from .events import (
     Expectation,
     Trace,
 )
-from .scenario_expect import check_expect
+from .scenario_expect import check_expect, expected_result
 from .scenario_loops import MAX_EVENTS, IntArray, Value, evaluate, is_expression, shuffled
 from .scenario_steps import STEPS, Field, Step
 from .scenario_values import CONVERTERS, Key, Problem, did_you_mean
@@ -108,6 +107,7 @@ class Builder:
         self.pids: dict[int, int] = {}
         self.task = 0
         self.labels: dict[str, tuple[Value, str]] = {}
+        self.top: list[tuple[int, str]] = []  # event and operation of each entry of `steps`
         self.loops: list[tuple[IntArray, int, tuple[Value, ...]]] = []  # events, line, row
         self.relocations: list[tuple[Value, int, Value, int]] = []
         self.expects: list[tuple[Value, int, int, dict[str, Any], dict[str, dict[str, Any]]]] = []
@@ -140,7 +140,10 @@ class Builder:
 
     def refer(self, name: str, addend: int, field: str) -> None:
         """Note that the argument being converted is what step `name` returned plus `addend`."""
-        target = self.labels.get(name)
+        if name.isdigit():
+            target: tuple[Value, str] | None = self.top[int(name)] if int(name) < len(self.top) else None
+        else:
+            target = self.labels.get(name)
         if target is None:
             raise Problem(
                 ec.RT_REFERENCE,
@@ -151,7 +154,7 @@ class Builder:
                 else "a step before it",
             )
         events, operation = target
-        if not STEPS[operation].returns:
+        if operation == "repeat" or not STEPS[operation].returns:
             raise Problem(
                 ec.RT_REFERENCE,
                 f"step {name} is {operation}, which returns no address",
@@ -189,11 +192,19 @@ class Builder:
         if not isinstance(self.events, int):
             self.loops.append((self.events, line, row))
             return
+        self.append(row, line)  # type: ignore[arg-type]
+
+    def note_step(self, event: int, operation: str) -> None:
+        """Remember the event of the next entry of `steps`, for references by number."""
+        self.top.append((event, operation))
+
+    def append(self, row: Sequence[int], line: int) -> None:
+        """One event outside loops."""
         try:
-            self.flat.extend(row)  # type: ignore[arg-type]
+            self.flat.extend(row)
         except OverflowError:
             del self.flat[self.count * _WIDTH :]
-            self.flat.extend(v - (1 << 64) if v >> 63 > 0 else v for v in row)  # type: ignore[operator,misc]
+            self.flat.extend(v - (1 << 64) if v >> 63 > 0 else v for v in row)
         self.lines.append(line)
         self.count += 1
         self.events = self.count
@@ -217,6 +228,8 @@ class Builder:
         if depth == 0:
             self.step = index
         if operation == "repeat":
+            if depth == 0:
+                self.note_step(self.count, operation)
             self.repeat(entry["repeat"], line, index, depth)
             return
         step = STEPS[operation]
@@ -231,11 +244,10 @@ class Builder:
         if "expect" in entry:
             fields, on = check_expect(self, step, entry["expect"])
             self.expects.append((events, index, line, fields, on))
-            if step.returns and not on:
-                answer = fields.get("result", -names.ERRNOS[fields["error"]] if "error" in fields else None)
-                if isinstance(answer, int):
-                    ret, flags = answer, flags | EVF_HAS_RET
-            if "resident" in fields or any("resident" in f for f in on.values()):
+            if not on:
+                ret, more = expected_result(step, fields)
+                flags |= more
+            elif "resident" in fields or any("resident" in f for f in on.values()):
                 flags |= EVF_OBSERVE
         if step.special:
             step_kind, args = self._special(step, entry, args)
@@ -248,7 +260,7 @@ class Builder:
         else:
             self.task = int(args[0])  # type: ignore[call-overload]
         if depth == 0:
-            self.labels[str(index)] = (events, operation)
+            self.note_step(events, operation)  # type: ignore[arg-type]
         if "as" in entry:
             self._name(entry["as"], events, operation)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import errorcodes as ec
 from . import names
+from .events import EVF_HAS_RET, EVF_OBSERVE
 from .scenario_steps import Field, Step
 from .scenario_values import Key, Problem, did_you_mean, number
 
@@ -54,6 +55,18 @@ def check_expect(
     if "result" in fields and "error" in fields:
         raise Problem(ec.RT_EXPECT, "a result and an error", ("expect", Key("error")), "one of them")
     return fields, on
+
+
+def expected_result(step: Step, fields: dict[str, Any]) -> tuple[int, int]:
+    """The recorded result that an `expect` stands for, and the event flags it asks for."""
+    ret, flags = 0, 0
+    if step.returns:
+        answer = fields.get("result", -names.ERRNOS[fields["error"]] if "error" in fields else None)
+        if isinstance(answer, int):
+            ret, flags = answer, EVF_HAS_RET
+    if "resident" in fields:
+        flags |= EVF_OBSERVE
+    return ret, flags
 
 
 def _machines(b: Builder, step: Step, value: Any) -> dict[str, dict[str, Any]]:
