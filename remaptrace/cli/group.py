@@ -9,6 +9,7 @@ import click
 
 COMMANDS: dict[str, str] = {
     "run": "Replay traces and report what the kernel does with them.",
+    "check": "Replay scenarios and recorded sets, and compare with their truth.",
     "kernels": "List the kernels, show one with its rules, compare two.",
     "arches": "List the architectures.",
     "explain": "Explain an error code, an outcome, a rule or a term.",

@@ -12,6 +12,7 @@ COMPARED = {
     "answers": ("recorded answer", "recorded answers"),
     "map_counts": ("map count", "map counts"),
     "counters": ("counter", "counters"),
+    "map_lines": ("map line", "map lines"),
     "map_files": ("map file", "map files"),
     "faults": ("recorded fault", "recorded faults"),
     "signals": ("recorded signal", "recorded signals"),
