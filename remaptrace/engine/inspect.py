@@ -157,13 +157,9 @@ def pte_word(m: View, mm: int, addr: int) -> int:
     return 0
 
 
-def _frame_of(m: View, mm: int, addr: int, word: int) -> int:
-    """The arena index of the frame that a present PTE word maps at `addr`."""
-    pfn = pte.pte_pfn(m, word)
-    head = m[H_FRAMES] + pfn * F_WORDS
-    if not pgwalk.pte_lookup(m, mm, addr) and not m[head + F_FLAGS] & FF_HUGE:
-        pfn += pgwalk.pte_index(m, addr)
-    return int(m[H_FRAMES] + pfn * F_WORDS)
+def _frame_of(m: View, word: int) -> int:
+    """The arena index of the frame that a present PTE word maps; of a huge page the first one."""
+    return int(m[H_FRAMES] + pte.pte_pfn(m, word) * F_WORDS)
 
 
 def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
@@ -182,7 +178,7 @@ def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
         if pte.pte_file(m, word):
             return "n", "-", int(pte.pte_to_pgoff(m, word)), word
         return "s", "-", None, word
-    f = _frame_of(m, mm, addr, word)
+    f = _frame_of(m, word)
     access = "w" if pte.pte_write(m, word) else "r"
     if pte.pte_protnone(m, word):
         access = "0"
