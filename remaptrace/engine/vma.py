@@ -17,7 +17,9 @@ from .state import (
     H_ARCH,
     H_RULES,
     I_VMAS,
+    OPS_ANON,
     OPS_FILE,
+    OPS_ZERO,
     V_AV,
     V_AVMULTI,
     V_BORN,
@@ -105,6 +107,12 @@ def vma_set_flags(m: Mem, vma: int, flags: int) -> int:
     m[vma + V_FLAGS] = flags
     vma_set_page_prot(m, vma)
     return 0
+
+
+@kernel
+def vma_is_anonymous(m: Mem, vma: int) -> int:
+    """1 if `vma` is private anonymous memory, private /dev/zero included (no vm_ops)."""
+    return 1 if m[vma + V_OPS] in (OPS_ANON, OPS_ZERO) else 0
 
 
 @kernel

@@ -44,6 +44,9 @@ R_OVERCOMMIT_RATIO = _rule("overcommit_ratio", "int", 50, "vm.overcommit_ratio, 
 R_RAM_PAGES = _rule("ram_pages", "int", 6291456, "RAM in pages")
 R_SWAP_PAGES = _rule("swap_pages", "int", 0, "swap in pages")
 R_MMAP_MIN_ADDR = _rule("mmap_min_addr", "int", 65536, "lowest address that a search or hint yields, bytes")
+R_DAC_MMAP_MIN_ADDR = _rule(
+    "dac_mmap_min_addr", "int", 4096, "vm.mmap_min_addr: mappings below it need CAP_SYS_RAWIO, bytes"
+)
 R_STACK_GUARD_GAP = _rule("stack_guard_gap", "int", 256, "pages kept free below a GROWSDOWN area; 0: no rule")
 R_FAULT_AROUND = _rule("fault_around_bytes", "int", 65536, "window of a file read fault; one page: none")
 R_RLIMIT_STACK = _rule("rlimit_stack", "int", 8388608, "initial soft limit, bytes; -1: none")
@@ -52,6 +55,21 @@ R_LEGACY_LAYOUT = _rule("legacy_va_layout", "bool", 0, "vm.legacy_va_layout: bot
 R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
 R_SHMEM_THP = _rule("shmem_enabled", "int", 0, "huge pages of shmem: 0 never")
 R_ALL_CAPS = _rule("all_capabilities", "bool", 1, "processes start with all capabilities")
+R_DATA_LIMIT = _choice(
+    "rlimit_data", ("brk", "private_writable"), "private_writable", "what RLIMIT_DATA limits (4.7)"
+)
+R_OVERCOMMIT_GUESS = _choice(
+    "overcommit_guess",
+    ("request", "free"),
+    "request",
+    "mode 0 refuses a request larger than RAM and swap, or than what is free (before 4.20)",
+)
+R_MAP_COUNT_SLACK = _rule(
+    "trim_needs_no_map_count",
+    "bool",
+    1,
+    "munmap may split one edge at the limit (2.6.24); only holes need room",
+)
 
 # -- strategies
 R_SEARCH = _choice(
@@ -76,6 +94,33 @@ R_RFP_PROT = _choice(
 # -- mmap
 R_FIXED_KEEPS_OLD = _rule(
     "fixed_failure_keeps_old", "bool", 1, "a late failure of MAP_FIXED leaves the old mapping (6.12)"
+)
+R_LIMIT_BEFORE_UNMAP = _rule(
+    "limit_before_unmap", "bool", 1, "mmap checks RLIMIT_AS before it unmaps the old range (3.x)"
+)
+R_HINT_MIN = _rule(
+    "hint_raised_to_min",
+    "bool",
+    1,
+    "a hint is rounded down and raised to mmap_min_addr (2.6.23); else rounded up",
+)
+R_FILE_SIZE_CHECK = _rule(
+    "mmap_checks_file_offset", "bool", 1, "offset + length beyond the largest file: EOVERFLOW (4.17)"
+)
+R_SEALED_READ = _rule(
+    "sealed_shared_read", "bool", 1, "a write-sealed memfd may be mapped shared read-only (6.7); else EPERM"
+)
+R_SHARED_ANON_PGOFF = _rule(
+    "shared_anonymous_keeps_pgoff", "bool", 0, "shared anonymous memory keeps the caller's page offset (2.6)"
+)
+R_FILE_GROWSDOWN_EARLY = _rule(
+    "file_growsdown_checked_early", "bool", 1, "MAP_GROWSDOWN of a file is refused before the unmap (3.x)"
+)
+R_THP_ALIGN_FILE = _rule(
+    "thp_align_files",
+    "bool",
+    1,
+    "mappings of disk files are aligned to huge pages (ext4 thp_get_unmapped_area)",
 )
 R_NOREPLACE = _rule("map_fixed_noreplace", "bool", 1, "MAP_FIXED_NOREPLACE is known (4.17)")
 R_SHARED_VALIDATE = _rule("map_shared_validate", "bool", 1, "MAP_SHARED_VALIDATE is known (4.15)")
@@ -103,12 +148,20 @@ R_MERGE_ANON_VMA_STRICT_FORK = _rule(
 R_MERGE_LEFT_FIRST = _rule(
     "merge_prefers_left", "bool", 1, "three-way with clashing anon_vmas joins left (6.12); else right"
 )
+R_CLOSE_HOOK_BLOCKS = _rule(
+    "close_hook_blocks_merge", "bool", 0, "an area with a close hook takes no part in merges (before 6.4)"
+)
 R_STICKY_GUARD = _rule("sticky_guard_flag", "bool", 1, "VM_MAYBE_GUARD exists and survives merges (6.18.44)")
 R_ACCOUNT_STICKY = _rule(
     "account_sticky", "bool", 0, "VM_ACCOUNT stays when write is removed from an unfaulted area (6.1)"
 )
 R_SHARED_ANON_MERGE = _rule(
     "shared_anonymous_merge", "bool", 0, "no kernel merges different shared objects; for what-if runs"
+)
+
+# -- brk
+R_BRK_FROM_END_CODE = _rule(
+    "brk_from_end_code", "bool", 0, "the break may fall to the code, RLIMIT_DATA counts from the data (2.6)"
 )
 
 # -- guard regions

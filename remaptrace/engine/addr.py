@@ -1,0 +1,53 @@
+"""Addresses and lengths: the machine's word, pages, the end of user space. All in bytes.
+
+Arguments of system calls are 64-bit patterns held as signed words; a 32-bit machine sees their low
+half. Every call passes them through `uword` first.
+"""
+
+from __future__ import annotations
+
+from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE, A_WORD_BITS
+from .jit import kernel, wrap
+from .state import H_ARCH, Mem
+
+
+@kernel
+def uword(m: Mem, value: int) -> int:
+    """`value` as the machine's unsigned long: 32 bits cut off, or a signed 64-bit pattern."""
+    if m[H_ARCH + A_WORD_BITS] == 32:
+        return value & 0xFFFF_FFFF
+    return wrap(value)
+
+
+@kernel
+def page_size(m: Mem) -> int:
+    """Bytes of a page."""
+    return 1 << m[H_ARCH + A_PAGE_SHIFT]
+
+
+@kernel
+def page_align(m: Mem, value: int) -> int:
+    """PAGE_ALIGN: up to a page boundary, wrapping to 0 at the end of the word."""
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    return uword(m, wrap(value + page - 1) & -page)
+
+
+@kernel
+def page_floor(m: Mem, value: int) -> int:
+    """Down to a page boundary."""
+    return value & -(1 << m[H_ARCH + A_PAGE_SHIFT])
+
+
+@kernel
+def page_offset(m: Mem, value: int) -> int:
+    """Bytes of `value` behind its page boundary; 0: aligned."""
+    return value & ((1 << m[H_ARCH + A_PAGE_SHIFT]) - 1)
+
+
+@kernel
+def beyond(m: Mem, addr: int, length: int) -> int:
+    """1 if [addr, addr + length), both unsigned words, does not lie in [0, TASK_SIZE)."""
+    top = m[H_ARCH + A_TASK_SIZE]
+    if length < 0 or addr < 0 or length > top:
+        return 1
+    return 1 if addr > top - length else 0
