@@ -40,6 +40,7 @@ _CALL_OF_KIND = {
     ev.K_EXEC: "execve",
     ev.K_FORK: "fork",
 }
+_NO_EVENT_IF_FAILED = frozenset(("execve", "clone", "clone3", "vfork", "fork"))
 _FORKS = frozenset(("clone", "clone3", "vfork", "fork"))
 
 
@@ -105,10 +106,7 @@ def tie(trace: ev.Trace, rows: list[CountRow]) -> tuple[npt.NDArray[np.void], li
         for row in lines[begin:]:
             found = _next(side, at, row)
             if found < 0:
-                reason = (
-                    "no event of this thread" if not side else "no such return of this thread from here on"
-                )
-                untied.append(Untied(row, reason))
+                untied.append(Untied(row, _reason(trace, side, row)))
                 continue
             tied.append((_settled(trace, side[found][0]), *row.counters))
             at = found + 1
@@ -129,6 +127,18 @@ def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
         call = _CALL_OF_KIND.get(kind_) or marks[a0]
         sides.setdefault(tid, []).append((event, call, ret))
     return sides
+
+
+def _reason(trace: ev.Trace, side: list[tuple[int, str, int]], row: CountRow) -> str:
+    """Why no event is this row's return."""
+    if not side:
+        return "no event of this thread"
+    call = row.event.partition("_")[2]
+    if trace.format.startswith("strace") and (
+        call == "prctl" or (row.ret < 0 and call in _NO_EVENT_IF_FAILED)
+    ):
+        return "strace text makes no event of a call that changed nothing"
+    return "no such return of this thread"
 
 
 def _begin(side: list[tuple[int, str, int]], lines: list[CountRow]) -> int:

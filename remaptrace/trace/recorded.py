@@ -114,6 +114,10 @@ def _read_summary(trace: ev.Trace, path: Path) -> None:
         raise InputError(
             ec.RT_SET, "summary.json is not a JSON object", str(path), expected="an object"
         ) from None
+    root = facts.get("root_pid")
+    if isinstance(root, int) and 0 < root < 1 << 31:  # a text without pids is of the first process
+        for column in ("tid", "pid"):
+            trace.tasks[column][trace.tasks[column] == 0] = root
     words = str(kernel).split()
     if trace.kernel is None and words:
         trace.kernel = words[0]

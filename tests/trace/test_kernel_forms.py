@@ -1,0 +1,183 @@
+"""Every form that ftrace and perf print gives the same events as its siblings of the same program."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from remaptrace.trace import events as ev
+from remaptrace.trace.ftrace import looks_like_ftrace, read_ftrace
+from remaptrace.trace.perf import looks_like_perf, read_perf
+
+FORMS = Path(__file__).parent / "data" / "kernel-text"
+
+SAME_RECORDING = (
+    "comm-pid-tid comm-tid-time default deltatime lat no-time period pid-only reltime tid-time-event timefmt-us with-ip"
+).split()
+"""perf script of one perf.data with other fields: not only alike, but equal."""
+
+FTRACE_FORMS = (
+    "clock-boot clock-counter clock-global clock-tsc fields-option hash-off latency-format no-context-info"
+    " no-irq-info record-tgid trace-pipe verbose raw-syscalls"
+).split()
+
+
+def text(name: str) -> bytes:
+    return gzip.decompress((FORMS / f"{name}.txt.gz").read_bytes())
+
+
+def trace(name: str) -> ev.Trace:
+    read = read_ftrace if name.startswith("ftrace") else read_perf
+    return read(text(name), name=name)
+
+
+def table(t: ev.Trace, columns: tuple[str, ...] = (*ev.COLUMNS, "line")) -> list[tuple[int, ...]]:
+    return list(zip(*(t.columns[c].tolist() for c in columns), strict=True))
+
+
+SHAPE = {
+    ev.K_MMAP: ("a1", "a2", "a3", "a5"),
+    ev.K_MUNMAP: ("a1",),
+    ev.K_MPROTECT: ("a1", "a2"),
+    ev.K_MADVISE: ("a1", "a2"),
+}
+"""What address randomisation leaves equal between two runs."""
+
+
+def shape(t: ev.Trace, task: int, program: int) -> list[tuple[object, ...]]:
+    """The memory calls of a task behind its exec number `program`, without addresses."""
+    rows = [r for r in range(len(t)) if t.columns["task"][r] == task]
+    execs = 0
+    out: list[tuple[object, ...]] = []
+    for r in rows:
+        kind = int(t.columns["kind"][r])
+        if kind == ev.K_EXEC and t.columns["ret"][r] == 0:
+            execs += 1
+        elif execs == program and kind in SHAPE:
+            out.append((ev.KIND_NAMES[kind], *(int(t.columns[c][r]) for c in SHAPE[kind])))
+    return out
+
+
+def names(t: ev.Trace) -> list[str]:
+    return [t.strings[i] for i in t.tasks["name"].tolist()]
+
+
+@pytest.mark.parametrize("form", FTRACE_FORMS)
+def test_ftrace_forms_show_the_calls_of_the_default_form(form: str) -> None:
+    reference = shape(trace("ftrace-default"), 0, 1)
+    found = shape(trace(f"ftrace-{form}"), 0, 1)
+    assert len(found) >= 14
+    assert found == reference[: len(found)]
+
+
+@pytest.mark.parametrize("form", FTRACE_FORMS)
+def test_ftrace_forms_are_recognised_and_read_without_loss(form: str) -> None:
+    data = text(f"ftrace-{form}")
+    t = read_ftrace(data, name=form)
+    assert looks_like_ftrace(data[:65536])
+    assert not looks_like_perf(data[:65536])
+    assert t.skipped == []
+    assert (t.columns["kind"] == ev.K_FAULT).sum() >= 40
+
+
+@pytest.mark.parametrize("form", SAME_RECORDING)
+def test_perf_script_fields_do_not_change_the_events(form: str) -> None:
+    reference = table(trace("perf-ns"))
+    found = table(trace(f"perf-{form}"))
+    length = min(len(reference), len(found))
+    assert length >= 90
+    assert found[:length] == reference[:length]
+
+
+@pytest.mark.parametrize("form", ["header", "mmap-events", "task-events", "script-f-trace-only"])
+def test_lines_of_other_kinds_between_the_events_do_not_change_them(form: str) -> None:
+    no_lines = tuple(c for c in ev.COLUMNS)
+    reference = table(trace("perf-ns"), no_lines)
+    found = table(trace(f"perf-{form}"), no_lines)
+    assert len(found) >= 40
+    assert found[: len(reference)] == reference[: len(found)]
+
+
+@pytest.mark.parametrize(
+    "form", ["raw-syscalls-ns", "raw-syscalls", "perf-trace", "perf-trace-mem", "callgraph", "tod"]
+)
+def test_other_recordings_of_the_program_show_the_same_calls(form: str) -> None:
+    mapped = {ev.K_MMAP} if form in ("callgraph", "tod") else set(SHAPE)
+    wanted = {ev.KIND_NAMES[k] for k in mapped}
+    reference = [call for call in shape(trace("perf-default"), 0, 1) if call[0] in wanted]
+    program = 0 if form in ("callgraph", "tod") else 1  # no exec was recorded
+    found = [call for call in shape(trace(f"perf-{form}"), 0, program) if call[0] in wanted]
+    assert len(found) >= 7
+    length = min(len(found), len(reference))
+    assert found[:length] == reference[:length]
+
+
+@pytest.mark.parametrize(
+    "form", ["ftrace-default", "ftrace-raw-syscalls", "perf-default", "perf-raw-syscalls", "perf-perf-trace"]
+)
+def test_the_whole_program_is_seven_tasks_of_which_three_are_threads(form: str) -> None:
+    t = trace(form)
+    pids = t.tasks["pid"].tolist()
+    assert len(pids) == 7
+    assert pids.count(pids[1]) == 4  # thr and its three threads
+    assert t.tasks["parent"].tolist()[:5] == [-1, 0, 1, 1, 1]
+    forks = [int(f) for f in t.columns["a1"][t.columns["kind"] == ev.K_FORK]]
+    assert [bool(f & 0x10000) for f in forks] == [False, True, True, True, False, False]
+    assert forks[0] == 0x4100  # vfork
+    assert (t.columns["kind"] == ev.K_EXIT).sum() == 7
+    assert {"sh", "thr", "true"} <= set(names(t))
+
+
+def test_times_are_nanoseconds_when_the_form_has_them() -> None:
+    assert trace("perf-ns").columns["time"][0] == 2042_701_017_478
+    assert trace("perf-default").columns["time"][0] == 2042_701_017_000
+    assert trace("ftrace-latency-format").columns["time"][0] == 28_077_000
+    assert "time" not in trace("perf-no-time").columns
+    assert "time" not in trace("ftrace-clock-counter").columns
+
+
+def test_the_tgid_column_names_the_process() -> None:
+    data = (
+        b"             thr-101     (    100) [001] .....     1.000001: sys_brk(brk: 0)\n"
+        b"             thr-101     (    100) [001] .....     1.000002: sys_brk -> 0x1000\n"
+    )
+    t = read_ftrace(data, name="t")
+    assert t.tasks[["tid", "pid"]].tolist() == [(100, 100), (101, 100)]
+    assert t.columns["kind"].tolist() == [ev.K_FORK, ev.K_BRK]
+    assert t.columns["flags"][0] & ev.EVF_MADE
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("ftrace-raw-option", "no arguments"),
+        ("ftrace-annotate-lost", "322 events"),
+        ("ftrace-clock-tsc", "ticks"),
+        ("ftrace-no-context-info", "does not print the task"),
+        ("perf-page-faults-sw-default", "without an address"),
+        ("perf-page-faults-sw-addr", "taken as reads"),
+        ("perf-script-f-trace-only", "from the first fork on were left out"),
+        ("perf-perf-trace-summary", "no events"),
+        ("perf-perf-trace-F-all", "file offset"),
+    ],
+)
+def test_a_form_that_lacks_something_says_so(form: str, words: str) -> None:
+    assert any(words in note for note in trace(form).notes)
+
+
+def test_software_page_faults_count_once_and_only_with_an_address() -> None:
+    t = trace("perf-page-faults-sw-addr")
+    rows = text("perf-page-faults-sw-addr").count(b" page-faults:u:")
+    assert (t.columns["kind"] == ev.K_FAULT).sum() == rows
+    assert t.columns["a1"][0] == 0x14  # address and instruction are the same: a fetch
+    assert len(trace("perf-page-faults-sw-default")) == 0
+
+
+def test_traced_faults_make_software_ones_superfluous() -> None:
+    data = (
+        b"              sh 184/184  2.701025: exceptions:page_fault_user: address=0x1000 ip=0x2 error_code=0x6\n"
+        b"              sh 184/184  2.701026:  page-faults:u:     1000 a     2 b\n"
+    )
+    assert len(read_perf(data, name="t")) == 1

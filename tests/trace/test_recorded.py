@@ -1,0 +1,171 @@
+"""Recorded sets: maps behind execs, kernel counters with their events, the same in every text."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from remaptrace.errors import InputError
+from remaptrace.trace import events as ev
+from remaptrace.trace.mapcount import CountRow, read_mapcount, tie
+from remaptrace.trace.mapsfile import mmap_base, read_maps
+from remaptrace.trace.recorded import attach_maps, find_set, read_bytes, read_set
+
+SETS = Path(__file__).parents[2] / "traces"
+
+
+def counters(name: str) -> int:
+    found = find_set(SETS / name)
+    assert found is not None
+    assert found.mapcount is not None
+    return len(read_mapcount(read_bytes(found.mapcount))[0])
+
+
+@pytest.mark.parametrize("name", ["ls", "zoo", "git-log", "redis-bgsave", "fuzz-2", "gcc-compile"])
+@pytest.mark.parametrize("text", ["ftrace", "perf", "strace"])
+def test_every_counter_has_its_event(name: str, text: str) -> None:
+    found = find_set(SETS / name)
+    assert found is not None
+    if text not in found.texts:
+        pytest.skip("the set has no such text")
+    t = read_set(SETS / name, text)
+    assert t.truth is not None
+    missing = [note for note in t.notes if "have no event" in note]
+    assert all("changed nothing" in note for note in missing)
+    assert len(t.truth) + sum(int(note.split()[0]) for note in missing) == counters(name)
+    assert text == "strace" or missing == []
+    assert (t.columns["flags"][t.truth["event"]] & ev.EVF_EXPECT_TRUTH).all()
+
+
+@pytest.mark.parametrize("name", ["ls", "git-log", "fuzz-2", "redis-bgsave", "gcc-compile", "threads500"])
+def test_ftrace_and_perf_of_one_run_are_the_same_events_of_each_task(name: str) -> None:
+    one, other = (by_task(read_set(SETS / name, text)) for text in ("ftrace", "perf"))
+    assert one.keys() == other.keys()
+    for tid, rows in one.items():
+        assert rows == other[tid], tid
+
+
+def by_task(t: ev.Trace) -> dict[int, list[tuple[object, ...]]]:
+    """The events of each thread id, with names instead of numbers of strings and tasks."""
+    out: dict[int, list[tuple[object, ...]]] = {}
+    for row in t.rows(0, len(t)).tolist():
+        kind, task, *words = row
+        if kind in (ev.K_EXEC, ev.K_MARK):
+            words[0] = t.strings[words[0]]
+        elif kind == ev.K_FORK:
+            words[0] = int(t.tasks["tid"][words[0]])
+        elif kind == ev.K_INIT_VMA:
+            words[4:6] = t.strings[words[4]], t.strings[words[5]]
+        out.setdefault(int(t.tasks["tid"][task]), []).append((kind, *words))
+    return out
+
+
+def test_initial_areas_stand_behind_the_exec_that_they_are_of() -> None:
+    t = read_set(SETS / "zoo", "ftrace")
+    kinds = t.columns["kind"].tolist()
+    execs = [i for i, k in enumerate(kinds) if k == ev.K_EXEC and t.columns["a1"][i] == 1]
+    assert len(execs) == 2
+    for i in execs:
+        rows = [kinds[j] for j in range(i + 1, i + 15)]
+        assert rows == [ev.K_INIT_MM] + [ev.K_INIT_VMA] * 13
+    assert t.columns["a0"][execs[0] + 1] == 0x561C0DD82000  # the heap begins where brk(0) answered
+    assert t.columns["a2"][execs[0] + 1] == 0x7F20A41C4000  # the interpreter ends where placement began
+    assert t.truth is not None
+    assert execs[0] + 14 in t.truth["event"]  # counters of the exec: behind its last area
+
+
+def test_exit_maps_know_their_event() -> None:
+    t = read_set(SETS / "zoo", "ftrace")
+    exits = {m.tid: m for m in t.maps if m.moment == "exit"}
+    for tid, maps in exits.items():
+        assert t.columns["kind"][maps.event] == ev.K_MARK
+        assert t.tasks["pid"][t.columns["task"][maps.event]] == tid
+        assert t.columns["flags"][maps.event] & ev.EVF_OBSERVE
+
+
+def test_a_log_that_begins_at_the_second_exec_has_the_second_maps() -> None:
+    t = read_set(SETS / "uml-small", "perf")
+    assert any("exec1" in note and "not in the trace" in note for note in t.notes)
+    first = int((t.columns["kind"] == ev.K_EXEC).argmax())
+    assert t.columns["a1"][first] == 1
+    assert t.columns["a0"][first + 2] == 0x60000000
+    assert t.truth is not None
+    assert all("the log begins later" in note for note in t.notes if "have no event" in note)
+
+
+def test_counters_without_an_event_are_named_with_a_reason() -> None:
+    t = read_set(SETS / "ls", "ftrace")
+    rows = [
+        CountRow(1, 0, 1, 1, "exit_mmap", 0, (1, 1, 1, 1, 0)),
+        CountRow(2, 0, 12703, 12703, "exit_mmap", 0x1234, (1, 1, 1, 1, 0)),
+    ]
+    table, untied = tie(t, rows)
+    assert len(table) == 0
+    assert sorted(u.reason for u in untied) == ["no event of this thread", "no such return of this thread"]
+
+
+def test_damaged_counters_are_skipped_with_their_place(tmp_path: Path) -> None:
+    shutil.copytree(SETS / "ls", tmp_path / "ls")
+    with (tmp_path / "ls" / "mapcount.txt").open("a") as file:
+        file.write("3646869362878 28484 28484 exit_mmap\n")
+    t = read_set(tmp_path / "ls")
+    assert [s.code for s in t.skipped] == ["RT327"]
+    assert t.sources[t.skipped[0].source].endswith("mapcount.txt")
+
+
+def test_a_folder_without_texts_is_no_set(tmp_path: Path) -> None:
+    assert find_set(tmp_path) is None
+    with pytest.raises(InputError) as error:
+        read_set(tmp_path)
+    assert error.value.code == "RT326"
+
+
+def test_the_text_can_be_chosen_and_must_exist() -> None:
+    assert read_set(SETS / "ls").format == "ftrace"
+    assert read_set(SETS / "ls", "strace").format.startswith("strace")
+    with pytest.raises(InputError):
+        read_set(SETS / "uml-touch2000", "perf")
+
+
+def test_start_maps_build_the_address_space_of_an_attached_task(tmp_path: Path) -> None:
+    from remaptrace.trace.ftrace import read_ftrace
+
+    log = b"            prog-7       [000] .....     1.000001: sys_brk(brk: 0)\n"
+    log += b"            prog-7       [000] .....     1.000002: sys_brk -> 0x5000\n"
+    maps = tmp_path / "7.start.maps"
+    maps.write_text(
+        "00400000-00401000 r-xp 00000000 fe:00 12      /bin/prog\n00004000-00005000 rw-p 00000000 00:00 0\n"
+    )
+    t = attach_maps(read_ftrace(log, name="t"), [str(maps)])
+    assert t.columns["kind"].tolist() == [ev.K_INIT_MM, ev.K_INIT_VMA, ev.K_INIT_VMA, ev.K_BRK]
+    assert t.columns["a0"].tolist() == [0x5000, 0x400000, 0x4000, 0]
+    assert t.columns["a2"].tolist()[1:3] == [5, 3]
+
+
+def test_two_deleted_files_of_one_name_stay_two_files() -> None:
+    maps = read_maps(
+        b"1000-2000 rw-s 00000000 00:01 11   /memfd:a (deleted)\n"
+        b"3000-4000 rw-s 00000000 00:01 12   /memfd:a (deleted)\n",
+        "5.start.maps",
+    )
+    from remaptrace.trace.mapsfile import initial_rows
+
+    strings: dict[str, int] = {}
+    rows = initial_rows(maps, 0, lambda text: strings.setdefault(text, len(strings) + 1), 0)
+    assert rows[1][2][4] != rows[2][2][4]
+
+
+def test_a_line_that_is_no_maps_line_is_named() -> None:
+    with pytest.raises(InputError) as error:
+        read_maps(b"1000-2000 rw-p 00000000 00:00 0\nnonsense\n", "x.maps")
+    assert (error.value.code, error.value.line) == ("RT325", 2)
+
+
+def test_the_top_of_placement_is_unknown_for_a_static_program() -> None:
+    maps = read_maps(
+        b"00400000-00401000 r-xp 00000000 fe:00 12 /bin/static\n7ffd0000-7ffd1000 rw-p 00000000 00:00 0 [stack]\n",
+        "x",
+    )
+    assert mmap_base(maps.rows) == 0
