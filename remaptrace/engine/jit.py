@@ -29,8 +29,9 @@ if COMPILED:
 
     import numba
     import numpy as np
-    from numba.core import types
-    from numba.extending import NativeValue, typeof_impl, unbox
+    from numba import extending, types
+
+    _pointer: Any = types.CPointer  # type: ignore[attr-defined]
 
     class Words:
         """An int64 array as compiled code takes it: its address alone.
@@ -45,17 +46,18 @@ if COMPILED:
             self.owner = owner
             self.address = int(owner.__array_interface__["data"][0])
 
-    @typeof_impl.register(Words)
     def _typeof_words(value: Words, context: Any) -> Any:
-        return types.CPointer(types.int64)
+        return _pointer(types.int64)
 
-    @unbox(types.CPointer)
     def _unbox_words(kind: Any, value: Any, c: Any) -> Any:
         number = c.pyapi.object_getattr_string(value, "address")
         address = c.pyapi.long_as_ulonglong(number)
         c.pyapi.decref(number)
         pointer = c.builder.inttoptr(address, c.context.get_value_type(kind))
-        return NativeValue(pointer, is_error=c.pyapi.c_api_error())
+        return extending.NativeValue(pointer, is_error=c.pyapi.c_api_error())
+
+    extending.typeof_impl.register(Words)(_typeof_words)
+    extending.unbox(_pointer)(_unbox_words)
 
     _inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True)
     _outer = numba.njit(cache=True, nogil=True)
