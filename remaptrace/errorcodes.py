@@ -350,6 +350,12 @@ RT_ENGINE = code(
     "unknown engine",
     "The engine is 'auto' (the default: interpreted for short traces), 'interpreted' or 'compiled'.",
 )
+RT_OTHER_TRACE = code(
+    "RT604",
+    "results of different traces",
+    "Two results can only be compared event by event when they are replays of the same trace.",
+    advice="Load the trace once and replay it on both machines.",
+)
 RT_BAD_TRACE = code(
     "RT603",
     "event table inconsistent",

@@ -1,0 +1,116 @@
+"""The public Python interface: load a trace, replay it on a machine, compare two results.
+
+>>> import remaptrace
+>>> trace = remaptrace.load("traces/remapwin-256")          # doctest: +SKIP
+>>> new = remaptrace.replay(trace, remaptrace.Machine.load())          # doctest: +SKIP
+>>> old = remaptrace.replay(trace, remaptrace.Machine.load(kernel="linux-2.6.21"))  # doctest: +SKIP
+>>> remaptrace.compare(new, old).counts["map_count"]        # doctest: +SKIP
+1234
+
+Everything here is imported on first use, so that ``import remaptrace`` stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from .machine.machine import Machine
+
+if TYPE_CHECKING:
+    from .result.agreement import CheckOutcome
+    from .result.diff import Diff
+    from .result.result import Result
+    from .trace.events import Trace
+
+__all__ = ["Machine", "check", "compare", "load", "load_all", "replay"]
+
+
+def load_all(
+    *paths: str | PathLike[str],
+    maps: Sequence[str | PathLike[str]] = (),
+    format: str | None = None,
+) -> list[Trace]:
+    """Every trace that `paths` name: files, recorded sets, folders of either, ``-`` for standard input.
+
+    The format is recognised by content (YAML scenario, strace, ftrace or perf text, JSON Lines, column
+    files; plain, gzip or zstd) unless `format` says it. `maps` are /proc/PID/maps files that show the areas
+    before the first event. Raises InputError with file, line and code.
+    """
+    from .trace.detect import load as read
+
+    return read([fspath(p) for p in paths], maps=[fspath(p) for p in maps], format=format)
+
+
+def load(
+    *paths: str | PathLike[str],
+    maps: Sequence[str | PathLike[str]] = (),
+    format: str | None = None,
+) -> Trace:
+    """The one trace that `paths` name; see `load_all`.
+
+    Raises InputError, and ValueError if the paths name several traces.
+    """
+    traces = load_all(*paths, maps=maps, format=format)
+    if len(traces) != 1:
+        raise ValueError(f"{len(traces)} traces, not one; load_all() gives them all")
+    return traces[0]
+
+
+def replay(
+    trace: Trace,
+    machine: Machine | None = None,
+    *,
+    follow: bool | None = None,
+    observe_at: Iterable[int] = (),
+    counters: bool = False,
+    engine: str = "auto",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """What `machine` (default: the one that the trace asks for) does with the calls and accesses of `trace`.
+
+    `follow` places mappings where the log says (default for recordings) or, when false, by the machine's
+    own search. Behind each event of `observe_at` the address space of its task is kept in
+    `Result.observed`. `counters` adds total_vm and its parts after every event. Raises ReplayError.
+    """
+    from .engine.driver import replay as run
+
+    return run(
+        trace,
+        machine or machine_of(trace),
+        follow=follow,
+        observe_at=observe_at,
+        counters=counters,
+        engine=engine,
+        progress=progress,
+    )
+
+
+def machine_of(trace: Trace) -> Machine:
+    """The machine that a trace asks for: its own `machine:` or recorder, else x86_64 with linux-6.18."""
+    wanted = dict(trace.machine)
+    rules = wanted.pop("set", {})
+    host = wanted.pop("host", None)
+    return Machine.load(trace.arch or "x86_64", trace.kernel or "linux-6.18", {**rules, **wanted}, host)
+
+
+def compare(left: Result, right: Result) -> Diff:
+    """What differs between two results of one trace, event by event and page by page at the end.
+
+    Raises UsageError RT604 if they are of different traces.
+    """
+    from .result.diff import compare as diff
+
+    return diff(left, right)
+
+
+def check(result: Result) -> CheckOutcome:
+    """How far `result` agrees with what its trace expects (scenarios) or what was recorded."""
+    if result.trace.expects:
+        from .result.expect import check_expectations
+
+        return check_expectations(result)
+    from .result.truth import check_recorded
+
+    return check_recorded(result)
