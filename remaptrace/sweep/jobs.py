@@ -1,0 +1,114 @@
+"""The cells of a sweep: which trace on which machine, in which order, and the row each one gives."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+COLUMNS = (
+    "trace",
+    "arch",
+    "kernel",
+    "events",
+    "processes",
+    "peak_vmas",
+    "end_vmas",
+    "calls_refused",
+    "minor_faults",
+    "major_faults",
+    "sigsegv",
+    "sigbus",
+    "other_outcomes",
+    "page_tables",
+    "skipped_lines",
+    "seconds",
+    "error",
+)
+"""The columns of a row. `error` is empty, or the code and words of what stopped the replay."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell. `settings` are rule overrides as of --set; `number` is the place in the order of rows."""
+
+    number: int
+    trace: str
+    arch: str
+    kernel: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names the cell in a table: trace, architecture, kernel."""
+        return self.trace, self.arch, self.kernel
+
+
+def plan(
+    traces: Sequence[str],
+    arches: Sequence[str],
+    kernels: Sequence[str],
+    settings: Mapping[str, Any] | None = None,
+) -> list[Job]:
+    """Every combination, trace by trace, so that neighbours share what a reader has parsed."""
+    cells = itertools.product(traces, arches, kernels)
+    return [Job(n, trace, arch, kernel, settings or {}) for n, (trace, arch, kernel) in enumerate(cells)]
+
+
+def without(jobs: Iterable[Job], done: set[tuple[str, str, str]]) -> list[Job]:
+    """The jobs whose rows are not in `done` yet."""
+    return [job for job in jobs if job.key not in done]
+
+
+def run_job(job: Job) -> Row:
+    """Replay one cell and sum it up. A trace that cannot be read gives a row with `error`, never an exception."""
+    from ..errors import RemapTraceError
+
+    began = time.perf_counter()
+    row: Row = dict.fromkeys(COLUMNS, 0) | {
+        "trace": job.trace,
+        "arch": job.arch,
+        "kernel": job.kernel,
+        "error": "",
+    }
+    try:
+        row |= _replayed(job)
+    except RemapTraceError as error:
+        row["error"] = str(error)
+    row["seconds"] = round(time.perf_counter() - began, 3)
+    return row
+
+
+def _replayed(job: Job) -> Row:
+    import numpy as np
+
+    from ..api import load, replay
+    from ..machine.machine import Machine
+    from ..result import outcomes
+
+    trace = load(Path(job.trace) if job.trace != "-" else job.trace)
+    result = replay(trace, Machine.load(arch=job.arch, kernel=job.kernel, overrides=dict(job.settings)))
+    columns = result.columns
+    by_outcome = np.bincount(columns["outcome"], minlength=len(outcomes.NAMES))
+    segv = outcomes.OUT_MAPERR, outcomes.OUT_ACCERR, outcomes.OUT_KERNELSEGV, outcomes.OUT_SPURIOUS
+    known = {outcomes.OUT_NONE, outcomes.OUT_OK, outcomes.OUT_BUSERR, *segv}
+    counts = columns["map_count"]
+    return {
+        "events": len(trace),
+        "processes": len({int(pid) for pid in trace.tasks["pid"]}),
+        "peak_vmas": int(counts.max(initial=0)),
+        "end_vmas": int(counts[-1]) if len(counts) else 0,
+        "calls_refused": int(((columns["ret"] < 0) & (columns["ret"] >= -4095)).sum()),
+        "minor_faults": int(columns["minor"].sum()),
+        "major_faults": int(columns["major"].sum()),
+        "sigsegv": int(sum(by_outcome[i] for i in segv)),
+        "sigbus": int(by_outcome[outcomes.OUT_BUSERR]),
+        "other_outcomes": int(sum(n for i, n in enumerate(by_outcome) if i not in known)),
+        "page_tables": int(result.totals.get("page_tables", 0)),
+        "skipped_lines": len(trace.skipped),
+    }
