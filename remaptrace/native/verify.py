@@ -1,0 +1,101 @@
+"""The running kernel as judge: do a program on both sides, compare step by step, shrink.
+
+A program is run by `launch`, its answers become the expectations of a scenario, and the replay of
+that scenario is compared with them by the same code that `remaptrace check` uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .answers import NativeRun, read_answers
+from .generate import PLACED_BY_KERNEL, PROFILES, generate
+from .launch import run_program
+from .program import Step, to_lines
+from .scenario_file import scenario_text
+from .shrink import shrink
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+    from ..result.agreement import CheckOutcome
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One program on both sides. `text` is the scenario with the kernel's answers."""
+
+    name: str
+    steps: int
+    outcome: CheckOutcome
+    text: str
+
+
+def ask_kernel(steps: Sequence[Step], *, whole: bool) -> NativeRun:
+    """What the running kernel answers to `steps`; `whole`: see `answers.read_answers`."""
+    steps = list(steps)
+    return read_answers(steps, run_program(to_lines(steps)), whole=whole)
+
+
+def verify_steps(steps: Sequence[Step], machine: Machine, name: str, *, whole: bool) -> Verdict:
+    """Do `steps` on the running kernel and on `machine`, and compare everything that both answer."""
+    from ..result.expect import check_scenario
+    from ..trace.scenario import read_scenario
+
+    text = scenario_text(name, "as the running kernel answers", steps, ask_kernel(steps, whole=whole), whole=whole)
+    outcome = check_scenario(read_scenario(text, name=name), machine)
+    return Verdict(name, len(steps), outcome, text)
+
+
+def smallest(verdict: Verdict, steps: Sequence[Step], machine: Machine, *, whole: bool) -> Verdict:
+    """The verdict on the smallest program from `steps` on which both sides still disagree."""
+    if verdict.outcome.agrees:
+        return verdict
+    best = verdict
+
+    def fails(candidate: list[Step]) -> bool:
+        nonlocal best
+        tried = verify_steps(candidate, machine, verdict.name, whole=whole)
+        if tried.outcome.agrees:
+            return False
+        best = tried
+        return True
+
+    shrink(steps, fails)
+    return best
+
+
+def random_programs(
+    operations: int, seed: int, profiles: Sequence[str], length: int = 50
+) -> Iterator[tuple[str, str, list[Step]]]:
+    """(name, profile, steps) of programs, profile by profile in turn, until `operations` steps are made."""
+    made, number = 0, seed
+    while made < operations:
+        for profile in profiles:
+            steps = generate(number, profile, min(length, operations - made))
+            yield f"{profile}-{number}", profile, steps
+            made += len(steps)
+            if made >= operations:
+                return
+        number += 1
+
+
+def verify_random(
+    operations: int,
+    seed: int,
+    machine: Machine,
+    profiles: Sequence[str] = tuple(PROFILES),
+    progress: Callable[[Verdict], None] | None = None,
+) -> tuple[int, int, Verdict | None]:
+    """(programs, operations, first disagreement made small or None) of random programs on both sides."""
+    programs = done = 0
+    for name, profile, steps in random_programs(operations, seed, profiles):
+        whole = profile in PLACED_BY_KERNEL
+        verdict = verify_steps(steps, machine, name, whole=whole)
+        programs, done = programs + 1, done + len(steps)
+        if progress is not None:
+            progress(verdict)
+        if not verdict.outcome.agrees:
+            return programs, done, smallest(verdict, steps, machine, whole=whole)
+    return programs, done, None
