@@ -1,0 +1,139 @@
+"""What each area is there for, judged from its attributes and its neighbours.
+
+Every area gets exactly one pattern, so the counts add up to the number of areas. The rules look
+at shape only (protection, size, what touches what), never at a program's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..engine.vmflags import VM_ACCESS, VM_ACCOUNT, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
+from ..result.result import VmaRow
+from .neighbours import why_apart
+
+GUARD_STACK = "guards, one per stack"
+STACKS = "stacks above guards"
+GUARD_DATA = "guards, one per allocation"
+DATA = "data between guards"
+RESERVED = "address space reserved, not used"
+SCATTERED = "one file, scattered offsets"
+ALTERNATING = "alternating protections"
+HOLES = "pieces of arenas with holes"
+RELRO = "RELRO of libraries (account)"
+LIBRARIES = "programs and libraries"
+FIXED = "stack, heap, vdso"
+SHARED = "other shared mappings"
+OTHER = "other anonymous memory"
+
+PATTERNS = (
+    GUARD_STACK, STACKS, GUARD_DATA, DATA, SCATTERED, ALTERNATING, HOLES, RESERVED, RELRO, LIBRARIES, FIXED,
+    SHARED, OTHER,
+)  # fmt: skip
+
+GUARD_BYTES = 256 << 10
+"""The largest inaccessible area that still counts as a guard."""
+STACK_BYTES = 64 << 10
+"""The smallest accessible area above a guard that counts as a stack (PTHREAD_STACK_MIN is 16 KiB)."""
+HOLE_BYTES = 1 << 20
+"""The largest hole between two pieces of what counts as one arena."""
+
+
+def _inaccessible(vma: VmaRow) -> bool:
+    return not vma.vm_flags & VM_ACCESS
+
+
+def _anonymous(vma: VmaRow) -> bool:
+    return not vma.inode and not vma.vm_flags & VM_SHARED and not vma.name.startswith("[")
+
+
+def _size(vma: VmaRow) -> int:
+    return vma.end - vma.start
+
+
+def _fixed(vma: VmaRow) -> bool:
+    return vma.name.startswith("[") or bool(vma.vm_flags & VM_GROWSDOWN)
+
+
+def _of_file(vma: VmaRow, below: VmaRow | None) -> str | None:
+    """The pattern of a private mapping of a file, or of the zero-filled end of one (bss)."""
+    private = not vma.vm_flags & VM_SHARED and "s" not in vma.perms
+    if vma.inode and private:
+        relro = vma.vm_flags & VM_ACCOUNT and not vma.vm_flags & VM_WRITE and vma.vm_flags & VM_READ
+        return RELRO if relro else LIBRARIES
+    bss = _anonymous(vma) and below is not None and below.end == vma.start and below.inode
+    return LIBRARIES if bss and below is not None and "p" in below.perms and "w" in below.perms else None
+
+
+def _of_guard(vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
+    """The pattern of an inaccessible anonymous area."""
+    if _size(vma) > GUARD_BYTES:
+        return RESERVED
+    if above is not None and above.start == vma.end and _anonymous(above) and not _inaccessible(above):
+        return GUARD_STACK if _size(above) >= STACK_BYTES else GUARD_DATA
+    if below is not None and below.end == vma.start and not _inaccessible(below):
+        return GUARD_DATA
+    return RESERVED
+
+
+def _differs_only_in_protection(a: VmaRow | None, b: VmaRow | None) -> bool:
+    if a is None or b is None:
+        return False
+    lower, upper = (a, b) if a.start < b.start else (b, a)
+    return why_apart(lower, upper) == "protection"
+
+
+def _scattered(a: VmaRow | None, b: VmaRow | None) -> bool:
+    """Two neighbours of one object whose offsets do not run on, or that stand alone for it."""
+    if a is None or b is None or a.inode != b.inode or not a.inode:
+        return False
+    lower, upper = (a, b) if a.start < b.start else (b, a)
+    return lower.offset + upper.start - lower.start != upper.offset
+
+
+def _punched(a: VmaRow | None, b: VmaRow | None) -> bool:
+    """Two areas with equal attributes and a small hole between them."""
+    if a is None or b is None or not (_anonymous(a) and _anonymous(b)) or a.vm_flags != b.vm_flags:
+        return False
+    lower, upper = (a, b) if a.start < b.start else (b, a)
+    same_origin = a.born == b.born or (a.anon_vma and a.anon_vma == b.anon_vma)
+    return bool(same_origin) and 0 < upper.start - lower.end <= HOLE_BYTES
+
+
+def classify(vmas: Sequence[VmaRow]) -> list[str]:
+    """The pattern of each of `vmas`, which are sorted by address."""
+    patterns: list[str] = []
+    for i, vma in enumerate(vmas):
+        below = vmas[i - 1] if i else None
+        above = vmas[i + 1] if i + 1 < len(vmas) else None
+        patterns.append(_first_pattern(vma, below, above))
+    for i, vma in enumerate(vmas):  # what lies beside a guard is known only now
+        if patterns[i] not in (OTHER, ALTERNATING, HOLES):
+            continue
+        guard_below = i > 0 and vmas[i - 1].end == vma.start and patterns[i - 1]
+        guard_above = i + 1 < len(vmas) and vmas[i + 1].start == vma.end and patterns[i + 1]
+        if guard_below == GUARD_STACK:
+            patterns[i] = STACKS
+        elif GUARD_DATA in (guard_below, guard_above):
+            patterns[i] = DATA
+    return patterns
+
+
+def _first_pattern(vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
+    if _fixed(vma):
+        return FIXED
+    of_file = _of_file(vma, below)
+    if of_file:
+        return of_file
+    if vma.inode:
+        if _scattered(vma, below) or _scattered(vma, above):
+            return SCATTERED
+        near = _differs_only_in_protection(vma, below) or _differs_only_in_protection(vma, above)
+        return ALTERNATING if near else SHARED
+    if _inaccessible(vma):
+        return _of_guard(vma, below, above)
+    if _differs_only_in_protection(vma, below) or _differs_only_in_protection(vma, above):
+        return ALTERNATING
+    if _punched(vma, below) or _punched(vma, above):
+        return HOLES
+    return OTHER
