@@ -48,6 +48,7 @@ from .state import (
     MM_TABLES,
     MM_TOTAL,
     V_AV,
+    V_BORN,
     V_END,
     V_FLAGS,
     V_INODE,
@@ -138,6 +139,7 @@ def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
         name=name,
         anon_vma=m[vma + V_AV],
         assumed=m[vma + V_MARK] == MARK_ASSUMED,
+        born=m[vma + V_BORN],
     )
 
 

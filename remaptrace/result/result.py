@@ -46,6 +46,7 @@ class VmaRow:
     name: str = ""  # [heap], [stack], ...
     anon_vma: int = 0
     assumed: bool = False
+    born: int = -1  # the event that made it; -1: unknown
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""The bill: every area at the peak, counted by what it is for, who made it and what it maps."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..result.result import Result, Snapshot, VmaRow
+from ..trace.events import KIND_NAMES, Trace
+from .neighbours import why_apart
+from .patterns import PATTERNS, classify
+
+SIZE_CLASSES = ((4096, "1 page"), (64 << 10, "to 64 KiB"), (1 << 20, "to 1 MiB"), (64 << 20, "to 64 MiB"))
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the bill. `first_event` is the earliest event that made one of its areas, -1: before the log."""
+
+    label: str
+    vmas: int
+    bytes: int
+    first_event: int
+    per_thousand: float  # areas made per 1,000 memory calls of the process
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The areas of one process at its peak. Each view adds up to `total`."""
+
+    task: int  # row of Trace.tasks
+    event: int  # of the peak
+    total: int
+    calls: int  # memory calls of the process up to the peak
+    views: dict[str, list[Item]]  # "pattern", "call", "thread", "file", "size"
+    apart: dict[str, int]  # attribute that keeps touching neighbours apart: pairs
+    patterns: tuple[str, ...] = ()  # of each area, by address
+    vmas: tuple[VmaRow, ...] = field(default=(), repr=False)
+
+
+def memory_call_events(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which events are memory calls (K_MMAP to K_OLD_MMAP)."""
+    kinds = trace.columns["kind"]
+    return (kinds >= 1) & (kinds < 40)
+
+
+def peak(result: Result) -> tuple[int, int]:
+    """(event, task row) of the highest map_count of the run; (-1, 0) if no event has an address space."""
+    counts = result.columns["map_count"]
+    if not len(counts):
+        return -1, 0
+    event = int(counts.argmax())
+    return event, int(result.trace.columns["task"][event])
+
+
+def _size_class(vma: VmaRow) -> str:
+    size = vma.end - vma.start
+    return next((label for limit, label in SIZE_CLASSES if size <= limit), "larger")
+
+
+def _view(
+    vmas: Sequence[VmaRow], labels: Iterable[str], calls: int, order: Callable[[str], object] | None = None
+) -> list[Item]:
+    count: Counter[str] = Counter()
+    size: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for vma, label in zip(vmas, labels, strict=True):
+        count[label] += 1
+        size[label] += vma.end - vma.start
+        born = vma.born
+        first[label] = born if label not in first else min(first[label], born, key=lambda e: (e < 0, e))
+    items = [
+        Item(label, n, size[label], first[label], round(1000 * n / calls, 1) if calls else 0.0)
+        for label, n in count.most_common()
+    ]
+    return sorted(items, key=lambda item: order(item.label)) if order else items  # type: ignore[arg-type, return-value]
+
+
+def make_bill(result: Result, shot: Snapshot) -> Bill:
+    """The bill of the address space `shot` of `result`, taken behind event `shot.event`."""
+    trace, vmas = result.trace, shot.vmas
+    kinds, tasks = trace.columns["kind"], trace.columns["task"]
+    pids = trace.tasks["pid"]
+    of_process = pids[tasks[: shot.event + 1]] == pids[shot.task]
+    calls = int((memory_call_events(trace)[: shot.event + 1] & of_process).sum())
+
+    def call(vma: VmaRow) -> str:
+        return KIND_NAMES.get(int(kinds[vma.born]), "?") if 0 <= vma.born < len(kinds) else "before the log"
+
+    def thread(vma: VmaRow) -> str:
+        return (
+            str(int(trace.tasks["tid"][tasks[vma.born]])) if 0 <= vma.born < len(tasks) else "before the log"
+        )
+
+    patterns = classify(vmas)
+    labels: dict[str, list[str]] = {
+        "pattern": patterns,
+        "call": [call(v) for v in vmas],
+        "thread": [thread(v) for v in vmas],
+        "file": [v.name or v.file or "anonymous" for v in vmas],
+        "size": [_size_class(v) for v in vmas],
+    }
+    views = {name: _view(vmas, column, calls) for name, column in labels.items()}
+    views["pattern"] = sorted(views["pattern"], key=lambda i: (-i.vmas, PATTERNS.index(i.label)))
+    apart: defaultdict[str, int] = defaultdict(int)
+    for lower, upper in zip(vmas, vmas[1:], strict=False):
+        if lower.end == upper.start:
+            apart[why_apart(lower, upper)] += 1
+    ordered = dict(sorted(apart.items(), key=lambda kv: -kv[1]))
+    return Bill(shot.task, shot.event, len(vmas), calls, views, ordered, tuple(patterns), vmas)
