@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +107,7 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
     views = {name: _view(vmas, column, calls) for name, column in labels.items()}
     views["pattern"] = sorted(views["pattern"], key=lambda i: (-i.vmas, PATTERNS.index(i.label)))
     apart: defaultdict[str, int] = defaultdict(int)
-    for lower, upper in zip(vmas, vmas[1:], strict=False):
+    for lower, upper in itertools.pairwise(vmas):
         if lower.end == upper.start:
             apart[why_apart(lower, upper)] += 1
     ordered = dict(sorted(apart.items(), key=lambda kv: -kv[1]))
