@@ -362,3 +362,65 @@ RT_BAD_TRACE = code(
     "A row of the trace names a task, string or file that its tables do not have. Readers never make such a table;"
     " a hand-made one must number them from 0.",
 )
+
+
+# -- RT8xx: the running kernel, sweeps
+RT_COMPILER = code(
+    "RT801",
+    "no C compiler",
+    "`remaptrace verify` runs programs on this kernel with a small C program that it compiles once.",
+    advice="Install one (Debian: apt-get install gcc libc6-dev), or name it in CC.",
+)
+RT_RUNNER = code(
+    "RT802",
+    "the runner does not compile",
+    "The C compiler refused the program that runs steps on this kernel. It is for x86_64 and needs a static libc.",
+    advice="The message has the compiler's words.",
+)
+RT_NATIVE_TIME = code(
+    "RT803",
+    "a program did not end on this kernel",
+    "The steps were stopped because they took too long. Nothing of them is left running.",
+)
+RT_NATIVE_STEP = code(
+    "RT804",
+    "a step that cannot be run on this kernel",
+    "Some steps exist only in the simulation: reclaim, writeback, sysctl, other processes by `pid`.",
+    advice="Leave the step out, or use `remaptrace check`.",
+)
+RT_NATIVE_END = code(
+    "RT805",
+    "a program ended early on this kernel",
+    "The process that ran the steps died: it unmapped itself, ran out of memory, or was killed.",
+    advice="Keep to addresses from 0x100000000000, where nothing of the runner lies.",
+)
+RT_TABLE_KIND = code(
+    "RT810",
+    "unknown kind of table",
+    "The ending of the file says what is written: .csv, .jsonl or .parquet.",
+    "remaptrace sweep traces -o table.xls",
+)
+RT_TABLE = code(
+    "RT811",
+    "not a table of this sweep",
+    "A sweep goes on with the table it finds under the name of -o. The file there is another one.",
+    advice="Choose another name, or move the file away.",
+)
+RT_PARQUET = code(
+    "RT812",
+    "Parquet is not installed",
+    "Parquet tables need the extra `parquet`.",
+    advice="pip install 'remaptrace[parquet]'",
+)
+RT_DISTRIBUTED = code(
+    "RT813",
+    "dask.distributed is not installed",
+    "A sweep on a cluster needs the extra `distributed`.",
+    advice="pip install 'remaptrace[distributed]'",
+)
+RT_SCHEDULER = code(
+    "RT814",
+    "no scheduler answers",
+    "There is no dask scheduler at the address given with --dask, or its version does not fit.",
+    "remaptrace sweep traces --dask tcp://localhost:8786",
+)

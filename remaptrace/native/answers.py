@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .. import errorcodes as ec
 from ..errors import InputError
 from ..trace.names import ERRNO_NAMES
 from .program import Step, file_slots, operation
@@ -82,7 +83,7 @@ class _Reader:
             if line == "end":
                 return lines
             lines.append(line)
-        raise InputError("RT805", "the program ended in the middle of an answer on this kernel")
+        raise InputError(ec.RT_NATIVE_END, "the program ended in the middle of an answer on this kernel")
 
     def area(self, row: _Row) -> Area:
         file: str | None = self.files.get(row.name)
@@ -130,7 +131,7 @@ class _Reader:
             return {"pages": numbers[0]}
         if kind == "D":
             return {"vmas": [self.area(row) for row in _maps(self.block()) if self.shown(row)]}
-        raise InputError("RT805", "the runner does not know a step", found=str(self.steps[step]))
+        raise InputError(ec.RT_NATIVE_END, "the runner does not know a step", found=str(self.steps[step]))
 
     def learn(self, step: int, address: int) -> None:
         """The object that `step` made is mapped at `address`: from now on it is shm@step."""
@@ -141,7 +142,7 @@ class _Reader:
     def run(self) -> NativeRun:
         begin = next(self.lines, "").split()
         if begin[:1] != ["begin"]:
-            raise InputError("RT805", "the runner did not start on this kernel")
+            raise InputError(ec.RT_NATIVE_END, "the runner did not start on this kernel")
         self.initial = _maps(self.block())
         expects: list[dict[str, Any]] = []
         final: list[tuple[_Row, str]] = []
@@ -156,7 +157,7 @@ class _Reader:
             elif words == ["done"]:
                 return self.finished(expects, final, int(begin[1]))
         where = f"step {len(expects)}"
-        raise InputError("RT805", "the program ended early on this kernel", found=where)
+        raise InputError(ec.RT_NATIVE_END, "the program ended early on this kernel", found=where)
 
     def finished(
         self, expects: list[dict[str, Any]], final: list[tuple[_Row, str]], brk_start: int

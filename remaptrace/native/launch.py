@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 
 _SOURCE = Path(__file__).with_name("runner.c")
@@ -40,7 +41,9 @@ def runner() -> Path:
         return target
     cc = compiler()
     if cc is None:
-        raise UsageError("RT801", "running on this kernel needs a C compiler", expected="cc, gcc or clang")
+        raise UsageError(
+            ec.RT_COMPILER, "running on this kernel needs a C compiler", expected="cc, gcc or clang"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / "runner"
@@ -49,7 +52,9 @@ def runner() -> Path:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            raise InputError("RT802", "the runner does not compile here", found=done.stderr.strip()[:400])
+            raise InputError(
+                ec.RT_RUNNER, "the runner does not compile here", found=done.stderr.strip()[:400]
+            )
         built.replace(target)
     return target
 
@@ -67,5 +72,7 @@ def run_program(text: str, timeout: float = 30.0) -> str:
             timeout=timeout, start_new_session=True, env={}, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise InputError("RT803", f"the program did not end within {timeout:g} s on this kernel") from None
+        raise InputError(
+            ec.RT_NATIVE_TIME, f"the program did not end within {timeout:g} s on this kernel"
+        ) from None
     return done.stdout.decode("utf-8", "surrogateescape")

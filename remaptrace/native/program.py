@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import errorcodes as ec
 from ..errors import UsageError
 from ..trace import names
 
@@ -140,7 +141,7 @@ def to_lines(steps: Iterable[Step]) -> str:
     for number, step in enumerate(steps):
         name = operation(step)
         if name not in _STEPS or "pid" in step:
-            raise UsageError("RT804", f"step {number} cannot be run on this kernel", found=name)
+            raise UsageError(ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", found=name)
         lines.append(" ".join([name, *(_spell(a) for a in _STEPS[name](writer, step[name]))]))
         if _makes_shared_object(step):
             lines.append("!maps")

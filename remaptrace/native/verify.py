@@ -40,11 +40,14 @@ def ask_kernel(steps: Sequence[Step], *, whole: bool) -> NativeRun:
 
 def verify_steps(steps: Sequence[Step], machine: Machine, name: str, *, whole: bool) -> Verdict:
     """Do `steps` on the running kernel and on `machine`, and compare everything that both answer."""
-    from ..result.expect import check_scenario
+    from ..engine.driver import replay
+    from ..result.expect import check_expectations
     from ..trace.scenario import read_scenario
 
-    text = scenario_text(name, "as the running kernel answers", steps, ask_kernel(steps, whole=whole), whole=whole)
-    outcome = check_scenario(read_scenario(text, name=name), machine)
+    text = scenario_text(
+        name, "as the running kernel answers", steps, ask_kernel(steps, whole=whole), whole=whole
+    )
+    outcome = check_expectations(replay(read_scenario(text, name=name), machine), name)
     return Verdict(name, len(steps), outcome, text)
 
 

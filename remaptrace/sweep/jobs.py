@@ -6,8 +6,10 @@ import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..trace.detect import Item
 
 Row = dict[str, Any]
 
@@ -38,7 +40,7 @@ class Job:
     """One cell. `settings` are rule overrides as of --set; `number` is the place in the order of rows."""
 
     number: int
-    trace: str
+    item: Item
     arch: str
     kernel: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -48,16 +50,21 @@ class Job:
         """What names the cell in a table: trace, architecture, kernel."""
         return self.trace, self.arch, self.kernel
 
+    @property
+    def trace(self) -> str:
+        """The path that names the trace in the table."""
+        return self.item.paths[0]
+
 
 def plan(
-    traces: Sequence[str],
+    items: Sequence[Item],
     arches: Sequence[str],
     kernels: Sequence[str],
     settings: Mapping[str, Any] | None = None,
 ) -> list[Job]:
     """Every combination, trace by trace, so that neighbours share what a reader has parsed."""
-    cells = itertools.product(traces, arches, kernels)
-    return [Job(n, trace, arch, kernel, settings or {}) for n, (trace, arch, kernel) in enumerate(cells)]
+    cells = itertools.product(items, arches, kernels)
+    return [Job(n, item, arch, kernel, settings or {}) for n, (item, arch, kernel) in enumerate(cells)]
 
 
 def without(jobs: Iterable[Job], done: set[tuple[str, str, str]]) -> list[Job]:
@@ -87,11 +94,11 @@ def run_job(job: Job) -> Row:
 def _replayed(job: Job) -> Row:
     import numpy as np
 
-    from ..api import load, replay
+    from ..engine.driver import replay
     from ..machine.machine import Machine
     from ..result import outcomes
 
-    trace = load(Path(job.trace) if job.trace != "-" else job.trace)
+    trace = job.item.load()
     result = replay(trace, Machine.load(arch=job.arch, kernel=job.kernel, overrides=dict(job.settings)))
     columns = result.columns
     by_outcome = np.bincount(columns["outcome"], minlength=len(outcomes.NAMES))

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from .jobs import Job, Row, run_job
 
@@ -46,14 +47,16 @@ def on_dask(jobs: Sequence[Job], address: str, timeout: str = "20s") -> Iterator
         from distributed import Client
     except ImportError:
         raise UsageError(
-            "RT813",
+            ec.RT_DISTRIBUTED,
             "a cluster needs the extra `distributed`",
             expected="pip install 'remaptrace[distributed]'",
         ) from None
     try:
         client = Client(address, timeout=timeout)
     except (OSError, TimeoutError, ValueError) as error:
-        raise InputError("RT814", "no dask scheduler answers", path=address, found=str(error)) from error
+        raise InputError(
+            ec.RT_SCHEDULER, "no dask scheduler answers", path=address, found=str(error)
+        ) from error
     with client:
         # every cell is its own task: nothing is shared, so a lost worker costs only its cells
         futures = [client.submit(run_job, job, pure=False, retries=3) for job in jobs]

@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import TextIO
 
+from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from .jobs import COLUMNS, Row
 
@@ -24,7 +25,10 @@ def table_format(path: Path) -> str:
     """csv, jsonl or parquet by the ending of `path`; UsageError (RT810) for another one."""
     if path.suffix not in SUFFIXES:
         raise UsageError(
-            "RT810", "unknown kind of table", found=path.suffix or path.name, expected=", ".join(SUFFIXES)
+            ec.RT_TABLE_KIND,
+            "unknown kind of table",
+            found=path.suffix or path.name,
+            expected=", ".join(SUFFIXES),
         )
     return SUFFIXES[path.suffix]
 
@@ -76,7 +80,7 @@ class Table:
             if self._line_kind == "csv":
                 if lines and lines[0] != header:
                     raise InputError(
-                        "RT811",
+                        ec.RT_TABLE,
                         "not a table of this sweep",
                         str(self._grows),
                         1,
@@ -88,7 +92,7 @@ class Table:
             return {(r["trace"], r["arch"], r["kernel"]) for r in rows}
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                "RT811", "not a table of this sweep", str(self._grows), found=str(error)
+                ec.RT_TABLE, "not a table of this sweep", str(self._grows), found=str(error)
             ) from error
 
     def _write(self, text: str) -> None:
@@ -112,7 +116,9 @@ class Table:
             import pyarrow.parquet
         except ImportError:
             raise UsageError(
-                "RT812", "Parquet needs the extra `parquet`", expected="pip install 'remaptrace[parquet]'"
+                ec.RT_PARQUET,
+                "Parquet needs the extra `parquet`",
+                expected="pip install 'remaptrace[parquet]'",
             ) from None
         assert self._grows is not None
         rows = [json.loads(line) for line in self._grows.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,45 @@
+"""Scenario files as plain steps, for the running kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import errorcodes as ec
+from ..errors import InputError, UsageError
+from .program import KNOWN, Step, operation
+
+
+@dataclass(frozen=True)
+class Program:
+    """The steps of a scenario without its expectations; `whole`: it lists the areas that were there before."""
+
+    name: str
+    steps: list[Step]
+    whole: bool
+
+
+def read_steps(path: str) -> Program:
+    """The steps of the scenario at `path`.
+
+    The file is validated as any scenario. Raises InputError as reading a scenario does, UsageError
+    (RT804) for steps that only a simulation can do.
+    """
+    import yaml
+
+    from ..trace.scenario import read_scenario
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(ec.RT_MISSING, error.strerror or "cannot be read", path=path) from None
+    read_scenario(data, name=Path(path).stem, path=path)
+    document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    steps = [{k: v for k, v in step.items() if k != "expect"} for step in document["steps"]]
+    for number, step in enumerate(steps):
+        name = operation(step)
+        if name not in KNOWN or len(step) != 1:
+            raise UsageError(
+                ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", path=path, found=name
+            )
+    return Program(document.get("name", Path(path).stem), steps, "initial" in document)
