@@ -82,6 +82,10 @@ def load(text: str, path: str = "") -> Document:
     except yaml.MarkedYAMLError as e:
         mark: Any = e.problem_mark or e.context_mark
         problem = (e.problem or "syntax error").strip()
+        if "nesting depth" in problem:
+            raise reader.error(
+                ec.RT_LIMIT, "nested too deeply", mark, f"at most {MAX_DEPTH} levels"
+            ) from None
         raise reader.error(ec.RT_YAML, problem, mark, "a YAML document") from None
     except yaml.reader.ReaderError as e:
         line = text.count("\n", 0, e.position) + 1
@@ -95,13 +99,19 @@ def load(text: str, path: str = "") -> Document:
         ) from None
 
 
+def parser_of(text: str) -> Any:
+    """The parser of libyaml, or the slow one where PyYAML was built without it."""
+    import yaml
+
+    return (yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)(text)
+
+
 class _Reader:
     def __init__(self, text: str, path: str) -> None:
         import yaml
 
         self.text, self.path = text, path
-        self.parser: Any = (yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)(text)
-        self.next: Any = self.parser.get_event
+        self.next: Any = parser_of(text).get_event
         self.events = yaml
         self.doc = Document(None, text=text, path=path)
         self.anchors: dict[str, tuple[Any, int]] = {}
@@ -234,27 +244,68 @@ class _Reader:
 def locate(text: str, path: tuple[Any, ...]) -> tuple[int, int, str]:
     """Line and column (from 1) of the value at `path`, and the value as the file writes it.
 
-    As far as the path leads; the last element may be a `Key`, which means the key itself.
+    As far as the path leads: an alias is not followed. The last element may be a `Key`, which means
+    the key itself. `text` is one that `load` read.
     """
-    import yaml
-
-    from .scenario_values import Key
-
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    if node is None:
-        return 0, 0, ""
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if found is None:
-                break
-            node = found[0] if isinstance(part, Key) else found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        else:
-            break
-    start, end = node.start_mark, node.end_mark
+    walk = _Walk(text)
+    start, end = walk.find(path)
     rows = text.splitlines()
     row = rows[start.line] if start.line < len(rows) else ""
     stop = end.column if end.line == start.line else len(row)
     return start.line + 1, start.column + 1, row[start.column : stop].rstrip()
+
+
+class _Walk:
+    """Goes through a document's events along a path."""
+
+    def __init__(self, text: str) -> None:
+        import yaml
+
+        self.yaml: Any = yaml
+        self.next: Any = parser_of(text).get_event
+        self.next(), self.next()  # starts of stream and document
+
+    def find(self, path: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Where the value at `path` begins and ends."""
+        from .scenario_values import Key
+
+        event = self.next()
+        for part in path:
+            inner = self.entry(event, part)
+            if inner is None:
+                return event.start_mark, event.end_mark
+            key, value = inner
+            if isinstance(part, Key):
+                return key.start_mark, key.end_mark
+            event = value
+        return event.start_mark, self.skip(event)
+
+    def entry(self, event: Any, part: Any) -> tuple[Any, Any] | None:
+        """Key and first event of the entry `part` of the collection that began with `event`."""
+        if type(event) is self.yaml.MappingStartEvent:
+            while type(key := self.next()) is self.yaml.ScalarEvent:
+                value = self.next()
+                if key.value == str(part):
+                    return key, value
+                self.skip(value)
+        elif type(event) is self.yaml.SequenceStartEvent and isinstance(part, int):
+            index = 0
+            while type(value := self.next()) is not self.yaml.SequenceEndEvent:
+                if index == part:
+                    return value, value
+                self.skip(value)
+                index += 1
+        return None
+
+    def skip(self, event: Any) -> Any:
+        """Pass the whole value that began with `event`; where it ends."""
+        ev = self.yaml
+        depth = 0
+        while True:
+            if type(event) in (ev.MappingStartEvent, ev.SequenceStartEvent):
+                depth += 1
+            elif type(event) in (ev.MappingEndEvent, ev.SequenceEndEvent):
+                depth -= 1
+            if depth == 0:
+                return event.end_mark
+            event = self.next()

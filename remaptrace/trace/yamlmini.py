@@ -112,7 +112,7 @@ class Lines:
 def value_of(text: str) -> Any:
     """The value that stands on the rest of a line."""
     first = text[:1]
-    if first in "{[":
+    if first in ("{", "["):
         value, end = flow(text, 0, 0)
         if text[end:].strip(" "):
             raise NotCanonical

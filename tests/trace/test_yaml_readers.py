@@ -1,0 +1,200 @@
+"""The subset reader and the full reader: whatever the first accepts means the same to the second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from remaptrace.errors import InputError
+from remaptrace.trace.scenario import build, read_canonical, read_scenario
+from remaptrace.trace.yamldoc import load
+from remaptrace.trace.yamlmini import NotCanonical, check_text, parse
+
+from .traces_alike import assert_alike
+
+_PIECES = [
+    "steps:",
+    "name: ",
+    "a: ",
+    "b:",
+    "- ",
+    "  ",
+    "\n",
+    "\n",
+    "\n- ",
+    "\n  ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ", ",
+    ": ",
+    "'",
+    '"',
+    "#",
+    " # note",
+    "0x10",
+    "7",
+    "-1",
+    "--x",
+    "007",
+    "~",
+    "null",
+    "true",
+    "rw-p",
+    "...",
+    "---",
+    "&x",
+    "*x",
+    "!t",
+    "|",
+    ">",
+    "%",
+    "@1",
+    "?",
+    "x y",
+    "1:2",
+    "é",
+    "\t",
+]
+
+
+def texts() -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(_PIECES), max_size=14).map("".join)
+
+
+@given(texts())
+@example("a: {b: 1}\n  c: 2")
+@example("a: x\n  y")
+@example("a: - b")
+@example("- ")
+@example("- - 1\n  - 2")
+@example("a:\n- 1\nb:\n  - 2")
+@example("- a:\n  - 1\n  b: 2")
+@example("7: {a: x - y}")
+def test_whatever_the_subset_accepts_means_the_same_to_the_full_reader(text: str) -> None:
+    try:
+        check_text(text)
+        value = parse(text.split("\n"), 1, {})
+    except NotCanonical:
+        return
+    assert load(text).root == value
+
+
+def values() -> st.SearchStrategy[Any]:
+    words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=6)
+    leaves = st.one_of(st.none(), st.booleans(), st.integers(-(1 << 70), 1 << 70), words)
+    keys = st.text("abcxyz_", min_size=1, max_size=4)
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
+        max_leaves=12,
+    )
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1, max_size=3), values(), min_size=1, max_size=3), st.booleans()
+)
+def test_what_the_yaml_library_writes_reads_back(value: dict[str, Any], flow: bool) -> None:
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=flow)
+    assert load(text).root == value
+
+
+def step_lines() -> st.SearchStrategy[str]:
+    number = st.one_of(st.integers(0, 1 << 64), st.integers(0, 99)).map(lambda n: hex(n) if n % 2 else str(n))
+    prot = st.sampled_from(["r", "rw", "none", "rwx", "rr", "7", "08"])
+    flags = st.sampled_from(
+        ["[private, anonymous]", "[shared, fixed, 0x10]", "[]", "16", "[shared,fixed]", "[]x"]
+    )
+    fd = st.sampled_from(["a", "-1", "bad", "nofile", "3"])
+    reference = st.sampled_from(["'@1'", "'@0+0x10'", "'@99'", "@1"])
+    addr = st.one_of(number, reference)
+    step = st.one_of(
+        st.builds("- munmap: {{addr: {}, length: {}}}".format, addr, number),
+        st.builds("- munmap: {{length: {}, addr: {}}}".format, number, addr),
+        st.builds("- read: {}".format, addr),
+        st.builds("- write: {{addr: {}, value: {}}}".format, addr, number),
+        st.builds("- mprotect: {{addr: {}, length: {}, prot: {}}}".format, addr, number, prot),
+        st.builds(
+            "- mmap: {{addr: {}, length: {}, prot: {}, flags: {}, fd: {}, offset: {}}}".format,
+            addr,
+            number,
+            prot,
+            flags,
+            fd,
+            number,
+        ),
+        st.builds(
+            "- madvise: {{addr: {}, length: {}, advice: {}}}".format,
+            addr,
+            number,
+            st.sampled_from(["free", "4", "x"]),
+        ),
+        st.sampled_from(
+            ["- dump: {}", "- fork: {}", "- fork_wait: {}", "- snapshot: here", "- brk: {offset: 4096}"]
+        ),
+        st.sampled_from(
+            ["- repeat: {count: 2, steps: [read: i]}", "# a note", "- dump:", "-  dump: {}", "- 7"]
+        ),
+    )
+    expect = st.sampled_from(
+        [
+            "",
+            "",
+            "\n  expect: {result: 0}",
+            "\n  expect: {result: 0x1000}",
+            "\n  expect: {error: EINVAL}",
+            "\n  expect: {outcome: ok, minor_faults: 1}",
+            "\n  expect:\n    vmas: []",
+            "\n  expect: {}",
+            "\n  pid: 1",
+            " ",
+        ]
+    )
+    return st.builds("{}{}".format, step, expect)
+
+
+def documents() -> st.SearchStrategy[str]:
+    head = st.sampled_from(
+        [
+            "",
+            "name: x\narch: i386\n",
+            "brk_start: 0x5000\n",
+            "about: 'x'\nlayout: top-down # y\n",
+            "nome: x\n",
+        ]
+    )
+    tail = st.sampled_from(
+        ["", "vmas: []\n", "vmas:\n- {start: 0, end: 4096, perms: r--p}\n", "name: y\n", "x\n"]
+    )
+    lines = st.lists(step_lines(), max_size=6)
+    made = "- memfd: {id: a, pages: 1, fill: false}\n- mmap: {addr: 0, length: 4096, prot: r, flags: [shared], fd: a, offset: 0}\n"
+    return st.builds(
+        lambda h, s, t: h + "steps:\n" + made + "".join(f"{x}\n" for x in s) + t, head, lines, tail
+    )
+
+
+@given(documents())
+def test_both_ways_through_a_scenario_agree(text: str) -> None:
+    quick = read_canonical(text, "n", "p.yaml")
+    if quick is not None:
+        assert_alike(quick, build(load(text, "p.yaml"), "n"))
+
+
+@given(st.one_of(st.binary(max_size=200), texts().map(str.encode), documents().map(str.encode)))
+def test_no_input_ends_in_anything_but_a_trace_or_an_input_error(data: bytes) -> None:
+    try:
+        read_scenario(data, path="p.yaml")
+    except InputError as error:
+        assert error.code.startswith("RT1")
+
+
+@pytest.mark.parametrize("text", ["a: 1\r\n", "a:\t1", "---\na: 1", "a: 'it''s'", "a: |\n  x", "a: 1 # x"])
+def test_forms_outside_the_subset_are_left_to_the_full_reader(text: str) -> None:
+    with pytest.raises(NotCanonical):
+        check_text(text)
+        parse(text.split("\n"), 1, {})
