@@ -6,6 +6,7 @@ from ..machine.archwords import A_PAGE_SHIFT
 from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
 from .assume import assume_range, may_assume
+from .fault import error_code as fault_error_code
 from .fault import handle_access
 from .jit import kernel
 from .pgwalk import pte_lookup
@@ -72,7 +73,8 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     """A page fault that a recorder saw, as the access that caused it; an OUT_*.
 
     In a process whose initial areas are not known a fault on nothing that no signal follows proves an area;
-    the loop tells by EVF_HAS_RET, which readers set on faults that were resolved.
+    the loop tells by EVF_HAS_RET, which readers set on faults that were resolved. G_VALUE is left with the
+    error code of the fault that the machine takes for this access, or -1 if it takes none (a *hit*).
     """
     access = ACC_READ
     wanted = VM_READ
@@ -84,6 +86,7 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
         wanted = VM_READ | VM_WRITE
     if may_assume(m, task) != 0 and find_exact(m, m[task + T_MM], addr) == 0:
         assume_range(m, task, addr, addr + 1, wanted)
+    m[G_VALUE] = fault_error_code(m, m[task + T_MM], addr, access)
     return handle_access(m, task, addr, access, 0, 0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..machine.archwords import (
     A_CANONICAL_BITS,
     A_HUGE_SHIFT,
+    A_NX,
     A_STACK_SLACK,
     A_TASK_SIZE,
     A_WRITE_IMPLIES_READ,
@@ -52,6 +53,7 @@ from .state import (
 )
 from .vmaset import find_vma
 from .vmfault import (
+    ACC_EXEC,
     ACC_WRITE,
     VMF_MAJOR,
     VMF_MINOR,
@@ -63,6 +65,8 @@ from .vmfault import (
     do_wp_page,
 )
 from .vmflags import VM_ACCESS, VM_GROWSDOWN, VM_WRITE
+
+PF_PROT, PF_WRITE, PF_USER, PF_INSTR = 1, 2, 4, 16
 
 _ROUNDS = 8  # faults of one access before it counts as endless; the longest real chain has 3
 
@@ -137,6 +141,26 @@ def _mmu(m: Mem, mm: int, addr: int, access: int) -> int:
     w = pte_mkyoung(m, w)
     m[p] = pte_mkdirty(m, w) if access == ACC_WRITE else w
     return 1
+
+
+@kernel
+def error_code(m: Mem, mm: int, addr: int, access: int) -> int:
+    """The error code (PF_* bits of x86) of the fault that this access by a program takes now; -1: none."""
+    p = pte_of(m, mm, addr) if ult(addr, m[H_ARCH + A_TASK_SIZE]) else 0
+    w = m[p] if p != 0 else 0
+    code = PF_USER
+    if pte_present(m, w) != 0:
+        if pte_allows(m, w, access) != 0:
+            return -1
+        if pte_protnone(m, w) == 0:
+            code |= PF_PROT
+    elif not ult(addr, m[H_ARCH + A_TASK_SIZE]):
+        code |= PF_PROT
+    if access == ACC_WRITE:
+        code |= PF_WRITE
+    elif access == ACC_EXEC and m[H_ARCH + A_NX] != 0:
+        code |= PF_INSTR
+    return code
 
 
 @kernel

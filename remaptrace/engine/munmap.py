@@ -14,7 +14,7 @@ from .addr import beyond, page_align, page_offset, uword
 from .area26 import unmapped_2_6
 from .errnos import EINVAL, ENOMEM, EPERM
 from .jit import kernel
-from .pgtable import ZAP_UNMAP, free_tables, zap_range
+from .pgtable import ZAP_UNMAP, free_pgtables, zap_range
 from .split import split_vma, split_vma_uncounted
 from .state import (
     G_VMS,
@@ -103,6 +103,7 @@ def vms_complete(m: Mem, mm: int) -> int:
     if vma == 0:
         return 0
     end = m[VMS_END]
+    low = m[vma + V_START]
     shift = m[H_ARCH + A_PAGE_SHIFT]
     while vma != 0 and m[vma + V_START] < end:
         start = m[vma + V_START]
@@ -120,7 +121,8 @@ def vms_complete(m: Mem, mm: int) -> int:
     prev = m[VMS_PREV]
     floor = m[prev + V_END] if prev != 0 else 0
     upper = m[VMS_NEXT]
-    free_tables(m, mm, floor, m[upper + V_START] if upper != 0 else m[H_ARCH + A_TASK_SIZE])
+    ceiling = m[upper + V_START] if upper != 0 else m[H_ARCH + A_TASK_SIZE]
+    free_pgtables(m, mm, low, end, floor, ceiling)
     if m[H_RULES + R_SEARCH] == 1:
         unmapped_2_6(m, mm, prev, upper)
     m[VMS_FIRST] = 0

@@ -213,6 +213,9 @@ def _area_words(area: VmaRow) -> str:
 # ---- faults ----------------------------------------------------------------------------------
 
 
+_PF_KIND = 0x17  # error code bits that say what was accessed how: present, write, user, fetch
+
+
 def _faults(result: Result) -> Found:
     """Every recorded fault: refused with the signal that follows it, or resolved. Signals without a fault."""
     trace, columns = result.trace, result.trace.columns
@@ -244,8 +247,20 @@ def _faults(result: Result) -> Found:
     back = np.argsort(at, kind="stable")
     at, expected = at[back], expected[back]
     got = result.columns["outcome"][at].astype(np.int64)
+    kind = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at] & _PF_KIND, 0)
+    taken = np.where(kinds[at] == ev.K_FAULT, result.columns["value"][at].astype(np.int64), 0)
 
     def words(i: int) -> tuple[str, str]:
+        if expected[i] == got[i]:
+            return _fault_text(int(kind[i])), _fault_text(int(taken[i]))
         return NAMES[int(expected[i])], NAMES[int(got[i])]
 
-    yield _tally(trace, "faults", at, expected == got, words)
+    yield _tally(trace, "faults", at, (expected == got) & (kind == taken), words)
+
+
+def _fault_text(code: int) -> str:
+    """An x86 page-fault error code in words; -1: the access took no fault."""
+    if code < 0:
+        return "no fault"
+    access = "fetch" if code & 16 else "write" if code & 2 else "read"
+    return f"{access} fault on {'a present' if code & 1 else 'an absent'} page"
