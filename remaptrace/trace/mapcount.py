@@ -115,11 +115,19 @@ def tie(trace: ev.Trace, rows: list[CountRow]) -> tuple[npt.NDArray[np.void], li
 
 
 def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
-    """For each thread id its events that mapcount.txt counts: number, call, result."""
+    """For each thread id its events that mapcount.txt counts: number, call, result.
+
+    The counters of a fork were read at its return, when the child may have run for long. Where the log shows
+    that return, it is a mark of its own; else the fork itself has to do.
+    """
     kind = trace.columns["kind"]
-    wanted = np.isin(kind, [*_CALL_OF_KIND, ev.K_MARK])
-    chosen = np.flatnonzero(wanted)
     marks = trace.strings
+    wanted = np.isin(kind, [*_CALL_OF_KIND, ev.K_MARK])
+    forks = [number for number, text in enumerate(marks) if text in _FORKS]
+    returns = (kind == ev.K_MARK) & np.isin(trace.columns["a0"], forks) & (trace.columns["ret"] > 0)
+    if returns.any():
+        wanted &= kind != ev.K_FORK
+    chosen = np.flatnonzero(wanted)
     sides: dict[int, list[tuple[int, str, int]]] = {}
     tids = trace.tasks["tid"][trace.columns["task"][chosen]] if len(chosen) else chosen
     columns = (chosen, tids, kind[chosen], trace.columns["a0"][chosen], trace.columns["ret"][chosen])
