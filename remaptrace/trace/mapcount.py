@@ -123,10 +123,6 @@ def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
     kind = trace.columns["kind"]
     marks = trace.strings
     wanted = np.isin(kind, [*_CALL_OF_KIND, ev.K_MARK])
-    forks = [number for number, text in enumerate(marks) if text in _FORKS]
-    returns = (kind == ev.K_MARK) & np.isin(trace.columns["a0"], forks) & (trace.columns["ret"] > 0)
-    if returns.any():
-        wanted &= kind != ev.K_FORK
     chosen = np.flatnonzero(wanted)
     sides: dict[int, list[tuple[int, str, int]]] = {}
     tids = trace.tasks["tid"][trace.columns["task"][chosen]] if len(chosen) else chosen
@@ -134,6 +130,9 @@ def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
     for event, tid, kind_, a0, ret in zip(*(c.tolist() for c in columns), strict=True):
         call = _CALL_OF_KIND.get(kind_) or marks[a0]
         sides.setdefault(tid, []).append((event, call, ret))
+    for tid, side in sides.items():
+        shown = {ret for event, call, ret in side if call in _FORKS and kind[event] == ev.K_MARK and ret > 0}
+        sides[tid] = [row for row in side if kind[row[0]] != ev.K_FORK or row[2] not in shown]
     return sides
 
 
