@@ -12,7 +12,7 @@ from .frames import frame
 from .hugefault import vma_is_anonymous
 from .jit import kernel
 from .merge import anon_vma_prepare
-from .pagecache import cache_evict
+from .pagecache import cache_to_disk
 from .pgtable import ZAP_DONTNEED, zap_pte, zap_range
 from .pgwalk import (
     HUGE_ENTRY,
@@ -179,7 +179,7 @@ def reclaim_pte(m: Mem, mm: int, p: int) -> int:
     index = m[f + F_INDEX]
     zap_pte(m, mm, p, ZAP_DONTNEED)
     if inode != 0 and m[inode + I_TYPE] == OPS_FILE and m[f + F_FLAGS] & FF_DIRTY == 0 and m[f + F_REFS] == 1:
-        cache_evict(m, inode, index, -1)
+        cache_to_disk(m, inode, index)
     return 1
 
 

@@ -47,6 +47,7 @@ from ..trace.events import (
     K_PREAD,
     K_PROCESS_MADVISE,
     K_PWRITE,
+    K_RECLAIM,
     K_REMAP_FILE_PAGES,
     K_REOPEN,
     K_SEAL,
@@ -58,6 +59,7 @@ from ..trace.events import (
     K_SHMDT,
     K_SHMGET,
     K_SYSCTL,
+    K_WRITEBACK,
 )
 from .assume import assume_brk, assume_file, assume_range, may_assume, stale_range
 from .brk import sys_brk
@@ -89,6 +91,7 @@ from .mremap import sys_mremap
 from .mseal import sys_mseal
 from .msync import sys_msync
 from .munmap import sys_munmap
+from .pressure import pressure_call
 from .process import mm_put, task_exec, task_exit, task_fork
 from .rfp import sys_remap_file_pages
 from .shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
@@ -227,8 +230,7 @@ def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, 
     if kind == K_CLOSE:
         return sys_close(m, task, a0)
     if kind == K_DUP:
-        fd = sys_dup(m, task, a0, a1, a2)
-        return 0 if fd >= 0 and m[G_HAS_RET] == 0 else fd  # scenarios name descriptors: a step has no number
+        return sys_dup(m, task, a0, a1, a2)
     if kind == K_KNOWN_FD:
         return known_fd(m, task, a0, a1, a2, a3)
     if kind == K_MEMFD:
@@ -336,6 +338,8 @@ def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         result = file_call(m, task, kind, a0, a1, a2, a3, a4)
     elif kind < K_PERSONALITY:
         result = process_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    elif kind in (K_RECLAIM, K_WRITEBACK):
+        result = pressure_call(m, task, kind, a0, a1, a2)
     else:
         result = setting_call(m, task, kind, a0, a1, a2)
     if result == NOT_MINE:

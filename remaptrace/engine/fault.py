@@ -10,6 +10,7 @@ from ..machine.archwords import (
     A_CANONICAL_BITS,
     A_HUGE_SHIFT,
     A_NX,
+    A_RFP_REACTION,
     A_STACK_SLACK,
     A_TASK_SIZE,
     A_WRITE_IMPLIES_READ,
@@ -22,13 +23,16 @@ from ..result.outcomes import (
     OUT_MAPERR,
     OUT_OK,
     OUT_OOM,
+    OUT_SPURIOUS,
 )
 from .fileread import do_fault
 from .hugefault import huge_fault, vma_is_anonymous
 from .jit import kernel, ult
+from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
 from .pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word, pte_ensure, pte_lookup
 from .pte import (
     pte_allows,
+    pte_file,
     pte_guard,
     pte_mkdirty,
     pte_mkyoung,
@@ -36,6 +40,7 @@ from .pte import (
     pte_protnone,
     pte_write,
 )
+from .reclaim import try_to_free_pages
 from .stack import expand_stack
 from .state import (
     G_MAJFLT,
@@ -58,13 +63,15 @@ from .vmfault import (
     VMF_MAJOR,
     VMF_MINOR,
     VMF_OOM,
+    VMF_REFUSED,
     VMF_SIGBUS,
     VMF_SIGSEGV,
+    VMF_SPURIOUS,
     do_anonymous_page,
     do_swap_page,
     do_wp_page,
 )
-from .vmflags import VM_ACCESS, VM_GROWSDOWN, VM_WRITE
+from .vmflags import VM_ACCESS, VM_GROWSDOWN, VM_MANYPROTS, VM_WRITE
 
 PF_PROT, PF_WRITE, PF_USER, PF_INSTR = 1, 2, 4, 16
 
@@ -75,6 +82,8 @@ _ROUNDS = 8  # faults of one access before it counts as endless; the longest rea
 def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     """The fault on the PTE at `p`, by what it holds; a VMF_* code."""
     w = m[p]
+    if m[vma + V_FLAGS] & VM_MANYPROTS and pte_refuses(m, vma, w, access) != 0:
+        return VMF_SPURIOUS if was_cleaned(m, w, access) != 0 else VMF_REFUSED
     if w == 0:
         if vma_is_anonymous(m, vma) != 0:
             return do_anonymous_page(m, mm, vma, addr, access, p)
@@ -88,6 +97,8 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
         return VMF_MINOR
     if pte_guard(m, w) != 0:
         return VMF_SIGSEGV
+    if pte_file(m, w) != 0:
+        return do_file_page(m, mm, vma, addr, access, p)
     return do_swap_page(m, mm, vma, addr, access, p)
 
 
@@ -102,7 +113,10 @@ def handle_mm_fault(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
         p = pte_ensure(m, mm, addr)
         if p == 0:
             return VMF_OOM
-    return handle_pte_fault(m, mm, vma, addr, access, p)
+    code = handle_pte_fault(m, mm, vma, addr, access, p)
+    while code == VMF_OOM and try_to_free_pages(m) > 0:
+        code = handle_pte_fault(m, mm, vma, addr, access, p)
+    return code
 
 
 @kernel
@@ -200,7 +214,7 @@ def _page_fault(m: Mem, task: int, addr: int, access: int, in_kernel: int, sp: i
         vma = _area(m, task, addr, in_kernel, sp)
         if vma == 0:
             return OUT_MAPERR
-        if _refused(m, mm, vma, addr, access) != 0:
+        if many_protections(m, vma) == 0 and _refused(m, mm, vma, addr, access) != 0:
             return OUT_ACCERR
         code = handle_mm_fault(m, mm, vma, addr, access)
         if code in (VMF_MINOR, VMF_MAJOR):
@@ -209,6 +223,10 @@ def _page_fault(m: Mem, task: int, addr: int, access: int, in_kernel: int, sp: i
             return OUT_BUSERR
         elif code == VMF_SIGSEGV:
             return OUT_MAPERR
+        elif code == VMF_REFUSED:
+            return m[H_ARCH + A_RFP_REACTION]  # SEGV_ACCERR where the handler knows the code
+        elif code == VMF_SPURIOUS:
+            return OUT_SPURIOUS
         else:
             return OUT_OOM
         if _mmu(m, mm, addr, access) != 0:

@@ -21,7 +21,6 @@ from .state import (
     F_MAPCOUNT,
     F_WORDS,
     FF_ANON,
-    FF_HUGE,
     FF_ZERO,
     H_ARCH,
     H_FRAMES,

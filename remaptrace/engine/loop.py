@@ -19,6 +19,7 @@ from ..trace.events import (
 from .access import recorded_fault, signal_fits, touch
 from .dispatch import RSF_UNMODELLED, system_call
 from .jit import entry, kernel, wrap
+from .pressure import stop_after
 from .process import ALIVE, task_of
 from .state import (
     G_EVENT,
@@ -87,6 +88,7 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
     ret = 0
     if K_READ <= kind <= K_EXECUTE:
         outcome = touch(m, task, kind - K_READ, a0, a1, a2, a3)
+        stop_after(m, task, outcome)
     elif kind == K_FAULT:
         outcome = recorded_fault(m, task, a0, a1)
     elif kind == K_SIGNAL:

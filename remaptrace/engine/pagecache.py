@@ -6,7 +6,7 @@ An inode's pages hang in a tree of 64-way nodes that grows with the highest inde
              I_CACHED, inside the file), else a hole
     > 0      the frame
     HOLE     known to be absent: truncated, punched, or (files on disk) dropped
-    < HOLE   moved to swap (shmem): -(slot + 1)
+    < HOLE   out of RAM: shmem in swap, -(slot + 1); a file on disk keeps its bytes at -(record + 1)
 
 so that a file of a million pages costs nothing until it is touched. The first content of page p is the
 fill rule: (I_FILLK + p) mod 256, or zero if I_FILLK is 0; bytes behind the end of the file are zero.
@@ -18,9 +18,10 @@ allocated.
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
-from .frames import byte_load, byte_store, bytes_fill, frame, frame_alloc, frame_put
+from .frames import byte_load, byte_store, bytes_clone, bytes_fill, bytes_free, frame, frame_alloc, frame_put
 from .jit import kernel
 from .state import (
+    F_BYTES,
     F_FILL,
     F_FLAGS,
     F_INDEX,
@@ -44,6 +45,7 @@ from .state import (
     I_SIZE,
     I_TYPE,
     I_WORDS,
+    OPS_FILE,
     Mem,
     kalloc,
     kfree,
@@ -51,6 +53,7 @@ from .state import (
 from .swap import swap_cache_drop, swap_put, swap_read
 
 HOLE = -1
+_RECORD = 2  # words of a page on disk: fill, exceptions
 _BITS = 6
 _FAN = 1 << _BITS
 
@@ -251,7 +254,7 @@ def cache_has(m: Mem, inode: int, index: int) -> int:
 
 @kernel
 def cache_swapped(m: Mem, inode: int, index: int) -> int:
-    """The swap slot of shmem page `index`, 0 if it is not in swap."""
+    """Where page `index` is stored out of RAM (a swap slot for shmem, else a record), 0 if it is not."""
     entry = _entry(m, inode, index)
     if entry == 0 or m[entry] >= HOLE:
         return 0
@@ -259,9 +262,66 @@ def cache_swapped(m: Mem, inode: int, index: int) -> int:
 
 
 @kernel
-def cache_add_swapped(m: Mem, inode: int, index: int) -> int:
-    """Bring shmem page `index` back from swap into the page cache; its frame, 0: no memory."""
+def cached_frame(m: Mem, inode: int, index: int) -> int:
+    """The frame of page `index` if one was ever made, else 0."""
     entry = _entry(m, inode, index)
+    return m[entry] if entry != 0 and m[entry] > 0 else 0
+
+
+@kernel
+def cache_to_disk(m: Mem, inode: int, index: int) -> int:
+    """Drop page `index` of a file on disk from RAM, keeping its bytes; 0: arena full, else 1."""
+    entry = _entry(m, inode, index)
+    pfn = m[entry]
+    record = kalloc(m, _RECORD)
+    if record == 0:
+        return 0
+    m[record] = m[frame(m, pfn) + F_FILL]
+    m[record + 1] = bytes_clone(m, m[frame(m, pfn) + F_BYTES])
+    m[entry] = -(record + 1)
+    m[inode + I_PAGES] -= 1
+    m[frame(m, pfn) + F_INODE] = 0
+    frame_put(m, pfn)
+    return 1
+
+
+@kernel
+def _read_disk(m: Mem, inode: int, index: int, entry: int) -> int:
+    """Read page `index`, stored at `entry`, into a fresh frame; 0: no memory."""
+    record = -m[entry] - 1
+    pfn = frame_alloc(m)
+    if pfn == 0:
+        return 0
+    f = frame(m, pfn)
+    m[f + F_REFS] = 1
+    m[f + F_FLAGS] = FF_UPTODATE
+    m[f + F_INODE] = inode
+    m[f + F_INDEX] = index
+    m[f + F_FILL] = m[record]
+    m[f + F_BYTES] = m[record + 1]
+    m[entry] = pfn
+    m[inode + I_PAGES] += 1
+    kfree(m, record, _RECORD)
+    return pfn
+
+
+@kernel
+def _forget_stored(m: Mem, inode: int, state: int) -> int:
+    """Drop the bytes that a tree entry below HOLE names."""
+    if m[inode + I_TYPE] == OPS_FILE:
+        bytes_free(m, m[-state])
+        kfree(m, -state - 1, _RECORD)
+    else:
+        swap_put(m, -state - 1)
+    return 0
+
+
+@kernel
+def cache_add_swapped(m: Mem, inode: int, index: int) -> int:
+    """Bring page `index` back from swap, or from disk, into the page cache; its frame, 0: no memory."""
+    entry = _entry(m, inode, index)
+    if m[inode + I_TYPE] == OPS_FILE:
+        return _read_disk(m, inode, index, entry)
     slot = -m[entry] - 1
     pfn = swap_read(m, slot)
     if pfn == 0:
@@ -314,7 +374,7 @@ def cache_evict(m: Mem, inode: int, index: int, state: int) -> int:
         m[frame(m, old) + F_INODE] = 0
         frame_put(m, old)
     elif old < HOLE:
-        swap_put(m, -old - 1)
+        _forget_stored(m, inode, old)
     return 0
 
 

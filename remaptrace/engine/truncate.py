@@ -5,20 +5,26 @@ from __future__ import annotations
 from ..machine.archwords import A_PAGE_SHIFT
 from .frames import bytes_fill
 from .jit import kernel
+from .nlzap import zap_nonlinear
 from .pagecache import cache_alloc, cache_drop, cache_find, cache_swapped, file_pages
 from .pgtable import ZAP_PUNCH, ZAP_TRUNCATE, zap_range
-from .state import H_ARCH, I_SIZE, I_VMAS, V_END, V_INEXT, V_MM, V_PGOFF, V_START, Mem
+from .state import H_ARCH, I_SIZE, I_VMAS, V_END, V_FLAGS, V_INEXT, V_MM, V_PGOFF, V_START, Mem
+from .vmflags import VM_NONLINEAR
 
 
 @kernel
 def unmap_mapping(m: Mem, inode: int, first: int, last: int, how: int) -> int:
     """Zap pages first..last-1 of `inode` wherever they are mapped (unmap_mapping_pages).
 
-    `last` -1: to the end of every area. Areas are seen as linear.
+    `last` -1: to the end of every area. Non-linear areas are scanned from end to end and keep file PTEs.
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     vma = m[inode + I_VMAS]
     while vma != 0:
+        if m[vma + V_FLAGS] & VM_NONLINEAR:
+            zap_nonlinear(m, m[vma + V_MM], vma, m[vma + V_START], m[vma + V_END], ZAP_TRUNCATE, first, last)
+            vma = m[vma + V_INEXT]
+            continue
         low = first - m[vma + V_PGOFF]
         pages = (m[vma + V_END] - m[vma + V_START]) >> shift
         high = pages if last < 0 else last - m[vma + V_PGOFF]

@@ -51,6 +51,8 @@ VMF_SIGBUS = 1
 VMF_MINOR = 2
 VMF_MAJOR = 3
 VMF_SIGSEGV = 4
+VMF_REFUSED = 5  # the PTE of an area with many protections forbids the access
+VMF_SPURIOUS = 6  # ... because writeback took its write bit
 
 ACC_READ = 0
 ACC_WRITE = 1

@@ -235,3 +235,41 @@ R_MAPS_ANON_PGOFF = _rule(
     "maps_shows_anonymous_pgoff", "bool", 0, "the offset column of private anonymous areas is pgoff (2.6)"
 )
 # Add further rules below their subject; numbers are positions and are never stored.
+
+# -- protections in file PTEs: traps of the posted series, each a rule, and two rules of our own
+R_RFP_LOST_FLAG = _rule(
+    "rfp_lost_flag", "bool", 0, "T1: MAP_CHGPROT on an area that is non-linear already does not mark it (posted)"
+)
+R_RFP_ABSENT_UNCHECKED = _rule(
+    "rfp_absent_unchecked",
+    "bool",
+    0,
+    "T2: faults on absent pages are not checked, and writes make the PTE writable (posted)",
+)
+R_RFP_MPROTECT_FIRST = _rule(
+    "rfp_mprotect_checks_first_only",
+    "bool",
+    0,
+    "T4: mprotect refuses only if the first area has many protections (posted); else if any has",
+)
+R_RFP_SAVES_ALL = _rule(
+    "rfp_saves_every_page", "bool", 0, "the saver's comparison is never equal: every page leaves a file PTE (posted)"
+)
+R_RFP_CHECKS_FIRST = _rule(
+    "rfp_checks_before_change", "bool", 1, "EPERM changes nothing (the fix of 2007-04-01)"
+)
+R_RFP_EXEC_AS_READ = _rule(
+    "rfp_exec_as_read", "bool", 0, "fault handlers pass an instruction fetch as a read (posted)"
+)
+R_RFP_SHMEM_ONLY = _rule(
+    "rfp_shmem_only", "bool", 0, "a rule of our own: MAP_CHGPROT outside shmem is EINVAL, as the cover letter suggests"
+)
+R_RFP_PRIVATE = _rule(
+    "rfp_private", "bool", 0, "a rule of our own: MAP_CHGPROT on private areas changes protections in place"
+)
+R_MKCLEAN_NONLINEAR = _rule(
+    "mkclean_nonlinear",
+    "bool",
+    0,
+    "writeback write-protects pages of non-linear areas too (per-PTE protections, rfp-prot 5); 2.6 passes them over",
+)
