@@ -17,6 +17,7 @@ from . import events as ev
 from .insertion import Insert, insert
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
+from .names import CLONE_VM
 
 TEXTS = ("ftrace", "perf", "strace")
 """In order of preference: ftrace and perf have page faults; ftrace has clone flags of clone3 too."""
