@@ -158,7 +158,7 @@ def pte_word(m: View, mm: int, addr: int) -> int:
     return 0
 
 
-def _frame_of(m: View, word: int) -> int:
+def frame_of(m: View, word: int) -> int:
     """The arena index of the frame that a present PTE word maps; of a huge page the first one."""
     return int(m[H_FRAMES] + pte.pte_pfn(m, word) * F_WORDS)
 
@@ -179,7 +179,7 @@ def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
         if pte.pte_file(m, word):
             return "n", "-", int(pte.pte_to_pgoff(m, word)), word
         return "s", "-", None, word
-    f = _frame_of(m, word)
+    f = frame_of(m, word)
     access = "w" if pte.pte_write(m, word) else "r"
     if pte.pte_protnone(m, word):
         access = "0"

@@ -22,6 +22,7 @@ from ..trace.events import (
 from . import inspect
 from .process import ALIVE
 from .protections import protections
+from .resident import resident
 from .state import (
     G_COMMITTED,
     G_MM_LIST,
@@ -97,9 +98,11 @@ class Observer:
     def snapshot(self, event: int, row: int, name: str = "", whole: bool = False) -> Snapshot:
         """The address space of the task in `row`, as it is now; with its page protections if `whole`."""
         mm = self.m[self._task(row) + T_MM]
-        facts = inspect.mm_facts(self.m, mm) if mm else {}
+        facts: dict[str, Any] = dict(inspect.mm_facts(self.m, mm)) if mm else {}
+        if mm and whole:
+            facts["resident"] = resident(self.m, mm)
         found = protections(self.m, mm) if mm and whole else None
-        return Snapshot(event, row, self._rows(mm), name, None, dict(facts), found)
+        return Snapshot(event, row, self._rows(mm), name, None, facts, found)
 
     def behind_event(self, event: int) -> None:
         """Look at what the event just replayed reports."""

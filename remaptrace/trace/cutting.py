@@ -1,10 +1,12 @@
-"""Parts of a trace: its first events, as a trace of its own."""
+"""Parts of a trace: its first events, as a trace of its own; a look at pages behind them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from .events import Trace
+import numpy as np
+
+from .events import EVF_MADE, EVF_OBSERVE, K_PAGES, Trace
 
 
 def first_events(trace: Trace, count: int) -> Trace:
@@ -19,3 +21,19 @@ def first_events(trace: Trace, count: int) -> Trace:
         relocations=None if relocations is None else relocations[relocations["event"] < count],
         expects=[e for e in trace.expects if 0 <= e.event < count],
     )
+
+
+def with_pages(trace: Trace, task: int, addr: int, count: int) -> Trace:
+    """`trace` with one more event: task `task` reports the state of `count` pages from `addr` (bytes)."""
+    more = {
+        "kind": K_PAGES,
+        "task": task,
+        "a0": addr - (1 << 64) if addr >> 63 else addr,
+        "a1": count,
+        "flags": EVF_MADE | EVF_OBSERVE,
+    }
+    columns = {
+        name: np.append(column.astype(np.int64, copy=False), more.get(name, 0))
+        for name, column in trace.columns.items()
+    }
+    return replace(trace, columns=columns)

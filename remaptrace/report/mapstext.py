@@ -1,0 +1,96 @@
+"""An address space as /proc/PID/maps and smaps print it, and one PTE word bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..result.result import Snapshot, VmaRow
+from .errortext import printable
+from .layout import Cell, Sheet
+
+_NAME_COLUMN = 73  # fs/proc/task_mmu.c pads to it
+
+SMAPS_FIELDS = (
+    ("Rss", "rss"),
+    ("Anonymous", "anonymous"),
+    ("Shared", "shared"),
+    ("Dirty", "dirty"),
+    ("HugePages", "huge"),
+    ("Swap", "swap"),
+    ("FilePtes", "file_ptes"),
+    ("Guards", "guards"),
+)
+"""Lines of smaps that the replay knows, and their counts. Shared: mapped more than once; FilePtes: absent
+pages of a non-linear area; Guards: guard markers."""
+
+
+def maps_line(row: VmaRow) -> str:
+    """One line of /proc/PID/maps. The device is not simulated; the inode column is the object's identity."""
+    head = f"{row.start:08x}-{row.end:08x} {row.perms} {row.offset:08x} 00:00 {row.inode}"
+    name = printable(row.name or row.file or "")
+    if row.assumed:
+        name = f"{name} (assumed)".lstrip()
+    return f"{head.ljust(_NAME_COLUMN - 1)} {name}" if name else head
+
+
+def maps_text(snapshot: Snapshot) -> str:
+    """All areas, a line each."""
+    return "".join(maps_line(row) + "\n" for row in snapshot.vmas)
+
+
+def smaps_text(snapshot: Snapshot, page_size: int) -> str:
+    """All areas with their resident pages and VmFlags; the fields that the replay knows."""
+    lines = []
+    resident = snapshot.facts.get("resident", [])
+    for i, row in enumerate(snapshot.vmas):
+        lines += [maps_line(row), _size("Size", row.end - row.start), _size("KernelPageSize", page_size)]
+        if i < len(resident):
+            lines += [_size(label, resident[i][key] * page_size) for label, key in SMAPS_FIELDS]
+        lines.append(f"VmFlags: {row.vmflags}")
+    return "".join(line + "\n" for line in lines)
+
+
+def _size(label: str, amount: int) -> str:
+    return f"{label + ':':<16}{amount >> 10:>8} kB"
+
+
+def maps_facts(snapshot: Snapshot, at: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as plain data (remaptrace/maps/1)."""
+    resident: Sequence[Any] = snapshot.facts.get("resident", [])
+    return {
+        "schema": "remaptrace/maps/1",
+        "at": dict(at),
+        "vmas": [
+            {
+                "start": row.start,
+                "end": row.end,
+                "perms": row.perms,
+                "offset": row.offset,
+                "inode": row.inode,
+                "name": row.name or row.file,
+                "vmflags": row.vmflags.split(),
+                "assumed": row.assumed,
+                "pages": resident[i] if i < len(resident) else None,
+            }
+            for i, row in enumerate(snapshot.vmas)
+        ],
+        "mm": {k: v for k, v in snapshot.facts.items() if k != "resident"},
+    }
+
+
+def pte_sheet(
+    addr: int, row: VmaRow | None, word: int, kind: str, fields: Sequence[Any], width: int
+) -> Sheet:
+    """The PTE word of `addr`: what it is taken for, and every field of it."""
+    sheet = Sheet(width)
+    sheet.line((f"{addr:#x}", "head"), "  in  ", maps_line(row) if row else "no area")
+    if kind == "none":
+        sheet.line("PTE        empty: nothing is mapped and nothing remembered")
+        return sheet
+    sheet.line(f"PTE        {word:#x}  ", (kind, "head"))
+    sheet.blank()
+    rows: list[list[Cell]] = [[("bits", "dim"), ("name", "dim"), ("value", "dim"), ("meaning", "dim")]]
+    rows += [[f.bits, f.name, f.value, f.meaning] for f in fields]
+    sheet.table(rows, "rlll", gap=2, flexible=3, wrap=True)
+    return sheet
