@@ -4,7 +4,7 @@
 >>> trace = remaptrace.load("traces/remapwin-256")          # doctest: +SKIP
 >>> new = remaptrace.replay(trace, remaptrace.Machine.load())          # doctest: +SKIP
 >>> old = remaptrace.replay(trace, remaptrace.Machine.load(kernel="linux-2.6.21"))  # doctest: +SKIP
->>> remaptrace.compare(new, old).counts["map_count"]        # doctest: +SKIP
+>>> remaptrace.compare(new, old).counts["counts"]        # doctest: +SKIP
 1234
 
 Everything here is imported on first use, so that ``import remaptrace`` stays cheap.

@@ -1,78 +1,64 @@
-"""Two Results of one Trace, aligned event by event: what another machine would have done otherwise.
+"""Results of one Trace side by side: where answers, outcomes, counts and protections part.
 
-Compared are the result of every call, the outcome and fault counts of every access, the VMA count after every
-event, the areas and the effective protection of every page at the end.
+Compared event by event: how a call ended, the address it chose (kernels that search differently answer
+differently without refusing anything), the outcome of an access, the faults taken, the VMA count behind
+the event, the byte read; and the effective protection of every page, at the end and wherever both
+results were asked for a snapshot.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
 from ..trace import events as ev
-from ..trace.wording import result_text
-from .outcomes import NAMES
+from ..trace.events import Trace
+from .outcomes import OUT_NONE
+from .protdiff import ProtectionDifference, protection_differences
 from .result import Result, Snapshot
 
-FIRST = 50
-"""Differing events of each kind that are kept in full; the counts have all of them."""
+if TYPE_CHECKING:
+    from .blame import Reason
 
+FIELDS = ("results", "addresses", "outcomes", "faults", "counts", "values", "protections")
+"""What can be compared; `compare` takes any of them."""
 
-@dataclass(frozen=True)
-class EventDifference:
-    """One event with two answers, in words. `what`: result, outcome, faults."""
+_CHOOSES_ADDRESS = (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT, ev.K_BRK)
 
-    event: int
-    what: str
-    left: str
-    right: str
-
-
-@dataclass(frozen=True)
-class RangeDifference:
-    """Pages of one address space that have two protections at the end. Addresses in bytes, pages of `page`.
-
-    A side is the permissions column of /proc/PID/maps as accesses feel it, ``""`` where nothing is mapped.
-    """
-
-    task: int
-    start: int
-    end: int
-    left: str
-    right: str
-
-
-@dataclass(frozen=True)
-class SpaceCounts:
-    """VMA counts of one address space on both machines; -1 where it did not live to the end."""
-
-    task: int
-    left_peak: int
-    right_peak: int
-    left_end: int
-    right_end: int
+Events = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Diff:
-    """What differs between two replays of one trace.
+    """What differs between two results of one trace.
 
-    `counts` holds how many events differ by kind ("result", "outcome", "faults", "map_count") and how many
-    pages ("pages"). `map_count_at` is the first event whose VMA counts differ, -1: none.
+    `events` has for each field of FIELDS that was compared the numbers of the events that differ, in order
+    (none for "protections"); `matrix` maps (outcome left, outcome right) to how often and the first event.
     """
 
     left: Result
     right: Result
-    counts: dict[str, int]
-    events: tuple[EventDifference, ...]
-    map_count_at: int
-    spaces: tuple[SpaceCounts, ...]
-    ranges: tuple[RangeDifference, ...]
+    events: dict[str, Events]
+    matrix: dict[tuple[int, int], tuple[int, int]]
+    protections: tuple[ProtectionDifference, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many events differ in each field, and under "pages" how many pages have another protection."""
+        page = int(self.left.machine.page_size)
+        pages = sum(p.end - p.start for p in self.protections) // page
+        return {name: len(found) for name, found in self.events.items()} | {"pages": pages}
+
+    @property
+    def first(self) -> int:
+        """The first event at which anything differs; -1: none."""
+        return min((int(found[0]) for found in self.events.values() if len(found)), default=-1)
 
     @property
     def equal(self) -> bool:
@@ -80,7 +66,36 @@ class Diff:
         return not any(self.counts.values())
 
 
-def compare(left: Result, right: Result) -> Diff:
+@dataclass(frozen=True)
+class SideBySide:
+    """Two or more results of one trace; the first is the base that each `diff` has on its left."""
+
+    results: tuple[Result, ...]
+    diffs: tuple[Diff, ...]
+    reasons: dict[int, Reason] = field(default_factory=dict)  # row of `diffs`: why the first event differs
+
+    @property
+    def trace(self) -> Trace:
+        """The trace of all of them."""
+        return self.results[0].trace
+
+    @property
+    def equal(self) -> bool:
+        """True when no result differs from the base."""
+        return all(diff.equal for diff in self.diffs)
+
+    def with_reasons(self, reasons: dict[int, Reason]) -> SideBySide:
+        """The same, with the reasons of the first differences."""
+        return replace(self, reasons=reasons)
+
+
+def side_by_side(results: Sequence[Result], fields: Iterable[str] = FIELDS) -> SideBySide:
+    """Compare every result with the first one. Raises as `compare`."""
+    wanted = tuple(fields)
+    return SideBySide(tuple(results), tuple(compare(results[0], other, wanted) for other in results[1:]))
+
+
+def compare(left: Result, right: Result, fields: Iterable[str] = FIELDS) -> Diff:
     """What differs between two results of the same trace.
 
     Raises UsageError RT604 if they are of traces with different events.
@@ -89,24 +104,14 @@ def compare(left: Result, right: Result) -> Diff:
         from ..errorcodes import RT_OTHER_TRACE
 
         raise UsageError(RT_OTHER_TRACE, "the two results are of different traces")
-    masks = _masks(left, right)
-    found: list[EventDifference] = []
-    for what in ("result", "outcome", "faults"):
-        for event in np.flatnonzero(masks[what])[:FIRST].tolist():
-            found.append(EventDifference(event, what, _words(left, event, what), _words(right, event, what)))
-    found.sort(key=lambda d: d.event)
-    ranges, pages, notes = _ranges(left, right)
-    counts = {what: int(mask.sum()) for what, mask in masks.items()} | {"pages": pages}
-    differing = np.flatnonzero(masks["map_count"])
+    wanted = tuple(fields)
+    ranges: list[ProtectionDifference] = []
+    notes: list[str] = []
+    if "protections" in wanted:
+        for a, b in _shared_snapshots(left, right, notes):
+            ranges += protection_differences(a, b)
     return Diff(
-        left,
-        right,
-        counts,
-        tuple(found),
-        int(differing[0]) if len(differing) else -1,
-        tuple(_spaces(left, right)),
-        tuple(ranges),
-        tuple(notes),
+        left, right, _differing(left, right, wanted), _matrix(left, right), tuple(ranges), tuple(notes)
     )
 
 
@@ -115,90 +120,50 @@ def _same_events(left: Result, right: Result) -> bool:
     return all(len(a[n]) == len(b[n]) and bool((a[n] == b[n]).all()) for n in ev.COLUMNS)
 
 
-def _masks(left: Result, right: Result) -> dict[str, npt.NDArray[np.bool_]]:
+def _differing(left: Result, right: Result, fields: tuple[str, ...]) -> dict[str, Events]:
     a, b = left.columns, right.columns
-    return {
-        "result": a["ret"] != b["ret"],
-        "outcome": a["outcome"] != b["outcome"],
+    either = refused(a["ret"]) | refused(b["ret"])
+    choosing = np.isin(left.trace.columns["kind"], _CHOOSES_ADDRESS)
+    unequal = a["ret"] != b["ret"]
+    masks: dict[str, npt.NDArray[np.bool_]] = {
+        "results": unequal & (either | ~choosing),
+        "addresses": unequal & ~either & choosing,
+        "outcomes": a["outcome"] != b["outcome"],
         "faults": (a["minor"] != b["minor"]) | (a["major"] != b["major"]),
-        "map_count": a["map_count"] != b["map_count"],
+        "counts": a["map_count"] != b["map_count"],
+        "values": a["value"] != b["value"],
+    }
+    return {name: np.flatnonzero(masks[name]) for name in masks if name in fields}
+
+
+def refused(returned: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    """Which results are -errno."""
+    mask: npt.NDArray[np.bool_] = (returned < 0) & (returned >= -4095)
+    return mask
+
+
+def _matrix(left: Result, right: Result) -> dict[tuple[int, int], tuple[int, int]]:
+    """Pairs of outcomes of the same access: how often, and the first event."""
+    a, b = left.columns["outcome"].astype(np.int64), right.columns["outcome"].astype(np.int64)
+    rows = np.flatnonzero((a != OUT_NONE) | (b != OUT_NONE))
+    keys, firsts, counts = np.unique(a[rows] * 256 + b[rows], return_index=True, return_counts=True)
+    return {
+        (int(k) >> 8, int(k) & 255): (int(c), int(rows[f]))
+        for k, c, f in zip(keys, counts, firsts, strict=True)
     }
 
 
-def _words(result: Result, event: int, what: str) -> str:
-    columns = result.columns
-    if what == "result":
-        return result_text(int(columns["ret"][event]), int(result.trace.columns["kind"][event]))
-    if what == "outcome":
-        return NAMES[int(columns["outcome"][event])] or "no access"
-    return f"{columns['minor'][event]} minor, {columns['major'][event]} major"
-
-
-def _spaces(left: Result, right: Result) -> list[SpaceCounts]:
-    """Peaks and ends of every task that has an address space at the end on either side."""
-    ends = [{s.task: len(s.vmas) for s in r.snapshots if s.event < 0} for r in (left, right)]
-    tasks = left.trace.columns["task"]
-    out = []
-    for task in sorted(ends[0].keys() | ends[1].keys()):
-        mine = tasks == task
-        peaks = [int(r.columns["map_count"][mine].max()) if mine.any() else -1 for r in (left, right)]
-        out.append(SpaceCounts(task, peaks[0], peaks[1], ends[0].get(task, -1), ends[1].get(task, -1)))
-    return out
-
-
-def _ranges(left: Result, right: Result) -> tuple[list[RangeDifference], int, list[str]]:
-    """Ranges whose protection differs at the end, their pages, and what could not be compared."""
-    out: list[RangeDifference] = []
-    notes: list[str] = []
-    pages = 0
-    size = int(left.machine.page_size)
-    sides = [{s.task: s for s in r.snapshots if s.event < 0} for r in (left, right)]
-    for task in sorted(sides[0].keys() & sides[1].keys()):
-        for start, end, a, b in _merge(_felt(sides[0][task]), _felt(sides[1][task])):
-            pages += (end - start) // size
-            out.append(RangeDifference(task, start, end, a, b))
-    alone = sides[0].keys() ^ sides[1].keys()
+def _shared_snapshots(
+    left: Result, right: Result, notes: list[str]
+) -> Iterable[tuple[Snapshot, Snapshot]]:
+    """Snapshots of the same process at the same moment on both sides that know page protections."""
+    sides = []
+    for result in (left, right):
+        found = {(s.event, s.task): s for s in result.snapshots if s.event < 0}
+        found.update({(e, s.task): s for e, s in result.observed.items()})
+        sides.append({k: s for k, s in found.items() if s.protections is not None})
+    alone = {t for e, t in sides[0].keys() ^ sides[1].keys() if e < 0}
     if alone:
         notes.append(f"{len(alone)} address spaces live to the end on one machine only")
-    return out, pages, notes
-
-
-def _felt(shot: Snapshot) -> list[tuple[int, int, str]]:
-    """Ranges with the protection that accesses feel: that of the areas, cut where pages have their own."""
-    own = list(shot.protections.differing) if shot.protections else []
-    out: list[tuple[int, int, str]] = []
-    k = 0
-    for area in shot.vmas:
-        at = area.start
-        while k < len(own) and own[k].start < area.end:
-            r = own[k]
-            if r.start >= area.start:
-                if at < r.start:
-                    out.append((at, r.start, area.perms))
-                out.append((r.start, r.end, r.pte + area.perms[3]))
-                at = r.end
-            k += 1
-        if at < area.end:
-            out.append((at, area.end, area.perms))
-    return out
-
-
-def _merge(a: list[tuple[int, int, str]], b: list[tuple[int, int, str]]) -> list[tuple[int, int, str, str]]:
-    """Ranges where the two lists say different things, neighbours with the same two sides joined."""
-    edges = sorted({edge for start, end, _ in (*a, *b) for edge in (start, end)})
-    out: list[tuple[int, int, str, str]] = []
-    i = j = 0
-    for start, end in pairwise(edges):
-        while i < len(a) and a[i][1] <= start:
-            i += 1
-        while j < len(b) and b[j][1] <= start:
-            j += 1
-        left = a[i][2] if i < len(a) and a[i][0] <= start else ""
-        right = b[j][2] if j < len(b) and b[j][0] <= start else ""
-        if left == right:
-            continue
-        if out and out[-1][1:] == (start, left, right):
-            out[-1] = (out[-1][0], end, left, right)
-        else:
-            out.append((start, end, left, right))
-    return out
+    for key in sorted(sides[0].keys() & sides[1].keys()):
+        yield sides[0][key], sides[1][key]
