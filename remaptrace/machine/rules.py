@@ -234,6 +234,11 @@ R_VVAR_CLOCK = _rule("vvar_vclock", "bool", 1, "[vvar_vclock] has two pages of i
 R_MAPS_ANON_PGOFF = _rule(
     "maps_shows_anonymous_pgoff", "bool", 0, "the offset column of private anonymous areas is pgoff (2.6)"
 )
+
+# -- sizes, for reports of memory. Counted from struct vm_area_struct of each kernel with NUMA and userfaultfd,
+#    together with its lock where that is apart; 192 is what slabinfo of 6.18.44 says.
+R_VMA_BYTES = _rule("vma_bytes", "int", 192, "bytes of one VMA record, 64-bit")
+R_VMA_BYTES_32 = _rule("vma_bytes_32", "int", 80, "bytes of one VMA record, 32-bit")
 # Add further rules below their subject; numbers are positions and are never stored.
 
 # -- protections in file PTEs: traps of the posted series, each a rule, and two rules of our own

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..machine.rules import RULES
 from ..result.blame import ARCH, Reason
-from ..result.diff import FIELDS, Diff, Pair
+from ..result.diff import Diff, SideBySide, refused
 from ..result.outcomes import NAMES, OUT_NONE
 from ..result.protdiff import ProtectionDifference
-from ..result.result import Result
+from ..result.result import Result, Snapshot
 from ..trace.events import KIND_NAMES
 from ..trace.wording import event_text, place, result_text
 from .facts import machine_facts, peak_facts, process_facts, trace_facts
@@ -20,34 +20,31 @@ SCHEMA = "remaptrace/diff/1"
 _FIRST = 5
 
 
-def diff_facts(diff: Diff, peaks: Sequence[Any], seconds: float = 0.0) -> dict[str, Any]:
+def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: float = 0.0) -> dict[str, Any]:
     """Everything that a report of `diff` says; `peaks` holds a snapshot (or None) for each result."""
-    machines = [
-        _machine_column(result, peak) for result, peak in zip(diff.results, peaks, strict=True)
-    ]
     return {
         "schema": SCHEMA,
-        "trace": trace_facts(diff.trace, len(process_facts(diff.results[0]))),
+        "trace": trace_facts(found.trace, len(process_facts(found.results[0]))),
         "seconds": round(seconds, 3),
-        "differs": diff.differs,
-        "machines": machines,
-        "pairs": [_pair_facts(diff, pair) for pair in diff.pairs],
+        "differs": not found.equal,
+        "machines": [_machine_column(r, peak) for r, peak in zip(found.results, peaks, strict=True)],
+        "pairs": [_pair_facts(i, diff, found.reasons.get(i)) for i, diff in enumerate(found.diffs)],
     }
 
 
-def _machine_column(result: Result, peak: Any) -> dict[str, Any]:
+def _machine_column(result: Result, peak: Snapshot | None) -> dict[str, Any]:
     processes = process_facts(result)
     top = processes[0] if processes else None
     returned = result.columns["ret"]
-    refused = (returned < 0) & (returned >= -4095)
+    wrong = refused(returned)
     outcomes = result.columns["outcome"]
     return {
         "machine": machine_facts(result.machine),
         "process": {"pid": top["pid"], "name": top["name"]} if top else None,
         "vmas": {k: top[k] for k in ("start", "peak", "end")} if top else None,
         "course": top["course"] if top else [],
-        "refused_calls": int(refused.sum()),
-        "refused_by_errno": _errnos(returned[refused]),
+        "refused_calls": int(wrong.sum()),
+        "refused_by_errno": _errnos(returned[wrong]),
         "minor": int(result.columns["minor"].sum()),
         "major": int(result.columns["major"].sum()),
         "refused_accesses": int((outcomes > 1).sum()),
@@ -64,44 +61,39 @@ def _errnos(values: Any) -> dict[str, int]:
     return {result_text(int(numbers[i])): int(counts[i]) for i in order}
 
 
-def _pair_facts(diff: Diff, pair: Pair) -> dict[str, Any]:
-    base, other = diff.results[0], diff.results[pair.other]
-    first = pair.first
+def _pair_facts(row: int, diff: Diff, reason: Reason | None) -> dict[str, Any]:
+    trace, first = diff.left.trace, diff.first
     return {
         "base": 0,
-        "other": pair.other,
-        "differs": pair.differs,
+        "other": row + 1,
+        "differs": not diff.equal,
         "events": {
-            name: {
-                "count": len(pair.events[name]),
-                "first": [_event(diff, base, other, int(e)) for e in pair.events[name][:_FIRST]],
-            }
-            for name in FIELDS
-            if name in pair.events
+            name: {"count": len(events), "first": [_event(diff, int(e)) for e in events[:_FIRST]]}
+            for name, events in diff.events.items()
         },
-        "results_by_answer": _answers(diff, base, other, pair),
-        "first_difference": None
-        if first < 0
-        else {**_event(diff, base, other, first), "reason": _reason(diff.reasons.get(pair.other))},
+        "results_by_answer": _answers(diff),
+        "first_difference": None if first < 0 else {**_event(diff, first), "reason": _reason(reason)},
         "outcome_matrix": [
             {
                 "base": NAMES[a] or "–",
                 "other": NAMES[b] or "–",
                 "count": count,
-                "first": {"at": place(diff.trace, event), "access": event_text(diff.trace, event)},
+                "first": {"at": place(trace, event), "access": event_text(trace, event)},
             }
-            for (a, b), (count, event) in sorted(pair.matrix.items())
+            for (a, b), (count, event) in sorted(diff.matrix.items())
         ],
-        "protections": [_protection(p) for p in pair.protections],
+        "protections": [_protection(p) for p in diff.protections],
+        "notes": list(diff.notes),
     }
 
 
-def _answers(diff: Diff, base: Result, other: Result, pair: Pair) -> list[dict[str, Any]]:
+def _answers(diff: Diff) -> list[dict[str, Any]]:
     """Differing results by call and both answers, the most frequent first."""
+    trace = diff.left.trace
     found: dict[tuple[str, str, str], list[int]] = {}
-    for event in pair.events.get("results", ()):
-        kind = int(diff.trace.columns["kind"][event])
-        a, b = int(base.columns["ret"][event]), int(other.columns["ret"][event])
+    for event in diff.events.get("results", ()):
+        kind = int(trace.columns["kind"][event])
+        a, b = int(diff.left.columns["ret"][event]), int(diff.right.columns["ret"][event])
         key = KIND_NAMES.get(kind, str(kind)), _done(a), _done(b)
         found.setdefault(key, []).append(int(event))
     rows = [
@@ -110,8 +102,8 @@ def _answers(diff: Diff, base: Result, other: Result, pair: Pair) -> list[dict[s
             "base": a,
             "other": b,
             "count": len(events),
-            "first": place(diff.trace, events[0]),
-            "text": event_text(diff.trace, events[0]),
+            "first": place(trace, events[0]),
+            "text": event_text(trace, events[0]),
         }
         for (call, a, b), events in found.items()
     ]
@@ -122,13 +114,14 @@ def _done(value: int) -> str:
     return result_text(value) if -4095 <= value < 0 else "done"
 
 
-def _event(diff: Diff, base: Result, other: Result, event: int) -> dict[str, Any]:
-    kind = int(diff.trace.columns["kind"][event])
+def _event(diff: Diff, event: int) -> dict[str, Any]:
+    trace = diff.left.trace
+    kind = int(trace.columns["kind"][event])
     return {
-        "at": place(diff.trace, event),
-        "text": event_text(diff.trace, event),
-        "base": _answer(base, event, kind),
-        "other": _answer(other, event, kind),
+        "at": place(trace, event),
+        "text": event_text(trace, event),
+        "base": _answer(diff.left, event, kind),
+        "other": _answer(diff.right, event, kind),
     }
 
 
