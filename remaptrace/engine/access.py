@@ -9,10 +9,13 @@ from .assume import assume_range, may_assume
 from .fault import error_code as fault_error_code
 from .fault import handle_access
 from .jit import kernel
+from .learn import learn_from_fault
 from .pgwalk import pte_lookup
 from .pte import pte_guard
 from .state import (
     G_EVFLAGS,
+    G_FOLLOW,
+    G_RSFLAGS,
     G_VALUE,
     H_ARCH,
     T_MM,
@@ -34,6 +37,8 @@ SEGV_MAPERR = 1
 # bits of the page-fault error code of x86, which recordings carry
 _PF_WRITE = 2
 _PF_FETCH = 16
+_PF_KIND = 0x17
+RSF_ASSUMED = 1  # result.result
 
 
 @kernel
@@ -86,7 +91,13 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
         wanted = VM_READ | VM_WRITE
     if may_assume(m, task) != 0 and find_exact(m, m[task + T_MM], addr) == 0:
         assume_range(m, task, addr, addr + 1, wanted)
-    m[G_VALUE] = fault_error_code(m, m[task + T_MM], addr, access)
+    mm = m[task + T_MM]
+    code = fault_error_code(m, mm, addr, access)
+    if m[G_FOLLOW] != 0 and code != error_code & _PF_KIND:
+        if learn_from_fault(m, task, addr, error_code, code) != 0:
+            m[G_RSFLAGS] |= RSF_ASSUMED
+            code = fault_error_code(m, mm, addr, access)
+    m[G_VALUE] = code
     return handle_access(m, task, addr, access, 0, 0)
 
 

@@ -20,7 +20,7 @@ from ..trace.events import EVF_HAS_RET, EVF_OBSERVE, K_EXIT, K_FAULT, K_SIGNAL, 
 from . import arena
 from .observe import Observer, wants_observation
 from .setup import set_up
-from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_NOTASK, H_ERROR
+from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, H_ERROR
 
 INTERPRETED_BELOW = 25_000
 """Events from which loading the compiled engine pays (measured: docs/performance.md)."""
@@ -220,6 +220,12 @@ class _Run:
         assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
         if assumed:
             notes.append(f"{assumed} areas or files assumed, because recorded calls prove that they existed")
+        learnt = self.view[G_LEARNT]
+        if learnt:
+            notes.append(
+                f"{learnt} recorded faults told the state of a page that no recorder shows "
+                "(page cache before the log, faults inside system calls, writeback)"
+            )
         if unseen > 1 and self.trace.recorded:
             notes.append(f"{unseen} processes were running before the log shows how they came to be")
         return notes

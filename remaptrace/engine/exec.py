@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
 from .account import vm_stat_account
+from .fault import handle_access
 from .filecalls import path_inode
 from .files import FMODE_READ, FMODE_WRITE, file_get, file_new, file_put
 from .jit import kernel
@@ -49,8 +50,9 @@ from .state import (
     V_START,
     Mem,
 )
-from .vma import anon_vma_new, vma_alloc, vma_set_flags
+from .vma import vma_alloc, vma_set_flags
 from .vmaset import insert_vma
+from .vmfault import ACC_WRITE
 from .vmflags import (
     VM_ACCESS,
     VM_ACCOUNT,
@@ -80,6 +82,9 @@ NAME_ANON = 7  # names an anonymous area: [anon:...]
 
 MARK_ASSUMED = 1  # V_MARK
 MARK_INITIAL = 2
+
+_STACK_EXTRA = 128 << 10  # bytes of stack below the strings
+_STRINGS_MOST = 2 << 20  # argv and envp take a quarter of the usual stack limit at most
 
 _FILE_REGULAR = 0
 _FILE_SHMEM = 1
@@ -137,6 +142,24 @@ def _mark_relro(m: Mem, vma: int, pages: int) -> int:
 
 
 @kernel
+def _pages_of_exec(m: Mem, task: int, start: int, end: int, kind: int, flags: int) -> int:
+    """Touch what execve itself writes: the strings on the stack, and the page where .bss begins.
+
+    The stack area is that of the strings plus 128 KiB (setup_arg_pages); the last page of a writable piece
+    of the program or its interpreter is zeroed behind the file's bytes (padzero in load_elf_binary).
+    """
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    first = end
+    if kind == NAME_STACK:
+        first = max(start + _STACK_EXTRA, end - _STRINGS_MOST)
+    elif kind == NAME_PATH and flags & (VM_WRITE | VM_SHARED) == VM_WRITE:
+        first = end - page
+    for addr in range(first, end, page):
+        handle_access(m, task, addr, ACC_WRITE, 1, 0)
+    return 0
+
+
+@kernel
 def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, file: int, name: int) -> int:
     """Add one line of recorded maps to the address space of `task`; 0.
 
@@ -182,8 +205,8 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
         m[G_COMMITTED] += pages
     elif (flags & (VM_WRITE | VM_EXEC)) == 0:
         _mark_relro(m, vma, pages)
+    _pages_of_exec(m, task, start, end, kind, flags)
     if kind == NAME_STACK:
-        anon_vma_new(m, vma)
         m[mm + MM_STACK_PTR] = end - (1 << shift)
     elif kind == NAME_HEAP:
         if m[mm + MM_START_BRK] == 0:

@@ -79,6 +79,7 @@ G_NEXT_RELOCATION = H_GLOB + 99
 G_NEXT_RETSOURCE = H_GLOB + 100
 G_SPECIAL_FRAME = H_GLOB + 33  # frame of special mappings, 0 until used
 G_CLOCK = H_GLOB + 34  # hand of the reclaim clock: a frame number
+G_LEARNT = H_GLOB + 34  # page states learnt from recorded faults, see learn.py
 G_SPARE = H_GLOB + 40  # first word free for single modules to name
 G_VMG = H_GLOB + 48  # 16 words: the merge being tried, see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
