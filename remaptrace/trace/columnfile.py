@@ -4,7 +4,7 @@ Layout, all little endian::
 
     0    8 bytes  MAGIC
     8    u64      length of the header in bytes
-    16   header   JSON: everything but the columns, and where each column lies
+    16   header   JSON, compressed with zlib: everything but the columns, and where each column lies
     ...  columns  each at a multiple of 64 bytes
 
 A column is stored in the narrowest form that holds it: one value for all rows, the narrowest
@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -33,10 +34,9 @@ from .events import (
     TRUTH_DTYPE,
     Expectation,
     IntArray,
-    MapsFile,
-    MapsRow,
     Skipped,
     Trace,
+    maps_file,
 )
 
 MAGIC = b"RTCOLS1\n"
@@ -52,7 +52,6 @@ _PLAIN = (
     "recorded",
     "arch",
     "kernel",
-    "host",
     "machine",
     "unmodelled",
 )
@@ -107,13 +106,15 @@ def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
     for name in _TABLES:
         table = getattr(trace, name)
         if table is not None:
-            header["tables"][name] = {"offset": place(table), "rows": len(table)}
+            packed = {field: _pack(np.ascontiguousarray(table[field]), place) for field in table.dtype.names}
+            header["tables"][name] = {"rows": len(table), "fields": packed}
     header["trace"] = {name: getattr(trace, name) for name in (*_PLAIN, *_PLAIN2)}
     header["skipped"] = [asdict(s) for s in trace.skipped]
     header["maps"] = [asdict(m) for m in trace.maps]
     header["initial"] = trace.initial
     header["expects"] = [[e.event, e.step, e.line, e.fields, e.on] for e in trace.expects]
-    head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    header["bytes"] = position
+    head = zlib.compress(json.dumps(header, separators=(",", ":"), allow_nan=False).encode())
     base = _round_up(16 + len(head))
 
     def chunks() -> Iterator[bytes]:
@@ -195,11 +196,14 @@ def _parse(data: npt.NDArray[np.uint8], path: str) -> tuple[Trace, dict[str, Any
     try:
         if length > data.size:
             raise ValueError("the header is longer than the file")
-        header = json.loads(data[16 : 16 + length].tobytes())
+        base = _round_up(16 + length)
+        header = json.loads(zlib.decompress(data[16 : 16 + length].tobytes()))
         if header["version"] != VERSION:
             raise ValueError(f"version {header['version']}")
-        return _trace(header, data, _round_up(16 + length)), header["extra"]
-    except (ValueError, KeyError, TypeError) as e:
+        if base + header["bytes"] != data.size:
+            raise ValueError("it is not as long as it should be")
+        return _trace(header, data, base), header["extra"]
+    except (ValueError, KeyError, TypeError, zlib.error) as e:
         raise InputError(ec.RT_COLUMNS, f"the column file is damaged: {e}", path) from None
 
 
@@ -213,30 +217,31 @@ def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Tr
             raise ValueError("it ends early")
         return data[start : start + size].view(dtype)
 
-    columns = Columns()
-    for name, entry in header["columns"].items():
+    def unpack(entry: dict[str, Any], count: int) -> Any:
         if "value" in entry:
-            columns[name] = np.broadcast_to(np.int64(entry["value"]), (rows,))
-        elif "codes" in entry:
+            return np.broadcast_to(np.int64(entry["value"]), (count,))
+        if "codes" in entry:
             if entry["codes"] not in ("u1", "u2"):
                 raise ValueError("unknown coding")
-            codes = array("<" + entry["codes"], entry["offset"], rows)
-            columns[name] = (codes, array("<i8", entry["table"], entry["distinct"]))
-        elif entry["type"] in _TYPES:
-            columns[name] = array("<" + entry["type"], entry["offset"], rows)
-        else:
+            codes = array("<" + entry["codes"], entry["offset"], count)
+            return codes, array("<i8", entry["table"], entry["distinct"])
+        if entry["type"] not in _TYPES:
             raise ValueError("unknown column type")
-    tables: dict[str, Any] = {
-        name: array(_TABLES[name], entry["offset"], entry["rows"]) for name, entry in header["tables"].items()
-    }
+        return array("<" + entry["type"], entry["offset"], count)
+
+    columns = Columns({name: unpack(entry, rows) for name, entry in header["columns"].items()})
+    tables: dict[str, Any] = {}
+    for name, entry in header["tables"].items():
+        table = np.zeros(entry["rows"], dtype=_TABLES[name])
+        fields = Columns({field: unpack(e, entry["rows"]) for field, e in entry["fields"].items()})
+        for field in table.dtype.names or ():
+            table[field] = fields[field]
+        tables[name] = table
     return Trace(
         columns,
         tables.pop("tasks"),
         skipped=[Skipped(**s) for s in header["skipped"]],
-        maps=[
-            MapsFile(m["path"], m["tid"], m["moment"], tuple(MapsRow(**r) for r in m["rows"]))
-            for m in header["maps"]
-        ],
+        maps=[maps_file(m) for m in header["maps"]],
         initial=tuple((s, e, n) for s, e, n in header["initial"]),
         expects=[Expectation(*e) for e in header["expects"]],
         **tables,

@@ -17,7 +17,7 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,6 +162,11 @@ class MapsFile:
     event: int = -1  # the state behind this event; -1: nobody knows which
 
 
+def maps_file(stored: Mapping[str, Any]) -> MapsFile:
+    """The MapsFile that `dataclasses.asdict` made `stored` of."""
+    return MapsFile(**{**stored, "rows": tuple(MapsRow(**row) for row in stored["rows"])})
+
+
 @dataclass(frozen=True)
 class Expectation:
     """What a scenario says that an event answers.
@@ -223,8 +228,9 @@ class Trace:
     recorded: bool = True  # follow by default; scenarios set False
     arch: str | None = None  # as the source names it
     kernel: str | None = None
-    host: str | None = None  # kernel below a User-mode Linux guest
-    machine: dict[str, Any] = field(default_factory=dict)  # overrides the source asks for, by rule
+    machine: dict[str, Any] = field(
+        default_factory=dict
+    )  # overrides the source asks for, by rule; ram, swap, host
     skipped: list[Skipped] = field(default_factory=list)
     unmodelled: dict[str, int] = field(default_factory=dict)  # memory calls not modelled: how often
     ignored: dict[str, int] = field(default_factory=dict)  # calls that never touch memory maps: how often

@@ -22,11 +22,10 @@ from .events import (
     RELOCATION_DTYPE,
     TRUTH_DTYPE,
     Expectation,
-    MapsFile,
-    MapsRow,
     Skipped,
     Trace,
     TraceBuilder,
+    maps_file,
 )
 
 VERSION = 1
@@ -45,7 +44,6 @@ _PLAIN = (
     "recorded",
     "arch",
     "kernel",
-    "host",
     "machine",
     "unmodelled",
     "notes",
@@ -298,10 +296,7 @@ class _Reader:
             fields: dict[str, Any] = {n: h[n] for n in _PLAIN if n in h}
             fields["initial"] = tuple((s, e, n) for s, e, n in h.get("initial", ()))
             fields["skipped"] = [Skipped(**s) for s in h.get("skipped", ())]
-            fields["maps"] = [
-                MapsFile(m["path"], m["tid"], m["moment"], tuple(MapsRow(**r) for r in m["rows"]))
-                for m in h.get("maps", ())
-            ]
+            fields["maps"] = [maps_file(m) for m in h.get("maps", ())]
         except (TypeError, KeyError, ValueError) as e:
             self.number, self.text = 1, ""
             raise self.error(f"the header is damaged: {e}") from None

@@ -43,7 +43,7 @@ _MACHINE_KEYS = ("arch", "kernel", "host", "ram", "swap", "set")
 
 def looks_like_scenario(head: str) -> bool:
     """True if the first lines of a file are those of a scenario: a top-level `steps:`, or a known key."""
-    for line in head.splitlines():
+    for line in head.removeprefix("\ufeff").splitlines():
         if line[:1] in ("", "#", " ", "-", "\t") or line == "---":
             continue
         key, colon, rest = line.partition(":")
@@ -157,7 +157,6 @@ def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Tr
         recorded=False,
         arch=machine.pop("arch", None) or root.get("arch"),
         kernel=machine.pop("kernel", None),
-        host=machine.pop("host", None),
         machine=machine,
         initial=started.initial,
         prelude=started.prelude,
@@ -184,7 +183,7 @@ def _check_top(root: dict[str, Any]) -> None:
 
 
 def _machine(root: dict[str, Any]) -> dict[str, Any]:
-    """`machine:` as a dict with arch, kernel, host, and the overrides: ram and swap (bytes), rules."""
+    """`machine:` as a dict with arch, kernel, host; ram and swap (bytes); rules."""
     given = root.get("machine") or {}
     if not isinstance(given, dict):
         raise Problem(ec.RT_VALUE, "machine must be a mapping", ("machine",), ", ".join(_MACHINE_KEYS))

@@ -158,7 +158,8 @@ def test_pressure_and_settings_have_events_of_their_own() -> None:
         "- diskfile: {id: d, pages: 2, fill: true}\n"
         "- reclaim: {}\n- reclaim: {addr: 0x1000, length: 8192}\n- reclaim: {fd: d}\n"
         "- writeback: {fd: d}\n- snapshot: before\n- sysctl: {name: vm.max_map_count, areas_plus: 3}\n"
-        "- setrlimit: {resource: memlock, soft: unlimited}\n- brk: {addr: 0x5000}\n- punch_hole: {fd: d, offset: 0, length: 4096}\n"
+        "- setrlimit: {resource: memlock, soft: unlimited}\n- brk: {addr: 0x5000}\n"
+        "- punch_hole: {fd: d, offset: 0, length: 4096}\n"
     )
     kinds = [
         ev.K_MAKEFILE,

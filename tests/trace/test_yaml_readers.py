@@ -172,7 +172,10 @@ def documents() -> st.SearchStrategy[str]:
         ["", "vmas: []\n", "vmas:\n- {start: 0, end: 4096, perms: r--p}\n", "name: y\n", "x\n"]
     )
     lines = st.lists(step_lines(), max_size=6)
-    made = "- memfd: {id: a, pages: 1, fill: false}\n- mmap: {addr: 0, length: 4096, prot: r, flags: [shared], fd: a, offset: 0}\n"
+    made = (
+        "- memfd: {id: a, pages: 1, fill: false}\n"
+        "- mmap: {addr: 0, length: 4096, prot: r, flags: [shared], fd: a, offset: 0}\n"
+    )
     return st.builds(
         lambda h, s, t: h + "steps:\n" + made + "".join(f"{x}\n" for x in s) + t, head, lines, tail
     )

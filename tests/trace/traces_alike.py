@@ -15,7 +15,6 @@ _FIELDS = (
     "recorded",
     "arch",
     "kernel",
-    "host",
     "machine",
     "initial",
     "prelude",

@@ -1,0 +1,56 @@
+"""The documents of our formats: every example runs, every name is documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from remaptrace.trace.jsonl import read_jsonl
+from remaptrace.trace.scenario import _KEYS, read_scenario
+from remaptrace.trace.scenario_steps import STEPS, Step
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCENARIOS = (DOCS / "scenario-format.md").read_text()
+JSONL = (DOCS / "jsonl-format.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_there_are_examples() -> None:
+    assert len(blocks(SCENARIOS, "yaml")) == 4
+
+
+@pytest.mark.parametrize("text", blocks(SCENARIOS, "yaml"))
+def test_every_example_of_a_scenario_is_read(text: str) -> None:
+    trace = read_scenario(text)
+    assert len(trace) >= 2
+    assert len(trace.expects) >= 1
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=lambda s: s.name)
+def test_every_step_is_documented_with_its_fields(step: Step) -> None:
+    rows = [line for line in SCENARIOS.splitlines() if line.startswith(f"| `{step.name}` |")]
+    assert rows
+    for name in step.fields():
+        assert f"`{name}`" in rows[0]
+
+
+def test_every_key_of_the_top_level_is_documented() -> None:
+    for key in _KEYS:
+        assert re.search(rf"^\|.*`{key}`.*\|", SCENARIOS, re.MULTILINE), key
+
+
+def test_every_answer_is_documented() -> None:
+    for step in STEPS.values():
+        for answer in step.answers:
+            assert re.search(rf"^\| `[^|]*\b{answer}`|^\| .*`{answer}`", SCENARIOS, re.MULTILINE), answer
+
+
+def test_the_example_of_json_lines_is_read() -> None:
+    (text,) = blocks(JSONL, "json")
+    trace = read_jsonl(text.encode())
+    assert trace.columns["kind"].tolist() == [1, 81, 2]

@@ -1,0 +1,87 @@
+"""Opening inputs: compression by content; damage, emptiness and absence have codes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remaptrace.errors import InputError
+from remaptrace.trace import opening
+from remaptrace.trace.opening import decompressed, read_input
+
+TEXT = b"15328 brk(NULL) = 0x1000\n" * 500
+
+
+def refused(path: Path | str) -> InputError:
+    with pytest.raises(InputError) as error:
+        read_input(str(path))
+    return error.value
+
+
+def stored(tmp_path: Path, data: bytes) -> Path:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    return path
+
+
+@given(st.binary(max_size=3000), st.integers(1, 4))
+def test_compressed_data_comes_back_in_one_or_several_parts(data: bytes, parts: int) -> None:
+    data = b"x" + data
+    assert decompressed(b"".join(gzip.compress(data) for _ in range(parts)), "") == data * parts
+    assert decompressed(b"".join(zstandard.compress(data) for _ in range(parts)), "") == data * parts
+
+
+def test_names_do_not_matter(tmp_path: Path) -> None:
+    assert read_input(str(stored(tmp_path, gzip.compress(TEXT)))) == TEXT
+    assert read_input(str(stored(tmp_path, zstandard.compress(TEXT)))) == TEXT
+    assert read_input(str(stored(tmp_path, TEXT))) == TEXT
+
+
+def test_standard_input_may_be_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stdin:
+        buffer = io.BytesIO(gzip.compress(TEXT))
+
+    monkeypatch.setattr(sys, "stdin", Stdin())
+    assert read_input("-") == TEXT
+    assert refused("-").path == "<stdin>"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_data_cut_anywhere_is_damaged(tmp_path: Path, compress: object) -> None:
+    whole = compress(os.urandom(200) + TEXT)  # type: ignore[operator]
+    for cut in (5, 20, len(whole) // 2, len(whole) - 4, len(whole) - 1):
+        error = refused(stored(tmp_path, whole[:cut]))
+        assert error.code == "RT203", cut
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.ZstdCompressor(write_checksum=True).compress])
+def test_a_flipped_byte_is_damage(tmp_path: Path, compress: object) -> None:
+    whole = bytearray(compress(TEXT))  # type: ignore[operator]
+    whole[-3] ^= 0x55
+    assert refused(stored(tmp_path, bytes(whole))).code == "RT203"
+
+
+def test_something_else_behind_gzip_is_damage(tmp_path: Path) -> None:
+    assert refused(stored(tmp_path, gzip.compress(TEXT) + b"more")).code == "RT203"
+    assert read_input(str(stored(tmp_path, gzip.compress(TEXT) + bytes(512)))) == TEXT
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: object) -> None:
+    monkeypatch.setattr(opening, "MAX_BYTES", 1 << 20)
+    error = refused(stored(tmp_path, compress(bytes(4 << 20))))  # type: ignore[operator]
+    assert error.code == "RT203"
+
+
+def test_missing_empty_and_unreadable_inputs_have_codes(tmp_path: Path) -> None:
+    assert refused(tmp_path / "absent").code == "RT200"
+    assert refused(tmp_path).code == "RT200"
+    assert refused(stored(tmp_path, b"")).code == "RT201"

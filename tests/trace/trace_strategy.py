@@ -1,0 +1,61 @@
+"""Random traces for round trips: any kind, any number, any table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from remaptrace.trace.events import (
+    ARGUMENTS,
+    KIND_NAMES,
+    RELOCATION_DTYPE,
+    TRUTH_DTYPE,
+    Expectation,
+    Trace,
+    TraceBuilder,
+)
+
+_TEXT = {"path", "name", "file"}
+words = st.one_of(st.integers(-(1 << 63), (1 << 63) - 1), st.integers(-2, 8), st.integers(0, 1 << 34))
+names = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=5)
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> Trace:
+    """A trace of a few tasks with up to 12 events."""
+    b = TraceBuilder()
+    tasks = draw(st.integers(1, 3))
+    for row in range(tasks):
+        b.task(draw(st.integers(0, 1 << 30)), 1, draw(names), row - 1)
+    for _ in range(draw(st.integers(0, 12))):
+        kind = draw(st.sampled_from(sorted(KIND_NAMES)))
+        args = [b.string(draw(names)) if n in _TEXT else draw(words) for n in ARGUMENTS[kind]]
+        b.event(
+            kind,
+            draw(st.integers(0, tasks - 1)),
+            args + [draw(words) for _ in range(draw(st.integers(0, 6 - len(args))))],
+            draw(st.none() | words),
+            draw(st.integers(0, 63)) * 2,
+            draw(st.integers(0, 1 << 40)),
+            draw(st.integers(0, 1 << 62)),
+        )
+    count = len(b.rows)
+    fields: dict[str, Any] = {
+        "name": draw(names),
+        "recorded": draw(st.booleans()),
+        "arch": draw(st.none() | names),
+    }
+    fields["sources"] = draw(st.lists(names, min_size=1, max_size=2))
+    fields["format"] = "strace"
+    if count:
+        event = st.integers(0, count - 1)
+        rows = draw(st.lists(st.tuples(event, st.integers(0, 99), words, words, words, words), max_size=2))
+        refs = draw(st.lists(st.tuples(event, st.integers(0, 5), event, words), max_size=2))
+        fields["truth"] = np.array(sorted(rows), dtype=TRUTH_DTYPE) if rows else None
+        fields["relocations"] = np.array(sorted(refs), dtype=RELOCATION_DTYPE) if refs else None
+        answers = st.dictionaries(st.sampled_from(["result", "value"]), words, min_size=1)
+        expected = draw(st.dictionaries(event, answers, max_size=3))
+        fields["expects"] = [Expectation(e, e, 0, f) for e, f in sorted(expected.items())]
+    return b.finish(**fields)
