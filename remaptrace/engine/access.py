@@ -7,7 +7,7 @@ from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
 from .assume import assume_range, may_assume
 from .fault import error_code as fault_error_code
-from .fault import handle_access
+from .fault import handle_access, hits
 from .jit import kernel
 from .learn import learn_from_fault
 from .pgwalk import pte_lookup
@@ -42,17 +42,6 @@ RSF_ASSUMED = 1  # result.result
 
 
 @kernel
-def _move_byte(m: Mem, task: int, access: int, addr: int, value: int) -> int:
-    """Load the byte at a page that the access has just made accessible, or store `value` (-1: unknown)."""
-    mm = m[task + T_MM]
-    if access != ACC_WRITE:
-        m[G_VALUE] = user_load(m, mm, addr)
-    elif value >= 0:
-        user_store(m, mm, addr, value & 0xFF)
-    return 0
-
-
-@kernel
 def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp: int) -> int:
     """Access one byte at `addr`, or the first byte at the same place of each of `pages` pages; an OUT_*.
 
@@ -60,16 +49,24 @@ def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp:
     counted in G_MINFLT and G_MAJFLT, the byte read is left in G_VALUE.
     """
     in_kernel = 1 if m[G_EVFLAGS] & EVF_IN_KERNEL else 0
-    step = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    mm = m[task + T_MM]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    end = addr + ((pages if pages > 1 else 1) << shift)
     outcome = OUT_OK
     at = addr
-    for _ in range(pages if pages > 1 else 1):
-        outcome = handle_access(m, task, at, access, in_kernel, sp)
-        if outcome != OUT_OK:
-            break
-        if value >= 0 or access != ACC_WRITE:
-            _move_byte(m, task, access, at, value)
-        at += step
+    while at < end:
+        done = hits(m, mm, at, (end - at) >> shift, access)
+        if done == 0:
+            outcome = handle_access(m, task, at, access, in_kernel, sp)
+            if outcome != OUT_OK:
+                break
+            done = 1
+        if access == ACC_WRITE and value >= 0:
+            for i in range(done):
+                user_store(m, mm, at + (i << shift), value & 0xFF)
+        at += done << shift
+    if access != ACC_WRITE and at != addr:
+        m[G_VALUE] = user_load(m, mm, at - (1 << shift))
     return outcome
 
 

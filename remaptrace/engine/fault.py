@@ -9,11 +9,17 @@ from __future__ import annotations
 from ..machine.archwords import (
     A_CANONICAL_BITS,
     A_HUGE_SHIFT,
+    A_INDEX_BITS,
     A_NX,
     A_RFP_REACTION,
     A_STACK_SLACK,
     A_TASK_SIZE,
     A_WRITE_IMPLIES_READ,
+    P_DERIVED,
+    P_DIRTY,
+    P_PRESENT,
+    P_READ,
+    P_YOUNG,
 )
 from ..result.outcomes import (
     OUT_ACCERR,
@@ -29,7 +35,7 @@ from .fileread import do_fault
 from .hugefault import huge_fault, vma_is_anonymous
 from .jit import kernel, ult
 from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
-from .pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word, pte_ensure, pte_lookup
+from .pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word, pte_ensure, pte_index, pte_lookup
 from .pte import (
     pte_allows,
     pte_file,
@@ -155,6 +161,37 @@ def _mmu(m: Mem, mm: int, addr: int, access: int) -> int:
     w = pte_mkyoung(m, w)
     m[p] = pte_mkdirty(m, w) if access == ACC_WRITE else w
     return 1
+
+
+@kernel
+def hits(m: Mem, mm: int, addr: int, pages: int, access: int) -> int:
+    """How many of `pages` pages from `addr` on, under one leaf table, the MMU lets through; marks them.
+
+    This is `_mmu` for a run of pages, a tight loop: it stops at the first page that needs a second look
+    (absent, refused, or present by a rule of its own), and where the leaf table ends.
+    """
+    p = pte_lookup(m, mm, addr)
+    if p == 0:
+        return 0
+    last = p + min(pages, (1 << m[H_ARCH + A_INDEX_BITS]) - pte_index(m, addr))
+    valid = m[H_ARCH + P_PRESENT]
+    mask = m[H_ARCH + P_READ + 2 * access]
+    value = m[H_ARCH + P_READ + 2 * access + 1]
+    marks = m[H_ARCH + P_YOUNG]
+    if access == ACC_WRITE:
+        marks |= m[H_ARCH + P_DIRTY]
+    slow = m[H_ARCH + P_DERIVED]
+    q = p
+    while q < last:
+        w = m[q]
+        if (w & valid) == 0 or (w & mask) != value:
+            break
+        if (w & marks) != marks:
+            if slow != 0:
+                break
+            m[q] = w | marks
+        q += 1
+    return q - p
 
 
 @kernel

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from remaptrace.engine import advice, fork, pagecache, populate, pte
+from remaptrace.engine import access, advice, fork, pagecache, populate, pte
 from remaptrace.engine.fault import handle_access, pte_of
 from remaptrace.engine.files import FMODE_READ, FMODE_WRITE, file_new
 from remaptrace.engine.mincore import mincore_page
@@ -14,6 +16,7 @@ from remaptrace.engine.state import (
     G_MAJFLT,
     G_MINFLT,
     G_RAM_USED,
+    G_VALUE,
     I_FILLED,
     I_FILLK,
     MM_RSS,
@@ -463,3 +466,41 @@ def test_a_stack_grows_to_the_fault():
     assert p.read(290) == OK1
     assert p.m[vma + V_START] == BASE + 290 * PAGE and p.m[vma + V_NEXT] == 0
     assert p.present(288, 13) == "..#.........."
+
+
+def test_a_range_event_counts_its_faults_and_stops_at_the_first_refusal():
+    p = Program()
+    p.map(0, 600, RW)
+    p.write(3)
+    p.m[G_MINFLT] = 0
+    assert NAMES[access.touch(p.m, p.task, ACC_WRITE, BASE + 5, 7, 590, 0)] == "ok"
+    assert p.m[G_MINFLT] == 589
+    assert user_load(p.m, p.mm, BASE + 589 * PAGE + 5) == 7
+    p.m[G_MINFLT] = 0
+    assert NAMES[access.touch(p.m, p.task, ACC_READ, BASE + 5, -1, 700, 0)] == "SIGSEGV/SEGV_MAPERR"
+    assert p.m[G_MINFLT] == 10 and p.m[G_VALUE] == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 1100), st.integers(1, 60)), max_size=12))
+def test_a_range_touch_is_the_same_as_its_pages_one_by_one(touches):
+    states = []
+    for whole in (True, False):
+        p = Program()
+        p.map(0, 300, RW)
+        p.map(300, 200, VM_READ | MAY, p.file(OPS_SHMEM, 150))
+        p.map(512, 512, RW | VM_HUGEPAGE)
+        p.map(1030, 60, RW)
+        answers = []
+        for write, first, count in touches:
+            kind = ACC_WRITE if write else ACC_READ
+            p.m[G_MINFLT] = 0
+            outcome = 1
+            for page, pages in [(first, count)] if whole else [(first + i, 1) for i in range(count)]:
+                outcome = access.touch(p.m, p.task, kind, BASE + page * PAGE, -1, pages, 0)
+                if outcome != 1:
+                    break
+            answers.append((outcome, p.m[G_MINFLT]))
+        words = [p.m[q] if (q := pte_of(p.m, p.mm, BASE + i * PAGE)) else 0 for i in range(1100)]
+        states.append((answers, words))
+    assert states[0] == states[1]
