@@ -11,7 +11,6 @@ from .pgwalk import HUGE_ENTRY, pmd_ensure, pmd_lookup, pmd_word
 from .pte import mk_pte, pte_mkdirty, pte_mkyoung, pte_pfn, pte_write
 from .state import (
     F_FLAGS,
-    FF_EXCLUSIVE,
     FF_ZERO,
     H_ARCH,
     H_RULES,
@@ -25,7 +24,7 @@ from .state import (
     V_START,
     Mem,
 )
-from .thp import huge_anon, huge_exclusive, huge_pages, huge_split, huge_zero_frame
+from .thp import huge_anon, huge_pages, huge_reuse, huge_split, huge_zero_frame
 from .vmfault import ACC_WRITE, VMF_MINOR, VMF_OOM, linear_index, written
 from .vmflags import VM_HUGEPAGE, VM_IO, VM_NOHUGEPAGE
 
@@ -91,8 +90,7 @@ def _write_fault(m: Mem, mm: int, vma: int, addr: int, slot: int) -> int:
     if m[frame(m, head) + F_FLAGS] & FF_ZERO:
         if m[H_RULES + R_HUGE_ZERO_WP] != 0 and _map_new(m, mm, vma, addr, word) != 0:
             return VMF_MINOR
-    elif huge_exclusive(m, head) != 0:
-        m[frame(m, head) + F_FLAGS] |= FF_EXCLUSIVE
+    elif huge_reuse(m, head) != 0:
         m[word] = written(m, m[word], m[vma + V_FLAGS])
         return VMF_MINOR
     return NOT_HUGE if huge_split(m, mm, slot) != 0 else VMF_OOM

@@ -204,9 +204,17 @@ def huge_move(m: Mem, slot: int, to: int) -> int:
 
 
 @kernel
-def huge_exclusive(m: Mem, head: int) -> int:
-    """1 if the unsplit huge page `head` is mapped by this entry alone (do_huge_pmd_wp_page may reuse it)."""
+def huge_reuse(m: Mem, head: int) -> int:
+    """1, and marked exclusive, if only this entry maps the huge page `head` (do_huge_pmd_wp_page), else 0."""
     f = frame(m, head)
-    if m[f + F_FLAGS] & FF_HUGE and m[f + F_REFS] == 1:
+    if m[f + F_FLAGS] & FF_HUGE:
+        if m[f + F_REFS] != 1:
+            return 0
+        m[f + F_FLAGS] |= FF_EXCLUSIVE
         return 1
-    return 0
+    for pfn in range(head, head + huge_pages(m)):
+        if m[frame(m, pfn) + F_REFS] != 1:
+            return 0
+    for pfn in range(head, head + huge_pages(m)):
+        m[frame(m, pfn) + F_FLAGS] |= FF_EXCLUSIVE
+    return 1

@@ -420,6 +420,7 @@ def test_a_huge_page_shared_by_fork_is_split_by_the_first_writer():
     p.end()
     p.task = parent
     assert (p.value(5), p.value(6)) == (55, 0)
+    assert p.write(5, 70) == OK1 and p.write(6, 71) == OK0
     p.end()
     assert p.m[G_RAM_USED] == 0
 
