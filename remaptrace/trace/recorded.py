@@ -18,6 +18,7 @@ from .insertion import Insert, insert
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
 from .names import CLONE_VM
+from .reconstruct import maps_at_exec
 
 TEXTS = ("ftrace", "perf", "strace")
 """In order of preference: ftrace and perf have page faults; ftrace has clone flags of clone3 too."""
@@ -175,7 +176,9 @@ def add_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> None:
     string = _strings(trace)
     inserts: list[Insert] = []
     used: set[str] = set()
-    for event, file in _exec_maps(trace, maps):
+    pairs = _exec_maps(trace, maps)
+    pairs = sorted(pairs + _from_exits(trace, maps, {event for event, _ in pairs}), key=lambda pair: pair[0])
+    for event, file in pairs:
         start = _start_brk(trace, event)
         task = int(trace.columns["task"][event])
         inserts += [Insert(event + 1, *row) for row in initial_rows(file, task, string, start)]
@@ -227,6 +230,27 @@ def _exec_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> list[tuple[int, ev.M
             if number in numbered:
                 pairs.append((event, numbered[number]))
     return sorted(pairs, key=lambda pair: pair[0])
+
+
+def _from_exits(
+    trace: ev.Trace, maps: list[ev.MapsFile], known: set[int]
+) -> list[tuple[int, ev.MapsFile]]:
+    """Execs without maps of their own whose process left maps at its exit, see `reconstruct`."""
+    exits = {file.tid: file for file in maps if file.moment == "exit"}
+    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
+    last: dict[int, int] = {}
+    for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
+        last[int(trace.tasks["pid"][task[event]])] = event
+    pairs: list[tuple[int, ev.MapsFile]] = []
+    for pid, event in last.items():
+        if event in known or pid not in exits:
+            continue
+        program = trace.strings[int(trace.columns["a0"][event])]
+        file = maps_at_exec(exits[pid], program)
+        if file is not None:
+            pairs.append((event, file))
+            trace.notes.append(f"the areas behind execve of {program} are told from {exits[pid].path}")
+    return pairs
 
 
 def _start_brk(trace: ev.Trace, event: int) -> int:
