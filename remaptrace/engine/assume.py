@@ -14,12 +14,14 @@ from .exec import MARK_ASSUMED
 from .filecalls import UNKNOWN_SIZE
 from .files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from .jit import kernel
+from .merge import anon_vma_prepare
 from .pagecache import inode_new, inode_put
 from .state import (
     G_ASSUMED,
     G_COMMITTED,
     G_FOLLOW,
     G_HAS_RET,
+    G_NO_ACCESSES,
     G_REC_RET,
     G_RSFLAGS,
     H_ARCH,
@@ -32,14 +34,17 @@ from .state import (
     T_FILES,
     T_MM,
     T_PROC,
+    V_AV,
     V_END,
+    V_FLAGS,
     V_MARK,
+    V_NEXT,
     V_START,
     Mem,
 )
 from .vma import vma_alloc
 from .vmaset import find_vma, insert_vma
-from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_WRITE
+from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_SHARED, VM_WRITE
 
 RSF_ASSUMED = 1  # result.result
 MAP_ANONYMOUS = 0x20
@@ -132,3 +137,22 @@ def stale_range(m: Mem, task: int, length: int, flags: int) -> int:
         return 0
     vma = find_vma(m, m[task + T_MM], m[G_REC_RET])
     return 1 if vma != 0 and m[vma + V_START] < m[G_REC_RET] + length and length > 0 else 0
+
+
+@kernel
+def assume_written(m: Mem, task: int, start: int, length: int) -> int:
+    """In a log without accesses, take private memory that was just made writable as written.
+
+    Programs ask for writable memory to write to it before they ask for more. What matters here is the
+    anon_vma that the first write gives an area: it decides which neighbours merge later.
+    """
+    if m[G_NO_ACCESSES] == 0:
+        return 0
+    mm = m[task + T_MM]
+    end = start + length
+    vma = find_vma(m, mm, start)
+    while vma != 0 and m[vma + V_START] < end:
+        if m[vma + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE and m[vma + V_AV] == 0:
+            anon_vma_prepare(m, mm, vma)
+        vma = m[vma + V_NEXT]
+    return 0

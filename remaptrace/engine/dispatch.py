@@ -61,7 +61,14 @@ from ..trace.events import (
     K_SYSCTL,
     K_WRITEBACK,
 )
-from .assume import assume_brk, assume_file, assume_range, may_assume, stale_range
+from .assume import (
+    assume_brk,
+    assume_file,
+    assume_range,
+    assume_written,
+    may_assume,
+    stale_range,
+)
 from .brk import sys_brk
 from .errnos import EINVAL
 from .exec import init_mm, init_vma
@@ -131,7 +138,10 @@ def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: in
     if stale_range(m, task, length, a3) != 0:
         sys_munmap(m, task, m[G_REC_RET], length)
         m[G_RSFLAGS] |= RSF_ASSUMED
-    return sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
+    place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
+    if place > 0:
+        assume_written(m, task, place, length)
+    return place
 
 
 @kernel
@@ -141,7 +151,11 @@ def _brk(m: Mem, task: int, addr: int) -> int:
     if may_assume(m, task) != 0:
         mm = m[task + T_MM]
         assume_range(m, task, m[mm + MM_START_BRK], m[mm + MM_BRK], VM_READ | VM_WRITE)
-    return sys_brk(m, task, addr)
+    old = m[m[task + T_MM] + MM_BRK]
+    brk = sys_brk(m, task, addr)
+    if brk > old:
+        assume_written(m, task, old, brk - old)
+    return brk
 
 
 @kernel
@@ -170,7 +184,10 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
             access = a2 & VM_ACCESS
         assume_range(m, task, a0, a0 + a1, access)
     if kind == K_MPROTECT:
-        return sys_mprotect(m, task, a0, a1, a2)
+        result = sys_mprotect(m, task, a0, a1, a2)
+        if result == 0 and a2 & VM_WRITE:
+            assume_written(m, task, a0, a1)
+        return result
     if kind == K_MADVISE:
         return sys_madvise(m, task, a0, a1, a2)
     if kind == K_REMAP_FILE_PAGES:

@@ -8,12 +8,13 @@ import numpy as np
 
 from .. import errorcodes as ec
 from ..errors import ReplayError
-from ..trace.events import Trace
+from ..trace.events import K_EXECUTE, K_FAULT, K_READ, K_WRITE, Trace
 from . import exec as names
 from .state import (
     G_FOLLOW,
     G_NEXT_RELOCATION,
     G_NEXT_RETSOURCE,
+    G_NO_ACCESSES,
     G_NPATHS,
     G_NTASKS,
     G_PATHS,
@@ -47,9 +48,15 @@ def name_kind(text: str) -> int:
     return names.NAME_PATH if text else names.NAME_ANON
 
 
+def has_accesses(trace: Trace) -> bool:
+    """Whether a recording shows accesses or page faults, and not only calls and signals."""
+    return bool(np.isin(trace.columns["kind"], (K_READ, K_WRITE, K_EXECUTE, K_FAULT)).any())
+
+
 def set_up(m: Any, trace: Trace, follow: bool) -> None:
     """Fill the arena's tables for `trace`."""
     m[G_FOLLOW] = 1 if follow else 0
+    m[G_NO_ACCESSES] = 1 if trace.recorded and not has_accesses(trace) else 0
     _tasks(m, trace)
     _strings(m, trace.strings)
     _references(m, trace)

@@ -77,6 +77,7 @@ G_RELOCATIONS = H_GLOB + 97  # rows (event, argument, slot, addend) by event, cl
 G_RETSOURCES = H_GLOB + 98  # rows (event, result) by event, closed by event -1
 G_NEXT_RELOCATION = H_GLOB + 99
 G_NEXT_RETSOURCE = H_GLOB + 100
+G_NO_ACCESSES = H_GLOB + 101  # 1: a log of calls alone, see assume_written
 G_SPECIAL_FRAME = H_GLOB + 33  # frame of special mappings, 0 until used
 G_CLOCK = H_GLOB + 34  # hand of the reclaim clock: a frame number
 G_LEARNT = H_GLOB + 34  # page states learnt from recorded faults, see learn.py
