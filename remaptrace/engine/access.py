@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
-from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_MAPERR, OUT_OK
+from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
 from .assume import assume_range, may_assume
 from .fault import error_code as fault_error_code
@@ -33,6 +33,7 @@ ACC_EXEC = 2
 SIGBUS = 7
 SIGSEGV = 11
 SEGV_MAPERR = 1
+SI_KERNEL = 128
 
 # bits of the page-fault error code of x86, which recordings carry
 _PF_WRITE = 2
@@ -106,6 +107,8 @@ def signal_fits(m: Mem, task: int, signo: int, code: int, addr: int) -> int:
     marker stands, SEGV_ACCERR where some access is not granted, SIGBUS on areas of files.
     """
     vma = find_exact(m, m[task + T_MM], addr)
+    if signo == SIGSEGV and code == SI_KERNEL:  # no address is told
+        return OUT_KERNELSEGV
     if signo == SIGSEGV:
         if vma == 0:
             return OUT_MAPERR

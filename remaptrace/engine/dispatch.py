@@ -247,7 +247,8 @@ def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, 
     if kind == K_CLOSE:
         return sys_close(m, task, a0)
     if kind == K_DUP:
-        return sys_dup(m, task, a0, a1, a2)
+        fd = sys_dup(m, task, a0, a1, a2)
+        return 0 if fd >= 0 and m[G_HAS_RET] == 0 else fd  # scenarios name descriptors: a step has no number
     if kind == K_KNOWN_FD:
         return known_fd(m, task, a0, a1, a2, a3)
     if kind == K_MEMFD:

@@ -115,17 +115,24 @@ def tie(trace: ev.Trace, rows: list[CountRow]) -> tuple[npt.NDArray[np.void], li
 
 
 def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
-    """For each thread id its events that mapcount.txt counts: number, call, result."""
+    """For each thread id its events that mapcount.txt counts: number, call, result.
+
+    The counters of a fork were read at its return, when the child may have run for long. Where the log shows
+    that return, it is a mark of its own; else the fork itself has to do.
+    """
     kind = trace.columns["kind"]
+    marks = trace.strings
     wanted = np.isin(kind, [*_CALL_OF_KIND, ev.K_MARK])
     chosen = np.flatnonzero(wanted)
-    marks = trace.strings
     sides: dict[int, list[tuple[int, str, int]]] = {}
     tids = trace.tasks["tid"][trace.columns["task"][chosen]] if len(chosen) else chosen
     columns = (chosen, tids, kind[chosen], trace.columns["a0"][chosen], trace.columns["ret"][chosen])
     for event, tid, kind_, a0, ret in zip(*(c.tolist() for c in columns), strict=True):
         call = _CALL_OF_KIND.get(kind_) or marks[a0]
         sides.setdefault(tid, []).append((event, call, ret))
+    for tid, side in sides.items():
+        shown = {ret for event, call, ret in side if call in _FORKS and kind[event] == ev.K_MARK and ret > 0}
+        sides[tid] = [row for row in side if kind[row[0]] != ev.K_FORK or row[2] not in shown]
     return sides
 
 

@@ -15,6 +15,7 @@ from .. import errorcodes as ec
 from ..errors import InputError
 from . import events as ev
 from .insertion import Insert, insert
+from .names import CLONE_VM
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
 from .names import CLONE_VM
@@ -128,13 +129,17 @@ def _read_summary(trace: ev.Trace, path: Path) -> None:
 
 
 def add_marks(trace: ev.Trace) -> None:
-    """Give strace text the moments at which the counters were read: a child's first return, exit_group."""
+    """Give strace text the moments at which the counters were read: a child's first return, exit_group.
+
+    The first return of a child that shares its parent's memory is not in the text: by then other threads may
+    have changed the counters.
+    """
     kind = trace.columns["kind"].tolist()
     task, a0, a1 = (trace.columns[c].tolist() for c in ("task", "a0", "a1"))
     string = _strings(trace)
     marks: list[Insert] = []
     for event, kind_ in enumerate(kind):
-        if kind_ == ev.K_FORK:
+        if kind_ == ev.K_FORK and not a1[event] & CLONE_VM:
             marks.append(Insert(event + 1, ev.K_MARK, a0[event], (string("fork"),), 0))
         elif kind_ == ev.K_EXIT and a1[event]:
             marks.append(Insert(event, ev.K_MARK, task[event], (string("exit_group"),)))

@@ -194,6 +194,8 @@ class Model:
         pending = call.task.pending
         child = pending.child if pending is not None else None
         if child is not None and child.tid == tid:
+            mark = self.string(call.name.decode())  # counters recorded at the return belong here
+            self.out.add(ev.K_MARK, call.task.row, (mark,), tid, line=call.line, time=call.time)
             return
         if child is not None:
             self.note("two forks were under way at once and the log does not say whose child came first")
