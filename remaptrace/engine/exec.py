@@ -27,6 +27,7 @@ from .state import (
     I_TYPE,
     MM_BASE,
     MM_BRK,
+    MM_FAC,
     MM_FIRST,
     MM_LEGACY,
     MM_STACK_PTR,
@@ -227,6 +228,7 @@ def init_mm(m: Mem, task: int, start_brk: int, brk: int, mmap_base: int, stack_p
         m[mm + MM_BRK] = brk
     if mmap_base != 0:
         m[mm + MM_BASE] = mmap_base
+        m[mm + MM_FAC] = mmap_base
     if stack_ptr != 0:
         m[mm + MM_STACK_PTR] = stack_ptr
     if legacy != 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
 from .account import charge, uncharge, vm_stat_account
+from .area26 import ALL_ONES
 from .errnos import ENOMEM
 from .frames import frame, frame_map
 from .jit import kernel
@@ -181,7 +182,9 @@ def dup_mm(m: Mem, task: int, child: int) -> int:
         return -ENOMEM
     for field in (MM_TOTAL, MM_DATA, MM_STACK, MM_EXEC, MM_START_BRK, MM_BRK, MM_START_DATA, MM_END_DATA):
         m[new + field] = m[old + field]
-    for field in (MM_BASE, MM_FAC, MM_CHS, MM_LEGACY, MM_STACK_PTR, MM_MDWE, MM_ASLR):
+    m[new + MM_FAC] = m[old + MM_BASE]  # 2.6: the child's first search starts afresh
+    m[new + MM_CHS] = ALL_ONES
+    for field in (MM_BASE, MM_LEGACY, MM_STACK_PTR, MM_MDWE, MM_ASLR):
         m[new + field] = m[old + field]
     vma = m[old + MM_FIRST]
     while vma != 0:

@@ -13,6 +13,7 @@ from ..machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ..machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ..result.result import PagesRow, VmaRow
 from . import pgwalk, pte
+from .area26 import ALL_ONES
 from .exec import MARK_ASSUMED
 from .mincore import mincore_page
 from .state import (
@@ -71,6 +72,13 @@ def vmas(m: View, mm: int) -> Iterator[int]:
     while vma != 0:
         yield vma
         vma = m[vma + V_NEXT]
+
+
+def _hole_size(m: View, size: int) -> int:
+    """cached_hole_size as the kernel's unsigned long."""
+    if size != ALL_ONES:
+        return size
+    return (1 << m[H_ARCH + A_WORD_BITS]) - 1
 
 
 def perms_text(flags: int) -> str:
@@ -210,7 +218,7 @@ def mm_facts(m: View, mm: int) -> dict[str, int]:
     return {
         "mmap_base": m[mm + MM_BASE],
         "free_area_cache": m[mm + MM_FAC],
-        "cached_hole_size": m[mm + MM_CHS],
+        "cached_hole_size": _hole_size(m, m[mm + MM_CHS]),
         "areas": m[mm + MM_COUNT],
         "peak_areas": m[mm + MM_PEAK],
         "total_pages": m[mm + MM_TOTAL],

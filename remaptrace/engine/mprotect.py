@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
-from ..machine.rules import R_ACCOUNT_STICKY
+from ..machine.rules import R_ACCOUNT_STICKY, R_RFP_MPROTECT_FIRST, R_RFP_PROT
 from .account import charge, may_expand_vm, uncharge, vm_stat_account
 from .addr import page_align, page_offset, uword
 from .errnos import EACCES, EINVAL, ENOMEM, EPERM
@@ -34,6 +34,7 @@ from .vmflags import (
     VM_GROWSDOWN,
     VM_HUGETLB,
     VM_LOCKED,
+    VM_MANYPROTS,
     VM_MAYEXEC,
     VM_NORESERVE,
     VM_SEALED,
@@ -113,6 +114,21 @@ def _first_area(m: Mem, mm: int, start: int, end: int, grows: int) -> int:
 
 
 @kernel
+def _many_protections(m: Mem, vma: int, end: int) -> int:
+    """1 if areas whose protections live in PTEs stand in the way (RFP series).
+
+    As posted only the first area is asked (trap T4), as intended every area up to `end`.
+    """
+    while vma != 0 and m[vma + V_START] < end:
+        if m[vma + V_FLAGS] & VM_MANYPROTS:
+            return 1
+        if m[H_RULES + R_RFP_MPROTECT_FIRST] != 0:
+            return 0
+        vma = m[vma + V_NEXT]
+    return 0
+
+
+@kernel
 def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
     """mprotect(addr, length, prot): 0 or -errno. What lies before the failing area stays changed."""
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
@@ -138,6 +154,8 @@ def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
         return vma
     if grows == PROT_GROWSDOWN:
         start = m[vma + V_START]
+    if m[H_RULES + R_RFP_PROT] != 0 and _many_protections(m, vma, end) != 0:
+        return -EACCES
     implied = prot & PROT_READ and m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC
     at = start
     while vma != 0 and m[vma + V_START] <= at < end:

@@ -6,8 +6,23 @@ a fork names them or an event of theirs shows that they exist (a log that starts
 
 from __future__ import annotations
 
-from ..machine.archwords import A_MAX_GAP, A_MIN_GAP, A_MMAP_BASE, A_PAGE_SHIFT, A_TASK_SIZE, A_TOPDOWN
-from ..machine.rules import R_ALL_CAPS, R_LEGACY_LAYOUT, R_RLIMIT_MEMLOCK, R_RLIMIT_STACK, R_STACK_GUARD_GAP
+from ..machine.archwords import (
+    A_MAX_GAP,
+    A_MIN_GAP,
+    A_MMAP_BASE,
+    A_PAGE_SHIFT,
+    A_TASK_SIZE,
+    A_TOPDOWN,
+    A_UNMAPPED_BASE,
+)
+from ..machine.rules import (
+    R_ALL_CAPS,
+    R_LEGACY_LAYOUT,
+    R_RLIMIT_MEMLOCK,
+    R_RLIMIT_STACK,
+    R_STACK_GUARD_GAP,
+    R_UNLIMITED_LEGACY,
+)
 from .files import files_copy, files_new, files_put
 from .fork import dup_mm
 from .jit import kernel
@@ -20,6 +35,8 @@ from .state import (
     H_ARCH,
     H_RULES,
     MM_BASE,
+    MM_CHS,
+    MM_FAC,
     MM_LEGACY,
     MM_USERS,
     P_CAPS,
@@ -111,11 +128,11 @@ def pick_layout(m: Mem, proc: int, mm: int) -> int:
     arch = H_ARCH
     persona = m[proc + P_PERSONALITY]
     legacy = 1 if m[arch + A_TOPDOWN] == 0 or m[H_RULES + R_LEGACY_LAYOUT] != 0 else 0
-    if persona & ADDR_COMPAT_LAYOUT:
+    stack = m[proc + P_RLIM + RLIM_STACK]
+    if persona & ADDR_COMPAT_LAYOUT or (stack < 0 and m[H_RULES + R_UNLIMITED_LEGACY] != 0):
         legacy = 1
     m[mm + MM_LEGACY] = legacy
-    m[mm + MM_BASE] = m[arch + A_MMAP_BASE]
-    stack = m[proc + P_RLIM + RLIM_STACK]
+    m[mm + MM_BASE] = m[arch + A_UNMAPPED_BASE] if legacy != 0 else m[arch + A_MMAP_BASE]
     if legacy == 0 and m[arch + A_MAX_GAP] != 0 and stack != m[H_RULES + R_RLIMIT_STACK]:
         shift = m[arch + A_PAGE_SHIFT]
         gap = m[arch + A_MAX_GAP]
@@ -125,6 +142,8 @@ def pick_layout(m: Mem, proc: int, mm: int) -> int:
         gap = min(gap, m[arch + A_MAX_GAP])
         page = 1 << shift
         m[mm + MM_BASE] = (m[arch + A_TASK_SIZE] - gap + page - 1) & -page
+    m[mm + MM_FAC] = m[mm + MM_BASE]
+    m[mm + MM_CHS] = 0
     return 0
 
 

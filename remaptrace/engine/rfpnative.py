@@ -35,6 +35,7 @@ from .vmfault import ACC_READ, VMF_OOM, do_swap_page, linear_index
 from .vmflags import VM_ACCESS, VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 
 _MAP_NONBLOCK = 0x10000
+RFP_CHGPROT = 1 << 40  # trace.names: MAP_CHGPROT asked for by name
 
 
 @kernel
@@ -161,7 +162,7 @@ def _rfp_fault(
 def rfp_native(m: Mem, task: int, addr: int, size: int, prot: int, pgoff: int, flags: int) -> int:
     """remap_file_pages of 2.6: 0 or -errno. Arguments as the call has them: bytes, bytes, pages."""
     protections = m[H_RULES + R_RFP_PROT]
-    chgprot = flags & m[H_ARCH + A_CHGPROT] if protections != 0 else 0
+    chgprot = flags & (m[H_ARCH + A_CHGPROT] | RFP_CHGPROT) if protections != 0 else 0
     if prot != 0 and chgprot == 0:
         return -EINVAL
     addr = uword(m, addr)

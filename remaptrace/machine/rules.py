@@ -52,6 +52,9 @@ R_FAULT_AROUND = _rule("fault_around_bytes", "int", 65536, "window of a file rea
 R_RLIMIT_STACK = _rule("rlimit_stack", "int", 8388608, "initial soft limit, bytes; -1: none")
 R_RLIMIT_MEMLOCK = _rule("rlimit_memlock", "int", 8388608, "initial soft limit, bytes; -1: none")
 R_LEGACY_LAYOUT = _rule("legacy_va_layout", "bool", 0, "vm.legacy_va_layout: bottom-up")
+R_UNLIMITED_LEGACY = _rule(
+    "unlimited_stack_is_legacy", "bool", 0, "RLIMIT_STACK unlimited at exec: bottom-up layout (2.6)"
+)
 R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
 R_SHMEM_THP = _rule("shmem_enabled", "int", 0, "huge pages of shmem: 0 never")
 R_ALL_CAPS = _rule("all_capabilities", "bool", 1, "processes start with all capabilities")
