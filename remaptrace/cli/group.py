@@ -10,6 +10,7 @@ import click
 COMMANDS: dict[str, str] = {
     "run": "Replay traces and report what the kernel does with them.",
     "check": "Replay scenarios and recorded sets, and compare with their truth.",
+    "diff": "Replay one trace on two or more machines and show what differs.",
     "maps": "Show /proc/PID/maps of a simulated process at any moment.",
     "sweep": "Replay many traces on many machines into a table.",
     "verify": "Run programs on the running kernel and compare with the replay.",

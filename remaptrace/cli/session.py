@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemapTraceError
@@ -111,20 +111,26 @@ def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options:
 
 
 def peak_snapshot(result: Result, placing: str | None) -> Snapshot | None:
-    """The address space with the most VMAs, at that moment; None if no event has one.
-
-    Replays the trace again up to there: a snapshot has to be asked for ahead.
-    """
-    from ..trace.cutting import first_events
-
+    """The address space with the most VMAs, at that moment; None if no event has one."""
     counts = result.columns["map_count"]
     if not len(counts) or int(counts.max()) < 0:
         return None
     event = int(counts.argmax())
+    return with_look(result, event, placing).observed.get(event)
+
+
+def with_look(result: Result, event: int, placing: str | None) -> Result:
+    """`result` with a look at the address space behind `event`.
+
+    Replays the trace again up to there: a look has to be asked for ahead, and some moments are only known
+    afterwards.
+    """
+    from ..trace.cutting import first_events
+
     again, _ = replay_timed(
         first_events(result.trace, event + 1), result.machine, placing, observe_at=[event]
     )
-    return again.observed.get(event)
+    return replace(result, observed={**result.observed, **again.observed})
 
 
 def agreement(result: Result, item: Item, own: bool, seconds: float) -> CheckOutcome | None:

@@ -1,0 +1,158 @@
+"""`remaptrace diff`: one trace on two or more machines."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errorcodes import RT_MOMENT, RT_USAGE
+from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
+from . import output as out
+from . import session
+from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+    from ..result.diff import SideBySide
+    from ..result.result import Result, Snapshot
+    from ..trace.events import Trace
+
+_FIELDS = ("results", "addresses", "outcomes", "faults", "counts", "values", "protections")
+_EXPLAINED_UP_TO = 300_000
+"""Events in front of the first difference up to which its reason is looked for (about ten replays of them)."""
+
+
+@click.command("diff")
+@click.argument("trace", metavar="TRACE")
+@machine_options(several=True)
+@placing_options
+@click.option("--only", multiple=True, type=click.Choice(_FIELDS), help="Compare only this; may be repeated.")
+@click.option(
+    "--ignore", multiple=True, type=click.Choice(_FIELDS), help="Do not compare this; may be repeated."
+)
+@click.option(
+    "--at",
+    type=int,
+    metavar="EVENT",
+    help="Compare page protections behind this event. [default: at the peak]",
+)
+@click.option("--explain/--no-explain", default=True, help="Find the rule behind the first difference.")
+@click.option("-n", "--rows", default=6, show_default=True, metavar="N", help="Rows of each table; 0: all.")
+@format_option("rich", "plain", "json", "markdown")
+@output_option
+def command(
+    trace: str,
+    arch: tuple[str, ...],
+    kernel: tuple[str, ...],
+    settings: tuple[str, ...],
+    host: str | None,
+    placing: str | None,
+    only: tuple[str, ...],
+    ignore: tuple[str, ...],
+    at: int | None,
+    explain: bool,
+    rows: int,
+    form: str,
+    output: str | None,
+) -> int:
+    """Replay TRACE on two or more machines and show what differs; the first is the base.
+
+    Machines are the product of all --arch and --kernel. '--set KEY=VALUE' changes all of them, but for the
+    forms '--set 2:KEY=VALUE', which changes the second. Exit status 1 if anything differs.
+    """
+    loaded = [t for _, t in session.load_traces([trace])]
+    if len(loaded) != 1:
+        raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
+    machines = _machines(loaded[0], arch, kernel, settings, host)
+    fields = [f for f in (only or _FIELDS) if f not in ignore]
+    if not fields:
+        raise UsageError(RT_USAGE, "--only and --ignore leave nothing to compare")
+    start = time.perf_counter()
+    results, peaks = _replay_all(loaded[0], machines, placing, at)
+    from ..result.diff import side_by_side
+
+    found = side_by_side(results, fields)
+    if explain:
+        found = _explained(found, placing)
+    from ..report.difffacts import diff_facts
+
+    _deliver(diff_facts(found, peaks, time.perf_counter() - start), form, output, rows)
+    return EXIT_OK if found.equal else EXIT_FINDINGS
+
+
+def _machines(
+    trace: Trace, arch: tuple[str, ...], kernel: tuple[str, ...], settings: tuple[str, ...], host: str | None
+) -> list[Machine]:
+    """The machines to compare; UsageError when there is only one."""
+    shared = tuple(s for s in settings if not _row_of(s))
+    own = [(_row_of(s), s.partition(":")[2]) for s in settings if _row_of(s)]
+    pairs = list(itertools.product(arch or (None,), kernel or (None,)))
+    rows = max([len(pairs), *(row for row, _ in own)])
+    if len(pairs) == 1:
+        pairs *= rows
+    if len(pairs) < 2 or rows > len(pairs):
+        raise UsageError(
+            RT_USAGE, "a diff needs two machines", expected="a second --kernel, --arch or --set 2:KEY=VALUE"
+        )
+    out = []
+    for row, (one_arch, one_kernel) in enumerate(pairs, 1):
+        mine = parsed_settings(shared + tuple(s for r, s in own if r == row))
+        out.append(session.Choice(one_arch, one_kernel, mine, host).machine(trace))
+    return out
+
+
+def _row_of(setting: str) -> int:
+    """N of ``N:KEY=VALUE``, else 0."""
+    head, colon, _ = setting.partition(":")
+    return int(head) if colon and head.isdigit() else 0
+
+
+def _replay_all(
+    trace: Trace, machines: list[Machine], placing: str | None, at: int | None
+) -> tuple[list[Result], list[Snapshot | None]]:
+    """One replay a machine, with a snapshot at the moment to compare: `at`, or the base's peak."""
+    if at is not None and not 0 <= at < len(trace):
+        raise UsageError(RT_MOMENT, f"there is no event {at}", expected=f"0 to {len(trace) - 1}")
+    base, _ = session.replay_timed(trace, machines[0], placing)
+    counts = base.columns["map_count"]
+    moment = at if at is not None else int(counts.argmax()) if len(counts) and counts.max() >= 0 else None
+    wanted = [] if moment is None else [moment]
+    results = [base]
+    for machine in machines[1:]:
+        results.append(session.replay_timed(trace, machine, placing, observe_at=wanted)[0])
+    if moment is not None:
+        results[0] = session.with_look(base, moment, placing)
+    return results, [r.observed.get(moment) if moment is not None else None for r in results]
+
+
+def _explained(found: SideBySide, placing: str | None) -> SideBySide:
+    from ..result.blame import blame
+
+    reasons = {}
+    for i, diff in enumerate(found.diffs):
+        if 0 <= diff.first < _EXPLAINED_UP_TO:
+            follow = None if placing is None else placing == "follow"
+            reasons[i] = blame(found.trace, diff.left.machine, diff.right.machine, diff.first, follow)
+    return found.with_reasons(reasons)
+
+
+def _deliver(facts: dict[str, object], form: str, path: str | None, rows: int) -> None:
+    if form == "json":
+        from ..report.jsonout import to_json
+
+        out.write_text([to_json(facts)], path)
+    elif form == "plain":
+        from ..report.plain_diff import diff_plain
+
+        out.write_text([diff_plain(facts)], path)
+    elif form == "markdown":
+        from ..report.markdown import diff_markdown
+
+        out.write_text([diff_markdown(facts)], path)
+    else:
+        from ..report.rich_diff import diff_sheet
+
+        out.show(diff_sheet(facts, out.width(), rows), path, "remaptrace diff")
