@@ -12,7 +12,7 @@ Everything here is imported on first use, so that ``import remaptrace`` stays ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .result.result import Result
     from .trace.events import Trace
 
-__all__ = ["Machine", "check", "compare", "load", "load_all", "replay"]
+__all__ = ["Machine", "check", "compare", "load", "load_all", "machine_of", "replay"]
 
 
 def load_all(
@@ -87,12 +87,29 @@ def replay(
     )
 
 
-def machine_of(trace: Trace) -> Machine:
-    """The machine that a trace asks for: its own `machine:` or recorder, else x86_64 with linux-6.18."""
+def machine_of(
+    trace: Trace,
+    arch: str | None = None,
+    kernel: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    host: str | None = None,
+) -> Machine:
+    """The machine for a trace: what is given here, else what the trace asks for (its own `machine:`, the
+    release that recorded it), else x86_64 with linux-6.18. `settings` are rules, `ram` and `swap`.
+
+    Raises UsageError as `Machine.load`.
+    """
+    from .machine.releases import preset_for
+
     wanted = dict(trace.machine)
     rules = wanted.pop("set", {})
-    host = wanted.pop("host", None)
-    return Machine.load(trace.arch or "x86_64", trace.kernel or "linux-6.18", {**rules, **wanted}, host)
+    below = wanted.pop("host", None)
+    return Machine.load(
+        arch or trace.arch or "x86_64",
+        kernel or preset_for(trace.kernel or "linux-6.18"),
+        {**rules, **wanted, **(settings or {})},
+        host or below,
+    )
 
 
 def compare(left: Result, right: Result) -> Diff:

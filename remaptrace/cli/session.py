@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemapTraceError
-from .options import DEFAULT_ARCH, DEFAULT_KERNEL
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -33,16 +32,9 @@ class Choice:
 
     def machine(self, trace: Trace) -> Machine:
         """The machine for one trace: options first, then what the source asks for, then the default."""
-        from ..machine.machine import Machine
+        from ..api import machine_of
 
-        wanted = dict(trace.machine)
-        arch = self.arch or wanted.pop("arch", None) or trace.arch or DEFAULT_ARCH
-        kernel = self.kernel or wanted.pop("kernel", None) or trace.kernel or DEFAULT_KERNEL
-        host = self.host or wanted.pop("host", None)
-        for name in ("arch", "kernel", "host"):
-            wanted.pop(name, None)
-        overrides: dict[str, Any] = {**wanted.pop("overrides", {}), **wanted, **(self.settings or {})}
-        return Machine.load(arch, kernel, overrides, host)
+        return machine_of(trace, self.arch, self.kernel, self.settings, self.host)
 
     def is_own(self, trace: Trace, machine: Machine) -> bool:
         """True when `machine` is meant to be the one that recorded: nothing was chosen that differs."""

@@ -1,0 +1,38 @@
+"""Which kernel preset stands for the release that a recording names."""
+
+from __future__ import annotations
+
+import re
+
+from . import presets
+
+_RELEASE = re.compile(r"(?:linux-|Linux )?(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+def preset_for(release: str) -> str:
+    """The preset of that name, else the newest one that is not newer than the release, else the oldest.
+
+    What is no release at all comes back as it is, for the error message of `load_kernel`.
+
+    >>> preset_for("6.18.44-generic"), preset_for("6.5.0-14-generic"), preset_for("2.6.21.7")
+    ('linux-6.18', 'linux-6.1', 'linux-2.6.21')
+    """
+    if release in presets.names("kernels"):
+        return release
+    match = _RELEASE.match(release)
+    if not match:
+        return release
+    wanted = _version(match)
+    known = sorted(
+        (_version(m), name)
+        for name in presets.names("kernels")
+        if (m := _RELEASE.fullmatch(name)) is not None
+    )
+    older = [name for version, name in known if version <= wanted]
+    return older[-1] if older else known[0][1]
+
+
+def _version(match: re.Match[str]) -> tuple[int, ...]:
+    """Numbers that decide; the third one counts in 2.6 only."""
+    major, minor, patch = (int(n or 0) for n in match.groups())
+    return (major, minor, patch) if (major, minor) == (2, 6) else (major, minor)

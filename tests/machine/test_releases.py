@@ -1,0 +1,26 @@
+"""A recorder's release finds its preset."""
+
+from __future__ import annotations
+
+import pytest
+
+from remaptrace.machine.releases import preset_for
+
+
+@pytest.mark.parametrize(
+    ("release", "preset"),
+    [
+        ("linux-2.6.21-rfp", "linux-2.6.21-rfp"),
+        ("6.18", "linux-6.18"),
+        ("6.18.44-fc", "linux-6.18"),
+        ("6.5.0-14-generic", "linux-6.1"),
+        ("5.4.0", "linux-4.20"),
+        ("2.6.21.7", "linux-2.6.21"),
+        ("2.6.9-5.EL", "linux-2.6.20"),
+        ("Linux 6.1", "linux-6.1"),
+        ("99.1", "linux-7.0"),
+        ("whatever", "whatever"),
+    ],
+)
+def test_the_newest_preset_that_is_not_newer(release: str, preset: str) -> None:
+    assert preset_for(release) == preset
