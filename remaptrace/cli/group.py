@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "check": "Replay scenarios and recorded sets, and compare with their truth.",
     "diff": "Replay one trace on two or more machines and show what differs.",
     "maps": "Show /proc/PID/maps of a simulated process at any moment.",
+    "convert": "Write a trace as a scenario, JSON Lines or a column file.",
     "sweep": "Replay many traces on many machines into a table.",
     "verify": "Run programs on the running kernel and compare with the replay.",
     "kernels": "List the kernels, show one with its rules, compare two.",

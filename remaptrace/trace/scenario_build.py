@@ -488,7 +488,7 @@ def begin(b: Builder, document: dict[str, Any]) -> tuple[tuple[int, int, str], .
     base = document.get("mmap_base", 0)
     if areas or brk or base or legacy:
         b.made(K_INIT_MM, (heap[0] if heap else brk, brk, base, stack[1] - 16 if stack else 0, legacy))
-    for start, end, name, perms, file in areas:
+    for start, end, name, perms, file, offset in areas:
         shown = name if name.startswith("[") else ""
-        b.made(K_INIT_VMA, (start, end, perms, 0, b.string(file), b.string(shown)))
+        b.made(K_INIT_VMA, (start, end, perms, offset, b.string(file), b.string(shown)))
     return tuple((a[0], a[1], a[2]) for a in areas)

@@ -27,9 +27,9 @@ _NUMBERS = {
     "total_pages",
 }
 _AREA_KEYS = ("start", "end", "perms", "offset", "file", "vmflags", "pages", "access", "file_pages")
-_INITIAL_KEYS = ("start", "end", "name", "perms", "file")
+_INITIAL_KEYS = ("start", "end", "name", "perms", "file", "offset")
 _PERMS = {"r": 1, "w": 2, "x": 4, "s": 8}
-_INITIAL_PERMS = {"(program)": "r-xp", "[vvar]": "r--p", "[vvar_vclock]": "r--p", "[vdso]": "r-xp"}
+INITIAL_PERMS = {"(program)": "r-xp", "[vvar]": "r--p", "[vvar_vclock]": "r--p", "[vdso]": "r-xp"}
 
 
 def check_expect(
@@ -172,8 +172,9 @@ def _check_area(area: Any, path: tuple[Any, ...], keys: tuple[str, ...]) -> None
         raise Problem(ec.RT_EXPECT, "an area needs start and end", path, ", ".join(keys))
 
 
-def initial_areas(document: dict[str, Any]) -> list[tuple[int, int, str, int, str]]:
-    """The areas mapped before the first step: start, end, name, permission bits, file name ("": none).
+def initial_areas(document: dict[str, Any]) -> list[tuple[int, int, str, int, str, int]]:
+    """The areas mapped before the first step: start, end, name, permission bits, file name ("": none),
+    offset (bytes).
 
     Without `perms` they follow from the name: (program) r-xp of a file, [vdso] r-xp, [vvar] r--p,
     anything else rw-p.
@@ -201,7 +202,7 @@ def initial_areas(document: dict[str, Any]) -> list[tuple[int, int, str, int, st
                 f"at least {last:#x}",
             )
         last = area["end"]
-        perms = area.get("perms", _INITIAL_PERMS.get(name, "rw-p"))
+        perms = area.get("perms", INITIAL_PERMS.get(name, "rw-p"))
         if (
             type(perms) is not str
             or len(perms) != 4
@@ -213,7 +214,7 @@ def initial_areas(document: dict[str, Any]) -> list[tuple[int, int, str, int, st
             )
         bits = sum(_PERMS.get(c, 0) for c in perms)
         file = area.get("file", name if name and not name.startswith("[") else "")
-        out.append((area["start"], area["end"], name, bits, str(file or "")))
+        out.append((area["start"], area["end"], name, bits, str(file or ""), area.get("offset", 0)))
     return out
 
 

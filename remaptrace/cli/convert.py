@@ -1,0 +1,60 @@
+"""`remaptrace convert`: a trace in another format, rewritten on the way if asked."""
+
+from __future__ import annotations
+
+import click
+
+from ..errorcodes import RT_USAGE
+from ..errors import UsageError
+from . import output as out
+from . import session
+
+
+@click.command("convert")
+@click.argument("trace", metavar="TRACE")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Write to FILE; '-': standard output.",
+)
+@click.option(
+    "--to", type=click.Choice(("yaml", "jsonl", "columns")), help="Format. [default: by the ending of FILE]"
+)
+@click.option(
+    "--from", "source_format", metavar="FORMAT", help="Format of TRACE. [default: recognised by content]"
+)
+@click.option(
+    "--maps",
+    "maps",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="/proc/PID/maps files, as in run.",
+)
+def command(
+    trace: str, output: str, to: str | None, source_format: str | None, maps: tuple[str, ...]
+) -> None:
+    """Write a trace as a YAML scenario, JSON Lines, or a column file.
+
+    \b
+      .yaml    readable and editable; only traces whose every event has a step
+      .jsonl   every trace, one event a line; .gz and .zst compress
+      .rtcols  every trace, opened again in milliseconds
+    """
+    found = [t for _, t in session.load_traces([trace], maps=maps, source_format=source_format)]
+    if len(found) != 1:
+        raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
+    from ..trace.convert import TEXT_WRITERS, format_of, text_of, write_trace
+
+    if output == "-":
+        form = format_of(output, to or "jsonl")
+        if form not in TEXT_WRITERS:
+            raise UsageError(
+                RT_USAGE, f"{form} are not text", expected="-o FILE, or --to " + "|".join(TEXT_WRITERS)
+            )
+        out.write_text(text_of(found[0], form), None)
+    else:
+        write_trace(found[0], output, to)

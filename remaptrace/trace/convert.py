@@ -1,0 +1,90 @@
+"""Writes traces in any of our formats."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .. import errorcodes as ec
+from ..errors import UsageError
+from .events import Trace
+
+TEXT_WRITERS = ("yaml", "jsonl")
+FORMATS = (*TEXT_WRITERS, "columns")
+_ENDINGS = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".rtcols": "columns",
+}
+_BLOCK = 1 << 20
+
+
+def format_of(path: str, to: str | None = None) -> str:
+    """The format that `to` names, or else the ending of `path`. UsageError RT205."""
+    if to is not None:
+        if to not in FORMATS:
+            raise UsageError(ec.RT_FORMAT_NAME, f"unknown format '{to}'", expected=", ".join(FORMATS))
+        return to
+    name = path.removesuffix(".gz").removesuffix(".zst")
+    form = _ENDINGS.get(Path(name).suffix.lower())
+    if form is None:
+        raise UsageError(
+            ec.RT_FORMAT_NAME,
+            f"the ending of '{path}' names no format",
+            expected="an ending " + ", ".join(_ENDINGS) + ", or --to " + "|".join(FORMATS),
+        )
+    return form
+
+
+def text_of(trace: Trace, form: str) -> Iterator[str]:
+    """The lines of `trace` in a text format of TEXT_WRITERS."""
+    if form == "yaml":
+        from .writeyaml import write_yaml
+
+        return write_yaml(trace)
+    from .jsonl import write_jsonl
+
+    return write_jsonl(trace)
+
+
+def write_trace(trace: Trace, path: str, to: str | None = None) -> None:
+    """Write `trace` to `path`, whole or not at all; ``.gz`` and ``.zst`` are compressed.
+
+    UsageError RT205, InputError RT220 (not written), RT221 (not expressible).
+    """
+    from .columnfile import write_columns, write_whole
+
+    form = format_of(path, to)
+    if form == "columns":
+        if path.endswith((".gz", ".zst")):
+            raise UsageError(ec.RT_FORMAT_NAME, "column files are not compressed", expected="OUT.rtcols")
+        write_columns(trace, path)
+        return
+    write_whole(Path(path), _packed(_blocks(text_of(trace, form)), path))
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
+    """Lines joined to blocks of about a megabyte."""
+    held: list[str] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= _BLOCK:
+            yield "".join(held).encode("utf-8", "surrogateescape")
+            held, size = [], 0
+    yield "".join(held).encode("utf-8", "surrogateescape")
+
+
+def _packed(blocks: Iterator[bytes], path: str) -> Iterator[bytes]:
+    if path.endswith(".gz"):
+        pack: Callable[[bytes], bytes] = gzip.compress
+        return (pack(block) for block in blocks)
+    if path.endswith(".zst"):
+        import zstandard
+
+        return (zstandard.ZstdCompressor().compress(block) for block in blocks)
+    return blocks
