@@ -317,7 +317,7 @@ class _Writer:
             fields = (
                 {"error": names.ERRNO_NAMES[-ret]} if -ret in names.ERRNO_NAMES else {"result": ret & _U64}
             )
-        if not fields and not on:
+        if known is None and not fields:
             return
         if "vmas" in fields and not on:
             yield "  expect:\n"
