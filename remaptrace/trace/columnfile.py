@@ -19,7 +19,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,9 @@ VERSION = 1
 _ALIGN = 64
 _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "i8")
 _TABLES = {"tasks": TASK_DTYPE, "truth": TRUTH_DTYPE, "relocations": RELOCATION_DTYPE}
-_PLAIN = (
-    "strings",
-    "sources",
-    "format",
-    "name",
-    "recorded",
-    "arch",
-    "kernel",
-    "machine",
-    "unmodelled",
-)
-_PLAIN2 = ("notes", "about", "prelude")
+_SPECIAL = {"columns", "skipped", "maps", "initial", "expects", *_TABLES}
+PLAIN_FIELDS = tuple(f.name for f in fields(Trace) if f.name not in _SPECIAL)
+"""Fields of a Trace that JSON holds as they are."""
 
 
 class Columns(dict[str, Any]):
@@ -108,7 +99,7 @@ def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
         if table is not None:
             packed = {field: _pack(np.ascontiguousarray(table[field]), place) for field in table.dtype.names}
             header["tables"][name] = {"rows": len(table), "fields": packed}
-    header["trace"] = {name: getattr(trace, name) for name in (*_PLAIN, *_PLAIN2)}
+    header["trace"] = {name: getattr(trace, name) for name in PLAIN_FIELDS}
     header["skipped"] = [asdict(s) for s in trace.skipped]
     header["maps"] = [asdict(m) for m in trace.maps]
     header["initial"] = trace.initial
@@ -233,9 +224,9 @@ def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Tr
     tables: dict[str, Any] = {}
     for name, entry in header["tables"].items():
         table = np.zeros(entry["rows"], dtype=_TABLES[name])
-        fields = Columns({field: unpack(e, entry["rows"]) for field, e in entry["fields"].items()})
+        parts = Columns({field: unpack(e, entry["rows"]) for field, e in entry["fields"].items()})
         for field in table.dtype.names or ():
-            table[field] = fields[field]
+            table[field] = parts[field]
         tables[name] = table
     return Trace(
         columns,

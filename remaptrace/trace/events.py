@@ -13,6 +13,7 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 | line | source line, counted from 1; 0: none (made by a reader) |
 | time | nanoseconds; present only if the source has times |
 | source | row of `sources` (which file), all zero for one file |
+| origin | of a rewritten trace only: the event before rewriting that this one stands for |
 """
 
 from __future__ import annotations

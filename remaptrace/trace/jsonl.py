@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import errorcodes as ec
 from ..errors import InputError
+from .columnfile import PLAIN_FIELDS
 from .events import (
     ARGUMENTS,
     EVF_HAS_RET,
@@ -30,29 +31,15 @@ from .events import (
 
 VERSION = 1
 _HEADER = "trace"
+_PLACES = ("line", "time", "source", "origin")
 _TRUTH = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
 _TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
 _FLAG_NAMES = {2: "observe", 4: "made", 8: "injected", 16: "truth", 32: "unfinished", 64: "in_kernel"}
 _FLAG_BITS = {name: bit for bit, name in _FLAG_NAMES.items()}
 _KINDS = {name: number for number, name in KIND_NAMES.items()}
 _ARGS = ("a0", "a1", "a2", "a3", "a4", "a5")
-_PLAIN = (
-    "sources",
-    "format",
-    "name",
-    "about",
-    "recorded",
-    "arch",
-    "kernel",
-    "machine",
-    "unmodelled",
-    "notes",
-    "prelude",
-    "initial",
-)
-_COMMON = frozenset(
-    {"kind", "task", "ret", "marks", "line", "time", "source", "truth", "expect", "on", "step", "refs"}
-)
+_PLAIN = (*(name for name in PLAIN_FIELDS if name != "strings"), "initial")
+_COMMON = frozenset({"kind", "task", "ret", "marks", *_PLACES, "truth", "expect", "on", "step", "refs"})
 
 
 def write_jsonl(trace: Trace) -> Iterator[str]:
@@ -110,7 +97,7 @@ def _event(trace: Trace, row: dict[str, int]) -> dict[str, Any]:
     flags = [_FLAG_NAMES.get(1 << b, 1 << b) for b in range(1, 63) if row["flags"] >> b & 1]
     if flags:
         out["marks"] = flags
-    out |= {n: row[n] for n in ("line", "time", "source") if row.get(n)}
+    out |= {n: row[n] for n in _PLACES if row.get(n)}
     return out
 
 
@@ -153,7 +140,8 @@ class _Reader:
         self.header: dict[str, Any] = {}
         self.number = 0
         self.text = ""
-        self.flags: list[int] = []
+        self.origins: list[int] = []
+        self.has_origins = False
 
     def error(self, problem: str, found: Any = "", expected: str = "") -> InputError:
         found = str(found)
@@ -244,6 +232,8 @@ class _Reader:
             self.integer(value.get("time", 0), "time"),
         )
         self.b.source_rows[-1] = self.integer(value.get("source", 0), "source")
+        self.origins.append(self.integer(value.get("origin", 0), "origin"))
+        self.has_origins |= "origin" in value
         self.tables(number, value)
 
     def argument(self, name: str, value: Any, named: bool) -> int:
@@ -303,12 +293,15 @@ class _Reader:
         fields.setdefault("format", "jsonl")
         fields.setdefault("name", name)
         fields.setdefault("sources", [self.path])
-        return self.b.finish(
+        trace = self.b.finish(
             truth=np.array(self.truth, dtype=TRUTH_DTYPE) if self.truth else None,
             relocations=np.array(self.refs, dtype=RELOCATION_DTYPE) if self.refs else None,
             expects=self.expects,
             **fields,
         )
+        if self.has_origins:
+            trace.columns["origin"] = np.array(self.origins, dtype=np.int64)
+        return trace
 
 
 def read_jsonl(data: bytes, *, name: str = "", path: str = "") -> Trace:

@@ -15,7 +15,6 @@ from .. import errorcodes as ec
 from ..errors import InputError
 from . import events as ev
 from .insertion import Insert, insert
-from .names import CLONE_VM
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
 from .names import CLONE_VM
@@ -237,9 +236,7 @@ def _exec_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> list[tuple[int, ev.M
     return sorted(pairs, key=lambda pair: pair[0])
 
 
-def _from_exits(
-    trace: ev.Trace, maps: list[ev.MapsFile], known: set[int]
-) -> list[tuple[int, ev.MapsFile]]:
+def _from_exits(trace: ev.Trace, maps: list[ev.MapsFile], known: set[int]) -> list[tuple[int, ev.MapsFile]]:
     """Execs without maps of their own whose process left maps at its exit, see `reconstruct`."""
     exits = {file.tid: file for file in maps if file.moment == "exit"}
     kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 
 from remaptrace.trace.events import Trace
 
-_FIELDS = (
-    "strings",
-    "sources",
-    "format",
-    "name",
-    "about",
-    "recorded",
-    "arch",
-    "kernel",
-    "machine",
-    "initial",
-    "prelude",
-    "skipped",
-    "unmodelled",
-    "maps",
-    "notes",
-)
+_APART = {"columns", "tasks", "truth", "relocations", "expects"}
+_FIELDS = tuple(f.name for f in fields(Trace) if f.name not in _APART)
 
 
 def assert_alike(a: Trace, b: Trace, strings: bool = True) -> None:
