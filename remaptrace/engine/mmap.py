@@ -15,6 +15,7 @@ from ..machine.rules import (
     R_LIMIT_BEFORE_UNMAP,
     R_MAX_MAP_COUNT,
     R_NOREPLACE,
+    R_NORESERVE_FLAG,
     R_OVERCOMMIT,
     R_POPULATE_PRIVATE,
     R_SEALED_READ,
@@ -297,15 +298,17 @@ def _make_room(m: Mem, task: int, addr: int, length: int, vm: int) -> int:
 
 
 @kernel
-def _new_area(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
-    """Link a new area for the range: it, or -errno."""
+def _new_area(
+    m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int, noreserve: int
+) -> int:
+    """Link a new area for the range: it, or -errno. `noreserve` (VM_NORESERVE or 0): do not charge."""
     mm = m[task + T_MM]
     ops = OPS_ANON
     made = 0
     if file != 0:
         ops = m[m[file + O_INODE] + I_TYPE]
     if vm & VM_SHARED and (file == 0 or ops == OPS_ZERO):
-        made = shmem_object(m, task, length, vm, OPS_SHMEM)
+        made = shmem_object(m, task, length, noreserve, OPS_SHMEM)
         if made == 0:
             return -ENOMEM
         file = made
@@ -339,6 +342,9 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
         return error
     if accountable(vm) != 0:
         vm |= VM_ACCOUNT
+    reserve = vm & VM_NORESERVE
+    if m[H_RULES + R_NORESERVE_FLAG] == 0:
+        vm &= ~VM_NORESERVE
     vma = 0
     if file != 0 or vm & VM_SHARED == 0:
         vmg_init(m, addr, addr + length, pgoff, vm, file)
@@ -346,7 +352,7 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
         m[VMG_NEXT] = m[VMS_NEXT]
         vma = merge_new(m, mm)
     if vma == 0:
-        vma = _new_area(m, task, file, addr, length, vm, pgoff)
+        vma = _new_area(m, task, file, addr, length, vm, pgoff, reserve)
         if vma < 0:
             uncharge(m, m[VMS_CHARGED])
             return vma

@@ -11,6 +11,7 @@ from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import R_WRITE_NOTIFY
 from .files import file_get, file_put
 from .jit import kernel
+from .shmseg import shm_close
 from .state import (
     G_EVENT,
     G_NEXT_AV,
@@ -19,6 +20,7 @@ from .state import (
     I_VMAS,
     OPS_ANON,
     OPS_FILE,
+    OPS_SHM,
     OPS_ZERO,
     V_AV,
     V_AVMULTI,
@@ -162,6 +164,8 @@ def vma_dup(m: Mem, vma: int) -> int:
 def vma_free(m: Mem, vma: int) -> int:
     """Drop the references of an unlinked VMA and give it back (remove_vma)."""
     _unlink_inode(m, vma)
+    if m[vma + V_OPS] == OPS_SHM:
+        shm_close(m, m[vma + V_INODE])
     file_put(m, m[vma + V_FILE])
     kfree(m, vma, V_WORDS)
     return 0

@@ -24,6 +24,7 @@ from .pte import (
 )
 from .state import (
     F_FLAGS,
+    F_INDEX,
     F_INODE,
     FF_DIRTY,
     G_INODE_LIST,
@@ -55,8 +56,11 @@ def _clean_pte(m: Mem, vma: int, p: int) -> int:
 
 
 @kernel
-def _walk_area(m: Mem, vma: int, inode: int, clean: int) -> int:
-    """Carry dirty bits of PTEs over to pages (`clean` 0), or clean the PTEs of dirty pages (1)."""
+def _walk_area(m: Mem, vma: int, inode: int, first: int, last: int, clean: int) -> int:
+    """Carry dirty bits of PTEs over to pages (`clean` 0), or clean the PTEs of dirty pages (1).
+
+    Only pages first..last-1 of the file.
+    """
     mm = m[vma + V_MM]
     size = 1 << m[H_ARCH + A_PAGE_SHIFT]
     addr = next_leaf(m, mm, m[vma + V_START], m[vma + V_END])
@@ -68,7 +72,7 @@ def _walk_area(m: Mem, vma: int, inode: int, clean: int) -> int:
             for q in range(p, p + (limit - addr) // size):
                 if m[q] != 0 and pte_present(m, m[q]) != 0:
                     f = frame(m, pte_pfn(m, m[q]))
-                    if m[f + F_INODE] == inode:
+                    if m[f + F_INODE] == inode and first <= m[f + F_INDEX] < last:
                         if clean == 0 and pte_dirty(m, m[q]) != 0:
                             m[f + F_FLAGS] |= FF_DIRTY
                         elif clean != 0 and m[f + F_FLAGS] & FF_DIRTY:
@@ -78,35 +82,44 @@ def _walk_area(m: Mem, vma: int, inode: int, clean: int) -> int:
 
 
 @kernel
-def _walk_areas(m: Mem, inode: int, clean: int) -> int:
+def _walk_areas(m: Mem, inode: int, first: int, last: int, clean: int) -> int:
     """`_walk_area` for every shared area that page_mkclean sees."""
     vma = m[inode + I_VMAS]
     while vma != 0:
         flags = m[vma + V_FLAGS]
         if flags & VM_SHARED and (flags & VM_NONLINEAR == 0 or m[H_RULES + R_MKCLEAN_NONLINEAR] != 0):
-            _walk_area(m, vma, inode, clean)
+            _walk_area(m, vma, inode, first, last, clean)
         vma = m[vma + V_INEXT]
     return 0
 
 
 @kernel
-def writeback_inode(m: Mem, inode: int) -> int:
-    """Write the dirty pages of a file; how many there were. Files without write-back have none."""
+def writeback_range(m: Mem, inode: int, first: int, last: int) -> int:
+    """Write the dirty pages first..last-1 of a file; how many there were.
+
+    Files without write-back have none.
+    """
     if m[inode + I_TYPE] != OPS_FILE:
         return 0
     notify = m[H_RULES + R_WRITE_NOTIFY]
-    _walk_areas(m, inode, 0)
+    _walk_areas(m, inode, first, last, 0)
     if notify != 0:
-        _walk_areas(m, inode, 1)
+        _walk_areas(m, inode, first, last, 1)
     written = 0
-    index = cache_next(m, inode, 0)
-    while index >= 0:
+    index = cache_next(m, inode, first)
+    while 0 <= index < last:
         pfn = cached_frame(m, inode, index)
         if pfn != 0 and m[frame(m, pfn) + F_FLAGS] & FF_DIRTY:
             m[frame(m, pfn) + F_FLAGS] &= ~FF_DIRTY
             written += 1
         index = cache_next(m, inode, index + 1)
     return written
+
+
+@kernel
+def writeback_inode(m: Mem, inode: int) -> int:
+    """Write the dirty pages of a file; how many there were."""
+    return writeback_range(m, inode, 0, 1 << 62)
 
 
 @kernel

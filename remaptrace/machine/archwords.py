@@ -87,7 +87,9 @@ A_RFP_REACTION = A_PTE + 113  # OUT_* of a refusal that the fault handler does n
 A_RFP_BUILDS = A_PTE + 114  # 0: the series does not build here; simulated as a dummy
 A_UML = A_PTE + 115  # 1: User-mode Linux: accessed and dirty in software, host pages behind
 A_P000 = A_PTE + 116  # the compile-time PROT_NONE protection of the dummies
-P_CLEANED = A_PTE + 117  # engine-only bit: writeback took the write bit (areas with many protections); 0: no bit
+P_CLEANED = (
+    A_PTE + 117
+)  # engine-only bit: writeback took the write bit (areas with many protections); 0: no bit
 A_USED = A_PTE + 118
 
 RFP_PLAIN, RFP_NATIVE, RFP_DUMMY = 0, 1, 2

@@ -183,7 +183,37 @@ R_POPULATE_HOLES = _rule(
 R_DONTNEED_LOCKED = _rule("madv_dontneed_locked", "bool", 1, "MADV_DONTNEED_LOCKED (5.18)")
 R_COLLAPSE = _rule("madv_collapse", "bool", 1, "MADV_COLLAPSE (6.1)")
 
+R_MADV_FLAGS = _rule(
+    "madv_flags", "bool", 1, "MERGEABLE, HUGEPAGE, DONTDUMP and their opposites (2.6.32, 2.6.38, 3.4)"
+)
+R_MADV_CHECK_FIRST = _rule(
+    "madv_checks_advice_first",
+    "bool",
+    1,
+    "unknown advice is EINVAL even for an empty range; else where an area is",
+)
+R_WILLNEED_ANON = _rule(
+    "madv_willneed_anonymous", "bool", 1, "WILLNEED works on anonymous memory (3.9); else EBADF"
+)
+R_REMOVE_MAYWRITE = _rule(
+    "madv_remove_needs_maywrite", "bool", 1, "REMOVE asks for the right to write (6.7); else for PROT_WRITE"
+)
+R_MLOCK_26 = _rule(
+    "mlock_passes_errors", "bool", 0, "mlock returns populate's own errors, EAGAIN at the map limit (2.6)"
+)
+R_MSYNC_WHOLE_FILE = _rule("msync_whole_file", "bool", 0, "MS_SYNC writes the whole file (before 3.16)")
+R_RFP_MULTI = _rule(
+    "rfp_spans_areas", "bool", 1, "emulated remap_file_pages may span areas, a linear request acts (4.5)"
+)
+
 # -- mremap
+R_MREMAP_LOOKUP_FIRST = _rule(
+    "mremap_needs_area", "bool", 1, "EFAULT without an area at the old address, whatever is asked (3.x)"
+)
+R_MREMAP_GROW_MERGES = _rule("mremap_growth_merges", "bool", 1, "growth in place joins the next area (6.0)")
+R_MREMAP_CHARGE_EFAULT = _rule(
+    "mremap_charge_efault", "bool", 0, "a refused charge is EFAULT, EAGAIN if locked (2.6); else ENOMEM"
+)
 R_DONTUNMAP = _choice("mremap_dontunmap", ("none", "anonymous", "all"), "all", "MREMAP_DONTUNMAP (5.7, 5.13)")
 R_MREMAP_MULTI = _rule("mremap_moves_several", "bool", 1, "a move may span VMAs (6.17)")
 R_MREMAP_CHECK_FIRST = _rule(
@@ -246,7 +276,10 @@ R_VMA_BYTES_32 = _rule("vma_bytes_32", "int", 80, "bytes of one VMA record, 32-b
 
 # -- protections in file PTEs: traps of the posted series, each a rule, and two rules of our own
 R_RFP_LOST_FLAG = _rule(
-    "rfp_lost_flag", "bool", 0, "T1: MAP_CHGPROT on an area that is non-linear already does not mark it (posted)"
+    "rfp_lost_flag",
+    "bool",
+    0,
+    "T1: MAP_CHGPROT on an area that is non-linear already does not mark it (posted)",
 )
 R_RFP_ABSENT_UNCHECKED = _rule(
     "rfp_absent_unchecked",
@@ -261,7 +294,10 @@ R_RFP_MPROTECT_FIRST = _rule(
     "T4: mprotect refuses only if the first area has many protections (posted); else if any has",
 )
 R_RFP_SAVES_ALL = _rule(
-    "rfp_saves_every_page", "bool", 0, "the saver's comparison is never equal: every page leaves a file PTE (posted)"
+    "rfp_saves_every_page",
+    "bool",
+    0,
+    "the saver's comparison is never equal: every page leaves a file PTE (posted)",
 )
 R_RFP_CHECKS_FIRST = _rule(
     "rfp_checks_before_change", "bool", 1, "EPERM changes nothing (the fix of 2007-04-01)"
@@ -270,7 +306,10 @@ R_RFP_EXEC_AS_READ = _rule(
     "rfp_exec_as_read", "bool", 0, "fault handlers pass an instruction fetch as a read (posted)"
 )
 R_RFP_SHMEM_ONLY = _rule(
-    "rfp_shmem_only", "bool", 0, "a rule of our own: MAP_CHGPROT outside shmem is EINVAL, as the cover letter suggests"
+    "rfp_shmem_only",
+    "bool",
+    0,
+    "a rule of our own: MAP_CHGPROT outside shmem is EINVAL, as the cover letter suggests",
 )
 R_RFP_PRIVATE = _rule(
     "rfp_private", "bool", 0, "a rule of our own: MAP_CHGPROT on private areas changes protections in place"
