@@ -6,7 +6,7 @@ with the descriptor. Numbers of PROT_* and MAP_* are those of the generic ABI.
 
 from __future__ import annotations
 
-from ..machine.archwords import A_PAGE_SHIFT
+from ..machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ..machine.rules import (
     R_DROPPABLE,
     R_FILE_GROWSDOWN_EARLY,
@@ -56,6 +56,7 @@ from .space import MAP_FIXED, get_unmapped_area, range_is_free, round_hint_to_mi
 from .state import (
     G_COMMITTED,
     G_EVENT,
+    G_RSFLAGS,
     H_ARCH,
     H_RULES,
     I_BORN,
@@ -94,6 +95,7 @@ from .vmflags import (
     VM_DROPPABLE,
     VM_EXEC,
     VM_GROWSDOWN,
+    VM_HUGETLB,
     VM_IO,
     VM_LOCKED,
     VM_LOCKONFAULT,
@@ -123,11 +125,20 @@ MAP_STACK = 0x20000
 MAP_HUGETLB = 0x40000
 MAP_SYNC = 0x80000
 MAP_HUGE_SHIFT = 26
+GIGANTIC_SHIFT = 30
 MAP_FIXED_NOREPLACE = 0x100000
 LEGACY_MAP_MASK = 0x0407_FFF3 | (0x3F << 26)  # what MAP_SHARED_VALIDATE knows beside MAP_SYNC
 
-SEAL_WRITE = 8 | 16  # F_SEAL_WRITE, F_SEAL_FUTURE_WRITE
+SEAL_WRITE, SEAL_FUTURE_WRITE = 8, 16
+_RSF_UNMODELLED = 4  # result.result
 MAX_LFS_FILESIZE = (1 << 63) - 1
+
+
+@kernel
+def huge_shift(m: Mem, flags: int) -> int:
+    """log2 of the page size that MAP_HUGETLB asks for."""
+    shift = (flags >> MAP_HUGE_SHIFT) & 0x3F
+    return shift if shift != 0 else m[H_ARCH + A_HUGE_SHIFT]
 
 
 @kernel
@@ -172,18 +183,24 @@ def _file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, l
         return -ENODEV
     if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
         return -EINVAL
-    if m[H_RULES + R_SEALED_READ] != 0:
-        return _seal_flags(m, inode, vm)
-    return vm
+    return _seal_flags(m, m[inode + I_SEALS], vm)
 
 
 @kernel
-def _seal_flags(m: Mem, inode: int, vm: int) -> int:
-    """Flags under the seals of a memfd, or -EPERM (memfd_check_seals_mmap)."""
-    if m[inode + I_SEALS] & SEAL_WRITE and vm & VM_SHARED:
-        if vm & VM_WRITE:
-            return refuse(m, WHY_SEALED, EPERM)
-        vm &= ~VM_MAYWRITE
+def _seal_flags(m: Mem, seals: int, vm: int) -> int:
+    """Flags of a mapping of a memfd with these seals, or -EPERM (memfd_check_seals_mmap).
+
+    F_SEAL_WRITE is seen before anything is unmapped (mapping_map_writable), F_SEAL_FUTURE_WRITE alone
+    only by the file's mmap method on kernels before 6.12.
+    """
+    if vm & VM_SHARED == 0 or seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) == 0:
+        return vm
+    if m[H_RULES + R_SEALED_READ] == 0 and seals & SEAL_WRITE:
+        return vm
+    if vm & VM_WRITE == 0:
+        return vm & ~VM_MAYWRITE
+    if seals & SEAL_WRITE or m[H_RULES + R_FIXED_KEEPS_OLD] != 0:
+        return refuse(m, WHY_SEALED, EPERM)
     return vm
 
 
@@ -191,12 +208,14 @@ def _seal_flags(m: Mem, inode: int, vm: int) -> int:
 def _anonymous_flags(m: Mem, flags: int, vm: int) -> int:
     """The VM flags of an anonymous mapping, or -EINVAL: step 13 of linux-6.x 2.1."""
     kind = flags & MAP_TYPE
+    if flags & MAP_HUGETLB:  # a file of hugetlbfs stands behind it
+        return vm | VM_HUGETLB if kind in (MAP_SHARED, MAP_PRIVATE) else -EINVAL
     if kind == MAP_SHARED:
         if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
             return -EINVAL
         return vm | VM_SHARED | VM_MAYSHARE
     if kind == MAP_DROPPABLE and m[H_RULES + R_DROPPABLE] != 0:
-        if flags & (MAP_LOCKED | MAP_HUGETLB) or vm & VM_GROWSDOWN:
+        if flags & MAP_LOCKED or vm & VM_GROWSDOWN:
             return -EINVAL
         return vm | VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP
     return vm if kind == MAP_PRIVATE else -EINVAL
@@ -204,7 +223,15 @@ def _anonymous_flags(m: Mem, flags: int, vm: int) -> int:
 
 @kernel
 def _late_errors(m: Mem, file: int, vm: int) -> int:
-    """Errors of the file's own mmap method, and of seals on kernels that ask late: 0 or -errno."""
+    """Errors of the file's own mmap method, and of seals on kernels that ask late: 0 or -errno.
+
+    Huge pages: the pool is empty (linux-6.x 0). Without a reservation (MAP_NORESERVE) the kernel
+    would map them all the same, which is not modelled.
+    """
+    if vm & VM_HUGETLB:
+        if vm & VM_NORESERVE:
+            m[G_RSFLAGS] |= _RSF_UNMODELLED
+        return -ENOMEM
     if file == 0:
         return 0
     inode = m[file + O_INODE]
@@ -212,7 +239,11 @@ def _late_errors(m: Mem, file: int, vm: int) -> int:
         return -EINVAL
     if vm & VM_SYNC and m[inode + I_TYPE] == OPS_FILE:  # not a DAX file system
         return -EOPNOTSUPP
-    if vm & VM_SHARED and m[inode + I_SEALS] & SEAL_WRITE and m[H_RULES + R_SEALED_READ] == 0:
+    if vm & VM_SHARED == 0:
+        return 0
+    if m[inode + I_SEALS] & (SEAL_FUTURE_WRITE if vm & VM_WRITE else 0):
+        return refuse(m, WHY_SEALED, EPERM)
+    if m[inode + I_SEALS] & SEAL_WRITE and m[H_RULES + R_SEALED_READ] == 0:
         return refuse(m, WHY_SEALED, EPERM)
     return 0
 
@@ -390,6 +421,8 @@ def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgo
         pgoff = 0
         if flags & MAP_SHARED:
             kind = OPS_SHMEM
+    if flags & MAP_HUGETLB and flags & MAP_FIXED and addr & ((1 << huge_shift(m, flags)) - 1) != 0:
+        return -EINVAL
     addr = get_unmapped_area(m, task, addr, length, pgoff, flags, kind)
     if addr >= 0 and flags & MAP_FIXED_NOREPLACE and m[H_RULES + R_NOREPLACE] != 0:
         if range_is_free(m, m[task + T_MM], addr, addr + length) == 0:
@@ -460,8 +493,10 @@ def sys_mmap(m: Mem, task: int, addr: int, length: int, prot: int, flags: int, f
             return -EBADF
         if flags & MAP_HUGETLB:
             return -EINVAL
-    elif flags & MAP_HUGETLB and length != 0:  # the pool of huge pages is empty (linux-6.x 0)
-        size = (flags >> MAP_HUGE_SHIFT) & 0x3F
-        return -ENOMEM if size in (0, 21, 30) else -EINVAL
+    elif flags & MAP_HUGETLB:
+        shift = huge_shift(m, flags)
+        if m[H_ARCH + A_HUGE_SHIFT] == 0 or shift not in (m[H_ARCH + A_HUGE_SHIFT], GIGANTIC_SHIFT):
+            return -EINVAL
+        length = uword(m, wrap(length + (1 << shift) - 1) & -(1 << shift))
     pgoff = shr(offset, m[H_ARCH + A_PAGE_SHIFT])
     return do_mmap(m, task, file, uword(m, addr), length, prot, flags, pgoff)

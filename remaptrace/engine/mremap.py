@@ -362,9 +362,11 @@ def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: in
     target = new
     last_end = addr
     result = -EFAULT
-    vma = find_vma(m, mm, addr)
-    while vma != 0 and m[vma + V_START] < end:
-        start = max(m[vma + V_START], addr)
+    while last_end < end:
+        vma = find_vma(m, mm, last_end)
+        if vma == 0 or m[vma + V_START] >= end:
+            break
+        start = max(m[vma + V_START], last_end)
         stop = min(m[vma + V_END], end)
         if result < 0 and start > addr:
             return -EFAULT
@@ -383,7 +385,6 @@ def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: in
             result = moved
         target = moved + stop - start
         last_end = stop
-        vma = find_vma(m, mm, stop)
     return result
 
 

@@ -7,7 +7,14 @@ MAP_FIXED goes where the recorded result says.
 
 from __future__ import annotations
 
-from ..machine.archwords import A_HAS_32BIT, A_HUGE_SHIFT, A_PAGE_SHIFT, A_TASK_SIZE, A_UNMAPPED_BASE
+from ..machine.archwords import (
+    A_HAS_32BIT,
+    A_HUGE_SHIFT,
+    A_PAGE_SHIFT,
+    A_TASK_SIZE,
+    A_UNMAPPED_BASE,
+    A_WORD_BITS,
+)
 from ..machine.rules import (
     R_DAC_MMAP_MIN_ADDR,
     R_HINT_MIN,
@@ -149,10 +156,12 @@ def _huge_aligned(m: Mem, mm: int, hint: int, length: int, flags: int, offset: i
 def _wants_huge(m: Mem, hint: int, length: int, kind: int) -> int:
     """1 if a request for an object of type `kind` (-1: private anonymous) is aligned to huge pages."""
     rules = H_RULES
-    if m[H_ARCH + A_HUGE_SHIFT] == 0 or m[rules + R_THP_ALIGN] == ALIGN_NEVER:
+    if m[H_ARCH + A_HUGE_SHIFT] == 0 or m[H_ARCH + A_WORD_BITS] == 32:
         return 0
     if kind == OPS_FILE:
         return m[rules + R_THP_ALIGN_FILE]
+    if m[rules + R_THP_ALIGN] == ALIGN_NEVER:
+        return 0
     size = 1 << m[H_ARCH + A_HUGE_SHIFT]
     if kind != -1 or length < size:
         return 0

@@ -111,7 +111,10 @@ R_FILE_SIZE_CHECK = _rule(
     "mmap_checks_file_offset", "bool", 1, "offset + length beyond the largest file: EOVERFLOW (4.17)"
 )
 R_SEALED_READ = _rule(
-    "sealed_shared_read", "bool", 1, "a write-sealed memfd may be mapped shared read-only (6.7); else EPERM"
+    "sealed_shared_read",
+    "bool",
+    1,
+    "a write-sealed memfd may be mapped shared read-only (6.7, 6.1.y); else EPERM",
 )
 R_SHARED_ANON_PGOFF = _rule(
     "shared_anonymous_keeps_pgoff", "bool", 0, "shared anonymous memory keeps the caller's page offset (2.6)"
@@ -196,7 +199,10 @@ R_WILLNEED_ANON = _rule(
     "madv_willneed_anonymous", "bool", 1, "WILLNEED works on anonymous memory (3.9); else EBADF"
 )
 R_REMOVE_MAYWRITE = _rule(
-    "madv_remove_needs_maywrite", "bool", 1, "REMOVE asks for the right to write (6.7); else for PROT_WRITE"
+    "madv_remove_needs_maywrite",
+    "bool",
+    1,
+    "REMOVE asks for the right to write (6.7, 6.1.y); else for PROT_WRITE",
 )
 R_MLOCK_26 = _rule(
     "mlock_passes_errors", "bool", 0, "mlock returns populate's own errors, EAGAIN at the map limit (2.6)"

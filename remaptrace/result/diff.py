@@ -153,9 +153,7 @@ def _matrix(left: Result, right: Result) -> dict[tuple[int, int], tuple[int, int
     }
 
 
-def _shared_snapshots(
-    left: Result, right: Result, notes: list[str]
-) -> Iterable[tuple[Snapshot, Snapshot]]:
+def _shared_snapshots(left: Result, right: Result, notes: list[str]) -> Iterable[tuple[Snapshot, Snapshot]]:
     """Snapshots of the same process at the same moment on both sides that know page protections."""
     sides = []
     for result in (left, right):
