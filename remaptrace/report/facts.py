@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.why import WHY_TEXT
 from ..result.agreement import CheckOutcome, Disagreement
 from ..result.outcomes import NAMES, OUT_NONE, OUT_OK
 from ..result.result import RSF_ASSUMED, RSF_UNMODELLED, Result, Snapshot
@@ -18,6 +19,7 @@ from ..trace import events as ev
 from ..trace.events import EVF_MADE, KIND_NAMES, Trace
 from ..trace.names import errno_name
 from ..trace.wording import Place, event_text, place
+from .memory import memory_facts
 
 SCHEMA = "remaptrace/run/1"
 COURSE = 60
@@ -67,7 +69,7 @@ def run_facts(
         "peak": peak_facts(trace, peak) if peak else None,
         "calls": call_facts(result),
         "accesses": access_facts(result),
-        "memory": dict(result.totals),
+        "memory": memory_facts(result, peak),
         "assumed_areas": _assumed(result),
         "not_modelled": _not_modelled(result),
         "notes": [*trace.notes, *result.notes],
@@ -164,7 +166,7 @@ def process_facts(result: Result) -> list[ProcessFacts]:
             ProcessFacts(
                 pid=int(task["pid"]),
                 name=names.get(number, ""),
-                start=int(values[first]),
+                start=_start(trace, events[first:last], values[first:last]),
                 peak=int(values[top]),
                 end=int(values[last - 1]),
                 peak_at=place(trace, int(events[top])),
@@ -172,6 +174,15 @@ def process_facts(result: Result) -> list[ProcessFacts]:
             )
         )
     return sorted(out, key=lambda p: -p["peak"])
+
+
+def _start(trace: Trace, events: npt.NDArray[np.intp], counts: npt.NDArray[np.int64]) -> int:
+    """The count behind the first event of the log; in recordings behind the first that finds an address space."""
+    known = (trace.columns["flags"][events] & EVF_MADE) == 0
+    if trace.recorded:
+        known &= counts > 0
+    rows = np.flatnonzero(known)
+    return int(counts[rows[0] if len(rows) else 0])
 
 
 def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
@@ -235,6 +246,7 @@ def call_facts(result: Result) -> list[dict[str, Any]]:
         refused = (values < 0) & (values >= -4095)
         entry: dict[str, Any] = {
             "name": KIND_NAMES[kind],
+            "sort": "memory" if kind <= ev.K_OLD_MMAP else "process" if kind in _PROCESS_CALLS else "file",
             "done": int(len(rows) - refused.sum()),
             "refused": [],
         }
@@ -249,10 +261,14 @@ def call_facts(result: Result) -> list[dict[str, Any]]:
                         "count": int(counts[i]),
                         "first": place(trace, event),
                         "call": event_text(trace, event),
+                        "why": WHY_TEXT[int(result.columns["why"][event])],
                     }
                 )
         out.append(entry)
-    return sorted(out, key=lambda c: -(c["done"] + sum(r["count"] for r in c["refused"])))
+    order = ("memory", "process", "file")
+    return sorted(
+        out, key=lambda c: (order.index(c["sort"]), -c["done"] - sum(r["count"] for r in c["refused"]))
+    )
 
 
 def access_facts(result: Result) -> dict[str, Any]:

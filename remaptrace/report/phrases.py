@@ -9,13 +9,12 @@ from .errortext import printable
 from .layout import Span, counted, number
 
 COMPARED = {
-    "answers": ("recorded answer", "recorded answers"),
+    "answers": ("answer", "answers"),
     "map_counts": ("map count", "map counts"),
     "counters": ("counter", "counters"),
     "map_lines": ("map line", "map lines"),
     "map_files": ("map file", "map files"),
-    "faults": ("recorded fault", "recorded faults"),
-    "signals": ("recorded signal", "recorded signals"),
+    "faults": ("fault", "faults"),
     "steps": ("step", "steps"),
 }
 """Nouns for what an agreement compares."""
@@ -64,13 +63,14 @@ def agreement_phrase(agreement: Mapping[str, Any]) -> Span:
     compared = {k: t for k, t in agreement["compared"].items() if t["total"]}
     if not compared:
         return "Nothing to compare with: the source has no recorded answers or expectations.", "warn"
+    truth = "expected" if agreement["kind"] == "program" else "recorded"
     wrong = {k: t for k, t in compared.items() if t["agree"] != t["total"]}
+    right = listed([noun(k, t["total"]) for k, t in compared.items() if k not in wrong])
     if not wrong:
-        return f"All {listed([noun(k, t['total']) for k, t in compared.items()])} agree.", "good"
+        return f"All as {truth}: {right}.", "good"
     parts = [f"{number(t['total'] - t['agree'])} of {noun(k, t['total'])}" for k, t in wrong.items()]
-    right = [noun(k, t["total"]) for k, t in compared.items() if k not in wrong]
-    text = f"{listed(parts)} differ"
-    return (f"{text}; all {listed(right)} agree." if right else f"{text}."), "bad"
+    text = f"Not as {truth}: {listed(parts)}"
+    return (f"{text}; as {truth}: {right}." if right else f"{text}."), "bad"
 
 
 def outcome_word(outcome: str) -> str:

@@ -31,15 +31,12 @@ def run_sheet(facts: Facts, width: int = 80, processes: int = _PROCESSES) -> She
 
 def _head(sheet: Sheet, facts: Facts) -> None:
     trace, machine = facts["trace"], facts["machine"]
-    sheet.line((printable(trace["name"]), "head"), " on ", (machine_phrase(machine), "head"))
     effort = f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s"
+    title = [(printable(trace["name"]), "head"), (" on ", ""), (machine_phrase(machine), "head")]
+    sheet.sides(title, (effort, "dim"))
     agreement = facts["agreement"]
     answer: Span = agreement_phrase(agreement) if agreement else (_plain_answer(facts), "")
-    if len(answer[0]) + len(effort) + 2 <= sheet.width:
-        sheet.sides(answer, (effort, "dim"))
-    else:
-        sheet.paragraph(answer[0], answer[1])
-        sheet.line((effort, "dim"))
+    sheet.paragraph(answer[0], answer[1])
 
 
 def machine_phrase(machine: Mapping[str, Any]) -> str:
@@ -113,24 +110,31 @@ def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
     calls = facts["calls"]
     if not calls:
         return
-    refusing = [c for c in calls if c["refused"]]
-    shown = calls if most == 0 else calls[:most] + [c for c in calls[most:] if c in refusing]
+    main = [c for c in calls if c["sort"] != "file"] if most else calls
+    shown = main[:most] + [c for c in main[most:] if c["refused"]] if most else main
     rows: list[list[Cell]] = [[("calls", "head"), ("done", "dim"), ("refused", "dim"), ("", "")]]
     for call in shown:
-        refused: list[Cell] = [
-            [(f"{number(r['count'])} {r['errno']}", "bad"), (f"  first {file_place(r['first'])}", "dim")]
-            for r in call["refused"]
-        ]
+        refused: list[Cell] = [_refusal(r) for r in call["refused"]]
         rows.append([call["name"], number(call["done"]), refused[0] if refused else ""])
         rows += [["", "", cell] for cell in refused[1:]]
     sheet.blank()
-    sheet.table(rows, "lrll")
+    sheet.table(rows, "lrll", flexible=2)
     rest = [c for c in calls if c not in shown]
     if rest:
         done = sum(c["done"] for c in rest)
-        sheet.line(
-            (f"{counted(len(rest), 'other call')}, {number(done)} done, none refused; -n 0 shows all", "dim")
-        )
+        refusals = sum(r["count"] for c in rest for r in c["refused"])
+        names = ", ".join(c["name"] for c in rest[:4]) + (", ..." if len(rest) > 4 else "")
+        sheet.line((f"{names}: {number(done)} done, {number(refusals)} refused; -n 0 shows all", "dim"))
+
+
+def _refusal(r: Mapping[str, Any]) -> list[Span]:
+    text: list[Span] = [
+        (f"{number(r['count'])} {r['errno']}", "bad"),
+        (f"  first {file_place(r['first'])}", "dim"),
+    ]
+    if r["why"]:
+        text.append((f"  {r['why']}", "dim"))
+    return text
 
 
 def _accesses(sheet: Sheet, facts: Facts) -> None:
@@ -165,7 +169,7 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
             rows.append(
                 ["", f"  {r['start']:#x}-{r['end']:#x}  VMA {r['vma']}  PTE {r['pte']}  {r['reason']}"]
             )
-    memory_cell = memory_phrase(memory, peak)
+    memory_cell = memory_phrase(memory)
     if memory_cell:
         rows.append([("memory", "head"), memory_cell])
     if rows:
@@ -173,17 +177,15 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
         sheet.table(rows, "ll", gap=2, flexible=1)
 
 
-def memory_phrase(memory: Mapping[str, int], peak: Mapping[str, Any] | None) -> str:
-    """Page tables and VMA records in bytes, as far as the replay counted them."""
-    words = []
-    if "page_tables" in memory:
-        text = f"page tables {number(memory['page_tables'])}"
-        if "page_table_bytes" in memory:
-            text += f" ({size(memory['page_table_bytes'])})"
-        words.append(text)
-    if "vma_bytes" in memory:
-        words.append(f"VMA records {number(memory.get('vmas_peak', 0))} ({size(memory['vma_bytes'])})")
-    return " · ".join(words)
+def memory_phrase(memory: Mapping[str, int]) -> str:
+    """Page tables and VMA records of the largest process in bytes."""
+    if "vmas" not in memory:
+        return ""
+    return (
+        f"page tables {number(memory['page_tables'])} ({size(memory['page_table_bytes'])}) · "
+        f"VMA records {number(memory['vmas'])} ({size(memory['vma_bytes'])}) · "
+        f"resident {counted(memory['rss_pages'], 'page')}"
+    )
 
 
 def _differences(sheet: Sheet, facts: Facts) -> None:

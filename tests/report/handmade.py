@@ -88,7 +88,11 @@ def peak(made: Trace) -> Snapshot:
     rows.append(VmaRow(0x7FFF00000000, 0x7FFF00021000, "rw-p", 0, None, 0, "rd wr gd ac", name="[stack]"))
     event = int(np.flatnonzero(made.columns["kind"] == ev.K_FORK)[0]) - 1
     odd = ProtectionRange(0x40000000, 0x40004000, "rw-s", "r--", "pte")
-    return Snapshot(event, 0, tuple(rows), "peak", protections=Protections({"rw-s": 36, "r--s": 4}, (odd,)))
+    resident = [{"rss": 1}] * len(rows)
+    facts = {"areas": 60, "page_tables": 13, "resident": resident}
+    return Snapshot(
+        event, 0, tuple(rows), "peak", facts=facts, protections=Protections({"rw-s": 36, "r--s": 4}, (odd,))
+    )
 
 
 def agreement(agrees: bool = True) -> CheckOutcome:
