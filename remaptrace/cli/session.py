@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -89,14 +90,18 @@ def load_traces(
 
 
 def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options: Any) -> tuple[Result, float]:
-    """Replay with progress; the result and the seconds it took."""
+    """Replay with progress; the result and the seconds it took.
+
+    The environment's REMAPTRACE_ENGINE (auto, interpreted, compiled) overrides the choice by size.
+    """
     from ..engine.driver import replay
 
     progress = Progress(trace.name)
     start = time.perf_counter()
     follow = None if placing is None else placing == "follow"
     try:
-        result = replay(trace, machine, follow=follow, progress=progress, **options)
+        engine = os.environ.get("REMAPTRACE_ENGINE", "auto")
+        result = replay(trace, machine, follow=follow, progress=progress, engine=engine, **options)
     finally:
         progress.close()
     return result, time.perf_counter() - start

@@ -38,6 +38,10 @@ def _columns(text: str) -> int:
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
+_LABEL = 10
+"""Columns of the labels of `Sheet.entry`."""
+
+
 @dataclass
 class Sheet:
     """Lines of spans, `width` columns wide."""
@@ -74,6 +78,22 @@ class Sheet:
             break_on_hyphens=False,
         ):
             self.line((row, style))
+
+    def entry(self, label: str, cell: Cell, more: Cell = "") -> None:
+        """Add a labelled entry: the label in a column of its own, `cell` behind it, wrapped below itself.
+
+        `more` follows on the same line where it fits, else on the next.
+        """
+        lead: Span = (label.ljust(_LABEL), "head" if label else "")
+        parts = spans(cell)
+        if _LABEL + length(parts) > self.width:
+            for i, row in enumerate(_broken(parts, self.width - _LABEL)):
+                self.line(lead if i == 0 else (" " * _LABEL, ""), row)
+        elif _LABEL + length(parts) + length(more) > self.width:
+            self.line(lead, parts)
+            self.line(" " * (_LABEL + 2), more)
+        else:
+            self.line(lead, parts, more)
 
     def table(
         self,
@@ -115,15 +135,39 @@ class Sheet:
         return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in self.lines)
 
 
+def _broken(parts: list[Span], width: int) -> list[list[Span]]:
+    """Spans as lines of at most `width` columns, broken at spaces (before a ` · `, behind it)."""
+    words: list[Span] = []
+    for text, style in parts:
+        pieces = text.replace(" · ", " ·\0").split("\0")
+        for k, piece in enumerate(pieces):
+            words += [(piece + (" " if k < len(pieces) - 1 else ""), style)]
+    out: list[list[Span]] = [[]]
+    used = 0
+    for text, style in words:
+        full = bool(used) and used + _columns(text.rstrip()) > width
+        if full:
+            out.append([])
+            used = 0
+        shown = text.lstrip() if full else text
+        out[-1].append((shown, style))
+        used += _columns(shown)
+    return out
+
+
 def _wrapped(row: Sequence[Cell], column: int, width: int) -> list[Sequence[Cell]]:
-    """`row` as several rows, so that `column` fits; cells of several spans are left alone."""
-    if column >= len(row) or length(row[column]) <= width or len(spans(row[column])) > 1:
+    """`row` as several rows, so that `column` fits; a cell of several spans is broken at its ` · `."""
+    if column >= len(row) or length(row[column]) <= width:
         return [row]
-    text, style = spans(row[column])[0]
-    parts = textwrap.wrap(text, width, break_on_hyphens=False)
-    out: list[Sequence[Cell]] = [[*row[:column], (parts[0], style), *row[column + 1 :]]]
+    parts: list[Cell]
+    own = spans(row[column])
+    if len(own) == 1:
+        parts = [(part, own[0][1]) for part in textwrap.wrap(own[0][0], width, break_on_hyphens=False)]
+    else:
+        parts = list(_broken(own, width))
+    out: list[Sequence[Cell]] = [[*row[:column], parts[0], *row[column + 1 :]]]
     for part in parts[1:]:
-        out.append([*[""] * column, (part, style)])
+        out.append([*[""] * column, part])
     return out
 
 

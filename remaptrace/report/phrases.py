@@ -26,20 +26,25 @@ def file_place(at: Mapping[str, Any]) -> str:
     return f"{name}:{at['line']}" if at["line"] else name
 
 
+def line_place(at: Mapping[str, Any], sources: Sequence[str]) -> str:
+    """``line N`` where the trace has one source, which the report names at its top, else ``file:line``."""
+    return f"line {at['line']}" if len(sources) == 1 and at["line"] else file_place(at)
+
+
 def full_place(at: Mapping[str, Any]) -> str:
     """``file:line`` with the path as it was given, to paste."""
     name = printable(str(at["file"]))
     return f"{name}:{at['line']}" if at["line"] else name
 
 
-def event_place(at: Mapping[str, Any]) -> str:
-    """Process, event and file:line."""
+def event_place(at: Mapping[str, Any], sources: Sequence[str] = ()) -> str:
+    """Process, event and place in the source."""
     words = []
     if at.get("pid") or at.get("tid"):
         words.append(f"pid {at.get('pid') or at.get('tid')}")
     if at["event"] >= 0:
         words.append(f"event {number(at['event'])}")
-    where = file_place(at)
+    where = line_place(at, sources) if at["line"] else file_place(at)
     return "  ".join([*words, where] if where else words)
 
 

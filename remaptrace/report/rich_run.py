@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errortext import printable
 from .layout import Cell, Sheet, Span, counted, number, size, sparkline, squeezed
-from .phrases import agreement_phrase, event_place, file_place, full_place, outcome_word
+from .phrases import agreement_phrase, event_place, full_place, line_place, outcome_word
 
 Facts = Mapping[str, Any]
 _PROCESSES = 3
 """Processes shown when there are more; the rest is summed up."""
 
 _CALLS = 6
+_RANGES = 4
 _DIFFERENCES = 5
 
 
@@ -33,6 +35,8 @@ def _head(sheet: Sheet, facts: Facts) -> None:
     trace, machine = facts["trace"], facts["machine"]
     effort = f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s"
     title = [(printable(trace["name"]), "head"), (" on ", ""), (machine_phrase(machine), "head")]
+    if len(trace["sources"]) == 1:
+        effort = f"{printable(trace['sources'][0]).rpartition('/')[2]}, {effort}"
     sheet.sides(title, (effort, "dim"))
     agreement = facts["agreement"]
     answer: Span = agreement_phrase(agreement) if agreement else (_plain_answer(facts), "")
@@ -103,7 +107,7 @@ def _processes(sheet: Sheet, facts: Facts, shown: int) -> None:
         if extra:
             text += "; of them " + " · ".join(f"{k} {number(c)}" for k, c in extra)
         sheet.paragraph(text, hang=15)
-        sheet.line("peak at        ", event_place(peak["at"]))
+        sheet.line("peak at        ", event_place(peak["at"], facts["trace"]["sources"]))
 
 
 def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
@@ -112,13 +116,12 @@ def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
         return
     main = [c for c in calls if c["sort"] != "file"] if most else calls
     shown = main[:most] + [c for c in main[most:] if c["refused"]] if most else main
-    rows: list[list[Cell]] = [[("calls", "head"), ("done", "dim"), ("refused", "dim"), ("", "")]]
+    sources = facts["trace"]["sources"]
+    rows: list[list[Cell]] = [[("calls", "head"), ("done", "dim"), ("refused, first at", "dim")]]
     for call in shown:
-        refused: list[Cell] = [_refusal(r) for r in call["refused"]]
-        rows.append([call["name"], number(call["done"]), refused[0] if refused else ""])
-        rows += [["", "", cell] for cell in refused[1:]]
+        rows.append([call["name"], number(call["done"]), _refusals(call["refused"], sources)])
     sheet.blank()
-    sheet.table(rows, "lrll", flexible=2)
+    sheet.table(rows, "lrl", flexible=2, wrap=True)
     rest = [c for c in calls if c not in shown]
     if rest:
         done = sum(c["done"] for c in rest)
@@ -127,54 +130,60 @@ def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
         sheet.line((f"{names}: {number(done)} done, {number(refusals)} refused; -n 0 shows all", "dim"))
 
 
-def _refusal(r: Mapping[str, Any]) -> list[Span]:
-    text: list[Span] = [
-        (f"{number(r['count'])} {r['errno']}", "bad"),
-        (f"  first {file_place(r['first'])}", "dim"),
-    ]
-    if r["why"]:
-        text.append((f"  {r['why']}", "dim"))
-    return text
+def _refusals(refused: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> list[Span]:
+    """All refusals of one call on a line; the reason where there is only one."""
+    out: list[Span] = []
+    for r in refused:
+        if out:
+            out.append((" · ", "dim"))
+        out += [(f"{number(r['count'])} {r['errno']}", "bad"), (f" {line_place(r['first'], sources)}", "dim")]
+    if len(refused) == 1 and refused[0]["why"]:
+        out.append((f"  {refused[0]['why']}", "dim"))
+    return out
 
 
 def _accesses(sheet: Sheet, facts: Facts) -> None:
-    accesses, peak, memory = facts["accesses"], facts["peak"], facts["memory"]
-    rows: list[list[Cell]] = []
+    accesses, peak, sources = facts["accesses"], facts["peak"], facts["trace"]["sources"]
+    sheet.blank()
     if accesses["total"]:
-        cell: list[Span] = [
-            (f"{number(accesses['total'])}: ok {number(accesses['ok'])}", ""),
-        ]
+        cell: list[Span] = [(f"{number(accesses['total'])}: ok {number(accesses['ok'])}", "")]
         for r in accesses["refused"]:
             cell += [(" · ", "dim"), (f"{outcome_word(r['outcome'])} {number(r['count'])}", "bad")]
-        rows.append([("accesses", "head"), cell])
+        sheet.entry("accesses", cell)
         for r in accesses["refused"]:
             first = r["first"][0]
-            text = f"{outcome_word(r['outcome']).rpartition('/')[2]}  {first['access']}  {event_place(first['at'])}"
-            rows.append([("  first", "dim"), (text, "")])
+            word = outcome_word(r["outcome"]).rpartition("/")[2]
+            sheet.entry(
+                "",
+                [(f"first {word}  ", "dim"), (first["access"], ""), ("  ", "")],
+                event_place(first["at"], sources),
+            )
     calls = accesses["in_calls"]
     if accesses["minor"] or accesses["major"] or calls["minor"] or calls["major"]:
         text = f"minor {number(accesses['minor'])} · major {number(accesses['major'])}"
         if calls["minor"] or calls["major"]:
             text += f"; inside calls minor {number(calls['minor'])} · major {number(calls['major'])}"
-        rows.append([("faults", "head"), text])
+        sheet.entry("faults", text)
     if peak and peak["pages_by_protection"] is not None:
-        pages = peak["pages_by_protection"]
-        text = " · ".join(f"{k} {counted(c, 'page')}" for k, c in sorted(pages.items(), key=lambda i: -i[1]))
-        differing = sum(r["end"] - r["start"] for r in peak["differing"]) // facts["machine"]["page_size"]
-        rows.append([("protections", "head"), text or "no page present"])
-        rows.append(
-            ["", (f"PTE and VMA differ on {counted(differing, 'page')}", "warn" if differing else "")]
-        )
-        for r in peak["differing"][:_DIFFERENCES]:
-            rows.append(
-                ["", f"  {r['start']:#x}-{r['end']:#x}  VMA {r['vma']}  PTE {r['pte']}  {r['reason']}"]
-            )
-    memory_cell = memory_phrase(memory)
-    if memory_cell:
-        rows.append([("memory", "head"), memory_cell])
-    if rows:
-        sheet.blank()
-        sheet.table(rows, "ll", gap=2, flexible=1)
+        _protections(sheet, facts, peak)
+    memory = memory_phrase(facts["memory"])
+    if memory:
+        sheet.entry("memory", memory)
+
+
+def _protections(sheet: Sheet, facts: Facts, peak: Mapping[str, Any]) -> None:
+    """Pages by what may be done with them, and where that is not what their VMA says."""
+    pages = sorted(peak["pages_by_protection"].items(), key=lambda item: -item[1])
+    words = [f"{k} {number(c)}" for k, c in pages]
+    sheet.entry("pages", " · ".join(words) or "none present")
+    differing = sum(r["end"] - r["start"] for r in peak["differing"]) // facts["machine"]["page_size"]
+    text = f"PTE and VMA differ on {counted(differing, 'page')}"
+    sheet.entry("", [(text, "warn" if differing else "dim")])
+    for r in peak["differing"][:_RANGES]:
+        sheet.entry("", f"  {r['start']:#x}-{r['end']:#x}  VMA {r['vma']}  PTE {r['pte']}  {r['reason']}")
+    if len(peak["differing"]) > _RANGES:
+        more = counted(len(peak["differing"]) - _RANGES, "more range")
+        sheet.entry("", [(f"  {more}; --format json has all", "dim")])
 
 
 def memory_phrase(memory: Mapping[str, int]) -> str:
@@ -198,14 +207,17 @@ def _differences(sheet: Sheet, facts: Facts) -> None:
 
 
 def write_differences(sheet: Sheet, differences: list[dict[str, Any]]) -> None:
-    """Differences in full: place and call, then expected and simulated below each other."""
-    for d in differences:
-        at = d["at"]
+    """Differences in full: place and call, then expected and simulated below each other; one entry an event."""
+    for _, group in itertools.groupby(
+        differences, key=lambda d: (d["at"]["file"], d["at"]["line"], d["call"])
+    ):
+        same = list(group)
+        at = same[0]["at"]
         where = full_place(at) or f"event {at['event']}"
-        sheet.line((f"{where}  ", ""), (printable(d["call"]), ""))
-        what = d["what"].replace("_", " ")
-        sheet.paragraph(f"expected   {what} {printable(d['expected'])}", "good", indent=4, hang=11)
-        sheet.paragraph(f"simulated  {what} {printable(d['simulated'])}", "bad", indent=4, hang=11)
+        sheet.line((f"{where}  ", ""), (printable(same[0]["call"]), ""))
+        for side, style in (("expected", "good"), ("simulated", "bad")):
+            words = [f"{d['what'].replace('_', ' ')} {printable(d[side])}" for d in same]
+            sheet.paragraph(f"{side.ljust(11)}{' · '.join(words)}", style, indent=4, hang=11)
 
 
 def _left_out(sheet: Sheet, facts: Facts) -> None:
@@ -213,7 +225,8 @@ def _left_out(sheet: Sheet, facts: Facts) -> None:
     skipped = facts["trace"]["skipped"]
     if skipped["lines"]:
         first = skipped["first"][0]
-        text = f"{counted(skipped['lines'], 'line')} skipped, first {file_place(first)}: {first['code']}"
+        where = line_place(first, facts["trace"]["sources"])
+        text = f"{counted(skipped['lines'], 'line')} skipped, first {where}: {first['code']}"
         if first["expected"]:
             text += f", expected {first['expected']}"
         sheet.paragraph(printable(text), "warn", hang=2)
@@ -225,12 +238,5 @@ def _left_out(sheet: Sheet, facts: Facts) -> None:
         total = sum(c["count"] for c in missing)
         text = f"{counted(total, 'call is', 'calls are')} not modelled: {', '.join(shown)}{more}"
         sheet.paragraph(printable(text), "warn", hang=2)
-    if facts["assumed_areas"]:
-        sheet.paragraph(
-            f"{counted(facts['assumed_areas'], 'area was', 'areas were')} assumed to exist; "
-            "map files (--maps) would say",
-            "warn",
-            hang=2,
-        )
     for note in facts["notes"]:
         sheet.paragraph(printable(note), "dim", hang=2)
