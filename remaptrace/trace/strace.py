@@ -20,7 +20,7 @@ from ..errors import InputError
 from . import strace_lines as lines
 from .events import TASK_DTYPE, Skipped, Trace
 from .strace_args import BadLine
-from .strace_calls import apply, concerns_memory, real_name, signal
+from .strace_calls import MAYBE, apply, concerns_memory, only_counted, real_name, signal
 from .strace_model import FORKS, Call, Model, Pending, Task
 
 _HALF_DAY = 43_200_000_000_000
@@ -223,9 +223,11 @@ class StraceReader:
         self.understood += 1
         name = real_name(name)
         first_part = lines.unfinished(text)
-        if not concerns_memory(name):
+        if not concerns_memory(name) or (name in MAYBE and only_counted(text)):
             self.model.count(self.model.ignored, name.decode("utf-8", "replace"))
             self.model.pend(task, None)
+            if task.tid == 0 and name in (b"set_tid_address", b"gettid"):
+                self._name_by_result(text)
             return
         if first_part is not None:
             self.model.pend(task, Pending(name, first_part[0], number))
@@ -242,8 +244,12 @@ class StraceReader:
             )
         name, arguments, result = parts
         apply(self.model, Call(task, real_name(name), arguments, result, number, time))
-        if self.own_tid is None and task.tid == 0 and name in (b"set_tid_address", b"gettid"):
-            self._name_root(result.value or 0)
+
+    def _name_by_result(self, text: bytes) -> None:
+        """set_tid_address and gettid return the thread's own id."""
+        parts = lines.split_call(text)
+        if parts is not None and parts[2].value:
+            self._name_root(parts[2].value)
 
     def _resumed(self, head: lines.Head, name: bytes, rest: bytes, number: int) -> None:
         name = real_name(name)
@@ -254,6 +260,8 @@ class StraceReader:
         task, time = self._task(head, name, number, resumed=True), self._time(head)
         pending = task.pending
         if not concerns_memory(name):
+            return
+        if pending is None and name in MAYBE:
             return
         if pending is None or pending.name != name:
             raise BadLine(RT_RESUMED, 0, rest, "the beginning of this call before it")

@@ -153,6 +153,21 @@ def real_name(name: bytes) -> bytes:
     return NEW_CALLS.get(int(match.group(1), 0), name) if match else name
 
 
+MAYBE = frozenset((b"fcntl", b"fcntl64", b"ioctl", b"prctl"))
+"""Calls of which most have nothing to do with memory, as their first arguments tell."""
+
+_FILE = rb"</[^<>]*(?:<[^<>]*>)?>|<(?:[^<>]|->)*>"
+_ONLY_COUNTED = re.compile(
+    rb"prctl\(PR_SET_NAME|(?:fcntl|fcntl64)\((?:[^ <\"]|" + _FILE + rb")* F_(?:GET|SETL)"
+    rb"|ioctl\((?:[^ <\"]|" + _FILE + rb")* (?!UFFDIO_)"
+)
+
+
+def only_counted(text: bytes) -> bool:
+    """True if the beginning of a fcntl, ioctl or prctl call shows that it leaves memory and descriptors alone."""
+    return _ONLY_COUNTED.match(text) is not None
+
+
 def concerns_memory(name: bytes) -> bool:
     """True if a call of this name is more than counted."""
     return name in PLAIN or name in HANDLERS or name in UNMODELLED or name.startswith(b"syscall_")
@@ -362,6 +377,7 @@ def _close_range(model: Model, call: Call) -> None:
     if flags & CLOSE_RANGE_UNSHARE and model.files.users[task.files] > 1:
         model.files.drop(task.files)
         task.files = model.files.copy(task.files)
+        model.changed.append(task)
     if not flags & CLOSE_RANGE_CLOEXEC:
         model.files.close_range(task.files, first, last)
     model.add(call, ev.K_CLOSE_RANGE, (first, last, flags), call.result.value)

@@ -41,10 +41,7 @@ _KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)(?:<[^>]*>)? \+\+\+\Z")
 _SIGNAL = re.compile(rb"--- (SIG\w+|\d+) (\{.*\}|\(.*\).*) ---\Z", re.DOTALL)
 _STOPPED = re.compile(rb"--- stopped by (SIG\w+|\d+) ---\Z")
-_ATTACHED = re.compile(
-    rb"(?:strace: )?\[? ?Process (?:PID=)?\d+(?:<[^>]*>)? "
-    rb"(?:attached|detached|resumed|suspended|exited|runs in )[^\n]*"
-)
+_ATTACHED = re.compile(rb"strace: Process \d+(?:<[^>]*>)? attached\Z")
 _NOISE = re.compile(
     rb"\s*\Z| > | \| |strace: |% time |-{6} -|\s*\d+\.\d\d +\d+\.\d+ +\d+ |> |\[ Process PID=|Process \d+ "
 )
@@ -152,8 +149,10 @@ def unfinished(text: bytes) -> tuple[bytes, bytes] | None:
 
 def notice_at(text: bytes) -> int:
     """Where a notice of strace itself begins inside `text` (``vfork(strace: Process 5 attached``), or -1."""
-    at = text.find(b"strace: Process ")
-    return at if at >= 0 and _ATTACHED.match(text, at) else -1
+    if not text.endswith(b" attached"):
+        return -1
+    match = _ATTACHED.search(text)
+    return match.start() if match else -1
 
 
 def is_noise(line: bytes) -> bool:

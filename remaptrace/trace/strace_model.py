@@ -81,6 +81,7 @@ class Model:
     parents: list[int] = field(default_factory=list)
     by_tid: dict[int, Task] = field(default_factory=dict)
     by_pid: dict[int, list[Task]] = field(default_factory=dict)  # the living
+    changed: list[Task] = field(default_factory=list)  # born, buried, renamed, with other descriptors
     forking: dict[int, Task] = field(default_factory=dict)  # by row: forks under way
     unmodelled: dict[str, int] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
@@ -99,6 +100,10 @@ class Model:
             self.strings.append(text)
         return number
 
+    def number_of(self, text: str) -> int:
+        """The number of `text` if it is in the table of strings, else 0."""
+        return self._string_numbers.get(text, 0)
+
     def note(self, text: str) -> None:
         """Remember what had to be assumed, once."""
         if text not in self.notes:
@@ -113,6 +118,7 @@ class Model:
         self.parents.append(parent)
         self.by_tid[tid] = task
         self.by_pid.setdefault(pid, []).append(task)
+        self.changed.append(task)
         return task
 
     def rename(self, task: Task, tid: int) -> None:
@@ -121,6 +127,7 @@ class Model:
         self.by_pid[tid] = self.by_pid.pop(task.pid, [])
         task.tid = task.pid = tid
         self.by_tid[tid] = task
+        self.changed.append(task)
 
     def pend(self, task: Task, pending: Pending | None) -> None:
         """The call that `task` has under way is `pending`, or none."""
@@ -215,6 +222,7 @@ class Model:
         """Forget what a thread had open and under way."""
         if task.alive:
             task.alive = False
+            self.changed.append(task)
             self.pend(task, None)
             self.files.drop(task.files)
             living = self.by_pid[task.pid]
@@ -234,6 +242,7 @@ class Model:
         if self.files.users[task.files] > 1:
             self.files.drop(task.files)
             task.files = self.files.copy(task.files)
+            self.changed.append(task)
         self.files.execute(task.files)
 
     def superseded(self, tid: int, by: int, line: int, time: int) -> None:

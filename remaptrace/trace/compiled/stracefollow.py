@@ -1,0 +1,338 @@
+"""Rows of lexed strace lines to events: whose thread, calls in two parts, descriptors with known paths.
+
+Goes on until a line that the plain reader must look at: one that was not lexed, a thread not seen before, the
+end of a call whose beginning the plain reader keeps, a path that is new. State that both share lies in arrays:
+
+| array | content |
+| --- | --- |
+| state int64[ST_WORDS] | S_* words |
+| tids int32[2**22] | 1 + task row of a living thread id, 0 none |
+| tasks int64[rows, W_TASK] | descriptor table of the task and the first part of its call, see T_* |
+| files int32[rows, width] | KnownFiles.table |
+| paths int64[numbers, 3] | of each string number: where its text stands in the log, its FILE_*, chain |
+| buckets int32[...] | first string number of each hash of a path, 0 none |
+| counts int64[...] | how often each ignored call came |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import entry, kernel
+from .scan import BACKSLASH, SLASH, at
+from .stracelex import (
+    L_A0,
+    L_ARG,
+    L_BEGIN,
+    L_CLOCK,
+    L_OP,
+    L_RET,
+    L_SHOWN,
+    L_STATE,
+    L_TID,
+    L_TIME,
+    OP_CLOSE,
+    OP_FAULT,
+    OP_FCNTL,
+    OP_IGNORED,
+    OP_IOCTL,
+    OP_NOTE,
+    OP_NOTE_OF_TASK,
+    OP_OPEN,
+    OP_OPENAT,
+    OP_PLAIN,
+    OP_PRCTL,
+    OP_SLOW,
+    P_FD,
+    P_KIND,
+    ST_RESUMED,
+    ST_UNFINISHED,
+)
+
+S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
+S_IGNORE_OPEN, S_IGNORE_OPENAT, S_IGNORE_CLOSE, S_IGNORE_FCNTL, S_IGNORE_IOCTL, S_IGNORE_PRCTL = (
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+)
+ST_WORDS = 16
+
+T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
+W_TASK = 12
+HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
+
+K_OPEN, K_CLOSE, K_SIGNAL = 40, 41, 83
+HAS_RET = 1
+_B_A0, _B_RET, _B_FLAGS, _B_LINE, _B_TIME, _B_SOURCE = 2, 8, 9, 10, 11, 12
+_T_OF_DAY, _T_RELATIVE = 2, 3
+_HALF_DAY = 43_200_000_000_000
+O_CLOEXEC = 0o2000000
+_LENGTH = (1 << 24) - 1
+
+
+@kernel
+def hash_path(b, start, length):  # type: ignore[no-untyped-def]
+    """A hash of b[start:start + length]."""
+    h = np.int64(-3750763034362895579)
+    for i in range(start, start + length):
+        h = (h ^ at(b, i)) * np.int64(1099511628211)
+    return h ^ (h >> 29)
+
+
+@kernel
+def same_bytes(b, one, other, length):  # type: ignore[no-untyped-def]
+    """True if two stretches of the log hold the same bytes."""
+    for i in range(length):
+        if at(b, one + i) != at(b, other + i):
+            return False
+    return True
+
+
+@kernel
+def find_path(b, span, paths, buckets):  # type: ignore[no-untyped-def]
+    """The string number of the path that stands at `span`, or 0 if it is new."""
+    start, length = span >> 24, span & _LENGTH
+    number = np.int64(buckets[hash_path(b, start, length) & (len(buckets) - 1)])
+    while number != 0:
+        known = paths[number, 0]
+        if known & _LENGTH == length and same_bytes(b, known >> 24, start, length):
+            return number
+        number = paths[number, 2]
+    return np.int64(0)
+
+
+@entry
+def add_path(b, span, number, kind, paths, buckets):  # type: ignore[no-untyped-def]
+    """String `number` is the path that stands at `span`; `kind` is its FILE_*."""
+    if paths[number, 0] != 0:
+        return 0
+    bucket = hash_path(b, span >> 24, span & _LENGTH) & (len(buckets) - 1)
+    paths[number, 0] = span
+    paths[number, 1] = kind
+    paths[number, 2] = buckets[bucket]
+    buckets[bucket] = number
+    return 0
+
+
+@kernel
+def _clock(rows, i, state):  # type: ignore[no-untyped-def]
+    """The moment of a line: differences add up, clocks of the day pass midnight."""
+    time = rows[i, L_TIME]
+    if rows[i, L_CLOCK] == _T_RELATIVE:
+        state[S_CLOCK] += time
+        return state[S_CLOCK]
+    if rows[i, L_CLOCK] == _T_OF_DAY:
+        time += state[S_DAY]
+        if time < state[S_CLOCK] - _HALF_DAY:
+            state[S_DAY] += 2 * _HALF_DAY
+            time += 2 * _HALF_DAY
+        state[S_CLOCK] = time
+    return time
+
+
+@kernel
+def _put(out, state, kind, task, ret, line, time):  # type: ignore[no-untyped-def]
+    """A new event without arguments; its place."""
+    new = state[S_USED]
+    out[0, new] = kind
+    out[1, new] = task
+    for i in range(_B_A0, _B_A0 + 6):
+        out[i, new] = 0
+    out[_B_RET, new] = ret
+    out[_B_FLAGS, new] = HAS_RET
+    out[_B_LINE, new] = line
+    out[_B_TIME, new] = time
+    out[_B_SOURCE, new] = state[S_SOURCE]
+    state[S_USED] = new + 1
+    return new
+
+
+@kernel
+def _path_is_known(b, span, fd, table, files, paths):  # type: ignore[no-untyped-def]
+    """True if `span` is the path that stands behind `fd` as far as we know."""
+    if fd >= files.shape[1]:
+        return False
+    word = np.int64(files[table, fd])
+    if word == 0:
+        return False
+    known = paths[(word - 1) >> 1, 0]
+    length = span & _LENGTH
+    return known & _LENGTH == length and known != 0 and same_bytes(b, known >> 24, span >> 24, length)
+
+
+@kernel
+def _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out):  # type: ignore[no-untyped-def]
+    """A call of numbers returned. False: the log names a path for its descriptor that is not known."""
+    call = rows[i, L_OP] - OP_PLAIN
+    fd_index = plain[call, P_FD]
+    if fd_index >= 0 and rows[i, L_ARG] != 0:
+        fd = rows[i, L_A0 + fd_index]
+        if fd >= 0 and not _path_is_known(b, rows[i, L_ARG], fd, tasks[task, T_FILES], files, paths):
+            return False
+    place = _put(out, state, plain[call, P_KIND], task, rows[i, L_RET], line, time)
+    for k in range(6):
+        out[_B_A0 + k, place] = rows[i, L_A0 + k]
+    return True
+
+
+@kernel
+def _is_ordinary(b, start, length):  # type: ignore[no-untyped-def]
+    """True if a path is absolute, without escapes, and not /proc/self/fd/3 or the like."""
+    if at(b, start) != SLASH:
+        return False
+    special = at(b, start + 1) == 112 or at(b, start + 1) == 100  # /p, /d
+    for i in range(start, start + length):
+        if at(b, i) == BACKSLASH:
+            return False
+        if (
+            special
+            and at(b, i) == SLASH
+            and at(b, i + 1) == 102
+            and at(b, i + 2) == 100
+            and at(b, i + 3) == SLASH
+        ):
+            return False
+    return True
+
+
+@kernel
+def _finish_open(b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out):  # type: ignore[no-untyped-def]
+    """open or openat returned. False: the path is new, relative, or one of our own descriptors."""
+    fd = rows[i, L_RET]
+    relative = rows[i, L_OP] == OP_OPENAT
+    if fd < 0:
+        counts[state[S_IGNORE_OPENAT if relative else S_IGNORE_OPEN]] += 1
+        return True
+    span = rows[i, L_ARG]
+    if span == 0 or fd >= files.shape[1] or not _is_ordinary(b, span >> 24, span & _LENGTH):
+        return False
+    if rows[i, L_SHOWN] != 0:
+        span = rows[i, L_SHOWN]
+    number = find_path(b, span, paths, buckets)
+    if number == 0:
+        return False
+    flags = rows[i, L_A0 + 2] if relative else rows[i, L_A0 + 1]
+    files[tasks[task, T_FILES], fd] = 1 + 2 * number + (1 if flags & O_CLOEXEC else 0)
+    new = _put(out, state, K_OPEN, task, fd, line, time)
+    out[_B_A0, new] = number
+    out[_B_A0 + 1, new] = flags
+    out[_B_A0 + 2, new] = paths[number, 1]
+    return True
+
+
+@kernel
+def _finish_close(rows, i, task, line, time, state, tasks, files, counts, out):  # type: ignore[no-untyped-def]
+    """close returned. False: the descriptor is too large for the table."""
+    if rows[i, L_RET] < 0:
+        counts[state[S_IGNORE_CLOSE]] += 1
+        return True
+    fd = rows[i, L_A0]
+    if fd < 0 or fd >= files.shape[1]:
+        return False
+    files[tasks[task, T_FILES], fd] = 0
+    new = _put(out, state, K_CLOSE, task, rows[i, L_RET], line, time)
+    out[_B_A0, new] = fd
+    return True
+
+
+@kernel
+def _count_maybe(op, state, counts):  # type: ignore[no-untyped-def]
+    """A fcntl, ioctl or prctl call that is only counted."""
+    word = S_IGNORE_FCNTL if op == OP_FCNTL else S_IGNORE_IOCTL if op == OP_IOCTL else S_IGNORE_PRCTL
+    counts[state[word]] += 1
+    return 0
+
+
+@kernel
+def _begin(rows, i, task, line, tasks):  # type: ignore[no-untyped-def]
+    """Keep the first part of a call."""
+    tasks[task, T_PENDING] = rows[i, L_OP]
+    tasks[task, T_LINE] = line
+    tasks[task, T_BEGIN] = rows[i, L_BEGIN]
+    tasks[task, T_ARG] = rows[i, L_ARG]
+    for k in range(6):
+        tasks[task, T_ARGS + k] = rows[i, L_A0 + k]
+    return 0
+
+
+@kernel
+def _resume(rows, i, task, tasks):  # type: ignore[no-untyped-def]
+    """Give row `i`, the second part of a call, the arguments of the first."""
+    rows[i, L_ARG] = tasks[task, T_ARG]
+    for k in range(6):
+        rows[i, L_A0 + k] = tasks[task, T_ARGS + k]
+    return 0
+
+
+@kernel
+def _fault(rows, i, task, line, time, state, out):  # type: ignore[no-untyped-def]
+    """SIGSEGV or SIGBUS about an address."""
+    new = _put(out, state, K_SIGNAL, task, 0, line, time)
+    out[_B_FLAGS, new] = 0
+    for k in range(3):
+        out[_B_A0 + k, new] = rows[i, L_A0 + k]
+    return 0
+
+
+@entry
+def follow(b, rows, first, last, state, tids, tasks, files, paths, buckets, counts, plain, out):  # type: ignore[no-untyped-def]
+    """Make events of rows first..last-1 until one is not plain or the block is full: the row to go on with."""
+    limit = out.shape[1]
+    for i in range(first, last):
+        op = rows[i, L_OP]
+        if op == OP_SLOW or state[S_USED] >= limit:
+            return i
+        if op == OP_NOTE:
+            _clock(rows, i, state)
+            state[S_UNDERSTOOD] += 1
+            continue
+        tid = rows[i, L_TID]
+        task = np.int64(-1)
+        if tid < 0:
+            task = state[S_UNNAMED]
+        elif tid < len(tids):
+            task = np.int64(tids[tid]) - 1
+        if task < 0:
+            return i
+        pending = tasks[task, T_PENDING]
+        line = state[S_LINE] + i + 1
+        maybe = op == OP_FCNTL or op == OP_IOCTL or op == OP_PRCTL
+        resumed = rows[i, L_STATE] == ST_RESUMED
+        if resumed and op != OP_NOTE_OF_TASK:
+            if pending != (0 if maybe else op):
+                return i
+        elif op >= OP_OPENAT and pending == HELD:
+            return i
+        clock, day = state[S_CLOCK], state[S_DAY]
+        time = _clock(rows, i, state)
+        if op == OP_FAULT:
+            _fault(rows, i, task, line, time, state, out)
+        elif maybe and not resumed:
+            _count_maybe(op, state, counts)
+            tasks[task, T_PENDING] = 0
+        elif op >= OP_IGNORED:
+            counts[op - OP_IGNORED] += 1
+            tasks[task, T_PENDING] = 0
+        elif rows[i, L_STATE] == ST_UNFINISHED:
+            _begin(rows, i, task, line, tasks)
+        elif op != OP_NOTE_OF_TASK and not maybe:
+            if resumed:
+                _resume(rows, i, task, tasks)
+            done = False
+            if op >= OP_PLAIN:
+                done = _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out)
+            elif op == OP_CLOSE:
+                done = _finish_close(rows, i, task, line, time, state, tasks, files, counts, out)
+            else:
+                done = _finish_open(
+                    b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out
+                )
+            if not done:
+                state[S_CLOCK], state[S_DAY] = clock, day
+                return i
+            tasks[task, T_PENDING] = 0
+        state[S_UNDERSTOOD] += 1
+    return last

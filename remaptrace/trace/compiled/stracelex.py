@@ -1,0 +1,499 @@
+"""Strace lines to rows of numbers: the common forms, everything else marked for the plain reader.
+
+A row (int64) has W words:
+
+| word | meaning |
+| --- | --- |
+| L_OP | what the line is: an OP_* below, or OP_IGNORED + number of a call that is only counted |
+| L_TID | thread id, -1 for none |
+| L_TIME | time stamp in ns, and in L_CLOCK its kind (strace_lines.T_*) |
+| L_STATE | ST_* bits |
+| L_A0.. | six arguments |
+| L_RET | result |
+| L_ARG, L_SHOWN | text of the path in an argument and behind the result: begin << 24 | length, 0 none |
+| L_BEGIN | where the line begins |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import entry, kernel
+from .scan import (
+    BAR,
+    BLANK,
+    CAPITALS,
+    COLON,
+    COMMA,
+    DOT,
+    EQUAL,
+    GREATER,
+    LEFT,
+    LESS,
+    LOWER_A,
+    LOWER_F,
+    LOWER_X,
+    MINUS,
+    NINE,
+    QUESTION,
+    QUOTE,
+    RIGHT,
+    SECOND,
+    SLASH,
+    SQUARE,
+    STAR,
+    T_CALLS,
+    T_ERRORS,
+    T_SYMBOLS,
+    UNDERSCORE,
+    UNSQUARE,
+    UPPER_A,
+    UPPER_Z,
+    WORDS,
+    ZERO,
+    at,
+    find_name,
+    scan_annotation,
+    scan_decimal,
+    scan_fraction,
+    scan_number,
+    scan_string,
+    skip_blanks,
+    two_digits,
+)
+
+L_OP, L_TID, L_TIME, L_CLOCK, L_STATE, L_A0, L_RET, L_ARG, L_SHOWN, L_BEGIN = 0, 1, 2, 3, 4, 5, 11, 12, 13, 14
+W = 15
+
+OP_SLOW, OP_NOTE, OP_NOTE_OF_TASK, OP_FAULT = 0, 1, 2, 3
+OP_OPENAT, OP_OPEN, OP_CLOSE, OP_FCNTL, OP_IOCTL, OP_PRCTL = 4, 5, 6, 7, 8, 9
+OP_PLAIN = 16  # + row of the table of plain calls
+OP_IGNORED = 64  # + number
+
+ST_UNFINISHED, ST_RESUMED = 1, 2
+
+P_KIND, P_LEAST, P_MOST, P_FD, P_PAGES = 0, 1, 2, 3, 4
+"""Columns of the table of plain calls; P_PAGES 1: a length in hex means an offset in pages (raw mmap2)."""
+
+TEXTS = (
+    b" <unfinished ...>",
+    b"--- SIG",
+    b"} ---",
+    b" {si_signo=SIG",
+    b", si_code=",
+    b", si_addr=",
+    b"PR_SET_NAME",
+    b"UFFDIO_",
+    b"F_GET",
+    b"F_SETL",
+    b"<... ",
+    b" resumed>",
+)
+"""Texts that lines are compared with, by these numbers."""
+(
+    WORD_UNFINISHED,
+    WORD_SIGNAL,
+    WORD_SIGNAL_END,
+    WORD_SIGNO,
+    WORD_CODE,
+    WORD_ADDRESS,
+    WORD_SET_NAME,
+    WORD_UFFDIO,
+    WORD_F_GET,
+    WORD_F_SETL,
+    WORD_RESUMED,
+    WORD_RESUMED_END,
+) = range(12)
+
+_EPOCH_FROM = 100_000_000
+_T_NONE, _T_ABSOLUTE, _T_OF_DAY, _T_RELATIVE = 0, 1, 2, 3
+_MAX_SPAN = 1 << 20
+
+
+@kernel
+def _span(start, stop):  # type: ignore[no-untyped-def]
+    """Begin and length in one word; 0 if the text is too long to be of interest."""
+    if stop - start >= _MAX_SPAN:
+        return np.int64(0)
+    return (start << 24) | (stop - start)
+
+
+@kernel
+def _is_digit(c):  # type: ignore[no-untyped-def]
+    return ZERO <= c <= NINE
+
+
+@kernel
+def _read_head(b, p, end, rows, i):  # type: ignore[no-untyped-def]
+    """The columns in front of a call, see strace_lines.read_head: where the call begins, or -1."""
+    rows[i, L_TID] = -1
+    rows[i, L_CLOCK] = _T_NONE
+    rows[i, L_TIME] = 0
+    q = p
+    if (
+        at(b, p) == SQUARE
+        and at(b, p + 1) == 112
+        and at(b, p + 2) == 105
+        and at(b, p + 3) == 100
+        and at(b, p + 4) == BLANK
+    ):
+        tid, q = scan_decimal(b, skip_blanks(b, p + 5))
+        if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
+            return np.int64(-1)
+        rows[i, L_TID] = tid
+        p = skip_blanks(b, q + 1)
+    elif _is_digit(at(b, p)):
+        tid, q = scan_decimal(b, p)
+        if q < 0:
+            return np.int64(-1)
+        if at(b, q) == LESS:
+            while q < end and at(b, q) != GREATER:
+                q += 1
+            q += 1
+            if at(b, q) != BLANK:
+                return np.int64(-1)
+        if at(b, q) == BLANK:
+            if tid >= _EPOCH_FROM:
+                return np.int64(-1)
+            rows[i, L_TID] = tid
+            p = skip_blanks(b, q)
+    elif at(b, p) == BLANK:
+        p = skip_blanks(b, p)
+        if not _is_digit(at(b, p)):
+            return np.int64(-1)
+    if _is_digit(at(b, p)):
+        if at(b, p + 2) == COLON:
+            hour, minute, second = two_digits(b, p), two_digits(b, p + 3), two_digits(b, p + 6)
+            if hour < 0 or minute < 0 or second < 0 or at(b, p + 5) != COLON:
+                return np.int64(-1)
+            fraction, q = scan_fraction(b, p + 8)
+            if q < 0 or at(b, q) != BLANK:
+                return np.int64(-1)
+            rows[i, L_TIME] = (hour * 3600 + minute * 60 + second) * SECOND + fraction
+            rows[i, L_CLOCK] = _T_OF_DAY
+        else:
+            seconds, q = scan_decimal(b, p)
+            if q < 0 or seconds > 9 * SECOND:
+                return np.int64(-1)
+            fraction, q = scan_fraction(b, q)
+            if q < 0 or at(b, q) != BLANK:
+                return np.int64(-1)
+            rows[i, L_TIME] = seconds * SECOND + fraction
+            rows[i, L_CLOCK] = _T_ABSOLUTE if seconds >= _EPOCH_FROM else _T_RELATIVE
+        p = skip_blanks(b, q)
+        if at(b, p) == LEFT:  # (+ 0.000556): -r beside another clock
+            return np.int64(-1)
+    if at(b, p) == SQUARE:
+        p = _skip_brackets(b, p)
+    return p
+
+
+@kernel
+def _skip_brackets(b, p):  # type: ignore[no-untyped-def]
+    """The position behind ``[   9] `` and ``[00007f623c388ca3] ``; -1 if brackets hold something else."""
+    q = p + 1
+    while at(b, q) == BLANK or _is_digit(at(b, q)):
+        q += 1
+    if at(b, q) == UNSQUARE and q - p <= 13 and q - p > 1:
+        if at(b, q + 1) != BLANK:
+            return np.int64(-1)
+        p = skip_blanks(b, q + 1)
+        if at(b, p) != SQUARE:
+            return p
+    q = p + 1
+    if at(b, q) == QUESTION:
+        while at(b, q) == QUESTION:
+            q += 1
+    else:
+        while _is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
+            q += 1
+    if at(b, q) != UNSQUARE or at(b, q + 1) != BLANK or q - p < 9 or q - p > 17:
+        return np.int64(-1)
+    return skip_blanks(b, q + 1)
+
+
+@kernel
+def _read_sum(b, p, names):  # type: ignore[no-untyped-def]
+    """Numbers and names joined by ``|``: value, position behind."""
+    total = np.int64(0)
+    while True:
+        c = at(b, p)
+        if _is_digit(c) or c == MINUS:
+            v, p = scan_number(b, p)
+            if p < 0:
+                return v, np.int64(-1)
+        elif c >= UPPER_A and c <= UPPER_Z:
+            v, q = find_name(b, p, CAPITALS, names, T_SYMBOLS)
+            if v == -1:
+                v = _negative_name(b, p, q)
+                if v == 0:
+                    return v, np.int64(-1)
+            p = q
+        else:
+            return total, np.int64(-1)
+        total |= v
+        if at(b, p) != BAR:
+            return total, p
+        p += 1
+
+
+@kernel
+def _negative_name(b, p, q):  # type: ignore[no-untyped-def]
+    """AT_FDCWD, whose value cannot stand in the table; 0 for any other name."""
+    if (
+        q - p == 8
+        and at(b, p) == 65
+        and at(b, p + 1) == 84
+        and at(b, p + 2) == UNDERSCORE
+        and at(b, p + 3) == 70
+        and at(b, p + 7) == 68
+    ):
+        return np.int64(-100)
+    return np.int64(0)
+
+
+@kernel
+def _skip_comment(b, p, end):  # type: ignore[no-untyped-def]
+    """The position behind `` /* text */`` at `p`, or `p` if there is none."""
+    if at(b, p) != BLANK or at(b, p + 1) != SLASH or at(b, p + 2) != STAR:
+        return p
+    q = p + 3
+    while q < end and not (at(b, q) == STAR and at(b, q + 1) == SLASH):
+        q += 1
+    return q + 2 if q < end else p
+
+
+@kernel
+def _read_arguments(b, p, end, rows, i, fd_index, string_index, names):  # type: ignore[no-untyped-def]
+    """The arguments from `p` on into row `i`: how many, and the position of what ends them, or -1."""
+    count = np.int64(0)
+    if at(b, p) == RIGHT:
+        return count, p
+    while count < 6:
+        c = at(b, p)
+        if c == QUOTE:
+            q = scan_string(b, p, end)
+            if q < 0 or at(b, q + 1) == DOT or count != string_index:
+                return count, np.int64(-1)
+            rows[i, L_ARG] = _span(p + 1, q)
+            v = np.int64(0)
+            p = q + 1
+        else:
+            v, p = _read_sum(b, p, names)
+            if p < 0:
+                return count, np.int64(-1)
+            if at(b, p) == LESS:
+                if at(b, p + 1) == LESS:
+                    return count, np.int64(-1)
+                start, stop, p = scan_annotation(b, p, end)
+                if p < 0:
+                    return count, np.int64(-1)
+                if count == fd_index:
+                    rows[i, L_ARG] = _span(start, stop)
+            elif at(b, p) == BLANK:
+                p = _skip_comment(b, p, end)
+        if count == fd_index and v >= 0x8000_0000 and v <= 0xFFFF_FFFF:
+            v -= 1 << 32
+        rows[i, L_A0 + count] = v
+        count += 1
+        if at(b, p) == COMMA and at(b, p + 1) == BLANK:
+            p += 2
+        elif at(b, p) == RIGHT or at(b, p) == BLANK:
+            return count, p
+        else:
+            return count, np.int64(-1)
+    return count, np.int64(-1)
+
+
+@kernel
+def _begins(b, p, end, words, number):  # type: ignore[no-untyped-def]
+    """True if the bytes of a word stand at `p`. A row of `words` is a word's length and its bytes."""
+    length = np.int64(words[number, 0])
+    if end - p < length:
+        return False
+    for k in range(length):
+        if at(b, p + k) != words[number, k + 1]:
+            return False
+    return True
+
+
+@kernel
+def _is_word(b, p, end, words, number):  # type: ignore[no-untyped-def]
+    """True if exactly the bytes of a word stand from `p` to the line's end."""
+    return end - p == words[number, 0] and _begins(b, p, end, words, number)
+
+
+@kernel
+def _read_result(b, p, end, rows, i, names):  # type: ignore[no-untyped-def]
+    """`` = result`` and what may stand behind it: True if all of it is plain."""
+    p = skip_blanks(b, p)
+    if at(b, p) != EQUAL or at(b, p + 1) != BLANK or at(b, p + 2) == QUESTION:
+        return False
+    v, p = scan_number(b, p + 2)
+    if p < 0:
+        return False
+    rows[i, L_SHOWN] = 0
+    if at(b, p) == LESS:
+        start, stop, p = scan_annotation(b, p, end)
+        if p < 0:
+            return False
+        rows[i, L_SHOWN] = _span(start, stop)
+    elif v == -1 and at(b, p) == BLANK and at(b, p + 1) == 69:  # E
+        number, q = find_name(b, p + 1, CAPITALS, names, T_ERRORS)
+        if number <= 0:
+            return False
+        v = -number
+        p = q
+        if at(b, p) == BLANK and at(b, p + 1) == LEFT:
+            if at(b, p + 2) == 73 and at(b, p + 3) == 78:  # (INJECTED)
+                return False
+            while p < end and at(b, p) != RIGHT:
+                p += 1
+            p += 1
+    rows[i, L_RET] = v
+    if p == end:
+        return True
+    if at(b, p) != BLANK or at(b, p + 1) != LESS or not _is_digit(at(b, p + 2)) or p > end:
+        return False
+    while p < end and at(b, p) != GREATER:
+        p += 1
+    return p == end - 1
+
+
+@kernel
+def _read_signal(b, p, end, rows, i, names, words):  # type: ignore[no-untyped-def]
+    """``--- SIGX {...} ---``: OP_NOTE for a signal without an address of interest, OP_FAULT, or OP_SLOW."""
+    if not _begins(b, p, end, words, WORD_SIGNAL):
+        return OP_SLOW
+    p += 4
+    number, q = find_name(b, p, CAPITALS, names, T_SYMBOLS)
+    if number < 0 or at(b, q) != BLANK:
+        return OP_SLOW
+    if number != 7 and number != 11:
+        if not _begins(b, end - 5, end, words, WORD_SIGNAL_END) or at(b, q + 1) != 123 or end - 5 <= q:
+            return OP_SLOW
+        return OP_NOTE
+    if not _begins(b, q, end, words, WORD_SIGNO):  # " {si_signo=SIG"
+        return OP_SLOW
+    p = q + np.int64(words[WORD_SIGNO, 0])
+    while at(b, p) >= UPPER_A and at(b, p) <= UPPER_Z:
+        p += 1
+    if not _begins(b, p, end, words, WORD_CODE):  # ", si_code="
+        return OP_SLOW
+    p += np.int64(words[WORD_CODE, 0])
+    code, q = find_name(b, p, CAPITALS, names, T_SYMBOLS)
+    if code <= 0 or code >= 0x80 or not _begins(b, q, end, words, WORD_ADDRESS):  # ", si_addr="
+        return OP_SLOW
+    address, p = scan_number(b, q + np.int64(words[WORD_ADDRESS, 0]))
+    if p < 0 or not _is_word(b, p, end, words, WORD_SIGNAL_END):
+        return OP_SLOW
+    rows[i, L_A0] = number
+    rows[i, L_A0 + 1] = code
+    rows[i, L_A0 + 2] = address
+    return OP_FAULT
+
+
+@kernel
+def _only_counted(b, p, end, op, words):  # type: ignore[no-untyped-def]
+    """True if a fcntl, ioctl or prctl call whose arguments begin at `p` is one that is only counted."""
+    if op == OP_PRCTL:
+        return _begins(b, p, end, words, WORD_SET_NAME)
+    while p < end and at(b, p) != BLANK:
+        if at(b, p) == LESS or at(b, p) == QUOTE:
+            _start, _stop, p = scan_annotation(b, p, end)
+            if p < 0:
+                return False
+        else:
+            p += 1
+    p += 1
+    if op == OP_IOCTL:
+        return p < end and not _begins(b, p, end, words, WORD_UFFDIO)
+    return _begins(b, p, end, words, WORD_F_GET) or _begins(b, p, end, words, WORD_F_SETL)
+
+
+@kernel
+def lex_line(b, p, end, rows, i, names, plain, words):  # type: ignore[no-untyped-def]
+    """One line b[p:end] into row `i`; its OP_*."""
+    p = _read_head(b, p, end, rows, i)
+    if p < 0 or p >= end:
+        return OP_SLOW
+    rows[i, L_STATE] = 0
+    rows[i, L_ARG] = 0
+    rows[i, L_SHOWN] = 0
+    c = at(b, p)
+    if c == MINUS:
+        return _read_signal(b, p, end, rows, i, names, words)
+    if c == LESS:
+        if not _begins(b, p, end, words, WORD_RESUMED):
+            return OP_SLOW
+        p += 5
+        rows[i, L_STATE] = ST_RESUMED
+    op, q = find_name(b, p, WORDS, names, T_CALLS)
+    if op <= 0:
+        return OP_SLOW
+    if rows[i, L_STATE] == ST_RESUMED:
+        if not _begins(b, q, end, words, WORD_RESUMED_END):
+            return OP_SLOW
+        if op >= OP_IGNORED:
+            return OP_NOTE_OF_TASK
+        p = q + 9
+        if at(b, p) == BLANK:
+            p += 1
+        if op == OP_FCNTL or op == OP_IOCTL or op == OP_PRCTL:
+            return op
+        if at(b, p) != RIGHT:
+            return OP_SLOW
+        return op if _read_result(b, p + 1, end, rows, i, names) else OP_SLOW
+    if at(b, q) != LEFT:
+        return OP_SLOW
+    if op >= OP_IGNORED:
+        return op if at(b, end - 1) != 100 else OP_SLOW  # "strace: Process 5 attached" ends in d
+    if op == OP_FCNTL or op == OP_IOCTL or op == OP_PRCTL:
+        return op if at(b, end - 1) != 100 and _only_counted(b, q + 1, end, op, words) else OP_SLOW
+    return _lex_call(b, q + 1, end, rows, i, op, names, plain, words)
+
+
+@kernel
+def _lex_call(b, p, end, rows, i, op, names, plain, words):  # type: ignore[no-untyped-def]
+    """The rest of a call whose arguments begin at `p`."""
+    fd_index = np.int64(-1)
+    least = np.int64(1)
+    if op >= OP_PLAIN:
+        fd_index = plain[op - OP_PLAIN, P_FD]
+        least = plain[op - OP_PLAIN, P_LEAST]
+    for k in range(6):
+        rows[i, L_A0 + k] = 0
+    first = p
+    string_index = np.int64(1 if op == OP_OPENAT else 0 if op == OP_OPEN else -1)
+    count, p = _read_arguments(b, p, end, rows, i, fd_index, string_index, names)
+    if p < 0 or count < least:
+        return OP_SLOW
+    if op >= OP_PLAIN:
+        for k in range(plain[op - OP_PLAIN, P_MOST], count):
+            rows[i, L_A0 + k] = 0
+        if plain[op - OP_PLAIN, P_PAGES]:
+            while first < end and at(b, first) != COMMA:
+                first += 1
+            if at(b, first + 3) == LOWER_X:
+                return OP_SLOW
+    elif string_index >= 0 and (count < string_index + 2 or rows[i, L_ARG] == 0):
+        return OP_SLOW
+    if at(b, p) == BLANK:
+        rows[i, L_STATE] = ST_UNFINISHED
+        return op if _is_word(b, p, end, words, WORD_UNFINISHED) else OP_SLOW
+    return op if _read_result(b, p + 1, end, rows, i, names) else OP_SLOW
+
+
+@entry
+def lex_lines(b, ends, first, rows, names, plain, words):  # type: ignore[no-untyped-def]
+    """Lex the lines that end at the newlines `ends`; the first begins at `first`. Fills a row a line."""
+    start = first
+    for i in range(len(ends)):
+        end = ends[i]
+        stop = end
+        if stop > start and at(b, stop - 1) == 13:
+            stop -= 1
+        rows[i, L_BEGIN] = start
+        rows[i, L_OP] = lex_line(b, start, stop, rows, i, names, plain, words) if stop > start else OP_SLOW
+        start = end + 1
+    return 0
