@@ -9,12 +9,15 @@ address space are counted in `Trace.ignored`, memory calls that are not modelled
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
+from mmap import mmap
 
 import numpy as np
 
+from ..engine.cachedir import is_compiled
 from ..errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ..errors import InputError
 from . import strace_lines as lines
@@ -22,6 +25,13 @@ from .events import TASK_DTYPE, Skipped, Trace
 from .strace_args import BadLine
 from .strace_calls import MAYBE, apply, concerns_memory, only_counted, real_name, signal
 from .strace_model import FORKS, Call, Model, Pending, Task
+
+Log = bytes | mmap
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much is done and the whole."""
+
+COMPILED_FROM = 2 << 20  # bytes: from here on numba's start is earned back
+COMPILE_FOR = 32 << 20  # bytes: from here on even compiling is
 
 _HALF_DAY = 43_200_000_000_000
 _MAX_TID = (1 << 31) - 1
@@ -46,14 +56,49 @@ def looks_like_strace(head: bytes) -> bool:
     return any(_LOOKS.match(line, lines.read_head(line).start) for line in some)
 
 
-def read_strace(data: bytes | memoryview, *, name: str, source: int = 0) -> Trace:
+def read_strace(
+    data: bytes | memoryview,
+    *,
+    name: str,
+    source: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Trace:
     """The trace that one log holds. `name` is its path; `source` its number for the column of sources.
 
-    Raises InputError if the log has lines and none of them can be read.
+    Large logs are read by compiled code, on `threads` threads (default: the processors, at most 4). What is
+    read does not depend on it. `progress` is called with a phase ("compile", "read"), how much is done and
+    the whole. Raises InputError RT301 if the log has lines and none of them can be read.
     """
-    reader = StraceReader(bytes(data), name, source)
+    log = _whole(data)
+    reader: StraceReader
+    if len(log) < COMPILED_FROM or not (len(log) >= COMPILE_FOR or is_compiled("trace")):
+        reader = StraceReader(log, name, source)
+    else:
+        if progress is not None and not is_compiled("trace"):
+            progress("compile", 0, 1)
+        from .strace_fast import FastStraceReader
+
+        if threads is None:
+            threads = min(os.cpu_count() or 1, 4)
+        reader = FastStraceReader(log, name, source, threads, progress)
     reader.read_all()
     return reader.finish()
+
+
+def warm() -> None:
+    """Compile the reader of large logs now if no compiled one is on disk."""
+    from .strace_fast import FastStraceReader
+
+    FastStraceReader(b"1 brk(NULL) = 0x1000\n", "").read_all()
+
+
+def _whole(data: bytes | memoryview) -> Log:
+    """`data` as something that can be searched: what stands behind a view of all of it, or a copy."""
+    if isinstance(data, memoryview):
+        behind = data.obj
+        return behind if isinstance(behind, bytes | mmap) and len(behind) == data.nbytes else bytes(data)
+    return data
 
 
 def read_strace_files(files: Sequence[tuple[str, bytes]]) -> Trace:
@@ -108,7 +153,7 @@ def _read_by_birth(readers: list[StraceReader], model: Model) -> None:
 class StraceReader:
     """Reads one log line by line: exact, and fast enough for a few megabytes."""
 
-    def __init__(self, data: bytes, name: str, source: int = 0, model: Model | None = None) -> None:
+    def __init__(self, data: Log, name: str, source: int = 0, model: Model | None = None) -> None:
         self.data = data
         self.name = name
         self.source = source
@@ -205,8 +250,12 @@ class StraceReader:
             for match in re.finditer(rb"Process (\d{1,9})(?:<[^>]*>)? attached", line):
                 self._announced.add(int(match.group(1)))
             return
-        code = RT_CUT if self.offset >= len(self.data) and not self.data.endswith(b"\n") else RT_LINE
+        code = RT_CUT if self._is_cut() else RT_LINE
         self._skip(number, 0, code, line[:80].decode("utf-8", "backslashreplace"), "a line of strace output")
+
+    def _is_cut(self) -> bool:
+        """True if the current line is the last one and lacks its newline."""
+        return self.offset >= len(self.data) and self.data[-1:] != b"\n"
 
     def _skip(self, number: int, column: int, code: str, found: str, expected: str) -> None:
         self.skipped.append(Skipped(self.source, number, column + 1, code, found, expected))
@@ -238,10 +287,8 @@ class StraceReader:
     def _complete(self, task: Task, text: bytes, number: int, time: int) -> None:
         parts = lines.split_call(text)
         if parts is None:
-            at_end = self.offset >= len(self.data) and not self.data.endswith(b"\n")
-            raise BadLine(
-                RT_CUT if at_end else RT_LINE, 0, text, "arguments, a closing parenthesis, = and a result"
-            )
+            code = RT_CUT if self._is_cut() else RT_LINE
+            raise BadLine(code, 0, text, "arguments, a closing parenthesis, = and a result")
         name, arguments, result = parts
         apply(self.model, Call(task, real_name(name), arguments, result, number, time))
 

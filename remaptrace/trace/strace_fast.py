@@ -1,8 +1,8 @@
 """Large strace logs: a byte machine reads the common lines, the plain reader the others.
 
-The log is cut into blocks. Threads lex blocks ahead (`compiled.stracelex`); one thread follows processes and makes
-events (`compiled.stracefollow`), and stops at each line that is not plain, which `StraceReader` then reads as
-it would read any. The result is the same as if it had read all of them.
+The log is cut into blocks. Threads lex blocks ahead (`compiled.stracelex`); one thread follows processes and
+makes events (`compiled.stracefollow`), and stops at each line that is not plain, which `StraceReader` then
+reads as it would read any. The result is the same as if it had read all of them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .compiled import scan
 from .compiled import stracefollow as fo
 from .compiled import stracelex as lex
 from .names import ERRNOS
-from .strace import StraceReader
+from .strace import Log, Progress, StraceReader
 from .strace_args import unescape
-from .strace_calls import PLAIN, concerns_memory
+from .strace_calls import NEW_CALLS, PLAIN, concerns_memory
 from .strace_lines import call_name, read_head, unfinished
 from .strace_model import Pending, Task, file_type
 from .symbols import SYMBOLS
@@ -48,7 +48,8 @@ _IGNORED_OF_SPECIAL = {
     b"ioctl": fo.S_IGNORE_IOCTL,
     b"prctl": fo.S_IGNORE_PRCTL,
 }
-_NUMBERED = {b"syscall_0x1ce": b"mseal"}  # what an strace without mseal prints
+_NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS.items() if name in PLAIN}
+"""What an strace prints that is older than the call."""
 
 Words = npt.NDArray[np.int64]
 
@@ -64,9 +65,12 @@ class _Block(NamedTuple):
 class FastStraceReader(StraceReader):
     """Reads one large log; `threads` lex it."""
 
-    def __init__(self, data: bytes, name: str, source: int = 0, threads: int = 1) -> None:
+    def __init__(
+        self, data: Log, name: str, source: int = 0, threads: int = 1, progress: Progress | None = None
+    ) -> None:
         super().__init__(data, name, source)
         self.threads = threads
+        self.progress = progress
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(data, dtype=np.uint8)
         self._state = np.zeros(fo.ST_WORDS, dtype=np.int64)
         self._state[fo.S_UNNAMED] = -1
@@ -112,16 +116,25 @@ class FastStraceReader(StraceReader):
 
     def read_all(self) -> None:
         """Read every line."""
+        whole = len(self.data)
         for block in self._lexed():
             self._follow(block)
+            if self.progress is not None:
+                self.progress("read", self.offset_of(block), whole)
         end = self.data.rfind(b"\n") + 1
         if end < len(self.data):  # the last line lacks its newline
             self.offset = len(self.data)
             self._read_plainly(self.data[end:], int(self._state[fo.S_LINE]) + 1)
+        self._bytes = self._bytes[:0].copy()  # a mapped file can be closed now
         self.understood += int(self._state[fo.S_UNDERSTOOD])
         for name, count in zip(self._ignored, self._counts.tolist(), strict=False):
             if count:
                 self.model.ignored[name] = self.model.ignored.get(name, 0) + count
+
+    @staticmethod
+    def offset_of(block: _Block) -> int:
+        """How much of the log is read with this block."""
+        return int(block.ends[-1]) + 1
 
     def _lexed(self) -> Iterator[_Block]:
         """The blocks in order, lexed."""
@@ -259,9 +272,11 @@ class FastStraceReader(StraceReader):
         if name is None or len(name) > _MAX_NAME or concerns_memory(name) or name.startswith(b"?"):
             return
         text = name.decode()
-        if text not in self._ignored and len(self._ignored) < _MAX_IGNORED:
-            if self._add(scan.T_CALLS, name, lex.OP_IGNORED + len(self._ignored)):
-                self._ignored.append(text)
+        number = len(self._ignored)
+        if text in self._ignored or number >= _MAX_IGNORED:
+            return
+        if self._add(scan.T_CALLS, name, lex.OP_IGNORED + number):
+            self._ignored.append(text)
 
 
 def _word_table() -> npt.NDArray[np.uint8]:

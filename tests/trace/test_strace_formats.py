@@ -29,7 +29,7 @@ def program(
 ) -> dict[tuple[int, ...], list[tuple[object, ...]]]:
     """The events of each process by its place in the family tree, threads' ones (which race) unordered.
 
-    Left out are addresses, results but for errors, whether an exit was one of the group (-z hides the call),
+    Left out are marks, addresses, results but for errors, whether an exit was one of the group (-z hides the call),
     and for threads how much of an arena's reservation glibc takes and gives back: that depends on where the
     kernel placed it.
     """
@@ -54,7 +54,7 @@ def program(
             place[child] = (*place[task], nth)
             if rows["a1"][number] & THREAD:
                 threads.add(child)
-        if kind in without or (task in threads and kind == ev.K_MUNMAP):
+        if kind in (*without, ev.K_MARK) or (task in threads and kind == ev.K_MUNMAP):
             continue
         failed = rows["ret"][number] if -4095 <= rows["ret"][number] < 0 else 0
         key = (*place[task][:2], 0) if task in threads else place[task]

@@ -15,7 +15,11 @@ def events(text: str) -> list[str]:
 def test_a_child_that_speaks_first_is_born_before_its_first_line() -> None:
     assert events(
         "10 vfork( <unfinished ...>\n11 munmap(0x1000, 4096) = 0\n10 <... vfork resumed>) = 11\n"
-    ) == ["10 fork child=1 flags=0x4100 = 11", "11 munmap addr=0x1000 length=0x1000 = 0"]
+    ) == [
+        "10 fork child=1 flags=0x4100 = 11",
+        "11 munmap addr=0x1000 length=0x1000 = 0",
+        "10 mark name='vfork' = 11",
+    ]
 
 
 def test_of_two_forks_under_way_the_log_tells_whose_child_came_first() -> None:
@@ -147,8 +151,9 @@ def test_lines_without_an_id_belong_to_the_process_that_is_named_later() -> None
     )
     assert trace.skipped == []
     assert trace.tasks["tid"].tolist() == [10, 11]
-    assert [ev.KIND_NAMES[k] for k in trace.columns["kind"].tolist()] == ["brk", "fork", "brk", "exit", "brk"]
-    assert trace.columns["task"].tolist() == [0, 0, 1, 1, 0]
+    kinds = [ev.KIND_NAMES[k] for k in trace.columns["kind"].tolist()]
+    assert kinds == ["brk", "fork", "brk", "mark", "exit", "brk"]
+    assert trace.columns["task"].tolist() == [0, 0, 1, 0, 1, 0]
 
 
 def test_clocks_that_pass_midnight_go_on() -> None:

@@ -6,10 +6,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
+import numpy.typing as npt
 
 from ...engine.cachedir import caching
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.int64]
+Halves = npt.NDArray[np.int32]
 
 
 def _uncounted() -> dict[str, bool]:

@@ -7,10 +7,12 @@ stops at the first byte it does not know needs no bound.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from .jit import entry, kernel
+from .jit import Bytes, Words, entry, kernel
 
 NEWLINE, BLANK, QUOTE, PERCENT, LEFT, RIGHT, STAR, COMMA, MINUS, DOT, SLASH, COLON = (
     10,
@@ -67,43 +69,49 @@ TABLE_MASK = 4095  # of the tables of names: 4,096 slots
 
 
 @kernel
-def at(b, p):  # type: ignore[no-untyped-def]
-    """The byte at `p`, which is never negative: said so, no check for a wrap-around is compiled."""
-    return np.int64(b[np.uint64(p)])
+def word(value: Any) -> int:
+    """An element of any integer array as a signed 64-bit word."""
+    return int(np.int64(value))
 
 
 @kernel
-def scan_decimal(b, p):  # type: ignore[no-untyped-def]
+def at(b: Bytes, p: int) -> int:
+    """The byte at `p`, which is never negative: said so, no check for a wrap-around is compiled."""
+    return word(b[np.uint64(p)])
+
+
+@kernel
+def scan_decimal(b: Bytes, p: int) -> tuple[int, int]:
     """At most 18 decimal digits: value, position behind."""
-    v = np.int64(0)
+    v = 0
     start = p
-    digit = np.int64(NUMERALS[np.uint64(at(b, p))])
+    digit = word(NUMERALS[np.uint64(at(b, p))])
     while digit < 10:
         v = v * 10 + digit
         p += 1
-        digit = np.int64(NUMERALS[np.uint64(at(b, p))])
+        digit = word(NUMERALS[np.uint64(at(b, p))])
     if p == start or p - start > 18:
-        return v, np.int64(-1)
+        return v, -1
     return v, p
 
 
 @kernel
-def scan_hex(b, p):  # type: ignore[no-untyped-def]
+def scan_hex(b: Bytes, p: int) -> tuple[int, int]:
     """At most 16 hexadecimal digits as a signed word: value, position behind."""
-    v = np.int64(0)
+    v = 0
     start = p
-    digit = np.int64(NUMERALS[np.uint64(at(b, p))])
+    digit = word(NUMERALS[np.uint64(at(b, p))])
     while digit < 16:
         v = (v << 4) | digit
         p += 1
-        digit = np.int64(NUMERALS[np.uint64(at(b, p))])
+        digit = word(NUMERALS[np.uint64(at(b, p))])
     if p == start or p - start > 16:
-        return v, np.int64(-1)
+        return v, -1
     return v, p
 
 
 @kernel
-def scan_number(b, p):  # type: ignore[no-untyped-def]
+def scan_number(b: Bytes, p: int) -> tuple[int, int]:
     """A number as C writes it, decimal, 0x hexadecimal or 0 octal, with a sign: value, position behind."""
     negative = 0
     if at(b, p) == MINUS:
@@ -112,13 +120,13 @@ def scan_number(b, p):  # type: ignore[no-untyped-def]
     if at(b, p) == ZERO and at(b, p + 1) == LOWER_X:
         v, p = scan_hex(b, p + 2)
     elif at(b, p) == ZERO:
-        v = np.int64(0)
+        v = 0
         start = p
         while at(b, p) >= ZERO and at(b, p) < ZERO + 8:
             v = (v << 3) | (at(b, p) - ZERO)
             p += 1
         if p - start > 20 or (at(b, p) >= ZERO and at(b, p) <= NINE):
-            return v, np.int64(-1)
+            return v, -1
     else:
         v, p = scan_decimal(b, p)
     if negative:
@@ -127,14 +135,14 @@ def scan_number(b, p):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def find_name(b, p, letters, names, table):  # type: ignore[no-untyped-def]
+def find_name(b: Bytes, p: int, letters: int, names: Words, table: int) -> tuple[int, int]:
     """The name at `p`: its value in a table of names, or -1, and the position behind it.
 
     `letters` is the class of bytes it consists of. A name has at most 24 bytes and is compared exactly.
     `names` is int64[3, 4096, 4], a table each for T_SYMBOLS, T_ERRORS and T_CALLS: the name's bytes packed
     eight to a word, and the value, -1 in a free slot.
     """
-    w = w0 = w1 = np.int64(0)
+    w = w0 = w1 = 0
     start = p
     while CLASSES[np.uint64(at(b, p))] & letters:
         w = (w << 8) | at(b, p)
@@ -144,29 +152,29 @@ def find_name(b, p, letters, names, table):  # type: ignore[no-untyped-def]
                 w0 = w
             else:
                 w1 = w
-            w = np.int64(0)
+            w = 0
     if p - start >= 24 or p == start:
-        return np.int64(-1), p
+        return -1, p
     slot = mix_name(w0, w1, w)
     while names[table, slot, 3] != -1:
         if names[table, slot, 2] == w and names[table, slot, 0] == w0 and names[table, slot, 1] == w1:
             return names[table, slot, 3], p
         slot = (slot + 1) & TABLE_MASK
-    return np.int64(-1), p
+    return -1, p
 
 
 @entry
-def add_name(b, names, table, value):  # type: ignore[no-untyped-def]
+def add_name(b: Bytes, names: Words, table: int, value: int) -> int:
     """Put the name `b`, of less than 24 bytes, into a table of names; 0, or -1 if the table is nearly full."""
-    w = w0 = w1 = np.int64(0)
+    w = w0 = w1 = 0
     for i in range(len(b)):
         w = (w << 8) | at(b, i)
         if i == 7:
             w0 = w
-            w = np.int64(0)
+            w = 0
         elif i == 15:
             w1 = w
-            w = np.int64(0)
+            w = 0
     slot = mix_name(w0, w1, w)
     tried = 0
     while names[table, slot, 3] != -1:
@@ -182,18 +190,14 @@ def add_name(b, names, table, value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mix_name(w0, w1, w2):  # type: ignore[no-untyped-def]
+def mix_name(w0: int, w1: int, w2: int) -> int:
     """The slot at which the search for a packed name begins."""
-    h = (
-        w0 * np.int64(-7046029254386353131)
-        + w1 * np.int64(-4417276706812531889)
-        + w2 * np.int64(1609587929392839161)
-    )
+    h = w0 * -7046029254386353131 + w1 * -4417276706812531889 + w2 * 1609587929392839161
     return ((h >> 32) ^ (h >> 47)) & TABLE_MASK
 
 
 @kernel
-def scan_annotation(b, p, end):  # type: ignore[no-untyped-def]
+def scan_annotation(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
     """``</path>``, ``</dev/null<char 1:3>>`` or ``<socket:[5]>``: begin and end of its text, position behind.
 
     A ``(deleted)`` behind it is skipped.
@@ -209,26 +213,26 @@ def scan_annotation(b, p, end):  # type: ignore[no-untyped-def]
             while p < end and at(b, p) != GREATER and at(b, p) != LESS:
                 p += 1
             if at(b, p) != GREATER or p >= end:
-                return start, stop, np.int64(-1)
+                return start, stop, -1
             p += 1
     else:
         while p < end and at(b, p) != LESS and (at(b, p) != GREATER or at(b, p - 1) == MINUS):
             p += 1
         stop = p
     if p >= end or at(b, p) != GREATER:
-        return start, stop, np.int64(-1)
+        return start, stop, -1
     p += 1
     if at(b, p) == LEFT:  # (deleted)
         while p < end and at(b, p) != RIGHT:
             p += 1
         p += 1
         if p > end:
-            return start, stop, np.int64(-1)
+            return start, stop, -1
     return start, stop, p
 
 
 @kernel
-def scan_string(b, p, end):  # type: ignore[no-untyped-def]
+def scan_string(b: Bytes, p: int, end: int) -> int:
     """A string between quotes at `p`: position of its closing quote, or -1 if the line ends before."""
     p += 1
     while p < end and at(b, p) != QUOTE:
@@ -236,12 +240,12 @@ def scan_string(b, p, end):  # type: ignore[no-untyped-def]
             p += 1
         p += 1
     if p >= end:
-        return np.int64(-1)
+        return -1
     return p
 
 
 @kernel
-def skip_blanks(b, p):  # type: ignore[no-untyped-def]
+def skip_blanks(b: Bytes, p: int) -> int:
     """The first position from `p` on that is no blank."""
     while at(b, p) == BLANK:
         p += 1
@@ -249,22 +253,22 @@ def skip_blanks(b, p):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def two_digits(b, p):  # type: ignore[no-untyped-def]
+def two_digits(b: Bytes, p: int) -> int:
     """The number that two digits at `p` make, or -1."""
     if at(b, p) < ZERO or at(b, p) > NINE or at(b, p + 1) < ZERO or at(b, p + 1) > NINE:
-        return np.int64(-1)
+        return -1
     return (at(b, p) - ZERO) * 10 + (at(b, p + 1) - ZERO)
 
 
 @kernel
-def scan_fraction(b, p):  # type: ignore[no-untyped-def]
+def scan_fraction(b: Bytes, p: int) -> tuple[int, int]:
     """``.123456`` at `p` in nanoseconds, 0 if there is no dot: value, position behind."""
     if at(b, p) != DOT:
-        return np.int64(0), p
+        return 0, p
     v, q = scan_decimal(b, p + 1)
     digits = q - p - 1
     if q < 0 or digits > 9:
-        return v, np.int64(-1)
+        return v, -1
     while digits < 9:
         v *= 10
         digits += 1

@@ -16,10 +16,8 @@ end of a call whose beginning the plain reader keeps, a path that is new. State 
 
 from __future__ import annotations
 
-import numpy as np
-
-from .jit import entry, kernel
-from .scan import BACKSLASH, SLASH, at
+from .jit import Bytes, Halves, Words, entry, kernel
+from .scan import BACKSLASH, SLASH, at, word
 from .stracelex import (
     L_A0,
     L_ARG,
@@ -38,7 +36,6 @@ from .stracelex import (
     OP_IOCTL,
     OP_NOTE,
     OP_NOTE_OF_TASK,
-    OP_OPEN,
     OP_OPENAT,
     OP_PLAIN,
     OP_PRCTL,
@@ -74,38 +71,38 @@ _LENGTH = (1 << 24) - 1
 
 
 @kernel
-def hash_path(b, start, length):  # type: ignore[no-untyped-def]
+def hash_path(b: Bytes, start: int, length: int) -> int:
     """A hash of b[start:start + length]."""
-    h = np.int64(-3750763034362895579)
+    h = -3750763034362895579
     for i in range(start, start + length):
-        h = (h ^ at(b, i)) * np.int64(1099511628211)
+        h = (h ^ at(b, i)) * 1099511628211
     return h ^ (h >> 29)
 
 
 @kernel
-def same_bytes(b, one, other, length):  # type: ignore[no-untyped-def]
+def same_bytes(b: Bytes, one: int, other: int, length: int) -> bool:
     """True if two stretches of the log hold the same bytes."""
-    for i in range(length):
-        if at(b, one + i) != at(b, other + i):
-            return False
-    return True
+    i = 0
+    while i < length and at(b, one + i) == at(b, other + i):
+        i += 1
+    return i == length
 
 
 @kernel
-def find_path(b, span, paths, buckets):  # type: ignore[no-untyped-def]
+def find_path(b: Bytes, span: int, paths: Words, buckets: Halves) -> int:
     """The string number of the path that stands at `span`, or 0 if it is new."""
     start, length = span >> 24, span & _LENGTH
-    number = np.int64(buckets[hash_path(b, start, length) & (len(buckets) - 1)])
+    number = word(buckets[hash_path(b, start, length) & (len(buckets) - 1)])
     while number != 0:
         known = paths[number, 0]
         if known & _LENGTH == length and same_bytes(b, known >> 24, start, length):
             return number
         number = paths[number, 2]
-    return np.int64(0)
+    return 0
 
 
 @entry
-def add_path(b, span, number, kind, paths, buckets):  # type: ignore[no-untyped-def]
+def add_path(b: Bytes, span: int, number: int, kind: int, paths: Words, buckets: Halves) -> int:
     """String `number` is the path that stands at `span`; `kind` is its FILE_*."""
     if paths[number, 0] != 0:
         return 0
@@ -118,12 +115,12 @@ def add_path(b, span, number, kind, paths, buckets):  # type: ignore[no-untyped-
 
 
 @kernel
-def _clock(rows, i, state):  # type: ignore[no-untyped-def]
+def _clock(rows: Words, i: int, state: Words) -> int:
     """The moment of a line: differences add up, clocks of the day pass midnight."""
-    time = rows[i, L_TIME]
+    time = word(rows[i, L_TIME])
     if rows[i, L_CLOCK] == _T_RELATIVE:
         state[S_CLOCK] += time
-        return state[S_CLOCK]
+        return word(state[S_CLOCK])
     if rows[i, L_CLOCK] == _T_OF_DAY:
         time += state[S_DAY]
         if time < state[S_CLOCK] - _HALF_DAY:
@@ -134,9 +131,9 @@ def _clock(rows, i, state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _put(out, state, kind, task, ret, line, time):  # type: ignore[no-untyped-def]
+def _put(out: Words, state: Words, kind: int, task: int, ret: int, line: int, time: int) -> int:
     """A new event without arguments; its place."""
-    new = state[S_USED]
+    new = word(state[S_USED])
     out[0, new] = kind
     out[1, new] = task
     for i in range(_B_A0, _B_A0 + 6):
@@ -151,20 +148,33 @@ def _put(out, state, kind, task, ret, line, time):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _path_is_known(b, span, fd, table, files, paths):  # type: ignore[no-untyped-def]
+def _path_is_known(b: Bytes, span: int, fd: int, table: int, files: Halves, paths: Words) -> bool:
     """True if `span` is the path that stands behind `fd` as far as we know."""
     if fd >= files.shape[1]:
         return False
-    word = np.int64(files[table, fd])
-    if word == 0:
+    kept = word(files[table, fd])
+    if kept == 0:
         return False
-    known = paths[(word - 1) >> 1, 0]
+    known = paths[(kept - 1) >> 1, 0]
     length = span & _LENGTH
     return known & _LENGTH == length and known != 0 and same_bytes(b, known >> 24, span >> 24, length)
 
 
 @kernel
-def _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out):  # type: ignore[no-untyped-def]
+def _finish_plain(
+    b: Bytes,
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    tasks: Words,
+    files: Halves,
+    paths: Words,
+    plain: Words,
+    out: Words,
+) -> bool:
     """A call of numbers returned. False: the log names a path for its descriptor that is not known."""
     call = rows[i, L_OP] - OP_PLAIN
     fd_index = plain[call, P_FD]
@@ -179,7 +189,7 @@ def _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plai
 
 
 @kernel
-def _is_ordinary(b, start, length):  # type: ignore[no-untyped-def]
+def _is_ordinary(b: Bytes, start: int, length: int) -> bool:
     """True if a path is absolute, without escapes, and not /proc/self/fd/3 or the like."""
     if at(b, start) != SLASH:
         return False
@@ -199,7 +209,21 @@ def _is_ordinary(b, start, length):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _finish_open(b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out):  # type: ignore[no-untyped-def]
+def _finish_open(
+    b: Bytes,
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    tasks: Words,
+    files: Halves,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    out: Words,
+) -> bool:
     """open or openat returned. False: the path is new, relative, or one of our own descriptors."""
     fd = rows[i, L_RET]
     relative = rows[i, L_OP] == OP_OPENAT
@@ -224,7 +248,18 @@ def _finish_open(b, rows, i, task, line, time, state, tasks, files, paths, bucke
 
 
 @kernel
-def _finish_close(rows, i, task, line, time, state, tasks, files, counts, out):  # type: ignore[no-untyped-def]
+def _finish_close(
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    tasks: Words,
+    files: Halves,
+    counts: Words,
+    out: Words,
+) -> bool:
     """close returned. False: the descriptor is too large for the table."""
     if rows[i, L_RET] < 0:
         counts[state[S_IGNORE_CLOSE]] += 1
@@ -239,15 +274,15 @@ def _finish_close(rows, i, task, line, time, state, tasks, files, counts, out): 
 
 
 @kernel
-def _count_maybe(op, state, counts):  # type: ignore[no-untyped-def]
+def _count_maybe(op: int, state: Words, counts: Words) -> int:
     """A fcntl, ioctl or prctl call that is only counted."""
-    word = S_IGNORE_FCNTL if op == OP_FCNTL else S_IGNORE_IOCTL if op == OP_IOCTL else S_IGNORE_PRCTL
-    counts[state[word]] += 1
+    which = S_IGNORE_FCNTL if op == OP_FCNTL else S_IGNORE_IOCTL if op == OP_IOCTL else S_IGNORE_PRCTL
+    counts[state[which]] += 1
     return 0
 
 
 @kernel
-def _begin(rows, i, task, line, tasks):  # type: ignore[no-untyped-def]
+def _begin(rows: Words, i: int, task: int, line: int, tasks: Words) -> int:
     """Keep the first part of a call."""
     tasks[task, T_PENDING] = rows[i, L_OP]
     tasks[task, T_LINE] = line
@@ -259,7 +294,7 @@ def _begin(rows, i, task, line, tasks):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _resume(rows, i, task, tasks):  # type: ignore[no-untyped-def]
+def _resume(rows: Words, i: int, task: int, tasks: Words) -> int:
     """Give row `i`, the second part of a call, the arguments of the first."""
     rows[i, L_ARG] = tasks[task, T_ARG]
     for k in range(6):
@@ -268,7 +303,7 @@ def _resume(rows, i, task, tasks):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fault(rows, i, task, line, time, state, out):  # type: ignore[no-untyped-def]
+def _fault(rows: Words, i: int, task: int, line: int, time: int, state: Words, out: Words) -> int:
     """SIGSEGV or SIGBUS about an address."""
     new = _put(out, state, K_SIGNAL, task, 0, line, time)
     out[_B_FLAGS, new] = 0
@@ -278,7 +313,21 @@ def _fault(rows, i, task, line, time, state, out):  # type: ignore[no-untyped-de
 
 
 @entry
-def follow(b, rows, first, last, state, tids, tasks, files, paths, buckets, counts, plain, out):  # type: ignore[no-untyped-def]
+def follow(
+    b: Bytes,
+    rows: Words,
+    first: int,
+    last: int,
+    state: Words,
+    tids: Halves,
+    tasks: Words,
+    files: Halves,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    plain: Words,
+    out: Words,
+) -> int:
     """Make events of rows first..last-1 until one is not plain or the block is full: the row to go on with."""
     limit = out.shape[1]
     for i in range(first, last):
@@ -290,16 +339,16 @@ def follow(b, rows, first, last, state, tids, tasks, files, paths, buckets, coun
             state[S_UNDERSTOOD] += 1
             continue
         tid = rows[i, L_TID]
-        task = np.int64(-1)
+        task = -1
         if tid < 0:
             task = state[S_UNNAMED]
         elif tid < len(tids):
-            task = np.int64(tids[tid]) - 1
+            task = word(tids[tid]) - 1
         if task < 0:
             return i
         pending = tasks[task, T_PENDING]
         line = state[S_LINE] + i + 1
-        maybe = op == OP_FCNTL or op == OP_IOCTL or op == OP_PRCTL
+        maybe = op in (OP_FCNTL, OP_IOCTL, OP_PRCTL)
         resumed = rows[i, L_STATE] == ST_RESUMED
         if resumed and op != OP_NOTE_OF_TASK:
             if pending != (0 if maybe else op):

@@ -16,9 +16,7 @@ A row (int64) has W words:
 
 from __future__ import annotations
 
-import numpy as np
-
-from .jit import entry, kernel
+from .jit import Bytes, Words, entry, kernel
 from .scan import (
     BAR,
     BLANK,
@@ -60,6 +58,7 @@ from .scan import (
     scan_string,
     skip_blanks,
     two_digits,
+    word,
 )
 
 L_OP, L_TID, L_TIME, L_CLOCK, L_STATE, L_A0, L_RET, L_ARG, L_SHOWN, L_BEGIN = 0, 1, 2, 3, 4, 5, 11, 12, 13, 14
@@ -105,26 +104,27 @@ TEXTS = (
     WORD_RESUMED_END,
 ) = range(12)
 
+SIGBUS, SIGSEGV = 7, 11
 _EPOCH_FROM = 100_000_000
 _T_NONE, _T_ABSOLUTE, _T_OF_DAY, _T_RELATIVE = 0, 1, 2, 3
 _MAX_SPAN = 1 << 20
 
 
 @kernel
-def _span(start, stop):  # type: ignore[no-untyped-def]
+def _span(start: int, stop: int) -> int:
     """Begin and length in one word; 0 if the text is too long to be of interest."""
     if stop - start >= _MAX_SPAN:
-        return np.int64(0)
+        return 0
     return (start << 24) | (stop - start)
 
 
 @kernel
-def _is_digit(c):  # type: ignore[no-untyped-def]
+def _is_digit(c: int) -> bool:
     return ZERO <= c <= NINE
 
 
 @kernel
-def _read_head(b, p, end, rows, i):  # type: ignore[no-untyped-def]
+def _read_head(b: Bytes, p: int, end: int, rows: Words, i: int) -> int:
     """The columns in front of a call, see strace_lines.read_head: where the call begins, or -1."""
     rows[i, L_TID] = -1
     rows[i, L_CLOCK] = _T_NONE
@@ -139,64 +139,64 @@ def _read_head(b, p, end, rows, i):  # type: ignore[no-untyped-def]
     ):
         tid, q = scan_decimal(b, skip_blanks(b, p + 5))
         if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
-            return np.int64(-1)
+            return -1
         rows[i, L_TID] = tid
         p = skip_blanks(b, q + 1)
     elif _is_digit(at(b, p)):
         tid, q = scan_decimal(b, p)
         if q < 0:
-            return np.int64(-1)
+            return -1
         if at(b, q) == LESS:
             while q < end and at(b, q) != GREATER:
                 q += 1
             q += 1
             if at(b, q) != BLANK:
-                return np.int64(-1)
+                return -1
         if at(b, q) == BLANK:
             if tid >= _EPOCH_FROM:
-                return np.int64(-1)
+                return -1
             rows[i, L_TID] = tid
             p = skip_blanks(b, q)
     elif at(b, p) == BLANK:
         p = skip_blanks(b, p)
         if not _is_digit(at(b, p)):
-            return np.int64(-1)
+            return -1
     if _is_digit(at(b, p)):
         if at(b, p + 2) == COLON:
             hour, minute, second = two_digits(b, p), two_digits(b, p + 3), two_digits(b, p + 6)
             if hour < 0 or minute < 0 or second < 0 or at(b, p + 5) != COLON:
-                return np.int64(-1)
+                return -1
             fraction, q = scan_fraction(b, p + 8)
             if q < 0 or at(b, q) != BLANK:
-                return np.int64(-1)
+                return -1
             rows[i, L_TIME] = (hour * 3600 + minute * 60 + second) * SECOND + fraction
             rows[i, L_CLOCK] = _T_OF_DAY
         else:
             seconds, q = scan_decimal(b, p)
             if q < 0 or seconds > 9 * SECOND:
-                return np.int64(-1)
+                return -1
             fraction, q = scan_fraction(b, q)
             if q < 0 or at(b, q) != BLANK:
-                return np.int64(-1)
+                return -1
             rows[i, L_TIME] = seconds * SECOND + fraction
             rows[i, L_CLOCK] = _T_ABSOLUTE if seconds >= _EPOCH_FROM else _T_RELATIVE
         p = skip_blanks(b, q)
         if at(b, p) == LEFT:  # (+ 0.000556): -r beside another clock
-            return np.int64(-1)
+            return -1
     if at(b, p) == SQUARE:
         p = _skip_brackets(b, p)
     return p
 
 
 @kernel
-def _skip_brackets(b, p):  # type: ignore[no-untyped-def]
+def _skip_brackets(b: Bytes, p: int) -> int:
     """The position behind ``[   9] `` and ``[00007f623c388ca3] ``; -1 if brackets hold something else."""
     q = p + 1
     while at(b, q) == BLANK or _is_digit(at(b, q)):
         q += 1
     if at(b, q) == UNSQUARE and q - p <= 13 and q - p > 1:
         if at(b, q + 1) != BLANK:
-            return np.int64(-1)
+            return -1
         p = skip_blanks(b, q + 1)
         if at(b, p) != SQUARE:
             return p
@@ -208,29 +208,29 @@ def _skip_brackets(b, p):  # type: ignore[no-untyped-def]
         while _is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
             q += 1
     if at(b, q) != UNSQUARE or at(b, q + 1) != BLANK or q - p < 9 or q - p > 17:
-        return np.int64(-1)
+        return -1
     return skip_blanks(b, q + 1)
 
 
 @kernel
-def _read_sum(b, p, names):  # type: ignore[no-untyped-def]
+def _read_sum(b: Bytes, p: int, names: Words) -> tuple[int, int]:
     """Numbers and names joined by ``|``: value, position behind."""
-    total = np.int64(0)
+    total = 0
     while True:
         c = at(b, p)
         if _is_digit(c) or c == MINUS:
             v, p = scan_number(b, p)
             if p < 0:
-                return v, np.int64(-1)
+                return v, -1
         elif c >= UPPER_A and c <= UPPER_Z:
             v, q = find_name(b, p, CAPITALS, names, T_SYMBOLS)
             if v == -1:
                 v = _negative_name(b, p, q)
                 if v == 0:
-                    return v, np.int64(-1)
+                    return v, -1
             p = q
         else:
-            return total, np.int64(-1)
+            return total, -1
         total |= v
         if at(b, p) != BAR:
             return total, p
@@ -238,7 +238,7 @@ def _read_sum(b, p, names):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _negative_name(b, p, q):  # type: ignore[no-untyped-def]
+def _negative_name(b: Bytes, p: int, q: int) -> int:
     """AT_FDCWD, whose value cannot stand in the table; 0 for any other name."""
     if (
         q - p == 8
@@ -248,12 +248,12 @@ def _negative_name(b, p, q):  # type: ignore[no-untyped-def]
         and at(b, p + 3) == 70
         and at(b, p + 7) == 68
     ):
-        return np.int64(-100)
-    return np.int64(0)
+        return -100
+    return 0
 
 
 @kernel
-def _skip_comment(b, p, end):  # type: ignore[no-untyped-def]
+def _skip_comment(b: Bytes, p: int, end: int) -> int:
     """The position behind `` /* text */`` at `p`, or `p` if there is none."""
     if at(b, p) != BLANK or at(b, p + 1) != SLASH or at(b, p + 2) != STAR:
         return p
@@ -264,9 +264,11 @@ def _skip_comment(b, p, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _read_arguments(b, p, end, rows, i, fd_index, string_index, names):  # type: ignore[no-untyped-def]
+def _read_arguments(
+    b: Bytes, p: int, end: int, rows: Words, i: int, fd_index: int, string_index: int, names: Words
+) -> tuple[int, int]:
     """The arguments from `p` on into row `i`: how many, and the position of what ends them, or -1."""
-    count = np.int64(0)
+    count = 0
     if at(b, p) == RIGHT:
         return count, p
     while count < 6:
@@ -274,20 +276,20 @@ def _read_arguments(b, p, end, rows, i, fd_index, string_index, names):  # type:
         if c == QUOTE:
             q = scan_string(b, p, end)
             if q < 0 or at(b, q + 1) == DOT or count != string_index:
-                return count, np.int64(-1)
+                return count, -1
             rows[i, L_ARG] = _span(p + 1, q)
-            v = np.int64(0)
+            v = 0
             p = q + 1
         else:
             v, p = _read_sum(b, p, names)
             if p < 0:
-                return count, np.int64(-1)
+                return count, -1
             if at(b, p) == LESS:
                 if at(b, p + 1) == LESS:
-                    return count, np.int64(-1)
+                    return count, -1
                 start, stop, p = scan_annotation(b, p, end)
                 if p < 0:
-                    return count, np.int64(-1)
+                    return count, -1
                 if count == fd_index:
                     rows[i, L_ARG] = _span(start, stop)
             elif at(b, p) == BLANK:
@@ -301,30 +303,30 @@ def _read_arguments(b, p, end, rows, i, fd_index, string_index, names):  # type:
         elif at(b, p) == RIGHT or at(b, p) == BLANK:
             return count, p
         else:
-            return count, np.int64(-1)
-    return count, np.int64(-1)
+            return count, -1
+    return count, -1
 
 
 @kernel
-def _begins(b, p, end, words, number):  # type: ignore[no-untyped-def]
+def _begins(b: Bytes, p: int, end: int, words: Bytes, number: int) -> bool:
     """True if the bytes of a word stand at `p`. A row of `words` is a word's length and its bytes."""
-    length = np.int64(words[number, 0])
+    length = word(words[number, 0])
     if end - p < length:
         return False
-    for k in range(length):
-        if at(b, p + k) != words[number, k + 1]:
-            return False
-    return True
+    k = 0
+    while k < length and at(b, p + k) == words[number, k + 1]:
+        k += 1
+    return k == length
 
 
 @kernel
-def _is_word(b, p, end, words, number):  # type: ignore[no-untyped-def]
+def _is_word(b: Bytes, p: int, end: int, words: Bytes, number: int) -> bool:
     """True if exactly the bytes of a word stand from `p` to the line's end."""
     return end - p == words[number, 0] and _begins(b, p, end, words, number)
 
 
 @kernel
-def _read_result(b, p, end, rows, i, names):  # type: ignore[no-untyped-def]
+def _read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words) -> bool:
     """`` = result`` and what may stand behind it: True if all of it is plain."""
     p = skip_blanks(b, p)
     if at(b, p) != EQUAL or at(b, p + 1) != BLANK or at(b, p + 2) == QUESTION:
@@ -361,7 +363,7 @@ def _read_result(b, p, end, rows, i, names):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _read_signal(b, p, end, rows, i, names, words):  # type: ignore[no-untyped-def]
+def _read_signal(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, words: Bytes) -> int:
     """``--- SIGX {...} ---``: OP_NOTE for a signal without an address of interest, OP_FAULT, or OP_SLOW."""
     if not _begins(b, p, end, words, WORD_SIGNAL):
         return OP_SLOW
@@ -369,22 +371,22 @@ def _read_signal(b, p, end, rows, i, names, words):  # type: ignore[no-untyped-d
     number, q = find_name(b, p, CAPITALS, names, T_SYMBOLS)
     if number < 0 or at(b, q) != BLANK:
         return OP_SLOW
-    if number != 7 and number != 11:
+    if number not in (SIGBUS, SIGSEGV):
         if not _begins(b, end - 5, end, words, WORD_SIGNAL_END) or at(b, q + 1) != 123 or end - 5 <= q:
             return OP_SLOW
         return OP_NOTE
     if not _begins(b, q, end, words, WORD_SIGNO):  # " {si_signo=SIG"
         return OP_SLOW
-    p = q + np.int64(words[WORD_SIGNO, 0])
+    p = q + word(words[WORD_SIGNO, 0])
     while at(b, p) >= UPPER_A and at(b, p) <= UPPER_Z:
         p += 1
     if not _begins(b, p, end, words, WORD_CODE):  # ", si_code="
         return OP_SLOW
-    p += np.int64(words[WORD_CODE, 0])
+    p += word(words[WORD_CODE, 0])
     code, q = find_name(b, p, CAPITALS, names, T_SYMBOLS)
     if code <= 0 or code >= 0x80 or not _begins(b, q, end, words, WORD_ADDRESS):  # ", si_addr="
         return OP_SLOW
-    address, p = scan_number(b, q + np.int64(words[WORD_ADDRESS, 0]))
+    address, p = scan_number(b, q + word(words[WORD_ADDRESS, 0]))
     if p < 0 or not _is_word(b, p, end, words, WORD_SIGNAL_END):
         return OP_SLOW
     rows[i, L_A0] = number
@@ -394,7 +396,7 @@ def _read_signal(b, p, end, rows, i, names, words):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _only_counted(b, p, end, op, words):  # type: ignore[no-untyped-def]
+def _only_counted(b: Bytes, p: int, end: int, op: int, words: Bytes) -> bool:
     """True if a fcntl, ioctl or prctl call whose arguments begin at `p` is one that is only counted."""
     if op == OP_PRCTL:
         return _begins(b, p, end, words, WORD_SET_NAME)
@@ -412,7 +414,9 @@ def _only_counted(b, p, end, op, words):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def lex_line(b, p, end, rows, i, names, plain, words):  # type: ignore[no-untyped-def]
+def lex_line(
+    b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, plain: Words, words: Bytes
+) -> int:
     """One line b[p:end] into row `i`; its OP_*."""
     p = _read_head(b, p, end, rows, i)
     if p < 0 or p >= end:
@@ -439,7 +443,7 @@ def lex_line(b, p, end, rows, i, names, plain, words):  # type: ignore[no-untype
         p = q + 9
         if at(b, p) == BLANK:
             p += 1
-        if op == OP_FCNTL or op == OP_IOCTL or op == OP_PRCTL:
+        if op in (OP_FCNTL, OP_IOCTL, OP_PRCTL):
             return op
         if at(b, p) != RIGHT:
             return OP_SLOW
@@ -448,23 +452,25 @@ def lex_line(b, p, end, rows, i, names, plain, words):  # type: ignore[no-untype
         return OP_SLOW
     if op >= OP_IGNORED:
         return op if at(b, end - 1) != 100 else OP_SLOW  # "strace: Process 5 attached" ends in d
-    if op == OP_FCNTL or op == OP_IOCTL or op == OP_PRCTL:
+    if op in (OP_FCNTL, OP_IOCTL, OP_PRCTL):
         return op if at(b, end - 1) != 100 and _only_counted(b, q + 1, end, op, words) else OP_SLOW
     return _lex_call(b, q + 1, end, rows, i, op, names, plain, words)
 
 
 @kernel
-def _lex_call(b, p, end, rows, i, op, names, plain, words):  # type: ignore[no-untyped-def]
+def _lex_call(
+    b: Bytes, p: int, end: int, rows: Words, i: int, op: int, names: Words, plain: Words, words: Bytes
+) -> int:
     """The rest of a call whose arguments begin at `p`."""
-    fd_index = np.int64(-1)
-    least = np.int64(1)
+    fd_index = -1
+    least = 1
     if op >= OP_PLAIN:
         fd_index = plain[op - OP_PLAIN, P_FD]
         least = plain[op - OP_PLAIN, P_LEAST]
     for k in range(6):
         rows[i, L_A0 + k] = 0
     first = p
-    string_index = np.int64(1 if op == OP_OPENAT else 0 if op == OP_OPEN else -1)
+    string_index = 1 if op == OP_OPENAT else 0 if op == OP_OPEN else -1
     count, p = _read_arguments(b, p, end, rows, i, fd_index, string_index, names)
     if p < 0 or count < least:
         return OP_SLOW
@@ -485,7 +491,9 @@ def _lex_call(b, p, end, rows, i, op, names, plain, words):  # type: ignore[no-u
 
 
 @entry
-def lex_lines(b, ends, first, rows, names, plain, words):  # type: ignore[no-untyped-def]
+def lex_lines(
+    b: Bytes, ends: Words, first: int, rows: Words, names: Words, plain: Words, words: Bytes
+) -> int:
     """Lex the lines that end at the newlines `ends`; the first begins at `first`. Fills a row a line."""
     start = first
     for i in range(len(ends)):

@@ -1,0 +1,155 @@
+"""The compiled reader of large strace logs reads exactly what the plain one reads, and nothing raises."""
+
+import gzip
+import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.genlog import generate
+from remaptrace.errors import InputError
+from remaptrace.trace import events as ev
+from remaptrace.trace import strace
+from remaptrace.trace.strace import StraceReader, read_strace
+from remaptrace.trace.strace_fast import FastStraceReader
+
+from .strace_case_file import read_cases
+
+DATA = Path(__file__).parent / "data" / "strace"
+RECORDED = sorted((Path(__file__).parents[2] / "traces").glob("*/strace.txt*"))
+CASES = [line.encode() for case in read_cases() for line in (*case.before, case.line)]
+INSERTED = [b"<", b">", b'"', b"(", b")", b", ", b"|", b"0x", b" = ", b"9" * 19]
+SEED_LINES = [*CASES, *generate(400, seed=3, split=0.5).splitlines()]
+
+
+def content(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def read_with(reader: StraceReader) -> ev.Trace | str:
+    try:
+        reader.read_all()
+        return reader.finish()
+    except InputError as error:
+        return str(error)
+
+
+def assert_same(data: bytes, threads: int = 1) -> None:
+    plain, fast = read_with(StraceReader(data, "log")), read_with(FastStraceReader(data, "log", 0, threads))
+    if isinstance(plain, str) or isinstance(fast, str):
+        assert plain == fast
+        return
+    assert set(plain.columns) == set(fast.columns)
+    for name, column in plain.columns.items():
+        assert np.array_equal(column, fast.columns[name]), name
+    assert np.array_equal(plain.tasks, fast.tasks)
+    for field in ("strings", "skipped", "unmodelled", "ignored", "notes"):
+        assert getattr(plain, field) == getattr(fast, field), field
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.gz")), ids=lambda path: path.name)
+def test_every_form_is_read_alike(path: Path) -> None:
+    assert_same(content(path))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.parent.name)
+def test_every_recorded_log_is_read_alike(path: Path) -> None:
+    data = content(path)
+    assert_same(data[: data.rfind(b"\n", 0, 2_000_000) + 1])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_made_up_log_of_many_blocks_is_read_alike(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remaptrace.trace.strace_fast.BLOCK_BYTES", 20_000)
+    assert_same(generate(20_000, seed=7, split=0.4), threads)
+
+
+def test_more_events_than_a_block_holds_are_all_kept() -> None:
+    data = b"".join(b"10 munmap(0x%x, 4096) = 0\n" % (number * 4096) for number in range(1, 40_000))
+    trace = read_with(FastStraceReader(data, "log"))
+    assert isinstance(trace, ev.Trace)
+    assert trace.columns["a0"].tolist() == [number * 4096 for number in range(1, 40_000)]
+    assert trace.columns["line"].tolist() == list(range(1, 40_000))
+
+
+@st.composite
+def mangled_lines(draw: st.DrawFn) -> bytes:
+    """A real line, or one that is cut, has a byte changed or some dropped, or something put into it."""
+    line = draw(st.sampled_from(SEED_LINES))
+    at = draw(st.integers(0, max(len(line) - 1, 0)))
+    change = draw(st.integers(0, 9))
+    if change == 0:
+        return line[:at]
+    if change == 1:
+        return line[:at] + bytes([draw(st.integers(0, 255))]) + line[at + 1 :]
+    if change == 2:
+        return line[:at] + line[at + draw(st.integers(1, 9)) :]
+    if change == 3:
+        return line[:at] + draw(st.sampled_from(INSERTED)) + line[at:]
+    return line + b"\r" if change == 4 else line
+
+
+mangled_logs = st.builds(
+    lambda lines, end: b"\n".join(lines) + end,
+    st.lists(mangled_lines(), min_size=1, max_size=25),
+    st.sampled_from([b"\n", b"", b"\r\n", b"\n\n"]),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mangled_logs)
+def test_mangled_lines_are_read_alike(data: bytes) -> None:
+    assert_same(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_random_bytes_raise_nothing_but_an_input_error(data: bytes) -> None:
+    assert_same(data)
+    strace.looks_like_strace(data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 60_000))
+def test_a_log_cut_anywhere_loses_only_its_last_line(length: int) -> None:
+    data = generate(800, seed=5)[:length]
+    assert_same(data)
+    trace = read_with(StraceReader(data, "log"))
+    if isinstance(trace, ev.Trace):
+        whole_lines = data.count(b"\n")
+        assert all(bad.line == whole_lines + 1 and bad.code == "RT302" for bad in trace.skipped)
+
+
+def test_a_line_of_ten_megabytes_is_read() -> None:
+    data = b'10 brk(NULL) = 0x1000\n10 openat(AT_FDCWD, "/' + b"a" * 10_000_000 + b'", O_RDONLY) = 3\n'
+    assert_same(data)
+    trace = read_strace(data, name="log")
+    assert trace.columns["kind"].tolist() == [ev.K_BRK, ev.K_OPEN]
+
+
+def test_a_mapped_file_is_read_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strace, "COMPILED_FROM", 0)
+    monkeypatch.setattr(strace, "COMPILE_FOR", 0)
+    path = tmp_path / "log"
+    path.write_bytes(generate(500))
+    seen: list[tuple[str, int, int]] = []
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        trace = read_strace(memoryview(mapped), name="log", progress=lambda *step: seen.append(step))
+    assert len(trace) == len(read_strace(path.read_bytes(), name="log"))
+    assert seen[-1][0] == "read"
+    assert seen[-1][1] == seen[-1][2] == path.stat().st_size
+
+
+def test_small_logs_are_read_without_numba() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys; from remaptrace.trace.strace import read_strace;"
+        "read_strace(b'10 brk(NULL) = 0x1000\\n', name='log'); sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
