@@ -50,6 +50,12 @@ class Arch:
     data: Mapping[str, Any]  # the resolved file
 
     @property
+    def label(self) -> str:
+        """The name that people choose it by; files that describe one architecture for two eras share it."""
+        aliases = self.data.get("aliases", ())
+        return str(aliases[0]) if aliases else self.name
+
+    @property
     def page_size(self) -> int:
         """Bytes of a page."""
         return 1 << self.page_shift

@@ -108,17 +108,11 @@ def trace_facts(trace: Trace, processes: int) -> dict[str, Any]:
     }
 
 
-def arch_word(arch: Any) -> str:
-    """The name of an architecture as people choose it: preset files of one name for two eras have an alias."""
-    aliases = arch.data.get("aliases", ())
-    return str(aliases[0]) if aliases else str(arch.name)
-
-
 def machine_facts(machine: Any) -> dict[str, Any]:
     """The machine by name, with what was overridden."""
     return {
         "kernel": machine.kernel.name,
-        "arch": arch_word(machine.arch),
+        "arch": machine.arch.label,
         "page_size": machine.arch.page_size,
         "overrides": {name: machine.rule(name) for name in machine.overrides},
         "host": machine.host.name if machine.host else None,

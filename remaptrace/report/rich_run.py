@@ -17,6 +17,7 @@ _PROCESSES = 3
 _CALLS = 6
 _RANGES = 4
 _DIFFERENCES = 5
+_LONGEST = 240
 
 
 def run_sheet(facts: Facts, width: int = 80, processes: int = _PROCESSES) -> Sheet:
@@ -216,8 +217,13 @@ def write_differences(sheet: Sheet, differences: list[dict[str, Any]]) -> None:
         where = full_place(at) or f"event {at['event']}"
         sheet.line((f"{where}  ", ""), (printable(same[0]["call"]), ""))
         for side, style in (("expected", "good"), ("simulated", "bad")):
-            words = [f"{d['what'].replace('_', ' ')} {printable(d[side])}" for d in same]
+            words = [f"{d['what'].replace('_', ' ')} {_shortened(printable(d[side]))}" for d in same]
             sheet.paragraph(f"{side.ljust(11)}{' · '.join(words)}", style, indent=4, hang=11)
+
+
+def _shortened(text: str) -> str:
+    """`text`, its middle left out where it would fill the screen; the JSON has all of it."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 60]} ... {text[-50:]}"
 
 
 def _left_out(sheet: Sheet, facts: Facts) -> None:

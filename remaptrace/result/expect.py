@@ -28,7 +28,7 @@ Answer = tuple[bool, str, str]
 def check_expectations(result: Result, name: str = "", path: str = "", seconds: float = 0.0) -> CheckOutcome:
     """How far `result` agrees with the expectations of its scenario; the rest is shown as given."""
     trace = result.trace
-    kernel, arch = result.machine.kernel.name, result.machine.arch.name
+    kernel, arch = result.machine.kernel.name, result.machine.arch.label
     agree = total = 0
     found: list[Disagreement] = []
     for expectation in trace.expects:

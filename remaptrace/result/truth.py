@@ -59,7 +59,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
         skipped=len(trace.skipped),
         notes=(*trace.notes, *result.notes),
         seconds=seconds,
-        arch=result.machine.arch.name,
+        arch=result.machine.arch.label,
         kernel=result.machine.kernel.name,
     )
 
