@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "kernels": "List the kernels, show one with its rules, compare two.",
     "arches": "List the architectures.",
     "explain": "Explain an error code, an outcome, a rule or a term.",
+    "warm": "Compile the engine ahead of the first large trace.",
     "completion": "Print the completion script for a shell.",
 }
 """Command name: its line in the help. Module ``remaptrace.cli.NAME`` holds ``command``."""

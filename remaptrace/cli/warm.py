@@ -1,0 +1,48 @@
+"""`remaptrace warm`: compile the engine ahead."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+import click
+
+_TICK = 5.0
+"""Seconds between signs of life."""
+
+
+@click.command("warm")
+def command() -> None:
+    """Compile the engine now, so that the first large trace need not wait for it.
+
+    Done once for each version of the sources; the compiled engine is kept in the user's cache folder
+    (REMAPTRACE_CACHE names another).
+    """
+    from ..engine.cachedir import cache_folder, is_compiled
+    from ..engine.driver import warm
+
+    if is_compiled():
+        sys.stderr.write(f"the engine is compiled already: {cache_folder()}\n")
+        return
+    sys.stderr.write("compiling the engine, once for this version: a minute or more\n")
+    start = time.monotonic()
+    done = threading.Event()
+    ticker = threading.Thread(target=_tick, args=(start, done), daemon=True)
+    ticker.start()
+    try:
+        warm()
+    finally:
+        done.set()
+        ticker.join()
+    sys.stderr.write(f"compiled in {time.monotonic() - start:.0f} s\n")
+
+
+def _tick(start: float, done: threading.Event) -> None:
+    """Say every few seconds that the compiler is still at work: on a terminal in place, else in dots."""
+    live = sys.stderr.isatty()
+    while not done.wait(_TICK if not live else 1.0):
+        seconds = time.monotonic() - start
+        sys.stderr.write(f"\r{seconds:4.0f} s" if live else ".")
+        sys.stderr.flush()
+    sys.stderr.write("\r\x1b[K" if live else "\n")
