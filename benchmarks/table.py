@@ -1,0 +1,58 @@
+"""Rows of measurements: what, how much, against what, and whether the bound holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """`ratio` is the number that the bound speaks of; `bound` with `at_least` or at most."""
+
+    group: str
+    name: str
+    ratio: float
+    bound: float
+    at_least: bool = True
+    unit: str = "x"
+    detail: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bound is met."""
+        return self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
+
+
+def text(rows: Sequence[Row], baseline: dict[str, float] | None = None) -> str:
+    """The table for people; with a baseline also how each ratio has moved since."""
+    lines = []
+    group = ""
+    for row in rows:
+        if row.group != group:
+            group = row.group
+            lines.append(f"\n{group}")
+        sign = ">=" if row.at_least else "<="
+        verdict = "" if row.holds else "  MISSED"
+        old = (baseline or {}).get(f"{row.group}/{row.name}")
+        trend = f"  ({row.ratio / old - 1:+.0%} since the baseline)" if old else ""
+        lines.append(
+            f"  {row.name:<44} {row.ratio:>10,.2f} {row.unit:<9} {sign} {row.bound:<10,g} {row.detail}{verdict}{trend}"
+        )
+    met = sum(row.holds for row in rows)
+    return "\n".join([*lines, "", f"bounds met: {met} of {len(rows)}"])
+
+
+def write_json(rows: Sequence[Row], path: Path) -> None:
+    """Write the rows with their verdicts."""
+    data = [asdict(row) | {"holds": row.holds} for row in rows]
+    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def read_baseline(path: Path) -> dict[str, float]:
+    """Ratios of an earlier run by group/name; empty if there is none."""
+    if not path.exists():
+        return {}
+    return {f"{r['group']}/{r['name']}": r["ratio"] for r in json.loads(path.read_text(encoding="utf-8"))}

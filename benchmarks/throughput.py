@@ -1,0 +1,182 @@
+"""Reading and replaying whole logs: lines, steps and events per second, seconds, memory, bytes per event."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+from .table import Row
+
+LINES = 1_000_000
+_TRACES = Path(__file__).parent.parent / "traces"
+_CALL = re.compile(
+    rb"^(?:(\d+) +)?(?:([\d.:]+) )?(\w+)\((.*?)\) += (-?\w+)(?: (E\w+) \([^)]*\))?(?: <([\d.]+)>)?$"
+)
+
+
+@cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="remaptrace-bench-"))
+
+
+@cache
+def strace_log() -> Path:
+    """A made-up log of LINES lines, written once."""
+    path = _folder() / "big.strace"
+    command = [sys.executable, "-m", "benchmarks.genlog", "--lines", str(LINES), "--output", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def _best(function: Callable[[], object], times: int = 3) -> float:
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        function()
+        spent.append(time.perf_counter() - began)
+    return min(spent)
+
+
+def strace_text() -> Iterator[Row]:
+    """The strace reader on one and two threads, against one regular expression a line."""
+    from remaptrace.trace.strace import read_strace
+
+    data = strace_log().read_bytes()
+    lines = data.count(b"\n")
+    part = data[: data.rfind(b"\n", 0, len(data) // 10) + 1]
+    by_expression = part.count(b"\n") / _best(lambda: [_CALL.match(line) for line in part.splitlines()], 2)
+    read_strace(part * 2, name="warm")
+    one = lines / _best(lambda: read_strace(data, name="big"))
+    with ThreadPoolExecutor(2) as pool:
+        two = 2 * lines / _best(lambda: list(pool.map(lambda _: read_strace(data, name="big"), range(2))))
+    group = "strace text (-f -ttt -T -y, resumed calls)"
+    yield Row(group, "one thread", one / 1e6, 2.5, unit="M lines/s")
+    yield Row(group, "one thread against re", one / by_expression, 12)
+    yield Row(group, "two threads", two / 1e6, 4, unit="M lines/s")
+    yield Row(group, "two threads against re", two / by_expression, 18)
+
+
+def _repeated(name: str, recorder: str, lines: int = 400_000) -> bytes:
+    path = _TRACES / name / f"{recorder}.txt.gz"
+    text = gzip.decompress(path.read_bytes())
+    return text * max(1, lines // text.count(b"\n"))
+
+
+def kernel_text() -> Iterator[Row]:
+    """The ftrace and perf script readers on recorded text, repeated."""
+    from remaptrace.trace.ftrace import read_ftrace
+    from remaptrace.trace.perf import read_perf
+
+    for recorder, name, reader in (
+        ("ftrace", "uml-touch2000", read_ftrace),
+        ("perf", "uml-small", read_perf),
+    ):
+        if not (_TRACES / name / f"{recorder}.txt.gz").exists():
+            name = next(p.parent.name for p in sorted(_TRACES.glob(f"*/{recorder}.txt.gz")))
+        data = _repeated(name, recorder)
+        reader(data, name="warm")
+        rate = data.count(b"\n") / _best(lambda r=reader, d=data: r(d, name="big"))
+        yield Row("kernel text", recorder, rate / 1e6, 1.5, unit="M lines/s", detail=f"{name}, repeated")
+
+
+def yaml_steps() -> Iterator[Row]:
+    """Scenario steps in canonical flow form, and in a form that only a YAML library reads."""
+    from remaptrace.trace.scenario import read_scenario
+
+    head = "name: big\narch: x86_64\npage_size: 4096\nsteps:\n"
+    flow = "- mmap: {{addr: {0:#x}, length: 8192, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}}\n"
+    block = (
+        "- mmap:\n    addr: {0:#x}\n    length: 8192\n    prot: rw\n    flags:\n    - private\n    - fixed\n"
+        "    - anonymous\n    fd: -1\n    offset: 0\n"
+    )
+    for name, form, steps, bound in (
+        ("canonical flow form", flow, 100_000, 150_000),
+        ("any form", block, 20_000, 20_000),
+    ):
+        text = (head + "".join(form.format(0x100000000000 + 0x4000 * i) for i in range(steps))).encode()
+        rate = steps / _best(lambda t=text: read_scenario(t, name="big"))
+        yield Row("YAML", name, rate, bound, unit="steps/s")
+
+
+def _measured(arguments: list[str]) -> tuple[float, float]:
+    """(seconds, MiB at the peak) of a command."""
+    began = time.perf_counter()
+    pid = os.fork()
+    if pid == 0:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.execv(sys.executable, [sys.executable, *arguments])
+    _, _, usage = os.wait4(pid, 0)
+    return time.perf_counter() - began, usage.ru_maxrss / 1024
+
+
+def end_to_end() -> Iterator[Row]:
+    """`run` of the million-line log with its report, and `diff` of two kernels on it."""
+    path = str(strace_log())
+    run = ["-m", "remaptrace", "run", path]
+    _measured(run)
+    seconds, memory = min(_measured(run) for _ in range(3))
+    group = "a 1,000,000-line strace log, end to end"
+    yield Row(group, "run, warm", seconds, 1.5, at_least=False, unit="s")
+    yield Row(group, "memory at the peak", memory, 400, at_least=False, unit="MiB")
+    diff = ["-m", "remaptrace", "diff", path, "--kernel", "linux-6.18", "--kernel", "linux-6.1"]
+    both, _ = min(_measured(diff) for _ in range(2))
+    yield Row(group, "diff of two kernels against run", both / seconds, 1.5, at_least=False)
+
+
+def columns() -> Iterator[Row]:
+    """The column file of the parsed log: size, opening; replay of ten million events from it."""
+    from remaptrace.trace import columnfile
+    from remaptrace.trace.strace import read_strace
+
+    trace = read_strace(strace_log().read_bytes(), name="big")
+    path = _folder() / "big.rtcols"
+    columnfile.write_columns(trace, path)
+    group = "column file"
+    yield Row(group, "bytes an event", path.stat().st_size / len(trace), 52, at_least=False, unit="B")
+    yield Row(
+        group, "opening", 1000 * _best(lambda: columnfile.read_columns(path)), 10, at_least=False, unit="ms"
+    )
+
+
+def ten_million() -> Iterator[Row]:
+    """Ten million events: rate, and memory beyond the mapped file."""
+    import numpy as np
+
+    from remaptrace.engine.driver import replay
+    from remaptrace.machine.machine import Machine
+
+    from .engine_side import trace_of
+    from .workloads import random_mix
+
+    rows = random_mix(1_000_000).rows
+    trace = trace_of(np.concatenate([rows] * 10)[:10_000_000])
+    replay(trace_of(rows[:100]), Machine.load(), engine="compiled")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    replay(trace, Machine.load())
+    spent = time.perf_counter() - began
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    group = "10,000,000 events"
+    yield Row(group, "rate", len(trace) / spent / 1e6, 0.7, unit="M ev/s")
+    yield Row(group, "memory beyond the table", grown / len(trace), 150, at_least=False, unit="B/event")
+
+
+PARTS: dict[str, Callable[[], Iterator[Row]]] = {
+    "strace": strace_text,
+    "kernel-text": kernel_text,
+    "yaml": yaml_steps,
+    "end-to-end": end_to_end,
+    "columns": columns,
+    "ten-million": ten_million,
+}
