@@ -66,27 +66,19 @@ def strace_text() -> Iterator[Row]:
     yield Row(group, "two threads against re", two / by_expression, 18)
 
 
-def _repeated(name: str, recorder: str, lines: int = 400_000) -> bytes:
-    path = _TRACES / name / f"{recorder}.txt.gz"
-    text = gzip.decompress(path.read_bytes())
-    return text * max(1, lines // text.count(b"\n"))
-
-
 def kernel_text() -> Iterator[Row]:
     """The ftrace and perf script readers on recorded text, repeated."""
     from remaptrace.trace.ftrace import read_ftrace
     from remaptrace.trace.perf import read_perf
 
-    for recorder, name, reader in (
-        ("ftrace", "uml-touch2000", read_ftrace),
-        ("perf", "uml-small", read_perf),
-    ):
-        if not (_TRACES / name / f"{recorder}.txt.gz").exists():
-            name = next(p.parent.name for p in sorted(_TRACES.glob(f"*/{recorder}.txt.gz")))
-        data = _repeated(name, recorder)
+    for recorder, reader in (("ftrace", read_ftrace), ("perf", read_perf)):
+        recorded = max(_TRACES.glob(f"*/{recorder}.txt.gz"), key=lambda p: p.stat().st_size)
+        text = gzip.decompress(recorded.read_bytes())
+        data = text * max(1, 400_000 // text.count(b"\n"))
         reader(data, name="warm")
         rate = data.count(b"\n") / _best(lambda r=reader, d=data: r(d, name="big"))
-        yield Row("kernel text", recorder, rate / 1e6, 1.5, unit="M lines/s", detail=f"{name}, repeated")
+        detail = f"{recorded.parent.name}, repeated"
+        yield Row("kernel text", recorder, rate / 1e6, 1.5, unit="M lines/s", detail=detail)
 
 
 def yaml_steps() -> Iterator[Row]:
@@ -145,7 +137,7 @@ def columns() -> Iterator[Row]:
     group = "column file"
     yield Row(group, "bytes an event", path.stat().st_size / len(trace), 52, at_least=False, unit="B")
     yield Row(
-        group, "opening", 1000 * _best(lambda: columnfile.read_columns(path)), 10, at_least=False, unit="ms"
+        group, "opening", 1000 * _best(lambda: columnfile.open_columns(path)), 10, at_least=False, unit="ms"
     )
 
 
