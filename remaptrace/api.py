@@ -95,18 +95,23 @@ def machine_of(
     host: str | None = None,
 ) -> Machine:
     """The machine for a trace: what is given here, else what the trace asks for (its own `machine:`, the
-    release that recorded it), else x86_64 with linux-6.18. `settings` are rules, `ram` and `swap`.
+    release that recorded it, the kernel its folder is named after), else x86_64 and the newest kernel that has
+    the architecture. `settings` are rules, `ram` and `swap`.
 
     Raises UsageError as `Machine.load`.
     """
-    from .machine.releases import preset_for
+    from .machine.releases import default_for, preset_for, preset_of_folder
 
     wanted = dict(trace.machine)
     rules = wanted.pop("set", {})
     below = wanted.pop("host", None)
+    arch = arch or trace.arch or "x86_64"
+    if kernel is None:
+        named = trace.kernel or preset_of_folder(trace.sources)
+        kernel = preset_for(named) if named else default_for(arch)
     return Machine.load(
-        arch or trace.arch or "x86_64",
-        kernel or preset_for(trace.kernel or "linux-6.18"),
+        arch,
+        kernel,
         {**rules, **wanted, **(settings or {})},
         host or below,
     )

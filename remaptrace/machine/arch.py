@@ -77,6 +77,11 @@ def _families() -> dict[tuple[str, str], str]:
     return out
 
 
+def eras_of(name: str) -> frozenset[str]:
+    """The families of kernels ("2.6", "modern") that an architecture, by name or alias, is described for."""
+    return frozenset(era for word, era in _families() if word == name)
+
+
 def load_arch(name: str, kernel: Kernel) -> Arch:
     """The architecture of that name or alias as `kernel` has it.
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from pathlib import PurePath
 
 from . import presets
+
+NEWEST = "linux-6.18"
+"""The kernel of a trace that names none."""
+_NEWEST_26 = "linux-2.6.21"
 
 _RELEASE = re.compile(r"(?:linux-|Linux )?(\d+)\.(\d+)(?:\.(\d+))?")
 
@@ -30,6 +36,31 @@ def preset_for(release: str) -> str:
     )
     older = [name for version, name in known if version <= wanted]
     return older[-1] if older else known[0][1]
+
+
+def preset_of_folder(paths: Iterable[str]) -> str | None:
+    """The preset after which the folder of a file is named: answers of kernels are kept that way.
+
+    >>> preset_of_folder(["conformance/linux-2.6.20-i386/hand-01.yaml"])
+    'linux-2.6.20'
+    """
+    for path in paths:
+        folder = PurePath(path).parent.name
+        fits = [name for name in presets.names("kernels") if f"{folder}-".startswith(f"{name}-")]
+        if fits:
+            return max(fits, key=len)
+    return None
+
+
+def default_for(arch: str) -> str:
+    """The newest kernel that an architecture (name or alias) is described for.
+
+    >>> default_for("x86_64"), default_for("i386")
+    ('linux-6.18', 'linux-2.6.21')
+    """
+    from .arch import eras_of
+
+    return NEWEST if "modern" in eras_of(arch) or not eras_of(arch) else _NEWEST_26
 
 
 def _version(match: re.Match[str]) -> tuple[int, ...]:
