@@ -25,6 +25,7 @@ from .advice import advise_free, advise_pageout, advise_remove, guard_install, g
 from .errnos import EACCES, EAGAIN, EBADF, EINVAL, ENOMEM, ENOSYS, EPERM
 from .jit import kernel, ult, wrap
 from .merge import VM_SPECIAL, vma_modify_flags
+from .nlzap import zap_nonlinear
 from .pgtable import ZAP_DONTNEED, zap_range
 from .populate import POP_READ, POP_WRITE, populate_range
 from .state import (
@@ -55,6 +56,7 @@ from .vmflags import (
     VM_HUGETLB,
     VM_IO,
     VM_LOCKED,
+    VM_MANYPROTS,
     VM_MAYBE_GUARD,
     VM_MAYSHARE,
     VM_MAYWRITE,
@@ -224,7 +226,10 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     if advice in (MADV_DONTNEED, MADV_DONTNEED_LOCKED):
         if flags & (VM_PFNMAP | (VM_LOCKED if advice == MADV_DONTNEED else 0)):
             return -EINVAL
-        zap_range(m, mm, vma, start, end, ZAP_DONTNEED)
+        if flags & (VM_NONLINEAR | VM_MANYPROTS):
+            zap_nonlinear(m, mm, vma, start, end, ZAP_DONTNEED, 0, -1)
+        else:
+            zap_range(m, mm, vma, start, end, ZAP_DONTNEED)
         return 0
     if advice == MADV_FREE:
         if flags & (VM_PFNMAP | VM_LOCKED) or vma_is_anonymous(m, vma) == 0:
