@@ -24,6 +24,7 @@ from ..trace.events import (
     K_KNOWN_FD,
     K_MADVISE,
     K_MAKEFILE,
+    K_MBIND,
     K_MEMFD,
     K_MINCORE,
     K_MLOCK,
@@ -90,6 +91,7 @@ from .filecalls import (
 from .fork import dup_mm
 from .jit import kernel
 from .madvise import sys_madvise
+from .mbind import sys_mbind
 from .mincore import sys_mincore
 from .mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
 from .mmap import sys_mmap
@@ -226,6 +228,8 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         return sys_mlockall(m, task, a0)
     if kind == K_MUNLOCKALL:
         return sys_munlockall(m, task)
+    if kind == K_MBIND:
+        return sys_mbind(m, task, a0, a1, a2, a3)
     if kind == K_SHMGET:
         return sys_shmget(m, task, a0, a1, a2)
     if kind == K_SHMAT:

@@ -7,23 +7,11 @@ from .addr import page_align, page_offset, uword
 from .errnos import EINVAL, ENOMEM, ENOSYS
 from .jit import kernel, ult, wrap
 from .merge import vma_modify_flags
-from .state import H_RULES, T_MM, V_END, V_FLAGS, V_NEXT, V_START, Mem
+from .space import range_has_hole
+from .state import H_RULES, T_MM, V_END, V_FLAGS, V_NEXT, Mem
 from .vmaset import find_vma
 from .vmflags import VM_SEALED
 from .why import WHY_HOLE, refuse
-
-
-@kernel
-def _has_hole(m: Mem, mm: int, start: int, end: int) -> int:
-    """1 if a part of [start, end) is not mapped."""
-    vma = find_vma(m, mm, start)
-    at = start
-    while at < end:
-        if vma == 0 or m[vma + V_START] > at:
-            return 1
-        at = m[vma + V_END]
-        vma = m[vma + V_NEXT]
-    return 0
 
 
 @kernel
@@ -44,7 +32,7 @@ def sys_mseal(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
     if end == start:
         return 0
     mm = m[task + T_MM]
-    if start < 0 or end < 0 or _has_hole(m, mm, start, end) != 0:
+    if start < 0 or end < 0 or range_has_hole(m, mm, start, end) != 0:
         return refuse(m, WHY_HOLE, ENOMEM)
     at = start
     vma = find_vma(m, mm, at)

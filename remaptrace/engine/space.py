@@ -38,6 +38,8 @@ from .state import (
     MM_LEGACY,
     OPS_FILE,
     T_MM,
+    V_END,
+    V_NEXT,
     V_START,
     Mem,
 )
@@ -209,3 +211,16 @@ def range_is_free(m: Mem, mm: int, start: int, end: int) -> int:
     """1 if no area overlaps [start, end) (find_vma_intersection)."""
     vma = find_vma(m, mm, start)
     return 1 if vma == 0 or wrap(end) <= m[vma + V_START] else 0
+
+
+@kernel
+def range_has_hole(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if a part of [start, end) is not mapped."""
+    vma = find_vma(m, mm, start)
+    at = start
+    while at < end:
+        if vma == 0 or m[vma + V_START] > at:
+            return 1
+        at = m[vma + V_END]
+        vma = m[vma + V_NEXT]
+    return 0
