@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from ..errors import InputError, UsageError
+from .presetcache import all_presets
 
 Mapping = dict[str, Any]
 
@@ -20,23 +19,9 @@ def suggest(word: str, choices: list[str]) -> str:
     return "one of: " + ", ".join(choices)
 
 
-@cache
 def names(room: str) -> tuple[str, ...]:
     """Names of the presets of a room ("kernels" or "arches"), sorted."""
-    folder = resources.files(__package__) / "presets" / room
-    return tuple(sorted(e.name[:-5] for e in folder.iterdir() if e.name.endswith(".yaml")))
-
-
-@cache
-def _read(room: str, name: str) -> Mapping:
-    import yaml
-
-    path = resources.files(__package__) / "presets" / room / f"{name}.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    if not isinstance(data, dict):
-        raise InputError("RT406", "a preset must be a mapping", path=str(path))
-    return data
+    return tuple(all_presets()[room])
 
 
 def _merge(low: Mapping, high: Mapping) -> Mapping:
@@ -57,7 +42,7 @@ def chain(room: str, name: str) -> list[tuple[str, Mapping]]:
         if at in seen or at not in names(room):
             raise InputError("RT406", f"base {at!r} of preset {name!r} is missing or circular")
         seen.add(at)
-        data = _read(room, at)
+        data = all_presets()[room][at]
         files.insert(0, (at, data))
         at = data.get("base")
     return files
