@@ -29,6 +29,7 @@ bench: $(DEV)
 $(READY): pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q remaptrace
 	@touch $@
 
 $(DEV): $(READY)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _QUIET_BELOW = 0.5
 """Seconds before progress is shown at all."""
 
+_HINT_FROM = 25_000
+"""Events from which the compiled engine would be used, were it there."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -51,6 +54,7 @@ class Progress:
         self.since = time.monotonic()
         self.shown = 0
         self.live = sys.stderr.isatty()
+        self.hinted = False
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Show phase and share done; "compile" is announced at once, also without a terminal."""
@@ -61,6 +65,14 @@ class Progress:
             return
         if not self.live or time.monotonic() - self.since < _QUIET_BELOW or not total:
             return
+        if not self.hinted and total > _HINT_FROM:
+            self.hinted = True
+            from ..engine.cachedir import is_compiled
+
+            if not is_compiled():
+                sys.stderr.write(
+                    "replaying interpreted; 'remaptrace warm' compiles the engine once, for all later runs\n"
+                )
         filled = 24 * done // total
         text = f"{phase} {self.name} [{'#' * filled}{'.' * (24 - filled)}] {100 * done // total} %"
         sys.stderr.write("\r" + text.ljust(self.shown))

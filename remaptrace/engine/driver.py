@@ -25,6 +25,10 @@ from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, H_ERROR
 INTERPRETED_BELOW = 25_000
 """Events from which loading the compiled engine pays (measured: docs/performance.md)."""
 
+COMPILE_FROM = 400_000
+"""Events from which compiling the engine pays when no compiled one is on disk yet: about two minutes of plain
+Python. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
+
 CHUNK = 1 << 16
 _SIGSEGV, _SIGBUS = 11, 7
 
@@ -55,7 +59,13 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
     if len(touched):
         weight += int(np.maximum(touched.astype(np.int64), 0).sum())
-    return "interpreted" if weight < INTERPRETED_BELOW else "compiled"
+    if weight < INTERPRETED_BELOW:
+        return "interpreted"
+    if weight < COMPILE_FROM:
+        from .cachedir import is_compiled
+
+        return "compiled" if is_compiled() else "interpreted"
+    return "compiled"
 
 
 def load_engine(compiled: bool) -> Callable[..., int]:
