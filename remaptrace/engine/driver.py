@@ -30,6 +30,7 @@ COMPILE_FROM = 400_000
 Python. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
 
 CHUNK = 1 << 16
+CHUNK_INTERPRETED = 1 << 12  # progress every second or so
 _SIGSEGV, _SIGBUS = 11, 7
 
 _NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
@@ -145,12 +146,13 @@ class _Run:
         parts: list[npt.NDArray[np.int64]] = []
         wanted = list(_NARROW) + ([(n, i, np.int64) for n, i in _COUNTERS] if counters else [])
         kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
-        for base in range(0, total, CHUNK):
-            rows = self._chunk(base, min(base + CHUNK, total))
+        chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
+        for base in range(0, total, chunk):
+            rows = self._chunk(base, min(base + chunk, total))
             for name, column, dtype in wanted:
                 kept[name].append(_narrowed(rows[:, column], dtype))
             if progress is not None:
-                progress("replay", min(base + CHUNK, total), total)
+                progress("replay", min(base + chunk, total), total)
         del parts
         columns: dict[str, npt.NDArray[np.integer[Any]]] = {
             name: np.concatenate(kept[name]) if kept[name] else np.zeros(0, dtype=dtype)
