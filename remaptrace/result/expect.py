@@ -195,10 +195,12 @@ def _areas(result: Result, event: int, wanted: list[dict[str, Any]]) -> Answer:
 
 
 def _final(result: Result) -> Snapshot | None:
-    """The address space of the task that ran last, at the end."""
+    """The address space of the task that would go on, at the end: behind a fork step that is the child."""
     trace = result.trace
     ends = [s for s in result.snapshots if s.event < 0]
     last = int(trace.columns["task"][-1]) if len(trace) else 0
+    if len(trace) and trace.columns["kind"][-1] == K_FORK_STEP:
+        last = int(trace.columns["a0"][-1])
     mine = [s for s in ends if _same_space(trace, s.task, last)]
     return mine[0] if mine else None
 
