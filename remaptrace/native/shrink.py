@@ -1,7 +1,7 @@
 """Making a failing program small: delta debugging over steps.
 
-A step may name the result of an earlier one (``@5+0x1000``). Removing a step renumbers the names
-behind it, and takes along the steps that name it.
+A step may name the result of an earlier one (``@5+0x1000``), or a file that an earlier one made.
+Removing a step renumbers the names behind it, and takes along the steps that name it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ def _references(step: Step) -> set[int]:
     return found
 
 
+def _files(step: Step, *keys: str) -> set[str]:
+    """The files that a step names under `keys`."""
+    values = (value.get(key) for value in step.values() if isinstance(value, dict) for key in keys)
+    return {v for v in values if isinstance(v, str) and v != "bad"}
+
+
 def _renumber(value: Any, numbers: dict[int, int]) -> Any:
     if isinstance(value, dict):
         return {k: _renumber(v, numbers) for k, v in value.items()}
@@ -33,13 +39,16 @@ def _renumber(value: Any, numbers: dict[int, int]) -> Any:
 
 
 def keep(steps: Sequence[Step], wanted: Sequence[int]) -> list[Step]:
-    """The steps of the numbers `wanted` (ascending) whose references are kept too, renumbered."""
+    """The steps of the numbers `wanted` (ascending) whose references and files are kept too, renumbered."""
     numbers: dict[int, int] = {}
+    files: set[str] = set()
     kept: list[Step] = []
     for number in wanted:
-        if all(r in numbers for r in _references(steps[number])):
+        step = steps[number]
+        if all(r in numbers for r in _references(step)) and _files(step, "fd") <= files:
+            files |= _files(step, "id", "new_fd")
             numbers[number] = len(kept)
-            kept.append({k: _renumber(v, numbers) for k, v in steps[number].items()})
+            kept.append({k: _renumber(v, numbers) for k, v in step.items()})
     return kept
 
 

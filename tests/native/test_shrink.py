@@ -18,6 +18,16 @@ def test_a_step_goes_with_the_step_that_it_names() -> None:
     assert keep(steps, [1, 2]) == [{"dump": {}}]
 
 
+def test_a_step_goes_with_the_step_that_makes_its_file() -> None:
+    steps = [
+        {"memfd": {"id": "a", "pages": 1}},
+        {"dup": {"fd": "a", "new_fd": "c"}},
+        {"ftruncate": {"fd": "c", "size": 0}},
+    ]
+    assert keep(steps, [0, 1, 2]) == steps
+    assert keep(steps, [1, 2]) == []
+
+
 @given(st.sets(st.integers(0, 39), min_size=1, max_size=5))
 def test_exactly_the_needed_steps_remain(needed: set[int]) -> None:
     steps = [{"read": 4096 * n} for n in range(40)]
