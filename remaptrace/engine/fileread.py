@@ -82,7 +82,7 @@ def _map_file_page(m: Mem, mm: int, vma: int, p: int, pfn: int) -> int:
 
 @kernel
 def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
-    """Map the cached pages around `addr`, whose page is cached, into empty PTEs (do_fault_around).
+    """Map the cached pages around `addr` into empty PTEs, before its own is looked at (do_fault_around).
 
     The window is `fault_around_bytes` long, aligned in virtual space; it begins at the area's start if
     that comes later, and ends with the leaf table, the area or the file. Returns the pages mapped.
@@ -121,6 +121,11 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     private_write = 1 if access == ACC_WRITE and flags & VM_SHARED == 0 else 0
     if private_write != 0 and m[H_RULES + R_COW_PREPARES_FIRST] != 0 and anon_vma_prepare(m, mm, vma) < 0:
         return VMF_OOM
+    if inode != 0 and access != ACC_WRITE:
+        # even when the page itself turns out to lie behind the end of the file (do_read_fault)
+        fault_around(m, mm, vma, addr, p)
+        if m[p] != 0:
+            return VMF_MINOR
     if inode == 0:
         pfn = special_frame(m)
         code = VMF_MINOR if pfn != 0 else VMF_OOM
@@ -131,8 +136,7 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     if pfn == 0:
         return code
     if access != ACC_WRITE:
-        if inode == 0 or fault_around(m, mm, vma, addr, p) == 0:
-            _map_file_page(m, mm, vma, p, pfn)
+        _map_file_page(m, mm, vma, p, pfn)
         return code
     if private_write == 0:
         _map_file_page(m, mm, vma, p, pfn)

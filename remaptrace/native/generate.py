@@ -158,9 +158,6 @@ PROFILES["mixed"] = {
     "dump": 3,
 }
 
-PLACED_BY_KERNEL = frozenset({"layout", "limits"})
-"""Profiles whose answers depend on every area of the process, not on the window alone."""
-
 
 class Generator:
     """Makes steps; remembers which steps returned an address that later ones may use."""

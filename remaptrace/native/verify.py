@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .answers import NativeRun, read_answers
-from .generate import PLACED_BY_KERNEL, PROFILES, generate
+from .generate import PROFILES, generate
 from .launch import run_program
 from .program import Step, to_lines
 from .scenario_file import scenario_text
@@ -71,13 +71,13 @@ def smallest(verdict: Verdict, steps: Sequence[Step], machine: Machine, *, whole
 
 def random_programs(
     operations: int, seed: int, profiles: Sequence[str], length: int = 50
-) -> Iterator[tuple[str, str, list[Step]]]:
-    """(name, profile, steps) of programs, profile by profile in turn, until `operations` steps are made."""
+) -> Iterator[tuple[str, list[Step]]]:
+    """(name, steps) of programs, profile by profile in turn, until `operations` steps are made."""
     made, number = 0, seed
     while made < operations:
         for profile in profiles:
             steps = generate(number, profile, min(length, operations - made))
-            yield f"{profile}-{number}", profile, steps
+            yield f"{profile}-{number}", steps
             made += len(steps)
             if made >= operations:
                 return
@@ -93,12 +93,11 @@ def verify_random(
 ) -> tuple[int, int, Verdict | None]:
     """(programs, operations, first disagreement made small or None) of random programs on both sides."""
     programs = done = 0
-    for name, profile, steps in random_programs(operations, seed, profiles):
-        whole = profile in PLACED_BY_KERNEL
-        verdict = verify_steps(steps, machine, name, whole=whole)
+    for name, steps in random_programs(operations, seed, profiles):
+        verdict = verify_steps(steps, machine, name, whole=True)
         programs, done = programs + 1, done + len(steps)
         if progress is not None:
             progress(verdict)
         if not verdict.outcome.agrees:
-            return programs, done, smallest(verdict, steps, machine, whole=whole)
+            return programs, done, smallest(verdict, steps, machine, whole=True)
     return programs, done, None
