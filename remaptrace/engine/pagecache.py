@@ -29,11 +29,13 @@ from .state import (
     F_REFS,
     FF_DIRTY,
     FF_UPTODATE,
+    G_COMMITTED,
     G_INODE_LIST,
     G_NEXT_ID,
     H_ARCH,
     I_CACHED,
     I_CACHEROOT,
+    I_CHARGED,
     I_FILLED,
     I_FILLK,
     I_HEIGHT,
@@ -91,6 +93,7 @@ def inode_put(m: Mem, inode: int) -> int:
     m[inode + I_REFS] -= 1
     if m[inode + I_REFS] > 0:
         return 0
+    m[G_COMMITTED] -= m[inode + I_CHARGED]
     m[inode + I_FILLED] = 0
     m[inode + I_CACHED] = 0
     cache_drop(m, inode, 0, -1)
