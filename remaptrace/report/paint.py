@@ -47,8 +47,13 @@ def to_terminal(sheet: Sheet) -> str:
 
 
 def to_svg(sheet: Sheet, title: str) -> str:
-    """The sheet as an SVG picture of a terminal."""
-    return _recorded(sheet).export_svg(title=title, unique_id="remaptrace")
+    """The sheet as an SVG picture of a terminal; it refers to no font or file outside."""
+    import re
+
+    from rich._export_format import CONSOLE_SVG_FORMAT
+
+    local = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return _recorded(sheet).export_svg(title=title, unique_id="remaptrace", code_format=local)
 
 
 def to_html(sheet: Sheet, title: str) -> str:

@@ -96,6 +96,7 @@ def test_pictures_are_complete_documents_without_outside_references() -> None:
     sheet = run_sheet(facts(True), 80)
     svg = to_svg(sheet, "a & b")
     assert svg.startswith("<svg") and svg.rstrip().endswith("</svg>")
+    assert "url(http" not in svg.replace('"', "") and "@font-face" not in svg
     html = to_html(sheet, "a & b")
     assert "<title>a &amp; b</title>" in html
     assert "http" not in html
