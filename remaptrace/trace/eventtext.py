@@ -29,12 +29,14 @@ _U64 = 1 << 64
 _CALL = re.compile(rb"sys_(\w+)(?:\(| -> (0x[0-9a-f]+|-?\d+))")
 _NAME = re.compile(rb"(?:\w+:)?(\w+):")
 _NUMBER = re.compile(rb": (0x[0-9a-f]+|-?\d+)")
-_RAW_ENTER = re.compile(rb" *NR (-?\d+) \(([0-9a-f, ]*)\)")
-_RAW_EXIT = re.compile(rb" *NR (-?\d+) = (-?\d+)")
+_RAW_ENTER = re.compile(rb" *NR (-?\d{1,9}) \(([0-9a-f]{1,16}(?:, [0-9a-f]{1,16})*)?\)")
+_RAW_EXIT = re.compile(rb" *NR (-?\d{1,9}) = (-?\d+)")
 _FIELD = re.compile(rb"(\w+)=(0x[0-9a-f]+|-?\d+)")
 _FIELD_HEX = re.compile(rb"(\w+)=(?:0x)?([0-9a-f]+)")
 _RESULT = re.compile(rb" *(0x[0-9a-f]+|-?\d+)")
 _EXEC = re.compile(rb"filename=(.*) pid=(0x[0-9a-f]+|\d+)(?: \(\d+\))? old_pid=(0x[0-9a-f]+|\d+)")
+_SIGNAL = re.compile(rb" *sig=(\d+) errno=-?\d+ code=(-?\d+)")
+_TOO_LONG = re.compile(rb"(?:: |-> |= ?-?)(?:0x[0-9a-f]{17}|\d{20})|=[0-9a-f]{17}")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
@@ -55,7 +57,7 @@ class EventText:
 
     def __init__(self, calls: CallNames, arch: str) -> None:
         self._calls = calls
-        self._arch = arch
+        self.arch = arch  # whose numbers raw_syscalls prints
         self.other: dict[str, int] = {}  # tracepoints that say nothing about memory: how often
         self._readers: dict[bytes, Callable[[bytes, int, int], Body | None]] = {
             b"page_fault_user": self._fault,
@@ -77,6 +79,8 @@ class EventText:
         if line.startswith(b"sys_", start):
             found = _CALL.match(line, start)
             if found:
+                if _TOO_LONG.search(line, start):
+                    return None
                 call = self._calls.number(found[1].decode())
                 if found[2] is not None:
                     return OP_EXIT, call, number(found[2]), 0, 0, 0, 0, 0
@@ -86,6 +90,8 @@ class EventText:
             return None
         name = named[1]
         reader = self._readers.get(name)
+        if name != b"sched_process_exec" and _TOO_LONG.search(line, named.end()):
+            return None
         if reader is not None:
             return reader(line, named.end(), offset)
         if name.startswith(b"sys_enter_"):
@@ -96,6 +102,12 @@ class EventText:
         word = name.decode()
         self.other[word] = self.other.get(word, 0) + 1
         return 0, 0, 0, 0, 0, 0, 0, 0
+
+    def notes(self) -> list[str]:
+        """A note about the tracepoints of no interest, if there were any."""
+        if not self.other:
+            return []
+        return ["events of no interest: " + ", ".join(f"{n} x {c}" for n, c in sorted(self.other.items()))]
 
     def _arguments(self, line: bytes, start: int, call: int) -> Body | None:
         if b'"' in line:  # kernels that print the strings too
@@ -117,8 +129,8 @@ class EventText:
         found = _RAW_ENTER.match(line, start)
         if found is None:
             return None
-        call = self._calls.number(syscall_name(self._arch, int(found[1])))
-        values = [signed(int(v, 16)) for v in found[2].split(b",") if v.strip()]
+        call = self._calls.number(syscall_name(self.arch, int(found[1])))
+        values = [signed(int(v, 16)) for v in (found[2] or b"").split(b",") if v]
         a, b, c, d, e, f, *_ = (*values, 0, 0, 0, 0, 0, 0)
         return OP_ENTER, call, a, b, c, d, e, f
 
@@ -126,7 +138,7 @@ class EventText:
         found = _RAW_EXIT.match(line, start)
         if found is None:
             return None
-        call = self._calls.number(syscall_name(self._arch, int(found[1])))
+        call = self._calls.number(syscall_name(self.arch, int(found[1])))
         return OP_EXIT, call, number(found[2]), 0, 0, 0, 0, 0
 
     def _fault(self, line: bytes, start: int, offset: int) -> Body | None:
@@ -146,15 +158,21 @@ class EventText:
             return None
 
     def _signal(self, line: bytes, start: int, offset: int) -> Body | None:
-        found = self._fields(line, start, b"sig", b"code")
-        return None if found is None else (OP_SIGNAL, 0, found[0], found[1], 0, 0, 0, 0)
+        plain = _SIGNAL.match(line, start)
+        found = [int(plain[1]), int(plain[2])] if plain else self._fields(line, start, b"sig", b"code")
+        return None if found is None else (OP_SIGNAL, 0, signed(found[0]), signed(found[1]), 0, 0, 0, 0)
+
+    def _tasks(self, line: bytes, start: int, *names: bytes) -> list[int] | None:
+        """Fields that are thread ids."""
+        found = self._fields(line, start, *names)
+        return found if found is not None and all(0 <= tid < 1 << 31 for tid in found) else None
 
     def _fork(self, line: bytes, start: int, offset: int) -> Body | None:
-        found = self._fields(line, start, b"child_pid")
+        found = self._tasks(line, start, b"child_pid")
         return None if found is None else (OP_FORK, 0, found[0], 0, 0, 0, 0, 0)
 
     def _newtask(self, line: bytes, start: int, offset: int) -> Body | None:
-        found = self._fields(line, start, b"pid")
+        found = self._tasks(line, start, b"pid")
         flags = re.search(rb" clone_flags=(?:0x)?([0-9a-f]+)", line[start:])
         return (
             None
@@ -164,12 +182,12 @@ class EventText:
 
     def _exec(self, line: bytes, start: int, offset: int) -> Body | None:
         found = _EXEC.search(line, start)
-        if found is None:
+        if found is None or not all(0 <= number(tid) < 1 << 31 for tid in found.groups()[1:]):
             return None
         where = span(offset + found.start(1), offset + found.end(1))
         return OP_EXEC, 0, number(found[2]), number(found[3]), where, 0, 0, 0
 
     def _task_exit(self, line: bytes, start: int, offset: int) -> Body | None:
-        found = self._fields(line, start, b"pid")
+        found = self._tasks(line, start, b"pid")
         dead = 1 if b"group_dead=true" in line else 0 if b"group_dead=false" in line else -1
         return None if found is None else (OP_TASK_EXIT, 0, found[0], dead, 0, 0, 0, 0)

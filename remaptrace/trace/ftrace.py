@@ -11,30 +11,23 @@ import re
 
 import numpy as np
 
+from ..errorcodes import RT_KERNEL_LINE
 from .callplan import CallNames
 from .events import Skipped, Trace
 from .eventtext import EventText
 from .kernelevents import assemble
-from .kernelrecords import (
-    OP_EXEC,
-    OP_FORK,
-    OP_LOST,
-    OP_NEWTASK,
-    R_A0,
-    R_OP,
-    R_TID,
-    RECORD_WORDS,
-    KernelText,
-    span,
-)
+from .kernelrecords import OP_EXEC, OP_FORK, OP_LOST, OP_NEWTASK, R_A0, R_OP, R_TID, KernelText, Records, span
+from .kernelscan import read_lines
 
 _HEAD = re.compile(
-    rb" *(?P<comm>.{1,16}?)-(?P<tid>\d+) +(?:\( *(?P<tgid>\d+|-+)\) +)?\[\d+\] +"
-    rb"(?:[^\s:]{4,8} +)?(?P<time>\d+(?:\.\d+)?): +"
+    rb" *(?P<comm>.{1,16}?)-(?P<tid>\d{1,9}) +(?:\( *(?P<tgid>\d{1,9}|-+)\) +)?\[\d{1,9}\] +"
+    rb"(?:[^\s:]{4,8} +)?(?P<time>\d{1,9}\.\d+|\d+): +"
 )
-_LATENCY = re.compile(rb" *(?P<comm>.{1,8}?)-(?P<tid>\d+) +\d+[^\s:]{4,8} +(?P<time>\d+)us[ !#+*@$]?: +")
+_LATENCY = re.compile(
+    rb" *(?P<comm>.{1,8}?)-(?P<tid>\d{1,9}) +\d+[^\s:]{4,8} +(?P<time>\d{1,15})us[ !#+*@$]?: +"
+)
 _RAW = re.compile(rb"\d+ \d+ \d+ type: \d+")
-_LOST = re.compile(rb"CPU:\d+ \[LOST(?: (\d+))? EVENTS\]")
+_LOST = re.compile(rb"CPU:\d+ \[LOST(?: (\d{1,18}))? EVENTS\]")
 _WRITTEN = re.compile(rb"# entries-in-buffer/entries-written: (\d+)/(\d+)")
 _BARE = re.compile(
     rb"(?:sys_\w+(?:\(| -> )|page_fault_user: |sched_process_\w+: |signal_deliver: |task_newtask: )"
@@ -62,80 +55,109 @@ def read_ftrace(data: bytes, *, name: str, source: int = 0) -> Trace:
     return assemble(ftrace_records(data, source), name=name, fmt="ftrace", source=source)
 
 
-def ftrace_records(data: bytes, source: int = 0) -> KernelText:
-    """The records of an ftrace text, line by line."""
-    calls = CallNames()
-    words = EventText(calls, "x86_64")
-    rows: list[tuple[int, ...]] = []
-    skipped: list[Skipped] = []
-    notes: list[str] = []
-    raw = bare = ticks = lost_lines = 0
-    start = 0
-    for line_number, line in enumerate(data.split(b"\n"), 1):
-        offset, start = start, start + len(line) + 1
-        head = _HEAD.match(line)
-        if head is not None:
-            time = head["time"]
-            if b"." not in time:
-                ticks += 1
-                nanoseconds = 0
-            else:
-                whole, fraction = time.split(b".")
-                nanoseconds = int(whole) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9])
-        else:
-            head = _LATENCY.match(line)
-            if head is not None:
-                nanoseconds = int(head["time"]) * 1000
-        if head is not None:
-            body = words.read(line, head.end(), offset)
-            if body is None:
-                skipped.append(_skip(source, line_number, head.end(), line))
-            elif body[0]:
-                tgid = int(head.groupdict().get("tgid") or 0) if b"(" in line[: head.end()] else 0
-                comm = span(offset + head.start("comm"), offset + head.end("comm"))
-                rows.append((body[0], int(head["tid"]), tgid, nanoseconds, *body[1:], line_number, comm))
-            continue
-        if not line.strip() or line.startswith(b"#"):
+def ftrace_records(data: bytes, source: int = 0, *, compiled: bool | None = None) -> KernelText:
+    """The records of an ftrace text. `compiled` forces or forbids the byte machine for common lines."""
+    reader = _FtraceText(data, source)
+    return reader.finish(read_lines(data, reader, "ftrace", compiled=compiled))
+
+
+class _FtraceText:
+    """Collects records from lines, and what lies between them."""
+
+    def __init__(self, data: bytes, source: int) -> None:
+        self.calls = CallNames()
+        self.words = EventText(self.calls, "x86_64")
+        self.rows: list[tuple[int, ...]] = []
+        self._data = data
+        self._source = source
+        self._skipped: list[Skipped] = []
+        self._notes: list[str] = []
+        self._raw = self._bare = self._ticks = self._lost = 0
+
+    def line(self, line: bytes, line_number: int, offset: int) -> None:
+        """Take one line, whose first byte is at `offset` of the text."""
+        head = _HEAD.match(line) or _LATENCY.match(line)
+        if head is None:
+            self._other(line, line_number, offset)
+            return
+        body = self.words.read(line, head.end(), offset)
+        if body is None:
+            self._skip(line, line_number, head.end())
+        elif body[0]:
+            groups = head.groupdict()
+            tgid = groups.get("tgid") or b"0"
+            comm = span(offset + head.start("comm"), offset + head.end("comm"))
+            who = (int(head["tid"]), int(tgid) if tgid.isdigit() else 0)
+            self.rows.append((body[0], *who, self._time(head), *body[1:], line_number, comm))
+
+    def _time(self, head: re.Match[bytes]) -> int:
+        """Nanoseconds; ticks of a clock that does not count seconds are 0."""
+        time = head["time"]
+        if head.re is _LATENCY:
+            return int(time) * 1000
+        whole, dot, fraction = time.partition(b".")
+        if not dot:
+            self._ticks += 1
+            return 0
+        return int(whole) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9])
+
+    def _other(self, line: bytes, line_number: int, offset: int) -> None:
+        """A line without a task: header, notice of lost events, the raw and the bare form."""
+        if not line.strip():
+            return
+        if line.startswith(b"#"):
             written = _WRITTEN.match(line)
             if written and int(written[1]) < int(written[2]):
-                notes.append(
-                    f"the recorder lost {int(written[2]) - int(written[1])} events: its buffer was full"
-                )
-            continue
+                missing = int(written[2]) - int(written[1])
+                self._notes.append(f"the recorder lost {missing} events: its buffer was full")
+            return
         lost = _LOST.match(line)
         if lost:
-            lost_lines += 1
-            rows.append((OP_LOST, -1, 0, -1, 0, int(lost[1] or 0), 0, 0, 0, 0, 0, line_number, 0))
+            self._lost += 1
+            self.rows.append((OP_LOST, -1, 0, -1, 0, int(lost[1] or 0), 0, 0, 0, 0, 0, line_number, 0))
         elif _RAW.match(line):
-            raw += 1
+            self._raw += 1
         elif _BARE.match(line):
-            bare += 1
-            body = words.read(line, 0, offset)
+            self._bare += 1
+            body = self.words.read(line, 0, offset)
             if body is None:
-                skipped.append(_skip(source, line_number, 0, line))
+                self._skip(line, line_number, 0)
             elif body[0]:
-                rows.append((body[0], 0, 0, -1, *body[1:], line_number, 0))
+                self.rows.append((body[0], 0, 0, -1, *body[1:], line_number, 0))
         else:
-            skipped.append(_skip(source, line_number, 0, line))
-    records = np.array(rows, dtype=np.int64).reshape(len(rows), RECORD_WORDS).T.copy()
-    if lost_lines:
-        notes.append(f"the recorder lost events at {lost_lines} places; calls across them are left out")
-    if ticks:
-        notes.append("times are ticks of the trace clock, not seconds; they were left out")
-    if raw:
-        notes.append(
-            f"{raw} lines of the raw option name an event by number and print no arguments: nothing to read"
+            self._skip(line, line_number, 0)
+
+    def _skip(self, line: bytes, line_number: int, column: int) -> None:
+        text = line[:200].decode("utf-8", "replace")
+        expected = "COMM-TID [CPU] TIME: EVENT"
+        self._skipped.append(Skipped(self._source, line_number, column + 1, RT_KERNEL_LINE, text, expected))
+
+    def finish(self, records: Records) -> KernelText:
+        """The text's records and what was learned beside them."""
+        notes = self._notes
+        if self._lost:
+            notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
+        if self._ticks:
+            notes.append("times are ticks of the trace clock, not seconds; they were left out")
+        if self._raw:
+            notes.append(
+                f"{self._raw} lines of the raw option name an event by number and print no arguments:"
+                " nothing to read"
+            )
+        if self._bare:
+            records = without_tasks(records, notes)
+        notes += self.words.notes()
+        return KernelText(
+            self._data,
+            records,
+            self.calls,
+            skipped=self._skipped,
+            notes=notes,
+            has_times=not self._ticks and not self._bare,
         )
-    if bare:
-        records = without_tasks(records, notes)
-    if words.other:
-        notes.append(
-            "events of no interest: " + ", ".join(f"{n} x {c}" for n, c in sorted(words.other.items()))
-        )
-    return KernelText(data, records, calls, skipped=skipped, notes=notes, has_times=not ticks and not bare)
 
 
-def without_tasks(records: np.ndarray, notes: list[str]) -> np.ndarray:
+def without_tasks(records: Records, notes: list[str]) -> Records:
     """Records of a form that prints no task: one task until the first fork, then nobody can tell."""
     ops = records[R_OP]
     forks = np.flatnonzero((ops == OP_FORK) | (ops == OP_NEWTASK))
@@ -148,8 +170,3 @@ def without_tasks(records: np.ndarray, notes: list[str]) -> np.ndarray:
         note += f"; {records.shape[1] - end} events from the first fork on were left out"
     notes.append(note)
     return kept
-
-
-def _skip(source: int, line_number: int, column: int, line: bytes) -> Skipped:
-    text = line[:200].decode("utf-8", "replace")
-    return Skipped(source, line_number, column + 1, "RT320", text, "COMM-TID [CPU] TIME: EVENT")

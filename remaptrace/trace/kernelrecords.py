@@ -33,6 +33,11 @@ OP_LOST = 9  # R_A0 how many records the recorder lost, 0: it does not say
 SPAN_BITS = 16
 
 
+def matrix(rows: list[tuple[int, ...]]) -> Records:
+    """Records that were collected one by one."""
+    return np.array(rows, dtype=np.int64).reshape(len(rows), RECORD_WORDS).T.copy()
+
+
 def span(start: int, end: int) -> int:
     """A piece of the text as one word."""
     return start << SPAN_BITS | min(end - start, (1 << SPAN_BITS) - 1)

@@ -175,7 +175,7 @@ class Lives:
             elif pending is not None or result == 0:
                 self._found(record, ev.K_EXEC, self._life(tid), (0, 0), result)
         elif call in FORK_CALLS:
-            if pending is not None and result > 0 and not pending.child:
+            if pending is not None and 0 < result < 1 << 31 and not pending.child:
                 self._pending[tid] = pending
                 self._birth(record, tid, result, 0)
                 del self._pending[tid]

@@ -11,33 +11,36 @@ import re
 
 import numpy as np
 
+from ..errorcodes import RT_KERNEL_LINE
 from .callplan import CallNames
 from .events import Skipped, Trace
 from .eventtext import EventText, signed
 from .ftrace import without_tasks
 from .kernelevents import assemble
-from .kernelrecords import OP_FAULT, OP_FORK, OP_LOST, RECORD_WORDS, KernelText, span
+from .kernelrecords import OP_FAULT, OP_FORK, OP_LOST, R_LINE, R_OP, R_TIME, KernelText, Records, matrix, span
+from .kernelscan import read_lines
 from .perftrace import looks_like_perf_trace, perf_trace_records
 
 _EVENT = (
     rb"(?P<event>(?:[a-z][\w-]*:)\w+|(?:page|minor|major)-faults(?::\w+)?|PERF_RECORD_\w+(?: exec)?|LOST)"
     rb":?(?P<rest>.*)"
 )
-_WHO = rb"(?P<pid>-?\d+)(?:/(?P<tid>-?\d+))?"
-_CPU = rb"(?: +\[(?P<cpu>\d+)\])?"
-_WHEN = (
-    rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d+\.\d+):)?(?: +\d+)? +"  # date, time, period
-)
+_WHO = rb"(?P<pid>-?\d{1,9})(?:/(?P<tid>-?\d{1,9}))?"
+_CPU = rb"(?: +\[\d{1,9}\])?"
+_WHEN = rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"  # date, time, period
 _FORMS = (
     re.compile(rb"(?P<comm>.{15}\S) +" + _WHO + _CPU + _WHEN + _EVENT),  # %16s
-    re.compile(rb"(?P<comm>.{7}\S) +" + _WHO + rb" +\d+ +(?P<time>\d+\.\d+): +" + _EVENT),  # --Latency: %8.8s
+    re.compile(
+        rb"(?P<comm>.{7}\S) +" + _WHO + rb" +\d+ +(?P<time>\d{1,9}\.\d+): +" + _EVENT
+    ),  # --Latency: %8.8s
     re.compile(rb" *" + _WHO + _CPU + _WHEN + _EVENT),  # no comm
     re.compile(rb"(?P<comm>\S.*?) +" + _WHO + _CPU + _WHEN + _EVENT),  # call chains
     re.compile(rb" +" + _EVENT),  # nothing before the event
 )
 _CHAIN = re.compile(rb"\s+[0-9a-f]+ \S")
+_ARCH = re.compile(rb"^# arch : (\S+)", re.MULTILINE)
 _HEADER = re.compile(rb"# (arch|os release) : (\S+)")
-_FORK_RECORD = re.compile(rb"\((\d+):(\d+)\):\((\d+):(\d+)\)")
+_FORK_RECORD = re.compile(rb"\((\d{1,9}):(\d{1,9})\):\((\d{1,9}):(\d{1,9})\)")
 _ADDRESSES = re.compile(rb" +([0-9a-f]+)(?: [^\s+]+)?(?: +([0-9a-f]+)(?: |$))?(.*)")
 _SAMPLES = (
     b"syscalls:sys_",
@@ -57,8 +60,8 @@ def looks_like_perf(head: bytes) -> bool:
     for line in lines:
         if looks_like_perf_trace(line):
             return True
-        found = _match(line, 0)
-        if found is not None and found[1]["event"].startswith(
+        found = _match(line)
+        if found is not None and found["event"].startswith(
             (*_SAMPLES, b"PERF_RECORD_", b"signal:", b"task:")
         ):
             return True
@@ -73,61 +76,51 @@ def read_perf(data: bytes, *, name: str, source: int = 0) -> Trace:
     return assemble(perf_records(data, source), name=name, fmt="perf", source=source)
 
 
-def _match(line: bytes, likely: int) -> tuple[int, re.Match[bytes]] | None:
-    """The form of a line and its fields; `likely` is the form to try first."""
-    for form in (likely, *range(len(_FORMS))):
-        found = _FORMS[form].match(line)
+def _match(line: bytes) -> re.Match[bytes] | None:
+    """The fields of a line in the first form that fits."""
+    for form in _FORMS:
+        found = form.match(line)
         if found is not None:
-            return form, found
+            return found
     return None
 
 
-def perf_records(data: bytes, source: int = 0) -> KernelText:
-    """The records of a perf script text, line by line."""
+def perf_records(data: bytes, source: int = 0, *, compiled: bool | None = None) -> KernelText:
+    """The records of a perf script text. `compiled` forces or forbids the byte machine for common lines."""
     reader = _PerfText(data, source)
-    start = 0
-    for line_number, line in enumerate(data.split(b"\n"), 1):
-        reader.line(line, line_number, start)
-        start += len(line) + 1
-    return reader.finish()
+    return reader.finish(read_lines(data, reader, "perf", compiled=compiled))
 
 
 class _PerfText:
-    """Collects records from lines; the form of the last line is tried first on the next."""
+    """Collects records from lines, and what lies between them."""
 
     def __init__(self, data: bytes, source: int) -> None:
+        arch = _ARCH.search(data, 0, 65536)
+        self.calls = CallNames()
+        self.words = EventText(self.calls, arch[1].decode() if arch else "x86_64")
+        self.rows: list[tuple[int, ...]] = []
         self._data = data
         self._source = source
-        self._calls = CallNames()
-        self._words = EventText(self._calls, "x86_64")
-        self._rows: list[tuple[int, ...]] = []
         self._software: list[tuple[int, ...]] = []
         self._software_events: set[bytes] = set()
         self._skipped: list[Skipped] = []
         self._facts: dict[bytes, str] = {}
-        self._form = 0
-        self._times = False
         self._bare = 0
         self._no_address = 0
         self._no_kind = 0
         self._lost = 0
-        self._traced_faults = False
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line, whose first byte is at `offset` of the text."""
-        found = _match(line, self._form)
-        if found is None:
+        fields = _match(line)
+        if fields is None:
             self._other(line, line_number)
-            return
-        self._form, fields = found
-        if fields["rest"] is None or fields.start("event") < 0:
             return
         groups = fields.groupdict()
         nanoseconds = -1
         if groups.get("time"):
             whole, fraction = groups["time"].split(b".")
             nanoseconds = int(whole) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9])
-            self._times = True
         if groups.get("pid") is None:
             tid = tgid = comm = 0
             self._bare += 1
@@ -137,7 +130,7 @@ class _PerfText:
             comm = 0
             if groups.get("comm"):
                 text = groups["comm"]
-                skip = len(text) - len(text.lstrip())
+                skip = len(text) - len(text.lstrip(b" "))
                 comm = span(offset + fields.start("comm") + skip, offset + fields.end("comm"))
         head = (tid, tgid, nanoseconds)
         tail = (line_number, comm)
@@ -147,12 +140,11 @@ class _PerfText:
         elif b"-faults" in event:
             self._software_fault(event, fields["rest"], head, tail)
         else:
-            body = self._words.read(line, fields.start("event"), offset)
+            body = self.words.read(line, fields.start("event"), offset)
             if body is None:
                 self._skip(line, line_number, fields.start("event"))
             elif body[0]:
-                self._traced_faults |= body[0] == OP_FAULT
-                self._rows.append((body[0], *head, *body[1:], *tail))
+                self.rows.append((body[0], *head, *body[1:], *tail))
 
     def _other(self, line: bytes, line_number: int) -> None:
         header = _HEADER.match(line)
@@ -164,7 +156,7 @@ class _PerfText:
     def _skip(self, line: bytes, line_number: int, column: int) -> None:
         text = line[:200].decode("utf-8", "replace")
         expected = "[COMM] TID [CPU] TIME: EVENT: fields"
-        self._skipped.append(Skipped(self._source, line_number, column + 1, "RT320", text, expected))
+        self._skipped.append(Skipped(self._source, line_number, column + 1, RT_KERNEL_LINE, text, expected))
 
     def _side_band(self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]) -> None:
         """PERF_RECORD_FORK names thread groups; LOST records break the calls across them."""
@@ -173,10 +165,10 @@ class _PerfText:
             if ids:
                 parent = (int(ids[4]), int(ids[3]), head[2])
                 row = (OP_FORK, *parent, 0, int(ids[2]), int(ids[1]), 0, 0, 0, 0, *tail)
-                self._rows.append(row)
+                self.rows.append(row)
         elif b"LOST" in event:
             self._lost += 1
-            self._rows.append((OP_LOST, -1, 0, -1, *(0,) * 7, *tail))
+            self.rows.append((OP_LOST, -1, 0, -1, *(0,) * 7, *tail))
 
     def _software_fault(
         self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]
@@ -196,36 +188,33 @@ class _PerfText:
         fields = (OP_FAULT, *head, 0, signed(address), code, where, 0, 0, 0, *tail, event[0])
         self._software.append(fields)
 
-    def finish(self) -> KernelText:
-        """All records so far."""
+    def finish(self, records: Records) -> KernelText:
+        """The text's records and what was learned beside them."""
         notes: list[str] = []
-        rows = self._rows
-        if self._software and not self._traced_faults:
+        traced = bool((records[R_OP] == OP_FAULT).any())
+        if self._software and not traced:
             both = b"page" in self._software_events  # page-faults counts what the other two count again
             kept = [row[:-1] for row in self._software if not both or row[-1] == ord("p")]
-            rows = sorted((*rows, *kept), key=lambda row: row[-2])
+            records = np.concatenate((records, matrix(kept)), axis=1)
+            records = records[:, np.argsort(records[R_LINE], kind="stable")]
             notes.append(
                 "page-faults events do not tell reads from writes: taken as reads,"
                 " as instruction fetches where address and instruction are the same"
             )
-        if self._no_address and not self._traced_faults:
+        if self._no_address and not traced:
             notes.append(f"{self._no_address} page-faults events without an address (-F +addr) were left out")
         if self._lost:
             notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
-        if self._words.other:
-            other = sorted(self._words.other.items())
-            notes.append("events of no interest: " + ", ".join(f"{n} x {c}" for n, c in other))
-        records = np.array(rows, dtype=np.int64).reshape(len(rows), RECORD_WORDS).T.copy()
+        notes += self.words.notes()
         if self._bare:
             records = without_tasks(records, notes)
-        kernel = self._facts.get(b"os release")
         return KernelText(
             self._data,
             records,
-            self._calls,
+            self.calls,
             arch=self._facts.get(b"arch"),
-            kernel=kernel,
+            kernel=self._facts.get(b"os release"),
             skipped=self._skipped,
             notes=notes,
-            has_times=self._times,
+            has_times=bool((records[R_TIME] >= 0).any()),
         )

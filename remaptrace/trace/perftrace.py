@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-
+from ..errorcodes import RT_KERNEL_LINE
 from .callplan import EXIT_CALLS, CallNames
 from .events import Skipped
 from .eventtext import signed
-from .kernelrecords import OP_ENTER, OP_EXIT, OP_FAULT, R_TIME, RECORD_WORDS, KernelText, span
+from .kernelrecords import OP_ENTER, OP_EXIT, OP_FAULT, R_TIME, KernelText, matrix, span
 from .names import ADVICE, ERRNO_NAMES, MAP, MREMAP, MS, PROT
 
-_HEAD = re.compile(rb" *(?:(\d+\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:([^()=]*?)/(\d+) +)?")
+_HEAD = re.compile(rb" *(?:(\d{1,12}\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:([^()=]*?)/(\d{1,9}) +)?")
 _FAULT = re.compile(rb"(?:min|maj)fault \[([^\]]*)\] => (\S.*?) \((.)(.)\)")
 _ADDRESS = re.compile(rb"(?:(?://anon|\[stack\]|\[heap\])@)?0x([0-9a-f]+)$")
 _CALL = re.compile(rb"(\w+)\((.*?)\) +(=|\.\.\.) *(.*)")
@@ -221,7 +220,7 @@ class _PerfTrace:
     def _skip(self, line: bytes, line_number: int) -> None:
         text = line[:200].decode("utf-8", "replace")
         expected = "TIME ( DURATION ms): COMM/TID CALL(arguments) = result"
-        self._skipped.append(Skipped(self._source, line_number, 1, "RT320", text, expected))
+        self._skipped.append(Skipped(self._source, line_number, 1, RT_KERNEL_LINE, text, expected))
 
     def finish(self) -> KernelText:
         """All records so far."""
@@ -240,8 +239,7 @@ class _PerfTrace:
             self._settle(tid, max(row[R_TIME] for row in self._rows))
         # A call that was interrupted is printed late, with the time of its entry: order by time.
         self._rows.sort(key=lambda row: row[R_TIME])
-        records = np.array(self._rows, dtype=np.int64).reshape(len(self._rows), RECORD_WORDS).T.copy()
-        return KernelText(self._data, records, self._calls, skipped=self._skipped, notes=notes)
+        return KernelText(self._data, matrix(self._rows), self._calls, skipped=self._skipped, notes=notes)
 
 
 def _result(text: bytes) -> int:

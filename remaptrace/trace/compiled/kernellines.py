@@ -1,0 +1,448 @@
+"""Lines of ftrace and perf script text to records: the common forms, everything else marked by line.
+
+Fills columns of the matrix of `kernelrecords`. A line that is not plain keeps operation 0 and goes into the
+list of odd lines, for the plain reader.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernelrecords import (
+    OP_ENTER,
+    OP_EXIT,
+    OP_FAULT,
+    OP_SIGNAL,
+    R_A0,
+    R_CALL,
+    R_COMM,
+    R_LINE,
+    R_OP,
+    R_TGID,
+    R_TID,
+    R_TIME,
+    SPAN_BITS,
+)
+from .jit import entry, kernel
+from .scan import (
+    BLANK,
+    COLON,
+    COMMA,
+    DOT,
+    EQUAL,
+    GREATER,
+    LEFT,
+    LOWER_A,
+    LOWER_F,
+    LOWER_X,
+    LOWER_Z,
+    MINUS,
+    NEWLINE,
+    NINE,
+    QUOTE,
+    RIGHT,
+    SECOND,
+    SLASH,
+    SQUARE,
+    UNDERSCORE,
+    UNSQUARE,
+    WORDS,
+    ZERO,
+    at,
+    find_name,
+    scan_decimal,
+    scan_fraction,
+    scan_hex,
+    skip_blanks,
+)
+
+FTRACE, PERF = 0, 1
+ODD, OTHER = -1, -2
+"""Results of a line that is not plain: a record but for the plain reader, or none is expected. Else its end."""
+_TAB, _RETURN, _HASH = 9, 13, 35
+_FTRACE_COMM, _PERF_COMM = 16, 16
+_S, _Y = 115, 121
+
+
+@kernel
+def _is_digit(c):  # type: ignore[no-untyped-def]
+    return c >= ZERO and c <= NINE
+
+
+@kernel
+def _scan_value(b, p):  # type: ignore[no-untyped-def]
+    """0x hexadecimal or decimal with a sign: value, position behind or -1."""
+    if at(b, p) == ZERO and at(b, p + 1) == LOWER_X:
+        return scan_hex(b, p + 2)
+    if at(b, p) == MINUS:
+        v, p = scan_decimal(b, p + 1)
+        return -v, p
+    return scan_decimal(b, p)
+
+
+@kernel
+def _scan_small(b, p):  # type: ignore[no-untyped-def]
+    """Up to nine decimal digits: value, position behind or -1."""
+    v, q = scan_decimal(b, p)
+    if q - p > 9:
+        return v, np.int64(-1)
+    return v, q
+
+
+@kernel
+def _at_end(b, p):  # type: ignore[no-untyped-def]
+    """`p` if the line ends there, else ODD."""
+    return p if at(b, p) == NEWLINE or (at(b, p) == _RETURN and at(b, p + 1) == NEWLINE) else np.int64(ODD)
+
+
+@kernel
+def _begins(b, p, word):  # type: ignore[no-untyped-def]
+    """Position behind the bytes of `word` at `p`, or -1."""
+    for i in range(len(word)):
+        if at(b, p + i) != word[np.uint64(i)]:
+            return np.int64(-1)
+    return p + len(word)
+
+
+@kernel
+def _skip_word(b, p):  # type: ignore[no-untyped-def]
+    """The position behind letters, digits and underscores."""
+    while (at(b, p) >= LOWER_A and at(b, p) <= LOWER_Z) or _is_digit(at(b, p)) or at(b, p) == UNDERSCORE:
+        p += 1
+    return p
+
+
+@kernel
+def _ftrace_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
+    """COMM-TID [(TGID)] [CPU] [FLAGS] TIME: into column `n`; where the event begins, or -1."""
+    if at(b, p + _FTRACE_COMM) != MINUS:
+        return np.int64(-1)
+    start = skip_blanks(b, p)
+    stop = p + _FTRACE_COMM
+    if start >= stop:
+        return np.int64(-1)
+    tid, q = _scan_small(b, stop + 1)
+    if q < 0 or at(b, q) != BLANK:
+        return np.int64(-1)
+    q = skip_blanks(b, q)
+    tgid = np.int64(0)
+    if at(b, q) == LEFT:
+        q = skip_blanks(b, q + 1)
+        if at(b, q) == MINUS:
+            while at(b, q) == MINUS:
+                q += 1
+        else:
+            tgid, q = _scan_small(b, q)
+            if q < 0:
+                return np.int64(-1)
+        if at(b, q) != RIGHT or at(b, q + 1) != BLANK:
+            return np.int64(-1)
+        q = skip_blanks(b, q + 1)
+    if at(b, q) != SQUARE:
+        return np.int64(-1)
+    _cpu, q = _scan_small(b, q + 1)
+    if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
+        return np.int64(-1)
+    q = skip_blanks(b, q + 1)
+    if not _is_digit(at(b, q)):
+        flags = q
+        while at(b, q) > BLANK and at(b, q) != COLON and q - flags < 9:
+            q += 1
+        if at(b, q) != BLANK or q - flags < 4 or q - flags > 8:
+            return np.int64(-1)
+        q = skip_blanks(b, q)
+    seconds, q = _scan_small(b, q)
+    if q < 0 or at(b, q) != DOT:
+        return np.int64(-1)
+    fraction, q = scan_fraction(b, q)
+    if q < 0 or at(b, q) != COLON or at(b, q + 1) != BLANK:
+        return np.int64(-1)
+    out[R_TID, n] = tid
+    out[R_TGID, n] = tgid
+    out[R_TIME, n] = seconds * SECOND + fraction
+    out[R_COMM, n] = ((base + start) << SPAN_BITS) | (stop - start)
+    return skip_blanks(b, q + 1)
+
+
+@kernel
+def _perf_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
+    """COMM PID[/TID] [CPU] [TIME:] [PERIOD] SYSTEM: into column `n`; where the event's name begins, or -1.
+
+    Only the form whose COMM takes 16 columns.
+    """
+    if at(b, p + _PERF_COMM - 1) == BLANK or at(b, p + _PERF_COMM) != BLANK:
+        return np.int64(-1)
+    start = skip_blanks(b, p)
+    stop = p + _PERF_COMM
+    if start >= stop:
+        return np.int64(-1)
+    first, q = _scan_small(b, skip_blanks(b, stop))
+    if q < 0:
+        return np.int64(-1)
+    tid, tgid = first, np.int64(0)
+    if at(b, q) == SLASH:
+        tgid = first
+        tid, q = _scan_small(b, q + 1)
+        if q < 0:
+            return np.int64(-1)
+    if at(b, q) != BLANK:
+        return np.int64(-1)
+    q = skip_blanks(b, q)
+    if at(b, q) == SQUARE:
+        _cpu, q = _scan_small(b, q + 1)
+        if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
+            return np.int64(-1)
+        q = skip_blanks(b, q + 1)
+    time = np.int64(-1)
+    if _is_digit(at(b, q)):
+        seconds, q = _scan_small(b, q)
+        if q < 0 or at(b, q) != DOT:
+            return np.int64(-1)
+        fraction, q = scan_fraction(b, q)
+        if q < 0 or at(b, q) != COLON or at(b, q + 1) != BLANK:
+            return np.int64(-1)
+        time = seconds * SECOND + fraction
+        q = skip_blanks(b, q + 1)
+        if _is_digit(at(b, q)):
+            _period, q = scan_decimal(b, q)
+            if q < 0 or at(b, q) != BLANK:
+                return np.int64(-1)
+            q = skip_blanks(b, q)
+    name = q
+    q = _skip_word(b, q)
+    if at(b, name) < LOWER_A or at(b, q) != COLON:
+        return np.int64(-1)
+    out[R_TID, n] = tid
+    out[R_TGID, n] = tgid
+    out[R_TIME, n] = time
+    out[R_COMM, n] = ((base + start) << SPAN_BITS) | (stop - start)
+    return q + 1
+
+
+@kernel
+def _arguments(b, p, out, n, close):  # type: ignore[no-untyped-def]
+    """``TYPE NAME: VALUE, ...`` up to the line's end, or to `close` there: the line's end, or ODD."""
+    i = np.int64(0)
+    if close and at(b, p) == RIGHT:
+        return _at_end(b, p + 1)
+    while True:
+        while at(b, p) != COLON:
+            if at(b, p) < BLANK or at(b, p) == QUOTE or at(b, p) == EQUAL or at(b, p) == COMMA:
+                return np.int64(ODD)
+            p += 1
+        if at(b, p + 1) != BLANK:
+            return np.int64(ODD)
+        v, p = _scan_value(b, p + 2)
+        if p < 0 or i >= 6:
+            return np.int64(ODD)
+        out[R_A0 + i, n] = v
+        i += 1
+        if at(b, p) == COMMA and at(b, p + 1) == BLANK:
+            p += 2
+            continue
+        if close:
+            return _at_end(b, p + 1) if at(b, p) == RIGHT else np.int64(ODD)
+        return _at_end(b, p)
+
+
+@kernel
+def _raw_call(b, p, out, n, raw_calls):  # type: ignore[no-untyped-def]
+    """`` NR 9 (a, b, c, d, e, f)`` or `` NR 9 = value`` from `p` on: the line's end, or ODD."""
+    p = skip_blanks(b, p)
+    if at(b, p) != 78 or at(b, p + 1) != 82 or at(b, p + 2) != BLANK:
+        return np.int64(ODD)
+    number, p = scan_decimal(b, p + 3)
+    if p < 0 or number >= len(raw_calls) or raw_calls[number] < 0 or at(b, p) != BLANK:
+        return np.int64(ODD)
+    out[R_CALL, n] = raw_calls[number]
+    if out[R_OP, n] == OP_EXIT:
+        if (
+            at(b, p + 1) != EQUAL
+            or at(b, p + 2) != BLANK
+            or (at(b, p + 3) == ZERO and at(b, p + 4) == LOWER_X)
+        ):
+            return np.int64(ODD)
+        v, p = _scan_value(b, p + 3)
+        out[R_A0, n] = v
+        return _at_end(b, p) if p >= 0 else np.int64(ODD)
+    if at(b, p + 1) != LEFT:
+        return np.int64(ODD)
+    p += 2
+    for i in range(6):
+        v, p = scan_hex(b, p)
+        if p < 0:
+            return np.int64(ODD)
+        out[R_A0 + i, n] = v
+        if i < 5:
+            if at(b, p) != COMMA or at(b, p + 1) != BLANK:
+                return np.int64(ODD)
+            p += 2
+    return _at_end(b, p + 1) if at(b, p) == RIGHT else np.int64(ODD)
+
+
+@kernel
+def _fields(b, p, out, n, words, first, count):  # type: ignore[no-untyped-def]
+    """``address=0x1 ip=0x2 error_code=0x4``, the words `first`.. before hexadecimal numbers: the line's end, or ODD."""
+    for i in range(count):
+        p = _begins(b, p, words[first + i])
+        if p < 0:
+            return np.int64(ODD)
+        v, p = scan_hex(b, p)
+        if p < 0:
+            return np.int64(ODD)
+        out[R_A0 + i, n] = v
+    return _at_end(b, p)
+
+
+@kernel
+def _signal(b, p, out, n, words):  # type: ignore[no-untyped-def]
+    """``sig=11 errno=0 code=2 ...``: the line's end, or ODD."""
+    p = _begins(b, p, words[5])
+    if p < 0:
+        return np.int64(ODD)
+    number, p = scan_decimal(b, p)
+    if p < 0:
+        return np.int64(ODD)
+    p = _begins(b, p, words[6])
+    if p < 0:
+        return np.int64(ODD)
+    _errno, p = _scan_value(b, p)
+    if p < 0:
+        return np.int64(ODD)
+    p = _begins(b, p, words[7])
+    if p < 0:
+        return np.int64(ODD)
+    code, p = _scan_value(b, p)
+    if p < 0 or at(b, p) > BLANK:
+        return np.int64(ODD)
+    out[R_A0, n] = number
+    out[R_A0 + 1, n] = code
+    while at(b, p) != NEWLINE:
+        p += 1
+    return p
+
+
+@kernel
+def _system_call(b, p, out, n, form, words, names, raw_calls):  # type: ignore[no-untyped-def]
+    """An event whose name begins with ``sys_``: the line's end, or ODD."""
+    name = p + 4
+    q = _skip_word(b, name)
+    if at(b, q) == LEFT and form == FTRACE:  # sys_mmap(
+        call = find_name(b, name, WORDS, names, 0)[0]
+        out[R_OP, n] = OP_ENTER
+        out[R_CALL, n] = call
+        return _arguments(b, q + 1, out, n, 1) if call >= 0 else np.int64(ODD)
+    if at(b, q) == BLANK and form == FTRACE:  # sys_mmap ->
+        call = find_name(b, name, WORDS, names, 0)[0]
+        if call < 0 or at(b, q + 1) != MINUS or at(b, q + 2) != GREATER or at(b, q + 3) != BLANK:
+            return np.int64(ODD)
+        v, q = _scan_value(b, q + 4)
+        out[R_OP, n] = OP_EXIT
+        out[R_CALL, n] = call
+        out[R_A0, n] = v
+        return _at_end(b, q) if q >= 0 else np.int64(ODD)
+    if at(b, q) != COLON:
+        return np.int64(ODD)
+    behind = _begins(b, name, words[8])  # enter
+    out[R_OP, n] = OP_ENTER
+    if behind < 0:
+        behind = _begins(b, name, words[9])  # exit
+        out[R_OP, n] = OP_EXIT
+    if behind < 0:
+        return np.int64(ODD)
+    if behind == q:
+        return _raw_call(b, q + 1, out, n, raw_calls)
+    if at(b, behind) != UNDERSCORE:
+        return np.int64(ODD)
+    call = find_name(b, behind + 1, WORDS, names, 0)[0]
+    if call < 0:
+        return np.int64(ODD)
+    out[R_CALL, n] = call
+    if out[R_OP, n] == OP_ENTER:
+        q = skip_blanks(b, q + 1)
+        return q if _at_end(b, q) >= 0 else _arguments(b, q, out, n, 0)
+    v, q = _scan_value(b, skip_blanks(b, q + 1))
+    out[R_A0, n] = v
+    return _at_end(b, q) if q >= 0 else np.int64(ODD)
+
+
+@kernel
+def _line(b, p, base, out, n, form, words, names, raw_calls):  # type: ignore[no-untyped-def]
+    """The line at `p` into column `n`: its end, ODD or OTHER."""
+    if form == FTRACE:
+        p = _ftrace_head(b, p, base, out, n)
+    else:
+        p = _perf_head(b, p, base, out, n)
+    if p < 0:
+        return np.int64(ODD)
+    if at(b, p) == _S and at(b, p + 1) == _Y and at(b, p + 2) == _S and at(b, p + 3) == UNDERSCORE:
+        return _system_call(b, p, out, n, form, words, names, raw_calls)
+    q = _begins(b, p, words[0])  # page_fault_user:
+    if q >= 0:
+        out[R_OP, n] = OP_FAULT
+        q = _fields(b, skip_blanks(b, q), out, n, words, 1, 3)
+        ip, code = out[R_A0 + 1, n], out[R_A0 + 2, n]
+        out[R_A0 + 1, n] = code
+        out[R_A0 + 2, n] = ip
+        return q
+    q = _begins(b, p, words[4])  # signal_deliver:
+    if q >= 0:
+        out[R_OP, n] = OP_SIGNAL
+        return _signal(b, skip_blanks(b, q), out, n, words)
+    if _begins(b, p, words[10]) >= 0 or _begins(b, p, words[11]) >= 0:  # sched_process_, task_newtask
+        return np.int64(ODD)
+    return np.int64(OTHER)
+
+
+@kernel
+def _is_chain(b, p):  # type: ignore[no-untyped-def]
+    """1 for a line of a call chain: a tab, an address, a symbol."""
+    if at(b, p) != _TAB:
+        return 0
+    q = skip_blanks(b, p + 1)
+    digits = q
+    while _is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
+        q += 1
+    return 1 if q > digits and at(b, q) == BLANK and at(b, q + 1) > BLANK else 0
+
+
+@entry
+def kernel_lines(b, size, base, first, form, out, n, odd, words, names, raw_calls):  # type: ignore[no-untyped-def]
+    """Read the lines of b[:size], which ends in a newline; 64 bytes behind it may be read.
+
+    `b` is the text from byte `base` on, its first line number `first`. Fills columns of `out` (RECORD_WORDS, ..)
+    from `n` on, one a line with a record, and for each line that is not plain a row of `odd` (.., 4): column (-1:
+    no record expected), line number, begin, end. `words` are fixed words of events, `names` a table of calls (see
+    scan.find_name), `raw_calls` calls by number. Returns the columns used, odd lines and lines in all.
+    """
+    odds = np.int64(0)
+    start = np.int64(0)
+    number = first
+    while start < size:
+        end = skip_blanks(b, start)
+        state = np.int64(0)
+        if at(b, end) == _HASH and end == start:
+            state = np.int64(OTHER)
+        elif _at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
+            for i in range(R_A0, R_A0 + 6):
+                out[i, n] = 0
+            out[R_CALL, n] = 0
+            out[R_LINE, n] = number
+            state = _line(b, start, base, out, n, form, words, names, raw_calls)
+            if state >= 0:
+                end = state
+                n += 1
+        while at(b, end) != NEWLINE:
+            end += 1
+        if state < 0:
+            odd[odds, 0] = n if state == ODD else -1
+            odd[odds, 1] = number
+            odd[odds, 2] = base + start
+            odd[odds, 3] = base + end
+            odds += 1
+            if state == ODD:
+                out[R_OP, n] = 0
+                n += 1
+        number += 1
+        start = end + 1
+    return n, odds, number

@@ -1,0 +1,115 @@
+"""The byte machine for common lines and the plain reader give equal records, whatever the text."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from remaptrace.trace.ftrace import ftrace_records
+from remaptrace.trace.kernelrecords import OP_EXIT, R_CALL, R_OP, KernelText, text_of
+from remaptrace.trace.perf import perf_records
+
+FORMS = Path(__file__).parent / "data" / "kernel-text"
+SETS = Path(__file__).parents[2] / "traces"
+
+SAMPLES = {
+    "ftrace": [*sorted(FORMS.glob("ftrace-*.txt.gz")), SETS / "zoo" / "ftrace.txt.gz"],
+    "perf": [
+        *(p for p in sorted(FORMS.glob("perf-*.txt.gz")) if "perf-trace" not in p.name),
+        SETS / "zoo" / "perf.txt.gz",
+    ],
+}
+READERS: dict[str, Callable[..., KernelText]] = {"ftrace": ftrace_records, "perf": perf_records}
+
+
+def known(text: KernelText) -> list[tuple[object, ...]]:
+    """Records with the names of calls and tasks in place of numbers."""
+    out: list[tuple[object, ...]] = []
+    for row in text.records.T.tolist():
+        call = text.calls.names[row[R_CALL]] if row[R_OP] <= OP_EXIT else ""
+        out.append((*row[:R_CALL], call, *row[R_CALL + 1 : -1], text_of(text.data, row[-1])))
+    return out
+
+
+def same(form: str, data: bytes) -> None:
+    plain = READERS[form](data, compiled=False)
+    fast = READERS[form](data, compiled=True)
+    assert known(fast) == known(plain)
+    assert fast.skipped == plain.skipped
+    assert (fast.notes, fast.has_times, fast.arch) == (plain.notes, plain.has_times, plain.arch)
+
+
+@pytest.mark.parametrize("form", ["ftrace", "perf"])
+def test_every_form_reads_the_same_both_ways(form: str) -> None:
+    for path in SAMPLES[form]:
+        same(form, gzip.decompress(path.read_bytes()))
+
+
+def lines(form: str) -> list[bytes]:
+    out: list[bytes] = []
+    for path in SAMPLES[form]:
+        found = gzip.decompress(path.read_bytes()).split(b"\n")
+        out += found[12:40:3] + found[100:110]
+    return out
+
+
+PIECES = [
+    b" ",
+    b"  ",
+    b"\t",
+    b"\r",
+    b":",
+    b",",
+    b")",
+    b"(",
+    b"-",
+    b"0x",
+    b"0",
+    b"9" * 19,
+    b"f" * 17,
+    b'"a"',
+    b"=",
+    b"\xff",
+    b"NR 9",
+    b"->",
+]
+
+
+@st.composite
+def damaged(draw: st.DrawFn, form: str) -> bytes:
+    """A few real lines with pieces put in, taken out and cut off."""
+    out = []
+    for line in draw(st.lists(st.sampled_from(LINES[form]), min_size=1, max_size=6)):
+        for _ in range(draw(st.integers(0, 2))):
+            at = draw(st.integers(0, len(line)))
+            drop = draw(st.integers(0, 4))
+            line = line[:at] + draw(st.sampled_from(PIECES)) + line[at + drop :]  # noqa: PLW2901
+        out.append(line)
+    text = b"\n".join(out) + draw(st.sampled_from([b"", b"\n", b"\n\n"]))
+    return text[: draw(st.integers(max(len(text) - 30, 0), len(text)))]
+
+
+LINES = {form: lines(form) for form in SAMPLES}
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged("ftrace"))
+def test_damaged_ftrace_reads_the_same_both_ways(data: bytes) -> None:
+    same("ftrace", data)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged("perf"))
+def test_damaged_perf_script_reads_the_same_both_ways(data: bytes) -> None:
+    same("perf", data)
+
+
+@pytest.mark.parametrize("form", ["ftrace", "perf"])
+def test_an_empty_text_has_no_records(form: str) -> None:
+    assert READERS[form](b"", compiled=True).records.shape[1] == 0
+    assert READERS[form](b"", compiled=False).records.shape[1] == 0
