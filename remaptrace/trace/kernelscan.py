@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .callplan import CallNames
 from .eventtext import EventText
@@ -113,7 +114,7 @@ def _by_line(records: Records, rows: Records) -> Records:
     return np.ascontiguousarray(both[:, np.argsort(both[R_LINE], kind="stable")])
 
 
-def _name_table(calls: CallNames) -> np.ndarray:
+def _name_table(calls: CallNames) -> npt.NDArray[np.int64]:
     """The hash table of the names of calls, for the machine."""
     from .compiled.scan import TABLE_MASK, add_name
 
@@ -126,7 +127,7 @@ def _name_table(calls: CallNames) -> np.ndarray:
     return names
 
 
-def _raw_table(reader: LineReader) -> np.ndarray:
+def _raw_table(reader: LineReader) -> npt.NDArray[np.int64]:
     """The number of the call by the system call number of the architecture, -1 for none."""
     table = TABLES.get(reader.words.arch, X86_64)
     out = np.full(max(table) + 1, -1, dtype=np.int64)

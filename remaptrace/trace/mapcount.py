@@ -98,10 +98,11 @@ def tie(trace: ev.Trace, rows: list[CountRow]) -> tuple[npt.NDArray[np.void], li
     for row in rows:
         by_tid.setdefault(row.tid, []).append(row)
     sides = _events_by_tid(trace)
+    roots = {int(task["tid"]) for task in trace.tasks if task["parent"] < 0}
     for tid, lines in by_tid.items():
         side = sides.get(tid, [])
         at = 0
-        begin = _begin(side, lines)
+        begin = _begin(side, lines) if tid in roots else 0  # of others the log has the birth
         untied += [Untied(row, "the log begins later") for row in lines[:begin]]
         for row in lines[begin:]:
             found = _next(side, at, row)

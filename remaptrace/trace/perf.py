@@ -27,7 +27,9 @@ _EVENT = (
 )
 _WHO = rb"(?P<pid>-?\d{1,9})(?:/(?P<tid>-?\d{1,9}))?"
 _CPU = rb"(?: +\[\d{1,9}\])?"
-_WHEN = rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"  # date, time, period
+_WHEN = (  # date, time, period
+    rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"
+)
 _FORMS = (
     re.compile(rb"(?P<comm>.{15}\S) +" + _WHO + _CPU + _WHEN + _EVENT),  # %16s
     re.compile(

@@ -23,7 +23,7 @@ from ..kernelrecords import (
     R_TIME,
     SPAN_BITS,
 )
-from .jit import entry, kernel
+from .jit import Bytes, Words, entry, kernel
 from .scan import (
     BLANK,
     COLON,
@@ -56,6 +56,8 @@ from .scan import (
     skip_blanks,
 )
 
+FixedWords = tuple[Bytes, ...]
+
 FTRACE, PERF = 0, 1
 ODD, OTHER = -1, -2
 """Results of a line that is not plain: a record but for the plain reader, or none is expected. Else its end."""
@@ -65,12 +67,12 @@ _S, _Y = 115, 121
 
 
 @kernel
-def _is_digit(c):  # type: ignore[no-untyped-def]
+def _is_digit(c: int) -> bool:
     return c >= ZERO and c <= NINE
 
 
 @kernel
-def _scan_value(b, p):  # type: ignore[no-untyped-def]
+def _scan_value(b: Bytes, p: int) -> tuple[int, int]:
     """0x hexadecimal or decimal with a sign: value, position behind or -1."""
     if at(b, p) == ZERO and at(b, p + 1) == LOWER_X:
         return scan_hex(b, p + 2)
@@ -81,31 +83,31 @@ def _scan_value(b, p):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _scan_small(b, p):  # type: ignore[no-untyped-def]
+def _scan_small(b: Bytes, p: int) -> tuple[int, int]:
     """Up to nine decimal digits: value, position behind or -1."""
     v, q = scan_decimal(b, p)
     if q - p > 9:
-        return v, np.int64(-1)
+        return v, -1
     return v, q
 
 
 @kernel
-def _at_end(b, p):  # type: ignore[no-untyped-def]
+def _at_end(b: Bytes, p: int) -> int:
     """`p` if the line ends there, else ODD."""
-    return p if at(b, p) == NEWLINE or (at(b, p) == _RETURN and at(b, p + 1) == NEWLINE) else np.int64(ODD)
+    return p if at(b, p) == NEWLINE or (at(b, p) == _RETURN and at(b, p + 1) == NEWLINE) else ODD
 
 
 @kernel
-def _begins(b, p, word):  # type: ignore[no-untyped-def]
+def _begins(b: Bytes, p: int, word: Bytes) -> int:
     """Position behind the bytes of `word` at `p`, or -1."""
     for i in range(len(word)):
         if at(b, p + i) != word[np.uint64(i)]:
-            return np.int64(-1)
+            return -1
     return p + len(word)
 
 
 @kernel
-def _skip_word(b, p):  # type: ignore[no-untyped-def]
+def _skip_word(b: Bytes, p: int) -> int:
     """The position behind letters, digits and underscores."""
     while (at(b, p) >= LOWER_A and at(b, p) <= LOWER_Z) or _is_digit(at(b, p)) or at(b, p) == UNDERSCORE:
         p += 1
@@ -113,19 +115,19 @@ def _skip_word(b, p):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _ftrace_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
+def _ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
     """COMM-TID [(TGID)] [CPU] [FLAGS] TIME: into column `n`; where the event begins, or -1."""
     if at(b, p + _FTRACE_COMM) != MINUS:
-        return np.int64(-1)
+        return -1
     start = skip_blanks(b, p)
     stop = p + _FTRACE_COMM
     if start >= stop:
-        return np.int64(-1)
+        return -1
     tid, q = _scan_small(b, stop + 1)
     if q < 0 or at(b, q) != BLANK:
-        return np.int64(-1)
+        return -1
     q = skip_blanks(b, q)
-    tgid = np.int64(0)
+    tgid = 0
     if at(b, q) == LEFT:
         q = skip_blanks(b, q + 1)
         if at(b, q) == MINUS:
@@ -134,29 +136,29 @@ def _ftrace_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
         else:
             tgid, q = _scan_small(b, q)
             if q < 0:
-                return np.int64(-1)
+                return -1
         if at(b, q) != RIGHT or at(b, q + 1) != BLANK:
-            return np.int64(-1)
+            return -1
         q = skip_blanks(b, q + 1)
     if at(b, q) != SQUARE:
-        return np.int64(-1)
+        return -1
     _cpu, q = _scan_small(b, q + 1)
     if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
-        return np.int64(-1)
+        return -1
     q = skip_blanks(b, q + 1)
     if not _is_digit(at(b, q)):
         flags = q
         while at(b, q) > BLANK and at(b, q) != COLON and q - flags < 9:
             q += 1
         if at(b, q) != BLANK or q - flags < 4 or q - flags > 8:
-            return np.int64(-1)
+            return -1
         q = skip_blanks(b, q)
     seconds, q = _scan_small(b, q)
     if q < 0 or at(b, q) != DOT:
-        return np.int64(-1)
+        return -1
     fraction, q = scan_fraction(b, q)
     if q < 0 or at(b, q) != COLON or at(b, q + 1) != BLANK:
-        return np.int64(-1)
+        return -1
     out[R_TID, n] = tid
     out[R_TGID, n] = tgid
     out[R_TIME, n] = seconds * SECOND + fraction
@@ -165,53 +167,53 @@ def _ftrace_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _perf_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
+def _perf_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
     """COMM PID[/TID] [CPU] [TIME:] [PERIOD] SYSTEM: into column `n`; where the event's name begins, or -1.
 
     Only the form whose COMM takes 16 columns.
     """
     if at(b, p + _PERF_COMM - 1) == BLANK or at(b, p + _PERF_COMM) != BLANK:
-        return np.int64(-1)
+        return -1
     start = skip_blanks(b, p)
     stop = p + _PERF_COMM
     if start >= stop:
-        return np.int64(-1)
+        return -1
     first, q = _scan_small(b, skip_blanks(b, stop))
     if q < 0:
-        return np.int64(-1)
-    tid, tgid = first, np.int64(0)
+        return -1
+    tid, tgid = first, 0
     if at(b, q) == SLASH:
         tgid = first
         tid, q = _scan_small(b, q + 1)
         if q < 0:
-            return np.int64(-1)
+            return -1
     if at(b, q) != BLANK:
-        return np.int64(-1)
+        return -1
     q = skip_blanks(b, q)
     if at(b, q) == SQUARE:
         _cpu, q = _scan_small(b, q + 1)
         if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
-            return np.int64(-1)
+            return -1
         q = skip_blanks(b, q + 1)
-    time = np.int64(-1)
+    time = -1
     if _is_digit(at(b, q)):
         seconds, q = _scan_small(b, q)
         if q < 0 or at(b, q) != DOT:
-            return np.int64(-1)
+            return -1
         fraction, q = scan_fraction(b, q)
         if q < 0 or at(b, q) != COLON or at(b, q + 1) != BLANK:
-            return np.int64(-1)
+            return -1
         time = seconds * SECOND + fraction
         q = skip_blanks(b, q + 1)
         if _is_digit(at(b, q)):
             _period, q = scan_decimal(b, q)
             if q < 0 or at(b, q) != BLANK:
-                return np.int64(-1)
+                return -1
             q = skip_blanks(b, q)
     name = q
     q = _skip_word(b, q)
     if at(b, name) < LOWER_A or at(b, q) != COLON:
-        return np.int64(-1)
+        return -1
     out[R_TID, n] = tid
     out[R_TGID, n] = tgid
     out[R_TIME, n] = time
@@ -220,40 +222,40 @@ def _perf_head(b, p, base, out, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _arguments(b, p, out, n, close):  # type: ignore[no-untyped-def]
+def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
     """``TYPE NAME: VALUE, ...`` up to the line's end, or to `close` there: the line's end, or ODD."""
-    i = np.int64(0)
+    i = 0
     if close and at(b, p) == RIGHT:
         return _at_end(b, p + 1)
     while True:
         while at(b, p) != COLON:
             if at(b, p) < BLANK or at(b, p) == QUOTE or at(b, p) == EQUAL or at(b, p) == COMMA:
-                return np.int64(ODD)
+                return ODD
             p += 1
         if at(b, p + 1) != BLANK:
-            return np.int64(ODD)
+            return ODD
         v, p = _scan_value(b, p + 2)
         if p < 0 or i >= 6:
-            return np.int64(ODD)
+            return ODD
         out[R_A0 + i, n] = v
         i += 1
         if at(b, p) == COMMA and at(b, p + 1) == BLANK:
             p += 2
             continue
         if close:
-            return _at_end(b, p + 1) if at(b, p) == RIGHT else np.int64(ODD)
+            return _at_end(b, p + 1) if at(b, p) == RIGHT else ODD
         return _at_end(b, p)
 
 
 @kernel
-def _raw_call(b, p, out, n, raw_calls):  # type: ignore[no-untyped-def]
+def _raw_call(b: Bytes, p: int, out: Words, n: int, raw_calls: Words) -> int:
     """`` NR 9 (a, b, c, d, e, f)`` or `` NR 9 = value`` from `p` on: the line's end, or ODD."""
     p = skip_blanks(b, p)
     if at(b, p) != 78 or at(b, p + 1) != 82 or at(b, p + 2) != BLANK:
-        return np.int64(ODD)
+        return ODD
     number, p = scan_decimal(b, p + 3)
     if p < 0 or number >= len(raw_calls) or raw_calls[number] < 0 or at(b, p) != BLANK:
-        return np.int64(ODD)
+        return ODD
     out[R_CALL, n] = raw_calls[number]
     if out[R_OP, n] == OP_EXIT:
         if (
@@ -261,60 +263,60 @@ def _raw_call(b, p, out, n, raw_calls):  # type: ignore[no-untyped-def]
             or at(b, p + 2) != BLANK
             or (at(b, p + 3) == ZERO and at(b, p + 4) == LOWER_X)
         ):
-            return np.int64(ODD)
+            return ODD
         v, p = _scan_value(b, p + 3)
         out[R_A0, n] = v
-        return _at_end(b, p) if p >= 0 else np.int64(ODD)
+        return _at_end(b, p) if p >= 0 else ODD
     if at(b, p + 1) != LEFT:
-        return np.int64(ODD)
+        return ODD
     p += 2
     for i in range(6):
         v, p = scan_hex(b, p)
         if p < 0:
-            return np.int64(ODD)
+            return ODD
         out[R_A0 + i, n] = v
         if i < 5:
             if at(b, p) != COMMA or at(b, p + 1) != BLANK:
-                return np.int64(ODD)
+                return ODD
             p += 2
-    return _at_end(b, p + 1) if at(b, p) == RIGHT else np.int64(ODD)
+    return _at_end(b, p + 1) if at(b, p) == RIGHT else ODD
 
 
 @kernel
-def _fields(b, p, out, n, words, first, count):  # type: ignore[no-untyped-def]
+def _fields(b: Bytes, p: int, out: Words, n: int, words: FixedWords, first: int, count: int) -> int:
     """``address=0x1 ip=0x2 error_code=0x4``, the words `first`.. before hexadecimal numbers: the line's end, or ODD."""
     for i in range(count):
         p = _begins(b, p, words[first + i])
         if p < 0:
-            return np.int64(ODD)
+            return ODD
         v, p = scan_hex(b, p)
         if p < 0:
-            return np.int64(ODD)
+            return ODD
         out[R_A0 + i, n] = v
     return _at_end(b, p)
 
 
 @kernel
-def _signal(b, p, out, n, words):  # type: ignore[no-untyped-def]
+def _signal(b: Bytes, p: int, out: Words, n: int, words: FixedWords) -> int:
     """``sig=11 errno=0 code=2 ...``: the line's end, or ODD."""
     p = _begins(b, p, words[5])
     if p < 0:
-        return np.int64(ODD)
+        return ODD
     number, p = scan_decimal(b, p)
     if p < 0:
-        return np.int64(ODD)
+        return ODD
     p = _begins(b, p, words[6])
     if p < 0:
-        return np.int64(ODD)
+        return ODD
     _errno, p = _scan_value(b, p)
     if p < 0:
-        return np.int64(ODD)
+        return ODD
     p = _begins(b, p, words[7])
     if p < 0:
-        return np.int64(ODD)
+        return ODD
     code, p = _scan_value(b, p)
     if p < 0 or at(b, p) > BLANK:
-        return np.int64(ODD)
+        return ODD
     out[R_A0, n] = number
     out[R_A0 + 1, n] = code
     while at(b, p) != NEWLINE:
@@ -323,7 +325,9 @@ def _signal(b, p, out, n, words):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _system_call(b, p, out, n, form, words, names, raw_calls):  # type: ignore[no-untyped-def]
+def _system_call(
+    b: Bytes, p: int, out: Words, n: int, form: int, words: FixedWords, names: Words, raw_calls: Words
+) -> int:
     """An event whose name begins with ``sys_``: the line's end, or ODD."""
     name = p + 4
     q = _skip_word(b, name)
@@ -331,50 +335,60 @@ def _system_call(b, p, out, n, form, words, names, raw_calls):  # type: ignore[n
         call = find_name(b, name, WORDS, names, 0)[0]
         out[R_OP, n] = OP_ENTER
         out[R_CALL, n] = call
-        return _arguments(b, q + 1, out, n, 1) if call >= 0 else np.int64(ODD)
+        return _arguments(b, q + 1, out, n, 1) if call >= 0 else ODD
     if at(b, q) == BLANK and form == FTRACE:  # sys_mmap ->
         call = find_name(b, name, WORDS, names, 0)[0]
         if call < 0 or at(b, q + 1) != MINUS or at(b, q + 2) != GREATER or at(b, q + 3) != BLANK:
-            return np.int64(ODD)
+            return ODD
         v, q = _scan_value(b, q + 4)
         out[R_OP, n] = OP_EXIT
         out[R_CALL, n] = call
         out[R_A0, n] = v
-        return _at_end(b, q) if q >= 0 else np.int64(ODD)
+        return _at_end(b, q) if q >= 0 else ODD
     if at(b, q) != COLON:
-        return np.int64(ODD)
+        return ODD
     behind = _begins(b, name, words[8])  # enter
     out[R_OP, n] = OP_ENTER
     if behind < 0:
         behind = _begins(b, name, words[9])  # exit
         out[R_OP, n] = OP_EXIT
     if behind < 0:
-        return np.int64(ODD)
+        return ODD
     if behind == q:
         return _raw_call(b, q + 1, out, n, raw_calls)
     if at(b, behind) != UNDERSCORE:
-        return np.int64(ODD)
+        return ODD
     call = find_name(b, behind + 1, WORDS, names, 0)[0]
     if call < 0:
-        return np.int64(ODD)
+        return ODD
     out[R_CALL, n] = call
     if out[R_OP, n] == OP_ENTER:
         q = skip_blanks(b, q + 1)
         return q if _at_end(b, q) >= 0 else _arguments(b, q, out, n, 0)
     v, q = _scan_value(b, skip_blanks(b, q + 1))
     out[R_A0, n] = v
-    return _at_end(b, q) if q >= 0 else np.int64(ODD)
+    return _at_end(b, q) if q >= 0 else ODD
 
 
 @kernel
-def _line(b, p, base, out, n, form, words, names, raw_calls):  # type: ignore[no-untyped-def]
+def _line(
+    b: Bytes,
+    p: int,
+    base: int,
+    out: Words,
+    n: int,
+    form: int,
+    words: FixedWords,
+    names: Words,
+    raw_calls: Words,
+) -> int:
     """The line at `p` into column `n`: its end, ODD or OTHER."""
     if form == FTRACE:
         p = _ftrace_head(b, p, base, out, n)
     else:
         p = _perf_head(b, p, base, out, n)
     if p < 0:
-        return np.int64(ODD)
+        return ODD
     if at(b, p) == _S and at(b, p + 1) == _Y and at(b, p + 2) == _S and at(b, p + 3) == UNDERSCORE:
         return _system_call(b, p, out, n, form, words, names, raw_calls)
     q = _begins(b, p, words[0])  # page_fault_user:
@@ -390,12 +404,12 @@ def _line(b, p, base, out, n, form, words, names, raw_calls):  # type: ignore[no
         out[R_OP, n] = OP_SIGNAL
         return _signal(b, skip_blanks(b, q), out, n, words)
     if _begins(b, p, words[10]) >= 0 or _begins(b, p, words[11]) >= 0:  # sched_process_, task_newtask
-        return np.int64(ODD)
-    return np.int64(OTHER)
+        return ODD
+    return OTHER
 
 
 @kernel
-def _is_chain(b, p):  # type: ignore[no-untyped-def]
+def _is_chain(b: Bytes, p: int) -> int:
     """1 for a line of a call chain: a tab, an address, a symbol."""
     if at(b, p) != _TAB:
         return 0
@@ -407,7 +421,19 @@ def _is_chain(b, p):  # type: ignore[no-untyped-def]
 
 
 @entry
-def kernel_lines(b, size, base, first, form, out, n, odd, words, names, raw_calls):  # type: ignore[no-untyped-def]
+def kernel_lines(
+    b: Bytes,
+    size: int,
+    base: int,
+    first: int,
+    form: int,
+    out: Words,
+    n: int,
+    odd: Words,
+    words: FixedWords,
+    names: Words,
+    raw_calls: Words,
+) -> tuple[int, int, int]:
     """Read the lines of b[:size], which ends in a newline; 64 bytes behind it may be read.
 
     `b` is the text from byte `base` on, its first line number `first`. Fills columns of `out` (RECORD_WORDS, ..)
@@ -415,14 +441,14 @@ def kernel_lines(b, size, base, first, form, out, n, odd, words, names, raw_call
     no record expected), line number, begin, end. `words` are fixed words of events, `names` a table of calls (see
     scan.find_name), `raw_calls` calls by number. Returns the columns used, odd lines and lines in all.
     """
-    odds = np.int64(0)
-    start = np.int64(0)
+    odds = 0
+    start = 0
     number = first
     while start < size:
         end = skip_blanks(b, start)
-        state = np.int64(0)
+        state = 0
         if at(b, end) == _HASH and end == start:
-            state = np.int64(OTHER)
+            state = OTHER
         elif _at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
             for i in range(R_A0, R_A0 + 6):
                 out[i, n] = 0
