@@ -140,14 +140,13 @@ def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
 def _reason(trace: ev.Trace, side: list[tuple[int, str, int]], row: CountRow) -> str:
     """Why no event is this row's return."""
     call = row.event.partition("_")[2]
-    if not side and not (trace.format.startswith("strace") and call in _FORKS):
+    if trace.format.startswith("strace"):
+        if call == "prctl" or (row.ret < 0 and call in _NO_EVENT_IF_FAILED):
+            return "strace text makes no event of a call that changed nothing"
+        if call in _FORKS and row.ret == 0:
+            return "strace text does not show when a child that shares memory begins"
+    if not side:
         return "no event of this thread"
-    if trace.format.startswith("strace") and (
-        call == "prctl" or (row.ret < 0 and call in _NO_EVENT_IF_FAILED)
-    ):
-        return "strace text makes no event of a call that changed nothing"
-    if trace.format.startswith("strace") and call in _FORKS and row.ret == 0:
-        return "strace text does not show when a child that shares memory begins"
     return "no such return of this thread"
 
 
