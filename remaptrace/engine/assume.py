@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from .account import vm_stat_account
+from .errnos import EPERM
 from .exec import MARK_ASSUMED
-from .filecalls import UNKNOWN_SIZE
+from .filecalls import F_SEAL_WRITE, UNKNOWN_SIZE
 from .files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from .jit import kernel
 from .merge import anon_vma_prepare
@@ -19,17 +20,23 @@ from .pagecache import inode_new, inode_put
 from .state import (
     G_ASSUMED,
     G_COMMITTED,
+    G_EVENT,
     G_FOLLOW,
     G_HAS_RET,
     G_NO_ACCESSES,
     G_REC_RET,
     G_RSFLAGS,
     H_ARCH,
+    I_BORN,
     I_CACHED,
+    I_SEALS,
+    I_TYPE,
     MM_BRK,
     MM_START_BRK,
+    O_INODE,
     OPS_ANON,
     OPS_FILE,
+    OPS_SHMEM,
     P_UNKNOWN,
     T_FILES,
     T_MM,
@@ -49,6 +56,9 @@ from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE,
 RSF_ASSUMED = 1  # result.result
 MAP_ANONYMOUS = 0x20
 MAP_FIXED = 0x10
+MAP_TYPE = 0x0F
+MAP_SHARED = 1
+MAP_SHARED_VALIDATE = 3
 
 
 @kernel
@@ -120,10 +130,30 @@ def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
         return 0
     inode = inode_new(m, OPS_FILE, UNKNOWN_SIZE)
     m[inode + I_CACHED] = 1
+    m[inode + I_BORN] = m[G_EVENT]
     fd_install(m, m[task + T_FILES], fd, file_new(m, inode, FMODE_READ | FMODE_WRITE), 0)
     inode_put(m, inode)
     m[G_ASSUMED] += 1
     m[G_RSFLAGS] |= RSF_ASSUMED
+    return 0
+
+
+@kernel
+def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
+    """A recorded EPERM for a shared writable mapping of a shmem file: it is sealed against writing.
+
+    Logs that do not show fcntl hold no other sign of F_ADD_SEALS.
+    """
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] != -EPERM or flags & MAP_ANONYMOUS:
+        return 0
+    o = fget(m, task, fd)
+    if o == 0 or (prot & VM_WRITE) == 0 or (flags & MAP_TYPE) not in (MAP_SHARED, MAP_SHARED_VALIDATE):
+        return 0
+    inode = m[o + O_INODE]
+    if m[inode + I_TYPE] == OPS_SHMEM and (m[inode + I_SEALS] & F_SEAL_WRITE) == 0:
+        m[inode + I_SEALS] |= F_SEAL_WRITE
+        m[G_ASSUMED] += 1
+        m[G_RSFLAGS] |= RSF_ASSUMED
     return 0
 
 

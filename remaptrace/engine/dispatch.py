@@ -66,12 +66,13 @@ from .assume import (
     assume_brk,
     assume_file,
     assume_range,
+    assume_seal,
     assume_written,
     may_assume,
     stale_range,
 )
 from .brk import sys_brk
-from .errnos import EINVAL
+from .errnos import EINVAL, EPERM
 from .exec import init_mm, init_vma
 from .filecalls import (
     known_fd,
@@ -128,6 +129,8 @@ NOT_MINE = -(1 << 62)
 RSF_UNMODELLED = 4  # result.result
 RSF_ASSUMED = 1
 PR_SET_MDWE = 65
+MDWE_REFUSE_EXEC_GAIN = 1
+MDWE_NO_INHERIT = 2
 _NLIMITS = 16
 
 
@@ -135,6 +138,7 @@ _NLIMITS = 16
 def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
     """mmap, with the beliefs that a recorded result allows."""
     assume_file(m, task, a4, a3)
+    assume_seal(m, task, a4, a2, a3)
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]
     length = (a1 + page - 1) & -page
     if stale_range(m, task, length, a3) != 0:
@@ -320,6 +324,18 @@ def process_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: in
 
 
 @kernel
+def _set_mdwe(m: Mem, task: int, bits: int) -> int:
+    """prctl(PR_SET_MDWE): 0, EINVAL for unknown bits, EPERM to take back what was set (kernel/sys.c)."""
+    mm = m[task + T_MM]
+    if bits & ~(MDWE_REFUSE_EXEC_GAIN | MDWE_NO_INHERIT) or bits == MDWE_NO_INHERIT:
+        return -EINVAL
+    if m[mm + MM_MDWE] != 0 and m[mm + MM_MDWE] != bits:
+        return -EPERM
+    m[mm + MM_MDWE] = bits
+    return 0
+
+
+@kernel
 def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     """Personality, limits, capabilities, sysctls."""
     proc = m[task + T_PROC]
@@ -344,8 +360,7 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int
         return 0
     if kind == K_PRCTL:
         if a0 == PR_SET_MDWE:
-            m[m[task + T_MM] + MM_MDWE] = a1
-            return 0
+            return _set_mdwe(m, task, a1)
         return m[G_REC_RET] if m[G_HAS_RET] != 0 else 0
     return NOT_MINE
 

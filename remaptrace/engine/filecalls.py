@@ -27,12 +27,14 @@ from .pagecache import file_load, file_pages, file_store, inode_get, inode_new, 
 from .state import (
     FD_CLOEXEC,
     FD_USERS,
+    G_EVENT,
     G_FILES_MADE,
     G_HAS_RET,
     G_NPATHS,
     G_PATHS,
     G_REC_RET,
     G_VALUE,
+    I_BORN,
     I_CACHED,
     I_FILLED,
     I_FILLK,
@@ -115,6 +117,7 @@ def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
     if inode == 0:
         return 0
     m[inode + I_NAME] = path
+    m[inode + I_BORN] = m[G_EVENT]
     m[inode + I_CACHED] = 1 if kind == OPS_FILE else 0
     if 0 < path < m[G_NPATHS]:
         m[m[G_PATHS] + path] = inode_get(m, inode)

@@ -29,6 +29,7 @@ from .state import (
     I_BORN,
     I_ID,
     I_NAME,
+    I_TYPE,
     MM_BASE,
     MM_BRK,
     MM_CHS,
@@ -47,6 +48,7 @@ from .state import (
     MM_START_BRK,
     MM_TABLES,
     MM_TOTAL,
+    OPS_FILE,
     V_AV,
     V_BORN,
     V_END,
@@ -113,9 +115,12 @@ def _special_name(m: View, mm: int, vma: int) -> str:
 
 
 def file_name(m: View, inode: int, strings: Sequence[str]) -> str:
-    """The name of an object: what it was opened or made as, else ``shm@N`` for the event N that made it."""
+    """The name of an object: what it was opened or made as.
+
+    Without one ``shm@N`` for shared memory and ``file@N`` for a file that event N made or first showed.
+    """
     name: str = strings[m[inode + I_NAME]] if 0 <= m[inode + I_NAME] < len(strings) else ""
-    return name or f"shm@{m[inode + I_BORN]}"
+    return name or f"{'file' if m[inode + I_TYPE] == OPS_FILE else 'shm'}@{m[inode + I_BORN]}"
 
 
 def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:

@@ -29,6 +29,7 @@ from .result import RSF_DEAD, RSF_UNMODELLED, Result, VmaRow
 _SIGBUS, _SIGSEGV = 7, 11
 _OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
 _COUNTERS = ("total_vm", "data_vm", "stack_vm", "locked_vm")
+_NAMELESS = ("file@", "shm@")
 _SHOWN_NAMES = ("[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]")
 
 Bools = npt.NDArray[np.bool_]
@@ -175,7 +176,8 @@ def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tupl
     """Recorded and simulated line by line, aligned by start address, in words; equal words agree.
 
     Files are compared by identity: lines of one recorded file must be lines of one simulated object
-    and the other way round. [vsyscall] is no area.
+    and the other way round, unless the log does not name the object: then two objects may be one file
+    (and /dev/zero, whose shared mappings have an object of their own, cannot be told). [vsyscall] is no area.
     """
     rows = [row for row in recorded.rows if row.name != "[vsyscall]"]
     to_object: dict[tuple[str, int, str], int] = {}
@@ -188,9 +190,11 @@ def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tupl
         simulated = _area_words(area) if area else "no area"
         if row and area:
             key = (row.dev, row.inode, row.name) if row.inode else ("", 0, "")
-            if row.inode and area.inode:
-                same = to_object.setdefault(key, area.inode) == area.inode
-                same &= to_file.setdefault(area.inode, key) == key
+            nameless = (area.file or "").startswith(_NAMELESS)
+            if row.inode and area.inode and not (nameless and row.name.startswith("/dev/zero")):
+                same = to_file.setdefault(area.inode, key) == key
+                if not nameless:
+                    same &= to_object.setdefault(key, area.inode) == area.inode
                 if not same:
                     simulated += f" (another file: {area.file})"
                     expected += f" {row.name}"
