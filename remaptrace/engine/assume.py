@@ -32,6 +32,8 @@ from .state import (
     I_SEALS,
     I_TYPE,
     MM_BRK,
+    MM_FRESH,
+    MM_FRESH_END,
     MM_START_BRK,
     O_INODE,
     OPS_ANON,
@@ -170,17 +172,32 @@ def stale_range(m: Mem, task: int, length: int, flags: int) -> int:
 
 
 @kernel
-def assume_written(m: Mem, task: int, start: int, length: int) -> int:
-    """In a log without accesses, take private memory that was just made writable as written.
+def expect_write(m: Mem, task: int, start: int, length: int) -> int:
+    """In a log without accesses, note that private memory was just made writable; see `assume_written`."""
+    if m[G_NO_ACCESSES] != 0:
+        mm = m[task + T_MM]
+        m[mm + MM_FRESH] = start
+        m[mm + MM_FRESH_END] = start + length
+    return 0
 
-    Programs ask for writable memory to write to it before they ask for more. What matters here is the
-    anon_vma that the first write gives an area: it decides which neighbours merge later.
+
+@kernel
+def assume_written(m: Mem, task: int, start: int, length: int) -> int:
+    """Before a call on [start, start + length): take fresh writable memory that it leaves alone as written.
+
+    Programs ask for writable memory to write to it before they ask for more; a range that the very next
+    call changes again was only being carved up. What matters is the anon_vma that a first write gives an
+    area: it decides which neighbours merge later, and a log of calls alone does not show it.
     """
-    if m[G_NO_ACCESSES] == 0:
-        return 0
     mm = m[task + T_MM]
-    end = start + length
-    vma = find_vma(m, mm, start)
+    end = m[mm + MM_FRESH_END]
+    if end == 0:
+        return 0
+    first = m[mm + MM_FRESH]
+    m[mm + MM_FRESH_END] = 0
+    if start < end and first < start + length:
+        return 0
+    vma = find_vma(m, mm, first)
     while vma != 0 and m[vma + V_START] < end:
         if m[vma + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE and m[vma + V_AV] == 0:
             anon_vma_prepare(m, mm, vma)

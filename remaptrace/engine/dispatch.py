@@ -63,11 +63,14 @@ from ..trace.events import (
     K_WRITEBACK,
 )
 from .assume import (
+    MAP_ANONYMOUS,
+    MAP_FIXED,
     assume_brk,
     assume_file,
     assume_range,
     assume_seal,
     assume_written,
+    expect_write,
     may_assume,
     stale_range,
 )
@@ -145,8 +148,8 @@ def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: in
         sys_munmap(m, task, m[G_REC_RET], length)
         m[G_RSFLAGS] |= RSF_ASSUMED
     place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
-    if place > 0:
-        assume_written(m, task, place, length)
+    if place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
+        expect_write(m, task, place, length)
     return place
 
 
@@ -160,7 +163,7 @@ def _brk(m: Mem, task: int, addr: int) -> int:
     old = m[m[task + T_MM] + MM_BRK]
     brk = sys_brk(m, task, addr)
     if brk > old:
-        assume_written(m, task, old, brk - old)
+        expect_write(m, task, old, brk - old)
     return brk
 
 
@@ -192,7 +195,7 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
     if kind == K_MPROTECT:
         result = sys_mprotect(m, task, a0, a1, a2)
         if result == 0 and a2 & VM_WRITE:
-            assume_written(m, task, a0, a1)
+            expect_write(m, task, a0, a1)
         return result
     if kind == K_MADVISE:
         return sys_madvise(m, task, a0, a1, a2)
@@ -220,6 +223,7 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
 @kernel
 def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
     """System calls on the address space."""
+    assume_written(m, task, a0, a1 if kind != K_BRK else 0)
     if kind in (K_MMAP, K_OLD_MMAP):
         return _mmap(m, task, a0, a1, a2, a3, a4, a5)
     if kind == K_MUNMAP:

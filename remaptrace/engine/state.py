@@ -156,7 +156,9 @@ MM_LASTLEAF = 28  # cache of the last leaf table: its number of span ...
 MM_LASTTABLE = 29  # ... and the table
 MM_MDWE = 30
 MM_ASLR = 31
-MM_WORDS = 32
+MM_FRESH = 32  # memory just made writable, see assume.expect_write: first byte ...
+MM_FRESH_END = 33  # ... and the byte behind, 0: none
+MM_WORDS = 40
 
 # ---- task ------------------------------------------------------------------------------------
 T_MM = 0
