@@ -121,6 +121,7 @@ from .state import (
     P_CAPS,
     P_PERSONALITY,
     P_RLIM,
+    P_UNDUMPABLE,
     P_UNKNOWN,
     T_MM,
     T_PROC,
@@ -354,6 +355,8 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int
         m[proc + P_RLIM + a0] = a1
         return 0
     if kind == K_SETUID:
+        if a0 != 0 and m[proc + P_CAPS] != 0:
+            m[proc + P_UNDUMPABLE] = 1
         m[proc + P_CAPS] = 1 if a0 == 0 else 0
         return 0
     if kind == K_SYSCTL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
-from ..machine.rules import R_MLOCK2, R_MLOCK_26
+from ..machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26
 from .account import can_do_mlock, memlock_pages
 from .addr import page_align, page_offset, uword
 from .errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
@@ -16,6 +16,7 @@ from .state import (
     MM_DEFFLAGS,
     MM_FIRST,
     MM_LOCKED,
+    MM_STACK_PTR,
     MM_TOTAL,
     T_MM,
     V_END,
@@ -190,7 +191,10 @@ def sys_mlockall(m: Mem, task: int, flags: int) -> int:
         return -EINVAL
     if can_do_mlock(m, task) == 0:
         return refuse(m, WHY_RLIMIT_MEMLOCK, EPERM)
-    if flags & MCL_CURRENT and m[mm + MM_TOTAL] > memlock_pages(m, task):
+    total = m[mm + MM_TOTAL]
+    if m[mm + MM_STACK_PTR] == 0:  # a scenario that does not list the program: it has a stack at least
+        total += m[H_RULES + R_EXEC_STACK_PAGES]
+    if flags & MCL_CURRENT and total > memlock_pages(m, task):
         return refuse(m, WHY_RLIMIT_MEMLOCK, ENOMEM)
     _apply_to_all(m, mm, flags)
     if flags & MCL_CURRENT:

@@ -18,6 +18,7 @@ from ..machine.rules import (
     R_NORESERVE_FLAG,
     R_OVERCOMMIT,
     R_POPULATE_PRIVATE,
+    R_RFP,
     R_SEALED_READ,
     R_SHARED_ANON_PGOFF,
     R_SHARED_VALIDATE,
@@ -50,8 +51,10 @@ from .jit import kernel, shr, ult, wrap
 from .merge import VM_SPECIAL, VMG_NEXT, VMG_PREV, merge_new, vmg_init
 from .mprotect import READ_IMPLIES_EXEC, map_deny_write_exec
 from .munmap import VMS_ACCOUNTED, VMS_CHARGED, VMS_NEXT, VMS_PAGES, VMS_PREV, vms_complete, vms_gather
+from .nonlinear import RFP_POPULATE
 from .pagecache import inode_new, inode_put
 from .populate import POP_MLOCK, POP_MMAP, populate_range
+from .rfpnative import rfp_native
 from .space import MAP_FIXED, get_unmapped_area, range_is_free, round_hint_to_min
 from .state import (
     G_COMMITTED,
@@ -474,7 +477,9 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
         return addr
     if vm & VM_LOCKED:
         populate_range(m, task, addr, addr + length, POP_MLOCK)
-    elif flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE:
+    if flags & MAP_POPULATE and m[H_RULES + R_RFP] == RFP_POPULATE:  # 2.6.21 4.4
+        rfp_native(m, task, addr, length, 0, pgoff, flags & MAP_NONBLOCK)
+    elif flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE and vm & VM_LOCKED == 0:
         if vm & VM_SHARED or m[H_RULES + R_POPULATE_PRIVATE] != 0:
             populate_range(m, task, addr, addr + length, POP_MMAP)
     return addr

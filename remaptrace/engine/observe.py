@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..machine.archwords import A_PAGE_SHIFT
+from ..machine.rules import R_MAPS_EMPTY
 from ..result.result import Snapshot, VmaRow
 from ..trace.events import (
     K_DUMP,
@@ -38,6 +39,7 @@ from .state import (
     MM_NEXT,
     MM_PEAK,
     MM_TABLES,
+    P_UNDUMPABLE,
     P_USERS,
     T_ALIVE,
     T_MM,
@@ -63,6 +65,11 @@ def _events_with_pages(trace: Trace) -> set[int]:
             if any(not _PAGE_KEYS.isdisjoint(area) for area in fields.get("vmas") or ()):
                 found.add(expectation.event)
     return found
+
+
+def _maps_hidden(m: Any, task: int) -> bool:
+    """Whether the program finds its own maps file empty (rule maps_empty_after_setuid)."""
+    return bool(m[H_RULES + R_MAPS_EMPTY] and m[m[task + T_PROC] + P_UNDUMPABLE])
 
 
 class Observer:
@@ -99,6 +106,8 @@ class Observer:
         """The address space of the task in `row`, as it is now; with its page protections if `whole`."""
         mm = self.m[self._task(row) + T_MM]
         facts: dict[str, Any] = dict(inspect.mm_facts(self.m, mm)) if mm else {}
+        if mm and _maps_hidden(self.m, self._task(row)):
+            facts["maps_hidden"] = True
         if mm and whole:
             facts["resident"] = resident(self.m, mm)
         found = protections(self.m, mm) if mm and whole else None

@@ -57,6 +57,15 @@ R_UNLIMITED_LEGACY = _rule(
 )
 R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
 R_SHMEM_THP = _rule("shmem_enabled", "int", 0, "huge pages of shmem: 0 never")
+R_EXEC_STACK_PAGES = _rule(
+    "exec_stack_pages", "int", 33, "pages of the stack behind exec; what a program of unlisted areas has at least"
+)
+R_MAPS_EMPTY = _rule(
+    "maps_empty_after_setuid",
+    "bool",
+    0,
+    "a process that gave up root finds its own /proc maps file empty (observed on 2.6.20)",
+)
 R_ALL_CAPS = _rule("all_capabilities", "bool", 1, "processes start with all capabilities")
 R_DATA_LIMIT = _choice(
     "rlimit_data", ("brk", "private_writable"), "private_writable", "what RLIMIT_DATA limits (4.7)"

@@ -180,7 +180,7 @@ def _areas(result: Result, event: int, wanted: list[dict[str, Any]]) -> Answer:
     shot = _final(result) if event < 0 else result.observed.get(event)
     if shot is None:
         return False, f"{len(wanted)} areas", _NOTHING
-    rows = listed(list(shot.vmas), result.trace.initial)
+    rows = listed(list(shot.vmas), result.trace.initial) if "maps_hidden" not in shot.facts else []
     pages: dict[int, PagesRow] = shot.facts.get("area_pages", {})
     for i, area in enumerate(wanted):
         if i >= len(rows):

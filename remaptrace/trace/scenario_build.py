@@ -491,4 +491,6 @@ def begin(b: Builder, document: dict[str, Any]) -> tuple[tuple[int, int, str], .
     for start, end, name, perms, file, offset in areas:
         shown = name if name.startswith("[") else ""
         b.made(K_INIT_VMA, (start, end, perms, offset, b.string(file), b.string(shown)))
-    return tuple((a[0], a[1], a[2]) for a in areas)
+    # [heap] is listed where the scenario is about it: it says where the break is
+    heap_name = "[heap]" if document.get("brk_start") else "(heap)"
+    return tuple((a[0], a[1], heap_name if a[2] == "[heap]" else a[2]) for a in areas)

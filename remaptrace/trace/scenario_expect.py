@@ -219,11 +219,15 @@ def initial_areas(document: dict[str, Any]) -> list[tuple[int, int, str, int, st
 
 
 def listed(areas: list[Any], initial: tuple[tuple[int, int, str], ...]) -> list[Any]:
-    """Of `areas` (VmaRow) those that a scenario lists: all but the initial ones that are not [heap]."""
+    """Of `areas` (VmaRow) those that a scenario lists: all but the initial ones that are not [heap].
+
+    The heap of a scenario without `brk_start` is named (heap) and not listed either.
+    """
+    heap_too = any(name == "[heap]" for _, _, name in initial)
     hidden = [(start, end) for start, end, name in initial if name != "[heap]"]
 
     def is_initial(area: Any) -> bool:
-        if area.name == "[heap]":
+        if area.name == "[heap]" and heap_too:
             return False
         return area.name == "[stack]" or any(start <= area.start and area.end <= end for start, end in hidden)
 

@@ -147,7 +147,7 @@ class _Writer:
             perms = (
                 "".join(c if row[4] >> i & 1 else "-" for i, c in enumerate("rwx")) + "ps"[row[4] >> 3 & 1]
             )
-            name = known[2] if known else self.trace.strings[row[7] or row[6]]
+            name = known[2].replace("(heap)", "[heap]") if known else self.trace.strings[row[7] or row[6]]
             area = {"start": row[2] & _U64, "end": row[3] & _U64, "name": name}
             if perms != INITIAL_PERMS.get(name, "rw-p"):
                 area["perms"] = perms
@@ -160,7 +160,7 @@ class _Writer:
     def _layout(self, event: int, row: list[int]) -> Iterator[str]:
         if event:
             raise self.refuse(event, "comes after another start")
-        if row[3]:
+        if row[3] and not any(name == "(heap)" for _, _, name in self.trace.initial):
             yield f"brk_start: {row[3]:#x}\n"
         if row[4]:
             yield f"mmap_base: {row[4]:#x}\n"
