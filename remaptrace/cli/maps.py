@@ -90,14 +90,15 @@ def command(
     from ..report import mapstext
     from ..trace.wording import place
 
+    known = mapstext.identities(found[0].maps)
     if form == "json":
         from ..report.jsonout import to_json
 
         out.write_text([to_json(mapstext.maps_facts(snapshot, place(found[0], event)))], output)
     elif smaps:
-        out.write_text([mapstext.smaps_text(snapshot, machine.page_size)], output)
+        out.write_text([mapstext.smaps_text(snapshot, machine.page_size, known)], output)
     else:
-        out.write_text([mapstext.maps_text(snapshot)], output)
+        out.write_text([mapstext.maps_text(snapshot, known)], output)
 
 
 def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None, pid: int | None) -> int:

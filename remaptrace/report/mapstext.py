@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..result.result import Snapshot, VmaRow
+from ..trace.events import MapsFile
 from .errortext import printable
 from .layout import Cell, Sheet
 
@@ -25,26 +26,40 @@ SMAPS_FIELDS = (
 pages of a non-linear area; Guards: guard markers."""
 
 
-def maps_line(row: VmaRow) -> str:
-    """One line of /proc/PID/maps. The device is not simulated; the inode column is the object's identity."""
-    head = f"{row.start:08x}-{row.end:08x} {row.perms} {row.offset:08x} 00:00 {row.inode}"
+Identities = Mapping[str, tuple[str, int]]
+"""Name of a file: device and inode, as a recorded maps file shows them."""
+
+
+def maps_line(row: VmaRow, known: Identities | None = None) -> str:
+    """One line of /proc/PID/maps. Without a recorded identity the inode is the number of the simulated object."""
+    device, inode = (known or {}).get(row.file or "", ("00:00", row.inode))
+    head = f"{row.start:08x}-{row.end:08x} {row.perms} {row.offset:08x} {device} {inode}"
     name = printable(row.name or row.file or "")
     if row.assumed:
         name = f"{name} (assumed)".lstrip()
     return f"{head.ljust(_NAME_COLUMN - 1)} {name}" if name else head
 
 
-def maps_text(snapshot: Snapshot) -> str:
+def identities(maps: Sequence[MapsFile]) -> Identities:
+    """Devices and inodes of the files that recorded maps name."""
+    return {row.name: (row.dev, row.inode) for file in maps for row in file.rows if row.inode}
+
+
+def maps_text(snapshot: Snapshot, known: Identities | None = None) -> str:
     """All areas, a line each."""
-    return "".join(maps_line(row) + "\n" for row in snapshot.vmas)
+    return "".join(maps_line(row, known) + "\n" for row in snapshot.vmas)
 
 
-def smaps_text(snapshot: Snapshot, page_size: int) -> str:
+def smaps_text(snapshot: Snapshot, page_size: int, known: Identities | None = None) -> str:
     """All areas with their resident pages and VmFlags; the fields that the replay knows."""
     lines = []
     resident = snapshot.facts.get("resident", [])
     for i, row in enumerate(snapshot.vmas):
-        lines += [maps_line(row), _size("Size", row.end - row.start), _size("KernelPageSize", page_size)]
+        lines += [
+            maps_line(row, known),
+            _size("Size", row.end - row.start),
+            _size("KernelPageSize", page_size),
+        ]
         if i < len(resident):
             lines += [_size(label, resident[i][key] * page_size) for label, key in SMAPS_FIELDS]
         lines.append(f"VmFlags: {row.vmflags}")
