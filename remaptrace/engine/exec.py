@@ -27,11 +27,13 @@ from .state import (
     I_TYPE,
     MM_BASE,
     MM_BRK,
+    MM_END_DATA,
     MM_FAC,
     MM_FIRST,
     MM_LEGACY,
     MM_STACK_PTR,
     MM_START_BRK,
+    MM_START_DATA,
     O_INODE,
     OPS_ANON,
     OPS_SHMEM,
@@ -207,6 +209,10 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     elif (flags & (VM_WRITE | VM_EXEC)) == 0:
         _mark_relro(m, vma, pages)
     _pages_of_exec(m, task, start, end, kind, flags)
+    if kind == NAME_PATH and flags & VM_EXEC and m[mm + MM_START_DATA] == 0:
+        # The lowest code is the program's own; maps do not tell where data begins and ends behind it.
+        m[mm + MM_START_DATA] = end
+        m[mm + MM_END_DATA] = end
     if kind == NAME_STACK:
         m[mm + MM_STACK_PTR] = end - (1 << shift)
     elif kind == NAME_HEAP:

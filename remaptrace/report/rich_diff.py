@@ -27,8 +27,10 @@ def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     """Lay out the facts of report.difffacts; `rows` ranges and answers of each kind, 0: all."""
     sheet = Sheet(width)
     names = column_names(facts)
-    sheet.line((printable(facts["trace"]["name"]), "head"))
-    sheet.line(_answer(facts, names), (f"   {counted(facts['trace']['events'], 'event')}", "dim"))
+    effort = f"{counted(facts['trace']['events'], 'event')}, {facts['seconds']:.1f} s"
+    sheet.sides((printable(facts["trace"]["name"]), "head"), (effort, "dim"))
+    answer = _answer(facts, names)
+    sheet.paragraph(answer[0], answer[1])
     sheet.blank()
     _machines(sheet, facts, names)
     for pair in facts["pairs"]:
@@ -49,22 +51,34 @@ def column_names(facts: Facts) -> list[str]:
 
 
 def _answer(facts: Facts, names: Sequence[str]) -> Span:
+    """One sentence: are the answers the same, and what becomes of the VMA count."""
     if not facts["differs"]:
         return f"Nothing differs between {' and '.join(names)}.", "good"
-    words = []
+    machines, sentences = facts["machines"], []
     for pair in facts["pairs"]:
-        counts = {k: e["count"] for k, e in pair["events"].items() if e["count"]}
-        first = next((f"{number(c)} {_WORDS[k]}" for k, c in counts.items()), "page protections differ")
-        words.append(f"{names[pair['other']]}: {first}" if len(facts["pairs"]) > 1 else first)
-    text = "; ".join(words)
-    return text[:1].upper() + text[1:] + ".", "warn"
+        counts = {k: e["count"] for k, e in pair["events"].items()}
+        if not pair["differs"]:
+            text = "nothing differs"
+        elif counts.get("results") or counts.get("outcomes"):
+            words = [f"{number(counts[k])} {_WORDS[k]}" for k in ("results", "outcomes") if counts.get(k)]
+            text = " and ".join(words)
+        else:
+            text = "every call and access ends alike"
+        if len(facts["pairs"]) > 1:
+            text = f"{names[pair['other']]}: {text}"
+        base, other = machines[pair["base"]]["vmas"], machines[pair["other"]]["vmas"]
+        if base and other and base["peak"] != other["peak"]:
+            text += f"; {number(base['peak'])} VMAs at the peak become {number(other['peak'])}"
+        sentences.append(text[:1].upper() + text[1:] + ".")
+    same = not any("differently" in sentence for sentence in sentences)
+    return " ".join(sentences), "good" if same else "warn"
 
 
 def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
     machines = facts["machines"]
     highest = max((m["vmas"]["peak"] for m in machines if m["vmas"]), default=0)
     room = max(12, (sheet.width - 24 - 3 * len(machines)) // len(machines))
-    courses = [sparkline(squeezed(m["course"], min(30, room)), highest) for m in machines]
+    courses = [sparkline(squeezed(m["course"], min(24, room)), highest) for m in machines]
     rows: list[list[Cell]] = [["", *[(n, "head") for n in names], ""]]
 
     def add(label: str, values: Sequence[int | None], form: Any = number) -> None:
