@@ -190,6 +190,14 @@ RT_CONVERT = code(
     advice="JSON Lines and columns hold every trace.",
 )
 
+RT_REWRITE = code(
+    "RT230",
+    "unknown rewrite",
+    "--rewrite names a way of mapping that the program could have used instead.",
+    "remaptrace run traces/uml-touch2000 --rewrite rpf",
+    "One of rfp, rfp-guards, guards, merge-order; several are applied one after the other.",
+)
+
 # -- RT3xx: recorded text
 RT_LINE = code(
     "RT301",

@@ -1,0 +1,86 @@
+"""Collects the events of a rewritten trace: those that stay, by number, and those that are new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..trace import events as ev
+from .follow import Row
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A rewritten trace. `origin`: for each of its events, the event before rewriting.
+
+    `counts` says in numbers what was done, `notes` in words what could not be.
+    """
+
+    trace: ev.Trace
+    origin: npt.NDArray[np.int64]
+    counts: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Output:
+    """The new table under construction."""
+
+    trace: ev.Trace
+    rows: list[Row]  # of the trace before, with the results and addresses that hold
+    origin: list[int] = field(default_factory=list)
+    changed: dict[int, Row] = field(default_factory=dict)  # new event number: its row
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def keep(self, event: int) -> None:
+        """The event stays as it is."""
+        self.origin.append(event)
+
+    def emit(self, event: int, row: Row) -> None:
+        """A new event that stands for `event`."""
+        self.changed[len(self.origin)] = row
+        self.origin.append(event)
+
+    def call(self, event: int, task: int, kind: int, *args: int, ret: int | None = None) -> None:
+        """A new system call that stands for `event`; `ret`: where a mapping must lie."""
+        flags = ev.EVF_MADE | (ev.EVF_HAS_RET if ret is not None else 0)
+        padded = (*args, *(0,) * (6 - len(args)))
+        self.emit(event, Row(kind, task, *padded, ret or 0, flags))  # type: ignore[arg-type]
+
+    def count(self, what: str, more: int = 1) -> None:
+        """Add to a number of the summary."""
+        self.counts[what] = self.counts.get(what, 0) + more
+
+    def note(self, text: str) -> None:
+        """Say once what could not be done."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def finish(self, name: str) -> Rewritten:
+        """The trace. Truth, map files and expectations of the old one do not hold for it."""
+        t = self.trace
+        origin = np.array(self.origin, dtype=np.int64)
+        columns: dict[str, Any] = {n: np.asarray(c)[origin] for n, c in t.columns.items()}
+        table = np.array(self.rows, dtype=np.int64).reshape(-1, len(ev.COLUMNS))[origin]
+        if self.changed:
+            where = np.fromiter(self.changed, dtype=np.int64, count=len(self.changed))
+            table[where] = np.array(list(self.changed.values()), dtype=np.int64)
+        columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(ev.COLUMNS)}
+        columns["flags"] = columns["flags"] & ~np.int64(ev.EVF_EXPECT_TRUTH)
+        columns["origin"] = columns["origin"] if "origin" in columns else origin
+        trace = replace(
+            t,
+            columns=columns,
+            name=f"{t.name} ({name})" if t.name else name,
+            recorded=True,
+            truth=None,
+            relocations=None,
+            expects=(),
+            maps=[],
+            notes=[*t.notes, *self.notes],
+        )
+        return Rewritten(trace, origin, self.counts, tuple(self.notes))

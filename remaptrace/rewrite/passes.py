@@ -1,0 +1,116 @@
+"""The passes by name, and what they need to know of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import errorcodes as ec
+from ..errors import UsageError
+from ..trace import events as ev
+from .follow import Row
+from .output import Rewritten
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One way to rewrite: what it does, and the kernel on which it means what it should."""
+
+    name: str
+    about: str
+    kernel: str
+    run: Callable[[ev.Trace, list[Row]], Rewritten]
+
+
+def _rfp(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+    from .rfp import rewrite_rfp
+
+    return rewrite_rfp(trace, rows)
+
+
+def _guards(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+    from .guards import rewrite_guards
+
+    return rewrite_guards(trace, rows)
+
+
+def _rfp_guards(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+    from .guards import rewrite_rfp_guards
+
+    return rewrite_rfp_guards(trace, rows)
+
+
+def _merge_order(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+    from .mergeorder import rewrite_merge_order
+
+    return rewrite_merge_order(trace, rows)
+
+
+PASSES: dict[str, Pass] = {
+    p.name: p
+    for p in (
+        Pass(
+            "rfp",
+            "page-wise shared mappings of a file become pages of one mapping (remap_file_pages, MAP_CHGPROT)",
+            "linux-2.6.21-rfp",
+            _rfp,
+        ),
+        Pass(
+            "rfp-guards",
+            "PROT_NONE guards in private memory become protections in PTEs (hypothetical)",
+            "linux-2.6.21-rfp-private",
+            _rfp_guards,
+        ),
+        Pass("guards", "PROT_NONE guards become guard regions (MADV_GUARD_INSTALL)", "linux-6.13", _guards),
+        Pass(
+            "merge-order",
+            "protection changes of neighbours, spread over many calls, are made in one call",
+            "",
+            _merge_order,
+        ),
+    )
+}
+
+
+def rewrite(
+    trace: ev.Trace, names: Iterable[str], results: npt.NDArray[np.integer[Any]] | None = None
+) -> Rewritten:
+    """Rewrite `trace` by the passes of `names`, one after the other.
+
+    `results`: what every event returned, from a replay of `trace`; needed for a scenario, whose file
+    does not say where its mappings lie. UsageError RT230 for an unknown pass.
+    """
+    done: Rewritten | None = None
+    for name in names:
+        if name not in PASSES:
+            raise UsageError(ec.RT_REWRITE, f"unknown rewrite '{name}'", expected=", ".join(PASSES))
+        before = done.trace if done else trace
+        step = PASSES[name].run(before, rows_of(before, None if done else results))
+        done = step if done is None else _composed(done, step)
+    if done is None:
+        raise UsageError(ec.RT_REWRITE, "no rewrite is named", expected=", ".join(PASSES))
+    return done
+
+
+def _composed(first: Rewritten, second: Rewritten) -> Rewritten:
+    counts = {**first.counts, **second.counts}
+    notes = tuple(dict.fromkeys((*first.notes, *second.notes)))
+    return Rewritten(second.trace, first.origin[second.origin], counts, notes)
+
+
+def rows_of(trace: ev.Trace, results: npt.NDArray[np.integer[Any]] | None) -> list[Row]:
+    """The events of `trace` as rows, with `results` where the trace has none, references resolved."""
+    table = trace.rows(0, len(trace))
+    if results is not None:
+        unknown = table[:, 9] & ev.EVF_HAS_RET == 0
+        calls = table[:, 0] < ev.K_READ
+        table[unknown & calls, 8] = np.asarray(results, dtype=np.int64)[unknown & calls]
+        table[unknown & calls, 9] |= ev.EVF_HAS_RET
+    if trace.relocations is not None:
+        for event, arg, source, addend in trace.relocations.tolist():
+            table[event, 2 + arg] = table[source, 8] + addend
+    return [Row(*row) for row in table.tolist()]
