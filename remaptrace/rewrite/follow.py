@@ -194,7 +194,7 @@ class Follower:
 
     def _shifted(self, area: Area, delta: int) -> Area:
         new = Area(area.start + delta, area.end + delta, area.prot, flags=area.flags, token=area.token)
-        new.offset, new.shared, new.born = area.offset, area.shared, self.event
+        new.offset, new.shared, new.mark = area.offset, area.shared, area.mark
         return new
 
     def _grow(self, space: Space, area: Area, end: int) -> None:

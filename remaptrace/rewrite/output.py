@@ -48,8 +48,8 @@ class Output:
     def call(self, event: int, task: int, kind: int, *args: int, ret: int | None = None) -> None:
         """A new system call that stands for `event`; `ret`: where a mapping must lie."""
         flags = ev.EVF_MADE | (ev.EVF_HAS_RET if ret is not None else 0)
-        padded = (*args, *(0,) * (6 - len(args)))
-        self.emit(event, Row(kind, task, *padded, ret or 0, flags))  # type: ignore[arg-type]
+        a0, a1, a2, a3, a4, a5 = (*args, *(0,) * (6 - len(args)))
+        self.emit(event, Row(kind, task, a0, a1, a2, a3, a4, a5, ret or 0, flags))
 
     def count(self, what: str, more: int = 1) -> None:
         """Add to a number of the summary."""
@@ -71,7 +71,7 @@ class Output:
             table[where] = np.array(list(self.changed.values()), dtype=np.int64)
         columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(ev.COLUMNS)}
         columns["flags"] = columns["flags"] & ~np.int64(ev.EVF_EXPECT_TRUTH)
-        columns["origin"] = columns["origin"] if "origin" in columns else origin
+        columns.setdefault("origin", origin)
         trace = replace(
             t,
             columns=columns,

@@ -73,10 +73,10 @@ class _RfpPass(Follower):
             space.data["windows"] = [*live, window]
             self.out.count("windows")
         size = page_up(row.a1)
-        self._remap(event, row.task, row.a0, size, row.a2 & 7, row.a5 // PAGE)
+        self._place(event, row.task, row.a0, size, row.a2 & 7, row.a5 // PAGE)
         self.out.count("mappings that became pages")
 
-    def _remap(self, event: int, task: int, addr: int, size: int, prot: int, pgoff: int) -> None:
+    def _place(self, event: int, task: int, addr: int, size: int, prot: int, pgoff: int) -> None:
         self.out.call(event, task, ev.K_REMAP_FILE_PAGES, addr, size, prot, pgoff, _CHGPROT)
 
     def _inside(self, space: Space, area: Area) -> bool:
@@ -95,7 +95,7 @@ class _RfpPass(Follower):
             return False
         for area in space.areas.cut(start, end):
             if area.mark in partly:
-                self._remap(event, row.task, area.start, area.end - area.start, 0, area.offset // PAGE)
+                self._place(event, row.task, area.start, area.end - area.start, 0, area.offset // PAGE)
         at = start
         for window in sorted(partly, key=lambda w: w.start):
             if at < window.start:
@@ -114,7 +114,7 @@ class _RfpPass(Follower):
         for area in pieces:
             size = area.end - area.start
             if self._inside(space, area):
-                self._remap(event, row.task, area.start, size, row.a2 & 7, area.offset // PAGE)
+                self._place(event, row.task, area.start, size, row.a2 & 7, area.offset // PAGE)
             else:
                 self.out.call(event, row.task, ev.K_MPROTECT, area.start, size, row.a2)
         self.out.count("protection changes in windows")
@@ -127,7 +127,7 @@ class _RfpPass(Follower):
             return False
         for area in pieces:
             pgoff = row.a3 + (area.start - row.a0) // PAGE
-            self._remap(event, row.task, area.start, area.end - area.start, area.prot, pgoff)
+            self._place(event, row.task, area.start, area.end - area.start, area.prot, pgoff)
         return True
 
     def _clobber(self, row: Row) -> None:
