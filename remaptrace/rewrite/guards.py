@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ..trace import events as ev
 from ..trace import names
 from .areas import Area
-from .follow import PAGE, Follower, Row, Space, page_up
+from .follow import ACCESSES, PAGE, Follower, Row, Space, access_bit, page_up
 from .output import Output, Rewritten
 
 LIMIT = 1 << 20
@@ -54,6 +54,12 @@ class _Finder(Follower):
         super().__init__(trace)
         self.regions: dict[int, _Region] = {}
         self.reopened: set[int] = set()  # events that closed pages whose contents were wanted again
+        kinds = trace.columns["kind"]
+        self.sees_writes = any(bool((kinds == k).any()) for k in ACCESSES)
+
+    def fills(self, prot: int) -> bool:
+        """True if memory must be taken as written as soon as it can be: the trace has no accesses."""
+        return bool(prot & 2) and not self.sees_writes
 
     def inserted(self, space: Space, area: Area) -> None:
         """Private anonymous memory becomes a region."""
@@ -62,7 +68,7 @@ class _Finder(Follower):
             region.start, region.end = min(region.start, area.start), max(region.end, area.end)
             if area.prot:
                 region.prots.add(area.prot)
-            area.mark = (self.event, bool(area.prot & 2), -1)
+            area.mark = (self.event, self.fills(area.prot), -1)
 
     def step(self, event: int, row: Row) -> None:
         """Apply one event; protections and advice are looked at first."""
@@ -72,7 +78,9 @@ class _Finder(Follower):
             elif row.kind == ev.K_MADVISE and row.a2 == _DONTNEED:
                 for area in self.space(row.task).areas.cut(row.a0, row.a0 + page_up(row.a1)):
                     if area.mark is not None:
-                        area.mark = (area.mark[0], bool(area.prot & 2), area.mark[2])
+                        area.mark = (area.mark[0], self.fills(area.prot), area.mark[2])
+            elif row.kind in ACCESSES and access_bit(row) == 2:
+                self._written(row)
         super().step(event, row)
 
     def _protect(self, event: int, row: Row) -> None:
@@ -93,7 +101,17 @@ class _Finder(Follower):
                     self.reopened.add(closed)
                 if region.opened is None:
                     region.opened = (row.a0, end, prot)
-            area.mark = (number, full or bool(prot & 2), -1)
+            area.mark = (number, full or self.fills(prot), -1)
+
+    def _written(self, row: Row) -> None:
+        """A write fills the pages that allow it."""
+        areas = self.space(row.task).areas
+        start = row.a0 & -PAGE
+        end = start + PAGE * (max(row.a2, 1) if row.kind == ev.K_WRITE else 1)
+        for area in areas.overlapping(start, end):
+            if area.mark is not None and not area.mark[1] and area.prot & 2:
+                for piece in areas.cut(max(start, area.start), min(end, area.end)):
+                    piece.mark = (piece.mark[0], True, piece.mark[2])
 
 
 @dataclass(frozen=True)

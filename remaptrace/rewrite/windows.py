@@ -38,6 +38,17 @@ class _Life:
         default_factory=list
     )  # start, end, born, died, token
     spoiled: list[tuple[int, int]] = field(default_factory=list)  # ranges that mremap moved
+    unmaps: list[tuple[int, int, int]] = field(default_factory=list)  # start, end, event
+    parent: int = 0  # number of the address space that it is a copy of
+    born: int = 0
+    windows: list[tuple[Window, int]] = field(default_factory=list)  # with the event that unmapped it
+
+    def end_of(self, window: Window, since: int) -> int:
+        """The event that unmaps the whole of a window that is there after event `since`."""
+        for start, end, event in self.unmaps:
+            if event > since and start <= window.start and window.end <= end:
+                return event
+        return _FOREVER
 
 
 def is_page_wise(row: Row) -> bool:
@@ -69,7 +80,14 @@ class WindowFinder(Follower):
         if row.kind == ev.K_MREMAP and not row.failed:
             space = self.space(row.task)
             self.life(space).spoiled.append((row.a0, row.a0 + page_up(max(row.a1, row.a2))))
+        if row.kind == ev.K_MUNMAP and not row.failed:
+            self.life(self.space(row.task)).unmaps.append((row.a0, row.a0 + page_up(row.a1), event))
         super().step(event, row)
+        if row.kind in (ev.K_FORK, ev.K_FORK_STEP) and not row.failed:
+            parent, child = self.space(row.task), self.space(row.a0)
+            if child is not parent:
+                life = self.life(child)
+                life.parent, life.born = parent.number, event
         if is_page_wise(row):
             space = self.space(row.task)
             start = row.ret if row.flags & ev.EVF_HAS_RET else row.a0
@@ -100,9 +118,39 @@ class WindowFinder(Follower):
         for space in {s.number: s for s in self.spaces.values()}.values():
             self._note(space, list(space.areas), _FOREVER)
         found: dict[int, Window] = {}
-        for life in self.lives.values():
-            for token in {m[3] for m in life.mapped}:
-                found.update(_join(life, token))
+        for number in sorted(self.lives):  # a parent before its children
+            found.update(self._windows_of(self.lives[number]))
+        return found
+
+    def _windows_of(self, life: _Life) -> dict[int, Window]:
+        """The windows of one address space: those it inherits, and its own beside them."""
+        parent = self.lives.get(life.parent)
+        inherited = [
+            (window, life.end_of(window, life.born))
+            for window, died in (parent.windows if parent else ())
+            if window.first <= life.born < died
+        ]
+        found: dict[int, Window] = {}
+        rest: list[tuple[int, int, int, int]] = []
+        for start, end, event, token in life.mapped:
+            home = next(
+                (
+                    w
+                    for w, died in inherited
+                    if w.token == token and w.start <= start and end <= w.end and event < died
+                ),
+                None,
+            )
+            if home is not None:
+                found[event] = home
+            else:
+                rest.append((start, end, event, token))
+        barred = [(w.start, w.end, 0, died, 0) for w, died in inherited]
+        own = _Life(rest, life.others + barred, life.spoiled)
+        for token in {m[3] for m in rest}:
+            found.update(_join(own, token))
+        mine = {id(w): w for w in found.values() if all(w is not i for i, _ in inherited)}.values()
+        life.windows = inherited + [(w, life.end_of(w, w.first)) for w in mine]
         return found
 
 
