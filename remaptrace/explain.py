@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from .defects import DEFECTS
 from .errorcodes import CODES, ErrorCode
 from .machine.rules import RULES, Rule
 
@@ -135,6 +136,7 @@ def topics() -> dict[str, list[str]]:
         "error codes": sorted(CODES),
         "outcomes of an access": list(OUTCOMES),
         "traps of the per-PTE series": list(TRAPS),
+        "defects of PTE words": list(DEFECTS),
         "terms of the reports": list(TERMS),
         "rules of kernels": list(RULES),
     }
@@ -147,7 +149,7 @@ def explain(name: str) -> str | None:
     for code, entry in CODES.items():
         if code.lower() == wanted:
             found.append(_code_text(entry))
-    for table in (OUTCOMES, TRAPS, TERMS):
+    for table in (OUTCOMES, TRAPS, DEFECTS, TERMS):
         for key, text in table.items():
             if wanted in _spellings(key):
                 found.append(_paragraph(key, text))

@@ -363,7 +363,6 @@ def pte_shown(m: Mem, w: int) -> int:
     """The word as the machine keeps it in memory: UML's marks added, engine-only bits removed."""
     if w == 0:
         return m[H_ARCH + P_EMPTY]
-    shown = (w & ~m[H_ARCH + P_HIDDEN]) | m[H_ARCH + P_NEWPAGE]
-    if pte_present(m, w) != 0:
-        shown |= m[H_ARCH + P_NEWPROT]
-    return shown
+    if pte_present(m, w) == 0:
+        return w | m[H_ARCH + P_NEWPAGE]
+    return (w & ~m[H_ARCH + P_HIDDEN]) | m[H_ARCH + P_NEWPAGE] | m[H_ARCH + P_NEWPROT]
