@@ -1,0 +1,163 @@
+"""Are a trace and its rewriting equivalent: the same accesses allowed, the same refused?
+
+The accesses of the trace are compared one by one. A log without accesses says nothing that way, and
+any trace touches only some pages: so probes are added before a process ends, which read, write and
+execute a page of every area (of every kind of page, if there are very many).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..result.outcomes import NAMES, OUT_OK
+from ..trace import events as ev
+from .areas import Area
+from .follow import ACCESSES, PAGE, Follower, Row
+from .output import Rewritten
+from .passes import rewrite, rows_of
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+    from ..result.result import Result
+
+_AREAS = 1000
+"""Areas of one process that are probed at its end; more are thinned out evenly."""
+
+_TOP = 1 << 47
+_KINDS = (ev.K_READ, ev.K_WRITE, ev.K_EXECUTE)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One access that ends differently; events of the trace with probes, before and after rewriting."""
+
+    event: int
+    rewritten: int
+    addr: int
+    access: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """How many accesses were compared, and those that are allowed on one side only."""
+
+    accesses: int
+    probes: int  # of these, added by the check
+    differing: tuple[Difference, ...]
+    different: int
+
+    @property
+    def equal(self) -> bool:
+        """True if every access is allowed or refused as before."""
+        return not self.different
+
+    def sentence(self) -> str:
+        """The finding in words."""
+        what = f"{self.accesses:,} accesses ({self.probes:,} of them probes)"
+        if self.equal:
+            return f"Equivalent: {what} are allowed and refused as before."
+        first = self.differing[0]
+        return (
+            f"Not equivalent: {self.different:,} of {what} end differently; the first: {first.access} "
+            f"{first.addr:#x}, {first.before} before, {first.after} after."
+        )
+
+
+def allowed_alike(
+    before: Result, after: Result, origin: npt.NDArray[np.int64], first: int = 8
+) -> Equivalence:
+    """Compare the accesses of two results; `origin` names for each event of `after` that of `before`."""
+    kinds = np.asarray(after.trace.columns["kind"])
+    mine = np.flatnonzero(np.isin(kinds, list(ACCESSES)))
+    theirs = np.asarray(origin)[mine]
+    left, right = before.columns["outcome"][theirs], after.columns["outcome"][mine]
+    differ = np.flatnonzero((left == OUT_OK) != (right == OUT_OK))
+    flags = np.asarray(after.trace.columns["flags"])[mine]
+    found = tuple(
+        Difference(
+            int(theirs[i]),
+            int(mine[i]),
+            int(after.trace.columns["a0"][mine[i]]),
+            _word(after.trace, int(mine[i])),
+            NAMES[int(left[i])] or "none",
+            NAMES[int(right[i])] or "none",
+        )
+        for i in differ[:first]
+    )
+    probes = int(((flags & ev.EVF_MADE) != 0).sum())
+    return Equivalence(len(mine), probes, found, len(differ))
+
+
+def _word(trace: ev.Trace, event: int) -> str:
+    from ..trace.wording import event_text
+
+    return event_text(trace, event).split(" ")[0]
+
+
+def check(
+    trace: ev.Trace,
+    names: Iterable[str],
+    before: Machine,
+    after: Machine,
+    results: npt.NDArray[np.integer[Any]] | None = None,
+    engine: str = "auto",
+) -> Equivalence:
+    """Rewrite `trace` by the passes of `names` and compare it on `after` with the original on `before`.
+
+    `results` as for `rewrite`.
+    """
+    from ..engine.driver import replay
+
+    probed = with_probes(trace, results)
+    done: Rewritten = rewrite(probed, names)
+    return allowed_alike(
+        replay(probed, before, follow=True, engine=engine),
+        replay(done.trace, after, follow=True, engine=engine),
+        done.origin,
+    )
+
+
+def with_probes(trace: ev.Trace, results: npt.NDArray[np.integer[Any]] | None = None) -> ev.Trace:
+    """`trace` with reads, writes and executions of its areas before each process ends, and at its end."""
+    rows = rows_of(trace, results)
+    follower = Follower(trace)
+    out: list[Row] = []
+    places: list[int] = []
+    for event, row in enumerate(rows):
+        if row.kind == ev.K_EXIT and row.a1 and not row.failed:
+            _probe(out, places, event, row.task, follower.space(row.task).areas)
+            del follower.spaces[row.task]
+        follower.step(event, row)
+        out.append(row)
+        places.append(event)
+    last = len(rows) - 1
+    for task in _alive(follower):
+        _probe(out, places, last, task, follower.space(task).areas)
+    where = np.array(places, dtype=np.int64)
+    table = np.array(out, dtype=np.int64).reshape(-1, len(ev.COLUMNS))
+    columns: dict[str, Any] = {n: np.asarray(c)[where] for n, c in trace.columns.items()}
+    columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(ev.COLUMNS)}
+    return replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[])
+
+
+def _alive(follower: Follower) -> list[int]:
+    """One task for each address space that is there at the end."""
+    tasks = {space.number: task for task, space in sorted(follower.spaces.items(), reverse=True)}
+    return sorted(tasks.values())
+
+
+def _probe(out: list[Row], places: list[int], event: int, task: int, areas: Iterable[Area]) -> None:
+    chosen = [a for a in areas if 0 <= a.start < _TOP]
+    chosen = chosen[:: -(-len(chosen) // _AREAS)] if chosen else []
+    for area in chosen:
+        for addr in sorted({area.start, area.end - PAGE}):
+            for kind in _KINDS:
+                out.append(Row(kind, task, addr, -1, 0, 0, 0, 0, 0, ev.EVF_MADE))
+                places.append(event)
