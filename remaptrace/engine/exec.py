@@ -36,6 +36,7 @@ from .state import (
     MM_START_DATA,
     O_INODE,
     OPS_ANON,
+    OPS_FILE,
     OPS_SHMEM,
     OPS_SPECIAL,
     P_UNKNOWN,
@@ -48,6 +49,7 @@ from .state import (
     V_MARK,
     V_NAME,
     V_NEXT,
+    V_OPS,
     V_PGOFF,
     V_PREV,
     V_START,
@@ -145,20 +147,25 @@ def _mark_relro(m: Mem, vma: int, pages: int) -> int:
 
 
 @kernel
-def _pages_of_exec(m: Mem, task: int, start: int, end: int, kind: int, flags: int) -> int:
-    """Touch what execve itself writes: the strings on the stack, and the page where .bss begins.
-
-    The stack area is that of the strings plus 128 KiB (setup_arg_pages); the last page of a writable piece
-    of the program or its interpreter is zeroed behind the file's bytes (padzero in load_elf_binary).
-    """
-    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
-    first = end
-    if kind == NAME_STACK:
-        first = max(start + _STACK_EXTRA, end - _STRINGS_MOST)
-    elif kind == NAME_PATH and flags & (VM_WRITE | VM_SHARED) == VM_WRITE:
-        first = end - page
-    for addr in range(first, end, page):
+def _touch(m: Mem, task: int, start: int, end: int) -> int:
+    """Write to the pages of [start, end) as the kernel does."""
+    for addr in range(start, end, 1 << m[H_ARCH + A_PAGE_SHIFT]):
         handle_access(m, task, addr, ACC_WRITE, 1, 0)
+    return 0
+
+
+@kernel
+def _clear_bss(m: Mem, task: int, vma: int) -> int:
+    """Touch the page where .bss begins, known by the area `vma` behind it (padzero in load_elf_binary).
+
+    It is the last page of the last piece of a program or its interpreter, if that is writable.
+    """
+    data = m[vma + V_PREV]
+    if data == 0 or m[data + V_OPS] != OPS_FILE or m[data + V_FILE] == m[vma + V_FILE]:
+        return 0
+    if m[data + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE:
+        end = m[data + V_END]
+        _touch(m, task, end - (1 << m[H_ARCH + A_PAGE_SHIFT]), end)
     return 0
 
 
@@ -208,12 +215,13 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
         m[G_COMMITTED] += pages
     elif (flags & (VM_WRITE | VM_EXEC)) == 0:
         _mark_relro(m, vma, pages)
-    _pages_of_exec(m, task, start, end, kind, flags)
     if kind == NAME_PATH and flags & VM_EXEC and m[mm + MM_START_DATA] == 0:
         # The lowest code is the program's own; maps do not tell where data begins and ends behind it.
         m[mm + MM_START_DATA] = end
         m[mm + MM_END_DATA] = end
-    if kind == NAME_STACK:
+    _clear_bss(m, task, vma)
+    if kind == NAME_STACK:  # the strings of argv and envp; below them setup_arg_pages adds _STACK_EXTRA
+        _touch(m, task, max(start + _STACK_EXTRA, end - _STRINGS_MOST), end)
         m[mm + MM_STACK_PTR] = end - (1 << shift)
     elif kind == NAME_HEAP:
         if m[mm + MM_START_BRK] == 0:
