@@ -234,25 +234,31 @@ def _mbind(model: Model, call: Call) -> None:
 
 @_handles("process_madvise")
 def _process_madvise(model: Model, call: Call) -> None:
-    """One event for each range; the result, bytes advised in all, stands on the last."""
+    """One event for each range that the kernel came to, of the process whose areas they are.
+
+    The call returns the bytes advised in all; an error shows only if it met the first range, and a range that
+    failed later has no result of its own.
+    """
     pidfd = model.descriptor(call, _argument(call, 0))
     ranges = [fields(item) for item in list_items(_argument(call, 1))]
     advice, flags = value(_argument(call, 3)), value(_argument(call, 4))
     if not ranges:
         _unmodelled(model, call, "process_madvise")
         return
+    target = model.task_behind(call, pidfd)
+    if target is None:
+        _unmodelled(model, call, "process_madvise(of a process not in the log)")
+        return
+    left = call.result.value
     for index, one in enumerate(ranges):
         base, length = value(one.get(b"iov_base", b"0")), value(one.get(b"iov_len", b"0"))
+        done = left if left is None or left < 0 else length if left >= length else None
         arguments = (base, length, advice, pidfd, flags, index)
-        model.out.add(
-            ev.K_PROCESS_MADVISE,
-            call.task.row,
-            arguments,
-            call.result.value if index == len(ranges) - 1 else None,
-            ev.EVF_INJECTED if call.result.injected else 0,
-            call.line,
-            call.time,
-        )
+        injected = ev.EVF_INJECTED if call.result.injected else 0
+        model.out.add(ev.K_PROCESS_MADVISE, target.row, arguments, done, injected, call.line, call.time)
+        if done is None or done < 0:
+            return
+        left = (left or 0) - length
 
 
 @_handles("prctl")
@@ -468,8 +474,9 @@ def _pidfd_open(model: Model, call: Call) -> None:
         return
     path = call.result.path or "anon_inode:[pidfd]"
     model.files.put(call.task.files, fd, model.string(path), cloexec=True)
-    flags = value(_argument(call, 1))
-    model.add(call, ev.K_PIDFD, (value(_argument(call, 0)), flags), fd)
+    pid, flags = value(_argument(call, 0)), value(_argument(call, 1))
+    model.pidfds[call.task.files, fd] = pid
+    model.add(call, ev.K_PIDFD, (pid, flags), fd)
 
 
 _PLAIN_FILES = {
@@ -539,6 +546,7 @@ def _fork(model: Model, call: Call) -> None:
             fd_token = token[at + 7 :].partition(b"]}")[0]
             fd = value(fd_token.rstrip(b"]"))
             model.files.put(call.task.files, fd, model.string("anon_inode:[pidfd]"), cloexec=True)
+            model.pidfds[call.task.files, fd] = tid
             model.add(call, ev.K_PIDFD, (tid, 0), fd)
 
 

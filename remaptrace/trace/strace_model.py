@@ -83,6 +83,7 @@ class Model:
     by_pid: dict[int, list[Task]] = field(default_factory=dict)  # the living
     changed: list[Task] = field(default_factory=list)  # born, buried, renamed, with other descriptors
     forking: dict[int, Task] = field(default_factory=dict)  # by row: forks under way
+    pidfds: dict[tuple[int, int], int] = field(default_factory=dict)  # (descriptor table, fd): pid
     unmodelled: dict[str, int] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -281,6 +282,17 @@ class Model:
         if b"<" in token and fd >= 0:
             self.known(call, fd, annotation(token))
         return fd
+
+    def task_behind(self, call: Call, pidfd: int) -> Task | None:
+        """The living task that a pidfd means; the caller itself if the log does not show what it means."""
+        pid = self.pidfds.get((call.task.files, pidfd))
+        if pid is None:
+            path = self.strings[self.files.path(call.task.files, pidfd)] if pidfd >= 0 else ""
+            if not path.startswith("pid:") or not path[4:].isdigit():  # -yy
+                return call.task
+            pid = int(path[4:])
+        task = self.by_tid.get(pid)
+        return task if task is not None and task.alive else None
 
     def known(self, call: Call, fd: int, path: str | None) -> None:
         """The log names the path behind `fd`."""

@@ -168,3 +168,15 @@ def test_differences_of_time_add_up_over_all_lines() -> None:
         name="log",
     )
     assert trace.columns["time"].tolist() == [1000, 7000]
+
+
+def test_advice_to_another_process_is_an_event_of_that_process() -> None:
+    assert events(
+        "10 vfork() = 11\n"
+        "10 pidfd_open(11, 0) = 5\n"
+        "10 process_madvise(5, [{iov_base=0x1000, iov_len=4096}, {iov_base=0x8000, iov_len=8192},"
+        " {iov_base=0x9000, iov_len=4096}], 3, MADV_COLD, 0) = 4096\n"
+    )[2:] == [
+        "11 process_madvise addr=0x1000 length=0x1000 advice=0x14 pidfd=0x5 flags=0x0 index=0x0 = 4096",
+        "11 process_madvise addr=0x8000 length=0x2000 advice=0x14 pidfd=0x5 flags=0x0 index=0x1",
+    ]
