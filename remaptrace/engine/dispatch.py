@@ -41,6 +41,7 @@ from ..trace.events import (
     K_OLD_MMAP,
     K_OPEN,
     K_PERSONALITY,
+    K_PIDFD,
     K_PKEY_ALLOC,
     K_PKEY_FREE,
     K_PKEY_MPROTECT,
@@ -53,6 +54,7 @@ from ..trace.events import (
     K_REOPEN,
     K_SEAL,
     K_SET_VMA_NAME,
+    K_SETFD,
     K_SETRLIMIT,
     K_SETUID,
     K_SHMAT,
@@ -60,6 +62,7 @@ from ..trace.events import (
     K_SHMDT,
     K_SHMGET,
     K_SYSCTL,
+    K_USERFAULTFD,
     K_WRITEBACK,
 )
 from .assume import (
@@ -78,6 +81,8 @@ from .brk import sys_brk
 from .errnos import EINVAL, EPERM
 from .exec import init_mm, init_vma
 from .filecalls import (
+    O_CLOEXEC,
+    anonymous_fd,
     known_fd,
     make_file,
     reopen,
@@ -91,6 +96,7 @@ from .filecalls import (
     sys_open,
     sys_pread,
     sys_pwrite,
+    sys_setfd,
 )
 from .fork import dup_mm
 from .jit import kernel
@@ -247,6 +253,8 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         return sys_shmdt(m, task, a0)
     if kind == K_SHMCTL:
         return sys_shmctl(m, task, a0, a1)
+    if kind == K_USERFAULTFD:
+        return anonymous_fd(m, task, 1 if a0 & O_CLOEXEC else 0)
     if kind in (K_PKEY_ALLOC, K_PKEY_FREE, K_SET_VMA_NAME):
         return -EINVAL
     return NOT_MINE
@@ -282,6 +290,10 @@ def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, 
         return reopen(m, task, a0, a1, a2)
     if kind == K_CLOSE_RANGE:
         return sys_close_range(m, task, a0, a1, a2)
+    if kind == K_SETFD:
+        return sys_setfd(m, task, a0, a1)
+    if kind == K_PIDFD:
+        return anonymous_fd(m, task, 1)
     return NOT_MINE
 
 

@@ -198,6 +198,24 @@ def sys_dup(m: Mem, task: int, fd: int, new_fd: int, cloexec: int) -> int:
 
 
 @kernel
+def sys_setfd(m: Mem, task: int, fd: int, cloexec: int) -> int:
+    """fcntl(F_SETFD): mark a descriptor to be closed by execve, or not; EBADF, see `sys_close`."""
+    if fget(m, task, fd) == 0:
+        return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EBADF
+    m[m[m[task + T_FILES] + FD_CLOEXEC] + fd] = cloexec
+    return 0
+
+
+@kernel
+def anonymous_fd(m: Mem, task: int, cloexec: int) -> int:
+    """A descriptor of no file, which cannot be mapped: pidfd_open, userfaultfd."""
+    if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+        return m[G_REC_RET]
+    o = _file_of(m, inode_new(m, TYPE_UNMAPPABLE, 0), FMODE_READ | FMODE_WRITE)
+    return _new_fd(m, task, o, cloexec, -1)
+
+
+@kernel
 def sys_close_range(m: Mem, task: int, first: int, last: int, flags: int) -> int:
     """close_range; EINVAL. With CLOSE_RANGE_CLOEXEC descriptors are only marked."""
     if first < 0 or (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) or (0 <= last < first):

@@ -23,7 +23,7 @@ from ..machine.rules import (
     R_STACK_GUARD_GAP,
     R_UNLIMITED_LEGACY,
 )
-from .files import files_copy, files_new, files_put
+from .files import fd_close_range, files_copy, files_new, files_put
 from .fork import dup_mm
 from .jit import kernel
 from .mm import exit_mmap, mm_new
@@ -264,7 +264,10 @@ def task_exit(m: Mem, task: int, group: int) -> int:
 
 @kernel
 def task_exec(m: Mem, task: int) -> int:
-    """What execve does before it maps the program: alone, a fresh address space, unshared descriptors."""
+    """What execve does before it maps the program: alone, a fresh address space, unshared descriptors.
+
+    Descriptors marked close-on-exec are closed (do_close_on_exec).
+    """
     end_others(m, task)
     mm = mm_new(m)
     pick_layout(m, m[task + T_PROC], mm)
@@ -274,4 +277,5 @@ def task_exec(m: Mem, task: int) -> int:
     if m[files + FD_USERS] > 1:
         m[task + T_FILES] = files_copy(m, files)
         files_put(m, files)
+    fd_close_range(m, m[task + T_FILES], 0, -1, 1)
     return 0

@@ -337,7 +337,7 @@ def _open(model: Model, call: Call) -> None:
     else:
         flags = value(_argument(call, at + 1))
     own = _OWN_FD.match(path) if path is not None else None
-    if own is not None and own.group(1) in (None, str(call.task.pid)):
+    if own is not None and own.group(1) in (None, str(call.task.pid)) and _is_open(model, call, own):
         _reopen(model, call, int(own.group(2)), fd, flags)
         return
     if call.result.path is not None:
@@ -348,6 +348,11 @@ def _open(model: Model, call: Call) -> None:
     elif at == 1 and not path.startswith("/"):
         path = directory_of(model, call, call.args[0]) + path
     model.opened(call, fd, path, flags, shown=False)
+
+
+def _is_open(model: Model, call: Call, own: re.Match[str]) -> bool:
+    """True if the log showed what stands behind the descriptor that a path of /proc/self/fd names."""
+    return model.files.get(call.task.files, int(own.group(2))) != 0
 
 
 def _reopen(model: Model, call: Call, old: int, fd: int, flags: int) -> None:
