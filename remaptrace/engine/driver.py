@@ -23,7 +23,10 @@ from .setup import set_up
 from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, H_ERROR
 
 INTERPRETED_BELOW = 25_000
-"""Events from which loading the compiled engine pays (measured: docs/performance.md)."""
+"""Events from which loading a compiled engine pays (measured: docs/performance.md)."""
+
+COMPILE_FROM = 1_000_000
+"""Events from which compiling the engine first, some minutes of work, pays within one replay."""
 
 COMPILE_FROM = 400_000
 """Events from which compiling the engine pays when no compiled one is on disk yet: about two minutes of plain
@@ -50,7 +53,10 @@ Progress = Callable[[str, int, int], None]
 
 
 def choose_engine(trace: Trace, engine: str = "auto") -> str:
-    """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word."""
+    """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word.
+
+    ``auto`` takes the faster of the two: a compiled engine must be loaded, or even made first.
+    """
     if engine not in ("auto", "interpreted", "compiled"):
         raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
     if engine != "auto":

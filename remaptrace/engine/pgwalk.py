@@ -175,7 +175,10 @@ def leaf_drop(m: Mem, mm: int, slot: int) -> int:
 
 @kernel
 def _parent(m: Mem, mm: int, addr: int, level: int) -> int:
-    """The entry that names the table at `level` covering `addr`; -(the level that lacks one) if none."""
+    """The entry that names the table at `level` covering `addr`.
+
+    Without one: the empty entry found on the way and its level, as -(8 * entry + level).
+    """
     slot = m[mm + MM_PGD]
     at = m[H_ARCH + A_LEVELS] - 1
     shift = level_shift(m, at)
@@ -184,7 +187,7 @@ def _parent(m: Mem, mm: int, addr: int, level: int) -> int:
         if at == level + 1:
             return slot
         if m[slot] == 0:
-            return -at
+            return -(8 * slot + at)
         slot = m[slot]
         at -= 1
         shift -= m[H_ARCH + A_INDEX_BITS + at]
@@ -209,12 +212,28 @@ def free_pgtables(m: Mem, mm: int, start: int, end: int, floor: int, ceiling: in
         while ult(addr, end) and not ult(ceiling - addr, size):
             slot = _parent(m, mm, addr, level)
             skip = shift
-            if slot < 0:
-                skip = level_shift(m, -slot)
-            elif m[slot] > 0:
-                kfree(m, m[slot], table_words(m, level))
-                m[slot] = 0
-                m[mm + MM_TABLES] -= 1
+            if slot < 0:  # skip what is empty in that table
+                skip = level_shift(m, -slot & 7)
+                entry = -slot >> 3
+                words = 1 << m[H_ARCH + A_INDEX_BITS + (-slot & 7)]
+                rest = words - (shr(addr, skip) & (words - 1))
+                count = 1
+                while count < rest and m[entry + count] == 0 and ult(addr + (count << skip), end):
+                    count += 1
+                addr += (count - 1) << skip
+            else:
+                words = 1 << m[H_ARCH + A_INDEX_BITS + level + 1]
+                rest = words - (shr(addr, shift) & (words - 1))
+                most = shr((end if ult(end, ceiling) else ceiling) - 1 - addr, shift) + 1
+                count = min(rest, most)
+                if ult(ceiling - addr, count << shift):
+                    count -= 1
+                for entry in range(slot, slot + count):
+                    if m[entry] > 0:
+                        kfree(m, m[entry], table_words(m, level))
+                        m[entry] = 0
+                        m[mm + MM_TABLES] -= 1
+                addr += (count - 1) << shift
             following = ((addr >> skip) + 1) << skip
             if not ult(addr, following):
                 break

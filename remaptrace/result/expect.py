@@ -177,10 +177,13 @@ def _file_pages(result: Result, event: int, wanted: list[int | None]) -> Answer:
 
 
 def _areas(result: Result, event: int, wanted: list[dict[str, Any]]) -> Answer:
+    """Area by area. Initial areas are not listed; an unchanged initial [heap] may be, or not."""
     shot = _final(result) if event < 0 else result.observed.get(event)
     if shot is None:
         return False, f"{len(wanted)} areas", _NOTHING
     rows = listed(list(shot.vmas), result.trace.initial) if "maps_hidden" not in shot.facts else []
+    if not any(area.get("file") == "[heap]" for area in wanted):
+        rows = [row for row in rows if (row.start, row.end, row.name) not in result.trace.initial]
     pages: dict[int, PagesRow] = shot.facts.get("area_pages", {})
     for i, area in enumerate(wanted):
         if i >= len(rows):
