@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..machine.archwords import A_PAGE_SHIFT
 from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
-from .assume import assume_range, may_assume
+from .assume import assume_length, assume_range, may_assume
 from .fault import error_code as fault_error_code
 from .fault import handle_access, hits
 from .jit import kernel
@@ -15,6 +15,8 @@ from .pte import pte_guard
 from .state import (
     G_EVFLAGS,
     G_FOLLOW,
+    G_HAS_RET,
+    G_REC_RET,
     G_RSFLAGS,
     G_VALUE,
     H_ARCH,
@@ -76,7 +78,7 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     """A page fault that a recorder saw, as the access that caused it; an OUT_*.
 
     In a process whose initial areas are not known a fault on nothing that no signal follows proves an area;
-    the loop tells by EVF_HAS_RET, which readers set on faults that were resolved. G_VALUE is left with the
+    the driver tells by EVF_HAS_RET, or by the signal in `ret`. G_VALUE is left with the
     error code of the fault that the machine takes for this access, or -1 if it takes none (a *hit*).
     """
     access = ACC_READ
@@ -90,6 +92,8 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     if may_assume(m, task) != 0 and find_exact(m, m[task + T_MM], addr) == 0:
         assume_range(m, task, addr, addr + 1, wanted)
     mm = m[task + T_MM]
+    if m[G_FOLLOW] != 0:
+        assume_length(m, task, addr, m[G_REC_RET] if m[G_HAS_RET] == 0 else 0)
     code = fault_error_code(m, mm, addr, access)
     if m[G_FOLLOW] != 0 and code != error_code & _PF_KIND:
         if learn_from_fault(m, task, addr, error_code, code) != 0:

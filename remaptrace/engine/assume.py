@@ -30,7 +30,9 @@ from .state import (
     I_BORN,
     I_CACHED,
     I_SEALS,
+    I_SIZE,
     I_TYPE,
+    I_UNSURE,
     MM_BRK,
     MM_FRESH,
     MM_FRESH_END,
@@ -46,13 +48,16 @@ from .state import (
     V_AV,
     V_END,
     V_FLAGS,
+    V_INODE,
     V_MARK,
     V_NEXT,
+    V_PGOFF,
     V_START,
     Mem,
 )
+from .truncate import inode_truncate
 from .vma import vma_alloc
-from .vmaset import find_vma, insert_vma
+from .vmaset import find_exact, find_vma, insert_vma
 from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_SHARED, VM_WRITE
 
 RSF_ASSUMED = 1  # result.result
@@ -61,6 +66,7 @@ MAP_FIXED = 0x10
 MAP_TYPE = 0x0F
 MAP_SHARED = 1
 MAP_SHARED_VALIDATE = 3
+SIGBUS = 7
 
 
 @kernel
@@ -132,12 +138,37 @@ def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
         return 0
     inode = inode_new(m, OPS_FILE, UNKNOWN_SIZE)
     m[inode + I_CACHED] = 1
+    m[inode + I_UNSURE] = 1
     m[inode + I_BORN] = m[G_EVENT]
     fd_install(m, m[task + T_FILES], fd, file_new(m, inode, FMODE_READ | FMODE_WRITE), 0)
     inode_put(m, inode)
     m[G_ASSUMED] += 1
     m[G_RSFLAGS] |= RSF_ASSUMED
     return 0
+
+
+@kernel
+def assume_length(m: Mem, task: int, addr: int, signo: int) -> int:
+    """Learn the length of a file that the log never told from a fault on a page of it.
+
+    A SIGBUS proves that the file ends at or before the page, a resolved fault that the page is inside.
+    """
+    vma = find_exact(m, m[task + T_MM], addr)
+    inode = m[vma + V_INODE] if vma != 0 else 0
+    if inode == 0 or m[inode + I_UNSURE] == 0 or m[vma + V_FLAGS] & VM_ACCESS == 0:
+        return 0
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    index = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> shift)
+    if index > UNKNOWN_SIZE >> shift:
+        return 0
+    if signo == SIGBUS and m[inode + I_SIZE] > index << shift:
+        inode_truncate(m, inode, index << shift)
+    elif signo == 0 and m[inode + I_SIZE] <= index << shift:
+        inode_truncate(m, inode, (index + 1) << shift)
+    else:
+        return 0
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
 
 
 @kernel

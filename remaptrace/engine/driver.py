@@ -33,6 +33,7 @@ COMPILE_FROM = 400_000
 Python. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
 
 CHUNK = 1 << 16
+_LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for
 CHUNK_INTERPRETED = 1 << 12  # progress every second or so
 _SIGSEGV, _SIGBUS = 11, 7
 
@@ -179,7 +180,11 @@ class _Run:
         """Replay events base..end-1; their result rows."""
         from .loop import EV_WORDS, RS_WORDS
 
-        events = self.trace.rows(base, end)
+        ahead = min(end + _LOOK_AHEAD, len(self.trace))
+        events = self.trace.rows(base, ahead)
+        if self.follow and (events[:, 0] == K_FAULT).any():
+            _mark_resolved_faults(events)
+        events = events[: end - base]
         stops = self._mark(events, base)
         results = np.zeros((end - base, RS_WORDS), dtype=np.int64)
         ev: Any = events.reshape(-1)
@@ -214,8 +219,6 @@ class _Run:
         for event in self.observer.behind:
             if base <= event < base + len(events):
                 flags[event - base] |= EVF_OBSERVE
-        if self.follow and (kinds == K_FAULT).any():
-            _mark_resolved_faults(events)
         stops = set(np.flatnonzero(kinds == K_EXIT).tolist())
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         return sorted(stops)
@@ -267,13 +270,20 @@ def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> np
 
 
 def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
-    """Set EVF_HAS_RET on recorded faults that no SIGSEGV or SIGBUS of the same task follows at once."""
+    """Set EVF_HAS_RET on recorded faults that no SIGSEGV or SIGBUS of the same task follows at once.
+
+    The others get the signal's number as their `ret`.
+    """
     order = np.argsort(events[:, 1], kind="stable")
     kinds, tasks = events[order, 0], events[order, 1]
     refused = np.zeros(len(order), dtype=bool)
     signal = (kinds == K_SIGNAL) & np.isin(events[order, 2], (_SIGSEGV, _SIGBUS))
     refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
-    events[order[(kinds == K_FAULT) & ~refused], 9] |= EVF_HAS_RET
+    faults = kinds == K_FAULT
+    events[order[faults & ~refused], 9] |= EVF_HAS_RET
+    events[order, 8] = np.where(faults, 0, events[order, 8])
+    at = np.flatnonzero(faults & refused)
+    events[order[at], 8] = events[order[at + 1], 2]
 
 
 __all__ = ["OUT_NONE", "Progress", "Snapshot", "choose_engine", "load_engine", "replay", "warm"]

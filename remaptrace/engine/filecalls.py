@@ -42,6 +42,7 @@ from .state import (
     I_SEALS,
     I_SIZE,
     I_TYPE,
+    I_UNSURE,
     I_VMAS,
     O_INODE,
     O_MODE,
@@ -119,6 +120,7 @@ def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
     m[inode + I_NAME] = path
     m[inode + I_BORN] = m[G_EVENT]
     m[inode + I_CACHED] = 1 if kind == OPS_FILE else 0
+    m[inode + I_UNSURE] = 1
     if 0 < path < m[G_NPATHS]:
         m[m[G_PATHS] + path] = inode_get(m, inode)
         inode_put(m, known)

@@ -48,10 +48,12 @@ from .state import (
     MM_START_BRK,
     MM_TABLES,
     MM_TOTAL,
+    O_INODE,
     OPS_FILE,
     V_AV,
     V_BORN,
     V_END,
+    V_FILE,
     V_FLAGS,
     V_INODE,
     V_MARK,
@@ -79,7 +81,7 @@ def vmas(m: View, mm: int) -> Iterator[int]:
 def _hole_size(m: View, size: int) -> int:
     """cached_hole_size as the kernel's unsigned long."""
     if size != ALL_ONES:
-        return size
+        return int(size)
     return (1 << m[H_ARCH + A_WORD_BITS]) - 1
 
 
@@ -127,6 +129,8 @@ def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
     """One area as /proc/PID/maps and smaps show it."""
     flags = m[vma + V_FLAGS]
     inode = m[vma + V_INODE]
+    if m[vma + V_FILE]:  # private /dev/zero has a file, but its pages are anonymous
+        inode = m[m[vma + V_FILE] + O_INODE]
     shift = m[H_ARCH + A_PAGE_SHIFT]
     offset = m[vma + V_PGOFF] << shift
     name = ""

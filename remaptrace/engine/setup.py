@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import errorcodes as ec
 from ..errors import ReplayError
-from ..trace.events import K_EXECUTE, K_FAULT, K_READ, K_WRITE, Trace
+from ..trace.events import Trace, has_accesses
 from . import exec as names
 from .state import (
     G_FOLLOW,
@@ -46,11 +46,6 @@ def name_kind(text: str) -> int:
     if text.startswith(_SHMEM_PREFIXES):
         return names.NAME_SHMEM
     return names.NAME_PATH if text else names.NAME_ANON
-
-
-def has_accesses(trace: Trace) -> bool:
-    """Whether a recording shows accesses or page faults, and not only calls and signals."""
-    return bool(np.isin(trace.columns["kind"], (K_READ, K_WRITE, K_EXECUTE, K_FAULT)).any())
 
 
 def set_up(m: Any, trace: Trace, follow: bool) -> None:

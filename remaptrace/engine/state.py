@@ -220,6 +220,7 @@ I_LINKS = 17  # 0: deleted
 I_CACHEROOT = 18
 I_HEIGHT = 19  # levels of the page cache's tree
 I_FILLED = 20  # pages below this number have their first content in the page cache, unless the tree says else
+I_UNSURE = 23  # 1: the log does not tell the size, see assume.assume_length
 I_WORDS = 24
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...

@@ -255,6 +255,11 @@ class Trace:
         return out
 
 
+def has_accesses(trace: Trace) -> bool:
+    """Whether a recording shows accesses or page faults, and not only calls and signals."""
+    return bool(np.isin(trace.columns["kind"], (K_READ, K_WRITE, K_EXECUTE, K_FAULT)).any())
+
+
 class TraceBuilder:
     """Collects events row by row; for readers whose input is small."""
 
