@@ -18,6 +18,7 @@ from .insertion import Insert, insert
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
 from .names import CLONE_VM
+from .races import settle_races
 from .reconstruct import maps_at_exec
 
 TEXTS = ("ftrace", "perf", "strace")
@@ -82,6 +83,7 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
             ]
         trace.truth, untied = tie(trace, rows)
         trace.columns["flags"][trace.truth["event"]] |= ev.EVF_EXPECT_TRUTH
+        settle_races(trace)
         trace.notes += summary(untied)
     return trace
 
