@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from . import strace_by_re
 from .table import Row
 
 LINES = 1_000_000
 _TRACES = Path(__file__).parent.parent / "traces"
-_CALL = re.compile(
-    rb"^(?:(\d+) +)?(?:([\d.:]+) )?(\w+)\((.*?)\) += (-?\w+)(?: (E\w+) \([^)]*\))?(?: <([\d.]+)>)?$"
-)
 
 
 @cache
@@ -54,11 +50,10 @@ def strace_text() -> Iterator[Row]:
     data = strace_log().read_bytes()
     lines = data.count(b"\n")
     part = data[: data.rfind(b"\n", 0, len(data) // 10) + 1]
-    by_expression = part.count(b"\n") / _best(lambda: [_CALL.match(line) for line in part.splitlines()], 2)
-    read_strace(part * 2, name="warm")
-    one = lines / _best(lambda: read_strace(data, name="big"))
-    with ThreadPoolExecutor(2) as pool:
-        two = 2 * lines / _best(lambda: list(pool.map(lambda _: read_strace(data, name="big"), range(2))))
+    by_expression = part.count(b"\n") / _best(lambda: strace_by_re.read(part), 2)
+    read_strace(data, name="warm")
+    one = lines / _best(lambda: read_strace(data, name="big", threads=1), 5)
+    two = lines / _best(lambda: read_strace(data, name="big", threads=2), 5)
     group = "strace text (-f -ttt -T -y, resumed calls)"
     yield Row(group, "one thread", one / 1e6, 2.5, unit="M lines/s")
     yield Row(group, "one thread against re", one / by_expression, 12)

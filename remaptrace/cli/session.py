@@ -57,7 +57,13 @@ class Progress:
         self.hinted = False
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Show phase and share done; "compile" is announced at once, also without a terminal."""
+        """Show phase and share done; compiling is announced at once, also without a terminal."""
+        if phase == "compile reader":
+            sys.stderr.write(
+                "compiling the reader of large logs, once for this version (half a minute;"
+                " 'remaptrace warm' does it ahead)\n"
+            )
+            return
         if phase == "compile":
             sys.stderr.write(
                 "compiling the engine, once for this version (a minute or two; 'remaptrace warm' does it ahead)\n"
@@ -98,7 +104,12 @@ def load_traces(
     from ..trace.detect import discover
 
     for item in discover(paths, maps=maps, format=source_format):
-        yield item, item.load(cache)
+        progress = Progress(item.name)
+        try:
+            trace = item.load(cache, progress)
+        finally:
+            progress.close()
+        yield item, trace
 
 
 def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options: Any) -> tuple[Result, float]:

@@ -14,23 +14,26 @@ _TICK = 5.0
 
 @click.command("warm")
 def command() -> None:
-    """Compile the engine now, so that the first large trace need not wait for it.
+    """Compile the engine and the readers of large logs now, so that the first large trace need not wait.
 
-    Done once for each version of the sources; the compiled engine is kept in the user's cache folder
+    Done once for each version of the sources; the compiled code is kept in the user's cache folder
     (REMAPTRACE_CACHE names another).
     """
     from ..engine.cachedir import cache_folder, is_compiled
     from ..engine.driver import warm
+    from ..trace.warm import is_ready
+    from ..trace.warm import warm as warm_readers
 
-    if is_compiled():
-        sys.stderr.write(f"the engine is compiled already: {cache_folder()}\n")
+    if is_compiled() and is_ready("strace") and is_ready("ftrace"):
+        sys.stderr.write(f"the engine and the readers are compiled already: {cache_folder().parent.parent}\n")
         return
-    sys.stderr.write("compiling the engine, once for this version: a minute or more\n")
+    sys.stderr.write("compiling the engine and the readers, once for this version: a minute or more\n")
     start = time.monotonic()
     done = threading.Event()
     ticker = threading.Thread(target=_tick, args=(start, done), daemon=True)
     ticker.start()
     try:
+        warm_readers()
         warm()
     finally:
         done.set()

@@ -31,9 +31,9 @@ def cache_folder(room: str = "engine") -> Path:
     return Path(root) / room / digest.hexdigest()[:16]
 
 
-def is_compiled(room: str = "engine") -> bool:
-    """True when code compiled from these sources is on disk already."""
-    return any(cache_folder(room).rglob("*.nbc"))
+def is_compiled(room: str = "engine", function: str = "") -> bool:
+    """True when code compiled from these sources is on disk already: some, or that of `module.function`."""
+    return any(cache_folder(room).rglob(f"{function}*.nbc"))
 
 
 @contextmanager

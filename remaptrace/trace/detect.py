@@ -16,6 +16,7 @@ from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from .events import Trace
 from .opening import decompressed, read_input, shown
+from .warm import Progress
 
 FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns")
 _HEAD = 1 << 16
@@ -41,15 +42,18 @@ class Item:
         path = shown(self.paths[0])
         return Path(path).name if self.kind != "family" else Path(path).stem
 
-    def load(self, cache: bool = False) -> Trace:
-        """Read it. `cache`: keep and reuse a column file beside the source. InputError if it cannot be read."""
+    def load(self, cache: bool = False, progress: Progress | None = None) -> Trace:
+        """Read it. `cache`: keep and reuse a column file beside the source. InputError if it cannot be read.
+
+        `progress` is called with a phase ("compile reader", "read"), how much is done and the whole.
+        """
         if cache and self.paths != ("-",):
             from .cache import cached
 
-            return cached(self, self._read)
-        return self._read()
+            return cached(self, lambda: self._read(progress))
+        return self._read(progress)
 
-    def _read(self) -> Trace:
+    def _read(self, progress: Progress | None = None) -> Trace:
         if self.kind == "set":
             from .recorded import read_set
 
@@ -61,7 +65,7 @@ class Item:
             trace.name = self.name
         else:
             path = self.paths[0]
-            trace = read_data(read_input(path), shown(path), self.format)
+            trace = read_data(read_input(path), shown(path), self.format, progress)
         if self.maps:
             from .mapsfile import read_maps
             from .recorded import add_maps
@@ -228,8 +232,8 @@ def recognise(data: bytes) -> str | None:
     return None
 
 
-def read_data(data: bytes, path: str, format: str | None = None) -> Trace:
-    """Read a trace from decompressed bytes; `path` is what errors and reports show.
+def read_data(data: bytes, path: str, format: str | None = None, progress: Progress | None = None) -> Trace:
+    """Read a trace from decompressed bytes; `path` is what errors and reports show; `progress` as in Item.load.
 
     InputError RT201 for white space only, RT202 for a format that is not recognised.
     """
@@ -250,17 +254,22 @@ def read_data(data: bytes, path: str, format: str | None = None) -> Trace:
 
         return read_columns(data, path=path)
     if chosen in ("strace", "ftrace", "perf"):
-        trace = _text_reader(chosen, data, path)
+        trace = _text_reader(chosen, data, path, progress)
         trace.name, trace.sources = name, [path]
         return trace
     raise _unknown(data, path)
 
 
-def _text_reader(chosen: str, data: bytes, name: str) -> Trace:
+def _text_reader(chosen: str, data: bytes, name: str, progress: Progress | None) -> Trace:
+    if progress is not None:
+        from .warm import will_compile
+
+        if will_compile(chosen, len(data)):
+            progress("compile reader", 0, 1)
     if chosen == "strace":
         from .strace import read_strace
 
-        return read_strace(data, name=name)
+        return read_strace(data, name=name, progress=progress)
     if chosen == "ftrace":
         from .ftrace import read_ftrace
 

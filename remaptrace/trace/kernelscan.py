@@ -69,9 +69,9 @@ def read_lines(data: bytes, reader: LineReader, form: str, *, compiled: bool | N
 
 
 def _pays(size: int) -> bool:
-    from ..engine.cachedir import is_compiled
+    from .warm import is_ready
 
-    return size >= COMPILE_FROM or is_compiled("trace")
+    return size >= COMPILE_FROM or is_ready("ftrace")
 
 
 def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:

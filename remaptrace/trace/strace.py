@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
 from mmap import mmap
 
 import numpy as np
 
-from ..engine.cachedir import is_compiled
 from ..errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ..errors import InputError
 from . import strace_lines as lines
@@ -25,10 +24,9 @@ from .events import TASK_DTYPE, Skipped, Trace
 from .strace_args import BadLine
 from .strace_calls import MAYBE, apply, concerns_memory, only_counted, real_name, signal
 from .strace_model import FORKS, Call, Model, Pending, Task
+from .warm import Progress, is_ready
 
 Log = bytes | mmap
-Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much is done and the whole."""
 
 COMPILED_FROM = 2 << 20  # bytes: from here on numba's start is earned back
 COMPILE_FOR = 32 << 20  # bytes: from here on even compiling is
@@ -67,16 +65,14 @@ def read_strace(
     """The trace that one log holds. `name` is its path; `source` its number for the column of sources.
 
     Large logs are read by compiled code, on `threads` threads (default: the processors, at most 4). What is
-    read does not depend on it. `progress` is called with a phase ("compile", "read"), how much is done and
-    the whole. Raises InputError RT301 if the log has lines and none of them can be read.
+    read does not depend on it. `progress` is called with the phase "read", how much is done and the whole.
+    Raises InputError RT301 if the log has lines and none of them can be read.
     """
     log = _whole(data)
     reader: StraceReader
-    if len(log) < COMPILED_FROM or not (len(log) >= COMPILE_FOR or is_compiled("trace")):
+    if len(log) < COMPILED_FROM or not (len(log) >= COMPILE_FOR or is_ready("strace")):
         reader = StraceReader(log, name, source)
     else:
-        if progress is not None and not is_compiled("trace"):
-            progress("compile", 0, 1)
         from .strace_fast import FastStraceReader
 
         if threads is None:
@@ -84,13 +80,6 @@ def read_strace(
         reader = FastStraceReader(log, name, source, threads, progress)
     reader.read_all()
     return reader.finish()
-
-
-def warm() -> None:
-    """Compile the reader of large logs now if no compiled one is on disk."""
-    from .strace_fast import FastStraceReader
-
-    FastStraceReader(b"1 brk(NULL) = 0x1000\n", "").read_all()
 
 
 def _whole(data: bytes | memoryview) -> Log:

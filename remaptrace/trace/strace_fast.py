@@ -19,12 +19,13 @@ from .compiled import scan
 from .compiled import stracefollow as fo
 from .compiled import stracelex as lex
 from .names import ERRNOS
-from .strace import Log, Progress, StraceReader
+from .strace import Log, StraceReader
 from .strace_args import unescape
 from .strace_calls import NEW_CALLS, PLAIN, concerns_memory
 from .strace_lines import call_name, read_head, unfinished
 from .strace_model import Pending, Task, file_type
 from .symbols import SYMBOLS
+from .warm import Progress
 
 BLOCK_BYTES = 1 << 20
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
