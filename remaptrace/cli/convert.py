@@ -8,6 +8,7 @@ from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
+from .rewriting import rewrite_option, rewritten
 
 
 @click.command("convert")
@@ -34,8 +35,14 @@ from . import session
     metavar="FILE",
     help="/proc/PID/maps files, as in run.",
 )
+@rewrite_option
 def command(
-    trace: str, output: str, to: str | None, source_format: str | None, maps: tuple[str, ...]
+    trace: str,
+    output: str,
+    to: str | None,
+    source_format: str | None,
+    maps: tuple[str, ...],
+    rewrites: tuple[str, ...],
 ) -> None:
     """Write a trace as a YAML scenario, JSON Lines, or a column file.
 
@@ -47,6 +54,7 @@ def command(
     found = [t for _, t in session.load_traces([trace], maps=maps, source_format=source_format)]
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
+    chosen = rewritten(found[0], rewrites)
     from ..trace.convert import TEXT_WRITERS, format_of, text_of, write_trace
 
     if output == "-":
@@ -55,6 +63,6 @@ def command(
             raise UsageError(
                 RT_USAGE, f"{form} are not text", expected="-o FILE, or --to " + "|".join(TEXT_WRITERS)
             )
-        out.write_text(text_of(found[0], form), None)
+        out.write_text(text_of(chosen, form), None)
     else:
-        write_trace(found[0], output, to)
+        write_trace(chosen, output, to)

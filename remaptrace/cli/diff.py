@@ -13,6 +13,7 @@ from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
 from . import output as out
 from . import session
 from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -39,6 +40,7 @@ _EXPLAINED_UP_TO = 300_000
     metavar="EVENT",
     help="Compare page protections behind this event. [default: at the peak]",
 )
+@rewrite_option
 @click.option("--explain/--no-explain", default=True, help="Find the rule behind the first difference.")
 @click.option("-n", "--rows", default=6, show_default=True, metavar="N", help="Rows of each table; 0: all.")
 @format_option("rich", "plain", "json", "markdown")
@@ -53,6 +55,7 @@ def command(
     only: tuple[str, ...],
     ignore: tuple[str, ...],
     at: int | None,
+    rewrites: tuple[str, ...],
     explain: bool,
     rows: int,
     form: str,
@@ -67,6 +70,7 @@ def command(
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
     machines = _machines(loaded[0], arch, kernel, settings, host)
+    loaded = [rewritten(loaded[0], rewrites)]
     fields = [f for f in (only or _FIELDS) if f not in ignore]
     if not fields:
         raise UsageError(RT_USAGE, "--only and --ignore leave nothing to compare")

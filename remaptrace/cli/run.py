@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from ..errors import EXIT_FINDINGS, EXIT_OK
 from . import output as out
 from . import session
 from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Processes shown; 0: all, and all calls.",
 )
+@rewrite_option
 @click.option("--cache/--no-cache", default=False, help="Keep and reuse a column file beside a large trace.")
 @format_option("rich", "plain", "json", "jsonl")
 @output_option
@@ -46,6 +49,7 @@ def command(
     placing: str | None,
     maps: tuple[str, ...],
     processes: int,
+    rewrites: tuple[str, ...],
     cache: bool,
     form: str,
     output: str | None,
@@ -56,14 +60,21 @@ def command(
     these; plain, gzip or zstd; '-' is standard input. Exit status 1: the replay differs from what was
     recorded or expected, or lines of the recording could not be read.
     """
-    choice = session.Choice(arch, kernel, parsed_settings(settings), host)
+    given = session.Choice(arch, kernel, parsed_settings(settings), host)
     status = EXIT_OK
     facts: list[dict[str, Any]] = []
     results: list[Result] = []
-    for item, trace in session.load_traces(traces, maps=maps, cache=cache):
-        machine = choice.machine(trace)
+    for item, original in session.load_traces(traces, maps=maps, cache=cache):
+        choice = given
+        if rewrites and given.kernel is None:
+            choice = replace(given, kernel=kernel_for(original, rewrites))
+        machine = choice.machine(original)
+        trace = rewritten(original, rewrites)
+        if rewrites:
+            trace.notes.append(checked(original, rewrites, machine))
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
-        agreement = session.agreement(result, item, choice.is_own(trace, machine), seconds)
+        own = not rewrites and choice.is_own(trace, machine)
+        agreement = session.agreement(result, item, own, seconds)
         from ..report.facts import run_facts
 
         found = run_facts(result, agreement, session.peak_snapshot(result, placing), seconds)

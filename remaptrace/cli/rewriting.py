@@ -1,0 +1,78 @@
+"""`--rewrite`: the trace as the program would have made it with other calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import session
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+    from ..trace.events import Trace
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+NAMES = ("rfp", "rfp-guards", "guards", "merge-order")
+
+
+def rewrite_option(command: C) -> C:
+    """--rewrite NAME, which may be repeated."""
+    option: Callable[[C], C] = click.option(
+        "--rewrite",
+        "rewrites",
+        multiple=True,
+        type=click.Choice(NAMES),
+        help="Rewrite the trace first: page-wise file mappings into remap_file_pages (rfp), guard pages into "
+        "per-PTE protections (rfp-guards) or guard regions (guards), protection changes of neighbours into "
+        "one call (merge-order). May be repeated.",
+    )
+    return option(command)
+
+
+def rewritten(trace: Trace, names: Sequence[str]) -> Trace:
+    """`trace` rewritten by the passes of `names`; its notes say what was done. Unchanged without names."""
+    if not names:
+        return trace
+    from ..rewrite.passes import rewrite
+
+    done = rewrite(trace, names, _results(trace))
+    notes = [*done.trace.notes, *_done(done.counts)]
+    return replace(done.trace, notes=notes, kernel=kernel_for(trace, names) or trace.kernel)
+
+
+def _results(trace: Trace) -> Any:
+    """What the calls of a scenario return, on the machine it is for; None for a recording, which says so."""
+    if trace.recorded:
+        return None
+    return session.replay_timed(trace, session.Choice().machine(trace), None)[0].columns["ret"]
+
+
+def _done(counts: dict[str, int]) -> list[str]:
+    return (
+        ["rewritten: " + ", ".join(f"{number:,} {what}" for what, number in counts.items())] if counts else []
+    )
+
+
+def kernel_for(trace: Trace, names: Sequence[str]) -> str | None:
+    """The kernel on which the rewritten calls mean what they should; None if the trace's own is one."""
+    from ..rewrite.passes import PASSES
+
+    own = session.Choice().machine(trace)
+    for name in names:
+        wanted = PASSES[name].kernel
+        if name == "guards" and own.rule("guard_regions") != "none":
+            continue
+        if wanted:
+            return wanted
+    return None
+
+
+def checked(trace: Trace, names: Sequence[str], machine: Machine) -> str:
+    """Whether the rewritten trace on `machine` allows and refuses the same accesses as the original at home."""
+    from ..rewrite.equivalence import check
+
+    return check(trace, names, session.Choice().machine(trace), machine, _results(trace)).sentence()
