@@ -19,12 +19,14 @@ class Insert:
     args: tuple[int, ...]
     ret: int | None = None
     flags: int = EVF_MADE
+    line: int = -1  # and `source`; -1: those of the event before which it goes
+    source: int = -1
 
 
 def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
     """Insert events into `trace`, in place; where each of them now stands.
 
-    Line and time are those of the event before which they go. Event numbers kept elsewhere (truth, maps,
+    Time, and line unless told, are those of the event before which they go. Event numbers kept elsewhere (truth, maps,
     expectations) are not adjusted: insert first.
     """
     if not inserts:
@@ -47,6 +49,9 @@ def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
             values = column[neighbour].astype(np.int64)
         else:
             values = np.zeros(len(inserts), dtype=np.int64)
+        if name in ("line", "source"):
+            own = np.array([getattr(inserts[i], name) for i in order.tolist()], dtype=np.int64)
+            values = np.where(own >= 0, own, values)
         trace.columns[name] = _inserted(column, places, values)
     stands = np.empty(len(inserts), dtype=np.int64)
     stands[order] = places + np.arange(len(inserts))

@@ -56,7 +56,8 @@ def _existing(path: Path) -> Path | None:
 def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
     """The trace of a recorded set, with initial maps, `maps` and `truth`.
 
-    `text` chooses the recorder ("ftrace", "perf" or "strace"); without it the best there is.
+    `text` chooses the recorder ("ftrace", "perf" or "strace"); without it the best there is, with what only
+    strace shows of its run.
     InputError RT326 if the folder is no set or lacks that text.
     """
     found = find_set(folder)
@@ -72,6 +73,8 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
     maps = [read_maps(read_bytes(path), str(path)) for path in found.maps]
     if chosen == "strace":
         add_marks(trace)
+    elif text is None and "strace" in found.texts:
+        _complement(trace, found.texts["strace"])
     add_maps(trace, maps)
     if found.mapcount is not None:
         rows, skipped = read_mapcount(read_bytes(found.mapcount))
@@ -86,6 +89,15 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
         settle_races(trace)
         trace.notes += summary(untied)
     return trace
+
+
+def _complement(trace: ev.Trace, path: Path) -> None:
+    """Take from the strace text of the set what tracepoints do not see."""
+    from .complement import complement, has_more
+
+    data = read_bytes(path)
+    if has_more(data):
+        complement(trace, read_text("strace", data, str(path)))
 
 
 def read_bytes(path: Path) -> bytes:
