@@ -268,6 +268,13 @@ RT_MISMATCH = code(
     "remaptrace run --arch um-i386-2l --kernel linux-6.18 trace.txt",
     "Choose a kernel of the other family; User-mode Linux guests take their host with --host.",
 )
+RT_HOST = code(
+    "RT407",
+    "no User-mode Linux guest",
+    "--host names the kernel below a User-mode Linux guest; it needs one of the um-... architectures.",
+    "remaptrace run --arch i386 --host linux-6.18 trace.txt",
+    "remaptrace run --arch um-i386 --kernel linux-2.6.21 --host linux-2.6.21-rfp trace.txt",
+)
 RT_PRESET = code(
     "RT406",
     "broken preset",

@@ -72,6 +72,13 @@ def command(
         trace = rewritten(original, rewrites)
         if rewrites:
             trace.notes.append(checked(original, rewrites, machine))
+        if machine.host is not None:
+            for side in session.both_sides(trace, machine, placing):
+                from ..report.facts import run_facts
+
+                facts.append(run_facts(side))
+                results.append(side)
+            continue
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
         own = not rewrites and choice.is_own(trace, machine)
         agreement = session.agreement(result, item, own, seconds)

@@ -130,6 +130,14 @@ def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options:
     return result, time.perf_counter() - start
 
 
+def both_sides(trace: Trace, machine: Machine, placing: str | None) -> tuple[Result, Result]:
+    """A User-mode Linux guest's replay and that of the calls it makes on its host."""
+    from ..uml import replay_uml
+
+    run = replay_uml(trace, machine, follow=None if placing is None else placing == "follow")
+    return run.guest, run.host
+
+
 def peak_snapshot(result: Result, placing: str | None) -> Snapshot | None:
     """The address space with the most VMAs, at that moment; None if no event has one."""
     counts = result.columns["map_count"]

@@ -106,6 +106,7 @@ def replay(
     counters: bool = False,
     engine: str = "auto",
     progress: Progress | None = None,
+    watch: Callable[[Any, int], None] | None = None,
 ) -> Result:
     """Replay `trace` on `machine`.
 
@@ -113,7 +114,8 @@ def replay(
     search. `observe_at` and `observe_before` are event numbers behind or in front of which the address space
     of the event's task is kept in `Result.observed`; scenario steps that report something always are.
     `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
-    work goes on, first with "compile" if the engine must be compiled.
+    work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
+    with the arena and the event's number.
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -127,6 +129,7 @@ def replay(
     run = _Run(trace, machine, loop, compiled, trace.recorded if follow is None else follow)
     run.observer.behind.update(observe_at)
     run.observer.before.update(observe_before)
+    run.watch = watch
     return run.go(counters, progress)
 
 
@@ -146,6 +149,8 @@ class _Run:
         self.view = memoryview(self.m) if compiled else self.m
         set_up(self.view, trace, follow)
         self.observer = Observer(self.view, trace)
+        self.watch: Callable[[Any, int], None] | None = None
+        self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
@@ -209,7 +214,10 @@ class _Run:
             if error:
                 raise self._error(int(error), base + at - 1)
             if ev[(at - 1) * 10 + 9] & EVF_OBSERVE:
-                self.observer.behind_event(base + at - 1)
+                if self.watch is None or self.reporting[at - 1]:
+                    self.observer.behind_event(base + at - 1)
+                if self.watch is not None:
+                    self.watch(self.view, base + at - 1)
         return at
 
     def _mark(self, events: npt.NDArray[np.int64], base: int) -> list[int]:
@@ -219,6 +227,9 @@ class _Run:
         for event in self.observer.behind:
             if base <= event < base + len(events):
                 flags[event - base] |= EVF_OBSERVE
+        if self.watch is not None:
+            self.reporting = flags & EVF_OBSERVE != 0
+            flags |= EVF_OBSERVE
         stops = set(np.flatnonzero(kinds == K_EXIT).tolist())
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         return sorted(stops)

@@ -1,0 +1,158 @@
+"""Replays a trace in a User-mode Linux guest and what it asks of the host on the host's kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace as dc_replace
+from typing import Any
+
+from ..engine.driver import replay
+from ..engine.process import ALIVE
+from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
+from ..errorcodes import RT_HOST
+from ..errors import UsageError
+from ..machine.archwords import A_TASK_SIZE
+from ..machine.machine import Machine
+from ..result.result import Result
+from ..trace.events import (
+    K_EXEC,
+    K_EXECUTE,
+    K_FAULT,
+    K_MPROTECT,
+    K_MUNMAP,
+    K_READ,
+    K_WRITE,
+    Trace,
+)
+from .flush import Space, flush, flush_forced
+from .hosttrace import PAGE, HostTrace
+
+_PF_WRITE, _PF_FETCH = 2, 16
+
+
+@dataclass(frozen=True)
+class UmlRun:
+    """Both sides of a guest's trace.
+
+    `calls` counts the host calls by name, `batches` the runs of the stub that made them; `window` tells
+    whether one window and remap_file_pages were used instead of page-wise mmap.
+    """
+
+    guest: Result
+    host: Result
+    calls: dict[str, int]
+    batches: int
+    window: bool
+
+
+class _Deriver:
+    """Watches a guest's replay and builds the host's trace."""
+
+    def __init__(self, trace: Trace, host: HostTrace, task_size: int) -> None:
+        self.columns = trace.columns
+        self.lines = trace.columns.get("line")
+        self.tasks = trace.tasks
+        self.host = host
+        self.task_size = task_size
+        self.spaces: dict[int, Space] = {}  # by MM_ID
+        self.rows: dict[int, int] = {}  # MM_ID: task row of the host trace
+        self.owner: dict[int, int] = {}  # guest task row: MM_ID
+
+    def __call__(self, m: Any, event: int) -> None:
+        row = int(self.columns["task"][event])
+        kind = int(self.columns["kind"][event])
+        line = int(self.lines[event]) if self.lines is not None else 0
+        self._births(m, row, kind, line)
+        self._deaths(m, line)
+        mm = self._mm(m, row)
+        if mm == 0 or m[mm + MM_ID] not in self.spaces:
+            return
+        space, target = self.spaces[m[mm + MM_ID]], self.rows[m[mm + MM_ID]]
+        addr = int(self.columns["a0"][event])
+        if kind in (K_READ, K_WRITE, K_EXECUTE, K_FAULT):
+            self._access(m, mm, space, target, kind, event, line)
+        elif kind in (K_MUNMAP, K_MPROTECT):
+            end = addr + (int(self.columns["a1"][event]) + PAGE - 1 & -PAGE)
+            self.host.send(target, flush(m, mm, space, max(addr, 0), max(end, 0)), line)
+        else:
+            self.host.send(target, flush(m, mm, space, 0, self.task_size), line)
+
+    def _mm(self, m: Any, row: int) -> int:
+        task = m[m[G_TASKS] + row]
+        return int(m[task + T_MM]) if m[task + T_ALIVE] == ALIVE else 0
+
+    def _births(self, m: Any, row: int, kind: int, line: int) -> None:
+        """Host processes for guest address spaces that are new: the first, a fork's, an exec's."""
+        for other in range(m[G_NTASKS]):
+            mm = self._mm(m, other)
+            if mm == 0 or self.owner.get(other) == m[mm + MM_ID]:
+                continue
+            number = m[mm + MM_ID]
+            before = self.owner.get(other)
+            self.owner[other] = number
+            if number in self.spaces:
+                continue
+            space = self.spaces[number] = Space()
+            tid = int(self.tasks["tid"][other])
+            if kind == K_EXEC and before is not None:
+                self.rows[number] = self.rows[before]
+                self.host.clear(self.rows[number], line)
+                continue
+            parent = self.owner.get(row)
+            if not self.rows:
+                self.rows[number] = self.host.start(tid, line)
+            else:
+                parent_row = self.rows[parent] if parent in self.rows else next(iter(self.rows.values()))
+                self.rows[number] = self.host.fork(parent_row, tid, line)
+                self.host.send_all(self.rows[number], flush_forced(m, mm, space), line)
+
+    def _deaths(self, m: Any, line: int) -> None:
+        for other in [o for o in self.owner if self._mm(m, o) == 0]:
+            number = self.owner.pop(other)
+            if number not in self.owner.values():
+                self.host.exit(self.rows[number], line)
+                del self.spaces[number]
+
+    def _access(self, m: Any, mm: int, space: Space, target: int, kind: int, event: int, line: int) -> None:
+        addr = int(self.columns["a0"][event])
+        pages = max(int(self.columns["a2"][event]), 1) if kind != K_FAULT else 1
+        if kind == K_FAULT:
+            code = int(self.columns["a1"][event])
+            kind = K_EXECUTE if code & _PF_FETCH else K_WRITE if code & _PF_WRITE else K_READ
+        for at in range(addr, addr + pages * PAGE, PAGE):
+            page = at & -PAGE
+            self.host.send(target, flush(m, mm, space, page, page + PAGE), line)
+            if page in space.words and 0 <= page < self.task_size:
+                self.host.access(target, kind, at, line)
+
+
+def replay_uml(
+    trace: Trace, machine: Machine, *, window: bool | None = None, follow: bool | None = None
+) -> UmlRun:
+    """Replay `trace` in the guest `machine`, whose `host` must be given, and its host calls on that host.
+
+    `window`: map guest memory through one window and remap_file_pages (default: where the host kernel
+    knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest. Raises UsageError RT407 for a machine without a host or an
+    architecture that is not User-mode Linux; ReplayError as `replay`.
+    """
+    if machine.host is None or not machine.arch.host_arch:
+        raise UsageError(
+            RT_HOST,
+            "a guest needs a User-mode Linux architecture and a host",
+            expected="--arch um-... --host KERNEL",
+        )
+    if window is None:
+        window = machine.host.kernel.values["rfp_protections"] != 0
+    word_bits = machine.arch.word_bits
+    task_size = machine.arch.words[A_TASK_SIZE]
+    host = HostTrace(word_bits, task_size, machine.kernel.values["ram_pages"], window)
+    watcher = _Deriver(trace, host, task_size)
+    guest = replay(trace, machine, follow=follow, engine="interpreted", watch=watcher)
+    derived = host.b.finish(
+        name=f"{trace.name} on the host", sources=list(trace.sources), format="derived", recorded=False
+    )
+    result = replay(derived, machine.host)
+    made = ", ".join(f"{count:,} {name}" for name, count in sorted(host.calls.items()))
+    note = f"host calls of User-mode Linux: {made or 'none'}, in {host.batches:,} runs of the stub"
+    result = dc_replace(result, notes=(note, *result.notes))
+    return UmlRun(guest, result, dict(host.calls), host.batches, window)
