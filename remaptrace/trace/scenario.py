@@ -42,12 +42,15 @@ _MACHINE_KEYS = ("arch", "kernel", "host", "ram", "swap", "set")
 
 
 def looks_like_scenario(head: str) -> bool:
-    """True if the first lines of a file are those of a scenario: a top-level `steps:`, or a known key."""
+    """True if the first lines of a file are those of a scenario: mapping keys, one of them known."""
     for line in head.removeprefix("\ufeff").splitlines():
-        if line[:1] in ("", "#", " ", "-", "\t") or line == "---":
+        if line[:1] in ("", "#", " ", "-", "\t", "}", "]") or line == "---":
             continue
         key, colon, rest = line.partition(":")
-        return bool(colon) and key in _KEYS and rest[:1] in ("", " ")
+        if not colon or not key.isidentifier() or rest[:1] not in ("", " "):
+            return False
+        if key in _KEYS:
+            return True
     return False
 
 

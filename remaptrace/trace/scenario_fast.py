@@ -96,7 +96,8 @@ class _Steps:
             return None
         step, pattern, fields, rest = shape
         converters: list[Callable[[str], int]] = [
-            _integer if f.kind in ("int", "addr") else _Memo(self.b, f).__getitem__ for f in fields
+            _integer if f.kind in ("int", "addr") and f.most is None else _Memo(self.b, f).__getitem__
+            for f in fields
         ]
         flags = EVF_OBSERVE if step.observe else 0
         plan = (step, pattern.match, converters, rest, step.kind, flags, step.returns)

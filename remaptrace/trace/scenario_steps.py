@@ -30,6 +30,7 @@ class Field:
     kind: str
     default: int | None = None
     table: dict[str, int] | None = None  # names of flags or of single values
+    most: int | None = None  # the largest number that makes sense, to bound the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class Step:
         """The fields by name."""
         return {f.name: f for f in self.args if isinstance(f, Field)}
 
+
+MOST_PAGES = 1 << 24  # that one step may touch or report
+MOST_FILE_PAGES = 1 << 44  # of a file
 
 ADDR = Field("addr", "addr")
 LENGTH = Field("length", "int")
@@ -165,14 +169,14 @@ _TABLE = (
     Step(
         "memfd",
         K_MAKEFILE,
-        (Field("id", "newfd"), Field("pages", "int", 0), Field("fill", "bool", 0)),
+        (Field("id", "newfd"), Field("pages", "int", 0, most=MOST_FILE_PAGES), Field("fill", "bool", 0)),
         "make file id of pages pages on shmem; fill: every byte of page p is (p + 1 + 32k) mod 256",
         special=True,
     ),
     Step(
         "diskfile",
         K_MAKEFILE,
-        (Field("id", "newfd"), Field("pages", "int", 0), Field("fill", "bool", 0)),
+        (Field("id", "newfd"), Field("pages", "int", 0, most=MOST_FILE_PAGES), Field("fill", "bool", 0)),
         "make file id on a disk with dirty accounting",
         special=True,
     ),
@@ -210,7 +214,7 @@ _TABLE = (
     Step(
         "read",
         K_READ,
-        (ADDR, Field("value", "int", -1), Field("pages", "int", 0), Field("sp", "addr", 0)),
+        (ADDR, Field("value", "int", -1), Field("pages", "int", 0, most=MOST_PAGES), Field("sp", "addr", 0)),
         "load one byte, or one byte of each of `pages` pages; sp: with the stack pointer there",
         ACCESS,
         scalar="addr",
@@ -218,7 +222,7 @@ _TABLE = (
     Step(
         "write",
         K_WRITE,
-        (ADDR, Field("value", "int", -1), Field("pages", "int", 0), Field("sp", "addr", 0)),
+        (ADDR, Field("value", "int", -1), Field("pages", "int", 0, most=MOST_PAGES), Field("sp", "addr", 0)),
         "store one byte",
         ACCESS,
         scalar="addr",
@@ -226,7 +230,7 @@ _TABLE = (
     Step(
         "exec",
         K_EXECUTE,
-        (ADDR, Field("value", "int", -1), Field("pages", "int", 0), Field("sp", "addr", 0)),
+        (ADDR, Field("value", "int", -1), Field("pages", "int", 0, most=MOST_PAGES), Field("sp", "addr", 0)),
         "fetch an instruction",
         ACCESS,
         scalar="addr",
@@ -293,7 +297,7 @@ _TABLE = (
     Step(
         "pages",
         K_PAGES,
-        (ADDR, Field("count", "int")),
+        (ADDR, Field("count", "int", most=MOST_PAGES)),
         "report the state of count pages",
         ("pages", "access", "file_pages"),
         observe=True,

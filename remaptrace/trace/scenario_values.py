@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import errorcodes as ec
@@ -69,6 +70,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 def number(b: Builder, value: Any, field: Field) -> Value:
     """A number: as it is, with a unit, or an expression."""
+    if field.most is not None:
+        return _bounded(b, value, field, field.most)
     if type(value) is int:
         if -(1 << 63) <= value < 1 << 64:
             return value
@@ -84,6 +87,14 @@ def number(b: Builder, value: Any, field: Field) -> Value:
         (field.name,),
         "a number of bytes (4096, 0x1000, 4KiB) or an expression",
     )
+
+
+def _bounded(b: Builder, value: Any, field: Field, most: int) -> Value:
+    """A number of at most `most`, in every turn."""
+    result = number(b, value, replace(field, most=None))
+    if (result if isinstance(result, int) else int(result.max(initial=0))) > most:
+        raise Problem(ec.RT_LIMIT, f"{field.name} is too large", (field.name,), f"at most {most:,}")
+    return result
 
 
 def address(b: Builder, value: Any, field: Field) -> Value:

@@ -31,6 +31,8 @@ def refused(*paths: object, **options: object) -> InputError | UsageError:
     [
         (SCENARIO, "scenario"),
         (b"steps: []\n", "scenario"),
+        (b"nmae: x\nsteps:\n- dump: {}\n", "scenario"),
+        (b"error: x\nsteps are these\n", None),
         (b"\xef\xbb\xbfname: x\n", "scenario"),
         (STRACE, "strace"),
         (FTRACE, "ftrace"),

@@ -61,6 +61,8 @@ def test_an_unknown_flag_is_shown_with_a_guess() -> None:
         ("- mlockall: {flags: 1}\n  expect: {error: ENOMENT}", "RT110", 19, "ENOMENT"),
         ("- mlockall: {flags: 1}\n  expect: {error: ENOMEM, result: 0}", "RT110", 12, "error"),
         ("- 7", "RT102", 3, "7"),
+        ("- write: {addr: 0, pages: 16777217}", "RT108", 27, "16777217"),
+        ("- pages: {addr: 0, count: 0x7fffffffffffffff}", "RT108", 27, "0x7fffffffffffffff"),
         ("- {read: 1, write: 2}", "RT102", 13, "write"),
     ],
 )
