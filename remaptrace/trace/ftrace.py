@@ -11,12 +11,24 @@ import re
 
 import numpy as np
 
-from ..errorcodes import RT_KERNEL_LINE
+from ..errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
 from .callplan import CallNames
 from .events import Skipped, Trace
 from .eventtext import EventText
 from .kernelevents import assemble
-from .kernelrecords import OP_EXEC, OP_FORK, OP_LOST, OP_NEWTASK, R_A0, R_OP, R_TID, KernelText, Records, span
+from .kernelrecords import (
+    LONGEST_LINE,
+    OP_EXEC,
+    OP_FORK,
+    OP_LOST,
+    OP_NEWTASK,
+    R_A0,
+    R_OP,
+    R_TID,
+    KernelText,
+    Records,
+    span,
+)
 from .kernelscan import read_lines
 
 _HEAD = re.compile(
@@ -76,6 +88,9 @@ class _FtraceText:
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line, whose first byte is at `offset` of the text."""
+        if len(line) > LONGEST_LINE and not line.startswith(b"#"):
+            self._skip(line, line_number, 0)
+            return
         head = _HEAD.match(line) or _LATENCY.match(line)
         if head is None:
             self._other(line, line_number, offset)
@@ -117,6 +132,7 @@ class _FtraceText:
             self.rows.append((OP_LOST, -1, 0, -1, 0, int(lost[1] or 0), 0, 0, 0, 0, 0, line_number, 0))
         elif _RAW.match(line):
             self._raw += 1
+            self._skip(line, line_number, 0, RT_KERNEL_FORM)
         elif _BARE.match(line):
             self._bare += 1
             body = self.words.read(line, 0, offset)
@@ -127,10 +143,10 @@ class _FtraceText:
         else:
             self._skip(line, line_number, 0)
 
-    def _skip(self, line: bytes, line_number: int, column: int) -> None:
+    def _skip(self, line: bytes, line_number: int, column: int, code: str = RT_KERNEL_LINE) -> None:
         text = line[:200].decode("utf-8", "replace")
         expected = "COMM-TID [CPU] TIME: EVENT"
-        self._skipped.append(Skipped(self._source, line_number, column + 1, RT_KERNEL_LINE, text, expected))
+        self._skipped.append(Skipped(self._source, line_number, column + 1, code, text, expected))
 
     def finish(self, records: Records) -> KernelText:
         """The text's records and what was learned beside them."""

@@ -31,6 +31,8 @@ OP_TASK_EXIT = 8  # R_A0 the task, R_A1 1: the last of its group, 0: not, -1: no
 OP_LOST = 9  # R_A0 how many records the recorder lost, 0: it does not say
 
 SPAN_BITS = 16
+LONGEST_LINE = 8192
+"""Bytes beyond which a line is no line of a recorder: paths have at most 4,096."""
 
 
 def matrix(rows: list[tuple[int, ...]]) -> Records:

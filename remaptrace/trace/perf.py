@@ -11,13 +11,25 @@ import re
 
 import numpy as np
 
-from ..errorcodes import RT_KERNEL_LINE
+from ..errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
 from .callplan import CallNames
 from .events import Skipped, Trace
 from .eventtext import EventText, signed
 from .ftrace import without_tasks
 from .kernelevents import assemble
-from .kernelrecords import OP_FAULT, OP_FORK, OP_LOST, R_LINE, R_OP, R_TIME, KernelText, Records, matrix, span
+from .kernelrecords import (
+    LONGEST_LINE,
+    OP_FAULT,
+    OP_FORK,
+    OP_LOST,
+    R_LINE,
+    R_OP,
+    R_TIME,
+    KernelText,
+    Records,
+    matrix,
+    span,
+)
 from .kernelscan import read_lines
 from .perftrace import looks_like_perf_trace, perf_trace_records
 
@@ -108,12 +120,14 @@ class _PerfText:
         self._skipped: list[Skipped] = []
         self._facts: dict[bytes, str] = {}
         self._bare = 0
-        self._no_address = 0
-        self._no_kind = 0
+        self._without_address: list[int] = []  # line numbers
         self._lost = 0
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line, whose first byte is at `offset` of the text."""
+        if len(line) > LONGEST_LINE and not line.startswith(b"#"):
+            self._skip(line, line_number, 0)
+            return
         fields = _match(line)
         if fields is None:
             self._other(line, line_number)
@@ -179,14 +193,13 @@ class _PerfText:
         self._software_events.add(event.split(b"-")[0])
         found = _ADDRESSES.match(rest)
         if found is None or (found[2] is None and (b"+0x" in rest or found[3].strip())):
-            self._no_address += 1
+            self._without_address.append(tail[0])
             return
         address = int(found[1], 16)
         where = int(found[2], 16) if found[2] else 0
         if where >> 63:  # a fault in the kernel, not the program's access
             return
         code = 0x14 if where == address else 4
-        self._no_kind += code == 4
         fields = (OP_FAULT, *head, 0, signed(address), code, where, 0, 0, 0, *tail, event[0])
         self._software.append(fields)
 
@@ -203,8 +216,12 @@ class _PerfText:
                 "page-faults events do not tell reads from writes: taken as reads,"
                 " as instruction fetches where address and instruction are the same"
             )
-        if self._no_address and not traced:
-            notes.append(f"{self._no_address} page-faults events without an address (-F +addr) were left out")
+        if self._without_address and not traced:
+            count = len(self._without_address)
+            notes.append(f"{count} page-faults events without an address (-F +addr) were left out")
+            for line in self._without_address:
+                skip = Skipped(self._source, line, 1, RT_KERNEL_FORM, "page-faults", "page-faults: ADDRESS")
+                self._skipped.append(skip)
         if self._lost:
             notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
         notes += self.words.notes()

@@ -14,7 +14,7 @@ from ..errorcodes import RT_KERNEL_LINE
 from .callplan import EXIT_CALLS, CallNames
 from .events import Skipped
 from .eventtext import signed
-from .kernelrecords import OP_ENTER, OP_EXIT, OP_FAULT, R_TIME, KernelText, matrix, span
+from .kernelrecords import LONGEST_LINE, OP_ENTER, OP_EXIT, OP_FAULT, R_TIME, KernelText, matrix, span
 from .names import ADVICE, ERRNO_NAMES, MAP, MREMAP, MS, PROT
 
 _HEAD = re.compile(rb" *(?:(\d{1,12}\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:([^()=]*?)/(\d{1,9}) +)?")
@@ -161,7 +161,7 @@ class _PerfTrace:
         self._untimed: dict[int, list[int]] = {}  # tid -> returns whose calls began before the recording
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
-        head = _HEAD.match(line)
+        head = _HEAD.match(line) if len(line) <= LONGEST_LINE else None
         if head is None:
             if _SUMMARY.match(line):
                 self._summary += 1

@@ -167,6 +167,13 @@ def test_a_form_that_lacks_something_says_so(form: str, words: str) -> None:
     assert any(words in note for note in trace(form).notes)
 
 
+def test_lines_that_say_too_little_are_counted_as_skipped() -> None:
+    assert {s.code for s in trace("ftrace-raw-option").skipped} == {"RT321"}
+    skipped = trace("perf-page-faults-sw-default").skipped
+    assert {s.code for s in skipped} == {"RT321"}
+    assert skipped[0].line == 1
+
+
 def test_software_page_faults_count_once_and_only_with_an_address() -> None:
     t = trace("perf-page-faults-sw-addr")
     rows = text("perf-page-faults-sw-addr").count(b" page-faults:u:")

@@ -109,6 +109,28 @@ def test_damaged_perf_script_reads_the_same_both_ways(data: bytes) -> None:
     same("perf", data)
 
 
+def test_lines_too_long_to_be_lines_are_skipped_quickly() -> None:
+    plain = LINES["ftrace"][0]
+    for long in (
+        b" " * 3_000_000 + b"x",
+        b"x" * 3_000_000,
+        plain.replace(b"[", b" " * 10_000 + b"["),
+        b"#" * 9000,
+    ):
+        same("ftrace", plain + b"\n" + long + b"\n" + plain + b"\n")
+    plain = LINES["perf"][0]
+    chain = b"\t" + b" " * 10_000 + b"20ca3 mmap64+0x13"
+    for long in (b"a" + b" " * 3_000_000, b"1 " * 1_000_000, chain):
+        same("perf", plain + b"\n" + long + b"\n" + plain + b"\n")
+
+
+def test_binary_noise_is_skipped_line_by_line() -> None:
+    noise = bytes((i * i * 31 + (i >> 3)) & 0xFF for i in range(200_000))
+    for form in ("ftrace", "perf"):
+        same(form, noise)
+        assert READERS[form](noise).skipped
+
+
 @pytest.mark.parametrize("form", ["ftrace", "perf"])
 def test_an_empty_text_has_no_records(form: str) -> None:
     assert READERS[form](b"", compiled=True).records.shape[1] == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernelrecords import (
+    LONGEST_LINE,
     OP_ENTER,
     OP_EXIT,
     OP_FAULT,
@@ -460,6 +461,10 @@ def kernel_lines(
                 n += 1
         while at(b, end) != NEWLINE:
             end += 1
+        if state >= 0 and end - start > LONGEST_LINE:
+            if state > 0:
+                n -= 1
+            state = ODD
         if state < 0:
             odd[odds, 0] = n if state == ODD else -1
             odd[odds, 1] = number
