@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "run": "Replay traces and report what the kernel does with them.",
     "check": "Replay scenarios and recorded sets, and compare with their truth.",
     "diff": "Replay one trace on two or more machines and show what differs.",
+    "advise": "Show where the VMAs go and what would save them.",
     "maps": "Show /proc/PID/maps of a simulated process at any moment.",
     "convert": "Write a trace as a scenario, JSON Lines or a column file.",
     "sweep": "Replay many traces on many machines into a table.",

@@ -1,0 +1,115 @@
+"""What would help, measured: the rewritten trace is replayed and its VMAs are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..engine.driver import Progress, replay
+from ..machine.machine import Machine
+from ..machine.rules import RULES
+from ..result.result import Result
+from ..rewrite.passes import PASSES, rewrite
+from ..trace.events import Trace
+
+GUARD_KERNEL = "linux-6.18"
+"""Where guard regions are measured when the machine's own kernel has none."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One way to need fewer VMAs. `before` and `after`: the peak of the process without and with it.
+
+    Both are counted on `machine`, which is another kernel than the user's where his has not got what
+    the remedy needs. `allowed_alike`: every access of the trace ends as it did before.
+    """
+
+    name: str  # of the pass; "limit" for raising vm.max_map_count
+    label: str
+    machine: Machine
+    before: int
+    after: int
+    changed: dict[str, int]  # what the pass did, in numbers
+    allowed_alike: bool
+    refused_calls: int  # more calls refused than before
+    notes: tuple[str, ...] = ()
+
+    @property
+    def saved(self) -> float:
+        """The share of the VMAs that is saved, 0 to 1."""
+        return 1 - self.after / self.before if self.before else 0.0
+
+
+_LABELS = {
+    "guards": "guard regions (Linux 6.13)",
+    "rfp": "per-PTE protections and offsets (remap_file_pages)",
+    "rfp-guards": "per-PTE protections in private memory (hypothetical)",
+    "merge-order": "protections changed in one call",
+}
+_KERNELS = {"rfp": "linux-2.6.21-rfp-intended", "rfp-guards": "linux-2.6.21-rfp-private"}
+
+
+def remedies(
+    result: Result, task: int, arch: str, follow: bool | None, progress: Progress | None = None
+) -> list[Remedy]:
+    """Every remedy that changes something for the process of `task`, the most helpful first.
+
+    `result` is the replay of the trace as it is; `arch` the architecture by the name that other kernels
+    know it by. The limit comes last: raising it saves nothing.
+    """
+    trace, machine = result.trace, result.machine
+    own = _peak(result, trace, task)
+    found = [r for r in _measured(result, task, arch, follow, progress) if any(r.changed.values())]
+    found.sort(key=lambda r: -r.saved)
+    limit = Remedy("limit", "raise vm.max_map_count", machine, own, own, {}, True, 0)
+    return [*found, limit]
+
+
+def _measured(
+    result: Result, task: int, arch: str, follow: bool | None, progress: Progress | None
+) -> Iterator[Remedy]:
+    trace = result.trace
+    for name in PASSES:
+        rewritten = rewrite(trace, [name], result.columns["ret"])
+        if not any(rewritten.counts.values()):
+            continue
+        machine = _machine_for(name, result.machine, arch)
+        same = machine is result.machine
+        before = result if same else replay(trace, machine, follow=follow, progress=progress)
+        after = replay(rewritten.trace, machine, follow=follow, progress=progress)
+        alike = bool((before.columns["outcome"][rewritten.origin] == after.columns["outcome"]).all())
+        yield Remedy(
+            name,
+            _LABELS.get(name, PASSES[name].about),
+            machine,
+            _peak(before, trace, task),
+            _peak(after, rewritten.trace, task),
+            dict(rewritten.counts),
+            alike,
+            max(0, _refused(after) - _refused(before)),
+            rewritten.notes,
+        )
+
+
+def _machine_for(name: str, own: Machine, arch: str) -> Machine:
+    """The user's machine where it has what the pass needs, else the one on which the pass makes sense."""
+    if name == "guards":
+        rule = RULES["guard_regions"]
+        if own.kernel.values["guard_regions"] != rule.choices.index("none"):
+            return own
+        return Machine.load(arch, GUARD_KERNEL)
+    kernel = _KERNELS.get(name)
+    return own if kernel is None else Machine.load(arch, kernel)
+
+
+def _peak(result: Result, trace: Trace, task: int) -> int:
+    pids = trace.tasks["pid"]
+    mine = np.asarray(pids[trace.columns["task"]] == pids[task])
+    return int(result.columns["map_count"][mine].max(initial=0))
+
+
+def _refused(result: Result) -> int:
+    returned = result.columns["ret"]
+    return int(((returned < 0) & (returned >= -4095)).sum())
