@@ -44,8 +44,8 @@ class Remedy:
 
 _LABELS = {
     "guards": "guard regions (Linux 6.13)",
-    "rfp": "per-PTE protections and offsets (remap_file_pages)",
-    "rfp-guards": "per-PTE protections in private memory (hypothetical)",
+    "rfp": "per-PTE protections and offsets (2007)",
+    "rfp-guards": "per-PTE protections (hypothetical)",
     "merge-order": "protections changed in one call",
 }
 _KERNELS = {"rfp": "linux-2.6.21-rfp-intended", "rfp-guards": "linux-2.6.21-rfp-private"}

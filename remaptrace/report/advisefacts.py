@@ -66,7 +66,7 @@ def _limit_facts(trace: Trace, limit: Limit) -> dict[str, Any]:
 def _item(trace: Trace, item: Item) -> dict[str, Any]:
     first: Place | None = place(trace, item.first_event) if item.first_event >= 0 else None
     return {
-        "label": item.label,
+        "label": "execve" if item.label == "init_vma" else item.label,
         "vmas": item.vmas,
         "bytes": item.bytes,
         "per_1000_calls": item.per_thousand,
@@ -130,13 +130,19 @@ def _limiter(facts: dict[str, Any]) -> str:
     if limit["reached_at"]:
         at = limit["reached_at"]
         return (
-            f"The limit {size} is met at line {at['line']}: {limit['first_to_fail']}; raising it only moves "
+            f"The limit {size} is met at line {at['line']}, where {_call(limit)} fails; raising it only moves "
             "the failure."
         )
     if limit["calls_left"] is not None:
         return (
             f"At this rate {size} is met after {counted(limit['calls_left'], 'more memory call')}, and "
-            f"{limit['first_to_fail']} is the first to fail; raising it only moves the failure."
+            f"{_call(limit)} is the first to fail; raising it only moves the failure."
         )
     left = number(limit["limit"] - limit["peak"])
     return f"The limit {size} is {left} mappings away, and no steady growth leads to it."
+
+
+def _call(limit: dict[str, Any]) -> str:
+    """``mprotect, with ENOMEM,``: the call that fails."""
+    call, _, errno = str(limit["first_to_fail"]).partition(" with ")
+    return f"{call} ({errno})" if errno else call

@@ -46,9 +46,15 @@ def _answer(facts: Facts) -> str:
     if limit["calls_left"] is not None:
         return (
             f"{text} At {limit['growth_per_1000_calls']:g} VMAs per 1,000 calls the limit is met after "
-            f"{counted(limit['calls_left'], 'more call')}; {limit['first_to_fail']} fails first."
+            f"{counted(limit['calls_left'], 'more call')}; {fails_first(limit['first_to_fail'])}."
         )
     return text
+
+
+def fails_first(call_and_errno: str) -> str:
+    """``mprotect fails first, with ENOMEM``."""
+    call, _, errno = call_and_errno.partition(" with ")
+    return f"{call} fails first, with {errno}" if errno else f"{call} fails first"
 
 
 def _bill(sheet: Sheet, facts: Facts) -> None:
@@ -85,33 +91,36 @@ def _short(label: str) -> str:
 
 
 def _remedies(sheet: Sheet, facts: Facts) -> None:
-    rows: list[list[Cell]] = [
-        [
-            ("what would help, measured by replay", "head"),
-            ("VMAs", "dim"),
-            ("then", "dim"),
-            ("saved", "dim"),
-            "",
-        ]
-    ]
-    own = facts["machine"]["kernel"]
-    for r in facts["remedies"]:
-        notes = []
-        if r["kernel"] != own:
-            notes.append(f"on {r['kernel']}")
-        if not r["allowed_alike"]:
-            notes.append("accesses end differently")
-        if r["refused_calls"]:
-            notes.append(f"{counted(r['refused_calls'], 'more call')} refused")
-        if r["name"] == "limit":
-            notes.append("delays, does not cure")
-        style = "good" if r["saved"] >= 0.05 and r["allowed_alike"] else ""
-        saved = (f"{100 * r['saved']:.0f} %", style)
-        rows.append([r["label"], number(r["before"]), number(r["after"]), saved, (", ".join(notes), "dim")])
+    heads = ("what would help, measured by replay", "VMAs", "then", "saved")
+    rows: list[list[Cell]] = [[(h, "dim" if i else "head") for i, h in enumerate(heads)]]
+    shown = [r for r in facts["remedies"] if r["name"] == "limit" or r["before"] != r["after"]]
+    for r in shown:
+        saved = (f"{100 * r['saved']:.0f} %", "good" if r["saved"] >= 0.05 and r["allowed_alike"] else "")
+        rows.append([r["label"], number(r["before"]), number(r["after"]), saved])
+    below = [""] + [_remark(r, facts["machine"]["kernel"]) for r in shown]
+    part = Sheet(sheet.width)
+    part.table(rows, "lrrr", flexible=0)
     sheet.blank()
-    sheet.table(rows, "lrrrl", gap=2, flexible=4, wrap=True)
-    for note in dict.fromkeys(n for r in facts["remedies"] for n in r["notes"]):
+    for line, remark in zip(part.lines, below, strict=True):
+        sheet.lines.append(line)
+        if remark:
+            sheet.paragraph(remark, "dim", indent=2, hang=2)
+    for note in dict.fromkeys(n for r in shown for n in r["notes"]):
         sheet.paragraph(printable(note), "dim", hang=2)
+
+
+def _remark(r: Mapping[str, Any], own: str) -> str:
+    """What a reader must know of a remedy beside its numbers."""
+    words = []
+    if r["name"] == "limit":
+        words.append("delays, does not cure")
+    if r["kernel"] != own:
+        words.append(f"on {r['kernel']}")
+    if not r["allowed_alike"]:
+        words.append("some accesses end differently")
+    if r["refused_calls"]:
+        words.append(f"{counted(r['refused_calls'], 'call')} refused that were done before")
+    return "; ".join(words)
 
 
 def lookup_table(sheet: Sheet, lookup: list[Mapping[str, Any]]) -> None:
