@@ -6,7 +6,7 @@ through the loop in chunks, and result columns are narrowed chunk by chunk, so m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..trace.events import EVF_HAS_RET, EVF_OBSERVE, K_EXIT, K_FAULT, K_SIGNAL, 
 from . import arena
 from .observe import Observer, wants_observation
 from .setup import set_up
-from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, H_ERROR
+from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, T_MM
 
 INTERPRETED_BELOW = 25_000
 """Events from which loading a compiled engine pays (measured: docs/performance.md)."""
@@ -131,6 +131,30 @@ def replay(
     run.observer.before.update(observe_before)
     run.watch = watch
     return run.go(counters, progress)
+
+
+def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[tuple[int, Any, int, int]]:
+    """Replay interpreted; behind every event: its number, the arena, the task's mm (0: none), the result.
+
+    For those who watch every change, such as `remaptrace.lookup`. The arena is only to be read, and only
+    until the next step. Raises as `replay`.
+    """
+    from .loop import RS_WORDS
+
+    run = _Run(
+        trace, machine, load_engine(compiled=False), False, trace.recorded if follow is None else follow
+    )
+    for base in range(0, len(trace), CHUNK_INTERPRETED):
+        events = trace.rows(base, min(base + CHUNK_INTERPRETED, len(trace)))
+        run._mark(events, base)
+        results = np.zeros((len(events), RS_WORDS), dtype=np.int64)
+        table: Any = events.reshape(-1)
+        ev = memoryview(table)
+        rs = memoryview(results.reshape(-1))
+        for row in range(len(events)):
+            run._run_to(ev, rs, base, row, row + 1)
+            task = run.view[run.view[G_TASKS] + int(events[row, 1])]
+            yield base + row, run.view, int(run.view[task + T_MM]) if task else 0, int(rs[row * RS_WORDS])
 
 
 class _Run:
