@@ -12,10 +12,13 @@ from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result
 from ..rewrite.passes import PASSES, rewrite
-from ..trace.events import Trace
+from ..trace.events import K_REMAP_FILE_PAGES, Trace
 
 GUARD_KERNEL = "linux-6.18"
 """Where guard regions are measured when the machine's own kernel has none."""
+
+NATIVE_KERNEL = "linux-2.6.21"
+"""Where remap_file_pages is measured without its emulation."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,23 @@ def _measured(
     result: Result, task: int, arch: str, follow: bool | None, progress: Progress | None
 ) -> Iterator[Remedy]:
     trace = result.trace
+    calls = int((trace.columns["kind"] == K_REMAP_FILE_PAGES).sum())
+    emulated = (
+        RULES["remap_file_pages"].choices[result.machine.kernel.values["remap_file_pages"]] == "emulated"
+    )
+    if calls and emulated:
+        machine = Machine.load(arch, NATIVE_KERNEL)
+        native = replay(trace, machine, follow=follow, progress=progress)
+        yield Remedy(
+            "native",
+            "native remap_file_pages (before 4.0)",
+            machine,
+            _peak(result, trace, task),
+            _peak(native, trace, task),
+            {"remap_file_pages": calls},
+            bool((result.columns["outcome"] == native.columns["outcome"]).all()),
+            max(0, _refused(native) - _refused(result)),
+        )
     for name in PASSES:
         rewritten = rewrite(trace, [name], result.columns["ret"])
         if not any(rewritten.counts.values()):

@@ -149,8 +149,8 @@ def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[
         run._mark(events, base)
         results = np.zeros((len(events), RS_WORDS), dtype=np.int64)
         table: Any = events.reshape(-1)
-        ev = memoryview(table)
-        rs = memoryview(results.reshape(-1))
+        answers: Any = results.reshape(-1)
+        ev, rs = memoryview(table), memoryview(answers)
         for row in range(len(events)):
             run._run_to(ev, rs, base, row, row + 1)
             task = run.view[run.view[G_TASKS] + int(events[row, 1])]

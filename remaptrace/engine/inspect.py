@@ -82,7 +82,7 @@ def _hole_size(m: View, size: int) -> int:
     """cached_hole_size as the kernel's unsigned long."""
     if size != ALL_ONES:
         return int(size)
-    return (1 << m[H_ARCH + A_WORD_BITS]) - 1
+    return int((1 << m[H_ARCH + A_WORD_BITS]) - 1)
 
 
 def perms_text(flags: int) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
-from . import pgwalk, pte
+from ..machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
+from . import pte
 from .account import is_data_mapping
 from .frames import frame
 from .inspect import vmas
@@ -269,7 +269,7 @@ def _pages(m: Any, spaces: list[int]) -> Iterator[str]:
             yield f"{everything - inside} PTEs lie outside of every area"
         if present != m[mm + MM_RSS]:
             yield f"{present} pages are present, the counter says {m[mm + MM_RSS]}"
-        tables = _tables(m, m[mm + MM_PGD], m[H_ARCH + pgwalk.A_LEVELS] - 1) if m[mm + MM_PGD] else 0
+        tables = _tables(m, m[mm + MM_PGD], m[H_ARCH + A_LEVELS] - 1) if m[mm + MM_PGD] else 0
         if tables != m[mm + MM_TABLES]:
             yield f"there are {tables} page tables, the counter says {m[mm + MM_TABLES]}"
     for pfn in range(1, m[H_NFRAMES]):
@@ -285,7 +285,7 @@ def _pages(m: Any, spaces: list[int]) -> Iterator[str]:
 def _tables(m: Any, table: int, level: int) -> int:
     """Tables below `table`, which is at `level`."""
     count = 0
-    for i in range(1 << m[H_ARCH + pgwalk.A_INDEX_BITS + level]):
+    for i in range(1 << m[H_ARCH + A_INDEX_BITS + level]):
         below = m[table + i]
         if below > 0:
             count += 1 + (_tables(m, below, level - 1) if level > 1 else 0)

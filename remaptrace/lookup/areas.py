@@ -37,15 +37,14 @@ class Areas:
         i = bisect_right(self._ends, addr)
         return (self._starts[i], self._ends[i]) if i < len(self._starts) else None
 
-    def between(self, low: int, high: int) -> list[Area]:
-        """Those that overlap or touch [low, high]."""
-        first, last = bisect_left(self._ends, low), bisect_right(self._starts, high)
+    def overlapping(self, low: int, high: int) -> list[Area]:
+        """Those that overlap [low, high), by address."""
+        first, last = bisect_right(self._ends, low), bisect_left(self._starts, high)
         return list(zip(self._starts[first:last], self._ends[first:last], strict=True))
 
     def update(self, low: int, high: int, now: Iterable[Area]) -> list[Change]:
-        """Replace the areas that overlap or touch [low, high] by `now`; the changes, removals first."""
-        first = bisect_left(self._ends, low)
-        last = bisect_right(self._starts, high)
+        """Replace the areas that overlap [low, high) by `now`; the changes, removals first."""
+        first, last = bisect_right(self._ends, low), bisect_left(self._starts, high)
         before = list(zip(self._starts[first:last], self._ends[first:last], strict=True))
         behind = list(now)
         if before == behind:

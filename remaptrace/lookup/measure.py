@@ -147,21 +147,22 @@ def _all(m: Any, mm: int) -> Iterator[tuple[int, int]]:
 
 
 def follow_range(areas: Areas, m: Any, mm: int, low: int, high: int) -> list[Change]:
-    """Bring the copy up to date with what is now near [low, high]; the changes."""
+    """Bring the copy up to date with what is now near [low, high], neighbours that touch it too; the changes."""
+    low, high = low - 1, high + 1
     while True:
-        now = list(_near(m, mm, low, high))
-        ends = [*now, *areas.between(low, high)]
+        now = list(_overlapping(m, mm, low, high))
+        ends = [*now, *areas.overlapping(low, high)]
         lowest = min([low, *(start for start, _ in ends)])
         highest = max([high, *(end for _, end in ends)])
         if (lowest, highest) == (low, high):
             return areas.update(low, high, now)
-        low, high = lowest, highest  # a stack that grew reaches further than the page that made it grow
+        low, high = lowest, highest  # what overlaps on one side may reach further on the other
 
 
-def _near(m: Any, mm: int, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """Areas that overlap or touch [low, high], by address."""
-    vma = find_vma(m, mm, max(low - 1, 0))
-    while vma and m[vma + V_START] <= high:
+def _overlapping(m: Any, mm: int, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Areas that overlap [low, high), by address."""
+    vma = find_vma(m, mm, max(low, 0))
+    while vma and m[vma + V_START] < high:
         yield int(m[vma + V_START]), int(m[vma + V_END])
         vma = m[vma + V_NEXT]
 

@@ -78,7 +78,7 @@ class _Reader:
         self.initial: list[_Row] = []
 
     def block(self) -> list[str]:
-        lines = []
+        lines: list[str] = []
         for line in self.lines:
             if line == "end":
                 return lines

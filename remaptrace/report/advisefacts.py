@@ -8,6 +8,7 @@ from typing import Any
 from ..advise.bill import Bill, Item
 from ..advise.limit import Limit
 from ..advise.remedies import Remedy
+from ..advise.whatif import remaining
 from ..result.result import Result
 from ..trace.events import Trace
 from ..trace.wording import Place, event_text, place
@@ -43,6 +44,11 @@ def advise_facts(
         "limit": _limit_facts(trace, limit),
         "bill": {view: [_item(trace, item) for item in items] for view, items in bill.views.items()},
         "apart": dict(bill.apart),
+        "left_if_pages_differ_in": {
+            "protection": remaining(bill.vmas, protection=True),
+            "offset": remaining(bill.vmas, offset=True),
+            "both": remaining(bill.vmas, protection=True, offset=True),
+        },
         "remedies": [_remedy(r) for r in remedies],
         "lookup": list(lookup) if lookup is not None else None,
     }

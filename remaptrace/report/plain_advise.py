@@ -49,6 +49,8 @@ def _lines(facts: Facts) -> Iterator[str]:
             )
     for what, pairs in facts["apart"].items():
         yield line_of("apart", by=what, pairs=pairs)
+    for what, vmas in facts["left_if_pages_differ_in"].items():
+        yield line_of("left_if_pages_differ_in", what=what, vmas=vmas)
     for r in facts["remedies"]:
         yield line_of(
             "remedy",

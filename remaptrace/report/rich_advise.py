@@ -68,6 +68,10 @@ def _bill(sheet: Sheet, facts: Facts) -> None:
     rows.append(["", number(facts["total"]), "", ""])
     sheet.blank()
     sheet.table(rows, "lrrl", flexible=0)
+    left = facts["left_if_pages_differ_in"]
+    if left["both"] < facts["total"]:
+        words = " · ".join(f"{k} {number(v)}" for k, v in left.items())
+        sheet.paragraph(f"left, could the pages of one VMA differ in   {words}", hang=4)
     if facts["apart"]:
         words = " · ".join(f"{printable(k)} {number(v)}" for k, v in facts["apart"].items())
         sheet.paragraph(f"neighbours kept apart by   {words}", hang=4)
