@@ -25,6 +25,7 @@ from .callplan import (
     CallNames,
     plan_tables,
 )
+from .eventblocks import narrow
 from .kernelrecords import (
     OP_ENTER,
     OP_EXIT,
@@ -243,7 +244,7 @@ def _join(
     """One table of the picked events and of those that `Lives` found, in order of their positions."""
     found = lives.events
     extra = np.array([e.row() for e in found], dtype=np.int64).reshape(len(found), len(ev.COLUMNS))
-    columns: dict[str, ev.IntArray] = {
+    columns: dict[str, Column] = {
         "kind": picked.kind,
         "task": rows[picked.position].astype(np.int64),
         **{f"a{i}": picked.args[i] for i in range(6)},
@@ -260,4 +261,4 @@ def _join(
             columns[name] = np.concatenate((columns[name], extra[:, i]))[place]
         columns["line"] = np.concatenate((columns["line"], records[R_LINE, at]))[place]
         columns["time"] = np.concatenate((columns["time"], records[R_TIME, at]))[place]
-    return {name: np.ascontiguousarray(column) for name, column in columns.items()}
+    return {name: narrow(column) for name, column in columns.items()}
