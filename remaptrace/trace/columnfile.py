@@ -133,7 +133,7 @@ def _pack(column: npt.NDArray[Any], place: Any) -> dict[str, Any]:
     if width > 1:
         sample = np.unique(column[:: max(1, column.size // 4096)])
         if sample.size < 2048:
-            table, codes = np.unique(column, return_inverse=True)
+            table, codes = _coded(column, sample)
             coded = "u1" if table.size <= 256 else "u2" if table.size <= 1 << 16 else ""
             if coded and np.dtype(coded).itemsize < width:
                 return {
@@ -143,6 +143,18 @@ def _pack(column: npt.NDArray[Any], place: Any) -> dict[str, Any]:
                     "distinct": int(table.size),
                 }
     return {"type": narrow, "offset": place(column.astype("<" + narrow))}
+
+
+def _coded(
+    column: npt.NDArray[Any], guess: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """The distinct values of `column`, sorted, and where each row's value stands; `guess`: most of them."""
+    codes = np.minimum(np.searchsorted(guess, column), guess.size - 1)
+    missed = guess[codes] != column
+    if not missed.any():
+        return guess, codes
+    table = np.union1d(guess, column[missed])
+    return table, np.searchsorted(table, column)
 
 
 def write_whole(path: Path, chunks: Iterator[bytes]) -> None:
