@@ -11,6 +11,7 @@ from __future__ import annotations
 from ..trace import events as ev
 from ..trace import names
 from .areas import Area
+from .borders import borders
 from .follow import PAGE, Follower, Row, Space, page_up
 from .output import Output, Rewritten
 from .windows import Window, WindowFinder
@@ -143,12 +144,17 @@ class _RfpPass(Follower):
 def rewrite_rfp(trace: ev.Trace, rows: list[Row]) -> Rewritten:
     """The trace with windows; `rows` are its events with the results that hold."""
     finder = WindowFinder(trace)
+    most, fullest = 0, -1
     for event, row in enumerate(rows):
         finder.step(event, row)
+        if event in finder.of_event and len(finder.space(row.task).areas) > most:
+            most, fullest = len(finder.space(row.task).areas), event
     out = Output(trace, rows)
     work = _RfpPass(trace, finder.windows(), out)
     for event, row in enumerate(rows):
         work.rewrite(event, row)
+        if event == fullest and out.counts.get("windows"):
+            out.note(borders(work.space(row.task).areas).sentence(event))
     if not out.counts.get("windows"):
         out.note("no file is mapped page by page: nothing to rewrite")
     return out.finish("rfp")

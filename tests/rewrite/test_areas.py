@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remaptrace.rewrite.areas import Area, Areas
+from remaptrace.rewrite.borders import borders
 
 P = 4096
 ranges = st.tuples(st.integers(0, 20), st.integers(1, 8)).map(lambda r: (r[0] * P, (r[0] + r[1]) * P))
@@ -62,3 +63,15 @@ def test_a_copy_changes_alone() -> None:
     child.cut(P, 2 * P)[0].prot = 7
     assert [a.prot for a in areas] == [1]
     assert [a.prot for a in child] == [1, 7, 1]
+
+
+def test_borders_are_counted_by_what_differs_across_them() -> None:
+    areas = Areas()
+    for page, (prot, offset, token) in enumerate(
+        [(3, 0, 7), (3, 1, 7), (1, 2, 7), (1, 9, 7), (3, 3, 7), (3, 4, 8), (3, 5, 8)]
+    ):
+        areas.insert(Area(page * P, (page + 1) * P, prot, flags=1, token=token, offset=offset * P))
+    areas.insert(Area(9 * P, 10 * P, 1, flags=1, token=8, offset=0))
+    found = borders(areas)
+    assert (found.protection, found.offset, found.both, found.total) == (1, 1, 1, 3)
+    assert "1 by protection alone, 1 by offset alone, 1 by both" in found.sentence(4)
