@@ -1,0 +1,119 @@
+"""The running kernel answers as the replay does; a wrong rule is found and made small."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from remaptrace.cli.entry import run_command
+from remaptrace.machine.machine import Machine
+from remaptrace.native.generate import PROFILES, generate
+from remaptrace.native.launch import compiler
+from remaptrace.native.scenarios import read_steps
+from remaptrace.native.verify import ask_kernel, verify_random, verify_steps
+
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
+needs_6_18 = pytest.mark.skipif(
+    not platform.release().startswith("6.18."),
+    reason="the exact preset is that of 6.18; another kernel runs here",
+)
+CONFORMANCE = Path(__file__).parents[2] / "traces" / "conformance" / "linux-6.18"
+ANON = {"prot": "rw", "flags": ["private", "fixed", "anonymous"], "fd": -1, "offset": 0}
+AREA = {"mmap": {"addr": 0x100000000000, "length": 16384, **ANON}}
+
+
+def test_programs_are_the_same_for_the_same_seed() -> None:
+    assert generate(7, "mixed") == generate(7, "mixed") != generate(8, "mixed")
+
+
+@needs_compiler
+def test_the_kernel_tells_results_faults_values_and_areas() -> None:
+    steps = [
+        AREA,
+        {"write": {"addr": 0x100000001000, "value": 9}},
+        {"read": 0x100000001000},
+        {"read": 0x100000008000},
+    ]
+    run = ask_kernel(steps, whole=False)
+    assert run.expects == [
+        {"result": 0x100000000000},
+        {"outcome": "ok", "minor_faults": 1},
+        {"outcome": "ok", "value": 9, "minor_faults": 0},
+        {"outcome": "SIGSEGV", "code": "SEGV_MAPERR", "minor_faults": 0},
+    ]
+    assert [(a["start"], a["end"], a["perms"]) for a in run.vmas] == [
+        (0x100000000000, 0x100000004000, "rw-p")
+    ]
+
+
+@needs_compiler
+def test_an_instruction_is_fetched_and_nothing_else_happens() -> None:
+    steps = [AREA, {"exec": 0x100000000000}, {"exec": 0x100000000000}]
+    answers = ask_kernel(steps, whole=False).expects[1:]
+    assert answers == [
+        {"outcome": "SIGSEGV", "code": "SEGV_ACCERR", "minor_faults": 1},
+        {"outcome": "SIGSEGV", "code": "SEGV_ACCERR", "minor_faults": 0},
+    ]
+
+
+@needs_compiler
+def test_nothing_is_left_running_when_a_program_forked() -> None:
+    ask_kernel(
+        [AREA, {"fork": {}}, {"fork": {}}, {"write": {"addr": 0x100000000000, "value": 1}}], whole=False
+    )
+    ours = [
+        p for p in Path("/proc").glob("[0-9]*/exe") if os.access(p, os.R_OK) and "runner-" in os.readlink(p)
+    ]
+    assert ours == []
+
+
+@needs_compiler
+@needs_6_18
+@pytest.mark.parametrize("profile", PROFILES)
+def test_random_programs_agree(profile: str) -> None:
+    programs, steps, disagreement = verify_random(400, 20_070_331, Machine.load(), [profile])
+    assert (programs, steps) == (8, steps) and steps >= 400
+    assert disagreement is None, disagreement.text if disagreement else ""
+
+
+@needs_compiler
+@needs_6_18
+@pytest.mark.parametrize("name", ["layout-01", "fault-03", "guard-02"])
+def test_the_runner_answers_as_the_conformance_programs_record(name: str) -> None:
+    program = read_steps(str(CONFORMANCE / f"{name}.yaml"))
+    verdict = verify_steps(program.steps, Machine.load(), name, whole=program.whole)
+    assert verdict.outcome.agrees
+
+
+@needs_compiler
+@needs_6_18
+def test_a_wrong_rule_is_found_and_made_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "small.yaml"
+    arguments = [
+        "verify",
+        "--random",
+        "2000",
+        "--profile",
+        "guard",
+        "--set",
+        "guard_regions=none",
+        "-o",
+        str(scenario),
+    ]
+    assert run_command(arguments) == 1
+    assert "a disagreement" in capsys.readouterr().out
+    steps = read_steps(str(scenario)).steps
+    assert len(steps) <= 2
+    assert any(step.get("madvise", {}).get("advice", "").startswith("guard_") for step in steps)
+
+
+def test_steps_of_the_simulation_alone_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = tmp_path / "reclaim.yaml"
+    scenario.write_text("name: r\nsteps:\n- reclaim: {}\n")
+    assert run_command(["verify", str(scenario)]) == 2
+    assert "RT804" in capsys.readouterr().err
