@@ -131,8 +131,10 @@ from .state import (
     P_UNKNOWN,
     T_MM,
     T_PROC,
+    V_FLAGS,
     Mem,
 )
+from .vmaset import find_exact
 from .vmflags import VM_ACCESS, VM_READ, VM_WRITE
 
 NOT_MINE = -(1 << 62)
@@ -200,8 +202,10 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
             access = a2 & VM_ACCESS
         assume_range(m, task, a0, a0 + a1, access)
     if kind == K_MPROTECT:
+        vma = find_exact(m, m[task + T_MM], a0)
+        was = m[vma + V_FLAGS] if vma != 0 else 0
         result = sys_mprotect(m, task, a0, a1, a2)
-        if result == 0 and a2 & VM_WRITE:
+        if result == 0 and a2 & ~was & VM_WRITE:
             expect_write(m, task, a0, a1)
         return result
     if kind == K_MADVISE:

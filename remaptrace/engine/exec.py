@@ -13,6 +13,7 @@ kernel makes such areas (facts file for 6.x, section 1.1, and the rules found by
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
+from ..trace.events import EVF_ASSUMED
 from .account import vm_stat_account
 from .fault import handle_access
 from .filecalls import path_inode
@@ -21,6 +22,7 @@ from .jit import kernel
 from .pagecache import inode_put
 from .state import (
     G_COMMITTED,
+    G_EVFLAGS,
     G_STRKINDS,
     H_ARCH,
     I_NAME,
@@ -176,7 +178,8 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     `perms` has 1 r, 2 w, 4 x, 8 shared; `offset` is in bytes; `file` and `name` are string numbers, 0 none.
     """
     mm = m[task + T_MM]
-    m[m[task + T_PROC] + P_UNKNOWN] = 0
+    assumed = m[G_EVFLAGS] & EVF_ASSUMED
+    m[m[task + T_PROC] + P_UNKNOWN] = 1 if assumed else 0
     shift = m[H_ARCH + A_PAGE_SHIFT]
     kind = m[m[G_STRKINDS] + (name if name != 0 else file)]
     if name == 0 and file == 0:
@@ -207,7 +210,7 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     if vma == 0:
         return 0
     m[vma + V_NAME] = name if kind in (NAME_VVAR, NAME_VDSO) else 0
-    m[vma + V_MARK] = MARK_INITIAL
+    m[vma + V_MARK] = MARK_ASSUMED if assumed else MARK_INITIAL
     insert_vma(m, mm, vma)
     pages = (end - start) >> shift
     vm_stat_account(m, mm, flags, pages)

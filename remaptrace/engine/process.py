@@ -42,6 +42,7 @@ from .state import (
     P_CAPS,
     P_PERSONALITY,
     P_RLIM,
+    P_UNKNOWN,
     P_USERS,
     P_WORDS,
     RLIM_AS,
@@ -152,6 +153,7 @@ def task_start(m: Mem, task: int) -> int:
     """Give an unborn task a process, an empty address space and an empty descriptor table."""
     proc = proc_new(m)
     mm = mm_new(m)
+    m[proc + P_UNKNOWN] = 1
     m[task + T_PROC] = proc
     m[task + T_MM] = mm
     m[task + T_FILES] = files_new(m)

@@ -71,6 +71,11 @@ class Item:
             from .recorded import add_maps
 
             add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)])
+        if trace.recorded and trace.format.startswith("strace"):
+            from .assumed import assume_execs
+            from .recorded import string_numbers
+
+            assume_execs(trace, string_numbers(trace))
         return trace
 
 

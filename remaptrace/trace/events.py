@@ -125,6 +125,7 @@ EVF_INJECTED = 8  # the recorder changed the result: the call had no effect
 EVF_EXPECT_TRUTH = 16  # Trace.truth has a row for this event
 EVF_UNFINISHED = 32  # the call never returned in the log
 EVF_IN_KERNEL = 64  # an access made inside a system call
+EVF_ASSUMED = 128  # made by a reader without proof: initial areas that nobody recorded
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ A set is a directory with `ftrace.txt`, `perf.txt` or `strace.txt` (plain, gzip 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError
 from . import events as ev
+from .assumed import assume_execs
 from .insertion import Insert, insert
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
@@ -76,6 +77,8 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
     elif text is None and "strace" in found.texts:
         _complement(trace, found.texts["strace"])
     add_maps(trace, maps)
+    if chosen == "strace":
+        assume_execs(trace, string_numbers(trace))
     if found.mapcount is not None:
         rows, skipped = read_mapcount(read_bytes(found.mapcount))
         if skipped:
@@ -172,6 +175,11 @@ class _strings:
             number = self._numbers[text] = len(self._list)
             self._list.append(text)
         return number
+
+
+def string_numbers(trace: ev.Trace) -> Callable[[str], int]:
+    """A function that gives the number of a string in `trace`, adding new ones."""
+    return _strings(trace)
 
 
 def attach_maps(trace: ev.Trace, paths: Sequence[str]) -> ev.Trace:
