@@ -89,7 +89,7 @@ from .state import (
     Mem,
 )
 from .vma import vma_alloc, vma_set_flags
-from .vmaset import find_vma, insert_vma
+from .vmaset import find_vma, link_vma
 from .vmflags import (
     VM_ACCESS,
     VM_ACCOUNT,
@@ -352,7 +352,7 @@ def _new_area(
     inode = m[file + O_INODE] if file != 0 and ops != OPS_ZERO else 0
     vma = vma_alloc(m, mm, addr, addr + length, vm, pgoff, file, inode, ops)
     file_put(m, made)
-    if vma == 0 or insert_vma(m, mm, vma) < 0:
+    if vma == 0 or link_vma(m, mm, vma, m[VMG_PREV], m[VMG_NEXT]) < 0:
         return refuse(m, WHY_ARENA, ENOMEM)
     return vma
 
@@ -379,11 +379,11 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
     reserve = vm & VM_NORESERVE
     if m[H_RULES + R_NORESERVE_FLAG] == 0:
         vm &= ~VM_NORESERVE
+    m[VMG_PREV] = m[VMS_PREV]
+    m[VMG_NEXT] = m[VMS_NEXT]
     vma = 0
     if file != 0 or vm & VM_SHARED == 0:
         vmg_init(m, addr, addr + length, pgoff, vm, file)
-        m[VMG_PREV] = m[VMS_PREV]
-        m[VMG_NEXT] = m[VMS_NEXT]
         vma = merge_new(m, mm)
     if vma == 0:
         vma = _new_area(m, task, file, addr, length, vm, pgoff, reserve)

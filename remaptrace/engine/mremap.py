@@ -56,7 +56,7 @@ from .state import (
     Mem,
 )
 from .vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
-from .vmaset import find_exact, find_vma, insert_vma, last_vma, set_bounds
+from .vmaset import find_exact, find_vma, last_vma, link_vma, set_bounds
 from .vmflags import (
     VM_ACCOUNT,
     VM_DONTEXPAND,
@@ -161,7 +161,7 @@ def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int) -> 
     m[new + V_START] = addr
     m[new + V_END] = addr + length
     m[new + V_PGOFF] = pgoff
-    if insert_vma(m, mm, new) < 0:
+    if link_vma(m, mm, new, m[VMG_PREV], upper) < 0:
         vma_free(m, new)
         return 0
     return new

@@ -12,13 +12,15 @@ from .state import (
     MM_COUNT,
     OPS_SPECIAL,
     V_END,
+    V_NEXT,
     V_OPS,
     V_PGOFF,
+    V_PREV,
     V_START,
     Mem,
 )
 from .vma import vma_dup
-from .vmaset import insert_vma, set_bounds
+from .vmaset import link_vma, set_bounds
 from .why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
 
 
@@ -40,12 +42,16 @@ def split_vma_uncounted(m: Mem, mm: int, vma: int, addr: int, new_below: int) ->
     if new_below == 1:
         m[new + V_END] = addr
         m[vma + V_PGOFF] += pages
+        before = m[vma + V_PREV]
+        after = vma
         set_bounds(m, mm, vma, addr, end)
     else:
         m[new + V_START] = addr
         m[new + V_PGOFF] += pages
+        before = vma
+        after = m[vma + V_NEXT]
         set_bounds(m, mm, vma, start, addr)
-    if insert_vma(m, mm, new) < 0:
+    if link_vma(m, mm, new, before, after) < 0:
         return refuse(m, WHY_ARENA, ENOMEM)
     return 0
 

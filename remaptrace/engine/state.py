@@ -91,28 +91,29 @@ ERR_FRAMES = 2  # frame numbers are used up
 ERR_INVARIANT = 3  # a kernel found state that cannot be
 
 # ---- vm_area_struct --------------------------------------------------------------------------
+# The first eight words, one cache line, are what a walk over neighbours needs.
 V_START = 0  # first byte
 V_END = 1  # first byte behind
 V_FLAGS = 2  # VM_* of vmflags
 V_PGOFF = 3  # pages
-V_FILE = 4  # open file description (O_*), 0: none. Identity of struct file decides merging
-V_INODE = 5  # object that backs it (I_*), 0: private anonymous
-V_AV = 6  # identity of the anon_vma, 0: none
-V_AVMULTI = 7  # 1: the anon_vma chain has more than one entry (a fork child)
-V_OPS = 8  # OPS_*
-V_CURSOR = 9  # nonlinear scan cursor (vm_private_data of 2.6)
-V_NAME = 10  # string number for [vdso] and the like, 0: none
-V_MM = 11
-V_NEXT = 12  # neighbours by address
-V_PREV = 13
-V_CHUNK = 14  # owner inside the VMA set
-V_MARK = 15  # 1: assumed, not proven by a recorded map
-V_BORN = 16  # event that made it (for reports)
-V_INEXT = 17  # list of the VMAs of one inode
-V_IPREV = 18
-V_POLICY = 19  # NUMA policy identity (mbind), 0: default
-V_UFFD = 20  # userfaultfd context identity, 0: none
-V_PROT = 21  # vm_page_prot as an index of the protection map; bit 3 is "shared"
+V_NEXT = 4  # neighbours by address
+V_PREV = 5
+V_CHUNK = 6  # owner inside the VMA set
+V_AV = 7  # identity of the anon_vma, 0: none
+V_FILE = 8  # open file description (O_*), 0: none. Identity of struct file decides merging
+V_INODE = 9  # object that backs it (I_*), 0: private anonymous
+V_OPS = 10  # OPS_*
+V_AVMULTI = 11  # 1: the anon_vma chain has more than one entry (a fork child)
+V_POLICY = 12  # NUMA policy identity (mbind), 0: default
+V_UFFD = 13  # userfaultfd context identity, 0: none
+V_PROT = 14  # vm_page_prot as an index of the protection map; bit 3 is "shared"
+V_MM = 15
+V_CURSOR = 16  # nonlinear scan cursor (vm_private_data of 2.6)
+V_NAME = 17  # string number for [vdso] and the like, 0: none
+V_MARK = 18  # 1: assumed, not proven by a recorded map
+V_BORN = 19  # event that made it (for reports)
+V_INEXT = 20  # list of the VMAs of one inode
+V_IPREV = 21
 V_WORDS = 24
 
 OPS_ANON = 0  # no vm_ops

@@ -40,6 +40,7 @@ FAN = 84  # entries of a node: header and three columns fill 256 words
 N_COUNT = 0
 N_UP = 1  # parent, 0: the root
 N_LEAF = 2  # 1: entries are VMAs
+N_BOUND = 3  # the bound that the parent has for this node
 N_KEYS = 4
 N_REFS = N_KEYS + FAN
 N_GAPS = N_REFS + FAN
@@ -49,16 +50,14 @@ N_WORDS = N_GAPS + FAN
 @kernel
 def _slot(m: Mem, node: int, key: int) -> int:
     """The last entry of `node` whose key is <= `key`; -1 if there is none."""
-    low = node + N_KEYS
-    base = low
-    high = low + m[node + N_COUNT]
-    while low < high:
-        middle = (low + high) >> 1
-        if m[middle] <= key:
-            low = middle + 1
-        else:
-            high = middle
-    return low - base - 1
+    base = node + N_KEYS
+    at = base
+    left = m[node + N_COUNT]
+    while left > 1:  # no branch on the comparison: its outcome cannot be predicted
+        half = left >> 1
+        at += half if m[at + half] <= key else 0
+        left -= half
+    return at - base if m[at] <= key else -1
 
 
 @kernel
@@ -127,15 +126,14 @@ def last_vma(m: Mem, mm: int) -> int:
 
 @kernel
 def _raise_bounds(m: Mem, node: int, gap: int) -> int:
-    """Make the bounds above `node` at least `gap`. `node`'s first key must be the parents' key."""
+    """Make the bounds of `node` and above at least `gap`. The parents must know `node`'s first key."""
     key = m[node + N_KEYS]
-    up = m[node + N_UP]
-    while up != 0:
-        i = _slot(m, up, key)
-        if m[up + N_GAPS + i] >= gap:
+    while m[node + N_BOUND] < gap:
+        m[node + N_BOUND] = gap
+        node = m[node + N_UP]
+        if node == 0:
             return 0
-        m[up + N_GAPS + i] = gap
-        up = m[up + N_UP]
+        m[node + N_GAPS + _slot(m, node, key)] = gap
     return 0
 
 
@@ -178,20 +176,37 @@ def _adopt(m: Mem, node: int, first: int) -> int:
     return 0
 
 
+# One column a loop: the compiler then sees a memmove.
+
+
+@kernel
+def _open_gap(m: Mem, first: int, end: int) -> int:
+    """Move words first..end-1 up by one."""
+    i = end
+    while i > first:
+        m[i] = m[i - 1]
+        i -= 1
+    return 0
+
+
+@kernel
+def _close_gap(m: Mem, first: int, end: int) -> int:
+    """Move words first+1..end down by one."""
+    for i in range(first, end):
+        m[i] = m[i + 1]
+    return 0
+
+
 @kernel
 def _put(m: Mem, node: int, at: int, key: int, ref: int, gap: int) -> int:
     """Put an entry at position `at` of a node that has room."""
     count = m[node + N_COUNT]
-    i = node + count
-    last = node + at
-    while i > last:
-        m[N_KEYS + i] = m[N_KEYS + i - 1]
-        m[N_REFS + i] = m[N_REFS + i - 1]
-        m[N_GAPS + i] = m[N_GAPS + i - 1]
-        i -= 1
-    m[N_KEYS + i] = key
-    m[N_REFS + i] = ref
-    m[N_GAPS + i] = gap
+    _open_gap(m, node + N_KEYS + at, node + N_KEYS + count)
+    _open_gap(m, node + N_REFS + at, node + N_REFS + count)
+    _open_gap(m, node + N_GAPS + at, node + N_GAPS + count)
+    m[node + N_KEYS + at] = key
+    m[node + N_REFS + at] = ref
+    m[node + N_GAPS + at] = gap
     m[node + N_COUNT] = count + 1
     m[ref + (V_CHUNK if m[node + N_LEAF] == 1 else N_UP)] = node
     return 0
@@ -220,62 +235,69 @@ def _split(m: Mem, node: int, at: int) -> int:
         m[right + N_REFS + i] = m[node + N_REFS + keep + i]
         m[right + N_GAPS + i] = m[node + N_GAPS + keep + i]
     m[right + N_COUNT] = moved
+    m[right + N_BOUND] = m[node + N_BOUND]
     m[node + N_COUNT] = keep
     _adopt(m, right, 0)
     return right
 
 
 @kernel
-def _insert_entry(m: Mem, mm: int, leaf: int, key: int, ref: int, gap: int) -> int:
-    """Insert an entry in `leaf`, splitting upwards as needed; 0, or -1 if the arena is full."""
+def _grow_root(m: Mem, mm: int, node: int) -> int:
+    """Put a new root above `node`, the root so far; 0, or -1 if the arena is full."""
+    root = kalloc(m, N_WORDS)
+    if root == 0:
+        return -1
+    m[root + N_COUNT] = 1
+    m[root + N_KEYS] = m[node + N_KEYS]
+    m[root + N_REFS] = node
+    m[root + N_GAPS] = m[node + N_BOUND]
+    m[root + N_BOUND] = m[node + N_BOUND]
+    m[node + N_UP] = root
+    m[mm + MM_SET] = root
+    return 0
+
+
+@kernel
+def _insert_entry(m: Mem, mm: int, leaf: int, at: int, key: int, ref: int, gap: int) -> int:
+    """Insert an entry at position `at` of `leaf`, splitting upwards as needed; 0, or -1: arena full."""
     node = leaf
     while True:
-        at = _slot(m, node, key) + 1
-        if m[node + N_COUNT] < FAN:
-            if at == 0:
-                _change_first_key(m, node, m[node + N_KEYS], key)
+        room = FAN - m[node + N_COUNT]
+        if room == 0 and m[node + N_UP] == 0 and _grow_root(m, mm, node) < 0:
+            return -1
+        if at == 0:
+            _change_first_key(m, node, m[node + N_KEYS], key)
+        if room != 0:
             _put(m, node, at, key, ref, gap)
             _raise_bounds(m, node, gap)
             return 0
-        if m[node + N_UP] == 0:
-            root = kalloc(m, N_WORDS)
-            if root == 0:
-                return -1
-            m[root + N_COUNT] = 1
-            m[root + N_KEYS] = m[node + N_KEYS]
-            m[root + N_REFS] = node
-            m[root + N_GAPS] = _greatest_gap(m, node)
-            m[node + N_UP] = root
-            m[mm + MM_SET] = root
-        old_first = m[node + N_KEYS]
         right = _split(m, node, at)
         if right == 0:
             return -1
         keep = m[node + N_COUNT]
         if at <= keep < FAN:
             _put(m, node, at, key, ref, gap)
-            if at == 0:
-                _change_first_key(m, node, old_first, key)
             _raise_bounds(m, node, gap)
         else:
             _put(m, right, at - keep, key, ref, gap)
         key = m[right + N_KEYS]
         ref = right
         gap = _greatest_gap(m, right)
+        m[right + N_BOUND] = gap
         node = m[node + N_UP]
+        at = _slot(m, node, key) + 1
 
 
 @kernel
-def _remove_entry(m: Mem, mm: int, leaf: int, key: int) -> int:
-    """Take the entry with exactly `key` out of `leaf`; empty nodes go, an only child becomes root."""
+def _remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
+    """Take entry `at` out of `leaf`; empty nodes go, an only child becomes root."""
     node = leaf
+    key = m[node + N_KEYS + at]
     while True:
-        at = _slot(m, node, key)
         count = m[node + N_COUNT] - 1
-        for i in range(node + at, node + count):
-            m[N_KEYS + i] = m[N_KEYS + i + 1]
-            m[N_REFS + i] = m[N_REFS + i + 1]
-            m[N_GAPS + i] = m[N_GAPS + i + 1]
+        _close_gap(m, node + N_KEYS + at, node + N_KEYS + count)
+        _close_gap(m, node + N_REFS + at, node + N_REFS + count)
+        _close_gap(m, node + N_GAPS + at, node + N_GAPS + count)
         m[node + N_COUNT] = count
         if count > 0:
             if at == 0:
@@ -287,6 +309,7 @@ def _remove_entry(m: Mem, mm: int, leaf: int, key: int) -> int:
             m[mm + MM_SET] = 0
             return 0
         node = up
+        at = _slot(m, node, key)
     root = m[mm + MM_SET]
     while m[root + N_LEAF] == 0 and m[root + N_COUNT] == 1:
         child = m[root + N_REFS]
@@ -298,46 +321,66 @@ def _remove_entry(m: Mem, mm: int, leaf: int, key: int) -> int:
 
 
 @kernel
-def insert_vma(m: Mem, mm: int, vma: int) -> int:
-    """Link a VMA that overlaps no other; counts it in MM_COUNT. 0, or -1 if the arena is full."""
-    start = m[vma + V_START]
-    root = m[mm + MM_SET]
+def _link_first(m: Mem, mm: int, vma: int) -> int:
+    """Link the only VMA; 0, or -1 if the arena is full."""
+    root = kalloc(m, N_WORDS)
     if root == 0:
-        root = kalloc(m, N_WORDS)
-        if root == 0:
-            return -1
-        m[root + N_LEAF] = 1
-        m[mm + MM_SET] = root
-        m[vma + V_PREV] = 0
-        m[vma + V_NEXT] = 0
-        m[mm + MM_FIRST] = vma
-        _put(m, root, 0, start, vma, start)
+        return -1
+    m[root + N_LEAF] = 1
+    m[mm + MM_SET] = root
+    m[mm + MM_FIRST] = vma
+    m[vma + V_PREV] = 0
+    m[vma + V_NEXT] = 0
+    _put(m, root, 0, m[vma + V_START], vma, m[vma + V_START])
+    m[root + N_BOUND] = m[vma + V_START]
+    return 0
+
+
+@kernel
+def _link_between(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
+    """Link `vma` between its neighbours, of which one may be 0; 0, or -1 if the arena is full."""
+    start = m[vma + V_START]
+    m[vma + V_PREV] = before
+    m[vma + V_NEXT] = after
+    at = 0
+    gap = start
+    leaf = 0
+    if before != 0:
+        leaf = m[before + V_CHUNK]
+        at = _slot(m, leaf, start) + 1
+        gap = start - m[before + V_END]
+        m[before + V_NEXT] = vma
     else:
-        leaf = _leaf_for(m, root, start)
-        i = _slot(m, leaf, start)
-        if i >= 0:
-            before = m[leaf + N_REFS + i]
-            after = m[before + V_NEXT]
-            m[before + V_NEXT] = vma
-            gap = start - m[before + V_END]
-        else:
-            before = 0
-            after = m[leaf + N_REFS]
-            m[mm + MM_FIRST] = vma
-            gap = start
-        m[vma + V_PREV] = before
-        m[vma + V_NEXT] = after
-        if after != 0:
-            m[after + V_PREV] = vma
-            home = m[after + V_CHUNK]
-            at = i + 1 if home == leaf else 0
-            m[home + N_GAPS + at] = m[after + V_START] - m[vma + V_END]
-        if _insert_entry(m, mm, leaf, start, vma, gap) < 0:
-            return -1
+        m[mm + MM_FIRST] = vma
+    if after != 0:
+        m[after + V_PREV] = vma
+        home = m[after + V_CHUNK]
+        if leaf == 0:
+            leaf = home
+        m[home + N_GAPS + (at if home == leaf else 0)] = m[after + V_START] - m[vma + V_END]
+    return _insert_entry(m, mm, leaf, at, start, vma, gap)
+
+
+@kernel
+def link_vma(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
+    """`insert_vma` where the neighbours are known (0: none on that side)."""
+    if before == 0 and after == 0:
+        error = _link_first(m, mm, vma)
+    else:
+        error = _link_between(m, mm, vma, before, after)
     count = m[mm + MM_COUNT] + 1
     m[mm + MM_COUNT] = count
-    m[mm + MM_PEAK] = max(m[mm + MM_PEAK], count)
-    return 0
+    if count > m[mm + MM_PEAK]:
+        m[mm + MM_PEAK] = count
+    return error
+
+
+@kernel
+def insert_vma(m: Mem, mm: int, vma: int) -> int:
+    """Link a VMA that overlaps no other; counts it in MM_COUNT. 0, or -1 if the arena is full."""
+    before = find_before(m, mm, m[vma + V_START])
+    after = m[before + V_NEXT] if before != 0 else m[mm + MM_FIRST]
+    return link_vma(m, mm, vma, before, after)
 
 
 @kernel
@@ -345,7 +388,10 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
     """Unlink a VMA; it is not freed. Returns the VMA behind it or 0."""
     before = m[vma + V_PREV]
     after = m[vma + V_NEXT]
-    _remove_entry(m, mm, m[vma + V_CHUNK], m[vma + V_START])
+    leaf = m[vma + V_CHUNK]
+    at = _slot(m, leaf, m[vma + V_START])
+    last = m[leaf + N_COUNT] - 1
+    _remove_entry(m, mm, leaf, at)
     low = 0
     if before != 0:
         m[before + V_NEXT] = after
@@ -354,7 +400,11 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
         m[mm + MM_FIRST] = after
     if after != 0:
         m[after + V_PREV] = before
-        _set_gap(m, after, m[after + V_START] - low)
+        if at < last:
+            m[leaf + N_GAPS + at] = m[after + V_START] - low
+            _raise_bounds(m, leaf, m[after + V_START] - low)
+        else:
+            _set_gap(m, after, m[after + V_START] - low)
     m[vma + V_CHUNK] = 0
     m[vma + V_NEXT] = 0
     m[vma + V_PREV] = 0
@@ -448,7 +498,7 @@ def _lower_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
             while j >= 0 and m[child + N_GAPS + j] < length:
                 j -= 1
             if j < 0:  # the bound was too high: lower it, go on from here
-                m[node + N_GAPS + i] = _greatest_gap(m, child)
+                m[child + N_BOUND] = m[node + N_GAPS + i] = _greatest_gap(m, child)
                 key = m[child + N_KEYS]
                 node = child
                 break
@@ -480,7 +530,7 @@ def _upper_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
             while j < count and m[child + N_GAPS + j] < length:
                 j += 1
             if j >= count:
-                m[node + N_GAPS + i] = _greatest_gap(m, child)
+                m[child + N_BOUND] = m[node + N_GAPS + i] = _greatest_gap(m, child)
                 key = m[child + N_KEYS]
                 node = child
                 break
@@ -493,7 +543,9 @@ def _lower_bound_of(m: Mem, leaf: int) -> int:
     """Lower the parent's bound of a leaf to the truth."""
     up = m[leaf + N_UP]
     if up != 0:
-        m[up + N_GAPS + _slot(m, up, m[leaf + N_KEYS])] = _greatest_gap(m, leaf)
+        bound = _greatest_gap(m, leaf)
+        m[leaf + N_BOUND] = bound
+        m[up + N_GAPS + _slot(m, up, m[leaf + N_KEYS])] = bound
     return 0
 
 

@@ -141,7 +141,7 @@ class Space:
                 assert m[ref + vs.N_UP] == node
                 first, true = self._check_node(ref, seen)
                 assert first == key
-                assert gap >= true
+                assert gap == m[ref + vs.N_BOUND] >= true
                 greatest = max(greatest, true)
         return m[node + vs.N_KEYS], greatest
 
