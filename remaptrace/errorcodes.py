@@ -280,6 +280,16 @@ RT_PRESET = code(
     "broken preset",
     "A preset file of the installation is malformed or its `base:` is missing.",
 )
+RT_CONFIG = code(
+    "RT408",
+    "configuration file not understood",
+    "--sysctl takes the output of `sysctl -a`, --config a kernel's .config (plain or gzip, such as"
+    " /proc/config.gz), --kernel a preset or a YAML file with `base:` and `rules:`.",
+    "remaptrace run --config /proc/version trace.txt",
+    "Check that the file is what the option takes.",
+)
+
+
 # -- RT5xx: command line
 RT_USAGE = code(
     "RT501",

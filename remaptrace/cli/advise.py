@@ -11,7 +11,7 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
-from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .options import choice_options, format_option, output_option, placing_options
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("advise")
 @click.argument("trace", metavar="TRACE")
-@machine_options()
+@choice_options
 @placing_options
 @click.option(
     "--maps", multiple=True, type=click.Path(), metavar="FILE", help="/proc/PID/maps files, as in run."
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 @output_option
 def command(
     trace: str,
-    arch: str | None,
-    kernel: str | None,
-    settings: tuple[str, ...],
-    host: str | None,
+    choice: session.Choice,
     placing: str | None,
     maps: tuple[str, ...],
     lookup: bool,
@@ -51,7 +48,7 @@ def command(
     loaded = [t for _, t in session.load_traces([trace], maps=maps)]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
-    machine = session.Choice(arch, kernel, parsed_settings(settings), host).machine(loaded[0])
+    machine = choice.machine(loaded[0])
     start = time.perf_counter()
     result, _ = session.replay_timed(loaded[0], machine, placing)
     facts = _facts(result, placing, lookup, start)

@@ -10,7 +10,7 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
 from . import output as out
 from . import session
-from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .options import choice_options, format_option, output_option, placing_options
 
 if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@machine_options()
+@choice_options
 @placing_options
 @click.option(
     "-n",
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 @output_option
 def command(
     paths: tuple[str, ...],
-    arch: str | None,
-    kernel: str | None,
-    settings: tuple[str, ...],
-    host: str | None,
+    choice: session.Choice,
     placing: str | None,
     differences: int,
     form: str,
@@ -49,7 +46,6 @@ def command(
     """
     from ..trace.detect import discover
 
-    choice = session.Choice(arch, kernel, parsed_settings(settings), host)
     items = discover(paths)
     outcomes = []
     ticker = _Ticker(len(items))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +13,7 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
 from . import output as out
 from . import session
-from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .options import file_options, format_option, machine_options, output_option, placing_options
 from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _EXPLAINED_UP_TO = 300_000
 @click.command("diff")
 @click.argument("trace", metavar="TRACE")
 @machine_options(several=True)
+@file_options(several=True)
 @placing_options
 @click.option("--only", multiple=True, type=click.Choice(_FIELDS), help="Compare only this; may be repeated.")
 @click.option(
@@ -47,10 +49,6 @@ _EXPLAINED_UP_TO = 300_000
 @output_option
 def command(
     trace: str,
-    arch: tuple[str, ...],
-    kernel: tuple[str, ...],
-    settings: tuple[str, ...],
-    host: str | None,
     placing: str | None,
     only: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -60,6 +58,7 @@ def command(
     rows: int,
     form: str,
     output: str | None,
+    **given: Any,
 ) -> int:
     """Replay TRACE on two or more machines and show what differs; the first is the base.
 
@@ -69,7 +68,7 @@ def command(
     loaded = [t for _, t in session.load_traces([trace])]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
-    machines = _machines(loaded[0], arch, kernel, settings, host)
+    machines = _machines(loaded[0], given)
     loaded = [rewritten(loaded[0], rewrites)]
     fields = [f for f in (only or _FIELDS) if f not in ignore]
     if not fields:
@@ -87,24 +86,27 @@ def command(
     return EXIT_OK if found.equal else EXIT_FINDINGS
 
 
-def _machines(
-    trace: Trace, arch: tuple[str, ...], kernel: tuple[str, ...], settings: tuple[str, ...], host: str | None
-) -> list[Machine]:
+def _machines(trace: Trace, given: Mapping[str, Any]) -> list[Machine]:
     """The machines to compare; UsageError when there is only one."""
+    settings: tuple[str, ...] = given["settings"]
     shared = tuple(s for s in settings if not _row_of(s))
     own = [(_row_of(s), s.partition(":")[2]) for s in settings if _row_of(s)]
-    pairs = list(itertools.product(arch or (None,), kernel or (None,)))
-    rows = max([len(pairs), *(row for row, _ in own)])
-    if len(pairs) == 1:
-        pairs *= rows
-    if len(pairs) < 2 or rows > len(pairs):
-        raise UsageError(
-            RT_USAGE, "a diff needs two machines", expected="a second --kernel, --arch or --set 2:KEY=VALUE"
-        )
+    names = list(itertools.product(given["arch"] or (None,), given["kernel"] or (None,)))
+    configs: tuple[str, ...] = given["config"]
+    if configs and not (given["arch"] or given["kernel"]):
+        names = []
+    columns = [(a, k, None) for a, k in names] + [(None, None, c) for c in configs]
+    rows = max([len(columns), *(row for row, _ in own)])
+    if len(columns) == 1:
+        columns *= rows
+    if len(columns) < 2 or rows > len(columns):
+        expected = "a second --kernel, --arch, --config or --set 2:KEY=VALUE"
+        raise UsageError(RT_USAGE, "a diff needs two machines", expected=expected)
     out = []
-    for row, (one_arch, one_kernel) in enumerate(pairs, 1):
-        mine = parsed_settings(shared + tuple(s for r, s in own if r == row))
-        out.append(session.Choice(one_arch, one_kernel, mine, host).machine(trace))
+    for row, (arch, kernel, config) in enumerate(columns, 1):
+        mine = shared + tuple(s for r, s in own if r == row)
+        choice = session.chosen(arch, kernel, mine, given["host"], config, given["sysctl"])
+        out.append(choice.machine(trace))
     return out
 
 

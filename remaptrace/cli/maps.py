@@ -11,7 +11,7 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
-from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .options import choice_options, format_option, output_option, placing_options
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -38,7 +38,7 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 
 @click.command("maps")
 @click.argument("trace", metavar="TRACE")
-@machine_options()
+@choice_options
 @placing_options
 @click.option(
     "--at", type=int, metavar="EVENT", help="Behind this event (counted from 0). [default: the end]"
@@ -60,10 +60,7 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @output_option
 def command(
     trace: str,
-    arch: str | None,
-    kernel: str | None,
-    settings: tuple[str, ...],
-    host: str | None,
+    choice: session.Choice,
     placing: str | None,
     at: int | None,
     pid: int | None,
@@ -80,7 +77,7 @@ def command(
     found = [t for _, t in session.load_traces([trace], maps=maps)]
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
-    machine = session.Choice(arch, kernel, parsed_settings(settings), host).machine(found[0])
+    machine = choice.machine(found[0])
     event = _moment(found[0], machine, placing, at, pid)
     snapshot = _snapshot(found[0], machine, placing, event)
     _announce(found[0], event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -80,6 +81,39 @@ def machine_options(several: bool = False) -> Callable[[C], C]:
         return command
 
     return decorate
+
+
+def file_options(several: bool = False) -> Callable[[C], C]:
+    """--config and --sysctl: a machine as a system's own files describe it."""
+
+    def decorate(command: C) -> C:
+        command = click.option(
+            "--sysctl", type=click.Path(), metavar="FILE", help="Output of 'sysctl -a': limits as it says."
+        )(command)
+        more = ", one machine each; may be repeated." if several else "."
+        return click.option(
+            "--config",
+            multiple=several,
+            type=click.Path(),
+            metavar="FILE",
+            help=f"A kernel .config (plain or gzip): architecture, kernel and rules as it says{more}",
+        )(command)
+
+    return decorate
+
+
+def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Every option that describes one machine, handed to the command as `choice: session.Choice`."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> Any:
+        from .session import chosen
+
+        names = ("arch", "kernel", "settings", "host", "config", "sysctl")
+        machine = {name: given.pop(name) for name in names}
+        return command(choice=chosen(**machine), **given)
+
+    return machine_options()(file_options()(wrapped))
 
 
 def output_option(command: C) -> C:

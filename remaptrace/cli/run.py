@@ -10,7 +10,7 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_OK
 from . import output as out
 from . import session
-from .options import format_option, machine_options, output_option, parsed_settings, placing_options
+from .options import choice_options, format_option, output_option, placing_options
 from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
-@machine_options()
+@choice_options
 @placing_options
 @click.option(
     "--maps",
@@ -42,10 +42,7 @@ if TYPE_CHECKING:
 @output_option
 def command(
     traces: tuple[str, ...],
-    arch: str | None,
-    kernel: str | None,
-    settings: tuple[str, ...],
-    host: str | None,
+    choice: session.Choice,
     placing: str | None,
     maps: tuple[str, ...],
     processes: int,
@@ -60,15 +57,14 @@ def command(
     these; plain, gzip or zstd; '-' is standard input. Exit status 1: the replay differs from what was
     recorded or expected, or lines of the recording could not be read.
     """
-    given = session.Choice(arch, kernel, parsed_settings(settings), host)
     status = EXIT_OK
     facts: list[dict[str, Any]] = []
     results: list[Result] = []
     for item, original in session.load_traces(traces, maps=maps, cache=cache):
-        choice = given
-        if rewrites and given.kernel is None:
-            choice = replace(given, kernel=kernel_for(original, rewrites))
-        machine = choice.machine(original)
+        own = choice
+        if rewrites and choice.kernel is None:
+            own = replace(choice, kernel=kernel_for(original, rewrites))
+        machine = own.machine(original)
         trace = rewritten(original, rewrites)
         if rewrites:
             trace.notes.append(checked(original, rewrites, machine))
@@ -80,8 +76,8 @@ def command(
                 results.append(side)
             continue
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
-        own = not rewrites and choice.is_own(trace, machine)
-        agreement = session.agreement(result, item, own, seconds)
+        compared = not rewrites and choice.is_own(trace, machine)
+        agreement = session.agreement(result, item, compared, seconds)
         from ..report.facts import run_facts
 
         found = run_facts(result, agreement, session.peak_snapshot(result, placing), seconds)

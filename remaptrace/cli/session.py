@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemapTraceError
+from .options import parsed_settings
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -44,6 +45,37 @@ class Choice:
         """True when `machine` is meant to be the one that recorded: nothing was chosen that differs."""
         own = Choice().machine(trace)
         return (own.arch.name, dict(own.kernel.values)) == (machine.arch.name, dict(machine.kernel.values))
+
+
+def chosen(
+    arch: str | None,
+    kernel: str | None,
+    settings: tuple[str, ...],
+    host: str | None,
+    config: str | None = None,
+    sysctl: str | None = None,
+) -> Choice:
+    """The choice that the options make: --set over --sysctl over --config; names over what a .config says."""
+    given: dict[str, str] = {}
+    if config is not None:
+        from ..machine.configfiles import read_config
+
+        described = read_config(config)
+        arch, kernel = arch or described.arch, kernel or described.kernel
+        given.update(described.settings)
+        _say_used(config, described.used)
+    if sysctl is not None:
+        from ..machine.configfiles import read_sysctl
+
+        limits = read_sysctl(sysctl)
+        given.update(limits.settings)
+        _say_used(sysctl, limits.used)
+    return Choice(arch, kernel, {**given, **parsed_settings(settings)}, host)
+
+
+def _say_used(path: str, used: Sequence[str]) -> None:
+    text = ", ".join(used) if used else "nothing in it decides anything that is simulated"
+    sys.stderr.write(f"# {path}: {text}\n")
 
 
 class Progress:

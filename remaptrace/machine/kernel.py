@@ -33,7 +33,11 @@ class Kernel:
 
 @cache
 def load_kernel(name: str) -> Kernel:
-    """The preset `name`; UsageError RT401 if there is none."""
+    """The preset `name`, or the YAML file of that path; UsageError RT401 if there is none, RT408 for a bad file."""
+    from .kernelfile import is_path, read_kernel_file
+
+    if is_path(name):
+        return read_kernel_file(name)
     known = kernel_names()
     if name not in known:
         raise presets.unknown("RT401", "kernel", name, list(known))

@@ -1,0 +1,88 @@
+"""A kernel as a YAML file of the user's: `base:` and the rules that differ.
+
+base: linux-6.18        # a preset, or another such file, relative to this one
+about: our fleet        # optional
+rules:
+  max_map_count: 262144
+  thp_enabled: 2
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errorcodes import RT_CONFIG
+from ..errors import InputError
+from . import presets
+from .kernel import Kernel, load_kernel, override
+
+_KEYS = ("base", "about", "rules")
+_DEEPEST = 16
+_MOST_BYTES = 1 << 20
+
+
+def is_path(name: str) -> bool:
+    """True for a name that can only be a file: it has a folder or a YAML ending."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
+def read_kernel_file(path: str, depth: int = 0) -> Kernel:
+    """The kernel that the file describes; its name is the file's without the ending.
+
+    InputError RT408 for what is no such file, UsageError RT403 and RT404 for rules as in `override`.
+    """
+    if depth > _DEEPEST:
+        raise InputError(RT_CONFIG, "`base` leads in a circle", path)
+    data = _mapping(path)
+    for key in data:
+        if key not in _KEYS:
+            raise InputError(
+                RT_CONFIG,
+                f"unknown key {key!r}",
+                path,
+                found=str(key),
+                expected=presets.suggest(str(key), list(_KEYS)),
+            )
+    base = data.get("base")
+    if not isinstance(base, str):
+        raise InputError(
+            RT_CONFIG, "`base` is missing", path, expected="the name of a preset, such as linux-6.18"
+        )
+    below = _base(path, base, depth)
+    rules = data.get("rules") or {}
+    if not isinstance(rules, dict):
+        raise InputError(RT_CONFIG, "`rules` must be a mapping", path, expected="rule: value")
+    changed = dict(override(str(k), v, 4096) for k, v in rules.items())
+    return replace(
+        below,
+        name=Path(path).stem,
+        about=str(data.get("about") or f"{below.name} with the rules of {path}"),
+        values={**below.values, **changed},
+        origins={**below.origins, **dict.fromkeys(changed, path)},
+    )
+
+
+def _base(path: str, base: str, depth: int) -> Kernel:
+    if not is_path(base):
+        return load_kernel(base)
+    return read_kernel_file(str(Path(path).parent / base), depth + 1)
+
+
+def _mapping(path: str) -> dict[Any, Any]:
+    import yaml
+
+    try:
+        with open(path, "rb") as file:
+            data = yaml.load(file.read(_MOST_BYTES), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise InputError(RT_CONFIG, f"cannot be read: {error.strerror}", path) from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not YAML"
+        line = mark.line + 1 if mark else 0
+        raise InputError(RT_CONFIG, str(problem), path, line, mark.column + 1 if mark else 0) from None
+    if not isinstance(data, dict):
+        raise InputError(RT_CONFIG, "a kernel file must be a mapping", path, expected="base: and rules:")
+    return data

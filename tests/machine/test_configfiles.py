@@ -1,0 +1,119 @@
+"""Machines from a system's own files: sysctl -a, .config, a kernel in YAML."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from remaptrace.errors import InputError, RemapTraceError
+from remaptrace.machine.configfiles import read_config, read_sysctl
+from remaptrace.machine.kernel import load_kernel
+from remaptrace.machine.machine import Machine
+
+SYSCTL = """\
+kernel.randomize_va_space = 2
+vm.legacy_va_layout = 0
+vm.max_map_count = 262144
+vm.overcommit_memory = 2
+vm.overcommit_ratio = 80
+vm.swappiness = 60
+"""
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_sysctl_sets_the_limits_that_are_rules(tmp_path: Path) -> None:
+    found = read_sysctl(write(tmp_path, "s", SYSCTL))
+    machine = Machine.load(overrides=found.settings)
+    assert machine.rule("max_map_count") == 262144
+    assert machine.rule("overcommit_memory") == 2
+    assert machine.rule("overcommit_ratio") == 80
+    assert found.used[1] == "vm.max_map_count = 262144"
+
+
+CONFIGS = [
+    ("# Linux/x86 6.1.55 Kernel Configuration\nCONFIG_X86_64=y\n", "linux-6.1", "x86_64"),
+    ("CONFIG_X86_32=y\nCONFIG_X86_PAE=y\n", None, "i386-pae"),
+    ("CONFIG_X86_32=y\n# CONFIG_HIGHMEM64G is not set\nCONFIG_HIGHMEM4G=y\n", None, "i386"),
+    ("CONFIG_UML=y\nCONFIG_X86_64=y\n", None, "um-x86_64"),
+    ("CONFIG_UML=y\nCONFIG_3_LEVEL_PGTABLES=y\n", None, "um-i386-3l"),
+    ("CONFIG_UML=y\n# CONFIG_3_LEVEL_PGTABLES is not set\n", None, "um-i386"),
+    ("CONFIG_ARM64=y\nCONFIG_ARM64_64K_PAGES=y\n", None, "arm64-64k"),
+    ("CONFIG_ARM64=y\nCONFIG_ARM64_4K_PAGES=y\n", None, "arm64"),
+]
+
+
+@pytest.mark.parametrize(("text", "kernel", "arch"), CONFIGS)
+def test_config_tells_architecture_and_kernel(tmp_path: Path, text: str, kernel: str, arch: str) -> None:
+    found = read_config(write(tmp_path, "config", text))
+    assert (found.kernel, found.arch) == (kernel, arch)
+
+
+def test_every_architecture_that_a_config_can_name_exists(tmp_path: Path) -> None:
+    for text, _, arch in CONFIGS:
+        kernel = "linux-2.6.21" if arch.startswith(("um", "i386")) else "linux-6.18"
+        assert Machine.load(arch, kernel).arch.label in (arch, arch.removesuffix("-2l")), text
+
+
+def test_config_sets_huge_pages_and_the_lowest_address(tmp_path: Path) -> None:
+    text = "CONFIG_X86_64=y\nCONFIG_DEFAULT_MMAP_MIN_ADDR=4096\nCONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\n"
+    found = read_config(write(tmp_path, "config", text))
+    assert found.settings == {"mmap_min_addr": "4096", "thp_enabled": "2"}
+    text = "CONFIG_X86_64=y\n# CONFIG_TRANSPARENT_HUGEPAGE is not set\n"
+    assert read_config(write(tmp_path, "config", text)).settings == {"thp_enabled": "0"}
+
+
+def test_config_may_be_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "config.gz"
+    path.write_bytes(gzip.compress(b"CONFIG_ARM64=y\nCONFIG_ARM64_16K_PAGES=y\n"))
+    assert read_config(str(path)).arch == "arm64-16k"
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff" * 100, b"hello\n", b"\x1f\x8b\x08"])
+def test_other_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    for read in (read_config, read_sysctl):
+        with pytest.raises(InputError) as caught:
+            read(str(path))
+        assert caught.value.code == "RT408"
+        assert caught.value.path == str(path)
+
+
+def test_a_kernel_file_changes_rules_of_its_base(tmp_path: Path) -> None:
+    write(tmp_path, "low.yaml", "base: linux-6.1\nrules: {max_map_count: 1000}\n")
+    path = write(tmp_path, "fleet.yaml", "base: ./low.yaml\nabout: ours\nrules:\n  thp_enabled: 2\n")
+    kernel = load_kernel(path)
+    assert (kernel.name, kernel.about) == ("fleet", "ours")
+    assert kernel.values["max_map_count"] == 1000
+    assert kernel.values["thp_enabled"] == 2
+    assert kernel.origins["thp_enabled"] == path
+    assert kernel.origins["max_map_count"].endswith("low.yaml")
+    assert kernel.values["mseal"] == load_kernel("linux-6.1").values["mseal"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("rules: {max_map_count: 5}", "base"),
+        ("base: linux-6.18\nrule: {max_map_count: 5}", "rule"),
+        ("base: linux-6.18\nrules: {max_map_cuont: 5}", "max_map_cuont"),
+        ("base: linux-6.18\nrules: {max_map_count: many}", "max_map_count"),
+        ("base: linux-9.18\n", "linux-9.18"),
+        ("base: ./k.yaml\n", "circle"),
+        ("base: [", "node content"),
+        ("- 1", "mapping"),
+        ("!!python/object/apply:os.system [true]", "python"),
+    ],
+)
+def test_a_bad_kernel_file_says_what_is_wrong(tmp_path: Path, text: str, word: str) -> None:
+    path = write(tmp_path, "k.yaml", text)
+    with pytest.raises(RemapTraceError) as caught:
+        load_kernel(path)
+    assert word in f"{caught.value.problem} {caught.value.found}"
