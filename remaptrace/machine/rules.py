@@ -58,7 +58,10 @@ R_UNLIMITED_LEGACY = _rule(
 R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
 R_SHMEM_THP = _rule("shmem_enabled", "int", 0, "huge pages of shmem: 0 never")
 R_EXEC_STACK_PAGES = _rule(
-    "exec_stack_pages", "int", 33, "pages of the stack behind exec; what a program of unlisted areas has at least"
+    "exec_stack_pages",
+    "int",
+    33,
+    "pages of the stack behind exec; what a program of unlisted areas has at least",
 )
 R_MAPS_EMPTY = _rule(
     "maps_empty_after_setuid",

@@ -37,6 +37,7 @@ _ITEM = re.compile(
 )
 _RESULT = re.compile(r"\{result: (0x[0-9a-f]{1,15})\}\Z")
 TAIL_KEYS = ("vmas", "name", "about", "arch", "page_size", "machine", "vars", "files", "layout", "initial")
+_SLOW = 500  # steps without a quick way that are read here before their share is looked at
 _integer = partial(int, base=0)
 
 
@@ -107,7 +108,7 @@ class _Steps:
     def read(self, text: str, line: int) -> None:
         """Append the events of `text`, which begins in line `line`."""
         b = self.b
-        at, index = 0, 0
+        at, index, slow = 0, 0, 0
         match = _ITEM.match
         while at < len(text):
             item = match(text, at)
@@ -115,6 +116,9 @@ class _Steps:
                 at = item.end()
                 line += 1 if item[3] is None else 2
             else:
+                slow += 1
+                if slow > _SLOW and slow > index - slow:
+                    raise NotCanonical  # the full reader is faster at this
                 at, line = self.slow(text, at, line, index)
             index += 1
         b.step = index
