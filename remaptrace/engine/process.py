@@ -95,6 +95,7 @@ def proc_copy(m: Mem, old: int) -> int:
     m[proc + P_USERS] = 1
     m[proc + P_CAPS] = m[old + P_CAPS]
     m[proc + P_PERSONALITY] = m[old + P_PERSONALITY]
+    m[proc + P_UNKNOWN] = m[old + P_UNKNOWN]
     for i in range(_NLIMITS):
         m[proc + P_RLIM + i] = m[old + P_RLIM + i]
     return proc
@@ -190,7 +191,9 @@ def task_of(m: Mem, number: int) -> int:
         if m[other + T_ALIVE] == ALIVE and m[other + T_PID] == m[task + T_PID]:
             return task_join(m, task, other)
     m[G_NOTASK] += 1
-    return task_start(m, task)
+    task_start(m, task)
+    m[m[task + T_PROC] + P_UNKNOWN] = 1
+    return task
 
 
 @kernel
