@@ -448,16 +448,11 @@ def vm_start_gap(m: Mem, vma: int) -> int:
 
 
 @kernel
-def _fit_high(m: Mem, vma: int, low: int, high: int, length: int) -> int:
-    """Highest place for `length` in the gap below `vma`, inside [low, high); -1: none."""
-    top = vm_start_gap(m, vma)
-    top = min(top, high)
+def _gap_bottom(m: Mem, vma: int, low: int) -> int:
+    """Where the free space below `vma` begins, not below `low`."""
     before = m[vma + V_PREV]
     bottom = m[before + V_END] if before != 0 else 0
-    bottom = max(bottom, low)
-    if top - bottom >= length:
-        return top - length
-    return -1
+    return max(bottom, low)
 
 
 @kernel
@@ -465,9 +460,7 @@ def _fit_low(m: Mem, vma: int, low: int, high: int, length: int) -> int:
     """Lowest place for `length` in the gap below `vma`, inside [low, high); -1: none."""
     top = vm_start_gap(m, vma)
     top = min(top, high)
-    before = m[vma + V_PREV]
-    bottom = m[before + V_END] if before != 0 else 0
-    bottom = max(bottom, low)
+    bottom = _gap_bottom(m, vma, low)
     if top - bottom >= length:
         return bottom
     return -1
@@ -553,8 +546,9 @@ def _lower_bound_of(m: Mem, leaf: int) -> int:
 def highest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
     """The highest address where `length` free bytes lie inside [low, high); -1 if there is none.
 
-    The space below a GROWSDOWN VMA ends a guard gap lower (vm_unmapped_area with
-    VM_UNMAPPED_AREA_TOPDOWN; linux-6.x 1.3). No best fit: the first gap from above wins.
+    A gap that would do but for the guard gap of the GROWSDOWN VMA above it lowers `high` to where that
+    guard gap begins, for all that follows (unmapped_area_topdown starts again with that limit; linux-6.x
+    1.3). No best fit: the first gap from above wins.
     """
     if length <= 0 or high - low < length:
         return -1
@@ -574,9 +568,13 @@ def highest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
     while True:
         while i >= 0:
             if m[leaf + N_GAPS + i] >= length:
-                found = _fit_high(m, m[leaf + N_REFS + i], low, high, length)
-                if found >= 0:
-                    return found
+                vma = m[leaf + N_REFS + i]
+                bottom = _gap_bottom(m, vma, low)
+                top = min(m[vma + V_START], high)
+                if top - bottom >= length:
+                    high = min(top, vm_start_gap(m, vma))
+                    if high - bottom >= length:
+                        return high - length
             i -= 1
         if m[leaf + N_KEYS] - length < low:
             return -1

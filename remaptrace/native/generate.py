@@ -18,6 +18,8 @@ Weights = dict[str, int]
 PAGE = 4096
 BASE = 0x1000_0000_0000
 WINDOW = 48  # pages
+HUGE = 0x1100_0000_0000
+"""Where areas of huge pages lie: aligned to 2 MiB, apart from the window."""
 
 PROFILES: dict[str, Weights] = {
     "merge": {
@@ -32,6 +34,9 @@ PROFILES: dict[str, Weights] = {
         "fork": 1,
         "fork_wait": 1,
         "dump": 3,
+        "grow": 2,
+        "below": 2,
+        "unusual": 5,
     },
     "uml": {
         "file_page": 30,
@@ -95,6 +100,11 @@ PROFILES: dict[str, Weights] = {
         "mincore": 3,
         "fork": 1,
         "fork_wait": 1,
+        "huge": 6,
+        "huge_part": 8,
+        "grow": 4,
+        "below": 6,
+        "punch": 3,
     },
     "layout": {
         "anywhere": 30,
@@ -106,6 +116,10 @@ PROFILES: dict[str, Weights] = {
         "low": 4,
         "write_result": 8,
         "dump": 3,
+        "unusual_anywhere": 6,
+        "grow": 3,
+        "below": 3,
+        "huge_hint": 4,
     },
     "errors": {
         "bad": 40,
@@ -118,6 +132,12 @@ PROFILES: dict[str, Weights] = {
         "write": 4,
         "read": 4,
         "dump": 2,
+        "seal_file": 4,
+        "resize": 3,
+        "file_byte": 3,
+        "unusual": 14,
+        "hint": 3,
+        "sync": 3,
     },
     "limits": {
         "limit": 6,
@@ -156,6 +176,16 @@ PROFILES["mixed"] = {
     "fork_wait": 1,
     "seal": 1,
     "dump": 3,
+    "huge": 2,
+    "huge_part": 3,
+    "grow": 2,
+    "below": 3,
+    "punch": 2,
+    "unusual": 4,
+    "anywhere": 3,
+    "move_result": 3,
+    "write_result": 3,
+    "unmap_result": 2,
 }
 
 
@@ -179,6 +209,9 @@ class Generator:
         if r.random() < 0.3:
             self.steps.append({"reopen": {"fd": "a", "new_fd": "ro", "mode": "r"}})
             self.files["ro"] = self.files["a"]
+        if r.random() < 0.1:
+            self.steps.append({"reopen": {"fd": "a", "new_fd": "wo", "mode": "w"}})
+            self.files["wo"] = self.files["a"]
         weights = PROFILES[self.profile]
         kinds = r.choices(list(weights), weights=list(weights.values()), k=length)
         for kind in kinds:
@@ -375,6 +408,101 @@ class Generator:
 
     def _dump(self) -> Step:
         return {"dump": {}}
+
+    # ---- huge pages, growing areas, less usual flags
+
+    def _huge(self) -> Step:
+        r = self.random
+        pages = r.choice((512, 1024, 1536))
+        if r.random() < 0.5:
+            step = self._mmap(HUGE, pages * PAGE, ["private", "fixed", "anonymous"])
+            step["mmap"]["prot"] = r.choice(("rw", "rw", "rw", "r"))
+            return step
+        return {
+            "madvise": {
+                "addr": HUGE,
+                "length": pages * PAGE,
+                "advice": r.choice(("hugepage", "hugepage", "nohugepage")),
+            }
+        }
+
+    def _huge_part(self) -> Step:
+        r = self.random
+        addr = HUGE + r.choice((0, 1, 5, 511, 512, 700, 1023)) * PAGE
+        length = r.choice((1, 2, 511, 512, 600)) * PAGE
+        return r.choice(
+            (
+                {"write": {"addr": addr, "value": r.randrange(256)}},
+                {"write": {"addr": addr + 8, "value": r.randrange(256)}},
+                {"read": addr},
+                {"read": addr + 0x10},
+                self._part_advice(addr, length),
+                {"madvise": {"addr": addr, "length": length, "advice": "guard_install"}},
+                {"mprotect": {"addr": addr, "length": length, "prot": r.choice(("r", "rw", "none"))}},
+                {"munmap": {"addr": addr, "length": length}},
+                {"mremap": {"addr": addr, "old_length": length, "new_length": length,
+                            "flags": ["maymove", "fixed"], "new_addr": HUGE + 2048 * PAGE}},
+                {"pages": {"addr": addr, "count": 4}},
+            )
+        )  # fmt: skip
+
+    def _part_advice(self, addr: int, length: int) -> Step:
+        advice = self.random.choice(("dontneed", "free", "populate_write"))
+        return {"madvise": {"addr": addr, "length": length, "advice": advice}}
+
+    def _grow(self) -> Step:
+        addr, length = self._range(3)
+        return self._mmap(addr, length, ["private", "fixed", "anonymous", "growsdown"])
+
+    def _below(self) -> Step:
+        r = self.random
+        page = BASE - r.choice((1, 2, 8, 200, 255, 256, 257, 300)) * PAGE
+        return (
+            {"read": page} if r.random() < 0.4 else {"write": {"addr": page + 8, "value": r.randrange(256)}}
+        )
+
+    def _punch(self) -> Step:
+        fd = self._fd()
+        return {
+            "punch_hole": {"fd": fd, "offset": self._offset(fd), "length": self.random.randint(1, 4) * PAGE}
+        }
+
+    def _seal_file(self) -> Step:
+        return {
+            "seal": {
+                "fd": self._fd(),
+                "seals": [self.random.choice(("shrink", "grow", "write", "future_write"))],
+            }
+        }
+
+    def _unusual(self) -> Step:
+        r = self.random
+        addr, length = self._range(6)
+        extra: list[object] = [
+            r.choice(("locked", "noreserve", "stack", "populate", "nonblock", "denywrite"))
+        ]
+        if r.random() < 0.3:
+            fd = self._fd()
+            kind = r.choice(("shared", "private", "shared_validate"))
+            return self._mmap(addr, length, [kind, "fixed", *extra], fd, self._offset(fd))
+        kind = r.choice(("private", "private", "shared", "droppable"))
+        return self._mmap(addr, length, [kind, "fixed", "anonymous", *extra])
+
+    def _unusual_anywhere(self) -> Step:
+        r = self.random
+        pages = r.choice((1, 2, 16, 512))
+        self.placed.append((len(self.steps), pages))
+        if r.random() < 0.5:
+            fd = self._fd()
+            return self._mmap(0, pages * PAGE, [r.choice(("shared", "private"))], fd, self._offset(fd))
+        return self._mmap(
+            0, pages * PAGE, ["private", "anonymous", r.choice(("growsdown", "locked", "populate", "stack"))]
+        )
+
+    def _huge_hint(self) -> Step:
+        r = self.random
+        self.placed.append((len(self.steps), 512))
+        return self._mmap(r.choice((BASE, HUGE, HUGE + 0x1000)), 512 * PAGE, ["private", "anonymous"])
 
     # ---- the kernel chooses
 
