@@ -24,7 +24,7 @@ _ADVICE = ("MADV_DONTNEED", "MADV_DONTNEED", "MADV_FREE", "MADV_HUGEPAGE", "MADV
 
 @dataclass
 class _Process:
-    """An address space: areas as [start, pages], free runs by size, the heap's end."""
+    """An address space: areas as [start, pages, 1 if of a file], free runs by size, the heap's end."""
 
     pid: int
     tids: list[int]
@@ -120,7 +120,7 @@ class Log:
 
     def _thread(self, process: _Process) -> Iterator[bytes]:
         stack = process.place(2049)
-        process.areas.append([stack, 2049])
+        process.areas.append([stack, 2049, 0])
         flags = "MAP_PRIVATE|MAP_ANONYMOUS|MAP_STACK"
         yield self._line(process.pid, f"mmap(NULL, 8392704, PROT_NONE, {flags}, -1, 0)", hex(stack))
         call = f"mprotect({stack + PAGE:#x}, 8388608, PROT_READ|PROT_WRITE)"
@@ -143,14 +143,16 @@ class Log:
         elif choice < 0.40:
             yield from self._munmap(process, tid)
         elif choice < 0.66:
-            start, pages = rng.choice(areas)
+            start, pages, of_file = rng.choice(areas)
             first = rng.randrange(pages)
             count = rng.randrange(1, pages - first + 1)
-            call = f"mprotect({start + first * PAGE:#x}, {count * PAGE}, {rng.choice(_PROTS)})"
+            prot = rng.choice(_PROTS[:2] if of_file else _PROTS)
+            call = f"mprotect({start + first * PAGE:#x}, {count * PAGE}, {prot})"
             yield from self._emit(process, tid, call, "0")
         elif choice < 0.74:
-            start, pages = rng.choice(areas)
-            call = f"madvise({start:#x}, {pages * PAGE}, {rng.choice(_ADVICE)})"
+            start, pages, of_file = rng.choice(areas)
+            advice = "MADV_DONTNEED" if of_file else rng.choice(_ADVICE)
+            call = f"madvise({start:#x}, {pages * PAGE}, {advice})"
             yield from self._emit(process, tid, call, "0")
         elif choice < 0.77:
             process.brk += rng.choice((1, 33, 33)) * PAGE
@@ -167,7 +169,7 @@ class Log:
     def _mmap(self, process: _Process, tid: int) -> Iterator[bytes]:
         pages = self.random.choice(_SIZES)
         start = process.place(pages)
-        process.areas.append([start, pages])
+        process.areas.append([start, pages, 0])
         flags = "MAP_PRIVATE|MAP_ANONYMOUS"
         call = f"mmap(NULL, {pages * PAGE}, PROT_READ|PROT_WRITE, {flags}, -1, 0)"
         yield from self._emit(process, tid, call, hex(start))
@@ -176,7 +178,7 @@ class Log:
         areas = process.areas
         number = self.random.randrange(len(areas))
         areas[number], areas[-1] = areas[-1], areas[number]
-        start, pages = areas.pop()
+        start, pages, _ = areas.pop()
         process.free.setdefault(pages, []).append(start)
         yield from self._emit(process, tid, f"munmap({start:#x}, {pages * PAGE})", "0")
 
@@ -187,7 +189,7 @@ class Log:
         fd = f"{process.next_fd}<{path}>"
         pages = rng.choice(_SIZES)
         start = process.place(pages)
-        process.areas.append([start, pages])
+        process.areas.append([start, pages, 1])
         yield from self._emit(process, tid, f'openat(AT_FDCWD</srv>, "{path}", O_RDONLY|O_CLOEXEC)', fd)
         call = f"mmap(NULL, {pages * PAGE}, PROT_READ, MAP_SHARED, {fd}, {rng.randrange(64) * PAGE:#x})"
         yield from self._emit(process, tid, call, hex(start))
