@@ -131,6 +131,7 @@ NEW_CALLS: dict[int, bytes] = {
 }
 """Calls that an older strace prints as ``syscall_0x1ce(...)``: one number on every architecture."""
 
+_MAX_TID = (1 << 31) - 1
 _UNKNOWN = re.compile(rb"syscall_(0x[0-9a-f]+|\d+)\Z")
 _OWN_FD = re.compile(r"/(?:proc/(?:self|thread-self|(\d+))(?:/task/\d+)?|dev)/fd/(\d+)\Z")
 
@@ -186,6 +187,10 @@ def apply(model: Model, call: Call) -> None:
         _unmodelled(model, call, call.name.decode())
     else:
         model.count(model.ignored, call.name.decode("utf-8", "replace"))
+
+
+def _shown(text: bytes) -> str:
+    return text.decode("utf-8", "backslashreplace")
 
 
 def _unmodelled(model: Model, call: Call, name: str) -> None:
@@ -283,7 +288,7 @@ def _ioctl(model: Model, call: Call) -> None:
     """userfaultfd changes areas and pages by ioctl; nothing else that strace names does."""
     command = call.args[1] if len(call.args) > 1 else b""
     if command.startswith(b"UFFDIO_") and not command.startswith(b"UFFDIO_API"):
-        _unmodelled(model, call, f"ioctl({command.decode()})")
+        _unmodelled(model, call, f"ioctl({_shown(command)})")
     else:
         _ignored(model, call)
 
@@ -292,7 +297,7 @@ def _ioctl(model: Model, call: Call) -> None:
 def _arch_prctl(model: Model, call: Call) -> None:
     command = call.args[0] if call.args else b""
     if command.startswith((b"ARCH_MAP_VDSO", b"ARCH_SHSTK_ENABLE")):
-        _unmodelled(model, call, f"arch_prctl({command.decode()})")
+        _unmodelled(model, call, f"arch_prctl({_shown(command)})")
     else:
         _ignored(model, call)
 
@@ -544,6 +549,8 @@ def _fork(model: Model, call: Call) -> None:
     if not call.succeeded or not tid:
         _ignored(model, call)
         return
+    if tid > _MAX_TID:
+        raise BadLine(RT_ARGUMENT, 0, call.name, "a thread id as the result")
     model.forked(call, tid)
     for token in call.args:
         at = token.find(b"pidfd=[")

@@ -153,3 +153,33 @@ def test_small_logs_are_read_without_numba() -> None:
         "read_strace(b'10 brk(NULL) = 0x1000\\n', name='log'); sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"10 vfork() = 0x7f7f36c35000", "RT305"),
+        (b"0 brk(NULL) = 0x1000", "RT305"),
+        (b"3000000000 1.5 brk(NULL) = 0x1000", "RT305"),
+        (b"10 munmap(0x1000) = 0", "RT305"),
+        (b"10 munmap(0x10000000000000000, 4096) = 0", "RT305"),
+        (b"10 munmap(0x1000, -18446744073709551616) = 0", "RT305"),
+        (b"10 mmap(NULL, 4096, PROT_REED, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x1000", "RT304"),
+        (b"10 munmap(0x1000, 4096) = -1 EWRONG (?)", "RT301"),
+        (b"10 munmap(0x1000, 4096", "RT301"),
+        (b"10 --- SIGNAL", "RT301"),
+        (b"10 +++ vanished +++", "RT301"),
+        (b"\xff\xfe\x00", "RT301"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_rest_read(line: bytes, code: str) -> None:
+    data = b"10 brk(NULL) = 0x1000\n" + line + b"\n10 brk(NULL) = 0x2000\n"
+    assert_same(data)
+    trace = read_strace(data, name="log")
+    assert [(bad.line, bad.code) for bad in trace.skipped] == [(2, code)]
+    assert trace.columns["ret"].tolist() == [0x1000, 0x2000]
+
+
+def test_names_of_unmodelled_calls_need_not_be_text() -> None:
+    trace = read_strace(b"10 ioctl(5, UFFDIO_\xd7, 1) = 0\n", name="log")
+    assert trace.unmodelled == {r"ioctl(UFFDIO_\xd7)": 1}
