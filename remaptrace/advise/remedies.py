@@ -11,6 +11,7 @@ from ..engine.driver import Progress, replay
 from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result
+from ..rewrite.equivalence import allowed_alike
 from ..rewrite.passes import PASSES, rewrite
 from ..trace.events import K_REMAP_FILE_PAGES, Trace
 
@@ -26,7 +27,7 @@ class Remedy:
     """One way to need fewer VMAs. `before` and `after`: the peak of the process without and with it.
 
     Both are counted on `machine`, which is another kernel than the user's where his has not got what
-    the remedy needs. `allowed_alike`: every access of the trace ends as it did before.
+    the remedy needs. `allowed_alike`: every access of the trace is allowed or refused as before.
     """
 
     name: str  # of the pass; "limit" for raising vm.max_map_count
@@ -88,7 +89,7 @@ def _measured(
             _peak(result, trace, task),
             _peak(native, trace, task),
             {"remap_file_pages": calls},
-            bool((result.columns["outcome"] == native.columns["outcome"]).all()),
+            allowed_alike(result, native, np.arange(len(trace))).equal,
             max(0, _refused(native) - _refused(result)),
         )
     for name in PASSES:
@@ -99,7 +100,7 @@ def _measured(
         same = machine is result.machine
         before = result if same else replay(trace, machine, follow=follow, progress=progress)
         after = replay(rewritten.trace, machine, follow=follow, progress=progress)
-        alike = bool((before.columns["outcome"][rewritten.origin] == after.columns["outcome"]).all())
+        alike = allowed_alike(before, after, rewritten.origin).equal
         yield Remedy(
             name,
             _LABELS.get(name, PASSES[name].about),
