@@ -7,7 +7,8 @@ failure of `open` is taken over.
 
 from __future__ import annotations
 
-from .errnos import EBADF, EBUSY, EFBIG, EINVAL, EOPNOTSUPP, EPERM
+from ..machine.archwords import A_PAGE_SHIFT
+from .errnos import EBADF, EBUSY, EFBIG, EINVAL, ENOMEM, EOPNOTSUPP, EPERM
 from .files import (
     FMODE_READ,
     FMODE_WRITE,
@@ -23,7 +24,8 @@ from .files import (
     files_put,
 )
 from .jit import kernel
-from .pagecache import file_load, file_pages, file_store, inode_get, inode_new, inode_put
+from .pagecache import cached_frame, file_load, file_pages, file_store, inode_get, inode_new, inode_put
+from .reclaim import frame_available
 from .state import (
     FD_CLOEXEC,
     FD_USERS,
@@ -34,6 +36,7 @@ from .state import (
     G_PATHS,
     G_REC_RET,
     G_VALUE,
+    H_ARCH,
     I_BORN,
     I_CACHED,
     I_FILLED,
@@ -342,6 +345,8 @@ def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
     inode = m[o + O_INODE]
     if offset >= m[inode + I_SIZE]:
         return 0
+    if frame_available(m) == 0 and cached_frame(m, inode, offset >> m[H_ARCH + A_PAGE_SHIFT]) == 0:
+        return -ENOMEM
     m[G_VALUE] = file_load(m, inode, offset)
     return 0
 
@@ -360,6 +365,8 @@ def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
         return -EPERM
     if offset >= m[inode + I_SIZE] and seals & F_SEAL_GROW:
         return -EPERM
+    if frame_available(m) == 0 and cached_frame(m, inode, offset >> m[H_ARCH + A_PAGE_SHIFT]) == 0:
+        return -ENOMEM
     file_store(m, inode, offset, value & 0xFF)
     return 0
 

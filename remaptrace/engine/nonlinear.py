@@ -18,6 +18,7 @@ from .pagecache import cache_find, cache_has, file_pages
 from .pgtable import ZAP_UNMAP, zap_pte
 from .pgwalk import pte_ensure
 from .pte import mk_file_pte_prot, mk_pte, pte_mkyoung, pte_present
+from .reclaim import try_to_free_pages
 from .state import (
     G_RSFLAGS,
     H_ARCH,
@@ -91,6 +92,8 @@ def populate_page(m: Mem, mm: int, vma: int, addr: int, pgoff: int) -> int:
     """Read file page `pgoff` and install it at `addr`: 0, -EINVAL past the end, -ENOMEM."""
     inode = m[vma + V_INODE]
     code = read_page(m, inode, pgoff)
+    while code == VMF_OOM and try_to_free_pages(m) > 0:
+        code = read_page(m, inode, pgoff)
     if code == VMF_SIGBUS:
         return -EINVAL
     pfn = cache_find(m, inode, pgoff) if code != VMF_OOM else 0

@@ -185,3 +185,11 @@ def try_to_free_pages(m: Mem) -> int:
         if freed >= BATCH:
             break
     return freed
+
+
+@kernel
+def frame_available(m: Mem) -> int:
+    """1 if a frame is free, by reclaim if need be: for calls that fill the page cache themselves."""
+    if m[G_RAM_USED] < m[H_RULES + R_RAM_PAGES]:
+        return 1
+    return 1 if try_to_free_pages(m) > 0 else 0

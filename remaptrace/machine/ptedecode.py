@@ -6,6 +6,7 @@ bits 5:2    pgoff 3:0      0x4      low part of the file page
 bits 31:9   pgoff 26:4     0x123    part of the file page
 bit 6       FILE           1        holds a file page number
 bit 1       RW             1        saved protection: writable
+bit -       protection     rwx      what a fault gives back
 """
 
 from __future__ import annotations
@@ -193,3 +194,5 @@ def _saved(arch: Arch, w: int) -> Iterator[Field]:
             yield Field(_span(low, 1), name, "1", saved)
     if arch.support == "dummy":
         yield Field("-", "protection", "lost", "this architecture keeps none: every access is denied")
+    else:
+        yield Field("-", "protection", file_rights(arch, w), "what a fault gives back")

@@ -194,3 +194,38 @@ def test_a_page_past_the_end_is_a_bus_error_and_comes_back_with_the_file():
     ]
     result = _replay(rows, "linux-2.6.21")
     assert result.columns["outcome"][[4, 6]].tolist() == [OUT_BUSERR, OUT_OK]
+
+
+@pytest.mark.parametrize("kernel", ["linux-2.6.21", "linux-2.6.21-rfp-intended"])
+def test_a_window_larger_than_ram_keeps_its_arrangement(kernel):
+    pages = 500
+    b = ev.TraceBuilder()
+    task = b.task(1, 1)
+    b.event(ev.K_MAKEFILE, task, (3, pages, 1, 0, b.string("t")))
+    b.event(ev.K_MMAP, task, (0x60000000, pages * PAGE, 3, 0x11, 3, 0))
+    protections = kernel != "linux-2.6.21"
+    for i in range(pages):
+        prot = 1 if protections and i % 3 == 0 else 3
+        flags = CHGPROT if protections else 0
+        args = (0x60000000 + i * PAGE, PAGE, prot if protections else 0, pages - 1 - i, flags)
+        b.event(ev.K_REMAP_FILE_PAGES, task, args)
+    first = len(b.rows)
+    for i in range(pages):
+        b.event(ev.K_READ, task, (0x60000000 + i * PAGE, -1, 0, 0))
+    for i in range(pages):
+        b.event(ev.K_WRITE, task, (0x60000000 + i * PAGE, 7, 0, 0))
+    machine = Machine.load("i386", kernel, {"ram": "1M", "swap": "4M"})
+    seen = []
+
+    def look(m, event):
+        if event % 97 == 0:
+            seen.extend(violations(m))
+
+    result = replay(b.finish(recorded=False), machine, engine="interpreted", watch=look)
+    assert seen == []
+    outcomes = result.columns["outcome"]
+    assert outcomes[first : first + pages].tolist() == [OUT_OK] * pages
+    assert result.columns["value"][first : first + pages].tolist() == [(pages - i) % 256 for i in range(pages)]
+    want = [OUT_ACCERR if protections and i % 3 == 0 else OUT_OK for i in range(pages)]
+    assert outcomes[first + pages :].tolist() == want
+    assert int(result.columns["map_count"].max()) == 1

@@ -15,7 +15,7 @@ def _fields(arch, series, word):
 
 def test_a_file_word_of_i386_shows_its_offset_and_its_saved_protection():
     fields = _fields("i386", "rfp2007", 0x24652)
-    assert fields == {"pgoff 3:0": "0x4", "pgoff 26:4": "0x123", "FILE": "1", "RW": "1"}
+    assert fields == {"pgoff 3:0": "0x4", "pgoff 26:4": "0x123", "FILE": "1", "RW": "1", "protection": "rwx"}
     assert file_rights(load_arch_file("i386", "rfp2007"), 0x24652) == "rwx"
 
 
