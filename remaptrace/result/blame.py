@@ -61,7 +61,11 @@ def exchanged(base: Machine, other: Machine, names: Sequence[str]) -> Machine:
 def shown(machine: Machine, name: str) -> str:
     """The value of a rule in words."""
     if name == ARCH:
-        return machine.arch.name
+        return (
+            f"{machine.arch.label} ({machine.arch.name})"
+            if machine.arch.label != machine.arch.name
+            else machine.arch.name
+        )
     rule = RULES[name]
     value = machine.rule(name)
     return ("yes" if value else "no") if rule.kind == "bool" else str(value)

@@ -1,0 +1,20 @@
+"""One trace on two kernels: where do the answers part, and by which rule?
+
+Run from the top of the repository: python examples/python/compare.py
+"""
+
+import remaptrace
+from remaptrace.result.blame import blame
+from remaptrace.trace.wording import event_text
+
+trace = remaptrace.load("traces/remapwin-256")
+new = remaptrace.replay(trace, remaptrace.Machine.load(kernel="linux-6.18"))
+old = remaptrace.replay(trace, remaptrace.Machine.load(kernel="linux-2.6.21"))
+
+diff = remaptrace.compare(new, old)
+print({what: count for what, count in diff.counts.items() if count})
+print("first difference:", event_text(trace, diff.first))
+
+reason = blame(trace, new.machine, old.machine, diff.first, follow=None)
+for rule, (left, right) in zip(reason.rules, reason.values, strict=True):
+    print(f"because {rule}: {left} | {right}")
