@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     help="Processes shown; 0: all, and all calls.",
 )
 @rewrite_option
-@click.option("--cache/--no-cache", default=False, help="Keep and reuse a column file beside a large trace.")
+@click.option(
+    "--cache/--no-cache", default=False, help="Keep the parsed trace in the user's cache folder and reuse it."
+)
 @format_option("rich", "plain", "json", "jsonl")
 @output_option
 def command(

@@ -79,6 +79,20 @@ class Item:
         return trace
 
 
+def _read_file(path: str, format: str | None) -> Trace:
+    """A file by its content; a column file is mapped, not read."""
+    from .columnfile import MAGIC, open_columns
+
+    if path != "-" and format in (None, "columns"):
+        try:
+            with open(path, "rb") as file:
+                if file.read(len(MAGIC)) == MAGIC:
+                    return open_columns(path)[0]
+        except OSError:
+            pass  # read_input says what is wrong
+    return read_data(read_input(path), shown(path), format)
+
+
 def load(
     paths: Sequence[str],
     *,

@@ -85,6 +85,13 @@ def test_constant_and_coded_columns_are_not_stored_in_full(tmp_path: Path) -> No
     assert "time" not in again.columns
 
 
+def test_a_column_file_that_is_named_is_mapped(tmp_path: Path) -> None:
+    trace = read_jsonl(b"".join(b'{"kind": "read", "addr": %d}\n' % (n * 70_001) for n in range(5000)))
+    write_columns(trace, tmp_path / "t.rtcols")
+    (again,) = load([str(tmp_path / "t.rtcols")])
+    assert isinstance(again.columns["a0"], np.memmap)
+
+
 @pytest.mark.parametrize("cut", [9, 15, 40, 400, -1, -64])
 def test_a_file_cut_short_is_damaged(tmp_path: Path, cut: int) -> None:
     (trace,) = load([str(TRACES / "ls")])
