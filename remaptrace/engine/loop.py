@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..result.outcomes import OUT_NONE
+from ..result.outcomes import OUT_LIVELOCK, OUT_NONE
 from ..trace.events import (
     COLUMNS,
     EVF_HAS_RET,
@@ -31,6 +31,7 @@ from .state import (
     G_NEXT_RETSOURCE,
     G_REC_RET,
     G_RSFLAGS,
+    G_STUCK,
     G_VALUE,
     G_WHY,
     H_ERROR,
@@ -73,6 +74,7 @@ def _clear(m: Mem, event: int, flags: int, ret: int) -> int:
     m[G_VALUE] = -1
     m[G_RSFLAGS] = 0
     m[G_WHY] = 0
+    m[G_STUCK] = 0
     return 0
 
 
@@ -100,6 +102,9 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         m[G_RSFLAGS] |= RSF_UNMODELLED
     else:
         ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + 6], ev[row + 7])
+        if m[G_STUCK] != 0:
+            outcome = OUT_LIVELOCK
+            stop_after(m, task, outcome)
         if m[G_HAS_RET] != 0 and ret != m[G_REC_RET]:
             m[G_RSFLAGS] |= RSF_DIVERGED
     rs[out] = ret

@@ -15,6 +15,7 @@ from ..machine.rules import (
     R_MADV_FLAGS,
     R_MADV_FREE,
     R_POPULATE_ADVICE,
+    R_REMOVE_LOOPS,
     R_REMOVE_MAYWRITE,
     R_STICKY_GUARD,
     R_WILLNEED_ANON,
@@ -32,6 +33,7 @@ from .state import (
     G_HAS_RET,
     G_REC_RET,
     G_RSFLAGS,
+    G_STUCK,
     H_ARCH,
     H_RULES,
     I_SEALS,
@@ -282,9 +284,13 @@ def madvise_walk(m: Mem, task: int, start: int, end: int, advice: int) -> int:
         stop = min(m[vma + V_END], end)
         if m[H_RULES + R_MADV_CHECK_FIRST] == 0 and advice_known(m, advice) == 0:
             return -EINVAL
+        area = m[vma + V_START]
         vma = _advise_area(m, task, vma, start, stop, advice)
         if vma < 0:
             return vma
+        if advice == MADV_REMOVE and start == area and stop < end and m[H_RULES + R_REMOVE_LOOPS] != 0:
+            m[G_STUCK] = 1  # the walk does not get past an area whose start is the rest's
+            return 0
         start = stop
         if m[vma + V_END] <= start:
             vma = m[vma + V_NEXT]

@@ -216,6 +216,9 @@ R_REMOVE_MAYWRITE = _rule(
     1,
     "REMOVE asks for the right to write (6.7, 6.1.y); else for PROT_WRITE",
 )
+R_REMOVE_LOOPS = _rule(
+    "madv_remove_loops", "bool", 0, "MADV_REMOVE of a whole area and more never returns (observed on 2.6.20)"
+)
 R_MLOCK_26 = _rule(
     "mlock_passes_errors", "bool", 0, "mlock returns populate's own errors, EAGAIN at the map limit (2.6)"
 )

@@ -1,0 +1,40 @@
+"""Where Linux 2.6.20 differs from 2.6.21."""
+
+from __future__ import annotations
+
+import pytest
+
+from remaptrace.api import Machine
+from remaptrace.engine.driver import replay
+from remaptrace.result.outcomes import OUT_LIVELOCK
+from remaptrace.trace import events as ev
+
+PAGE = 4096
+MADV_REMOVE = 9
+
+
+def _remove(start, pages, kernel):
+    """Two touching areas of two pages of different files; MADV_REMOVE of `pages` from page `start` on."""
+    b = ev.TraceBuilder()
+    task = b.task(1, 1)
+    for fd, at in ((3, 0), (4, 2)):
+        b.event(ev.K_MAKEFILE, task, (fd, 8, 1, 0, b.string(f"f{fd}")))
+        b.event(ev.K_MMAP, task, (0x50000000 + at * PAGE, 2 * PAGE, 3, 0x11, fd, 0))
+    call = b.event(ev.K_MADVISE, task, (0x50000000 + start * PAGE, pages * PAGE, MADV_REMOVE))
+    b.event(ev.K_READ, task, (0x50003000, -1))
+    result = replay(b.finish(recorded=False), Machine.load("i386", kernel), engine="interpreted")
+    return int(result.columns["outcome"][call]), int(result.columns["ret"][call]), int(result.columns["value"][-1])
+
+
+def test_remove_of_a_whole_area_and_more_never_returns():
+    assert _remove(0, 4, "linux-2.6.20")[0] == OUT_LIVELOCK
+
+
+@pytest.mark.parametrize(("start", "pages"), [(0, 2), (1, 3), (0, 1)])
+def test_remove_returns_when_it_begins_inside_an_area_or_ends_with_it(start, pages):
+    outcome, ret, _ = _remove(start, pages, "linux-2.6.20")
+    assert (outcome, ret) == (0, 0)
+
+
+def test_the_loop_is_gone_in_2_6_21():
+    assert _remove(0, 4, "linux-2.6.21") == (0, 0, 0)
