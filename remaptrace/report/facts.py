@@ -229,7 +229,8 @@ def call_facts(result: Result) -> list[dict[str, Any]]:
     trace = result.trace
     kinds, flags = trace.columns["kind"], trace.columns["flags"]
     returned = result.columns["ret"]
-    wanted = (flags & EVF_MADE) == 0
+    # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
+    wanted = ((flags & EVF_MADE) == 0) | ((kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP))
     present = np.flatnonzero(np.bincount(kinds[wanted].astype(np.int64), minlength=1)).tolist()
     out = []
     for kind in present:

@@ -14,6 +14,9 @@ Facts = Mapping[str, Any]
 _PROCESSES = 3
 """Processes shown when there are more; the rest is summed up."""
 
+_VERDICTS = ("Equivalent: ", "Not equivalent: ")
+"""How the note begins that says whether a rewritten trace means the same; it stands at the top."""
+
 _CALLS = 6
 _RANGES = 4
 _DIFFERENCES = 5
@@ -42,6 +45,9 @@ def _head(sheet: Sheet, facts: Facts) -> None:
     agreement = facts["agreement"]
     answer: Span = agreement_phrase(agreement) if agreement else (_plain_answer(facts), "")
     sheet.paragraph(answer[0], answer[1])
+    for note in facts["notes"]:
+        if note.startswith(_VERDICTS):
+            sheet.paragraph(note, "good" if note.startswith(_VERDICTS[0]) else "bad")
 
 
 def machine_phrase(machine: Mapping[str, Any]) -> str:
@@ -245,4 +251,5 @@ def _left_out(sheet: Sheet, facts: Facts) -> None:
         text = f"{counted(total, 'call is', 'calls are')} not modelled: {', '.join(shown)}{more}"
         sheet.paragraph(printable(text), "warn", hang=2)
     for note in facts["notes"]:
-        sheet.paragraph(printable(note), "dim", hang=2)
+        if not note.startswith(_VERDICTS):
+            sheet.paragraph(printable(note), "dim", hang=2)
