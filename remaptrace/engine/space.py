@@ -32,6 +32,7 @@ from .state import (
     G_FOLLOW,
     G_HAS_RET,
     G_REC_RET,
+    G_WHY,
     H_ARCH,
     H_RULES,
     MM_BASE,
@@ -196,6 +197,7 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
             found = _search(m, mm, addr, length, flags)
         if found < 0:
             return found
+        m[G_WHY] = 0  # an attempt before the one that worked may have left its reason
         addr = found
     if beyond(m, addr, length) != 0:
         return -ENOMEM
