@@ -37,17 +37,26 @@ def run_sheet(facts: Facts, width: int = 80, processes: int = _PROCESSES) -> She
 
 def _head(sheet: Sheet, facts: Facts) -> None:
     trace, machine = facts["trace"], facts["machine"]
-    effort = f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s"
     title = [(printable(trace["name"]), "head"), (" on ", ""), (machine_phrase(machine), "head")]
-    if len(trace["sources"]) == 1:
-        effort = f"{printable(trace['sources'][0]).rpartition('/')[2]}, {effort}"
-    sheet.sides(title, (effort, "dim"))
+    sheet.sides(title, (f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s", "dim"))
     agreement = facts["agreement"]
     answer: Span = agreement_phrase(agreement) if agreement else (_plain_answer(facts), "")
     sheet.paragraph(answer[0], answer[1])
     for note in facts["notes"]:
         if note.startswith(_VERDICTS):
             sheet.paragraph(note, "good" if note.startswith(_VERDICTS[0]) else "bad")
+    sheet.line((_source(trace), "dim"))
+
+
+def _source(trace: Mapping[str, Any]) -> str:
+    """Which file, how many processes, over how much time."""
+    sources = [printable(s).rpartition("/")[2] for s in trace["sources"]]
+    words = [sources[0] if len(sources) == 1 else counted(len(sources), "file")]
+    if trace["processes"] > 1:
+        words.append(counted(trace["processes"], "process", "processes"))
+    if trace["span_ns"]:
+        words.append(f"{trace['span_ns'] / 1e9:.1f} s recorded")
+    return ", ".join(words)
 
 
 def machine_phrase(machine: Mapping[str, Any]) -> str:
