@@ -19,11 +19,14 @@ from remaptrace.engine.mremap import sys_mremap
 from remaptrace.engine.mseal import sys_mseal
 from remaptrace.engine.msync import sys_msync
 from remaptrace.engine.munmap import sys_munmap
-from remaptrace.engine.process import proc_copy, task_start
+from remaptrace.engine.process import ALIVE, proc_copy, task_start
 from remaptrace.engine.rfp import sys_remap_file_pages
 from remaptrace.engine.state import (
+    FD_USERS,
     G_MAJFLT,
     G_MINFLT,
+    G_NTASKS,
+    G_TASKS,
     H_ERROR,
     MM_BRK,
     MM_COUNT,
@@ -34,6 +37,7 @@ from remaptrace.engine.state import (
     MM_TOTAL,
     P_CAPS,
     P_RLIM,
+    T_ALIVE,
     T_FILES,
     T_MM,
     T_PROC,
@@ -45,6 +49,7 @@ from remaptrace.result.outcomes import NAMES
 
 from .machines import small_arena
 
+_TASKS = 64
 PAGE = 4096
 B = 0x2000_0000_0000  # a free place
 TASK_SIZE = 0x7FFF_FFFF_F000
@@ -84,7 +89,17 @@ class Process:
         else:
             self.m[self.task + T_PROC] = proc_copy(self.m, self.m[of.task + T_PROC])
             self.m[self.task + T_FILES] = self.m[of.task + T_FILES]
+            self.m[self.m[self.task + T_FILES] + FD_USERS] += 1
             self.m[self.task + T_MM] = dup_mm(self.m, of.task, self.task)
+            self.m[self.task + T_ALIVE] = ALIVE
+        self._register()
+
+    def _register(self) -> None:
+        """Enter the task in the table of tasks."""
+        if self.m[G_TASKS] == 0:
+            self.m[G_TASKS] = kalloc(self.m, _TASKS)
+        self.m[self.m[G_TASKS] + self.m[G_NTASKS]] = self.task
+        self.m[G_NTASKS] += 1
 
     @property
     def mm(self) -> int:
