@@ -63,15 +63,21 @@ class Item:
 
             trace = read_strace_files([(p, read_input(p)) for p in self.paths])
             trace.name = self.name
+            chosen: str | None = "strace"
         else:
+            stored = _stored(self.paths[0], self.format)
+            if stored is not None:
+                return stored
             path = self.paths[0]
-            trace = read_data(read_input(path), shown(path), self.format, progress)
+            data = read_input(path)
+            chosen = self.format or recognise(data)
+            trace = read_data(data, shown(path), chosen, progress)
         if self.maps:
             from .mapsfile import read_maps
             from .recorded import add_maps
 
             add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)])
-        if trace.recorded and trace.format.startswith("strace"):
+        if chosen == "strace":
             from .assumed import assume_execs
             from .recorded import string_numbers
 
@@ -79,18 +85,18 @@ class Item:
         return trace
 
 
-def _read_file(path: str, format: str | None) -> Trace:
-    """A file by its content; a column file is mapped, not read."""
+def _stored(path: str, format: str | None) -> Trace | None:
+    """The trace of a column file, mapped as it is; None for any other file."""
     from .columnfile import MAGIC, open_columns
 
-    if path != "-" and format in (None, "columns"):
-        try:
-            with open(path, "rb") as file:
-                if file.read(len(MAGIC)) == MAGIC:
-                    return open_columns(path)[0]
-        except OSError:
-            pass  # read_input says what is wrong
-    return read_data(read_input(path), shown(path), format)
+    if path == "-" or format not in (None, "columns"):
+        return None
+    try:
+        with open(path, "rb") as file:
+            found = file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return None  # read_input says what is wrong
+    return open_columns(path)[0] if found else None
 
 
 def load(

@@ -14,6 +14,7 @@ from remaptrace.trace.convert import format_of, write_trace
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
 from remaptrace.trace.jsonl import read_jsonl, write_jsonl
+from remaptrace.trace.opening import read_input
 from remaptrace.trace.scenario import build, read_canonical, read_scenario
 from remaptrace.trace.writeyaml import text, write_yaml
 from remaptrace.trace.yamldoc import load as load_yaml
@@ -123,6 +124,17 @@ def test_a_recorded_set_reads_back_from_every_general_format(tmp_path: Path, end
     if ending == ".rtcols":
         assert_alike(trace, again)
     assert list(write_jsonl(again)) == list(write_jsonl(trace))
+
+
+def test_a_log_without_maps_keeps_what_was_assumed_once(tmp_path: Path) -> None:
+    log = tmp_path / "ls.txt"
+    log.write_bytes(read_input(str(TRACES / "ls" / "strace.txt.gz")))
+    (trace,) = load([str(log)])
+    assert any("areas assumed" in note for note in trace.notes)
+    for ending in (".jsonl", ".rtcols"):
+        write_trace(trace, str(tmp_path / f"x{ending}"))
+        (again,) = load([str(tmp_path / f"x{ending}")])
+        assert list(write_jsonl(again)) == list(write_jsonl(trace))
 
 
 def test_formats_follow_the_ending() -> None:
