@@ -87,12 +87,15 @@ def read_mapcount(data: bytes) -> tuple[list[CountRow], list[ev.Skipped]]:
     return rows, skipped
 
 
-def tie(trace: ev.Trace, rows: list[CountRow]) -> tuple[npt.NDArray[np.void], list[Untied]]:
-    """TRUTH_DTYPE rows for the lines whose event is in the trace, by event, and the others.
+def tie(
+    trace: ev.Trace, rows: list[CountRow]
+) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64], list[Untied]]:
+    """TRUTH_DTYPE rows for the lines whose event is in the trace, by event; their times; and the others.
 
     An exec's line goes with the last event that builds its address space.
     """
     tied: list[tuple[int, ...]] = []
+    times: list[int] = []
     untied: list[Untied] = []
     by_tid: dict[int, list[CountRow]] = {}
     for row in rows:
@@ -110,9 +113,11 @@ def tie(trace: ev.Trace, rows: list[CountRow]) -> tuple[npt.NDArray[np.void], li
                 untied.append(Untied(row, _reason(trace, side, row)))
                 continue
             tied.append((_settled(trace, side[found][0]), *row.counters))
+            times.append(row.time)
             at = found + 1
     table = np.array(tied, dtype=ev.TRUTH_DTYPE)
-    return table[np.argsort(table["event"], kind="stable")], untied
+    order = np.argsort(table["event"], kind="stable")
+    return table[order], np.array(times, dtype=np.int64)[order], untied
 
 
 def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:

@@ -87,9 +87,9 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
             trace.skipped += [
                 ev.Skipped(number, s.line, s.column, s.code, s.found, s.expected) for s in skipped
             ]
-        trace.truth, untied = tie(trace, rows)
+        trace.truth, times, untied = tie(trace, rows)
         trace.columns["flags"][trace.truth["event"]] |= ev.EVF_EXPECT_TRUTH
-        settle_races(trace)
+        settle_races(trace, times)
         trace.notes += summary(untied)
     return trace
 

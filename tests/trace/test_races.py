@@ -7,6 +7,8 @@ import numpy as np
 from remaptrace.trace import events as ev
 from remaptrace.trace.races import settle_races
 
+TIMES = np.array([10, 20, 30])
+
 
 def race(counts: tuple[int, int, int], *, between: bool = False, neutral: int = ev.K_PRCTL) -> ev.Trace:
     """A call of thread 1, a neutral call of thread 2 and an mmap of thread 1, with these VMA counts behind them."""
@@ -22,7 +24,7 @@ def race(counts: tuple[int, int, int], *, between: bool = False, neutral: int = 
 
 
 def lines(t: ev.Trace) -> list[int]:
-    settle_races(t)
+    settle_races(t, TIMES)
     return [int(line) for line in t.columns["line"]]
 
 
@@ -50,5 +52,19 @@ def test_a_call_that_may_have_changed_the_counters_itself_stays() -> None:
 def test_exit_maps_keep_their_event() -> None:
     t = race((5, 6, 6))
     t.maps = [ev.MapsFile("x", 10, "exit", (), 1)]
-    settle_races(t)
+    settle_races(t, TIMES)
     assert t.maps[0].event == 2
+
+
+def test_a_line_that_was_printed_late_goes_where_its_reading_was_taken() -> None:
+    t = race((5, 5, 6))
+    settle_races(t, np.array([10, 30, 20]))
+    assert t.columns["line"].tolist() == [1, 4, 2]
+    assert t.truth is not None
+    assert t.truth["map_count"].tolist() == [5, 6, 5]
+
+
+def test_a_threads_own_lines_keep_their_order() -> None:
+    t = race((5, 5, 6), between=True)
+    settle_races(t, np.array([10, 30, 20]))
+    assert t.columns["line"].tolist() == [1, 2, 3, 4]

@@ -101,7 +101,7 @@ def test_counters_without_an_event_are_named_with_a_reason() -> None:
         CountRow(1, 0, 1, 1, "exit_mmap", 0, (1, 1, 1, 1, 0)),
         CountRow(2, 0, 12703, 12703, "exit_mmap", 0x1234, (1, 1, 1, 1, 0)),
     ]
-    table, untied = tie(t, rows)
+    table, _, untied = tie(t, rows)
     assert len(table) == 0
     assert sorted(u.reason for u in untied) == ["no event of this thread", "no such return of this thread"]
 
