@@ -265,7 +265,7 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
 
 
 @kernel
-def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
+def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
     """Calls on descriptors and files."""
     if kind == K_OPEN:
         return sys_open(m, task, a0, a1, a2)
@@ -289,7 +289,7 @@ def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, 
     if kind == K_SEAL:
         return sys_add_seals(m, task, a0, a1)
     if kind == K_MAKEFILE:
-        return make_file(m, task, a0, a1 << m[H_ARCH + A_PAGE_SHIFT], a2, a3, a4)
+        return make_file(m, task, a0, a1 << m[H_ARCH + A_PAGE_SHIFT], a2, a3, a4, a5)
     if kind == K_REOPEN:
         return reopen(m, task, a0, a1, a2)
     if kind == K_CLOSE_RANGE:
@@ -395,7 +395,7 @@ def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     if kind < K_OPEN:
         result = memory_call(m, task, kind, a0, a1, a2, a3, a4, a5)
     elif kind < K_FORK:
-        result = file_call(m, task, kind, a0, a1, a2, a3, a4)
+        result = file_call(m, task, kind, a0, a1, a2, a3, a4, a5)
     elif kind < K_PERSONALITY:
         result = process_call(m, task, kind, a0, a1, a2, a3, a4, a5)
     elif kind in (K_RECLAIM, K_WRITEBACK):

@@ -51,6 +51,7 @@ from .stack import expand_stack
 from .state import (
     G_MAJFLT,
     G_MINFLT,
+    G_NEW_TABLE,
     H_ARCH,
     MM_MAJFLT,
     MM_MINFLT,
@@ -112,6 +113,7 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
 def handle_mm_fault(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
     """A fault at `addr` inside `vma`, whose flags allow the access; a VMF_* code."""
     p = pte_lookup(m, mm, addr)
+    m[G_NEW_TABLE] = 1 if p == 0 else 0
     if p == 0:
         code = huge_fault(m, mm, vma, addr, access)
         if code >= 0:

@@ -41,6 +41,7 @@ from .state import (
     I_CACHED,
     I_FILLED,
     I_FILLK,
+    I_FOLIO,
     I_NAME,
     I_SEALS,
     I_SIZE,
@@ -257,17 +258,19 @@ def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
 
 
 @kernel
-def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name: int) -> int:
+def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name: int, folio: int) -> int:
     """The scenario steps memfd and diskfile: a file of `size` bytes.
 
     With `fill` it is written: every byte of page p of the k-th file made is (p + 1 + 32k) mod 256, and every
-    page is in the page cache. Without, it is one hole.
+    page is in the page cache, in folios of `folio` pages (a power of two; 0 or 1: single pages). Without,
+    it is one hole.
     """
     inode = inode_new(m, OPS_FILE if disk != 0 else OPS_SHMEM, size)
     m[inode + I_NAME] = name
     if fill != 0:
         m[inode + I_FILLK] = (m[G_FILES_MADE] << 5) + 1
         m[inode + I_FILLED] = file_pages(m, inode)
+    m[inode + I_FOLIO] = folio
     m[G_FILES_MADE] += 1
     o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
     fd_install(m, m[task + T_FILES], fd, o, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
-from ..machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND
+from ..machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND, R_FOLIO_MAP
 from .frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map
 from .jit import kernel
 from .merge import anon_vma_prepare
@@ -22,9 +22,11 @@ from .state import (
     F_REFS,
     FF_DIRTY,
     FF_UPTODATE,
+    G_NEW_TABLE,
     G_SPECIAL_FRAME,
     H_ARCH,
     H_RULES,
+    I_FOLIO,
     I_TYPE,
     MM_RSS,
     OPS_FILE,
@@ -81,11 +83,70 @@ def _map_file_page(m: Mem, mm: int, vma: int, p: int, pfn: int) -> int:
 
 
 @kernel
+def _folio(m: Mem, vma: int, addr: int) -> int:
+    """Pages of the folio around `addr` if a fault may map it whole: inside area and leaf table; else 1."""
+    folio = m[m[vma + V_INODE] + I_FOLIO]
+    if folio <= 1 or m[H_RULES + R_FOLIO_MAP] == 0:
+        return 1
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    below = linear_index(m, vma, addr) & (folio - 1)
+    above = folio - below
+    at = pte_index(m, addr)
+    start = m[vma + V_START]
+    if below > at or at + above > 1 << m[H_ARCH + A_INDEX_BITS]:
+        return 1
+    if addr - (below << shift) < start or addr + (above << shift) > m[vma + V_END]:
+        return 1
+    return folio
+
+
+@kernel
+def _reaches_end(m: Mem, vma: int, addr: int) -> int:
+    """1 if the folio around `addr` is the last of a file on disk: fault-around does not trust it.
+
+    filemap_map_pages, can_map_large: such a folio is left out, and with it the whole window where the
+    leaf table would have had to be made first.
+    """
+    inode = m[vma + V_INODE]
+    folio = m[inode + I_FOLIO]
+    if folio <= 1 or m[inode + I_TYPE] != OPS_FILE or m[H_RULES + R_FOLIO_MAP] == 0:
+        return 0
+    return 1 if (linear_index(m, vma, addr) | (folio - 1)) + 1 >= file_pages(m, inode) else 0
+
+
+@kernel
+def _map_found(m: Mem, mm: int, vma: int, addr: int, p: int, pfn: int, access: int) -> int:
+    """Map the page that the fault found, or its whole folio if nothing there is mapped yet (finish_fault)."""
+    flags = m[vma + V_FLAGS]
+    inode = m[vma + V_INODE]
+    folio = _folio(m, vma, addr) if inode != 0 else 1
+    index = linear_index(m, vma, addr)
+    below = index & (folio - 1)
+    if folio > 1 and index - below + folio > file_pages(m, inode):
+        folio = 1
+    for i in range(folio if folio > 1 else 0):
+        if m[p - below + i] != 0 or cache_find(m, inode, index - below + i) == 0:
+            folio = 1
+            break
+    if folio == 1:
+        below = 0
+    for i in range(folio):
+        q = p - below + i
+        page = cache_find(m, inode, index - below + i) if folio > 1 else pfn
+        _map_file_page(m, mm, vma, q, page)
+        if access == ACC_WRITE:
+            m[q] = written(m, m[q], flags)
+            m[frame(m, page) + F_FLAGS] |= FF_DIRTY
+    return 0
+
+
+@kernel
 def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
     """Map the cached pages around `addr` into empty PTEs, before its own is looked at (do_fault_around).
 
     The window is `fault_around_bytes` long, aligned in virtual space; it begins at the area's start if
-    that comes later, and ends with the leaf table, the area or the file. Returns the pages mapped.
+    that comes later, and ends with the leaf table, the area or the file. A large folio that fits is mapped
+    whole instead (6.18). Returns the pages mapped.
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     pages = m[H_RULES + R_FAULT_AROUND] >> shift
@@ -102,6 +163,14 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
     )
     index = linear_index(m, vma, addr)
     last = min(last, at + file_pages(m, inode) - index)
+    if _reaches_end(m, vma, addr) != 0:
+        if m[G_NEW_TABLE] != 0:
+            return 0
+    else:
+        folio = _folio(m, vma, addr)
+        if folio > 1:
+            first = at - (index & (folio - 1))
+            last = first + folio
     mapped = 0
     for i in range(first, last):
         q = p + i - at
@@ -135,13 +204,8 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
         pfn = cache_find(m, inode, index) if code in (VMF_MINOR, VMF_MAJOR) else 0
     if pfn == 0:
         return code
-    if access != ACC_WRITE:
-        _map_file_page(m, mm, vma, p, pfn)
-        return code
     if private_write == 0:
-        _map_file_page(m, mm, vma, p, pfn)
-        m[p] = written(m, m[p], flags)
-        m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
+        _map_found(m, mm, vma, addr, p, pfn, access)
         return code
     if anon_vma_prepare(m, mm, vma) < 0:
         return VMF_OOM

@@ -82,6 +82,7 @@ G_SPECIAL_FRAME = H_GLOB + 33  # frame of special mappings, 0 until used
 G_STUCK = H_GLOB + 35  # 1: the current call never returns
 G_CLOCK = H_GLOB + 36  # hand of the reclaim clock: a frame number
 G_LEARNT = H_GLOB + 34  # page states learnt from recorded faults, see learn.py
+G_NEW_TABLE = H_GLOB + 37  # 1: the fault being handled had to make its leaf table
 G_SPARE = H_GLOB + 40  # first word free for single modules to name
 G_VMG = H_GLOB + 48  # 16 words: the merge being tried, see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
@@ -222,6 +223,7 @@ I_LINKS = 17  # 0: deleted
 I_CACHEROOT = 18
 I_HEIGHT = 19  # levels of the page cache's tree
 I_FILLED = 20  # pages below this number have their first content in the page cache, unless the tree says else
+I_FOLIO = 22  # pages of the folios that hold its page cache, a power of two; 0: single pages
 I_UNSURE = 23  # 1: the log does not tell the size, see assume.assume_length
 I_WORDS = 24
 

@@ -267,13 +267,18 @@ def _files(b: Builder, given: Any) -> None:
         if type(disk) is not bool:
             raise Problem(ec.RT_VALUE, "disk must be true or false", ("files", i, "disk"), "true, false")
         b.step_name = "files"
+        step = "diskfile" if disk else "memfd"
         try:
-            args = b.arguments(STEPS["memfd"], rest)
+            args = b.arguments(STEPS[step], rest)
         except Problem as p:
             raise Problem(
-                p.code, p.problem.replace("memfd", "a file"), ("files", i, *p.path[1:]), p.expected
+                p.code,
+                p.problem.replace(step, "a file"),
+                ("files", i, *p.path[1:]),
+                p.expected,
             ) from None
-        b.emit((K_MAKEFILE, 0, *args, int(disk), b.string(rest["id"]), 0, 0, EVF_MADE), 0)
+        folio = args[3] if disk else 0
+        b.emit((K_MAKEFILE, 0, *args[:3], int(disk), b.string(rest["id"]), folio, 0, EVF_MADE), 0)
 
 
 def _final(b: Builder, root: dict[str, Any], steps: int) -> None:

@@ -350,7 +350,12 @@ class Builder:
         given = entry[step.name] if isinstance(entry[step.name], dict) else {}
         if step.kind == K_MAKEFILE:
             disk = 1 if step.name == "diskfile" else 0
-            return K_MAKEFILE, [*args, disk, self.string(given["id"])]
+            folio = given.get("folio", 1)
+            if isinstance(folio, int) and folio & (folio - 1):
+                raise Problem(
+                    ec.RT_VALUE, "folio must be a power of two", (step.name, "folio"), "1, 2, 4 ... 512"
+                )
+            return K_MAKEFILE, [*args[:3], disk, self.string(given["id"]), *args[3:]]
         if step.name == "brk":
             if "addr" not in given:
                 if self.brk_start is None:

@@ -176,8 +176,13 @@ _TABLE = (
     Step(
         "diskfile",
         K_MAKEFILE,
-        (Field("id", "newfd"), Field("pages", "int", 0, most=MOST_FILE_PAGES), Field("fill", "bool", 0)),
-        "make file id on a disk with dirty accounting",
+        (
+            Field("id", "newfd"),
+            Field("pages", "int", 0, most=MOST_FILE_PAGES),
+            Field("fill", "bool", 0),
+            Field("folio", "int", 1, most=512),
+        ),
+        "make file id on a disk with dirty accounting; folio: pages of a large folio in its page cache",
         special=True,
     ),
     Step("ftruncate", K_FTRUNCATE, (FD, Field("size", "int")), "set the size of a file"),

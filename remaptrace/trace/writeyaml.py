@@ -288,6 +288,8 @@ class _Writer:
         out["fill"] = bool(row[4])
         if row[5]:
             out["disk"] = True
+        if row[7] > 1:
+            out["folio"] = row[7]
         return out
 
     def _child(self, event: int, row: list[int]) -> tuple[Step, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from remaptrace.engine.state import (
     G_VALUE,
     I_FILLED,
     I_FILLK,
+    I_FOLIO,
     MM_RSS,
     MM_TABLES,
     OPS_ANON,
@@ -505,3 +508,61 @@ def test_a_range_touch_is_the_same_as_its_pages_one_by_one(touches):
         words = [p.m[q] if (q := pte_of(p.m, p.mm, BASE + i * PAGE)) else 0 for i in range(1100)]
         states.append((answers, words))
     assert states[0] == states[1]
+
+
+# Large folios: what a 6.18 kernel mapped on ext4 of files written a MiB at a time, counted in pagemap.
+MIB = 256  # pages
+
+
+def folio_program(
+    pages: int, first: int = 0, flags: int = VM_READ | MAY, kernel: str = "linux-6.18"
+) -> Program:
+    p = Program(kernel)
+    inode = p.file(OPS_FILE, pages)
+    p.m[inode + I_FOLIO] = MIB
+    p.map(first, MIB - first, flags, inode, pgoff=first)
+    return p
+
+
+def mapped(p: Program) -> list[tuple[int, int]]:
+    """Runs of present pages: (first, how many)."""
+    runs = [(m.start(), len(m.group())) for m in re.finditer("#+", p.present(0, MIB))]
+    return runs
+
+
+def test_a_read_maps_a_large_folio_whole_where_it_fits_and_a_window_where_not():
+    p = folio_program(2 * MIB)
+    assert p.read(100) == OK1 and mapped(p) == [(0, MIB)]
+    p = folio_program(2 * MIB, first=3)
+    assert p.read(100) == OK1 and mapped(p) == [(96, 16)]
+    assert p.read(150) == OK1 and mapped(p) == [(96, 16), (144, 16)]
+
+
+def test_before_6_18_a_large_folio_is_mapped_by_windows():
+    p = folio_program(2 * MIB, kernel="linux-6.17")
+    assert p.read(100) == OK1 and mapped(p) == [(96, 16)]
+
+
+def test_the_last_folio_of_a_file_is_mapped_by_the_fault_and_not_around_it():
+    p = folio_program(MIB)
+    assert p.read(100) == OK1 and mapped(p) == [(0, MIB)]
+    p = folio_program(MIB, first=3)
+    assert p.read(100) == OK1 and mapped(p) == [(100, 1)]
+    p = folio_program(MIB, flags=RW)
+    assert p.write(100) == OK1 and mapped(p) == [(100, 1)]
+    assert p.read(101) == OK1 and mapped(p) == [(96, 16)]
+
+
+def test_a_shared_write_makes_the_whole_folio_writable_but_a_read_one_does_not():
+    p = folio_program(2 * MIB, flags=RW | SHARED)
+    assert p.write(100) == OK1 and mapped(p) == [(0, MIB)]
+    assert p.write(101) == p.write(3) == OK0
+    p = folio_program(2 * MIB, flags=RW | SHARED)
+    assert p.read(100) == OK1
+    assert p.write(100) == p.write(101) == OK1
+
+
+def test_a_private_copy_does_not_keep_the_folio_around_it_from_being_mapped():
+    p = folio_program(2 * MIB, flags=RW)
+    assert p.write(100) == OK1 and mapped(p) == [(100, 1)]
+    assert p.read(101) == OK1 and mapped(p) == [(0, MIB)]
