@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
+from ..machine.rules import R_FORK_KEEPS_AV
 from .account import charge, uncharge, vm_stat_account
 from .area26 import ALL_ONES
 from .errnos import ENOMEM
@@ -34,6 +35,7 @@ from .state import (
     FF_EXCLUSIVE,
     FF_ZERO,
     H_ARCH,
+    H_RULES,
     MM_ASLR,
     MM_BASE,
     MM_BRK,
@@ -158,7 +160,7 @@ def _dup_area(m: Mem, task: int, old: int, new: int, vma: int) -> int:
     m[copy + V_AVMULTI] = 0
     if flags & VM_WIPEONFORK:
         m[copy + V_AV] = 0
-    elif m[copy + V_AV] != 0:
+    elif m[copy + V_AV] != 0 and m[H_RULES + R_FORK_KEEPS_AV] == 0:
         anon_vma_new(m, copy)
         m[copy + V_AVMULTI] = 1
     if insert_vma(m, new, copy) < 0:

@@ -163,6 +163,12 @@ R_MERGE_ANON_VMA_STRICT_FORK = _rule(
     1,
     "an anon_vma chain with more than one entry does not merge with none",
 )
+R_FORK_KEEPS_AV = _rule(
+    "fork_shares_anon_vma",
+    "bool",
+    0,
+    "a child's areas keep the parent's anon_vmas, so that pieces of one area join again (before 2.6.34)",
+)
 R_MERGE_LEFT_FIRST = _rule(
     "merge_prefers_left", "bool", 1, "three-way with clashing anon_vmas joins left (6.12); else right"
 )

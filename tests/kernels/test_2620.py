@@ -38,3 +38,19 @@ def test_remove_returns_when_it_begins_inside_an_area_or_ends_with_it(start, pag
 
 def test_the_loop_is_gone_in_2_6_21():
     assert _remove(0, 4, "linux-2.6.21") == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("kernel", "areas"), [("linux-2.6.20", 1), ("linux-2.6.21", 1), ("linux-6.18", 3)])
+def test_pieces_of_one_area_join_again_in_a_child_that_shares_the_anon_vma(kernel, areas):
+    b = ev.TraceBuilder()
+    parent, child = b.task(1, 1), b.task(2, 2, parent=0)
+    at = 0x50000000
+    b.event(ev.K_MMAP, parent, (at, 3 * PAGE, 3, 0x32, -1, 0))
+    for page in range(3):
+        b.event(ev.K_WRITE, parent, (at + page * PAGE, 1, 0, 0))
+    b.event(ev.K_MPROTECT, parent, (at + PAGE, PAGE, 1))
+    b.event(ev.K_FORK_STEP, parent, (child,))
+    b.event(ev.K_MPROTECT, child, (at + PAGE, PAGE, 3))
+    arch = "i386" if kernel.startswith("linux-2.6") else "x86_64"
+    result = replay(b.finish(recorded=False), Machine.load(arch, kernel), engine="interpreted")
+    assert int(result.columns["map_count"][-1]) == areas
