@@ -249,7 +249,6 @@ def _pages(m: Any, spaces: list[int]) -> Iterator[str]:
     """Every PTE inside an area; frames counted by what maps them; present pages and tables counted."""
     mapped = Counter[int]()
     limit = m[H_ARCH + A_TASK_SIZE]
-    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
     for mm in spaces:
         present = inside = everything = 0
         for vma in vmas(m, mm):
@@ -263,7 +262,7 @@ def _pages(m: Any, spaces: list[int]) -> Iterator[str]:
                 elif not m[frame(m, pfn) + F_FLAGS] & FF_ZERO:
                     mapped[pfn] += 1
                     present += pages
-        for _, pages, _word in ptes(m, mm, 0, limit - size):
+        for _, pages, _word in ptes(m, mm, 0, limit):
             everything += pages
         if inside != everything:
             yield f"{everything - inside} PTEs lie outside of every area"
