@@ -24,6 +24,7 @@ from .state import (
     F_REFS,
     FD_CAP,
     FD_TABLE,
+    FF_HUGE,
     FF_ZERO,
     G_COMMITTED,
     G_INODE_LIST,
@@ -260,7 +261,9 @@ def _pages(m: Any, spaces: list[int]) -> Iterator[str]:
                 if not 0 < pfn < m[H_NFRAMES]:
                     yield f"the PTE of {addr:x} maps frame {pfn}, which does not exist"
                 elif not m[frame(m, pfn) + F_FLAGS] & FF_ZERO:
-                    mapped[pfn] += 1
+                    # the head of a huge page speaks for all its frames until some entry is split
+                    split = pages > 1 and not m[frame(m, pfn) + F_FLAGS] & FF_HUGE
+                    mapped.update(range(pfn, pfn + pages) if split else (pfn,))
                     present += pages
         for _, pages, _word in ptes(m, mm, 0, limit):
             everything += pages

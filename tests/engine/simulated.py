@@ -120,7 +120,7 @@ class Process:
     def file(self, size: int, *, fill: bool = True, disk: bool = False) -> int:
         fd = self.files
         self.files += 1
-        make_file(self.m, self.task, fd, size, int(fill), int(disk), 0)
+        make_file(self.m, self.task, fd, size, int(fill), int(disk), 0, 0)
         return fd
 
     def reopen(self, fd: int, mode: int) -> int:
