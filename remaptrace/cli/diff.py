@@ -123,8 +123,7 @@ def _replay_all(
     if at is not None and not 0 <= at < len(trace):
         raise UsageError(RT_MOMENT, f"there is no event {at}", expected=f"0 to {len(trace) - 1}")
     base, _ = session.replay_timed(trace, machines[0], placing)
-    counts = base.columns["map_count"]
-    moment = at if at is not None else int(counts.argmax()) if len(counts) and counts.max() >= 0 else None
+    moment = at if at is not None else session.peak_event(base)
     wanted = [] if moment is None else [moment]
     results = [base]
     for machine in machines[1:]:

@@ -170,13 +170,25 @@ def both_sides(trace: Trace, machine: Machine, placing: str | None) -> tuple[Res
     return run.guest, run.host
 
 
+def peak_event(result: Result) -> int | None:
+    """The last event behind which the process with the most VMAs has them all; None if no event has any.
+
+    The last, because what the program did to the pages is then done.
+    """
+    from ..trace.events import K_EXIT
+
+    counts = result.columns["map_count"]
+    alive = result.trace.columns["kind"] != K_EXIT
+    highest = int(counts[alive].max(initial=-1))
+    if highest < 0:
+        return None
+    return int(((counts == highest) & alive).nonzero()[0][-1])
+
+
 def peak_snapshot(result: Result, placing: str | None) -> Snapshot | None:
     """The address space with the most VMAs, at that moment; None if no event has one."""
-    counts = result.columns["map_count"]
-    if not len(counts) or int(counts.max()) < 0:
-        return None
-    event = int(counts.argmax())
-    return with_look(result, event, placing).observed.get(event)
+    event = peak_event(result)
+    return None if event is None else with_look(result, event, placing).observed.get(event)
 
 
 def with_look(result: Result, event: int, placing: str | None) -> Result:

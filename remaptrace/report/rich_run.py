@@ -123,7 +123,7 @@ def _processes(sheet: Sheet, facts: Facts, shown: int) -> None:
         if extra:
             text += "; of them " + " · ".join(f"{k} {number(c)}" for k, c in extra)
         sheet.paragraph(text, hang=15)
-        sheet.line("peak at        ", event_place(peak["at"], facts["trace"]["sources"]))
+        sheet.line("peak until     ", event_place(peak["at"], facts["trace"]["sources"]))
 
 
 def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
