@@ -21,7 +21,7 @@ DEFECTS: dict[str, str] = {
     "V-8XX-1": "PowerPC 8xx: the TLB-miss code may set the accessed bit even in an absent PTE, which changes a file "
     "offset. Depends on the hardware; documented, not modelled.",
     "V-SPARC-1": "SPARC reference MMU: a PROT_NONE page is not present, and if it was dirty it looks like a file PTE. "
-    "The words are so.",
+    "The words are so; a replay treats such a page as present, because where the kernel's confusion leads is not known.",
     "P07-GEN-1": "When a page of a non-linear area is unmapped, the posted series compares two of its protection bits "
     "with the whole page protection of the area. They are never equal, so every page leaves a file PTE. Harmless. "
     "Rule rfp_saves_every_page.",

@@ -7,9 +7,9 @@ from ..trace.events import K_RECLAIM
 from .errnos import EBADF
 from .files import fget
 from .jit import kernel
-from .process import DEAD, task_exit
+from .process import task_exit
 from .reclaim import reclaim_all, reclaim_inode, reclaim_range
-from .state import O_INODE, T_ALIVE, Mem
+from .state import O_INODE, Mem
 from .writeback import writeback_all, writeback_inode
 
 
@@ -39,9 +39,9 @@ def pressure_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> in
 
 @kernel
 def stop_after(m: Mem, task: int, outcome: int) -> int:
-    """End what cannot go on: an endless refault stops its task where it is, BUG and OOM kill the process."""
+    """End what cannot go on: an endless refault stops its task, BUG and OOM kill the process."""
     if outcome == OUT_LIVELOCK:
-        m[task + T_ALIVE] = DEAD
+        task_exit(m, task, 0)
     elif outcome in (OUT_BUG, OUT_OOM):
         task_exit(m, task, 1)
     return 0
