@@ -10,8 +10,8 @@ import pytest
 
 from remaptrace.api import replay
 from remaptrace.result.agreement import CheckOutcome
-from remaptrace.result.truth import check_recorded, compare_maps
 from remaptrace.result.result import VmaRow
+from remaptrace.result.truth import check_recorded, compare_maps
 from remaptrace.trace import events as ev
 from remaptrace.trace.events import MapsFile, MapsRow, Trace
 from remaptrace.trace.recorded import read_set

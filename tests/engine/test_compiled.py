@@ -1,0 +1,49 @@
+"""The same source, compiled: every column, snapshot and total equals that of the interpreted engine.
+
+The first run of these tests compiles the engine, which takes minutes; it stays in the cache of the sources.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from remaptrace.api import machine_of
+from remaptrace.engine.driver import replay
+from remaptrace.machine.machine import Machine
+from remaptrace.trace.detect import load
+
+TRACES = Path(__file__).parents[2] / "traces"
+RUNS = ["ls", "zoo", "fuzz-2", "gcc-compile", "efence-500", "redis-bgsave", "remapwin-256"]
+PROGRAMS = sorted((TRACES / "conformance").glob("*/*-0[1-3].yaml"))
+
+
+def assert_equal(path: Path, machine: Machine | None = None) -> None:
+    """Both engines give the same result for the trace at `path`."""
+    trace = load([str(path)])[0]
+    machine = machine or machine_of(trace)
+    plain, compiled = (
+        replay(trace, machine, counters=True, engine=engine) for engine in ("interpreted", "compiled")
+    )
+    for name, column in plain.columns.items():
+        assert np.array_equal(column, compiled.columns[name]), f"{path}: {name}"
+    assert plain.snapshots == compiled.snapshots
+    assert plain.observed == compiled.observed
+    assert plain.totals == compiled.totals
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_recorded_runs_give_equal_results(name: str) -> None:
+    assert_equal(TRACES / name)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_programs_give_equal_results(path: Path) -> None:
+    assert_equal(path)
+
+
+@pytest.mark.parametrize("path", sorted((TRACES / "rfp").glob("*.yaml")), ids=lambda p: p.stem)
+def test_nonlinear_mappings_give_equal_results(path: Path) -> None:
+    assert_equal(path, Machine.load("i386", "linux-2.6.21-rfp"))

@@ -1,0 +1,155 @@
+"""The front of the engine: observing, chunks, references between steps, engines, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from remaptrace.engine import driver
+from remaptrace.engine.driver import choose_engine, replay
+from remaptrace.errors import ReplayError, UsageError
+from remaptrace.machine.machine import Machine
+from remaptrace.result.result import RSF_DEAD, RSF_DIVERGED, RSF_UNMODELLED, Result
+from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
+from remaptrace.trace.recorded import read_set
+from remaptrace.trace.scenario import read_scenario
+
+TRACES = Path(__file__).parents[2] / "traces"
+HEAD = "name: t\npage_size: 4096\nsteps:\n"
+ANON = "- mmap: {addr: 0x10000000, length: 16384, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
+MACHINE = Machine.load()
+
+
+def run(steps: str, **options: object) -> Result:
+    """A scenario on linux-6.18."""
+    return replay(read_scenario(HEAD + steps), MACHINE, **options)  # type: ignore[arg-type]
+
+
+def test_observing_behind_and_before_an_event_shows_two_states() -> None:
+    steps = ANON + "- munmap: {addr: 0x10000000, length: 4096}\n"
+    behind = run(steps, observe_at=[1]).observed[1]
+    before = run(steps, observe_before=[1]).observed[1]
+    assert [(v.start, v.end) for v in behind.vmas] == [(0x10001000, 0x10004000)]
+    assert [(v.start, v.end) for v in before.vmas] == [(0x10000000, 0x10004000)]
+
+
+def test_a_step_gets_the_address_that_an_earlier_one_returned() -> None:
+    result = run(
+        "- mmap: {addr: 0, length: 8192, prot: rw, flags: [private, anonymous], fd: -1, offset: 0}\n"
+        "- munmap: {addr: '@0+0x1000', length: 4096}\n"
+        "- write: {addr: '@0', value: 7}\n- read: '@0'\n"
+    )
+    start = int(result.columns["ret"][0])
+    assert [(v.start, v.end) for v in result.snapshots[-1].vmas] == [(start, start + 4096)]
+    assert result.columns["value"][3] == 7
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100, 1 << 16])
+def test_chunks_of_any_size_give_the_same_result(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = read_set(TRACES / "fuzz-2", "ftrace")
+    whole = replay(trace, MACHINE, counters=True, engine="interpreted")
+    monkeypatch.setattr(driver, "CHUNK", chunk)
+    parts = replay(trace, MACHINE, counters=True, engine="interpreted")
+    for name, column in whole.columns.items():
+        assert np.array_equal(column, parts.columns[name]), name
+    assert parts.snapshots == whole.snapshots
+    assert parts.observed == whole.observed
+
+
+def test_processes_are_seen_at_their_exit_and_those_that_live_at_the_end() -> None:
+    trace = read_set(TRACES / "bash-script", "ftrace")
+    result = replay(trace, MACHINE)
+    exits = [s for s in result.snapshots if s.event >= 0]
+    assert len({int(trace.tasks["pid"][s.task]) for s in exits}) == 15
+    assert all(s.vmas for s in exits)
+    assert not [s for s in result.snapshots if s.event < 0]
+
+
+def test_counters_are_columns_only_when_asked_for() -> None:
+    assert "total_vm" not in run(ANON).columns
+    assert run(ANON, counters=True).columns["total_vm"].tolist() == [4]
+
+
+def test_a_result_that_is_not_the_recorded_one_is_marked() -> None:
+    b = TraceBuilder()
+    task = b.task(1, 1)
+    b.event(ev.K_MUNMAP, task, (1, 4096), ret=0)
+    b.event(ev.K_MUNMAP, task, (0, 4096), ret=0)
+    flags = replay(b.finish(), MACHINE).columns["flags"]
+    assert flags[0] & RSF_DIVERGED
+    assert not flags[1] & RSF_DIVERGED
+
+
+def test_a_call_that_is_not_modelled_is_marked_and_takes_the_recorded_answer() -> None:
+    b = TraceBuilder()
+    b.event(ev.K_UNMODELLED, b.task(1, 1), (0,), ret=9)
+    result = replay(b.finish(), MACHINE)
+    assert result.columns["flags"][0] & RSF_UNMODELLED
+    assert result.columns["ret"][0] == 9
+
+
+def test_an_injected_result_has_no_effect() -> None:
+    b = TraceBuilder()
+    task = b.task(1, 1)
+    b.event(ev.K_MMAP, task, (0, 4096, 3, 0x22, -1, 0), ret=-12, flags=ev.EVF_INJECTED)
+    result = replay(b.finish(), MACHINE)
+    assert result.columns["ret"][0] == -12
+    assert result.columns["map_count"][0] == 0
+
+
+def test_words_of_the_dead_are_marked() -> None:
+    b = TraceBuilder()
+    task = b.task(1, 1)
+    b.event(ev.K_EXIT, task, (0, 1))
+    b.event(ev.K_MMAP, task, (0, 4096, 3, 0x22, -1, 0), ret=0x10000)
+    result = replay(b.finish(), MACHINE)
+    assert result.columns["flags"][1] & RSF_DEAD
+    assert result.columns["map_count"][1] == -1
+
+
+def test_an_empty_trace_gives_an_empty_result() -> None:
+    result = replay(TraceBuilder().finish(), MACHINE)
+    assert len(result.columns["ret"]) == 0
+    assert result.snapshots == ()
+
+
+def test_small_traces_run_interpreted_and_huge_ones_compiled() -> None:
+    small = read_scenario(HEAD + ANON)
+    huge = read_scenario(HEAD + ANON + "- write: {addr: 0x10000000, value: 1, pages: 2000000}\n")
+    assert choose_engine(small) == "interpreted"
+    assert choose_engine(huge) == "compiled"
+    assert choose_engine(huge, "interpreted") == "interpreted"
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(UsageError, match="RT602"):
+        run(ANON, engine="fast")
+
+
+def test_an_event_of_no_task_is_refused() -> None:
+    b = TraceBuilder()
+    b.event(ev.K_MUNMAP, 3, (0, 4096))
+    with pytest.raises(ReplayError, match="RT603"):
+        replay(b.finish(), MACHINE)
+
+
+def test_a_full_arena_ends_the_replay_with_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    from remaptrace.engine import arena
+
+    monkeypatch.setattr(arena, "SIZES", ((1 << 14, 1 << 10),))
+    steps = (
+        "- repeat:\n    count: 500\n    var: i\n    steps:\n    - mmap: {addr: 0x10000000 + i * 8192, "
+        "length: 4096, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
+    )
+    with pytest.raises(ReplayError, match="RT600") as caught:
+        run(steps)
+    assert "mmap" in caught.value.text
+
+
+def test_progress_is_told_in_events() -> None:
+    seen: list[tuple[str, int, int]] = []
+    run(ANON * 3, progress=lambda phase, done, total: seen.append((phase, done, total)))
+    assert seen == [("replay", 3, 3)]
