@@ -9,7 +9,8 @@ from typing import Any
 from .. import errorcodes as ec
 from ..errors import InputError
 from ..trace.names import ERRNO_NAMES
-from .program import Step, file_slots, operation
+from .program import file_slots, operation
+from .steps import Step
 
 _CODES = {
     7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},

@@ -13,8 +13,7 @@ from typing import Any
 from .. import errorcodes as ec
 from ..errors import UsageError
 from ..trace import names
-
-Step = dict[str, Any]
+from .steps import Step
 
 CLOSED = 777
 PAGE = 4096

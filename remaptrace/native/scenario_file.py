@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .answers import NativeRun
-from .program import Step, operation
+from .program import operation
+from .steps import Step
 
 _HEX = frozenset({"addr", "new_addr", "start", "end", "brk_start", "first_free_top"})
 

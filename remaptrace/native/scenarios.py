@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
-from .program import KNOWN, Step, operation
+from .program import KNOWN, operation
+from .steps import Step
 
 
 @dataclass(frozen=True)

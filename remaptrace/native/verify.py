@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .answers import NativeRun, read_answers
-from .generate import PROFILES, generate
+from .generate import generate
 from .launch import run_program
-from .program import Step, to_lines
+from .profiles import PROFILES
+from .program import to_lines
 from .scenario_file import scenario_text
 from .shrink import shrink
+from .steps import Step
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine

@@ -10,8 +10,9 @@ import pytest
 
 from remaptrace.cli.entry import run_command
 from remaptrace.machine.machine import Machine
-from remaptrace.native.generate import PROFILES, generate
+from remaptrace.native.generate import generate
 from remaptrace.native.launch import compiler
+from remaptrace.native.profiles import PROFILES
 from remaptrace.native.scenarios import read_steps
 from remaptrace.native.verify import ask_kernel, verify_random, verify_steps
 
