@@ -23,7 +23,11 @@ def _remove(start, pages, kernel):
     call = b.event(ev.K_MADVISE, task, (0x50000000 + start * PAGE, pages * PAGE, MADV_REMOVE))
     b.event(ev.K_READ, task, (0x50003000, -1))
     result = replay(b.finish(recorded=False), Machine.load("i386", kernel), engine="interpreted")
-    return int(result.columns["outcome"][call]), int(result.columns["ret"][call]), int(result.columns["value"][-1])
+    return (
+        int(result.columns["outcome"][call]),
+        int(result.columns["ret"][call]),
+        int(result.columns["value"][-1]),
+    )
 
 
 def test_remove_of_a_whole_area_and_more_never_returns():

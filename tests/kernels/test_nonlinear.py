@@ -225,7 +225,9 @@ def test_a_window_larger_than_ram_keeps_its_arrangement(kernel):
     assert seen == []
     outcomes = result.columns["outcome"]
     assert outcomes[first : first + pages].tolist() == [OUT_OK] * pages
-    assert result.columns["value"][first : first + pages].tolist() == [(pages - i) % 256 for i in range(pages)]
+    assert result.columns["value"][first : first + pages].tolist() == [
+        (pages - i) % 256 for i in range(pages)
+    ]
     want = [OUT_ACCERR if protections and i % 3 == 0 else OUT_OK for i in range(pages)]
     assert outcomes[first + pages :].tolist() == want
     assert int(result.columns["map_count"].max()) == 1
