@@ -115,7 +115,7 @@ def _processes(sheet: Sheet, facts: Facts, shown: int) -> None:
     sheet.blank()
     sheet.table(rows, "lrrrl", flexible=0)
     peak = facts["peak"]
-    if peak:
+    if peak and peak["vmas"]:
         kinds = [(k, c) for k, c in peak["kinds"].items() if c]
         extra = [(k, c) for k, c in peak["of_them"].items() if c]
         parts = [f"{k} {number(c)}" for k, c in kinds]
@@ -180,7 +180,7 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
         if calls["minor"] or calls["major"]:
             text += f"; inside calls minor {number(calls['minor'])} · major {number(calls['major'])}"
         sheet.entry("faults", text)
-    if peak and peak["pages_by_protection"] is not None:
+    if peak and peak["vmas"] and peak["pages_by_protection"] is not None:
         _protections(sheet, facts, peak)
     memory = memory_phrase(facts["memory"])
     if memory:
@@ -204,7 +204,7 @@ def _protections(sheet: Sheet, facts: Facts, peak: Mapping[str, Any]) -> None:
 
 def memory_phrase(memory: Mapping[str, int]) -> str:
     """Page tables and VMA records of the largest process in bytes."""
-    if "vmas" not in memory:
+    if not memory.get("vmas"):
         return ""
     return (
         f"page tables {number(memory['page_tables'])} ({size(memory['page_table_bytes'])}) · "
