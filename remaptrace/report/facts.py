@@ -142,9 +142,11 @@ def process_facts(result: Result) -> list[ProcessFacts]:
     events = np.flatnonzero(counts >= 0)
     if not len(events):
         return []
-    owner = of_task[trace.columns["task"][events].astype(np.int64)]
-    order = np.argsort(owner, kind="stable")
-    events, owner = events[order], owner[order]
+    narrow = of_task.astype(np.int16) if len(of_task) < 1 << 15 else of_task  # sorted by digits, in one pass
+    owner = narrow[trace.columns["task"][events]]
+    if owner.min() != owner.max():
+        order = np.argsort(owner, kind="stable")
+        events, owner = events[order], owner[order]
     values = counts[events].astype(np.int64)
     starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
     ends = np.r_[starts[1:], len(owner)]
