@@ -111,7 +111,7 @@ class _PerfText:
     def __init__(self, data: bytes, source: int) -> None:
         arch = _ARCH.search(data, 0, 65536)
         self.calls = CallNames()
-        self.words = EventText(self.calls, arch[1].decode() if arch else "x86_64")
+        self.words = EventText(self.calls, arch[1].decode("utf-8", "replace") if arch else "x86_64")
         self.rows: list[tuple[int, ...]] = []
         self._data = data
         self._source = source

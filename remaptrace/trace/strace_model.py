@@ -123,9 +123,12 @@ class Model:
         return task
 
     def rename(self, task: Task, tid: int) -> None:
-        """The thread id of `task`, a process without threads, becomes known."""
+        """The thread id of `task`, the first of its process, becomes known."""
         del self.by_tid[task.tid]
-        self.by_pid[tid] = self.by_pid.pop(task.pid, [])
+        group = self.by_pid.pop(task.pid, [])
+        for other in group:
+            other.pid = tid
+        self.by_pid.setdefault(tid, []).extend(group)
         task.tid = task.pid = tid
         self.by_tid[tid] = task
         self.changed.append(task)
