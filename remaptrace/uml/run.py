@@ -15,19 +15,32 @@ from ..machine.archwords import A_TASK_SIZE
 from ..machine.machine import Machine
 from ..result.result import Result
 from ..trace.events import (
+    K_CLOSE,
+    K_CLOSE_RANGE,
+    K_DUP,
     K_EXEC,
     K_EXECUTE,
     K_FAULT,
+    K_KNOWN_FD,
+    K_MARK,
+    K_MEMFD,
     K_MPROTECT,
     K_MUNMAP,
+    K_OPEN,
+    K_PREAD,
     K_READ,
+    K_UNMODELLED,
     K_WRITE,
     Trace,
 )
 from .flush import Space, flush, flush_forced
 from .hosttrace import PAGE, HostTrace
+from .relocate import fit
 
 _PF_WRITE, _PF_FETCH = 2, 16
+_NO_PAGES = frozenset(
+    (K_OPEN, K_CLOSE, K_DUP, K_MEMFD, K_PREAD, K_KNOWN_FD, K_CLOSE_RANGE, K_UNMODELLED, K_MARK)
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ class _Deriver:
         elif kind in (K_MUNMAP, K_MPROTECT):
             end = addr + (int(self.columns["a1"][event]) + PAGE - 1 & -PAGE)
             self.host.send(target, flush(m, mm, space, max(addr, 0), max(end, 0)), line)
-        else:
+        elif kind not in _NO_PAGES:
             self.host.send(target, flush(m, mm, space, 0, self.task_size), line)
 
     def _mm(self, m: Any, row: int) -> int:
@@ -146,6 +159,7 @@ def replay_uml(
     word_bits = machine.arch.word_bits
     task_size = machine.arch.words[A_TASK_SIZE]
     host = HostTrace(word_bits, task_size, machine.kernel.values["ram_pages"], window)
+    trace = fit(trace, task_size)
     watcher = _Deriver(trace, host, task_size)
     guest = replay(trace, machine, follow=follow, engine="interpreted", watch=watcher)
     derived = host.b.finish(
