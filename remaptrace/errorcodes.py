@@ -278,8 +278,8 @@ RT_HOST = code(
 RT_NO_ROOM = code(
     "RT410",
     "recording too large for the guest",
-    "A User-mode Linux guest has 512 GiB of addresses (x86_64) or less than 4 GiB (i386). A recording of a larger machine"
-    " is moved down in blocks of 4 GiB; this one uses too many of them.",
+    "A User-mode Linux guest has 512 GiB of addresses (x86_64) or less than 4 GiB (i386). A recording of a larger"
+    " machine is moved down in blocks of 4 GiB; this one uses too many of them.",
     "remaptrace run --arch um-i386 --host linux-2.6.21 traces/java-100threads",
     "Take a guest with more address space, or a recording that reserves less.",
 )

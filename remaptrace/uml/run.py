@@ -145,8 +145,9 @@ def replay_uml(
     """Replay `trace` in the guest `machine`, whose `host` must be given, and its host calls on that host.
 
     `window`: map guest memory through one window and remap_file_pages (default: where the host kernel
-    knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest. Raises UsageError RT407 for a machine without a host or an
-    architecture that is not User-mode Linux; ReplayError as `replay`.
+    knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest. Raises UsageError
+    RT407 for a machine without a host or an architecture that is not User-mode Linux, RT410 for a
+    recording that does not fit; ReplayError as `replay`.
     """
     if machine.host is None or not machine.arch.host_arch:
         raise UsageError(
