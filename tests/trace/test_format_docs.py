@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.engine.driver import replay
+from remaptrace.machine.machine import Machine
+from remaptrace.result.expect import check_expectations
 from remaptrace.trace.jsonl import read_jsonl
 from remaptrace.trace.scenario import _KEYS, read_scenario
 from remaptrace.trace.scenario_steps import STEPS, Step
@@ -29,6 +32,18 @@ def test_every_example_of_a_scenario_is_read(text: str) -> None:
     trace = read_scenario(text)
     assert len(trace) >= 2
     assert len(trace.expects) >= 1
+
+
+@pytest.mark.parametrize("text", blocks(SCENARIOS, "yaml"))
+@pytest.mark.parametrize("kernel", [None, "linux-6.1"])
+def test_every_example_answers_as_it_says(text: str, kernel: str | None) -> None:
+    trace = read_scenario(text.replace("32768", "128"))
+    if trace.kernel and kernel:
+        pytest.skip("the example names its own kernel")
+    machine = Machine.load(trace.arch or "x86_64", kernel or trace.kernel or "linux-6.18", trace.machine)
+    found = check_expectations(replay(trace, machine, engine="interpreted"))
+    assert found.tallies["steps"].total > 0
+    assert not found.disagreements
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=lambda s: s.name)
