@@ -36,6 +36,8 @@ def mincore_page(m: Mem, mm: int, addr: int) -> int:
     if vma == 0:
         return -1
     inode = m[vma + V_INODE]
+    if m[H_RULES + R_MINCORE_ANON] == 0 and inode != 0:  # 2.6.20: the linear page, whatever the PTE holds
+        return cache_has(m, inode, linear_index(m, vma, addr))
     p = pte_of(m, mm, addr)
     w = m[p] if p != 0 else 0
     if pte_present(m, w) != 0:
@@ -43,8 +45,7 @@ def mincore_page(m: Mem, mm: int, addr: int) -> int:
     if inode != 0 and (w == 0 or pte_guard(m, w) != 0):
         return cache_has(m, inode, linear_index(m, vma, addr))
     if pte_file(m, w) != 0 and inode != 0:
-        index = pte_to_pgoff(m, w) if m[H_RULES + R_MINCORE_ANON] != 0 else linear_index(m, vma, addr)
-        return cache_has(m, inode, index)
+        return cache_has(m, inode, pte_to_pgoff(m, w))
     if pte_swap(m, w) != 0:
         return 1 if m[slot_words(m, pte_swap_offset(m, w)) + S_FRAME] != 0 else 0
     return 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.api import Machine
+from remaptrace.api import Machine, check
 from remaptrace.engine.driver import replay
 from remaptrace.result.outcomes import OUT_LIVELOCK
 from remaptrace.trace import events as ev
+from remaptrace.trace.scenario import read_scenario
 
 PAGE = 4096
 MADV_REMOVE = 9
@@ -58,3 +59,17 @@ def test_pieces_of_one_area_join_again_in_a_child_that_shares_the_anon_vma(kerne
     arch = "i386" if kernel.startswith("linux-2.6") else "x86_64"
     result = replay(b.finish(recorded=False), Machine.load(arch, kernel), engine="interpreted")
     assert int(result.columns["map_count"][-1]) == areas
+
+
+@pytest.mark.parametrize(("kernel", "byte"), [("linux-2.6.20", "0"), ("linux-2.6.21", "1")])
+def test_mincore_asks_for_the_linear_page_before_2_6_21(kernel, byte):
+    steps = f"""
+steps:
+- memfd: {{id: t, pages: 8, fill: false}}
+- mmap: {{addr: 0x50000000, length: 8192, prot: rw, flags: [shared, fixed], fd: t}}
+- remap_file_pages: {{addr: 0x50000000, size: 4096, prot: none, pgoff: 5}}
+- mincore: {{addr: 0x50000000, length: 4096}}
+  expect: {{result: 0, resident: '{byte}'}}
+"""
+    # page 5 was allocated by the call and is mapped; page 0, the linear one, is a hole
+    assert check(replay(read_scenario(steps), Machine.load("i386", kernel), engine="interpreted")).agrees
