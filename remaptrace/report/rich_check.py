@@ -19,12 +19,17 @@ _DIFFERENCES = 3
 def check_sheet(facts: Facts, width: int = 80, differences: int = _DIFFERENCES) -> Sheet:
     """Lay out the facts of report.checkfacts: agreeing sources in a line each group, others in full."""
     sheet = Sheet(width)
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    folders: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for outcome in facts["outcomes"]:
         folder = os.path.dirname(outcome["path"].rstrip("/"))
-        groups.setdefault((folder, outcome["kernel"], outcome["arch"]), []).append(outcome)
-    for (folder, kernel, arch), outcomes in groups.items():
-        _group(sheet, printable(folder) or ".", f"{kernel}, {arch}".strip(", "), outcomes, differences)
+        folders.setdefault((folder, outcome["kind"]), []).append(outcome)
+    for (folder, _), outcomes in folders.items():
+        machines = list(dict.fromkeys((o["kernel"], o["arch"]) for o in outcomes if o["kernel"]))
+        if len(machines) == 1:
+            where = ", ".join(machines[0])
+        else:
+            where = counted(len(machines), "machine") if machines else ""
+        _group(sheet, printable(folder) or ".", where, outcomes, differences)
     _sums(sheet, facts)
     return sheet
 
@@ -77,7 +82,7 @@ def _set_table(sheet: Sheet, sets: list[Mapping[str, Any]]) -> None:
             else:
                 row.append((f"{number(tally['agree'])}/{number(tally['total'])}", "bad"))
         rows.append(row)
-    sheet.table(rows, "l" + "r" * len(columns), flexible=0)
+    sheet.table(rows, "l" + "r" * len(columns), gap=2, flexible=0)
 
 
 def _sums(sheet: Sheet, facts: Facts) -> None:
