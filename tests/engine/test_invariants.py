@@ -62,7 +62,7 @@ def test_they_hold_after_every_step(folder: str, program: str) -> None:
 def test_they_hold_at_the_end_of_a_run_of_many_processes() -> None:
     trace = load([str(CONFORMANCE.parent / "bash-script")])[0]
     m: Any = None
-    for event, m in steps(trace, Machine.load()):  # noqa: B007
+    for event, m in steps(trace, Machine.load()):
         if event % 500 == 0:
             assert violations(m) == [], f"behind event {event}"
     assert violations(m) == []

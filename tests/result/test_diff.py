@@ -11,9 +11,7 @@ from remaptrace.result.diff import Diff
 from remaptrace.trace.scenario import read_scenario
 
 HEAD = "name: t\npage_size: 4096\nsteps:\n"
-ANON = (
-    "- mmap: {addr: 0x10000000, length: 16384, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
-)
+ANON = "- mmap: {addr: 0x10000000, length: 16384, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
 SEAL = "- mseal: {addr: 0x10000000, length: 4096}\n"
 PROTECT = "- mprotect: {addr: 0x10000000, length: 4096, prot: r}\n"
 GUARD = "- madvise: {addr: 0x10001000, length: 4096, advice: guard_install}\n"

@@ -18,9 +18,7 @@ def outcome(steps: str, tail: str = "") -> CheckOutcome:
     return check_expectations(replay(read_scenario(HEAD + steps + tail)))
 
 
-MAP = (
-    "- mmap: {addr: 0x10000000, length: 8192, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
-)
+MAP = "- mmap: {addr: 0x10000000, length: 8192, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
 FILE = "- memfd: {id: a, pages: 2, fill: true}\n"
 SHARED = "- mmap: {addr: 0x20000000, length: 8192, prot: rw, flags: [shared, fixed], fd: a, offset: 0}\n"
 
@@ -119,7 +117,9 @@ def test_an_extra_area_disagrees() -> None:
 
 def test_a_shared_object_is_named_by_the_step_that_made_it() -> None:
     steps = "- mmap: {addr: 0x10000000, length: 4096, prot: r, flags: [shared, fixed, anonymous], fd: -1, offset: 0}\n"
-    assert outcome("- dump: {}\n" + steps, "vmas:\n- {start: 0x10000000, end: 0x10001000, file: shm@1}\n").agrees
+    assert outcome(
+        "- dump: {}\n" + steps, "vmas:\n- {start: 0x10000000, end: 0x10001000, file: shm@1}\n"
+    ).agrees
 
 
 def test_expectations_for_another_kernel_are_not_this_ones() -> None:

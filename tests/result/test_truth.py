@@ -113,7 +113,10 @@ def test_one_file_in_the_log_must_be_one_object() -> None:
 
 
 def test_one_object_must_be_one_file_in_the_log() -> None:
-    rows = (MapsRow(0x1000, 0x2000, "r--p", 0, "fe:00", 7, "/f"), MapsRow(0x3000, 0x4000, "r--p", 0, "fe:00", 8, "/g"))
+    rows = (
+        MapsRow(0x1000, 0x2000, "r--p", 0, "fe:00", 7, "/f"),
+        MapsRow(0x3000, 0x4000, "r--p", 0, "fe:00", 8, "/g"),
+    )
     areas = tuple(VmaRow(r.start, r.end, "r--p", 0, "/f", 0, "", inode=5) for r in rows)
     assert sum(a != b for a, b in compare_maps(MapsFile("m", 1, "exit", rows), areas)) == 1
 
