@@ -40,6 +40,8 @@ def _run_lines(facts: Facts) -> Iterator[str]:
         processes=trace["processes"],
         span_ns=trace["span_ns"],
         skipped_lines=trace["skipped"]["lines"],
+        recorded=str(trace["recorded"]).lower(),
+        seconds=facts["seconds"],
     )
     yield line_of("machine", kernel=machine["kernel"], arch=machine["arch"], host=machine["host"])
     for name, value in machine["overrides"].items():
@@ -57,13 +59,15 @@ def _run_lines(facts: Facts) -> Iterator[str]:
             end=p["end"],
             at=full_place(p["peak_at"]),
             name=p["name"] or None,
+            course=",".join(map(str, p["course"])),
         )
     yield from _peak_lines(facts["peak"])
     for call in facts["calls"]:
         yield line_of("call", name=call["name"], done=call["done"])
         for r in call["refused"]:
             first = full_place(r["first"])
-            yield line_of("refused", name=call["name"], errno=r["errno"], count=r["count"], first=first)
+            pairs = {"errno": r["errno"], "count": r["count"], "first": first, "why": r["why"] or None}
+            yield line_of("refused", name=call["name"], **pairs)
     accesses = facts["accesses"]
     yield line_of(
         "accesses",
