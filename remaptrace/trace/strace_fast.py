@@ -207,7 +207,7 @@ class FastStraceReader(StraceReader):
     def _read_plainly(self, line: bytes, number: int) -> None:
         state, model = self._state, self.model
         self._clock, self._day = int(state[fo.S_CLOCK]), int(state[fo.S_DAY])
-        tid = read_head(line).tid
+        tid = read_head(self._open + line).tid  # of a line that a notice broke, its beginning
         task = model.by_tid.get(tid) if tid is not None else self._unnamed()
         if b"+++ superseded" in line:
             for living in [one for tasks in model.by_pid.values() for one in tasks]:
@@ -249,7 +249,7 @@ class FastStraceReader(StraceReader):
             self._tasks = np.concatenate([self._tasks, np.zeros_like(self._tasks)])
         self._tasks[task.row, fo.T_FILES] = task.files
         self._note_pending(task)
-        if task.tid < _MAX_TIDS:
+        if 0 < task.tid < _MAX_TIDS:
             named = self.model.by_tid.get(task.tid)
             if named is task:
                 self._tids[task.tid] = task.row + 1 if task.alive else 0
