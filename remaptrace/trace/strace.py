@@ -31,6 +31,8 @@ Log = bytes | mmap
 COMPILED_FROM = 2 << 20  # bytes: from here on numba's start is earned back
 COMPILE_FOR = 32 << 20  # bytes: from here on even compiling is
 
+LAST_MOMENT = 1 << 62
+"""Nanoseconds at which clocks that add up stand still: a log of nonsense must not leave 63 bits."""
 _HALF_DAY = 43_200_000_000_000
 _MAX_TID = (1 << 31) - 1
 _LOOKS = re.compile(
@@ -375,12 +377,12 @@ class StraceReader:
 
     def _time(self, head: lines.Head) -> int:
         if head.time_kind == lines.T_RELATIVE:
-            self._clock += head.time
+            self._clock = min(self._clock + head.time, LAST_MOMENT)
             return self._clock
         if head.time_kind == lines.T_OF_DAY:
             time = head.time + self._day
             if time < self._clock - _HALF_DAY:
-                self._day += 2 * _HALF_DAY
+                self._day = min(self._day + 2 * _HALF_DAY, LAST_MOMENT)
                 time += 2 * _HALF_DAY
             self._clock = time
             return time

@@ -19,6 +19,8 @@ T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3
 
 _EPOCH_FROM = 100_000_000  # seconds: a smaller number is the difference of -r (March 1973 is long past)
 
+_LAST_SECOND = 9_000_000_000  # in nanoseconds the last that fits 63 bits
+
 _HEAD = re.compile(
     rb"""(?:\[pid\ +(?P<inner>\d{1,10})(?:<[^>]*>)?\]\ +|(?P<pid>\d{1,10})(?:<[^>]*>\ *|(?=\ ))\ *(?=\S))?
     (?:(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?:\.(?P<sub>\d{1,9}))?\ +
@@ -81,10 +83,10 @@ def read_head(line: bytes) -> Head:
         kind = T_OF_DAY
     elif whole is not None:
         seconds = int(whole)
-        time = min(seconds, 9_000_000_000) * 1_000_000_000 + (int(fraction.ljust(9, b"0")) if fraction else 0)
+        time = min(seconds, _LAST_SECOND) * 1_000_000_000 + (int(fraction.ljust(9, b"0")) if fraction else 0)
         kind = T_ABSOLUTE if seconds >= _EPOCH_FROM else T_RELATIVE
     elif pid is not None and int(pid) >= _EPOCH_FROM:
-        return Head(None, int(pid) * 1_000_000_000, T_ABSOLUTE, match.end())
+        return Head(None, min(int(pid), _LAST_SECOND) * 1_000_000_000, T_ABSOLUTE, match.end())
     tid = inner or pid
     return Head(int(tid) if tid is not None else None, time, kind, match.end())
 

@@ -183,3 +183,15 @@ def test_a_bad_line_is_named_and_the_rest_read(line: bytes, code: str) -> None:
 def test_names_of_unmodelled_calls_need_not_be_text() -> None:
     trace = read_strace(b"10 ioctl(5, UFFDIO_\xd7, 1) = 0\n", name="log")
     assert trace.unmodelled == {r"ioctl(UFFDIO_\xd7)": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"9999999999 brk(NULL) = 0x1000\n", b"10 99999999.0 brk(NULL) = 0x1000\n"],
+    ids=["absolute", "differences"],
+)
+def test_times_beyond_63_bits_stand_still(line: bytes) -> None:
+    data = b"10 1.0 brk(NULL) = 0x1000\n" + line * 100
+    assert_same(data)
+    times = read_strace(data, name="log").columns["time"]
+    assert (np.diff(times) >= 0).all()

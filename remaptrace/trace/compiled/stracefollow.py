@@ -65,6 +65,7 @@ K_OPEN, K_CLOSE, K_SIGNAL = 40, 41, 83
 HAS_RET = 1
 _B_A0, _B_RET, _B_FLAGS, _B_LINE, _B_TIME, _B_SOURCE = 2, 8, 9, 10, 11, 12
 _T_OF_DAY, _T_RELATIVE = 2, 3
+_LAST_MOMENT = 1 << 62
 _HALF_DAY = 43_200_000_000_000
 O_CLOEXEC = 0o2000000
 _LENGTH = (1 << 24) - 1
@@ -119,12 +120,12 @@ def _clock(rows: Words, i: int, state: Words) -> int:
     """The moment of a line: differences add up, clocks of the day pass midnight."""
     time = word(rows[i, L_TIME])
     if rows[i, L_CLOCK] == _T_RELATIVE:
-        state[S_CLOCK] += time
+        state[S_CLOCK] = min(state[S_CLOCK] + time, _LAST_MOMENT)
         return word(state[S_CLOCK])
     if rows[i, L_CLOCK] == _T_OF_DAY:
         time += state[S_DAY]
         if time < state[S_CLOCK] - _HALF_DAY:
-            state[S_DAY] += 2 * _HALF_DAY
+            state[S_DAY] = min(state[S_DAY] + 2 * _HALF_DAY, _LAST_MOMENT)
             time += 2 * _HALF_DAY
         state[S_CLOCK] = time
     return time
