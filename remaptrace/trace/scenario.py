@@ -19,8 +19,9 @@ from .scenario_build import Builder, begin
 from .scenario_expect import check_areas
 from .scenario_fast import read_steps, split
 from .scenario_values import Key, Problem, did_you_mean
-from .yamldoc import Document, decode, load, locate
+from .yamldoc import Document, decode, load
 from .yamlmini import NotCanonical, check_text
+from .yamlplace import locate
 
 _KEYS = (
     "name",
