@@ -141,7 +141,9 @@ def _calls(base):
             st.tuples(st.just("mmap"), st.just(0), pages),
             st.tuples(st.just("mmap"), st.just(0), pages),
             st.tuples(st.just("mmap"), _near(base), st.integers(1, 8)),
-            st.tuples(st.just("munmap"), st.integers(-40, 40).map(lambda n: base + n * PAGE), st.integers(1, 9)),
+            st.tuples(
+                st.just("munmap"), st.integers(-40, 40).map(lambda n: base + n * PAGE), st.integers(1, 9)
+            ),
         ),
         max_size=30,
     )
@@ -164,7 +166,9 @@ def test_addresses_and_caches_are_those_of_the_twin(legacy, data):
             wanted.append((twin.munmap(addr, pages * PAGE), twin.fac, twin.chs))
         b.event(ev.K_MM, task)
     rules = {"overcommit_memory": 1, "legacy_va_layout": int(legacy)}
-    result = replay(b.finish(recorded=False), Machine.load("i386", "linux-2.6.21", rules), engine="interpreted")
+    result = replay(
+        b.finish(recorded=False), Machine.load("i386", "linux-2.6.21", rules), engine="interpreted"
+    )
     got = []
     for i in range(len(wanted)):
         facts = result.observed[2 * i + 1].facts
