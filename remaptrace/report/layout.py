@@ -234,6 +234,8 @@ def percent(after: int, before: int) -> str:
     if before == 0:
         return "–"
     change = 100 * (after - before) / before
-    if 0 < abs(change) < 1 or (after and change < -99):
+    if after and change < -99:
+        return f"{max(change, -99.9):+.1f} %"  # not all of it
+    if 0 < abs(change) < 1:
         return f"{change:+.1f} %"
     return f"{change:+.0f} %"
