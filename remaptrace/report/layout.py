@@ -195,7 +195,8 @@ def sparkline(values: Sequence[int], highest: int) -> str:
         if value <= 0 or highest <= 0:
             out.append(" ")
         else:
-            out.append(SPARKS[min(len(SPARKS) - 1, value * len(SPARKS) // (highest + 1))])
+            level = (value * len(SPARKS) + highest - 1) // highest  # 1 to 8
+            out.append(SPARKS[min(level, len(SPARKS)) - 1])
     return "".join(out)
 
 

@@ -51,13 +51,15 @@ def test_squeezing_keeps_the_highest_value(values: list[int], width: int) -> Non
 def test_a_sparkline_rises_with_its_values(values: list[int]) -> None:
     line = sparkline(values, max(values))
     assert len(line) == len(values)
-    level = {" ": -1, **{c: i for i, c in enumerate(SPARKS)}}
-    for (a, x), (b, y) in zip(
-        zip(values, line, strict=True), list(zip(values, line, strict=True))[1:], strict=False
-    ):
-        assert a == b or (a < b) == (level[x] < level[y]) or level[x] == level[y]
-    if max(values):
-        assert line[values.index(max(values))] == SPARKS[-1]
+    levels = [(" " + SPARKS).index(c) for c in line]
+    by_value = sorted(zip(values, levels, strict=True))
+    assert [level for _, level in by_value] == sorted(levels)
+    assert all((level == 0) == (value == 0) for value, level in by_value)
+
+
+def test_the_highest_value_is_a_full_block() -> None:
+    assert sparkline([0, 1, 35, 70], 70) == " ▁▄█"
+    assert sparkline([1000], 1000) == "█"
 
 
 @pytest.mark.parametrize(
