@@ -123,11 +123,21 @@ def arch_facts(arches: Sequence[Any]) -> dict[str, Any]:
                 "map_chgprot": a.chgprot,
                 "pte_file_max_bits": a.max_bits,
                 "chgprot_support": a.support,
+                "refusal_leads_to": a.reaction if a.support == "dummy" else None,
+                "series_builds": a.builds,
                 "host_arch": a.host_arch or None,
             }
             for a in arches
         ],
     }
+
+
+def _support_words(a: dict[str, Any]) -> str:
+    """What the architecture does with MAP_CHGPROT, and what a refused access leads to where it is unknown."""
+    words: str = a["chgprot_support"]
+    if a["refusal_leads_to"]:
+        words += f": {a['refusal_leads_to']}"
+    return words if a["series_builds"] else f"{words}, does not build"
 
 
 def arch_sheet(facts: dict[str, Any], width: int) -> Sheet:
@@ -144,7 +154,7 @@ def arch_sheet(facts: dict[str, Any], width: int) -> Sheet:
                 str(a["levels"]),
                 str(8 * a["pte_bytes"]),
                 str(a["pte_file_max_bits"] or "–"),
-                a["chgprot_support"],
+                _support_words(a),
                 (a["about"], "dim"),
             ]
         )
