@@ -13,14 +13,27 @@ def mmap(
 ) -> Step:
     """An mmap step."""
     return {
-        "mmap": {"addr": addr, "length": length, "prot": prot, "flags": list(flags), "fd": fd, "offset": offset}
+        "mmap": {
+            "addr": addr,
+            "length": length,
+            "prot": prot,
+            "flags": list(flags),
+            "fd": fd,
+            "offset": offset,
+        }
     }
 
 
 def mremap(addr: object, old: int, new: int, flags: Sequence[object], new_addr: int = 0) -> Step:
     """An mremap step."""
     return {
-        "mremap": {"addr": addr, "old_length": old, "new_length": new, "flags": list(flags), "new_addr": new_addr}
+        "mremap": {
+            "addr": addr,
+            "old_length": old,
+            "new_length": new,
+            "flags": list(flags),
+            "new_addr": new_addr,
+        }
     }
 
 

@@ -162,8 +162,24 @@ class World:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["read", "write", "read", "write", "anon", "file", "huge", "unmap", "protect", "dontneed"]
-            + ["guard", "unguard", "move", "fork", "exit", "truncate"]
+            [
+                "read",
+                "write",
+                "read",
+                "write",
+                "anon",
+                "file",
+                "huge",
+                "unmap",
+                "protect",
+                "dontneed",
+                "guard",
+                "unguard",
+                "move",
+                "fork",
+                "exit",
+                "truncate",
+            ]
         ),
         st.integers(0, 3),
         st.sampled_from(PLACES),
