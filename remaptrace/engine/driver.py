@@ -16,17 +16,30 @@ from .. import errorcodes as ec
 from ..errors import ReplayError, UsageError
 from ..result.outcomes import OUT_NONE
 from ..result.result import Result, Snapshot
-from ..trace.events import EVF_HAS_RET, EVF_OBSERVE, K_EXIT, K_FAULT, K_SIGNAL, Trace
+from ..trace.events import (
+    EVF_HAS_RET,
+    EVF_OBSERVE,
+    K_EXIT,
+    K_FAULT,
+    K_FORK,
+    K_FORK_STEP,
+    K_INIT_VMA,
+    K_KNOWN_FD,
+    K_MAKEFILE,
+    K_MEMFD,
+    K_OPEN,
+    K_SIGNAL,
+    K_SNAPSHOT,
+    K_SYSCTL,
+    Trace,
+)
 from . import arena
 from .observe import Observer, wants_observation
 from .setup import set_up
-from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, T_MM
+from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, N_RULES, T_MM
 
 INTERPRETED_BELOW = 25_000
 """Events from which loading a compiled engine pays (measured: docs/performance.md)."""
-
-COMPILE_FROM = 1_000_000
-"""Events from which compiling the engine first, some minutes of work, pays within one replay."""
 
 COMPILE_FROM = 400_000
 """Events from which compiling the engine pays when no compiled one is on disk yet: about two minutes of plain
@@ -66,7 +79,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     kinds = trace.columns["kind"]
     touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
     if len(touched):
-        weight += int(np.maximum(touched.astype(np.int64), 0).sum())
+        weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:
         return "interpreted"
     if weight < COMPILE_FROM:
@@ -287,13 +300,45 @@ class _Run:
         return notes
 
 
+_ROWS_OF_TASKS = ((K_FORK, "a0"), (K_FORK_STEP, "a0"))
+_ROWS_OF_STRINGS = (
+    (K_OPEN, "a0"),
+    (K_KNOWN_FD, "a1"),
+    (K_MEMFD, "a0"),
+    (K_MAKEFILE, "a4"),
+    (K_INIT_VMA, "a4"),
+    (K_INIT_VMA, "a5"),
+    (K_SNAPSHOT, "a0"),
+)
+
+
 def _check(trace: Trace) -> None:
-    """Refuse tables that name rows which do not exist."""
+    """Refuse tables that name rows which do not exist: compiled code would read past their ends."""
     if not len(trace):
         return
-    tasks = trace.columns["task"]
-    if len(trace.tasks) == 0 or int(tasks.min()) < 0 or int(tasks.max()) >= len(trace.tasks):
-        raise ReplayError(ec.RT_BAD_TRACE, "an event names a task that the trace does not have")
+    columns = trace.columns
+    everywhere = np.ones(len(trace), dtype=bool)
+    _in_table(trace, everywhere, "task", len(trace.tasks), "task")
+    for kind, column in _ROWS_OF_TASKS:
+        _in_table(trace, columns["kind"] == kind, column, len(trace.tasks), "task")
+    for kind, column in _ROWS_OF_STRINGS:
+        _in_table(trace, columns["kind"] == kind, column, len(trace.strings), "string")
+    _in_table(trace, columns["kind"] == K_SYSCTL, "a0", N_RULES, "rule")
+
+
+def _in_table(trace: Trace, events: npt.NDArray[np.bool_], column: str, size: int, what: str) -> None:
+    """Refuse the first of `events` whose `column` is no row of a table of `size` rows."""
+    values = trace.columns[column]
+    wrong = np.flatnonzero(events & ((values < 0) | (values >= size)))
+    if len(wrong):
+        event = int(wrong[0])
+        line = int(trace.columns["line"][event]) if "line" in trace.columns else 0
+        raise ReplayError(
+            ec.RT_BAD_TRACE,
+            f"event {event} names {what} {int(values[event])}, there are {size}",
+            path=trace.sources[0] if trace.sources else "",
+            line=line,
+        )
 
 
 def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:

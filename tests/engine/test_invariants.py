@@ -118,7 +118,7 @@ def _tables(m: Any, mm: int, vma: int) -> None:
 
 
 def _committed(m: Any, mm: int, vma: int) -> None:
-    m[G_COMMITTED] += 1
+    m[G_COMMITTED] -= 1
 
 
 def _free_list(m: Any, mm: int, vma: int) -> None:
