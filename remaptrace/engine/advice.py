@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import R_STICKY_GUARD
+from .anonvma import anon_vma_prepare
 from .errnos import ENOMEM
 from .frames import frame
 from .hugefault import vma_is_anonymous
 from .jit import kernel
-from .merge import anon_vma_prepare
 from .pagecache import cache_to_disk
 from .pgtable import ZAP_DONTNEED, zap_pte, zap_range
 from .pgwalk import (

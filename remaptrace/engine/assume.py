@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from .account import vm_stat_account
+from .anonvma import anon_vma_prepare
 from .errnos import EPERM
 from .exec import MARK_ASSUMED
 from .filecalls import F_SEAL_WRITE, UNKNOWN_SIZE
 from .files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from .jit import kernel
-from .merge import anon_vma_prepare
 from .pagecache import inode_new, inode_put
 from .state import (
     G_ASSUMED,

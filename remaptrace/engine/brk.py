@@ -7,6 +7,7 @@ from ..machine.rules import R_BRK_FROM_END_CODE, R_MAX_MAP_COUNT
 from .account import charge, may_expand_vm, mlock_future_ok, rlimit, uncharge, vm_stat_account
 from .addr import beyond, page_align, uword
 from .errnos import ENOMEM
+from .gaps import vm_start_gap
 from .jit import kernel, ult
 from .merge import VMG_EXPAND, VMG_NEXT, VMG_PREV, merge_new, vmg_init
 from .munmap import vms_complete, vms_gather
@@ -32,7 +33,7 @@ from .state import (
     Mem,
 )
 from .vma import vma_alloc
-from .vmaset import find_before, find_vma, insert_vma, vm_start_gap
+from .vmaset import find_before, find_vma, insert_vma
 from .vmflags import VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ, VM_WRITE
 from .why import WHY_ARENA, WHY_MAP_COUNT, WHY_RLIMIT_DATA, refuse
 

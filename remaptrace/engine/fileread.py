@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
 from ..machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND, R_FOLIO_MAP
+from .anonvma import anon_vma_prepare
 from .frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map
 from .jit import kernel
-from .merge import anon_vma_prepare
 from .pagecache import (
     cache_add_swapped,
     cache_alloc,

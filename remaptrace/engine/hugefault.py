@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ..machine.rules import R_HUGE_ZERO_WP, R_THP_MODE
+from .anonvma import anon_vma_prepare
 from .frames import frame
 from .jit import kernel
-from .merge import anon_vma_prepare
 from .pgwalk import HUGE_ENTRY, pmd_ensure, pmd_lookup, pmd_word
 from .pte import mk_pte, pte_mkdirty, pte_mkyoung, pte_pfn, pte_write
 from .state import (

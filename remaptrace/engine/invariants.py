@@ -14,6 +14,7 @@ from typing import Any
 from ..machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from . import pte
 from .account import is_data_mapping
+from .areatree import N_COUNT, N_GAPS, N_KEYS, N_LEAF, N_REFS, N_UP
 from .frames import frame
 from .inspect import vmas
 from .process import ALIVE
@@ -70,7 +71,6 @@ from .state import (
     V_PREV,
     V_START,
 )
-from .vmaset import N_COUNT, N_GAPS, N_KEYS, N_LEAF, N_REFS, N_UP
 from .vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 
 _SIZE_CLASSES = 48

@@ -46,10 +46,9 @@ from .state import (
     V_UFFD,
     Mem,
 )
-from .vma import anon_vma_new, vma_free, vma_set_flags
+from .vma import vma_free, vma_set_flags
 from .vmaset import remove_vma, set_bounds
 from .vmflags import (
-    VM_ACCESS,
     VM_DONTEXPAND,
     VM_IO,
     VM_MAYBE_GUARD,
@@ -73,7 +72,7 @@ VMG_NEXT = G_VMG + 10
 VMG_EXPAND = G_VMG + 11  # 1: only the area below may grow (brk)
 
 VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP | VM_RESERVED
-_IGNORE = VM_SOFTDIRTY | VM_MAYBE_GUARD  # VM_IGNORE_MERGE
+VM_IGNORE_MERGE = VM_SOFTDIRTY | VM_MAYBE_GUARD
 
 
 @kernel
@@ -102,7 +101,7 @@ def has_close(m: Mem, vma: int) -> int:
 @kernel
 def _same_attributes(m: Mem, vma: int) -> int:
     """1 if file, flags, policy and userfaultfd context of `vma` are those of the merge."""
-    if (m[vma + V_FLAGS] ^ m[VMG_FLAGS]) & ~_IGNORE:
+    if (m[vma + V_FLAGS] ^ m[VMG_FLAGS]) & ~VM_IGNORE_MERGE:
         return 0
     if m[vma + V_FILE] != m[VMG_FILE]:
         return 0
@@ -328,39 +327,3 @@ def vma_modify_flags(m: Mem, mm: int, vma: int, start: int, end: int, flags: int
             flags |= m[target + V_FLAGS] & VM_MAYBE_GUARD
         vma_set_flags(m, target, flags)
     return target
-
-
-@kernel
-def _reusable_anon_vma(m: Mem, owner: int, low: int, high: int) -> int:
-    """The anon_vma of `owner` if the touching areas `low` and `high` could be one but for r, w, x."""
-    if m[owner + V_AV] == 0 or m[owner + V_AVMULTI] != 0 or m[low + V_END] != m[high + V_START]:
-        return 0
-    if m[low + V_FILE] != m[high + V_FILE] or m[low + V_POLICY] != m[high + V_POLICY]:
-        return 0
-    if (m[low + V_FLAGS] ^ m[high + V_FLAGS]) & ~(VM_ACCESS | _IGNORE):
-        return 0
-    pages = (m[high + V_START] - m[low + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
-    return m[owner + V_AV] if m[high + V_PGOFF] == m[low + V_PGOFF] + pages else 0
-
-
-@kernel
-def anon_vma_prepare(m: Mem, mm: int, vma: int) -> int:
-    """Give `vma` an anon_vma if it has none: the next area's, the previous one's, or a new one.
-
-    find_mergeable_anon_vma, linux-6.x 3.2. Returns 0.
-    """
-    if m[vma + V_AV] != 0:
-        return 0
-    av = 0
-    upper = m[vma + V_NEXT]
-    if upper != 0:
-        av = _reusable_anon_vma(m, upper, vma, upper)
-    prev = m[vma + V_PREV]
-    if av == 0 and prev != 0:
-        av = _reusable_anon_vma(m, prev, prev, vma)
-    if av == 0:
-        anon_vma_new(m, vma)
-    else:
-        m[vma + V_AV] = av
-        m[vma + V_AVMULTI] = 0
-    return 0

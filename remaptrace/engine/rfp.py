@@ -8,7 +8,8 @@ from .addr import page_floor, uword
 from .errnos import EINVAL
 from .files import file_get, file_put
 from .jit import kernel, shr, ult, wrap
-from .mmap import MAP_LOCKED, MAP_NONBLOCK, MAP_POPULATE, MAP_SHARED, do_mmap
+from .mmap import do_mmap
+from .mmapflags import MAP_LOCKED, MAP_NONBLOCK, MAP_POPULATE, MAP_SHARED
 from .rfpnative import rfp_native
 from .space import MAP_FIXED
 from .state import H_ARCH, H_RULES, T_MM, V_END, V_FILE, V_FLAGS, V_NEXT, V_PGOFF, V_START, Mem

@@ -12,7 +12,8 @@ from .addr import page_align, page_floor, page_offset, uword
 from .errnos import EEXIST, EINVAL, ENOENT, ENOMEM
 from .files import FMODE_READ, FMODE_WRITE, file_new, file_put
 from .jit import kernel
-from .mmap import MAP_SHARED, do_mmap, shmem_object
+from .mmap import do_mmap, shmem_object
+from .mmapflags import MAP_SHARED
 from .munmap import do_munmap
 from .pagecache import inode_get
 from .shmseg import (

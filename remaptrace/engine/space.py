@@ -1,6 +1,6 @@
 """Choosing an address: get_unmapped_area and what stands behind it.
 
-Modern kernels search the free gaps (highest_gap, lowest_gap of `vmaset`); 2.6 walks areas from
+Modern kernels search the free gaps (highest_gap, lowest_gap of `gaps`); 2.6 walks areas from
 `free_area_cache` (2.6.21 facts 1.3 to 1.7). While following a recording, a request without
 MAP_FIXED goes where the recorded result says.
 """
@@ -27,6 +27,7 @@ from .account import capable
 from .addr import beyond, page_align, page_floor, page_offset
 from .area26 import bottomup_2_6, topdown_2_6
 from .errnos import EINVAL, ENOMEM, EPERM
+from .gaps import highest_gap, lowest_gap, vm_start_gap
 from .jit import kernel, ult, wrap
 from .state import (
     G_FOLLOW,
@@ -44,7 +45,7 @@ from .state import (
     V_START,
     Mem,
 )
-from .vmaset import find_vma, highest_gap, lowest_gap, vm_start_gap
+from .vmaset import find_vma
 from .why import WHY_NO_GAP, refuse
 
 MAP_FIXED = 0x10

@@ -6,9 +6,9 @@ from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import R_MMAP_MIN_ADDR, R_STACK_GUARD_GAP
 from .account import charge, may_expand_vm, mlock_future_ok, rlimit, vm_stat_account
 from .addr import page_floor
+from .anonvma import anon_vma_prepare
 from .errnos import EFAULT, ENOMEM, EPERM
 from .jit import kernel
-from .merge import anon_vma_prepare
 from .state import (
     H_ARCH,
     H_RULES,

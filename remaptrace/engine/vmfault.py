@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import R_SWAP_PAGES
+from .anonvma import anon_vma_prepare
 from .frames import bytes_copy, frame, frame_anon, frame_map, zero_frame
 from .jit import kernel
-from .merge import anon_vma_prepare
 from .pte import mk_pte, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_swap_offset
 from .state import (
     F_FLAGS,

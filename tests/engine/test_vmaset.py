@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.engine import areatree as tree
 from remaptrace.engine import vmaset as vs
 from remaptrace.engine.arena import new_arena
+from remaptrace.engine.gaps import highest_gap, lowest_gap
 from remaptrace.engine.state import (
     H_ARCH,
     H_LIMIT,
@@ -117,7 +119,7 @@ class Space:
         if not vmas:
             assert root == 0
             return
-        assert m[root + vs.N_UP] == 0
+        assert m[root + tree.N_UP] == 0
         seen: list[int] = []
         self._check_node(root, seen)
         assert seen == vmas
@@ -125,12 +127,12 @@ class Space:
     def _check_node(self, node: int, seen: list[int]) -> tuple[int, int]:
         """Check a subtree; its first key and the true greatest gap in it."""
         m = self.m
-        count = m[node + vs.N_COUNT]
-        assert 0 < count <= vs.FAN
+        count = m[node + tree.N_COUNT]
+        assert 0 < count <= tree.FAN
         greatest = 0
         for i in range(count):
-            key, ref, gap = (m[node + part + i] for part in (vs.N_KEYS, vs.N_REFS, vs.N_GAPS))
-            if m[node + vs.N_LEAF]:
+            key, ref, gap = (m[node + part + i] for part in (tree.N_KEYS, tree.N_REFS, tree.N_GAPS))
+            if m[node + tree.N_LEAF]:
                 before = m[ref + V_PREV]
                 assert m[ref + V_CHUNK] == node
                 assert key == m[ref + V_START]
@@ -138,12 +140,12 @@ class Space:
                 seen.append(ref)
                 greatest = max(greatest, gap)
             else:
-                assert m[ref + vs.N_UP] == node
+                assert m[ref + tree.N_UP] == node
                 first, true = self._check_node(ref, seen)
                 assert first == key
-                assert gap == m[ref + vs.N_BOUND] >= true
+                assert gap == m[ref + tree.N_BOUND] >= true
                 greatest = max(greatest, true)
-        return m[node + vs.N_KEYS], greatest
+        return m[node + tree.N_KEYS], greatest
 
 
 def apply(space: Space, code: int, a: int, b: int) -> None:
@@ -178,7 +180,7 @@ def test_narrow_nodes_answer_as_a_sorted_list(
     operations: list[tuple[int, int, int]], x: int, y: int, length: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vs, "FAN", 4)  # a few areas make a deep tree
+        patch.setattr(tree, "FAN", 4)  # a few areas make a deep tree
         space = Space()
         for code, a, b in operations:
             apply(space, code, a, b)
@@ -194,8 +196,8 @@ def test_narrow_nodes_answer_as_a_sorted_list(
             before = vs.find_before(space.m, space.mm, addr)
             assert before == (space.at(i) if i >= 0 else 0)
         for size in (1, 2, length):
-            assert vs.highest_gap(space.m, space.mm, low, high, size) == space.twin_highest(low, high, size)
-            assert vs.lowest_gap(space.m, space.mm, low, high, size) == space.twin_lowest(low, high, size)
+            assert highest_gap(space.m, space.mm, low, high, size) == space.twin_highest(low, high, size)
+            assert lowest_gap(space.m, space.mm, low, high, size) == space.twin_lowest(low, high, size)
         space.check()
 
 
@@ -204,13 +206,13 @@ def test_narrow_nodes_answer_as_a_sorted_list(
 def test_searches_stay_exact_while_bounds_are_lowered(seed: int) -> None:
     rng = random.Random(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vs, "FAN", 5)
+        patch.setattr(tree, "FAN", 5)
         space = Space()
         for _ in range(300):
             length = rng.choice((1, 2, 3, 8, 30))
             low, high = rng.choice(((0, 3000), (500, 2500), (1000, 1100)))
             top = rng.random() < 0.5
-            found = (vs.highest_gap if top else vs.lowest_gap)(space.m, space.mm, low, high, length)
+            found = (highest_gap if top else lowest_gap)(space.m, space.mm, low, high, length)
             assert found == (space.twin_highest if top else space.twin_lowest)(low, high, length)
             if found >= 0:
                 space.insert(found, found + length)
@@ -237,9 +239,9 @@ def test_the_guard_gap_below_a_growing_area_is_left_free() -> None:
     space = Space()
     space.insert(10, 20)
     space.insert(30, 40, grows=True)
-    assert vs.highest_gap(space.m, space.mm, 0, 40, 1) == 30 - GUARD_PAGES - 1
-    assert vs.highest_gap(space.m, space.mm, 0, 40, 8) == 2
-    assert vs.lowest_gap(space.m, space.mm, 10, 50, 8) == 40
+    assert highest_gap(space.m, space.mm, 0, 40, 1) == 30 - GUARD_PAGES - 1
+    assert highest_gap(space.m, space.mm, 0, 40, 8) == 2
+    assert lowest_gap(space.m, space.mm, 10, 50, 8) == 40
 
 
 def test_a_gap_that_the_guard_gap_spoils_lowers_the_limit_for_the_rest() -> None:
@@ -247,7 +249,7 @@ def test_a_gap_that_the_guard_gap_spoils_lowers_the_limit_for_the_rest() -> None
     space = Space()
     space.insert(20, 21)
     space.insert(22, 24, grows=True)
-    assert vs.highest_gap(space.m, space.mm, 0, 24, 1) == 22 - GUARD_PAGES - 1
+    assert highest_gap(space.m, space.mm, 0, 24, 1) == 22 - GUARD_PAGES - 1
 
 
 def test_a_full_arena_is_reported() -> None:
