@@ -1,19 +1,27 @@
 """The same source, compiled: every column, snapshot and total equals that of the interpreted engine.
 
-The first run of these tests compiles the engine, which takes minutes; it stays in the cache of the sources.
+They run when a compiled engine of these sources is on disk (`remaptrace warm`, `make demo`), or make one, which
+takes minutes, when REMAPTRACE_COMPILE is set.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from remaptrace.api import machine_of
+from remaptrace.engine.cachedir import is_compiled
 from remaptrace.engine.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.detect import load
+
+pytestmark = pytest.mark.skipif(
+    not is_compiled() and not os.environ.get("REMAPTRACE_COMPILE"),
+    reason="no compiled engine of these sources: run 'remaptrace warm'",
+)
 
 TRACES = Path(__file__).parents[2] / "traces"
 RUNS = ["ls", "zoo", "fuzz-2", "gcc-compile", "efence-500", "redis-bgsave", "remapwin-256"]
