@@ -8,7 +8,10 @@ from typing import Any
 
 from ..machine.kernel import Kernel
 from ..machine.rules import RULES, Rule
-from .layout import Cell, Sheet
+from .layout import Cell, Sheet, length, spans
+
+_SENTENCE = 30
+"""Columns below which a sentence does not stand beside other columns."""
 
 LIST_SCHEMA = "remaptrace/kernels/1"
 
@@ -69,7 +72,7 @@ def kernel_sheet(kernel: Kernel, width: int) -> Sheet:
                 (rule.doc, "dim"),
             ]
         )
-    sheet.table(rows, "llll", gap=2, flexible=3, wrap=True)
+    _with_meaning(sheet, rows)
     return sheet
 
 
@@ -103,8 +106,22 @@ def compare_sheet(facts: dict[str, Any], width: int) -> Sheet:
     sheet.blank()
     rows: list[list[Cell]] = [[("rule", "head"), (first, "head"), (second, "head"), ("meaning", "head")]]
     rows += [[name, *rule["values"], (rule["doc"], "dim")] for name, rule in differing.items()]
-    sheet.table(rows, "llll", gap=2, flexible=3, wrap=True)
+    _with_meaning(sheet, rows)
     return sheet
+
+
+def _with_meaning(sheet: Sheet, rows: Sequence[Sequence[Cell]]) -> None:
+    """A table whose last column is a sentence: beside the others where there is room, else below each row."""
+    others = sum(max(length(row[i]) for row in rows) for i in range(len(rows[0]) - 1))
+    if sheet.width - others - 2 * (len(rows[0]) - 1) >= _SENTENCE:
+        sheet.table(rows, "l" * len(rows[0]), gap=2, flexible=len(rows[0]) - 1, wrap=True)
+        return
+    part = Sheet(sheet.width)
+    part.table([row[:-1] for row in rows], "l" * (len(rows[0]) - 1), gap=2)
+    for i, (line, row) in enumerate(zip(part.lines, rows, strict=True)):
+        sheet.lines.append(line)
+        if i:
+            sheet.paragraph("".join(text for text, _ in spans(row[-1])), "dim", indent=4)
 
 
 def arch_facts(arches: Sequence[Any]) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from .rich_run import machine_phrase
 Facts = Mapping[str, Any]
 
 _WORDS = {
-    "results": "calls answered differently",
-    "addresses": "addresses chosen differently",
-    "outcomes": "accesses that end differently",
-    "faults": "events with other fault counts",
-    "counts": "events with other VMA counts",
-    "values": "bytes read differently",
+    "results": ("call answered differently", "calls answered differently"),
+    "addresses": ("address chosen differently", "addresses chosen differently"),
+    "outcomes": ("access that ends differently", "accesses that end differently"),
+    "faults": ("event with other fault counts", "events with other fault counts"),
+    "counts": ("event with another VMA count", "events with other VMA counts"),
+    "values": ("byte read differently", "bytes read differently"),
 }
 _ROWS = 6
 
@@ -60,7 +60,7 @@ def _answer(facts: Facts, names: Sequence[str]) -> Span:
         if not pair["differs"]:
             text = "nothing differs"
         elif counts.get("results") or counts.get("outcomes"):
-            words = [f"{number(counts[k])} {_WORDS[k]}" for k in ("results", "outcomes") if counts.get(k)]
+            words = [counted(counts[k], *_WORDS[k]) for k in ("results", "outcomes") if counts.get(k)]
             text = " and ".join(words)
         else:
             text = "every call and access ends alike"
@@ -126,7 +126,7 @@ def _pair(sheet: Sheet, facts: Facts, names: Sequence[str], pair: Facts, rows: i
     ]
     if counts:
         sheet.blank()
-        sheet.paragraph(" · ".join(f"{number(c)} {_WORDS[k]}" for k, c in counts), "dim")
+        sheet.paragraph(" · ".join(counted(c, *_WORDS[k]) for k, c in counts), "dim")
 
 
 def _first_difference(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
