@@ -35,11 +35,10 @@ def diff_markdown(facts: Facts) -> str:
     def add(label: str, values: Sequence[int | None], form: Any = number) -> None:
         if any(values):
             cells = ["–" if v is None else form(v) for v in values]
-            change = (
-                percent(values[1], values[0])
-                if len(values) == 2 and values[0] and values[1] is not None
-                else ""
-            )
+            change = ""
+            if len(values) == 2:
+                before, after = values
+                change = percent(after, before) if before and after is not None and before != after else ""
             rows.append([label, *cells, change])
 
     for key in ("start", "peak", "end"):
