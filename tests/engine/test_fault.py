@@ -566,3 +566,10 @@ def test_a_private_copy_does_not_keep_the_folio_around_it_from_being_mapped():
     p = folio_program(2 * MIB, flags=RW)
     assert p.write(100) == OK1 and mapped(p) == [(100, 1)]
     assert p.read(101) == OK1 and mapped(p) == [(0, MIB)]
+
+
+def test_a_private_write_to_an_absent_page_of_a_file_keeps_the_other_bytes():
+    p = Program()
+    p.map(0, 4, RW, p.file(OPS_SHMEM, 4))
+    assert p.write(2, 99) == OK1
+    assert (p.value(2), user_load(p.m, p.mm, BASE + 2 * PAGE + 7)) == (99, 3)
