@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..machine.archwords import A_PAGE_SHIFT
 from ..result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..trace.events import EVF_IN_KERNEL
-from .assume import assume_length, assume_range, may_assume
+from .assume import assume_length, assume_page, may_assume
 from .fault import error_code as fault_error_code
 from .fault import handle_access, hits
 from .jit import kernel
@@ -89,8 +89,8 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     elif error_code & _PF_WRITE:
         access = ACC_WRITE
         wanted = VM_READ | VM_WRITE
-    if may_assume(m, task) != 0 and find_exact(m, m[task + T_MM], addr) == 0:
-        assume_range(m, task, addr, addr + 1, wanted)
+    if may_assume(m, task) != 0:
+        assume_page(m, task, addr, wanted)
     mm = m[task + T_MM]
     if m[G_FOLLOW] != 0:
         assume_length(m, task, addr, m[G_REC_RET] if m[G_HAS_RET] == 0 else 0)

@@ -51,16 +51,18 @@ from .state import (
     V_INODE,
     V_MARK,
     V_NEXT,
+    V_OPS,
     V_PGOFF,
     V_START,
     Mem,
 )
 from .truncate import inode_truncate
-from .vma import vma_alloc
-from .vmaset import find_exact, find_vma, insert_vma
-from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_SHARED, VM_WRITE
+from .vma import vma_alloc, vma_set_flags
+from .vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
+from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_SHARED, VM_WRITE
 
 RSF_ASSUMED = 1  # result.result
+_REACH = 64  # pages between touched pages that may be of one assumed area
 MAP_ANONYMOUS = 0x20
 MAP_FIXED = 0x10
 MAP_TYPE = 0x0F
@@ -117,6 +119,64 @@ def assume_range(m: Mem, task: int, start: int, end: int, access: int) -> int:
             return 0
         at = m[vma + V_END] if vma != 0 and stop == m[vma + V_START] else end
     return 0
+
+
+@kernel
+def _grow_assumed(m: Mem, mm: int, vma: int, start: int, end: int, access: int) -> int:
+    """Let an assumed area reach from `start` to `end` and grant `access` too."""
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    old = m[vma + V_FLAGS]
+    pages = (m[vma + V_END] - m[vma + V_START]) >> shift
+    vm_stat_account(m, mm, old, -pages)
+    if old & VM_ACCOUNT:
+        m[G_COMMITTED] -= pages
+    flags = old | (access & VM_ACCESS)
+    if flags & VM_WRITE:
+        flags |= VM_ACCOUNT
+    m[vma + V_PGOFF] -= (m[vma + V_START] - start) >> shift
+    set_bounds(m, mm, vma, start, end)
+    vma_set_flags(m, vma, flags)
+    pages = (end - start) >> shift
+    vm_stat_account(m, mm, flags, pages)
+    if flags & VM_ACCOUNT:
+        m[G_COMMITTED] += pages
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 0
+
+
+@kernel
+def _may_join(m: Mem, vma: int, access: int) -> int:
+    """1 if a page touched with `access` may be of assumed area `vma`: code and data are kept apart."""
+    if vma == 0 or m[vma + V_MARK] != MARK_ASSUMED or m[vma + V_OPS] != OPS_ANON:
+        return 0
+    both = m[vma + V_FLAGS] | access
+    return 0 if both & VM_WRITE and both & VM_EXEC else 1
+
+
+@kernel
+def assume_page(m: Mem, task: int, addr: int, access: int) -> int:
+    """A recorded fault at `addr` was resolved: an area is there that grants `access`.
+
+    Pages near each other are taken to be of one area, since a log shows those that were touched, not where
+    areas begin.
+    """
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    if addr < 0 or addr >= m[H_ARCH + A_TASK_SIZE]:
+        return 0
+    mm = m[task + T_MM]
+    at = addr & -page
+    vma = find_exact(m, mm, at)
+    if vma != 0:
+        if m[vma + V_MARK] == MARK_ASSUMED and access & ~m[vma + V_FLAGS] & VM_ACCESS:
+            _grow_assumed(m, mm, vma, m[vma + V_START], m[vma + V_END], access)
+        return 0
+    below = find_before(m, mm, at)
+    if _may_join(m, below, access) != 0 and at - m[below + V_END] <= _REACH * page:
+        return _grow_assumed(m, mm, below, m[below + V_START], at + page, access)
+    above = find_vma(m, mm, at)
+    if _may_join(m, above, access) != 0 and m[above + V_START] - at <= _REACH * page:
+        return _grow_assumed(m, mm, above, at, m[above + V_END], access)
+    return _assume_area(m, task, at, at + page, access)
 
 
 @kernel

@@ -11,11 +11,13 @@ it. Three things stay unseen, and the error code of a later fault proves each of
 * writeback, which write-protects clean pages of shared files: a write faults on a page that is writable here.
 
 Where the log is followed, such a fault first brings the page to the proven state (RSF_ASSUMED, counted in
-G_LEARNT). Private pages are never taken away: that would hide a wrong rule.
+G_LEARNT). Private pages are never taken away: that would hide a wrong rule. Only of assumed areas nobody knows
+whether they are private.
 """
 
 from __future__ import annotations
 
+from .exec import MARK_ASSUMED
 from .fault import PF_PROT, PF_WRITE, handle_access, pte_of
 from .frames import frame
 from .jit import kernel
@@ -32,6 +34,7 @@ from .state import (
     OPS_FILE,
     T_MM,
     V_FLAGS,
+    V_MARK,
     V_OPS,
     Mem,
 )
@@ -41,10 +44,12 @@ from .vmflags import VM_SHARED
 
 
 @kernel
-def _forget_file_page(m: Mem, mm: int, addr: int) -> int:
-    """Unmap the page at `addr` if it is one of a file; 1 if done."""
+def _forget_file_page(m: Mem, mm: int, vma: int, addr: int) -> int:
+    """Unmap the page at `addr` if it is one of a file, or may be; 1 if done."""
     p = pte_lookup(m, mm, addr)
-    if p == 0 or pte_present(m, m[p]) == 0 or m[frame(m, pte_pfn(m, m[p])) + F_FLAGS] & (FF_ANON | FF_ZERO):
+    if p == 0 or pte_present(m, m[p]) == 0:
+        return 0
+    if m[vma + V_MARK] != MARK_ASSUMED and m[frame(m, pte_pfn(m, m[p])) + F_FLAGS] & (FF_ANON | FF_ZERO):
         return 0
     return zap_pte(m, mm, p, ZAP_DONTNEED)
 
@@ -82,7 +87,7 @@ def learn_from_fault(m: Mem, task: int, addr: int, recorded: int, simulated: int
         return 0
     done = 0
     if recorded & PF_PROT == 0:
-        done = _forget_file_page(m, mm, addr)
+        done = _forget_file_page(m, mm, vma, addr)
     elif simulated < 0:
         done = _clean_shared_page(m, mm, vma, addr) if recorded & PF_WRITE else 0
     elif simulated & PF_PROT == 0:
