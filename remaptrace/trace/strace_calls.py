@@ -154,18 +154,19 @@ def real_name(name: bytes) -> bytes:
     return NEW_CALLS.get(int(match.group(1), 0), name) if match else name
 
 
-MAYBE = frozenset((b"fcntl", b"fcntl64", b"ioctl", b"prctl"))
+MAYBE = frozenset((b"fcntl", b"fcntl64", b"ioctl", b"prctl", b"arch_prctl"))
 """Calls of which most have nothing to do with memory, as their first arguments tell."""
 
 _FILE = rb"</[^<>]*(?:<[^<>]*>)?>|<(?:[^<>]|->)*>"
+_FIRST = rb"\((?:[^ <\"]|" + _FILE + rb")* "
 _ONLY_COUNTED = re.compile(
-    rb"prctl\(PR_SET_NAME|(?:fcntl|fcntl64)\((?:[^ <\"]|" + _FILE + rb")* F_(?:GET|SETL)"
-    rb"|ioctl\((?:[^ <\"]|" + _FILE + rb")* (?!UFFDIO_)"
+    rb"prctl\(PR_(?!SET_(?:VMA|MM|THP_DISABLE|MDWE))|arch_prctl\(ARCH_(?!MAP_VDSO|SHSTK_ENABLE)"
+    rb"|fcntl(?:64)?" + _FIRST + rb"F_(?:GET|SETL)|ioctl" + _FIRST + rb"(?!UFFDIO_)"
 )
 
 
 def only_counted(text: bytes) -> bool:
-    """True if the beginning of a fcntl, ioctl or prctl call shows that it leaves memory and descriptors alone."""
+    """True if the beginning of a call of `MAYBE` shows that it leaves memory and descriptors alone."""
     return _ONLY_COUNTED.match(text) is not None
 
 

@@ -25,6 +25,7 @@ from .strace_calls import NEW_CALLS, PLAIN, concerns_memory
 from .strace_lines import call_name, read_head, unfinished
 from .strace_model import Pending, Task, file_type
 from .symbols import SYMBOLS
+from .syscalls import TABLES
 from .warm import Progress
 
 BLOCK_BYTES = 1 << 20
@@ -40,14 +41,10 @@ _SPECIAL = {
     b"fcntl": lex.OP_FCNTL,
     b"ioctl": lex.OP_IOCTL,
     b"prctl": lex.OP_PRCTL,
-}
-_IGNORED_OF_SPECIAL = {
-    b"open": fo.S_IGNORE_OPEN,
-    b"openat": fo.S_IGNORE_OPENAT,
-    b"close": fo.S_IGNORE_CLOSE,
-    b"fcntl": fo.S_IGNORE_FCNTL,
-    b"ioctl": fo.S_IGNORE_IOCTL,
-    b"prctl": fo.S_IGNORE_PRCTL,
+    b"arch_prctl": lex.OP_ARCH_PRCTL,
+    b"dup": lex.OP_DUP,
+    b"dup2": lex.OP_DUP2,
+    b"dup3": lex.OP_DUP3,
 }
 _NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS.items() if name in PLAIN}
 """What an strace prints that is older than the call."""
@@ -82,6 +79,7 @@ class FastStraceReader(StraceReader):
         self._buckets = np.zeros(_BUCKETS, dtype=np.int32)
         self._counts = np.zeros(_MAX_IGNORED, dtype=np.int64)
         self._ignored: list[str] = []
+        self._known_ignored: set[str] = set()
         self._names = np.zeros((3, scan.TABLE_MASK + 1, 4), dtype=np.int64)
         self._names[:, :, 3] = -1
         self._plain = np.zeros((len(PLAIN) + 1, 5), dtype=np.int64)
@@ -107,8 +105,12 @@ class FastStraceReader(StraceReader):
         self._add(scan.T_CALLS, b"mmap2", lex.OP_PLAIN + len(PLAIN))
         for call, op in _SPECIAL.items():
             self._add(scan.T_CALLS, call, op)
-            self._state[_IGNORED_OF_SPECIAL[call]] = len(self._ignored)
+            self._state[fo.S_IGNORE + op] = len(self._ignored)
             self._ignored.append(call.decode())
+        self._state[fo.S_IGNORE + lex.OP_FDCTL] = self._state[fo.S_IGNORE + lex.OP_FCNTL]
+        for names in TABLES.values():
+            for text in names.values():
+                self._count_only(text.encode())
 
     def _add(self, table: int, name: bytes, value: int) -> bool:
         return scan.add_name(np.frombuffer(name, dtype=np.uint8), self._names, table, value) == 0
@@ -270,14 +272,19 @@ class FastStraceReader(StraceReader):
     def _learn_name(self, line: bytes) -> None:
         """Let the machine count further calls of this name by itself if it is one that is only counted."""
         name = call_name(line[read_head(line).start :])
-        if name is None or len(name) > _MAX_NAME or concerns_memory(name) or name.startswith(b"?"):
+        if name is None or name.startswith(b"?"):
             return
-        text = name.decode()
-        number = len(self._ignored)
-        if text in self._ignored or number >= _MAX_IGNORED:
+        self._count_only(name)
+
+    def _count_only(self, name: bytes) -> None:
+        text, number = name.decode(), len(self._ignored)
+        if text in self._known_ignored or number >= _MAX_IGNORED:
+            return
+        if len(name) > _MAX_NAME or concerns_memory(name):
             return
         if self._add(scan.T_CALLS, name, lex.OP_IGNORED + number):
             self._ignored.append(text)
+            self._known_ignored.add(text)
 
 
 def _word_table() -> npt.NDArray[np.uint8]:

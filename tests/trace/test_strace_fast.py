@@ -195,3 +195,31 @@ def test_times_beyond_63_bits_stand_still(line: bytes) -> None:
     assert_same(data)
     times = read_strace(data, name="log").columns["time"]
     assert (np.diff(times) >= 0).all()
+
+
+def test_descriptors_copied_and_marked_are_read_alike() -> None:
+    data = (
+        b'10 openat(AT_FDCWD</srv>, "a", O_RDONLY) = 3</srv/a>\n'
+        b'10 openat(AT_FDCWD</srv>, "a", O_RDONLY) = 4</srv/a>\n'
+        b"10 dup(3</srv/a>) = 5</srv/a>\n10 dup(-1) = -1 EBADF (Bad file descriptor)\n"
+        b"10 dup2(5</srv/a>, 7) = 7</srv/a>\n10 dup2(7</srv/a>, 7) = 7</srv/a>\n"
+        b"10 dup3(7</srv/a>, 9, O_CLOEXEC) = 9</srv/a>\n"
+        b"10 fcntl(9</srv/a>, F_DUPFD_CLOEXEC, 20) = 20</srv/a>\n10 fcntl(20</srv/a>, F_DUPFD, 0) = 1</srv/a>\n"
+        b"10 fcntl(7</srv/a>, F_SETFD, FD_CLOEXEC) = 0\n10 fcntl(7</srv/a>, F_SETFL, O_RDWR) = 0\n"
+        b"10 fcntl(7</srv/b>, F_SETFD, 0) = 0\n10 fcntl(8</srv/b>, F_SETFD, 0 <unfinished ...>\n"
+        b'10 <... fcntl resumed>) = 0\n10 prctl(PR_SET_NAME, "x") = 0\n10 arch_prctl(ARCH_SET_FS, 0x7f) = 0\n'
+        b"10 mmap(NULL, 4096, PROT_READ, MAP_SHARED, 20</srv/a>, 0) = 0x1000\n"
+    )
+    assert_same(data)
+    trace = read_strace(data, name="log")
+    copies = trace.columns["kind"] == ev.K_DUP
+    assert [
+        tuple(int(trace.columns[c][i]) for c in ("a0", "a1", "a2", "ret")) for i in np.flatnonzero(copies)
+    ] == [
+        (3, -1, 0, 5),
+        (5, 7, 0, 7),
+        (7, 9, 1, 9),
+        (9, -1, 1, 20),
+        (20, -1, 0, 1),
+    ]
+    assert trace.ignored == {"dup": 1, "dup2": 1, "fcntl": 1, "prctl": 1, "arch_prctl": 1}

@@ -29,16 +29,19 @@ from .stracelex import (
     L_STATE,
     L_TID,
     L_TIME,
+    OP_ARCH_PRCTL,
     OP_CLOSE,
+    OP_DUP,
+    OP_DUP2,
+    OP_DUP3,
     OP_FAULT,
     OP_FCNTL,
+    OP_FDCTL,
     OP_IGNORED,
-    OP_IOCTL,
     OP_NOTE,
     OP_NOTE_OF_TASK,
     OP_OPENAT,
     OP_PLAIN,
-    OP_PRCTL,
     OP_SLOW,
     P_FD,
     P_KIND,
@@ -47,21 +50,15 @@ from .stracelex import (
 )
 
 S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
-S_IGNORE_OPEN, S_IGNORE_OPENAT, S_IGNORE_CLOSE, S_IGNORE_FCNTL, S_IGNORE_IOCTL, S_IGNORE_PRCTL = (
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-)
-ST_WORDS = 16
+S_IGNORE = 8  # + OP_*: the number under which a call without effect is counted
+ST_WORDS = 32
 
 T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
 W_TASK = 12
 HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
 
-K_OPEN, K_CLOSE, K_SIGNAL = 40, 41, 83
+K_OPEN, K_CLOSE, K_DUP, K_SETFD, K_SIGNAL = 40, 41, 42, 53, 83
+F_DUPFD, F_SETFD, F_DUPFD_CLOEXEC = 0, 2, 1030
 HAS_RET = 1
 _B_A0, _B_RET, _B_FLAGS, _B_LINE, _B_TIME, _B_SOURCE = 2, 8, 9, 10, 11, 12
 _T_OF_DAY, _T_RELATIVE = 2, 3
@@ -190,9 +187,12 @@ def _finish_plain(
 
 
 @kernel
-def _is_ordinary(b: Bytes, start: int, length: int) -> bool:
-    """True if a path is absolute, without escapes, and not /proc/self/fd/3 or the like."""
-    if at(b, start) != SLASH:
+def _is_ordinary(b: Bytes, start: int, length: int, shown: bool) -> bool:
+    """True if a path is absolute, without escapes, and not /proc/self/fd/3 or the like.
+
+    It may be relative if the result shows (``shown``) what it led to.
+    """
+    if at(b, start) != SLASH and not shown:
         return False
     special = at(b, start + 1) == 112 or at(b, start + 1) == 100  # /p, /d
     for i in range(start, start + length):
@@ -229,10 +229,11 @@ def _finish_open(
     fd = rows[i, L_RET]
     relative = rows[i, L_OP] == OP_OPENAT
     if fd < 0:
-        counts[state[S_IGNORE_OPENAT if relative else S_IGNORE_OPEN]] += 1
-        return True
+        return _count_failed(fd, rows[i, L_OP], state, counts)
     span = rows[i, L_ARG]
-    if span == 0 or fd >= files.shape[1] or not _is_ordinary(b, span >> 24, span & _LENGTH):
+    if span == 0 or fd >= files.shape[1]:
+        return False
+    if not _is_ordinary(b, span >> 24, span & _LENGTH, rows[i, L_SHOWN] != 0):
         return False
     if rows[i, L_SHOWN] != 0:
         span = rows[i, L_SHOWN]
@@ -263,8 +264,7 @@ def _finish_close(
 ) -> bool:
     """close returned. False: the descriptor is too large for the table."""
     if rows[i, L_RET] < 0:
-        counts[state[S_IGNORE_CLOSE]] += 1
-        return True
+        return _count_failed(rows[i, L_RET], OP_CLOSE, state, counts)
     fd = rows[i, L_A0]
     if fd < 0 or fd >= files.shape[1]:
         return False
@@ -275,11 +275,85 @@ def _finish_close(
 
 
 @kernel
-def _count_maybe(op: int, state: Words, counts: Words) -> int:
-    """A fcntl, ioctl or prctl call that is only counted."""
-    which = S_IGNORE_FCNTL if op == OP_FCNTL else S_IGNORE_IOCTL if op == OP_IOCTL else S_IGNORE_PRCTL
-    counts[state[which]] += 1
-    return 0
+def _copy_descriptor(
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    cloexec: int,
+    state: Words,
+    tasks: Words,
+    files: Halves,
+    out: Words,
+) -> bool:
+    """dup and its kin returned a descriptor. False: one of the two is beyond the table."""
+    old, new = rows[i, L_A0], rows[i, L_RET]
+    table = tasks[task, T_FILES]
+    if old >= files.shape[1] or new >= files.shape[1]:
+        return False
+    path = max(word(files[table, old]) - 1, 0) >> 1
+    files[table, new] = 1 + 2 * path + cloexec
+    place = _put(out, state, K_DUP, task, new, line, time)
+    out[_B_A0, place] = old
+    out[_B_A0 + 1, place] = new if rows[i, L_OP] in (OP_DUP2, OP_DUP3) else -1
+    out[_B_A0 + 2, place] = cloexec
+    return True
+
+
+@kernel
+def _finish_descriptor(
+    b: Bytes,
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    tasks: Words,
+    files: Halves,
+    paths: Words,
+    counts: Words,
+    out: Words,
+) -> bool:
+    """dup, dup2, dup3 or fcntl returned. False: not plain."""
+    op, ret, fd = rows[i, L_OP], rows[i, L_RET], rows[i, L_A0]
+    if ret < 0:
+        return _count_failed(ret, op, state, counts)
+    table = tasks[task, T_FILES]
+    if fd < 0 or (rows[i, L_ARG] != 0 and not _path_is_known(b, rows[i, L_ARG], fd, table, files, paths)):
+        return False
+    if rows[i, L_SHOWN] != 0 and not _path_is_known(b, rows[i, L_SHOWN], fd, table, files, paths):
+        return False
+    if op != OP_FDCTL:
+        if fd == ret:
+            counts[state[S_IGNORE + op]] += 1
+            return True
+        cloexec = 1 if op == OP_DUP3 and rows[i, L_A0 + 2] & O_CLOEXEC else 0
+        return _copy_descriptor(rows, i, task, line, time, cloexec, state, tasks, files, out)
+    command = rows[i, L_A0 + 1]
+    if command in (F_DUPFD, F_DUPFD_CLOEXEC):
+        cloexec = 1 if command == F_DUPFD_CLOEXEC else 0
+        return _copy_descriptor(rows, i, task, line, time, cloexec, state, tasks, files, out)
+    if command != F_SETFD or fd >= files.shape[1]:
+        return False
+    cloexec = rows[i, L_A0 + 2] & 1
+    known = word(files[table, fd])
+    if known != 0:
+        files[table, fd] = (((known - 1) & ~1) | cloexec) + 1
+    place = _put(out, state, K_SETFD, task, ret, line, time)
+    out[_B_A0, place] = fd
+    out[_B_A0 + 1, place] = cloexec
+    return True
+
+
+@kernel
+def _count_failed(ret: int, op: int, state: Words, counts: Words) -> bool:
+    """A call failed and changed nothing. False: `ret` is no error number."""
+    if ret < -4095:
+        return False
+    counts[state[S_IGNORE + op]] += 1
+    return True
 
 
 @kernel
@@ -349,7 +423,7 @@ def follow(
             return i
         pending = tasks[task, T_PENDING]
         line = state[S_LINE] + i + 1
-        maybe = op in (OP_FCNTL, OP_IOCTL, OP_PRCTL)
+        maybe = OP_FCNTL <= op <= OP_ARCH_PRCTL
         resumed = rows[i, L_STATE] == ST_RESUMED
         if resumed and op != OP_NOTE_OF_TASK:
             if pending != (0 if maybe else op):
@@ -361,7 +435,7 @@ def follow(
         if op == OP_FAULT:
             _fault(rows, i, task, line, time, state, out)
         elif maybe and not resumed:
-            _count_maybe(op, state, counts)
+            counts[state[S_IGNORE + op]] += 1
             tasks[task, T_PENDING] = 0
         elif op >= OP_IGNORED:
             counts[op - OP_IGNORED] += 1
@@ -376,6 +450,10 @@ def follow(
                 done = _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out)
             elif op == OP_CLOSE:
                 done = _finish_close(rows, i, task, line, time, state, tasks, files, counts, out)
+            elif op >= OP_DUP:
+                done = _finish_descriptor(
+                    b, rows, i, task, line, time, state, tasks, files, paths, counts, out
+                )
             else:
                 done = _finish_open(
                     b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out

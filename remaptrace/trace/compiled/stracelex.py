@@ -65,7 +65,9 @@ L_OP, L_TID, L_TIME, L_CLOCK, L_STATE, L_A0, L_RET, L_ARG, L_SHOWN, L_BEGIN = 0,
 W = 15
 
 OP_SLOW, OP_NOTE, OP_NOTE_OF_TASK, OP_FAULT = 0, 1, 2, 3
-OP_OPENAT, OP_OPEN, OP_CLOSE, OP_FCNTL, OP_IOCTL, OP_PRCTL = 4, 5, 6, 7, 8, 9
+OP_OPENAT, OP_OPEN, OP_CLOSE = 4, 5, 6
+OP_FCNTL, OP_IOCTL, OP_PRCTL, OP_ARCH_PRCTL = 7, 8, 9, 10  # of these a row is one that is only counted
+OP_DUP, OP_DUP2, OP_DUP3, OP_FDCTL = 11, 12, 13, 14  # OP_FDCTL: a fcntl that may concern descriptors
 OP_PLAIN = 16  # + row of the table of plain calls
 OP_IGNORED = 64  # + number
 
@@ -81,7 +83,14 @@ TEXTS = (
     b" {si_signo=SIG",
     b", si_code=",
     b", si_addr=",
-    b"PR_SET_NAME",
+    b"PR_",
+    b"PR_SET_VMA",
+    b"PR_SET_MM",
+    b"PR_SET_THP_DISABLE",
+    b"PR_SET_MDWE",
+    b"ARCH_",
+    b"ARCH_MAP_VDSO",
+    b"ARCH_SHSTK_ENABLE",
     b"UFFDIO_",
     b"F_GET",
     b"F_SETL",
@@ -96,13 +105,20 @@ TEXTS = (
     WORD_SIGNO,
     WORD_CODE,
     WORD_ADDRESS,
-    WORD_SET_NAME,
+    WORD_PR,
+    WORD_PR_VMA,
+    WORD_PR_MM,
+    WORD_PR_THP,
+    WORD_PR_MDWE,
+    WORD_ARCH,
+    WORD_ARCH_VDSO,
+    WORD_ARCH_SHSTK,
     WORD_UFFDIO,
     WORD_F_GET,
     WORD_F_SETL,
     WORD_RESUMED,
     WORD_RESUMED_END,
-) = range(12)
+) = range(19)
 
 SIGBUS, SIGSEGV = 7, 11
 _EPOCH_FROM = 100_000_000
@@ -159,7 +175,7 @@ def _read_head(b: Bytes, p: int, end: int, rows: Words, i: int) -> int:
             p = skip_blanks(b, q)
     elif at(b, p) == BLANK:
         p = skip_blanks(b, p)
-        if not _is_digit(at(b, p)):
+        if not _is_digit(at(b, p)) or at(b, p + 2) == COLON:
             return -1
     if _is_digit(at(b, p)):
         if at(b, p + 2) == COLON:
@@ -396,21 +412,37 @@ def _read_signal(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, 
 
 
 @kernel
-def _only_counted(b: Bytes, p: int, end: int, op: int, words: Bytes) -> bool:
-    """True if a fcntl, ioctl or prctl call whose arguments begin at `p` is one that is only counted."""
-    if op == OP_PRCTL:
-        return _begins(b, p, end, words, WORD_SET_NAME)
+def _second_argument(b: Bytes, p: int, end: int) -> int:
+    """Where the second argument begins of a call whose first begins at `p`, or -1."""
     while p < end and at(b, p) != BLANK:
-        if at(b, p) == LESS or at(b, p) == QUOTE:
+        if at(b, p) == QUOTE:
+            return -1
+        if at(b, p) == LESS:
             _start, _stop, p = scan_annotation(b, p, end)
             if p < 0:
-                return False
+                return -1
         else:
             p += 1
-    p += 1
+    return p + 1 if p + 1 < end else -1
+
+
+@kernel
+def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Bytes) -> bool:
+    """True if a call of `MAYBE` is one that is only counted. Its arguments begin at `p` and `second`."""
+    if op == OP_PRCTL:
+        number = WORD_PR_VMA
+        while number <= WORD_PR_MDWE and not _begins(b, p, end, words, number):
+            number += 1
+        return number > WORD_PR_MDWE and _begins(b, p, end, words, WORD_PR)
+    if op == OP_ARCH_PRCTL:
+        if _begins(b, p, end, words, WORD_ARCH_VDSO) or _begins(b, p, end, words, WORD_ARCH_SHSTK):
+            return False
+        return _begins(b, p, end, words, WORD_ARCH)
+    if second < 0:
+        return False
     if op == OP_IOCTL:
-        return p < end and not _begins(b, p, end, words, WORD_UFFDIO)
-    return _begins(b, p, end, words, WORD_F_GET) or _begins(b, p, end, words, WORD_F_SETL)
+        return not _begins(b, second, end, words, WORD_UFFDIO)
+    return _begins(b, second, end, words, WORD_F_GET) or _begins(b, second, end, words, WORD_F_SETL)
 
 
 @kernel
@@ -443,7 +475,7 @@ def lex_line(
         p = q + 9
         if at(b, p) == BLANK:
             p += 1
-        if op in (OP_FCNTL, OP_IOCTL, OP_PRCTL):
+        if OP_FCNTL <= op <= OP_ARCH_PRCTL:
             return op
         if at(b, p) != RIGHT:
             return OP_SLOW
@@ -452,8 +484,15 @@ def lex_line(
         return OP_SLOW
     if op >= OP_IGNORED:
         return op if at(b, end - 1) != 100 else OP_SLOW  # "strace: Process 5 attached" ends in d
-    if op in (OP_FCNTL, OP_IOCTL, OP_PRCTL):
-        return op if at(b, end - 1) != 100 and _only_counted(b, q + 1, end, op, words) else OP_SLOW
+    if OP_FCNTL <= op <= OP_ARCH_PRCTL:
+        if at(b, end - 1) == 100:
+            return OP_SLOW
+        second = _second_argument(b, q + 1, end)
+        if _only_counted(b, q + 1, second, end, op, words):
+            return op
+        if op != OP_FCNTL or second < 0 or at(b, second) != 70:  # F
+            return OP_SLOW
+        op = OP_FDCTL
     return _lex_call(b, q + 1, end, rows, i, op, names, plain, words)
 
 
@@ -467,6 +506,9 @@ def _lex_call(
     if op >= OP_PLAIN:
         fd_index = plain[op - OP_PLAIN, P_FD]
         least = plain[op - OP_PLAIN, P_LEAST]
+    elif op >= OP_DUP:
+        fd_index = 0
+        least = 1 if op == OP_DUP else 2 if op == OP_DUP2 else 3
     for k in range(6):
         rows[i, L_A0 + k] = 0
     first = p
