@@ -37,6 +37,9 @@ def startup() -> Iterator[Row]:
     """--help and a 10-step scenario, end to end."""
     bare = _seconds([sys.executable, "-c", "pass"])
     tool = [sys.executable, "-m", "remaptrace"]
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "remaptrace"], check=True
+    )  # as an installation does
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder) / "ten.yaml"
         scenario.write_text(_SCENARIO, encoding="utf-8")

@@ -112,13 +112,13 @@ def call_workloads(vmas: int, calls: int = 20_000) -> list[Workload]:
 def first_touch(name: str, stride: int, count: int) -> Workload:
     """`count` first writes, one every `stride` pages, each an event of its own."""
     rows: list[Row] = [(ev.K_MMAP, BASE, stride * count * PAGE, RW, ANON | 0x4000, -1, 0)]
-    rows += [(ev.K_WRITE, BASE + i * stride * PAGE, 1, 0) for i in range(count)]
+    rows += [(ev.K_WRITE, BASE + i * stride * PAGE, -1, 0) for i in range(count)]
     return Workload(name, 1, _table(rows), 1, count, rounds=1)
 
 
 def retouch_range(pages: int, times: int) -> Workload:
     """A range of present pages written again as one event, `times` times; counted by page."""
-    touch = (ev.K_WRITE, BASE, 1, pages)
+    touch = (ev.K_WRITE, BASE, -1, pages)
     rows: list[Row] = [(ev.K_MMAP, BASE, pages * PAGE, RW, ANON, -1, 0), *[touch] * (times + 1)]
     return Workload("re-touch a present range, per page", 1, _table(rows), 2, pages * times)
 
