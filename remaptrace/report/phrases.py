@@ -16,6 +16,7 @@ COMPARED = {
     "map_files": ("map file", "map files"),
     "faults": ("fault", "faults"),
     "steps": ("step", "steps"),
+    "end_areas": ("list of areas at the end", "lists of areas at the end"),
 }
 """Nouns for what an agreement compares."""
 

@@ -46,8 +46,9 @@ class CheckOutcome:
     """Agreement of one scenario or one recorded run.
 
     `tallies` maps what was compared to counts. Scenarios have "steps" (a step agrees when every
-    expected field does). Recorded runs have those of "answers" (recorded results), "map_counts",
-    "counters" (total_vm and friends), "map_files", "faults" for which the recording has truth.
+    expected field does) and "end_areas" (the list of areas behind the last step). Recorded runs have
+    those of "answers" (recorded results), "map_counts", "counters" (total_vm and friends), "map_files",
+    "faults" for which the recording has truth.
     """
 
     name: str

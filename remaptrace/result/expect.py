@@ -29,22 +29,24 @@ def check_expectations(result: Result, name: str = "", path: str = "", seconds: 
     """How far `result` agrees with the expectations of its scenario; the rest is shown as given."""
     trace = result.trace
     kernel, arch = result.machine.kernel.name, result.machine.arch.label
-    agree = total = 0
+    agree = {"steps": 0, "end_areas": 0}
+    total = dict(agree)
     found: list[Disagreement] = []
     for expectation in trace.expects:
         fields = expectation.fields_for(kernel, arch)
         if not fields:
             continue
-        total += 1
+        what = "steps" if expectation.event >= 0 else "end_areas"
         differing = _compare(result, expectation, fields)
-        agree += not differing
+        total[what] += 1
+        agree[what] += not differing
         if len(found) < FIRST:
             found += differing
     return CheckOutcome(
         name=name or trace.name or PurePath(_path(trace)).stem,
         path=path or _path(trace),
         kind="program",
-        tallies={"steps": Tally(agree, total)},
+        tallies={what: Tally(agree[what], n) for what, n in total.items() if n or what == "steps"},
         disagreements=tuple(found[:FIRST]),
         notes=(*trace.notes, *result.notes),
         seconds=seconds,

@@ -126,7 +126,7 @@ def test_a_full_disk_is_an_error_with_a_code(remaptrace: Run, scenario: str) -> 
 def test_check_ends_with_the_summary(remaptrace: Run, scenario: str) -> None:
     shown = remaptrace("check", PROGRAM, scenario, "--format", "plain")
     assert shown.status == 0
-    assert shown.out.splitlines()[-1] == "programs 2/2, steps 43/43"
+    assert shown.out.splitlines()[-1] == "programs 2/2, steps 42/42"
 
 
 def test_check_goes_on_behind_an_unreadable_scenario(remaptrace: Run, scenario: str, tmp_path: Path) -> None:

@@ -101,11 +101,12 @@ def test_a_field_without_comparison_disagrees_and_says_so() -> None:
     assert "no comparison" in difference.simulated
 
 
-def test_the_last_list_of_areas_counts_as_a_step() -> None:
+def test_the_last_list_of_areas_decides_though_it_is_no_step() -> None:
     right = "vmas:\n- {start: 0x10000000, end: 0x10002000, vmflags: rd wr mr mw me ac, pages: '..'}\n"
-    assert outcome(MAP, right).tallies["steps"].agree == 1
+    good = outcome(MAP, right)
+    assert good.agrees and good.tallies["end_areas"].agree == 1 and good.tallies["steps"].total == 0
     wrong = outcome(MAP, right.replace("'..'", "'a.'"))
-    assert wrong.tallies["steps"].agree == 0
+    assert not wrong.agrees and wrong.tallies["end_areas"].agree == 0
     assert wrong.disagreements[0].event == -1
     assert "pages=.." in wrong.disagreements[0].simulated
 
