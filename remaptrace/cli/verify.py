@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EXIT_FINDINGS, EXIT_OK
+from ..native.profiles import PROFILES
 from . import output as out
 from .options import machine_options, parsed_settings
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
     from ..native.verify import Verdict
-
-_PROFILES = ("merge", "uml", "guard", "rfp", "fault", "layout", "mixed", "errors", "limits")
 
 
 @click.command("verify")
@@ -28,7 +27,7 @@ _PROFILES = ("merge", "uml", "guard", "rfp", "fault", "layout", "mixed", "errors
     "--profile",
     "profiles",
     multiple=True,
-    type=click.Choice(_PROFILES),
+    type=click.Choice(tuple(PROFILES)),
     help="Subject of the random programs; may be repeated. [default: all]",
 )
 @click.option(
@@ -67,7 +66,7 @@ def command(
     if scenarios:
         status = max(status, _scenarios(scenarios, machine, output))
     if operations is not None:
-        status = max(status, _random(operations, seed, profiles or _PROFILES, machine, output))
+        status = max(status, _random(operations, seed, profiles or tuple(PROFILES), machine, output))
     return status
 
 

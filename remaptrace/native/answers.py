@@ -17,7 +17,6 @@ _CODES = {
     11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 4: "SEGV_PKUERR", 128: "SI_KERNEL"},
 }
 _SIGNALS = {7: "SIGBUS", 11: "SIGSEGV"}
-_ADDRESS_STEPS = frozenset({"mmap", "mremap", "brk"})
 
 Area = dict[str, Any]
 

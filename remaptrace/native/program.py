@@ -18,10 +18,6 @@ from .steps import Step
 CLOSED = 777
 PAGE = 4096
 
-_BUS_CODES = {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"}
-_SEGV_CODES = {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 4: "SEGV_PKUERR", 128: "SI_KERNEL"}
-_SIGNALS = {7: "SIGBUS", 11: "SIGSEGV"}
-
 
 def _prot(value: Any) -> int:
     if isinstance(value, int):
@@ -44,7 +40,6 @@ def _bits(words: Any, table: dict[str, int]) -> int:
 class _Writer:
     """Numbers files as the runner wants them and spells arguments."""
 
-    brk_start: int | None = None
     slots: dict[str, int] = field(default_factory=dict)
     made: int = 0
 

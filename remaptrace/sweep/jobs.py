@@ -37,9 +37,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Job:
-    """One cell. `settings` are rule overrides as of --set; `number` is the place in the order of rows."""
+    """One cell. `settings` are rule overrides as of --set."""
 
-    number: int
     item: Item
     arch: str
     kernel: str
@@ -64,7 +63,7 @@ def plan(
 ) -> list[Job]:
     """Every combination, trace by trace, so that neighbours share what a reader has parsed."""
     cells = itertools.product(items, arches, kernels)
-    return [Job(n, item, arch, kernel, settings or {}) for n, (item, arch, kernel) in enumerate(cells)]
+    return [Job(item, arch, kernel, settings or {}) for item, arch, kernel in cells]
 
 
 def without(jobs: Iterable[Job], done: set[tuple[str, str, str]]) -> list[Job]:
