@@ -395,6 +395,13 @@ RT_BAD_TRACE = code(
     "A row of the trace names a task, string or file that its tables do not have. Readers never make such a table;"
     " a hand-made one must number them from 0.",
 )
+RT_NOT_COMPILED = code(
+    "RT605",
+    "engine not compiled",
+    "The compiler, numba, failed to make machine code of the engine or of a reader of large logs; its last words are"
+    " shown. Interpreted replay needs no compiler.",
+    advice="Set REMAPTRACE_ENGINE=interpreted, or see whether the cache folder (REMAPTRACE_CACHE) can be written.",
+)
 
 
 # -- RT8xx: the running kernel, sweeps

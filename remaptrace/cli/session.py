@@ -105,7 +105,7 @@ class Progress:
             return
         if not self.hinted and total > _HINT_FROM:
             self.hinted = True
-            from ..engine.cachedir import is_compiled
+            from ..engine.driver import is_compiled
 
             if not is_compiled():
                 sys.stderr.write(

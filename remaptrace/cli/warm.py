@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 
@@ -19,13 +20,14 @@ def command() -> None:
     Done once for each version of the sources; the compiled code is kept in the user's cache folder
     (REMAPTRACE_CACHE names another).
     """
-    from ..engine.cachedir import cache_folder, is_compiled
-    from ..engine.driver import warm
+    from ..engine.driver import is_compiled, warm
+    from ..machinecode.folders import cache_folder
     from ..trace.warm import is_ready
     from ..trace.warm import warm as warm_readers
 
     if is_compiled() and is_ready("strace") and is_ready("ftrace"):
-        sys.stderr.write(f"the engine and the readers are compiled already: {cache_folder().parent.parent}\n")
+        root = cache_folder("engine").parent.parent
+        sys.stderr.write(f"the engine and the readers are compiled already: {root}\n")
         return
     sys.stderr.write("compiling the engine and the readers, once for this version: a minute or more\n")
     start = time.monotonic()
@@ -33,8 +35,9 @@ def command() -> None:
     ticker = threading.Thread(target=_tick, args=(start, done), daemon=True)
     ticker.start()
     try:
-        warm_readers()
-        warm()
+        with ThreadPoolExecutor(2) as pool:
+            for work in [pool.submit(warm), pool.submit(warm_readers)]:
+                work.result()
     finally:
         done.set()
         ticker.join()

@@ -7,6 +7,7 @@ through the loop in chunks, and result columns are narrowed chunk by chunk, so m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,19 +84,24 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     if weight < INTERPRETED_BELOW:
         return "interpreted"
     if weight < COMPILE_FROM:
-        from .cachedir import is_compiled
-
         return "compiled" if is_compiled() else "interpreted"
     return "compiled"
 
 
-def load_engine(compiled: bool) -> Callable[..., int]:
-    """The replay function: plain Python, or numba's (compiled at its first call unless cached on disk)."""
-    if compiled:
-        from importlib import import_module
+def is_compiled() -> bool:
+    """True when the machine code of the engine, made from these sources, is on disk."""
+    from ..machinecode import folders
 
-        function: Callable[..., int] = import_module("remaptrace._jitted.loop").replay
-        return function
+    return folders.is_compiled("engine", "loop.replay")
+
+
+@lru_cache(maxsize=2)
+def load_engine(compiled: bool) -> Callable[..., int]:
+    """The replay function: plain Python, or machine code (made at its first call unless it is on disk)."""
+    if compiled:
+        from ..machinecode.load import Function
+
+        return Function("engine", "loop.replay")
     from .loop import replay as plain
 
     return plain
@@ -133,11 +139,8 @@ def replay(
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
     compiled = choose_engine(trace, engine) == "compiled"
-    if compiled and progress is not None:
-        from .cachedir import is_compiled
-
-        if not is_compiled():
-            progress("compile", 0, 1)
+    if compiled and progress is not None and not is_compiled():
+        progress("compile", 0, 1)
     loop = load_engine(compiled)
     run = _Run(trace, machine, loop, compiled, trace.recorded if follow is None else follow)
     run.observer.behind.update(observe_at)
@@ -366,4 +369,13 @@ def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
     events[order[at], 8] = events[order[at + 1], 2]
 
 
-__all__ = ["OUT_NONE", "Progress", "Snapshot", "choose_engine", "load_engine", "replay", "warm"]
+__all__ = [
+    "OUT_NONE",
+    "Progress",
+    "Snapshot",
+    "choose_engine",
+    "is_compiled",
+    "load_engine",
+    "replay",
+    "warm",
+]

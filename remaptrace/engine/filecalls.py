@@ -197,7 +197,8 @@ def sys_dup(m: Mem, task: int, fd: int, new_fd: int, cloexec: int) -> int:
         if m[G_HAS_RET] == 0:
             return -EBADF
         o = _file_of(m, inode_new(m, TYPE_UNMAPPABLE, 0), FMODE_READ | FMODE_WRITE)
-        fd_install(m, m[task + T_FILES], fd, o, 0)
+        if fd_install(m, m[task + T_FILES], fd, o, 0) < 0:
+            return -EBADF  # no process can have that descriptor
     if fd == new_fd:
         return fd
     return _new_fd(m, task, file_get(m, o), cloexec, new_fd)

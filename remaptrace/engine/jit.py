@@ -3,8 +3,8 @@
 The modules of ``remaptrace.engine`` are importable twice. As ``remaptrace.engine.*`` every
 function is plain Python over a memoryview (no numba import, no compile). As
 ``remaptrace._jitted.*`` the *same files* are loaded again with ``kernel`` and ``entry`` bound to
-numba, so that calls between them are compiled calls. ``remaptrace/_jitted/__init__.py`` does no
-more than point ``__path__`` at this directory.
+numba, so that machine code can be made of them (`remaptrace.machinecode`); that happens once, later runs load
+the machine code alone. ``remaptrace/_jitted/__init__.py`` does no more than point ``__path__`` at this directory.
 
 Rules for code under ``@kernel``: the arena ``m`` (int64) and int64 scalars only; no exceptions,
 strings, slices, recursion, closures or containers; flags are ints (``1 if c else 0``), never
@@ -25,57 +25,23 @@ _SIGN = -0x8000_0000_0000_0000
 _U64 = 0xFFFF_FFFF_FFFF_FFFF
 
 if COMPILED:
-    import functools
+    from ..machinecode.build import Jit
 
-    import numba
-    import numpy as np
-    from numba import extending, types
-
-    _pointer: Any = types.CPointer  # type: ignore[attr-defined]
-
-    class Words:
-        """An int64 array as compiled code takes it: its address alone.
-
-        A plain pointer costs one register a call and no test for negative indexes; numba's own array
-        costs seven, which made a fault three times as slow.
-        """
-
-        __slots__ = ("address", "owner")
-
-        def __init__(self, owner: Any) -> None:
-            self.owner = owner
-            self.address = int(owner.__array_interface__["data"][0])
-
-    def _typeof_words(value: Words, context: Any) -> Any:
-        return _pointer(types.int64)
-
-    def _unbox_words(kind: Any, value: Any, c: Any) -> Any:
-        number = c.pyapi.object_getattr_string(value, "address")
-        address = c.pyapi.long_as_ulonglong(number)
-        c.pyapi.decref(number)
-        pointer = c.builder.inttoptr(address, c.context.get_value_type(kind))
-        return extending.NativeValue(pointer, is_error=c.pyapi.c_api_error())
-
-    extending.typeof_impl.register(Words)(_typeof_words)
-    extending.unbox(_pointer)(_unbox_words)
-
-    _inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True)
-    _outer = numba.njit(cache=True, nogil=True)
-
-    def kernel(function: F) -> F:
-        """Compile `function` for calls from other kernels only."""
-        compiled: F = _inner(function)
-        return compiled
+    _jit = Jit(nogil=True)
+    kernel = _jit.kernel
 
     def entry(function: F) -> F:
-        """Compile `function` for calls from Python with int64 arrays; only entries are cached on disk."""
-        compiled = _outer(function)
+        """Machine code can be made of `function`, an `Entry` now: arrays are bare addresses, ints 64-bit words.
 
-        @functools.wraps(function)
-        def call(*args: Any) -> Any:
-            return compiled(*(Words(a) if isinstance(a, np.ndarray) else a for a in args))
+        A plain pointer costs one register a call and no test for negative indexes; numba's own array costs seven,
+        which made a fault three times as slow.
+        """
+        kinds = ["int64" if kind == "int" else "CPointer(int64)" for kind in _annotations(function)]
+        made: Any = _jit.entry(function, f"int64({', '.join(kinds)})")
+        return made  # type: ignore[no-any-return]
 
-        return call  # type: ignore[return-value]
+    def _annotations(function: Callable[..., int]) -> list[str]:
+        return [kind for name, kind in function.__annotations__.items() if name != "return"]
 
     @kernel
     def wrap(value: int) -> int:

@@ -1,6 +1,6 @@
 """All lines of an ftrace or perf text to records: one by one, or the common ones by a byte machine.
 
-Both ways give equal records. Small texts never import numba.
+Both ways give equal records. Small texts never need the machine.
 """
 
 from __future__ import annotations
@@ -23,20 +23,6 @@ COMPILE_FROM = 48 << 20
 _BEHIND = 64
 """Bytes behind the last line that the machine may look at."""
 
-_WORDS = (
-    b"page_fault_user:",
-    b"address=0x",
-    b" ip=0x",
-    b" error_code=0x",
-    b"signal_deliver:",
-    b"sig=",
-    b" errno=",
-    b" code=",
-    b"enter",
-    b"exit",
-    b"sched_process_",
-    b"task_newtask",
-)
 _ALIASES = (
     *("newstat", "newfstat", "newlstat", "newuname", "sendfile64", "umount", "mmap_pgoff", "fadvise64_64"),
     *("sched_getattr", "sched_setattr", "rt_sigtimedwait_time32", "futex_time32", "clock_gettime32"),
@@ -76,10 +62,10 @@ def _pays(size: int) -> bool:
 
 def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:
     """Common lines by the machine, odd ones by `reader`, in order."""
-    from .compiled.kernellines import FTRACE, PERF, kernel_lines
+    from .compiled.kernellines import EVENT_WORDS, FTRACE, PERF, kernel_lines
 
     tables = (_name_table(reader.calls), _raw_table(reader))
-    words = tuple(np.frombuffer(word, dtype=np.uint8) for word in _WORDS)
+    words = tuple(np.frombuffer(word, dtype=np.uint8) for word in EVENT_WORDS)
     lines = data.count(b"\n") + 2
     records = np.empty((RECORD_WORDS, lines), dtype=np.int64)
     odd = np.empty((lines, 4), dtype=np.int64)
@@ -90,10 +76,12 @@ def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:
         (np.frombuffer(tail, np.uint8), len(tail) - _BEHIND, whole),
     )
     number = FTRACE if form == "ftrace" else PERF
+    counts = np.zeros(3, dtype=np.int64)
     used, line = 0, 1
     places: list[int] = []
     for part, size, base in parts:
-        used, odds, line = kernel_lines(part, size, base, line, number, records, used, odd, words, *tables)
+        kernel_lines(part, size, base, line, number, records, used, odd, words, *tables, counts)
+        used, odds, line = counts.tolist()
         for place, line_number, start, end in odd[:odds].tolist():
             before = len(reader.rows)
             reader.line(data[start:end].removesuffix(b"\r"), line_number, start)

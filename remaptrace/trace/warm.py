@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..engine.cachedir import is_compiled
+from ..machinecode.folders import is_compiled
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much is done and the whole."""
 
-_MACHINES = {"strace": "stracefollow.follow", "ftrace": "kernellines.", "perf": "kernellines."}
-"""For each recorder the compiled function that is finished last."""
+ROOM = "trace"
+_KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
+_STRACE = ("stracelex.lex_lines", "stracefollow.follow", "stracefollow.add_path", "scan.add_name")
+_FUNCTIONS = tuple(dict.fromkeys(_STRACE + _KERNEL_TEXT))
+_MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}
+"""For each recorder the compiled functions that its reader calls."""
 
 
 def is_ready(recorder: str) -> bool:
     """True when the compiled reader of this recorder's text is on disk."""
-    return is_compiled("trace", _MACHINES[recorder])
+    return all(is_compiled(ROOM, name) for name in _MACHINES[recorder])
 
 
 def will_compile(recorder: str, size: int) -> bool:
@@ -27,9 +31,9 @@ def will_compile(recorder: str, size: int) -> bool:
 
 
 def warm() -> None:
-    """Compile the readers that are not on disk yet."""
-    from .ftrace import ftrace_records
-    from .strace_fast import FastStraceReader
+    """Compile the readers that are not on disk yet. Raises ReplayError RT605 if that fails."""
+    from ..machinecode.build import make_object
 
-    FastStraceReader(b"1 brk(NULL) = 0x1000\n", "").read_all()
-    ftrace_records(b"sh-1 [000] 1.000000: sys_brk(brk: 0)\n", compiled=True)
+    for name in _FUNCTIONS:
+        if not is_compiled(ROOM, name):
+            make_object(ROOM, name)

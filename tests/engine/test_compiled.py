@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from remaptrace.api import machine_of
-from remaptrace.engine.cachedir import is_compiled
-from remaptrace.engine.driver import replay
+from remaptrace.engine.driver import is_compiled, replay
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.detect import load
 

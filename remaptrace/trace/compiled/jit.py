@@ -1,15 +1,16 @@
-"""How the byte machines are compiled: plain functions inside, few entry points, no exceptions."""
+"""How the byte machines are compiled: plain functions inside, few entry points, no exceptions.
+
+As ``remaptrace.trace.compiled.*`` entries are fronts that load their machine code at the first call; as
+``remaptrace.trace._jitted.*`` the same files are loaded with numba, to make that code.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numba
 import numpy as np
 import numpy.typing as npt
-
-from ...engine.cachedir import caching
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,35 +18,53 @@ Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.int32]
 
+COMPILED = __name__.startswith("remaptrace.trace._jitted.")
 
-def _uncounted() -> dict[str, bool]:
-    """numba's option that leaves out counting references to arrays, if this numba has it.
+if COMPILED:
+    import numba
 
-    Nothing is allocated here, so none need counting; counting takes half of the time of a byte machine.
-    """
-    try:
-        numba.njit(_nrt=False)(_nothing)
-    except (KeyError, TypeError):
-        return {}
-    return {"_nrt": False}
+    from ...machinecode.build import Jit
 
+    def _uncounted() -> dict[str, bool]:
+        """numba's option that leaves out counting references to arrays, if this numba has it.
 
-def _nothing() -> int:
-    return 0
+        Nothing is allocated here, so none need counting; counting takes half of the time of a byte machine.
+        """
+        try:
+            numba.njit(_nrt=False)(_nothing)
+        except (KeyError, TypeError):
+            return {}
+        return {"_nrt": False}
 
+    def _nothing() -> int:
+        return 0
 
-_OPTIONS = {"nogil": True, **_uncounted()}
+    _jit = Jit({"forceinline": True}, nogil=True, **_uncounted())
+    kernel = _jit.kernel
 
+    def entry(signature: str) -> Callable[[F], F]:
+        """Machine code can be made of a function, which numba knows as `signature`: it becomes an `Entry`."""
 
-def kernel(function: F) -> F:
-    """Compile `function` for calls from other kernels only; it becomes part of its callers."""
-    inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_OPTIONS)
-    compiled: F = inner(function)
-    return compiled
+        def wrapped(function: F) -> F:
+            made: Any = _jit.entry(function, signature)
+            return made  # type: ignore[no-any-return]
 
+        return wrapped
 
-def entry(function: F) -> F:
-    """Compile `function` for calls from Python, without the interpreter's lock, and keep it on disk."""
-    with caching("trace"):
-        compiled: F = numba.njit(cache=True, **_OPTIONS)(function)
-    return compiled
+else:
+
+    def kernel(function: F) -> F:
+        """Leave `function` as it is: only its compiled form is called."""
+        return function
+
+    def entry(signature: str) -> Callable[[F], F]:
+        """Call the machine code of a function, made at the first call if it is not on disk."""
+        return _front
+
+    def _front(function: F) -> F:
+        from ...machinecode.load import Function
+        from ..warm import ROOM
+
+        module = function.__module__.rpartition(".")[2]
+        front: Any = Function(ROOM, f"{module}.{function.__name__}", whole_arrays=True)
+        return front  # type: ignore[no-any-return]

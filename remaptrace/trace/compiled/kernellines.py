@@ -57,6 +57,21 @@ from .scan import (
     skip_blanks,
 )
 
+EVENT_WORDS = (
+    b"page_fault_user:",
+    b"address=0x",
+    b" ip=0x",
+    b" error_code=0x",
+    b"signal_deliver:",
+    b"sig=",
+    b" errno=",
+    b" code=",
+    b"enter",
+    b"exit",
+    b"sched_process_",
+    b"task_newtask",
+)
+"""Fixed words of events, by the numbers that the functions below use."""
 FixedWords = tuple[Bytes, ...]
 
 FTRACE, PERF = 0, 1
@@ -421,7 +436,10 @@ def _is_chain(b: Bytes, p: int) -> int:
     return 1 if q > digits and at(b, q) == BLANK and at(b, q + 1) > BLANK else 0
 
 
-@entry
+@entry(
+    "int64(uint8[::1], int64, int64, int64, int64, int64[:, ::1], int64, int64[:, ::1],"
+    f" UniTuple(uint8[::1], {len(EVENT_WORDS)}), int64[:, :, ::1], int64[::1], int64[::1])"
+)
 def kernel_lines(
     b: Bytes,
     size: int,
@@ -434,13 +452,15 @@ def kernel_lines(
     words: FixedWords,
     names: Words,
     raw_calls: Words,
-) -> tuple[int, int, int]:
+    counts: Words,
+) -> int:
     """Read the lines of b[:size], which ends in a newline; 64 bytes behind it may be read.
 
     `b` is the text from byte `base` on, its first line number `first`. Fills columns of `out` (RECORD_WORDS, ..)
     from `n` on, one a line with a record, and for each line that is not plain a row of `odd` (.., 4): column (-1:
     no record expected), line number, begin, end. `words` are fixed words of events, `names` a table of calls (see
-    scan.find_name), `raw_calls` calls by number. Returns the columns used, odd lines and lines in all.
+    scan.find_name), `raw_calls` calls by number. `counts` gets the columns used,
+    the odd lines, and the number of the line behind the last.
     """
     odds = 0
     start = 0
@@ -476,4 +496,7 @@ def kernel_lines(
                 n += 1
         number += 1
         start = end + 1
-    return n, odds, number
+    counts[0] = n
+    counts[1] = odds
+    counts[2] = number
+    return 0

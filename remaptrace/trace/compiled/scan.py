@@ -163,7 +163,7 @@ def find_name(b: Bytes, p: int, letters: int, names: Words, table: int) -> tuple
     return -1, p
 
 
-@entry
+@entry("int64(uint8[::1], int64[:, :, ::1], int64, int64)")
 def add_name(b: Bytes, names: Words, table: int, value: int) -> int:
     """Put the name `b`, of less than 24 bytes, into a table of names; 0, or -1 if the table is nearly full."""
     w = w0 = w1 = 0

@@ -99,7 +99,7 @@ def find_path(b: Bytes, span: int, paths: Words, buckets: Halves) -> int:
     return 0
 
 
-@entry
+@entry("int64(uint8[::1], int64, int64, int64, int64[:, ::1], int32[::1])")
 def add_path(b: Bytes, span: int, number: int, kind: int, paths: Words, buckets: Halves) -> int:
     """String `number` is the path that stands at `span`; `kind` is its FILE_*."""
     if paths[number, 0] != 0:
@@ -387,7 +387,10 @@ def _fault(rows: Words, i: int, task: int, line: int, time: int, state: Words, o
     return 0
 
 
-@entry
+@entry(
+    "int64(uint8[::1], int64[:, ::1], int64, int64, int64[::1], int32[::1], int64[:, ::1], int32[:, ::1],"
+    " int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64[:, ::1])"
+)
 def follow(
     b: Bytes,
     rows: Words,

@@ -532,7 +532,7 @@ def _lex_call(
     return op if _read_result(b, p + 1, end, rows, i, names) else OP_SLOW
 
 
-@entry
+@entry("int64(uint8[::1], int64[::1], int64, int64[:, ::1], int64[:, :, ::1], int64[:, ::1], uint8[:, ::1])")
 def lex_lines(
     b: Bytes, ends: Words, first: int, rows: Words, names: Words, plain: Words, words: Bytes
 ) -> int:

@@ -1,0 +1,90 @@
+"""Calling functions whose machine code is on disk; numba is imported only when it has to be made first."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Any
+
+from .folders import object_file
+from .objectfile import read_object
+from .target import SYMBOL, target_machine
+
+_alive: list[Any] = []
+"""LLVM's engines: the code lives as long as they do."""
+
+
+class Function:
+    """A compiled function: takes ints and contiguous arrays, gives an int. The interpreter's lock is free meanwhile.
+
+    Its machine code is linked at the first call, and made first if it is not on disk: that raises ReplayError RT605
+    when it fails. An array is passed by its address alone or, with `whole_arrays`, as numba passes it: owner, sizes,
+    data, shape, strides.
+    """
+
+    def __init__(self, room: str, name: str, *, whole_arrays: bool = False) -> None:
+        self._room, self._name = room, name
+        self._words = _described if whole_arrays else _placed
+        self._address = 0
+        self._lock = threading.Lock()
+        self._prototypes: dict[int, Any] = {}
+
+    def __call__(self, *arguments: Any) -> int:
+        """The function's answer."""
+        words: list[int] = []
+        for argument in arguments:
+            if isinstance(argument, int):
+                words.append(argument)
+            else:
+                self._words(argument, words)
+        function = self._prototypes.get(len(words)) or self._prototype(len(words))
+        answer: int = function(*words)
+        return answer
+
+    def _prototype(self, words: int) -> Any:
+        with self._lock:
+            if not self._address:
+                self._address = self._link()
+            kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * words)
+            self._prototypes[words] = kind(self._address)
+            return self._prototypes[words]
+
+    def _link(self) -> int:
+        path = object_file(self._room, self._name)
+        code = read_object(path)
+        if code is None:
+            from .build import make_object
+
+            make_object(self._room, self._name)
+            code = read_object(path)
+        assert code is not None, f"{path} vanished"
+        return _address(code)
+
+
+def _placed(array: Any, words: list[int]) -> None:
+    words.append(array.__array_interface__["data"][0])
+
+
+def _described(array: Any, words: list[int]) -> None:
+    """The fields of numba's array structure, in order; a tuple of arrays is one behind the other."""
+    if isinstance(array, tuple):
+        for one in array:
+            _described(one, words)
+        return
+    words += (0, 0, array.size, array.itemsize, array.__array_interface__["data"][0])
+    words += array.shape
+    words += array.strides
+
+
+def _address(code: bytes) -> int:
+    """Link an object file into this process; the address of its function."""
+    from llvmlite import binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _alive.append(engine)
+    address: int = engine.get_function_address(SYMBOL)
+    return address
