@@ -5,7 +5,8 @@ the free space below each (to the end of the VMA before it, or to address 0). In
 for each child, its first start address, its index and an *upper bound* of the free space below
 any VMA in it. Bounds are raised at once when space is freed and never lowered by a change; a
 search that visits a child in vain lowers its bound to the truth. So a change costs one descent,
-and a search looks at few nodes that do not help.
+and a search looks at few nodes that do not help. Places without an entry have the key NO_KEY, which lets
+a whole node be compared with a key at once (`jit.rank`).
 
 Sizes, addresses and gaps are bytes. The structure is the engine's own and says nothing about what
 the kernel's tree (red-black until 6.0, maple since 6.1) costs.
@@ -13,7 +14,7 @@ the kernel's tree (red-black until 6.0, maple since 6.1) costs.
 
 from __future__ import annotations
 
-from .jit import kernel
+from .jit import NO_KEY, RANK_WIDTH, kernel, rank
 from .state import (
     MM_SET,
     V_CHUNK,
@@ -22,10 +23,10 @@ from .state import (
     kfree,
 )
 
-FAN = 84  # entries of a node: header and three columns fill 256 words
+FAN = RANK_WIDTH  # entries of a node: header and three columns fill 64 words
 N_COUNT = 0
 N_UP = 1  # parent, 0: the root
-N_LEAF = 2  # 1: entries are VMAs
+N_LEVEL = 2  # 0: entries are VMAs, else nodes of the level below
 N_BOUND = 3  # the bound that the parent has for this node
 N_KEYS = 4
 N_REFS = N_KEYS + FAN
@@ -36,24 +37,15 @@ N_WORDS = N_GAPS + FAN
 @kernel
 def slot_of(m: Mem, node: int, key: int) -> int:
     """The last entry of `node` whose key is <= `key`; -1 if there is none."""
-    base = node + N_KEYS
-    at = base
-    left = m[node + N_COUNT]
-    while left > 1:  # no branch on the comparison: its outcome cannot be predicted
-        half = left >> 1
-        at += half if m[at + half] <= key else 0
-        left -= half
-    return at - base if m[at] <= key else -1
+    return rank(m, node + N_KEYS, m[node + N_COUNT], key) - 1
 
 
 @kernel
 def leaf_for(m: Mem, root: int, key: int) -> int:
     """The leaf where a VMA that starts at `key` is or belongs."""
     node = root
-    while m[node + N_LEAF] == 0:
-        i = slot_of(m, node, key)
-        i = max(i, 0)
-        node = m[node + N_REFS + i]
+    for _ in range(m[root + N_LEVEL]):
+        node = m[node + N_REFS + max(slot_of(m, node, key), 0)]
     return node
 
 
@@ -95,7 +87,7 @@ def greatest_gap(m: Mem, node: int) -> int:
 @kernel
 def _adopt(m: Mem, node: int, first: int) -> int:
     """Point the entries of `node` from number `first` on back at it."""
-    word = V_CHUNK if m[node + N_LEAF] == 1 else N_UP
+    word = V_CHUNK if m[node + N_LEVEL] == 0 else N_UP
     for i in range(node + N_REFS + first, node + N_REFS + m[node + N_COUNT]):
         m[m[i] + word] = node
     return 0
@@ -123,6 +115,17 @@ def _close_gap(m: Mem, first: int, end: int) -> int:
 
 
 @kernel
+def node_new(m: Mem, level: int) -> int:
+    """A node without entries; 0: the arena is full."""
+    node = kalloc(m, N_WORDS)
+    if node != 0:
+        m[node + N_LEVEL] = level
+        for i in range(node + N_KEYS, node + N_KEYS + FAN):
+            m[i] = NO_KEY
+    return node
+
+
+@kernel
 def put_entry(m: Mem, node: int, at: int, key: int, ref: int, gap: int) -> int:
     """Put an entry at position `at` of a node that has room."""
     count = m[node + N_COUNT]
@@ -133,7 +136,7 @@ def put_entry(m: Mem, node: int, at: int, key: int, ref: int, gap: int) -> int:
     m[node + N_REFS + at] = ref
     m[node + N_GAPS + at] = gap
     m[node + N_COUNT] = count + 1
-    m[ref + (V_CHUNK if m[node + N_LEAF] == 1 else N_UP)] = node
+    m[ref + (V_CHUNK if m[node + N_LEVEL] == 0 else N_UP)] = node
     return 0
 
 
@@ -144,7 +147,7 @@ def _split(m: Mem, node: int, at: int) -> int:
     At either edge nothing is moved but what must be, so runs that grow in one direction leave full
     nodes behind.
     """
-    right = kalloc(m, N_WORDS)
+    right = node_new(m, m[node + N_LEVEL])
     if right == 0:
         return 0
     keep = FAN >> 1
@@ -152,11 +155,11 @@ def _split(m: Mem, node: int, at: int) -> int:
         keep = FAN
     elif at == 0:
         keep = 0
-    m[right + N_LEAF] = m[node + N_LEAF]
     m[right + N_UP] = m[node + N_UP]
     moved = FAN - keep
     for i in range(moved):
         m[right + N_KEYS + i] = m[node + N_KEYS + keep + i]
+        m[node + N_KEYS + keep + i] = NO_KEY
         m[right + N_REFS + i] = m[node + N_REFS + keep + i]
         m[right + N_GAPS + i] = m[node + N_GAPS + keep + i]
     m[right + N_COUNT] = moved
@@ -169,7 +172,7 @@ def _split(m: Mem, node: int, at: int) -> int:
 @kernel
 def _grow_root(m: Mem, mm: int, node: int) -> int:
     """Put a new root above `node`, the root so far; 0, or -1 if the arena is full."""
-    root = kalloc(m, N_WORDS)
+    root = node_new(m, m[node + N_LEVEL] + 1)
     if root == 0:
         return -1
     m[root + N_COUNT] = 1
@@ -221,6 +224,7 @@ def remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
     while True:
         count = m[node + N_COUNT] - 1
         _close_gap(m, node + N_KEYS + at, node + N_KEYS + count)
+        m[node + N_KEYS + count] = NO_KEY
         _close_gap(m, node + N_REFS + at, node + N_REFS + count)
         _close_gap(m, node + N_GAPS + at, node + N_GAPS + count)
         m[node + N_COUNT] = count
@@ -236,7 +240,7 @@ def remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
         node = up
         at = slot_of(m, node, key)
     root = m[mm + MM_SET]
-    while m[root + N_LEAF] == 0 and m[root + N_COUNT] == 1:
+    while m[root + N_LEVEL] > 0 and m[root + N_COUNT] == 1:
         child = m[root + N_REFS]
         kfree(m, root, N_WORDS)
         m[child + N_UP] = 0

@@ -116,6 +116,7 @@ from .rfp import sys_remap_file_pages
 from .shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from .state import (
     G_HAS_RET,
+    G_NO_ACCESSES,
     G_REC_RET,
     G_RSFLAGS,
     H_ARCH,
@@ -202,8 +203,10 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
             access = a2 & VM_ACCESS
         assume_range(m, task, a0, a0 + a1, access)
     if kind == K_MPROTECT:
-        vma = find_exact(m, m[task + T_MM], a0)
-        was = m[vma + V_FLAGS] if vma != 0 else 0
+        was = VM_WRITE
+        if m[G_NO_ACCESSES] != 0:
+            vma = find_exact(m, m[task + T_MM], a0)
+            was = m[vma + V_FLAGS] if vma != 0 else 0
         result = sys_mprotect(m, task, a0, a1, a2)
         if result == 0 and a2 & ~was & VM_WRITE:
             expect_write(m, task, a0, a1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import R_STACK_GUARD_GAP
-from .areatree import N_BOUND, N_COUNT, N_GAPS, N_KEYS, N_LEAF, N_REFS, N_UP, greatest_gap, slot_of
+from .areatree import N_BOUND, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, greatest_gap, slot_of
 from .jit import kernel
 from .state import (
     H_ARCH,
@@ -72,7 +72,7 @@ def _lower_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
             continue
         while True:
             child = m[node + N_REFS + i]
-            if m[child + N_LEAF] == 1:
+            if m[child + N_LEVEL] == 0:
                 return child
             j = m[child + N_COUNT] - 1
             while j >= 0 and m[child + N_GAPS + j] < length:
@@ -103,7 +103,7 @@ def _upper_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
             continue
         while True:
             child = m[node + N_REFS + i]
-            if m[child + N_LEAF] == 1:
+            if m[child + N_LEVEL] == 0:
                 return child
             j = 0
             count = m[child + N_COUNT]

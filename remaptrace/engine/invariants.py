@@ -14,7 +14,7 @@ from typing import Any
 from ..machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from . import pte
 from .account import is_data_mapping
-from .areatree import N_COUNT, N_GAPS, N_KEYS, N_LEAF, N_REFS, N_UP
+from .areatree import N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP
 from .frames import frame
 from .inspect import vmas
 from .process import ALIVE
@@ -148,7 +148,7 @@ def _node(m: Any, node: int, found: list[int]) -> Iterator[str]:
         yield "a node of the set of areas is empty"
     for i in range(count):
         key, ref, gap = m[node + N_KEYS + i], m[node + N_REFS + i], m[node + N_GAPS + i]
-        if m[node + N_LEAF]:
+        if m[node + N_LEVEL] == 0:
             found.append(ref)
             below = m[ref + V_PREV]
             free = m[ref + V_START] - (m[below + V_END] if below else 0)

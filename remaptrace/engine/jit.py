@@ -14,6 +14,7 @@ comparison goes through ``ult``/``ule``.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,10 +22,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 COMPILED = __name__.startswith("remaptrace._jitted.")
 
+NO_KEY = 0x7FFF_FFFF_FFFF_FFFF
+"""Above every key, see `rank`."""
+RANK_WIDTH = 20
+"""Words that `rank` looks at."""
 _SIGN = -0x8000_0000_0000_0000
 _U64 = 0xFFFF_FFFF_FFFF_FFFF
 
 if COMPILED:
+    from llvmlite import ir
+    from numba import extending, types
+    from numba.core import cgutils
+
     from ..machinecode.build import Jit
 
     _jit = Jit(nogil=True)
@@ -42,6 +51,52 @@ if COMPILED:
 
     def _annotations(function: Callable[..., int]) -> list[str]:
         return [kind for name, kind in function.__annotations__.items() if name != "return"]
+
+    @extending.intrinsic
+    def prefetch(typing: Any, m: Any, at: Any) -> Any:
+        """Ask for the cache line of word `at`, without waiting; gives 0."""
+
+        def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            bytes_ = ir.IntType(8).as_pointer()
+            word, flag = ir.IntType(64), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [bytes_, flag, flag, flag])
+            ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), bytes_)
+            builder.call(ask, [place, flag(0), flag(3), flag(1)])  # to be read, kept, data
+            return word(0)
+
+        return types.int64(m, types.int64), lowered
+
+    @extending.intrinsic
+    def _below(typing: Any, m: Any, first: Any, key: Any) -> Any:
+        """How many of the RANK_WIDTH words from `first` on are <= `key`: all are compared, four at a time."""
+
+        def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            words, at, key_ = arguments
+            four = ir.VectorType(ir.IntType(64), 4)
+            keys = ir.Constant(four, ir.Undefined)
+            for i in range(4):
+                keys = builder.insert_element(keys, key_, ir.IntType(32)(i))
+            counts = ir.Constant(four, [0] * 4)
+            for i in range(0, RANK_WIDTH, 4):
+                place = builder.gep(words, [builder.add(at, ir.IntType(64)(i))])
+                some = builder.load(builder.bitcast(place, four.as_pointer()), align=8)
+                found = builder.zext(builder.icmp_signed("<=", some, keys), four)
+                counts = builder.add(counts, found)
+            total = ir.IntType(64)(0)
+            for i in range(4):
+                total = builder.add(total, builder.extract_element(counts, ir.IntType(32)(i)))
+            return total
+
+        return types.int64(m, types.int64, types.int64), lowered
+
+    @kernel
+    def rank(m: Any, first: int, count: int, key: int) -> int:
+        """How many of the ascending words first..first+count-1 are <= `key`; words NO_KEY follow them.
+
+        Nothing branches on a comparison: the outcome of one that decides what to compare next cannot be predicted.
+        """
+        return min(_below(m, first, key), count)
 
     @kernel
     def wrap(value: int) -> int:
@@ -67,6 +122,14 @@ else:
     def entry(function: F) -> F:
         """Leave `function` as it is: the interpreted engine."""
         return function
+
+    def prefetch(m: Any, at: int) -> int:
+        """Nothing to do in plain Python."""
+        return 0
+
+    def rank(m: Any, first: int, count: int, key: int) -> int:
+        """How many of the ascending words first..first+count-1 are <= `key`."""
+        return bisect_right(m, key, first, first + count) - first
 
     def wrap(value: int) -> int:
         """`value` modulo 2**64 as a signed word."""

@@ -12,6 +12,7 @@ from ..trace.events import (
     K_EXECUTE,
     K_FAULT,
     K_MARK,
+    K_OPEN,
     K_READ,
     K_SIGNAL,
     K_UNMODELLED,
@@ -32,6 +33,7 @@ from .state import (
     G_REC_RET,
     G_RSFLAGS,
     G_STUCK,
+    G_TASKS,
     G_VALUE,
     G_WHY,
     H_ERROR,
@@ -44,8 +46,10 @@ from .state import (
     T_MM,
     Mem,
 )
+from .vmaset import look_ahead
 
 EV_WORDS = len(COLUMNS)
+_MANY = 2_000  # areas from which looking ahead pays: fewer stay in the processor's caches
 RS_WORDS = 12  # result.result.RS_*: ret, outcome, minor, major, count, total, data, stack, locked, value, ...
 RSF_DIVERGED = 2
 RSF_DEAD = 8
@@ -131,6 +135,18 @@ def _fill(m: Mem, rs: Mem, out: int, task: int) -> int:
     return 0
 
 
+@kernel
+def _look_ahead(m: Mem, ev: Mem, row: int) -> int:
+    """Look for the area that the event in `ev[row..]` begins in."""
+    if K_OPEN <= ev[row] < K_READ:
+        return 0
+    task = m[m[G_TASKS] + ev[row + 1]]
+    mm = m[task + T_MM] if task != 0 else 0
+    if mm != 0 and m[mm + MM_COUNT] >= _MANY:
+        look_ahead(m, mm, ev[row + 2])
+    return 0
+
+
 @entry
 def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
     """Replay rows first..last-1 of `ev` (flat, EV_WORDS a row; row 0 is event `base` of the trace).
@@ -147,6 +163,8 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
         flags = ev[row + 9]
         _clear(m, event, flags, ev[row + 8])
         task = task_of(m, ev[row + 1])
+        if i + 1 < last:
+            _look_ahead(m, ev, row + EV_WORDS)
         if m[task + T_ALIVE] == ALIVE:
             _one(m, ev, row, rs, out, task)
         else:

@@ -161,6 +161,8 @@ MM_MDWE = 30
 MM_ASLR = 31
 MM_FRESH = 32  # memory just made writable, see assume.expect_write: first byte ...
 MM_FRESH_END = 33  # ... and the byte behind, 0: none
+MM_HERE = 34  # the VMA near which this call begins, see vmaset.look_ahead, 0: unknown ...
+MM_NEAR = 35  # ... and the next call
 MM_WORDS = 40
 
 # ---- task ------------------------------------------------------------------------------------

@@ -12,31 +12,33 @@ from .areatree import (
     N_COUNT,
     N_GAPS,
     N_KEYS,
-    N_LEAF,
+    N_LEVEL,
     N_REFS,
-    N_WORDS,
     change_first_key,
     insert_entry,
     leaf_for,
+    node_new,
     put_entry,
     raise_bounds,
     remove_entry,
     slot_of,
 )
-from .jit import kernel
+from .jit import kernel, prefetch
 from .state import (
     MM_CACHE,
     MM_COUNT,
     MM_FIRST,
+    MM_HERE,
+    MM_NEAR,
     MM_PEAK,
     MM_SET,
     V_CHUNK,
     V_END,
+    V_FILE,
     V_NEXT,
     V_PREV,
     V_START,
     Mem,
-    kalloc,
 )
 
 
@@ -46,6 +48,14 @@ def find_vma(m: Mem, mm: int, addr: int) -> int:
     v = m[mm + MM_CACHE]
     if v != 0 and m[v + V_START] <= addr < m[v + V_END]:
         return v
+    v = m[mm + MM_HERE]
+    if v != 0 and m[v + V_START] <= addr:
+        if addr < m[v + V_END]:
+            m[mm + MM_CACHE] = v
+            return v
+        after = m[v + V_NEXT]
+        if after == 0 or addr < m[after + V_START]:
+            return after
     root = m[mm + MM_SET]
     if root == 0:
         return 0
@@ -58,6 +68,27 @@ def find_vma(m: Mem, mm: int, addr: int) -> int:
         m[mm + MM_CACHE] = v
         return v
     return m[v + V_NEXT]
+
+
+@kernel
+def look_ahead(m: Mem, mm: int, addr: int) -> int:
+    """Note the VMA near `addr`, where the next call begins, and let the processor fetch it meanwhile.
+
+    A replay knows what comes next. What is noted is only a place to begin with: `find_vma` looks whether it fits.
+    """
+    v = m[mm + MM_NEAR]
+    m[mm + MM_HERE] = v
+    if v != 0 and m[v + V_START] <= addr < m[v + V_END]:
+        return 0
+    root = m[mm + MM_SET]
+    if root == 0:
+        return 0
+    leaf = leaf_for(m, root, addr)
+    v = m[leaf + N_REFS + max(slot_of(m, leaf, addr), 0)]
+    m[mm + MM_NEAR] = v
+    prefetch(m, v)
+    prefetch(m, v + V_FILE)
+    return 0
 
 
 @kernel
@@ -88,7 +119,7 @@ def last_vma(m: Mem, mm: int) -> int:
     node = m[mm + MM_SET]
     if node == 0:
         return 0
-    while m[node + N_LEAF] == 0:
+    while m[node + N_LEVEL] > 0:
         node = m[node + N_REFS + m[node + N_COUNT] - 1]
     return m[node + N_REFS + m[node + N_COUNT] - 1]
 
@@ -104,10 +135,9 @@ def _set_gap(m: Mem, v: int, gap: int) -> int:
 @kernel
 def _link_first(m: Mem, mm: int, vma: int) -> int:
     """Link the only VMA; 0, or -1 if the arena is full."""
-    root = kalloc(m, N_WORDS)
+    root = node_new(m, 0)
     if root == 0:
         return -1
-    m[root + N_LEAF] = 1
     m[mm + MM_SET] = root
     m[mm + MM_FIRST] = vma
     m[vma + V_PREV] = 0
@@ -192,6 +222,10 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
     m[mm + MM_COUNT] -= 1
     if m[mm + MM_CACHE] == vma:
         m[mm + MM_CACHE] = 0
+    if m[mm + MM_HERE] == vma:
+        m[mm + MM_HERE] = 0
+    if m[mm + MM_NEAR] == vma:
+        m[mm + MM_NEAR] = 0
     return after
 
 

@@ -132,7 +132,7 @@ class Space:
         greatest = 0
         for i in range(count):
             key, ref, gap = (m[node + part + i] for part in (tree.N_KEYS, tree.N_REFS, tree.N_GAPS))
-            if m[node + tree.N_LEAF]:
+            if m[node + tree.N_LEVEL] == 0:
                 before = m[ref + V_PREV]
                 assert m[ref + V_CHUNK] == node
                 assert key == m[ref + V_START]
