@@ -52,7 +52,9 @@ if COMPILED:
     def _annotations(function: Callable[..., int]) -> list[str]:
         return [kind for name, kind in function.__annotations__.items() if name != "return"]
 
-    @extending.intrinsic
+    _intrinsic: Any = extending.intrinsic
+
+    @_intrinsic  # type: ignore[untyped-decorator]
     def prefetch(typing: Any, m: Any, at: Any) -> Any:
         """Ask for the cache line of word `at`, without waiting; gives 0."""
 
@@ -67,7 +69,7 @@ if COMPILED:
 
         return types.int64(m, types.int64), lowered
 
-    @extending.intrinsic
+    @_intrinsic  # type: ignore[untyped-decorator]
     def _below(typing: Any, m: Any, first: Any, key: Any) -> Any:
         """How many of the RANK_WIDTH words from `first` on are <= `key`: all are compared, four at a time."""
 
@@ -96,7 +98,8 @@ if COMPILED:
 
         Nothing branches on a comparison: the outcome of one that decides what to compare next cannot be predicted.
         """
-        return min(_below(m, first, key), count)
+        below: int = _below(m, first, key)
+        return min(below, count)
 
     @kernel
     def wrap(value: int) -> int:

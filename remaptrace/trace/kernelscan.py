@@ -5,6 +5,7 @@ Both ways give equal records. Small texts never need the machine.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +63,8 @@ def _pays(size: int) -> bool:
 
 def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:
     """Common lines by the machine, odd ones by `reader`, in order."""
-    from .compiled.kernellines import EVENT_WORDS, FTRACE, PERF, kernel_lines
+    from .compiled.kernellines import FTRACE, PERF, kernel_lines
+    from .compiled.kernelwords import EVENT_WORDS
 
     tables = (_name_table(reader.calls), _raw_table(reader))
     words = tuple(np.frombuffer(word, dtype=np.uint8) for word in EVENT_WORDS)
@@ -104,12 +106,18 @@ def _by_line(records: Records, rows: Records) -> Records:
 
 def _name_table(calls: CallNames) -> npt.NDArray[np.int64]:
     """The hash table of the names of calls, for the machine."""
-    from .compiled.scan import TABLE_MASK, add_name
-
     for name in (*X86_64.values(), *_ALIASES):
         calls.number(name)
+    return _hashed(tuple(calls.numbers.items()))
+
+
+@lru_cache(maxsize=4)
+def _hashed(numbers: tuple[tuple[str, int], ...]) -> npt.NDArray[np.int64]:
+    """A table in which the machine finds the number of a name; it is not written to again."""
+    from .compiled.scan import TABLE_MASK, add_name
+
     names = np.full((1, TABLE_MASK + 1, 4), -1, dtype=np.int64)
-    for name, number in calls.numbers.items():
+    for name, number in numbers:
         if "(" not in name and len(name) <= 24:
             add_name(np.frombuffer(name.encode(), dtype=np.uint8), names, 0, number)
     return names

@@ -241,14 +241,17 @@ class StraceReader:
             for match in re.finditer(rb"Process (\d{1,9})(?:<[^>]*>)? attached", line):
                 self._announced.add(int(match.group(1)))
             return
-        code = RT_CUT if self._is_cut() else RT_LINE
-        self._skip(number, 0, code, line[:80].decode("utf-8", "backslashreplace"), "a line of strace output")
+        self._skip(
+            number, 0, RT_LINE, line[:80].decode("utf-8", "backslashreplace"), "a line of strace output"
+        )
 
     def _is_cut(self) -> bool:
         """True if the current line is the last one and lacks its newline."""
         return self.offset >= len(self.data) and self.data[-1:] != b"\n"
 
     def _skip(self, number: int, column: int, code: str, found: str, expected: str) -> None:
+        if code == RT_LINE and self._is_cut():
+            code = RT_CUT
         self.skipped.append(Skipped(self.source, number, column + 1, code, found, expected))
 
     # -- calls
@@ -278,8 +281,7 @@ class StraceReader:
     def _complete(self, task: Task, text: bytes, number: int, time: int) -> None:
         parts = lines.split_call(text)
         if parts is None:
-            code = RT_CUT if self._is_cut() else RT_LINE
-            raise BadLine(code, 0, text, "arguments, a closing parenthesis, = and a result")
+            raise BadLine(RT_LINE, 0, text, "arguments, a closing parenthesis, = and a result")
         name, arguments, result = parts
         apply(self.model, Call(task, real_name(name), arguments, result, number, time))
 

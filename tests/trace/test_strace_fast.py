@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.genlog import generate
@@ -115,6 +115,7 @@ def test_random_bytes_raise_nothing_but_an_input_error(data: bytes) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 60_000))
+@example(50_377)  # in the middle of a signal
 def test_a_log_cut_anywhere_loses_only_its_last_line(length: int) -> None:
     data = generate(800, seed=5)[:length]
     assert_same(data)

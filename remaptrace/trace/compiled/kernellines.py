@@ -6,8 +6,6 @@ list of odd lines, for the plain reader.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..kernelrecords import (
     LONGEST_LINE,
     OP_ENTER,
@@ -25,6 +23,8 @@ from ..kernelrecords import (
     SPAN_BITS,
 )
 from .jit import Bytes, Words, entry, kernel
+from .kernellives import life
+from .kernelwords import EVENT_WORDS, ODD, OTHER, FixedWords, at_end, begins, is_digit, scan_small, scan_value
 from .scan import (
     BLANK,
     COLON,
@@ -39,7 +39,6 @@ from .scan import (
     LOWER_Z,
     MINUS,
     NEWLINE,
-    NINE,
     QUOTE,
     RIGHT,
     SECOND,
@@ -57,75 +56,16 @@ from .scan import (
     skip_blanks,
 )
 
-EVENT_WORDS = (
-    b"page_fault_user:",
-    b"address=0x",
-    b" ip=0x",
-    b" error_code=0x",
-    b"signal_deliver:",
-    b"sig=",
-    b" errno=",
-    b" code=",
-    b"enter",
-    b"exit",
-    b"sched_process_",
-    b"task_newtask",
-)
-"""Fixed words of events, by the numbers that the functions below use."""
-FixedWords = tuple[Bytes, ...]
-
 FTRACE, PERF = 0, 1
-ODD, OTHER = -1, -2
-"""Results of a line that is not plain: a record but for the plain reader, or none is expected. Else its end."""
-_TAB, _RETURN, _HASH = 9, 13, 35
+_TAB, _HASH = 9, 35
 _FTRACE_COMM, _PERF_COMM = 16, 16
 _S, _Y = 115, 121
 
 
 @kernel
-def _is_digit(c: int) -> bool:
-    return c >= ZERO and c <= NINE
-
-
-@kernel
-def _scan_value(b: Bytes, p: int) -> tuple[int, int]:
-    """0x hexadecimal or decimal with a sign: value, position behind or -1."""
-    if at(b, p) == ZERO and at(b, p + 1) == LOWER_X:
-        return scan_hex(b, p + 2)
-    if at(b, p) == MINUS:
-        v, p = scan_decimal(b, p + 1)
-        return -v, p
-    return scan_decimal(b, p)
-
-
-@kernel
-def _scan_small(b: Bytes, p: int) -> tuple[int, int]:
-    """Up to nine decimal digits: value, position behind or -1."""
-    v, q = scan_decimal(b, p)
-    if q - p > 9:
-        return v, -1
-    return v, q
-
-
-@kernel
-def _at_end(b: Bytes, p: int) -> int:
-    """`p` if the line ends there, else ODD."""
-    return p if at(b, p) == NEWLINE or (at(b, p) == _RETURN and at(b, p + 1) == NEWLINE) else ODD
-
-
-@kernel
-def _begins(b: Bytes, p: int, word: Bytes) -> int:
-    """Position behind the bytes of `word` at `p`, or -1."""
-    for i in range(len(word)):
-        if at(b, p + i) != word[np.uint64(i)]:
-            return -1
-    return p + len(word)
-
-
-@kernel
 def _skip_word(b: Bytes, p: int) -> int:
     """The position behind letters, digits and underscores."""
-    while (at(b, p) >= LOWER_A and at(b, p) <= LOWER_Z) or _is_digit(at(b, p)) or at(b, p) == UNDERSCORE:
+    while (at(b, p) >= LOWER_A and at(b, p) <= LOWER_Z) or is_digit(at(b, p)) or at(b, p) == UNDERSCORE:
         p += 1
     return p
 
@@ -139,7 +79,7 @@ def _ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
     stop = p + _FTRACE_COMM
     if start >= stop:
         return -1
-    tid, q = _scan_small(b, stop + 1)
+    tid, q = scan_small(b, stop + 1)
     if q < 0 or at(b, q) != BLANK:
         return -1
     q = skip_blanks(b, q)
@@ -150,7 +90,7 @@ def _ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
             while at(b, q) == MINUS:
                 q += 1
         else:
-            tgid, q = _scan_small(b, q)
+            tgid, q = scan_small(b, q)
             if q < 0:
                 return -1
         if at(b, q) != RIGHT or at(b, q + 1) != BLANK:
@@ -158,18 +98,18 @@ def _ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
         q = skip_blanks(b, q + 1)
     if at(b, q) != SQUARE:
         return -1
-    _cpu, q = _scan_small(b, q + 1)
+    _cpu, q = scan_small(b, q + 1)
     if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
         return -1
     q = skip_blanks(b, q + 1)
-    if not _is_digit(at(b, q)):
+    if not is_digit(at(b, q)):
         flags = q
         while at(b, q) > BLANK and at(b, q) != COLON and q - flags < 9:
             q += 1
         if at(b, q) != BLANK or q - flags < 4 or q - flags > 8:
             return -1
         q = skip_blanks(b, q)
-    seconds, q = _scan_small(b, q)
+    seconds, q = scan_small(b, q)
     if q < 0 or at(b, q) != DOT:
         return -1
     fraction, q = scan_fraction(b, q)
@@ -194,26 +134,26 @@ def _perf_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
     stop = p + _PERF_COMM
     if start >= stop:
         return -1
-    first, q = _scan_small(b, skip_blanks(b, stop))
+    first, q = scan_small(b, skip_blanks(b, stop))
     if q < 0:
         return -1
     tid, tgid = first, 0
     if at(b, q) == SLASH:
         tgid = first
-        tid, q = _scan_small(b, q + 1)
+        tid, q = scan_small(b, q + 1)
         if q < 0:
             return -1
     if at(b, q) != BLANK:
         return -1
     q = skip_blanks(b, q)
     if at(b, q) == SQUARE:
-        _cpu, q = _scan_small(b, q + 1)
+        _cpu, q = scan_small(b, q + 1)
         if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
             return -1
         q = skip_blanks(b, q + 1)
     time = -1
-    if _is_digit(at(b, q)):
-        seconds, q = _scan_small(b, q)
+    if is_digit(at(b, q)):
+        seconds, q = scan_small(b, q)
         if q < 0 or at(b, q) != DOT:
             return -1
         fraction, q = scan_fraction(b, q)
@@ -221,7 +161,7 @@ def _perf_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
             return -1
         time = seconds * SECOND + fraction
         q = skip_blanks(b, q + 1)
-        if _is_digit(at(b, q)):
+        if is_digit(at(b, q)):
             _period, q = scan_decimal(b, q)
             if q < 0 or at(b, q) != BLANK:
                 return -1
@@ -242,7 +182,7 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
     """``TYPE NAME: VALUE, ...`` up to the line's end, or to `close` there: the line's end, or ODD."""
     i = 0
     if close and at(b, p) == RIGHT:
-        return _at_end(b, p + 1)
+        return at_end(b, p + 1)
     while True:
         while at(b, p) != COLON:
             if at(b, p) < BLANK or at(b, p) == QUOTE or at(b, p) == EQUAL or at(b, p) == COMMA:
@@ -250,7 +190,7 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
             p += 1
         if at(b, p + 1) != BLANK:
             return ODD
-        v, p = _scan_value(b, p + 2)
+        v, p = scan_value(b, p + 2)
         if p < 0 or i >= 6:
             return ODD
         out[R_A0 + i, n] = v
@@ -259,8 +199,8 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
             p += 2
             continue
         if close:
-            return _at_end(b, p + 1) if at(b, p) == RIGHT else ODD
-        return _at_end(b, p)
+            return at_end(b, p + 1) if at(b, p) == RIGHT else ODD
+        return at_end(b, p)
 
 
 @kernel
@@ -280,9 +220,9 @@ def _raw_call(b: Bytes, p: int, out: Words, n: int, raw_calls: Words) -> int:
             or (at(b, p + 3) == ZERO and at(b, p + 4) == LOWER_X)
         ):
             return ODD
-        v, p = _scan_value(b, p + 3)
+        v, p = scan_value(b, p + 3)
         out[R_A0, n] = v
-        return _at_end(b, p) if p >= 0 else ODD
+        return at_end(b, p) if p >= 0 else ODD
     if at(b, p + 1) != LEFT:
         return ODD
     p += 2
@@ -295,42 +235,42 @@ def _raw_call(b: Bytes, p: int, out: Words, n: int, raw_calls: Words) -> int:
             if at(b, p) != COMMA or at(b, p + 1) != BLANK:
                 return ODD
             p += 2
-    return _at_end(b, p + 1) if at(b, p) == RIGHT else ODD
+    return at_end(b, p + 1) if at(b, p) == RIGHT else ODD
 
 
 @kernel
 def _fields(b: Bytes, p: int, out: Words, n: int, words: FixedWords, first: int, count: int) -> int:
     """``address=0x1 ip=0x2 error_code=0x4``, the words `first`.. before hexadecimal numbers: the line's end, or ODD."""
     for i in range(count):
-        p = _begins(b, p, words[first + i])
+        p = begins(b, p, words[first + i])
         if p < 0:
             return ODD
         v, p = scan_hex(b, p)
         if p < 0:
             return ODD
         out[R_A0 + i, n] = v
-    return _at_end(b, p)
+    return at_end(b, p)
 
 
 @kernel
 def _signal(b: Bytes, p: int, out: Words, n: int, words: FixedWords) -> int:
     """``sig=11 errno=0 code=2 ...``: the line's end, or ODD."""
-    p = _begins(b, p, words[5])
+    p = begins(b, p, words[5])
     if p < 0:
         return ODD
     number, p = scan_decimal(b, p)
     if p < 0:
         return ODD
-    p = _begins(b, p, words[6])
+    p = begins(b, p, words[6])
     if p < 0:
         return ODD
-    _errno, p = _scan_value(b, p)
+    _errno, p = scan_value(b, p)
     if p < 0:
         return ODD
-    p = _begins(b, p, words[7])
+    p = begins(b, p, words[7])
     if p < 0:
         return ODD
-    code, p = _scan_value(b, p)
+    code, p = scan_value(b, p)
     if p < 0 or at(b, p) > BLANK:
         return ODD
     out[R_A0, n] = number
@@ -356,17 +296,17 @@ def _system_call(
         call = find_name(b, name, WORDS, names, 0)[0]
         if call < 0 or at(b, q + 1) != MINUS or at(b, q + 2) != GREATER or at(b, q + 3) != BLANK:
             return ODD
-        v, q = _scan_value(b, q + 4)
+        v, q = scan_value(b, q + 4)
         out[R_OP, n] = OP_EXIT
         out[R_CALL, n] = call
         out[R_A0, n] = v
-        return _at_end(b, q) if q >= 0 else ODD
+        return at_end(b, q) if q >= 0 else ODD
     if at(b, q) != COLON:
         return ODD
-    behind = _begins(b, name, words[8])  # enter
+    behind = begins(b, name, words[8])  # enter
     out[R_OP, n] = OP_ENTER
     if behind < 0:
-        behind = _begins(b, name, words[9])  # exit
+        behind = begins(b, name, words[9])  # exit
         out[R_OP, n] = OP_EXIT
     if behind < 0:
         return ODD
@@ -380,10 +320,10 @@ def _system_call(
     out[R_CALL, n] = call
     if out[R_OP, n] == OP_ENTER:
         q = skip_blanks(b, q + 1)
-        return q if _at_end(b, q) >= 0 else _arguments(b, q, out, n, 0)
-    v, q = _scan_value(b, skip_blanks(b, q + 1))
+        return q if at_end(b, q) >= 0 else _arguments(b, q, out, n, 0)
+    v, q = scan_value(b, skip_blanks(b, q + 1))
     out[R_A0, n] = v
-    return _at_end(b, q) if q >= 0 else ODD
+    return at_end(b, q) if q >= 0 else ODD
 
 
 @kernel
@@ -407,7 +347,7 @@ def _line(
         return ODD
     if at(b, p) == _S and at(b, p + 1) == _Y and at(b, p + 2) == _S and at(b, p + 3) == UNDERSCORE:
         return _system_call(b, p, out, n, form, words, names, raw_calls)
-    q = _begins(b, p, words[0])  # page_fault_user:
+    q = begins(b, p, words[0])  # page_fault_user:
     if q >= 0:
         out[R_OP, n] = OP_FAULT
         q = _fields(b, skip_blanks(b, q), out, n, words, 1, 3)
@@ -415,12 +355,12 @@ def _line(
         out[R_A0 + 1, n] = code
         out[R_A0 + 2, n] = ip
         return q
-    q = _begins(b, p, words[4])  # signal_deliver:
+    q = begins(b, p, words[4])  # signal_deliver:
     if q >= 0:
         out[R_OP, n] = OP_SIGNAL
         return _signal(b, skip_blanks(b, q), out, n, words)
-    if _begins(b, p, words[10]) >= 0 or _begins(b, p, words[11]) >= 0:  # sched_process_, task_newtask
-        return ODD
+    if begins(b, p, words[10]) >= 0 or begins(b, p, words[11]) >= 0:  # sched_process_, task_newtask
+        return life(b, p, out, n, words)
     return OTHER
 
 
@@ -431,7 +371,7 @@ def _is_chain(b: Bytes, p: int) -> int:
         return 0
     q = skip_blanks(b, p + 1)
     digits = q
-    while _is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
+    while is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
         q += 1
     return 1 if q > digits and at(b, q) == BLANK and at(b, q + 1) > BLANK else 0
 
@@ -470,7 +410,7 @@ def kernel_lines(
         state = 0
         if at(b, end) == _HASH and end == start:
             state = OTHER
-        elif _at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
+        elif at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
             for i in range(R_A0, R_A0 + 6):
                 out[i, n] = 0
             out[R_CALL, n] = 0
