@@ -14,9 +14,10 @@ from typing import Any
 from ..machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from . import pte
 from .account import is_data_mapping
-from .areatree import N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP
+from .areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP
 from .frames import frame
 from .inspect import vmas
+from .jit import NO_KEY
 from .process import ALIVE
 from .protections import ptes
 from .state import (
@@ -146,6 +147,8 @@ def _node(m: Any, node: int, found: list[int]) -> Iterator[str]:
     count = m[node + N_COUNT]
     if count < 1:
         yield "a node of the set of areas is empty"
+    if any(m[node + N_KEYS + i] != NO_KEY for i in range(count, FAN)):
+        yield "a node of the set of areas has a key behind its last entry"
     for i in range(count):
         key, ref, gap = m[node + N_KEYS + i], m[node + N_REFS + i], m[node + N_GAPS + i]
         if m[node + N_LEVEL] == 0:

@@ -19,7 +19,7 @@ from ..trace.events import (
 )
 from .access import recorded_fault, signal_fits, touch
 from .dispatch import RSF_UNMODELLED, system_call
-from .jit import entry, kernel, wrap
+from .jit import COMPILED, entry, kernel, wrap
 from .pressure import stop_after
 from .process import ALIVE, task_of
 from .state import (
@@ -46,10 +46,13 @@ from .state import (
     T_MM,
     Mem,
 )
-from .vmaset import look_ahead
+from .vmaset import fetch_leaf, look_ahead
 
 EV_WORDS = len(COLUMNS)
-_MANY = 2_000  # areas from which looking ahead pays: fewer stay in the processor's caches
+_MANY = 2_000 if COMPILED else 1 << 62
+"""Areas from which looking ahead pays: fewer stay in the processor's caches. Plain Python has nothing to fetch."""
+_FAR = 3
+"""Events from fetching a leaf of the tree to looking into it."""
 RS_WORDS = 12  # result.result.RS_*: ret, outcome, minor, major, count, total, data, stack, locked, value, ...
 RSF_DIVERGED = 2
 RSF_DEAD = 8
@@ -142,7 +145,7 @@ def _look_ahead(m: Mem, ev: Mem, row: int) -> int:
         return 0
     task = m[m[G_TASKS] + ev[row + 1]]
     mm = m[task + T_MM] if task != 0 else 0
-    if mm != 0 and m[mm + MM_COUNT] >= _MANY:
+    if mm != 0:
         look_ahead(m, mm, ev[row + 2])
     return 0
 
@@ -163,8 +166,12 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
         flags = ev[row + 9]
         _clear(m, event, flags, ev[row + 8])
         task = task_of(m, ev[row + 1])
-        if i + 1 < last:
-            _look_ahead(m, ev, row + EV_WORDS)
+        mm = m[task + T_MM]
+        if mm != 0 and m[mm + MM_COUNT] >= _MANY:
+            if i + 1 < last:
+                _look_ahead(m, ev, row + EV_WORDS)
+            if i + _FAR < last:
+                fetch_leaf(m, mm, ev[row + _FAR * EV_WORDS + 2])
         if m[task + T_ALIVE] == ALIVE:
             _one(m, ev, row, rs, out, task)
         else:

@@ -291,6 +291,16 @@ def _merge_changed(m: Mem, mm: int, middle: int) -> int:
 
 
 @kernel
+def _touches(m: Mem, vma: int, start: int, end: int) -> int:
+    """1 if the part [start, end) of `vma` adjoins another area, so that a merge is to be thought of."""
+    prev = m[vma + V_PREV]
+    if prev != 0 and m[prev + V_END] == start:
+        return 1
+    upper = m[vma + V_NEXT]
+    return 1 if upper != 0 and m[upper + V_START] == end else 0
+
+
+@kernel
 def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int) -> int:
     """The area that holds exactly the changed range, or one that took it in; -errno if a split fails.
 
@@ -298,15 +308,16 @@ def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, poli
     holds the range alone (vma_modify). The caller stores the flags; those that stick are in the
     result already. A split that worked stays when the other fails.
     """
-    pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
-    vmg_init(m, start, end, pgoff, flags, m[vma + V_FILE])
-    m[VMG_AV] = m[vma + V_AV]
-    m[VMG_AVMULTI] = m[vma + V_AVMULTI]
-    m[VMG_POLICY] = policy
-    m[VMG_UFFD] = m[vma + V_UFFD]
-    merged = _merge_changed(m, mm, vma)
-    if merged != 0:
-        return merged
+    if _touches(m, vma, start, end) != 0:
+        pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
+        vmg_init(m, start, end, pgoff, flags, m[vma + V_FILE])
+        m[VMG_AV] = m[vma + V_AV]
+        m[VMG_AVMULTI] = m[vma + V_AVMULTI]
+        m[VMG_POLICY] = policy
+        m[VMG_UFFD] = m[vma + V_UFFD]
+        merged = _merge_changed(m, mm, vma)
+        if merged != 0:
+            return merged
     if m[vma + V_START] < start:
         error = split_vma(m, mm, vma, start, 1)
         if error != 0:

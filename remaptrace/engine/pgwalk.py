@@ -15,7 +15,7 @@ no walk.
 
 from __future__ import annotations
 
-from ..machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT
+from ..machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_LEVEL_SHIFT, A_LEVELS, A_PAGE_SHIFT
 from .jit import kernel, shr, ult
 from .state import H_ARCH, MM_LASTLEAF, MM_LASTTABLE, MM_PGD, MM_TABLES, Mem, kalloc, kfree
 
@@ -38,16 +38,13 @@ def pgd_new(m: Mem) -> int:
 @kernel
 def span_shift(m: Mem) -> int:
     """log2 of the bytes that one leaf table spans."""
-    return m[H_ARCH + A_PAGE_SHIFT] + m[H_ARCH + A_INDEX_BITS]
+    return m[H_ARCH + A_LEVEL_SHIFT + 1]
 
 
 @kernel
 def level_shift(m: Mem, level: int) -> int:
     """log2 of the bytes that one entry of a table at `level` spans."""
-    shift = m[H_ARCH + A_PAGE_SHIFT]
-    for i in range(level):
-        shift += m[H_ARCH + A_INDEX_BITS + i]
-    return shift
+    return m[H_ARCH + A_LEVEL_SHIFT + level]
 
 
 @kernel

@@ -92,6 +92,17 @@ def look_ahead(m: Mem, mm: int, addr: int) -> int:
 
 
 @kernel
+def fetch_leaf(m: Mem, mm: int, addr: int) -> int:
+    """Let the processor fetch the leaf where the area near `addr` stands, for a `look_ahead` that comes later."""
+    root = m[mm + MM_SET]
+    if root != 0:
+        leaf = leaf_for(m, root, addr)
+        for i in range(leaf, leaf + N_GAPS, 8):
+            prefetch(m, i)
+    return 0
+
+
+@kernel
 def find_exact(m: Mem, mm: int, addr: int) -> int:
     """The VMA that holds `addr`, or 0 (vma_lookup)."""
     v = find_vma(m, mm, addr)

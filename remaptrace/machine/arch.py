@@ -178,8 +178,10 @@ def _geometry(word: list[int], data: Mapping[str, Any]) -> None:
     word[A.A_WORD_BITS] = data["word_bits"]
     word[A.A_PTE_BYTES] = data["pte_bytes"]
     word[A.A_LEVELS] = len(data["index_bits"])
+    word[A.A_LEVEL_SHIFT] = data["page_shift"]
     for level, bits in enumerate(data["index_bits"]):
         word[A.A_INDEX_BITS + level] = bits
+        word[A.A_LEVEL_SHIFT + level + 1] = word[A.A_LEVEL_SHIFT + level] + bits
     task_size = layout["task_size"]
     word[A.A_TASK_SIZE] = task_size
     page = 1 << data["page_shift"]

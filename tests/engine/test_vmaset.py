@@ -13,6 +13,7 @@ from remaptrace.engine import areatree as tree
 from remaptrace.engine import vmaset as vs
 from remaptrace.engine.arena import new_arena
 from remaptrace.engine.gaps import highest_gap, lowest_gap
+from remaptrace.engine.jit import NO_KEY
 from remaptrace.engine.state import (
     H_ARCH,
     H_LIMIT,
@@ -129,6 +130,7 @@ class Space:
         m = self.m
         count = m[node + tree.N_COUNT]
         assert 0 < count <= tree.FAN
+        assert all(m[node + tree.N_KEYS + i] == NO_KEY for i in range(count, tree.FAN))
         greatest = 0
         for i in range(count):
             key, ref, gap = (m[node + part + i] for part in (tree.N_KEYS, tree.N_REFS, tree.N_GAPS))
@@ -199,6 +201,24 @@ def test_narrow_nodes_answer_as_a_sorted_list(
             assert highest_gap(space.m, space.mm, low, high, size) == space.twin_highest(low, high, size)
             assert lowest_gap(space.m, space.mm, low, high, size) == space.twin_lowest(low, high, size)
         space.check()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 15), st.integers(0, 400), st.integers(0, 200)), min_size=1, max_size=80)
+)
+def test_what_was_seen_ahead_never_changes_what_is_found(operations: list[tuple[int, int, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "FAN", 4)
+        space = Space()
+        for code, a, b in operations:
+            vs.look_ahead(space.m, space.mm, a)
+            vs.fetch_leaf(space.m, space.mm, b)
+            apply(space, code, a, b)
+            for addr in (a, a + b % 5, b):  # the place that was seen, near it, elsewhere
+                found = vs.find_vma(space.m, space.mm, addr)
+                pair = (space.m[found + V_START], space.m[found + V_END]) if found else None
+                assert pair == space.twin_find(addr)
 
 
 @settings(max_examples=20, deadline=None)
