@@ -14,6 +14,7 @@ demo: $(READY)
 	@$(BIN)/remaptrace run traces/uml-touch2000
 
 test: $(DEV)
+	@$(BIN)/remaptrace warm
 	$(BIN)/python -m pytest
 
 lint: $(DEV)

@@ -23,7 +23,7 @@ _QUIET_BELOW = 0.5
 """Seconds before progress is shown at all."""
 
 _HINT_FROM = 25_000
-"""Events from which the compiled engine would be used, were it there."""
+"""Events from which a hint at the compiled engine helps, were it there."""
 
 
 @dataclass(frozen=True)

@@ -39,12 +39,12 @@ from .observe import Observer, wants_observation
 from .setup import set_up
 from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, N_RULES, T_MM
 
-INTERPRETED_BELOW = 25_000
-"""Events from which loading a compiled engine pays, at some 30 us for a mixed event in plain Python."""
+INTERPRETED_BELOW = 4_000
+"""Events from which loading a compiled engine pays: some 60 ms, at some 30 us for a mixed event in plain Python."""
 
 COMPILE_FROM = 400_000
-"""Events from which compiling the engine pays when no compiled one is on disk yet: about two minutes of plain
-Python. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
+"""Events from which the engine is compiled when no compiled one is on disk yet: that takes a minute or two, but only
+once. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
 
 CHUNK = 1 << 16
 _LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for

@@ -16,7 +16,7 @@ from .eventtext import EventText
 from .kernelrecords import R_LINE, R_OP, RECORD_WORDS, Records, matrix
 from .syscalls import TABLES, X86_64
 
-COMPILED_FROM = 3 << 20
+COMPILED_FROM = 512 << 10
 """Bytes of text from which loading the compiled machine pays."""
 COMPILE_FROM = 48 << 20
 """Bytes of text from which it pays even if it must be compiled first."""

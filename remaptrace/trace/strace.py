@@ -28,7 +28,7 @@ from .warm import Progress, is_ready
 
 Log = bytes | mmap
 
-COMPILED_FROM = 2 << 20  # bytes: from here on numba's start is earned back
+COMPILED_FROM = 512 << 10  # bytes: from here on loading the machine is earned back
 COMPILE_FOR = 32 << 20  # bytes: from here on even compiling is
 
 LAST_MOMENT = 1 << 62

@@ -1,12 +1,12 @@
 """The same source, compiled: every column, snapshot and total equals that of the interpreted engine.
 
-They run when a compiled engine of these sources is on disk (`remaptrace warm`, `make demo`), or make one, which
-takes minutes, when REMAPTRACE_COMPILE is set.
+They run when a compiled engine of these sources is on disk, as `remaptrace warm` and `make test` make it.
 """
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from remaptrace.machine.machine import Machine
 from remaptrace.trace.detect import load
 
 pytestmark = pytest.mark.skipif(
-    not is_compiled() and not os.environ.get("REMAPTRACE_COMPILE"),
+    not is_compiled(),
     reason="no compiled engine of these sources: run 'remaptrace warm'",
 )
 
@@ -39,6 +39,16 @@ def assert_equal(path: Path, machine: Machine | None = None) -> None:
     assert plain.snapshots == compiled.snapshots
     assert plain.observed == compiled.observed
     assert plain.totals == compiled.totals
+
+
+def test_a_compiled_replay_needs_no_compiler() -> None:
+    program = (
+        "import sys; from remaptrace.api import machine_of; from remaptrace.trace.detect import load;"
+        "from remaptrace.engine.driver import replay, warm; warm();"
+        f"trace = load([{str(TRACES / 'ls')!r}])[0]; replay(trace, machine_of(trace), engine='compiled');"
+        "sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", RUNS)
