@@ -31,7 +31,7 @@ class Workload:
     rows: npt.NDArray[np.int64]
     setup: int
     calls: int
-    rounds: int = 5
+    rounds: int = 15
 
 
 def _table(rows: list[Row]) -> npt.NDArray[np.int64]:

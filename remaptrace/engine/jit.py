@@ -83,9 +83,9 @@ if COMPILED:
             for i in range(0, RANK_WIDTH, 4):
                 place = builder.gep(words, [builder.add(at, ir.IntType(64)(i))])
                 some = builder.load(builder.bitcast(place, four.as_pointer()), align=8)
-                found = builder.zext(builder.icmp_signed("<=", some, keys), four)
-                counts = builder.add(counts, found)
-            total = ir.IntType(64)(0)
+                above = builder.sext(builder.icmp_signed(">", some, keys), four)  # -1 for each that is
+                counts = builder.add(counts, above)
+            total = ir.IntType(64)(RANK_WIDTH)
             for i in range(4):
                 total = builder.add(total, builder.extract_element(counts, ir.IntType(32)(i)))
             return total
