@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,9 @@ from . import arena
 from .observe import Observer, wants_observation
 from .setup import set_up
 from .state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, N_RULES, T_MM
+
+if TYPE_CHECKING:
+    from ..machinecode.load import Function
 
 INTERPRETED_BELOW = 4_000
 """Events from which loading a compiled engine pays: some 60 ms, at some 30 us for a mixed event in plain Python."""
@@ -70,7 +73,7 @@ Progress = Callable[[str, int, int], None]
 def choose_engine(trace: Trace, engine: str = "auto") -> str:
     """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word.
 
-    ``auto`` takes the faster of the two: a compiled engine must be loaded, or even made first.
+    ``auto`` takes the faster of the two: a compiled engine must be loaded, unless it is already, or even made first.
     """
     if engine not in ("auto", "interpreted", "compiled"):
         raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
@@ -82,7 +85,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:
-        return "interpreted"
+        return "compiled" if _machine_code().linked else "interpreted"
     if weight < COMPILE_FROM:
         return "compiled" if is_compiled() else "interpreted"
     return "compiled"
@@ -95,13 +98,17 @@ def is_compiled() -> bool:
     return folders.is_compiled("engine", "loop.replay")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
+def _machine_code() -> Function:
+    from ..machinecode.load import Function
+
+    return Function("engine", "loop.replay")
+
+
 def load_engine(compiled: bool) -> Callable[..., int]:
     """The replay function: plain Python, or machine code (made at its first call unless it is on disk)."""
     if compiled:
-        from ..machinecode.load import Function
-
-        return Function("engine", "loop.replay")
+        return _machine_code()
     from .loop import replay as plain
 
     return plain

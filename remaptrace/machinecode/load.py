@@ -41,6 +41,11 @@ class Function:
         answer: int = function(*words)
         return answer
 
+    @property
+    def linked(self) -> bool:
+        """True when a call costs no more than the call: the machine code is in this process."""
+        return self._address != 0
+
     def _prototype(self, words: int) -> Any:
         with self._lock:
             if not self._address:
