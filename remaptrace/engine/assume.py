@@ -36,6 +36,7 @@ from .state import (
     MM_BRK,
     MM_FRESH,
     MM_FRESH_END,
+    MM_LOCKED,
     MM_START_BRK,
     O_INODE,
     OPS_ANON,
@@ -59,7 +60,17 @@ from .state import (
 from .truncate import inode_truncate
 from .vma import vma_alloc, vma_set_flags
 from .vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
-from .vmflags import VM_ACCESS, VM_ACCOUNT, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_SHARED, VM_WRITE
+from .vmflags import (
+    VM_ACCESS,
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_SHARED,
+    VM_WRITE,
+)
 
 RSF_ASSUMED = 1  # result.result
 _REACH = 64  # pages between touched pages that may be of one assumed area
@@ -130,6 +141,8 @@ def _grow_assumed(m: Mem, mm: int, vma: int, start: int, end: int, access: int) 
     vm_stat_account(m, mm, old, -pages)
     if old & VM_ACCOUNT:
         m[G_COMMITTED] -= pages
+    if old & VM_LOCKED:
+        m[mm + MM_LOCKED] += ((end - start) >> shift) - pages
     flags = old | (access & VM_ACCESS)
     if flags & VM_WRITE:
         flags |= VM_ACCOUNT

@@ -71,6 +71,7 @@ from .state import (
     V_MM,
     V_PREV,
     V_START,
+    class_words,
 )
 from .vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 
@@ -308,11 +309,11 @@ def _free_lists(m: Any) -> Iterator[str]:
         seen: set[int] = set()
         p = m[H_FREE + k]
         while p:
-            if p in seen or not HEAP <= p <= m[H_TOP] - (1 << k):
-                yield f"the list of free chunks of {1 << k} words is broken"
+            if p in seen or not HEAP <= p <= m[H_TOP] - class_words(k):
+                yield f"the list of free chunks of {class_words(k)} words is broken"
                 break
             seen.add(p)
-            spans.append((p, p + (1 << k)))
+            spans.append((p, p + class_words(k)))
             p = m[p]
     spans.sort()
     for (_, end), (start, _) in pairwise(spans):

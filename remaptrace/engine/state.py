@@ -1,7 +1,7 @@
 """The arena: every object of the simulated kernel lives in one flat int64 array `m`.
 
 An "address" of an object is its index in `m`; 0 is the null pointer. Objects are made by
-`kalloc` and given back by `kfree` (size classes, powers of two). The array is a private
+`kalloc` and given back by `kfree` (size classes). The array is a private
 anonymous mapping without reserve, so it is sized for the largest run and only touched pages
 cost memory. Every name below is an offset into the header or into an object.
 
@@ -32,7 +32,7 @@ H_NFRAMES = 5  # frames ever used (the next new frame number)
 H_MAXFRAMES = 6  # frame numbers end here
 H_FREEFRAME = 7  # head of the list of free frames
 H_FREEHUGE = 60  # head of the list of free huge pages
-H_FREE = 8  # 48 heads of free lists, one a size class
+H_FREE = 8  # 48 heads of free lists, one a size class: CLASS_VMA, else powers of two
 H_RULES = 64
 N_RULES = 320
 H_ARCH = H_RULES + N_RULES
@@ -257,9 +257,16 @@ FF_UPTODATE = 128
 FF_HUGE = 256  # head of a huge page whose other frames are not set up
 
 
+CLASS_VMA = 0
+CLASS_VMA_WORDS = 24
+"""Areas are many and their size lies between two powers of two: they have a class of chunks of their own."""
+
+
 @kernel
 def _size_class(words: int) -> int:
-    """The smallest k with 2**k >= words."""
+    """The number of the smallest class of chunks that hold `words`."""
+    if 16 < words <= CLASS_VMA_WORDS:
+        return CLASS_VMA
     k = 3
     while (1 << k) < words:
         k += 1
@@ -267,10 +274,16 @@ def _size_class(words: int) -> int:
 
 
 @kernel
+def class_words(k: int) -> int:
+    """Words of a chunk of class `k`."""
+    return CLASS_VMA_WORDS if k == CLASS_VMA else 1 << k
+
+
+@kernel
 def kalloc(m: Mem, words: int) -> int:
     """A zeroed object of at least `words` words; 0 (and H_ERROR) when the heap is full."""
     k = _size_class(words)
-    size = 1 << k
+    size = class_words(k)
     p = m[H_FREE + k]
     if p != 0:
         m[H_FREE + k] = m[p]

@@ -78,8 +78,11 @@ def look_ahead(m: Mem, mm: int, addr: int) -> int:
     """
     v = m[mm + MM_NEAR]
     m[mm + MM_HERE] = v
-    if v != 0 and m[v + V_START] <= addr < m[v + V_END]:
-        return 0
+    if v != 0:
+        if m[v + V_START] <= addr < m[v + V_END]:
+            return 0
+        prefetch(m, m[v + V_NEXT])
+        prefetch(m, m[v + V_PREV])
     root = m[mm + MM_SET]
     if root == 0:
         return 0

@@ -11,6 +11,7 @@ import pytest
 from remaptrace.engine.inspect import vmas
 from remaptrace.engine.invariants import violations
 from remaptrace.engine.state import (
+    CLASS_VMA,
     G_COMMITTED,
     G_MM_LIST,
     H_FREE,
@@ -122,8 +123,8 @@ def _committed(m: Any, mm: int, vma: int) -> None:
 
 
 def _free_list(m: Any, mm: int, vma: int) -> None:
-    p = m[H_FREE + 5] or vma
-    m[H_FREE + 5] = p
+    p = m[H_FREE + CLASS_VMA] or vma
+    m[H_FREE + CLASS_VMA] = p
     m[p] = p
 
 
