@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from .jit import NO_KEY, RANK_WIDTH, kernel, rank
 from .state import (
+    MM_LEAF,
+    MM_LEAF_2,
     MM_SET,
     V_CHUNK,
     Mem,
@@ -217,6 +219,16 @@ def insert_entry(m: Mem, mm: int, leaf: int, at: int, key: int, ref: int, gap: i
 
 
 @kernel
+def _forget(m: Mem, mm: int, node: int) -> int:
+    """Nothing is to be looked for in `node` any more, see vmaset.look_ahead."""
+    if m[mm + MM_LEAF] == node:
+        m[mm + MM_LEAF] = 0
+    if m[mm + MM_LEAF_2] == node:
+        m[mm + MM_LEAF_2] = 0
+    return 0
+
+
+@kernel
 def remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
     """Take entry `at` out of `leaf`; empty nodes go, an only child becomes root."""
     node = leaf
@@ -233,6 +245,7 @@ def remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
                 change_first_key(m, node, key, m[node + N_KEYS])
             break
         up = m[node + N_UP]
+        _forget(m, mm, node)
         kfree(m, node, N_WORDS)
         if up == 0:
             m[mm + MM_SET] = 0

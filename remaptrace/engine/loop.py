@@ -12,7 +12,6 @@ from ..trace.events import (
     K_EXECUTE,
     K_FAULT,
     K_MARK,
-    K_OPEN,
     K_READ,
     K_SIGNAL,
     K_UNMODELLED,
@@ -33,7 +32,6 @@ from .state import (
     G_REC_RET,
     G_RSFLAGS,
     G_STUCK,
-    G_TASKS,
     G_VALUE,
     G_WHY,
     H_ERROR,
@@ -46,13 +44,11 @@ from .state import (
     T_MM,
     Mem,
 )
-from .vmaset import fetch_leaf, look_ahead
+from .vmaset import look_ahead
 
 EV_WORDS = len(COLUMNS)
 _MANY = 2_000 if COMPILED else 1 << 62
 """Areas from which looking ahead pays: fewer stay in the processor's caches. Plain Python has nothing to fetch."""
-_FAR = 3
-"""Events from fetching a leaf of the tree to looking into it."""
 RS_WORDS = 12  # result.result.RS_*: ret, outcome, minor, major, count, total, data, stack, locked, value, ...
 RSF_DIVERGED = 2
 RSF_DEAD = 8
@@ -138,18 +134,6 @@ def _fill(m: Mem, rs: Mem, out: int, task: int) -> int:
     return 0
 
 
-@kernel
-def _look_ahead(m: Mem, ev: Mem, row: int) -> int:
-    """Look for the area that the event in `ev[row..]` begins in."""
-    if K_OPEN <= ev[row] < K_READ:
-        return 0
-    task = m[m[G_TASKS] + ev[row + 1]]
-    mm = m[task + T_MM] if task != 0 else 0
-    if mm != 0:
-        look_ahead(m, mm, ev[row + 2])
-    return 0
-
-
 @entry
 def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
     """Replay rows first..last-1 of `ev` (flat, EV_WORDS a row; row 0 is event `base` of the trace).
@@ -168,10 +152,9 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
         task = task_of(m, ev[row + 1])
         mm = m[task + T_MM]
         if mm != 0 and m[mm + MM_COUNT] >= _MANY:
-            if i + 1 < last:
-                _look_ahead(m, ev, row + EV_WORDS)
-            if i + _FAR < last:
-                fetch_leaf(m, mm, ev[row + _FAR * EV_WORDS + 2])
+            soon = min(i + 1, last - 1) * EV_WORDS
+            far = min(i + 3, last - 1) * EV_WORDS
+            look_ahead(m, mm, ev[soon + 2], ev[far + 2])
         if m[task + T_ALIVE] == ALIVE:
             _one(m, ev, row, rs, out, task)
         else:

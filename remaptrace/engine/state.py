@@ -163,6 +163,8 @@ MM_FRESH = 32  # memory just made writable, see assume.expect_write: first byte 
 MM_FRESH_END = 33  # ... and the byte behind, 0: none
 MM_HERE = 34  # the VMA near which this call begins, see vmaset.look_ahead, 0: unknown ...
 MM_NEAR = 35  # ... and the next call
+MM_LEAF = 36  # the leaf where to look for the area of the next call but one, 0: unknown ...
+MM_LEAF_2 = 37  # ... and of the one behind it
 MM_WORDS = 40
 
 # ---- task ------------------------------------------------------------------------------------

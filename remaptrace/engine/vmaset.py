@@ -29,6 +29,8 @@ from .state import (
     MM_COUNT,
     MM_FIRST,
     MM_HERE,
+    MM_LEAF,
+    MM_LEAF_2,
     MM_NEAR,
     MM_PEAK,
     MM_SET,
@@ -71,37 +73,41 @@ def find_vma(m: Mem, mm: int, addr: int) -> int:
 
 
 @kernel
-def look_ahead(m: Mem, mm: int, addr: int) -> int:
+def _fetch_leaf(m: Mem, root: int, addr: int) -> int:
+    """The leaf where the area near `addr` stands; the processor is asked to fetch it."""
+    leaf = leaf_for(m, root, addr)
+    for i in range(leaf, leaf + N_GAPS, 8):
+        prefetch(m, i)
+    return leaf
+
+
+@kernel
+def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
     """Note the VMA near `addr`, where the next call begins, and let the processor fetch it meanwhile.
 
-    A replay knows what comes next. What is noted is only a place to begin with: `find_vma` looks whether it fits.
+    A replay knows what comes next. `far` is where the call begins that comes two calls later: its leaf is
+    fetched now and looked into then. What is noted is only a place to begin with: `find_vma` looks whether it
+    fits.
     """
     v = m[mm + MM_NEAR]
+    leaf = m[mm + MM_LEAF]
+    root = m[mm + MM_SET]
     m[mm + MM_HERE] = v
+    if root == 0:
+        return 0
+    m[mm + MM_LEAF] = m[mm + MM_LEAF_2]
+    m[mm + MM_LEAF_2] = _fetch_leaf(m, root, far)
     if v != 0:
         if m[v + V_START] <= addr < m[v + V_END]:
             return 0
         prefetch(m, m[v + V_NEXT])
         prefetch(m, m[v + V_PREV])
-    root = m[mm + MM_SET]
-    if root == 0:
-        return 0
-    leaf = leaf_for(m, root, addr)
+    if leaf == 0:
+        leaf = leaf_for(m, root, addr)
     v = m[leaf + N_REFS + max(slot_of(m, leaf, addr), 0)]
     m[mm + MM_NEAR] = v
     prefetch(m, v)
     prefetch(m, v + V_FILE)
-    return 0
-
-
-@kernel
-def fetch_leaf(m: Mem, mm: int, addr: int) -> int:
-    """Let the processor fetch the leaf where the area near `addr` stands, for a `look_ahead` that comes later."""
-    root = m[mm + MM_SET]
-    if root != 0:
-        leaf = leaf_for(m, root, addr)
-        for i in range(leaf, leaf + N_GAPS, 8):
-            prefetch(m, i)
     return 0
 
 

@@ -212,8 +212,7 @@ def test_what_was_seen_ahead_never_changes_what_is_found(operations: list[tuple[
         patch.setattr(tree, "FAN", 4)
         space = Space()
         for code, a, b in operations:
-            vs.look_ahead(space.m, space.mm, a)
-            vs.fetch_leaf(space.m, space.mm, b)
+            vs.look_ahead(space.m, space.mm, a, b)
             apply(space, code, a, b)
             for addr in (a, a + b % 5, b):  # the place that was seen, near it, elsewhere
                 found = vs.find_vma(space.m, space.mm, addr)
