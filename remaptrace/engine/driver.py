@@ -115,11 +115,10 @@ def load_engine(compiled: bool) -> Callable[..., int]:
 
 
 def warm() -> None:
-    """Compile the engine now if no compiled one of these sources is on disk."""
-    replay_loop = load_engine(compiled=True)
-    m = arena.new_arena((), (), compiled=True, small=True)
-    empty = np.zeros(0, dtype=np.int64)
-    replay_loop(m, empty, empty, 0, 0, 0)
+    """Compile the engine now if its machine code is not on disk. ReplayError RT605 if it cannot be made or kept."""
+    from ..machinecode.build import keep_object
+
+    keep_object("engine", "loop.replay")
 
 
 def replay(

@@ -112,8 +112,8 @@ def _refuse_outside(module: Any) -> None:
 _PACKAGES = {"engine": "remaptrace._jitted", "trace": "remaptrace.trace._jitted"}
 
 
-def make_object(room: str, name: str) -> None:
-    """Compile function `name` ("module.function") of `room` and keep its machine code on disk.
+def make_object(room: str, name: str) -> bytes:
+    """The machine code of function `name` ("module.function") of `room`, compiled now.
 
     Raises ReplayError RT605 with what the compiler said.
     """
@@ -124,20 +124,38 @@ def make_object(room: str, name: str) -> None:
         env={**os.environ, "NUMBA_OPT": "0", "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
         check=False,
     )
     if done.returncode != 0:
-        last = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+        said = done.stderr.decode("utf-8", "replace").strip()
+        last = said.rpartition("\n")[2] or f"exit status {done.returncode}"
         raise ReplayError(ec.RT_NOT_COMPILED, f"compiling {name} failed", found=last)
+    return done.stdout
+
+
+def keep_object(room: str, name: str) -> None:
+    """Compile function `name` of `room` and keep its machine code on disk, unless it is there.
+
+    Raises ReplayError RT605 if it cannot be compiled or kept.
+    """
+    path = object_file(room, name)
+    if path.is_file():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # before a minute is spent on what has no place
+        write_object(path, make_object(room, name))
+    except OSError as error:
+        raise ReplayError(
+            ec.RT_NOT_COMPILED, "machine code cannot be kept", str(path), found=str(error)
+        ) from error
 
 
 def main() -> None:
-    """The process that `make_object` starts: ROOM NAME."""
+    """The process that `make_object` starts: ROOM NAME; the object file goes to standard output."""
     room, name = sys.argv[1:]
     module, _, function = name.rpartition(".")
     entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)
-    write_object(object_file(room, name), entry.machine_code())
+    sys.stdout.buffer.write(entry.machine_code())
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from contextlib import suppress
 from typing import Any
 
 from .folders import object_file
-from .objectfile import read_object
+from .objectfile import read_object, write_object
 from .target import SYMBOL, target_machine
 
 _alive: list[Any] = []
@@ -60,9 +61,9 @@ class Function:
         if code is None:
             from .build import make_object
 
-            make_object(self._room, self._name)
-            code = read_object(path)
-        assert code is not None, f"{path} vanished"
+            code = make_object(self._room, self._name)
+            with suppress(OSError):  # where nothing can be kept it is compiled every time, as announced
+                write_object(path, code)
         return _address(code)
 
 

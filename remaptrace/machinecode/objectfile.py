@@ -20,10 +20,10 @@ def write_object(path: Path, code: bytes) -> None:
 
 
 def read_object(path: Path) -> bytes | None:
-    """What `write_object` kept; None if there is nothing or it is damaged."""
+    """What `write_object` kept; None if there is nothing to be read or it is damaged."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
     seal, code = data[:_SEAL], data[_SEAL:]
     return code if hashlib.sha256(code).digest() == seal else None

@@ -130,10 +130,3 @@ def _raw_table(reader: LineReader) -> npt.NDArray[np.int64]:
     for number, name in table.items():
         out[number] = reader.calls.number(name)
     return out
-
-
-def warm() -> None:
-    """Compile the machine now, or load it from disk."""
-    from .ftrace import ftrace_records
-
-    ftrace_records(b"", compiled=True)

@@ -31,9 +31,8 @@ def will_compile(recorder: str, size: int) -> bool:
 
 
 def warm() -> None:
-    """Compile the readers that are not on disk yet. Raises ReplayError RT605 if that fails."""
-    from ..machinecode.build import make_object
+    """Compile the readers that are not on disk yet. Raises ReplayError RT605 if one cannot be made or kept."""
+    from ..machinecode.build import keep_object
 
     for name in _FUNCTIONS:
-        if not is_compiled(ROOM, name):
-            make_object(ROOM, name)
+        keep_object(ROOM, name)

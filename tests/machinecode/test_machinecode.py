@@ -80,3 +80,20 @@ def test_a_compiler_that_fails_is_reported(own_cache: Path, monkeypatch: pytest.
         build.make_object("trace", "scan.no_such_function")
     assert caught.value.code == "RT605"
     assert "no_such_function" in caught.value.found
+
+
+def test_where_nothing_can_be_kept_the_function_works_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("REMAPTRACE_CACHE", str(tmp_path / "file" / "cache"))
+    folders.cache_folder.cache_clear()
+    names = np.full((1, 4096, 4), -1, dtype=np.int64)
+    call = load.Function("trace", "scan.add_name", whole_arrays=True)
+    assert call(np.frombuffer(b"mmap", dtype=np.uint8), names, 0, 17) == 0
+    assert call.linked
+    with pytest.raises(ReplayError) as caught:
+        build.keep_object("trace", "scan.add_name")
+    folders.cache_folder.cache_clear()
+    assert caught.value.code == "RT605"
+    assert caught.value.path.endswith("scan.add_name.obj")
