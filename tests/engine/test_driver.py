@@ -11,6 +11,7 @@ from remaptrace.engine import driver
 from remaptrace.engine.driver import choose_engine, replay
 from remaptrace.errors import ReplayError, UsageError
 from remaptrace.machine.machine import Machine
+from remaptrace.machinecode import load
 from remaptrace.result.result import RSF_DEAD, RSF_DIVERGED, RSF_UNMODELLED, Result
 from remaptrace.trace import events as ev
 from remaptrace.trace.events import TraceBuilder
@@ -116,12 +117,16 @@ def test_an_empty_trace_gives_an_empty_result() -> None:
     assert result.snapshots == ()
 
 
-def test_small_traces_run_interpreted_and_huge_ones_compiled() -> None:
+def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = load.Function("engine", "loop.replay")  # not linked yet
+    monkeypatch.setattr(driver, "_machine_code", lambda: engine)
     small = read_scenario(HEAD + ANON)
     huge = read_scenario(HEAD + ANON + "- write: {addr: 0x10000000, value: 1, pages: 2000000}\n")
     assert choose_engine(small) == "interpreted"
     assert choose_engine(huge) == "compiled"
     assert choose_engine(huge, "interpreted") == "interpreted"
+    monkeypatch.setattr(load.Function, "linked", True)  # an earlier replay loaded it: nothing is cheaper
+    assert choose_engine(small) == "compiled"
 
 
 def test_an_unknown_engine_is_refused() -> None:
@@ -141,7 +146,7 @@ def test_a_full_arena_ends_the_replay_with_the_event(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(arena, "SIZES", ((1 << 14, 1 << 10),))
     steps = (
-        "- repeat:\n    count: 500\n    var: i\n    steps:\n    - mmap: {addr: 0x10000000 + i * 8192, "
+        "- repeat:\n    count: 2000\n    var: i\n    steps:\n    - mmap: {addr: 0x10000000 + i * 8192, "
         "length: 4096, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
     )
     with pytest.raises(ReplayError, match="RT600") as caught:
