@@ -49,6 +49,7 @@ COMPILE_FROM = 400_000
 """Events from which the engine is compiled when no compiled one is on disk yet: that takes a minute or two, but only
 once. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
 
+_LOOP = ("engine", "loop.replay")  # the compiled function, see machinecode.load
 CHUNK = 1 << 16
 _LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for
 CHUNK_INTERPRETED = 1 << 12  # progress every second or so
@@ -95,14 +96,14 @@ def is_compiled() -> bool:
     """True when the machine code of the engine, made from these sources, is on disk."""
     from ..machinecode import folders
 
-    return folders.is_compiled("engine", "loop.replay")
+    return folders.is_compiled(*_LOOP)
 
 
 @lru_cache(maxsize=1)
 def _machine_code() -> Function:
     from ..machinecode.load import Function
 
-    return Function("engine", "loop.replay")
+    return Function(*_LOOP)
 
 
 def load_engine(compiled: bool) -> Callable[..., int]:
@@ -118,7 +119,7 @@ def warm() -> None:
     """Compile the engine now if its machine code is not on disk. ReplayError RT605 if it cannot be made or kept."""
     from ..machinecode.build import keep_object
 
-    keep_object("engine", "loop.replay")
+    keep_object(*_LOOP)
 
 
 def replay(

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from .. import errorcodes as ec
 from ..errors import ReplayError
-from .folders import object_file
+from .folders import ENGINE, READERS, object_file
 from .objectfile import write_object
 from .target import SYMBOL, target_machine
 
@@ -109,7 +109,7 @@ def _refuse_outside(module: Any) -> None:
 
 
 # where the functions of a room are found with numba around them
-_PACKAGES = {"engine": "remaptrace._jitted", "trace": "remaptrace.trace._jitted"}
+_PACKAGES = {ENGINE: "remaptrace._jitted", READERS: "remaptrace.trace._jitted"}
 
 
 def make_object(room: str, name: str) -> bytes:

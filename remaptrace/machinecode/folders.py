@@ -13,9 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+ENGINE, READERS = "engine", "trace"
 ROOMS: dict[str, tuple[str, ...]] = {
-    "engine": ("engine", "machine", "machinecode"),
-    "trace": ("trace/compiled", "machinecode"),
+    ENGINE: ("engine", "machine", "machinecode"),
+    READERS: ("trace/compiled", "machinecode"),
 }
 """What is compiled together, and the folders of its sources."""
 

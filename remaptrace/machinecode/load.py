@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from .folders import object_file
 from .objectfile import read_object, write_object
 from .target import SYMBOL, target_machine
@@ -34,10 +36,10 @@ class Function:
         """The function's answer."""
         words: list[int] = []
         for argument in arguments:
-            if isinstance(argument, int):
-                words.append(argument)
-            else:
+            if isinstance(argument, (np.ndarray, tuple)):
                 self._words(argument, words)
+            else:
+                words.append(int(argument))
         function = self._prototypes.get(len(words)) or self._prototype(len(words))
         answer: int = function(*words)
         return answer
@@ -67,8 +69,16 @@ class Function:
         return _address(code)
 
 
+def _start(array: Any) -> int:
+    """The address of an array's first word; ValueError if the others do not follow it."""
+    if not array.flags.c_contiguous:
+        raise ValueError("compiled code takes contiguous arrays")
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
 def _placed(array: Any, words: list[int]) -> None:
-    words.append(array.__array_interface__["data"][0])
+    words.append(_start(array))
 
 
 def _described(array: Any, words: list[int]) -> None:
@@ -77,7 +87,7 @@ def _described(array: Any, words: list[int]) -> None:
         for one in array:
             _described(one, words)
         return
-    words += (0, 0, array.size, array.itemsize, array.__array_interface__["data"][0])
+    words += (0, 0, array.size, array.itemsize, _start(array))
     words += array.shape
     words += array.strides
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..machinecode.folders import is_compiled
+from ..machinecode.folders import READERS, is_compiled
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much is done and the whole."""
 
-ROOM = "trace"
 _KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
 _STRACE = ("stracelex.lex_lines", "stracefollow.follow", "stracefollow.add_path", "scan.add_name")
 _FUNCTIONS = tuple(dict.fromkeys(_STRACE + _KERNEL_TEXT))
@@ -19,7 +18,7 @@ _MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}
 
 def is_ready(recorder: str) -> bool:
     """True when the compiled reader of this recorder's text is on disk."""
-    return all(is_compiled(ROOM, name) for name in _MACHINES[recorder])
+    return all(is_compiled(READERS, name) for name in _MACHINES[recorder])
 
 
 def will_compile(recorder: str, size: int) -> bool:
@@ -35,4 +34,4 @@ def warm() -> None:
     from ..machinecode.build import keep_object
 
     for name in _FUNCTIONS:
-        keep_object(ROOM, name)
+        keep_object(READERS, name)

@@ -75,6 +75,13 @@ def test_a_function_is_made_once_and_called_with_arrays(own_cache: Path) -> None
     assert read_object(path) is not None
 
 
+def test_an_array_with_gaps_is_refused() -> None:
+    call = load.Function("trace", "scan.add_name", whole_arrays=True)
+    names = np.full((1, 4096, 8), -1, dtype=np.int64)[:, :, ::2]
+    with pytest.raises(ValueError, match="contiguous"):
+        call(np.frombuffer(b"mmap", dtype=np.uint8), names, 0, 17)
+
+
 def test_a_compiler_that_fails_is_reported(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ReplayError) as caught:
         build.make_object("trace", "scan.no_such_function")

@@ -62,9 +62,9 @@ else:
         return _front
 
     def _front(function: F) -> F:
+        from ...machinecode.folders import READERS
         from ...machinecode.load import Function
-        from ..warm import ROOM
 
         module = function.__module__.rpartition(".")[2]
-        front: Any = Function(ROOM, f"{module}.{function.__name__}", whole_arrays=True)
+        front: Any = Function(READERS, f"{module}.{function.__name__}", whole_arrays=True)
         return front  # type: ignore[no-any-return]
