@@ -86,7 +86,8 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:
-        return "compiled" if _machine_code().linked else "interpreted"
+        asked_for = _machine_code.cache_info().currsize  # else looking would load what serves to load it
+        return "compiled" if asked_for and _machine_code().linked else "interpreted"
     if weight < COMPILE_FROM:
         return "compiled" if is_compiled() else "interpreted"
     return "compiled"

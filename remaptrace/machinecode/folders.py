@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -28,6 +27,8 @@ def _sources(room: str) -> list[Path]:
 @lru_cache(maxsize=4)
 def cache_folder(room: str) -> Path:
     """The folder of the code made from exactly these sources for this processor (not created)."""
+    from importlib.metadata import version
+
     import platformdirs
     from llvmlite import binding as llvm
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -118,8 +121,9 @@ def test_an_empty_trace_gives_an_empty_result() -> None:
 
 
 def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = load.Function("engine", "loop.replay")  # not linked yet
-    monkeypatch.setattr(driver, "_machine_code", lambda: engine)
+    engine = load.Function("engine", "loop.replay")
+    monkeypatch.setattr(driver, "_machine_code", lru_cache(lambda: engine))
+    assert driver._machine_code() is engine  # made, not linked
     small = read_scenario(HEAD + ANON)
     huge = read_scenario(HEAD + ANON + "- write: {addr: 0x10000000, value: 1, pages: 2000000}\n")
     assert choose_engine(small) == "interpreted"
@@ -127,6 +131,16 @@ def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest
     assert choose_engine(huge, "interpreted") == "interpreted"
     monkeypatch.setattr(load.Function, "linked", True)  # an earlier replay loaded it: nothing is cheaper
     assert choose_engine(small) == "compiled"
+
+
+def test_a_small_replay_loads_nothing_of_the_compiled_engine() -> None:
+    program = (
+        "import sys; from remaptrace.engine.driver import replay; from remaptrace.machine.machine import Machine;"
+        "from remaptrace.trace.scenario import read_scenario;"
+        f"replay(read_scenario({HEAD + ANON!r}), Machine.load());"
+        "sys.exit(any(name.startswith(('remaptrace.machinecode', 'llvmlite', 'numba')) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_an_unknown_engine_is_refused() -> None:
