@@ -1,7 +1,8 @@
 """Where machine code is kept: one folder for each state of the sources it was made from.
 
 numba's own cache does not notice that a function in another file changed, so that a hash of every source that may
-be part of the code names the folder; the processor and the versions of the compilers are part of it too.
+be part of the code names the folder: what the compiled modules import, over and over (`remaptrace.sources`). The
+processor and the versions of the compilers are part of it too.
 """
 
 from __future__ import annotations
@@ -11,17 +12,29 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+from ..sources import PACKAGE, import_closure
+
 ENGINE, READERS = "engine", "trace"
+_COMPILER = ("machinecode.build", "machinecode.target")
 ROOMS: dict[str, tuple[str, ...]] = {
-    ENGINE: ("engine", "machine", "machinecode"),
-    READERS: ("trace/compiled", "machinecode"),
+    ENGINE: ("engine.loop", *_COMPILER),
+    READERS: (
+        *(
+            f"trace.compiled.{name}"
+            for name in ("kernellines", "kernellives", "scan", "stracefollow", "stracelex")
+        ),
+        *_COMPILER,
+    ),
 }
-"""What is compiled together, and the folders of its sources."""
+"""What is compiled together: the modules of its entries, and those that compile them."""
 
 
-def _sources(room: str) -> list[Path]:
-    return sorted(path for folder in ROOMS[room] for path in (_PACKAGE / folder).glob("*.py"))
+def sources(room: str, root: Path = PACKAGE) -> list[Path]:
+    """Every file that may be part of the machine code of `room`, below the package's folder `root`.
+
+    Of machine code's own modules those count that make it; what these import (errors, say) is in no object.
+    """
+    return import_closure(ROOMS[room], root, leaves=("machinecode",))
 
 
 @lru_cache(maxsize=4)
@@ -33,8 +46,8 @@ def cache_folder(room: str) -> Path:
     from llvmlite import binding as llvm
 
     digest = hashlib.sha256()
-    for path in _sources(room):
-        digest.update(path.name.encode())
+    for path in sources(room):
+        digest.update(str(path.relative_to(PACKAGE)).encode())
         digest.update(path.read_bytes())
     for part in (version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), processor_features()):
         digest.update(part.encode())

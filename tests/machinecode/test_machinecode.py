@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,23 +36,6 @@ def test_damaged_code_is_not_used(tmp_path: Path, damage) -> None:
     write_object(path, b"some machine code that is long enough")
     path.write_bytes(damage(path.read_bytes()))
     assert read_object(path) is None
-
-
-def test_an_edit_to_any_source_of_a_room_names_another_folder(
-    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "sources"
-    for folder in {f for sources in folders.ROOMS.values() for f in sources}:
-        shutil.copytree(folders._PACKAGE / folder, copy / folder)
-    monkeypatch.setattr(folders, "_PACKAGE", copy)
-    for room, sources in folders.ROOMS.items():
-        seen = {folders.cache_folder(room)}
-        for folder in sources:
-            file = sorted((copy / folder).glob("*.py"))[-1]
-            file.write_text(file.read_text() + "# edited\n")
-            folders.cache_folder.cache_clear()
-            seen.add(folders.cache_folder(room))
-        assert len(seen) == 1 + len(sources)
 
 
 def test_a_function_is_made_once_and_called_with_arrays(own_cache: Path) -> None:
