@@ -45,7 +45,7 @@ def _best(function: Callable[[], object], times: int = 3) -> float:
 
 def strace_text() -> Iterator[Row]:
     """The strace reader on one and two threads, against one regular expression a line."""
-    from remaptrace.trace.strace import read_strace
+    from remaptrace.trace.strace.read import read_strace
 
     data = strace_log().read_bytes()
     lines = data.count(b"\n")
@@ -63,9 +63,9 @@ def strace_text() -> Iterator[Row]:
 
 def kernel_text() -> Iterator[Row]:
     """The ftrace and perf script readers on recorded text, repeated."""
-    from remaptrace.trace.ftrace import read_ftrace
-    from remaptrace.trace.perf import read_perf
-    from remaptrace.trace.warm import warm
+    from remaptrace.machinecode.ready import warm
+    from remaptrace.trace.tracepoints.ftrace import read_ftrace
+    from remaptrace.trace.tracepoints.perf import read_perf
 
     warm()
     for recorder, reader in (("ftrace", read_ftrace), ("perf", read_perf)):
@@ -80,7 +80,7 @@ def kernel_text() -> Iterator[Row]:
 
 def yaml_steps() -> Iterator[Row]:
     """Scenario steps in canonical flow form, and in a form that only a YAML library reads."""
-    from remaptrace.trace.scenario import read_scenario
+    from remaptrace.trace.scenario.read import read_scenario
 
     head = "name: big\narch: x86_64\npage_size: 4096\nsteps:\n"
     flow = "- mmap: {{addr: {0:#x}, length: 8192, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}}\n"
@@ -126,7 +126,7 @@ def end_to_end() -> Iterator[Row]:
 def columns() -> Iterator[Row]:
     """The column file of the parsed log: size, opening; replay of ten million events from it."""
     from remaptrace.trace import columnfile
-    from remaptrace.trace.strace import read_strace
+    from remaptrace.trace.strace.read import read_strace
 
     trace = read_strace(strace_log().read_bytes(), name="big")
     path = _folder() / "big.rtcols"
@@ -145,7 +145,7 @@ def replay_ten_million() -> tuple[int, float, int]:
     """
     import numpy as np
 
-    from remaptrace.engine.driver import replay
+    from remaptrace.engine.run.driver import replay
     from remaptrace.machine.machine import Machine
 
     from .engine_side import trace_of

@@ -74,7 +74,7 @@ def replay(
     own search. Behind each event of `observe_at` the address space of its task is kept in
     `Result.observed`. `counters` adds total_vm and its parts after every event. Raises ReplayError.
     """
-    from .engine.driver import replay as run
+    from .engine.run.driver import replay as run
 
     return run(
         trace,

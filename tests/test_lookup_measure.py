@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remaptrace.api import load, machine_of
-from remaptrace.engine.driver import walk
-from remaptrace.engine.inspect import vmas
+from remaptrace.engine.look.inspect import vmas
+from remaptrace.engine.run.driver import walk
 from remaptrace.engine.state import MM_ID, V_END, V_START
 from remaptrace.lookup.areas import Areas
 from remaptrace.lookup.measure import follow_range, measure, touched

@@ -4,7 +4,7 @@ Run from the top of the repository: python examples/python/compare.py
 """
 
 import remaptrace
-from remaptrace.result.blame import blame
+from remaptrace.blame import blame
 from remaptrace.trace.wording import event_text
 
 trace = remaptrace.load("traces/remapwin-256")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.driver import Progress, replay
+from ..engine.run.driver import Progress, replay
 from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result

@@ -57,15 +57,15 @@ def command(
 
         out.write_text([to_json(facts)], output)
     elif form == "plain":
-        from ..report.plain_advise import advise_plain
+        from ..report.plain.advise import advise_plain
 
         out.write_text([advise_plain(facts)], output)
     elif form == "markdown":
-        from ..report.markdown_advise import advise_markdown
+        from ..report.markdown.advise import advise_markdown
 
         out.write_text([advise_markdown(facts)], output)
     else:
-        from ..report.rich_advise import advise_sheet
+        from ..report.rich.advise import advise_sheet
 
         out.show(
             advise_sheet(facts, out.width(), rows), output, f"remaptrace advise {facts['trace']['name']}"
@@ -76,7 +76,7 @@ def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> d
     from ..advise.bill import make_bill, peak
     from ..advise.limit import find_limit
     from ..advise.remedies import remedies
-    from ..report.advisefacts import advise_facts
+    from ..report.facts.advise import advise_facts
 
     event, task = peak(result)
     if event < 0:

@@ -74,15 +74,15 @@ def _check(item: Item, choice: session.Choice, placing: str | None) -> CheckOutc
 
 
 def _deliver(outcomes: list[CheckOutcome], form: str, path: str | None, differences: int) -> None:
-    from ..report.checkfacts import check_facts
+    from ..report.facts.check import check_facts
 
     facts = check_facts(outcomes)
     if form == "rich":
-        from ..report.rich_check import check_sheet
+        from ..report.rich.check import check_sheet
 
         out.show(check_sheet(facts, out.width(), differences), path, "remaptrace check")
     elif form == "plain":
-        from ..report.plain import check_plain
+        from ..report.plain.run import check_plain
 
         out.write_text([check_plain(facts)], path)
     elif form == "junit":

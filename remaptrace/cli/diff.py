@@ -80,7 +80,7 @@ def command(
     found = side_by_side(results, fields)
     if explain:
         found = _explained(found, placing)
-    from ..report.difffacts import diff_facts
+    from ..report.facts.diff import diff_facts
 
     _deliver(diff_facts(found, peaks, time.perf_counter() - start), form, output, rows)
     return EXIT_OK if found.equal else EXIT_FINDINGS
@@ -134,7 +134,7 @@ def _replay_all(
 
 
 def _explained(found: SideBySide, placing: str | None) -> SideBySide:
-    from ..result.blame import blame
+    from ..blame import blame
 
     reasons = {}
     for i, diff in enumerate(found.diffs):
@@ -150,14 +150,14 @@ def _deliver(facts: dict[str, object], form: str, path: str | None, rows: int) -
 
         out.write_text([to_json(facts)], path)
     elif form == "plain":
-        from ..report.plain_diff import diff_plain
+        from ..report.plain.diff import diff_plain
 
         out.write_text([diff_plain(facts)], path)
     elif form == "markdown":
-        from ..report.markdown import diff_markdown
+        from ..report.markdown.diff import diff_markdown
 
         out.write_text([diff_markdown(facts)], path)
     else:
-        from ..report.rich_diff import diff_sheet
+        from ..report.rich.diff import diff_sheet
 
         out.show(diff_sheet(facts, out.width(), rows), path, "remaptrace diff")

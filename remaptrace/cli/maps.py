@@ -156,7 +156,7 @@ def _show_pte(
     form: str,
     path: str | None,
 ) -> None:
-    from ..machine import ptedecode
+    from ..engine.look import ptedecode
     from ..report.jsonout import to_json
     from ..report.mapstext import pte_sheet
     from ..trace.cutting import first_events, with_pages

@@ -13,7 +13,7 @@ from ..errorcodes import RT_OUTPUT
 from ..errors import RemapTraceError
 
 if TYPE_CHECKING:
-    from ..report.layout import Sheet
+    from ..report.rich.layout import Sheet
 
 PICTURES = (".svg", ".html", ".htm")
 _WIDEST = 160  # beyond that, lines are hard to follow
@@ -38,7 +38,7 @@ def show(sheet: Sheet, path: str | None = None, title: str = "remaptrace") -> No
     if path is not None:
         write_text(_for_file(sheet, path, title), path)
     elif coloured():
-        from ..report.paint import to_terminal
+        from ..report.rich.paint import to_terminal
 
         write_text([to_terminal(sheet)], None)
     else:
@@ -49,7 +49,7 @@ def _for_file(sheet: Sheet, path: str, title: str) -> list[str]:
     ending = os.path.splitext(path)[1].lower()
     if ending not in PICTURES:
         return [sheet.text()]
-    from ..report.paint import to_html, to_svg
+    from ..report.rich.paint import to_html, to_svg
 
     return [to_svg(sheet, title) if ending == ".svg" else to_html(sheet, title)]
 

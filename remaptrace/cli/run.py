@@ -72,7 +72,7 @@ def command(
             trace.notes.append(checked(original, rewrites, machine))
         if machine.host is not None:
             for side in session.both_sides(trace, machine, placing):
-                from ..report.facts import run_facts
+                from ..report.facts.run import run_facts
 
                 facts.append(run_facts(side))
                 results.append(side)
@@ -80,7 +80,7 @@ def command(
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
         compared = not rewrites and choice.is_own(trace, machine)
         agreement = session.agreement(result, item, compared, seconds)
-        from ..report.facts import run_facts
+        from ..report.facts.run import run_facts
 
         found = run_facts(result, agreement, session.peak_snapshot(result, placing), seconds)
         if (agreement and not agreement.agrees and agreement.tallies) or trace.skipped:
@@ -105,12 +105,12 @@ def _deliver(
         lines = (line for f, r in zip(facts, results, strict=True) for line in to_json_lines(f, r))
         out.write_text(lines, path)
     elif form == "plain":
-        from ..report.plain import run_plain
+        from ..report.plain.run import run_plain
 
         out.write_text(map(run_plain, facts), path)
     else:
-        from ..report.layout import Sheet
-        from ..report.rich_run import run_sheet
+        from ..report.rich.layout import Sheet
+        from ..report.rich.run import run_sheet
 
         sheet = Sheet(out.width())
         for found in facts:

@@ -105,7 +105,7 @@ class Progress:
             return
         if not self.hinted and total > _HINT_FROM:
             self.hinted = True
-            from ..engine.driver import is_compiled
+            from ..engine.run.driver import is_compiled
 
             if not is_compiled():
                 sys.stderr.write(
@@ -149,7 +149,7 @@ def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options:
 
     The environment's REMAPTRACE_ENGINE (auto, interpreted, compiled) overrides the choice by size.
     """
-    from ..engine.driver import replay
+    from ..engine.run.driver import replay
 
     progress = Progress(trace.name)
     start = time.perf_counter()

@@ -20,10 +20,10 @@ def command() -> None:
     Done once for each version of the sources; the compiled code is kept in the user's cache folder
     (REMAPTRACE_CACHE names another).
     """
-    from ..engine.driver import is_compiled, warm
+    from ..engine.run.driver import is_compiled, warm
     from ..machinecode.folders import cache_folder
-    from ..trace.warm import is_ready
-    from ..trace.warm import warm as warm_readers
+    from ..machinecode.ready import is_ready
+    from ..machinecode.ready import warm as warm_readers
 
     if is_compiled() and is_ready("strace") and is_ready("ftrace"):
         root = cache_folder("engine").parent.parent

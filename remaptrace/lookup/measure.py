@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..engine.driver import walk
-from ..engine.inspect import vmas
+from ..engine.areas.vmaset import find_vma
+from ..engine.look.inspect import vmas
+from ..engine.run.driver import walk
 from ..engine.state import MM_ID, V_END, V_NEXT, V_START
-from ..engine.vmaset import find_vma
 from ..machine.machine import Machine
 from ..trace import events as ev
 from ..trace.events import Trace

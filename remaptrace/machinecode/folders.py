@@ -17,7 +17,7 @@ from ..sources import PACKAGE, import_closure
 ENGINE, READERS = "engine", "trace"
 _COMPILER = ("machinecode.build", "machinecode.target")
 ROOMS: dict[str, tuple[str, ...]] = {
-    ENGINE: ("engine.loop", *_COMPILER),
+    ENGINE: ("engine.run.loop", *_COMPILER),
     READERS: (
         *(
             f"trace.compiled.{name}"

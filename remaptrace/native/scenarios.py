@@ -28,7 +28,7 @@ def read_steps(path: str) -> Program:
     """
     import yaml
 
-    from ..trace.scenario import read_scenario
+    from ..trace.scenario.read import read_scenario
 
     try:
         data = Path(path).read_bytes()

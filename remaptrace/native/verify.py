@@ -42,9 +42,9 @@ def ask_kernel(steps: Sequence[Step], *, whole: bool) -> NativeRun:
 
 def verify_steps(steps: Sequence[Step], machine: Machine, name: str, *, whole: bool) -> Verdict:
     """Do `steps` on the running kernel and on `machine`, and compare everything that both answer."""
-    from ..engine.driver import replay
+    from ..engine.run.driver import replay
     from ..result.expect import check_expectations
-    from ..trace.scenario import read_scenario
+    from ..trace.scenario.read import read_scenario
 
     text = scenario_text(
         name, "as the running kernel answers", steps, ask_kernel(steps, whole=whole), whole=whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .checkfacts import summary
+from .facts.check import summary
 
 Facts = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errortext import printable
-from .layout import Span, counted, number
+from .rich.layout import Span, counted, number
 
 COMPARED = {
     "answers": ("answer", "answers"),

@@ -23,7 +23,7 @@ from .protdiff import ProtectionDifference, protection_differences
 from .result import Result, Snapshot
 
 if TYPE_CHECKING:
-    from .blame import Reason
+    from ..blame import Reason
 
 FIELDS = ("results", "addresses", "outcomes", "faults", "counts", "values", "protections")
 """What can be compared; `compare` takes any of them."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..trace.events import K_FORK, K_FORK_STEP, Expectation, Trace
 from ..trace.names import SIGCODES, errno_name
-from ..trace.scenario_expect import listed
+from ..trace.scenario.expect import listed
 from ..trace.wording import event_text, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .outcomes import NAMES

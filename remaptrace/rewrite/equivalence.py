@@ -113,7 +113,7 @@ def check(
 
     `results` as for `rewrite`.
     """
-    from ..engine.driver import replay
+    from ..engine.run.driver import replay
 
     probed = with_probes(trace, results)
     done: Rewritten = rewrite(probed, names)

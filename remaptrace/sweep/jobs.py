@@ -93,7 +93,7 @@ def run_job(job: Job) -> Row:
 def _replayed(job: Job) -> Row:
     import numpy as np
 
-    from ..engine.driver import replay
+    from ..engine.run.driver import replay
     from ..machine.machine import Machine
     from ..result import outcomes
 

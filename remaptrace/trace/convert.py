@@ -42,7 +42,7 @@ def format_of(path: str, to: str | None = None) -> str:
 def text_of(trace: Trace, form: str) -> Iterator[str]:
     """The lines of `trace` in a text format of TEXT_WRITERS."""
     if form == "yaml":
-        from .writeyaml import write_yaml
+        from .scenario.write import write_yaml
 
         return write_yaml(trace)
     from .jsonl import write_jsonl

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
+from ..machinecode.ready import Progress
 from .events import Trace
 from .opening import decompressed, read_input, shown
-from .warm import Progress
 
 FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns")
 _HEAD = 1 << 16
@@ -55,11 +55,11 @@ class Item:
 
     def _read(self, progress: Progress | None = None) -> Trace:
         if self.kind == "set":
-            from .recorded import read_set
+            from .recorded.read import read_set
 
             return read_set(self.paths[0], self.format)
         if self.kind == "family":
-            from .strace import read_strace_files
+            from .strace.read import read_strace_files
 
             trace = read_strace_files([(p, read_input(p)) for p in self.paths])
             trace.name = self.name
@@ -73,13 +73,13 @@ class Item:
             chosen = self.format or recognise(data)
             trace = read_data(data, shown(path), chosen, progress)
         if self.maps:
-            from .mapsfile import read_maps
-            from .recorded import add_maps
+            from .recorded.mapsfile import read_maps
+            from .recorded.read import add_maps
 
             add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)])
         if chosen == "strace":
-            from .assumed import assume_execs
-            from .recorded import string_numbers
+            from .recorded.assumed import assume_execs
+            from .recorded.read import string_numbers
 
             assume_execs(trace, string_numbers(trace))
         return trace
@@ -215,7 +215,7 @@ def _families(items: list[Item]) -> list[Item]:
 
 def _is_family(group: list[Item]) -> bool:
     """True if every file of the group that holds anything looks like strace."""
-    from .strace import looks_like_strace
+    from .strace.read import looks_like_strace
 
     def head(path: str) -> bytes:
         try:
@@ -240,13 +240,13 @@ def recognise(data: bytes) -> str | None:
     first = head.lstrip()[:1]
     if first == b"{" and b'"kind"' in head.split(b"\n", 3)[0][:4000]:
         return "jsonl"
-    from .scenario import looks_like_scenario
+    from .scenario.read import looks_like_scenario
 
     if looks_like_scenario(head.decode("utf-8", "replace")):
         return "scenario"
-    from .ftrace import looks_like_ftrace
-    from .perf import looks_like_perf
-    from .strace import looks_like_strace
+    from .strace.read import looks_like_strace
+    from .tracepoints.ftrace import looks_like_ftrace
+    from .tracepoints.perf import looks_like_perf
 
     if looks_like_ftrace(head):
         return "ftrace"
@@ -267,7 +267,7 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
     chosen = format or recognise(data)
     name = _base(path)
     if chosen == "scenario":
-        from .scenario import read_scenario
+        from .scenario.read import read_scenario
 
         return read_scenario(data, name=name, path=path)
     if chosen == "jsonl":
@@ -287,19 +287,19 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
 
 def _text_reader(chosen: str, data: bytes, name: str, progress: Progress | None) -> Trace:
     if progress is not None:
-        from .warm import will_compile
+        from ..machinecode.ready import will_compile
 
         if will_compile(chosen, len(data)):
             progress("compile reader", 0, 1)
     if chosen == "strace":
-        from .strace import read_strace
+        from .strace.read import read_strace
 
         return read_strace(data, name=name, progress=progress)
     if chosen == "ftrace":
-        from .ftrace import read_ftrace
+        from .tracepoints.ftrace import read_ftrace
 
         return read_ftrace(data, name=name)
-    from .perf import read_perf
+    from .tracepoints.perf import read_perf
 
     return read_perf(data, name=name)
 

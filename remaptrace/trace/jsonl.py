@@ -200,7 +200,7 @@ class _Reader:
             else self.integer(value["kind"], "kind")
         )
         if kind is None or kind not in KIND_NAMES:
-            from .scenario_values import did_you_mean
+            from .scenario.values import did_you_mean
 
             raise self.error(
                 f"unknown kind '{value['kind']}'",

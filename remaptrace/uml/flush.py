@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine import pgwalk, pte
+from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 

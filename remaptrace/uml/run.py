@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from dataclasses import replace as dc_replace
 from typing import Any
 
-from ..engine.driver import replay
-from ..engine.process import ALIVE
+from ..engine.run.driver import replay
 from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
+from ..engine.tasks.process import ALIVE
 from ..errorcodes import RT_HOST
 from ..errors import UsageError
 from ..machine.archwords import A_TASK_SIZE

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from remaptrace.engine import inspect as look
-from remaptrace.engine.access import touch
-from remaptrace.engine.brk import sys_brk
+from remaptrace.engine.calls.brk import sys_brk
+from remaptrace.engine.calls.filecalls import make_file, reopen, sys_add_seals, sys_ftruncate
+from remaptrace.engine.calls.madvise import sys_madvise
+from remaptrace.engine.calls.mincore import sys_mincore
+from remaptrace.engine.calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
+from remaptrace.engine.calls.mmap import sys_mmap
+from remaptrace.engine.calls.mprotect import sys_mprotect
+from remaptrace.engine.calls.mremap import sys_mremap
+from remaptrace.engine.calls.mseal import sys_mseal
+from remaptrace.engine.calls.msync import sys_msync
+from remaptrace.engine.calls.munmap import sys_munmap
+from remaptrace.engine.calls.rfp import sys_remap_file_pages
 from remaptrace.engine.errnos import ERRNO_NAMES
-from remaptrace.engine.filecalls import make_file, reopen, sys_add_seals, sys_ftruncate
-from remaptrace.engine.fork import dup_mm
-from remaptrace.engine.madvise import sys_madvise
-from remaptrace.engine.mincore import sys_mincore
-from remaptrace.engine.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
-from remaptrace.engine.mmap import sys_mmap
-from remaptrace.engine.mprotect import sys_mprotect
-from remaptrace.engine.mremap import sys_mremap
-from remaptrace.engine.mseal import sys_mseal
-from remaptrace.engine.msync import sys_msync
-from remaptrace.engine.munmap import sys_munmap
-from remaptrace.engine.process import ALIVE, proc_copy, task_start
-from remaptrace.engine.rfp import sys_remap_file_pages
+from remaptrace.engine.look import inspect as look
+from remaptrace.engine.run.access import touch
 from remaptrace.engine.state import (
     FD_USERS,
     G_MAJFLT,
@@ -44,6 +42,8 @@ from remaptrace.engine.state import (
     T_WORDS,
     kalloc,
 )
+from remaptrace.engine.tasks.fork import dup_mm
+from remaptrace.engine.tasks.process import ALIVE, proc_copy, task_start
 from remaptrace.engine.vmflags import VMFLAG_NAMES
 from remaptrace.result.outcomes import NAMES
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from remaptrace.engine.arena import new_arena
-from remaptrace.engine.loop import EV_WORDS, RS_WORDS
-from remaptrace.engine.loop import replay as loop
-from remaptrace.engine.setup import set_up
+from remaptrace.engine.run.loop import EV_WORDS, RS_WORDS
+from remaptrace.engine.run.loop import replay as loop
+from remaptrace.engine.run.setup import set_up
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.events import Trace
 

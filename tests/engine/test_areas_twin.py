@@ -7,7 +7,7 @@ from itertools import groupby
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine.invariants import violations
+from remaptrace.engine.look.invariants import violations
 
 from .simulated import MAYMOVE, REMAP_FIXED, RW, Process, R
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remaptrace.engine.driver import replay
+from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.outcomes import OUT_OK
 from remaptrace.result.result import VmaRow

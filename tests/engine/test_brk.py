@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.engine.brk import sys_brk
+from remaptrace.engine.calls.brk import sys_brk
 from remaptrace.engine.state import MM_BRK, MM_START_BRK, RLIM_DATA
 
 from .simulated import ANON, FIXED, GROWSDOWN, PAGE, PRIVATE, RW, Process, R
@@ -19,7 +19,7 @@ def p() -> Process:
 
 def heap(p: Process) -> list[tuple[int, int]]:
     """Areas near the heap, in pages from its start."""
-    from remaptrace.engine.inspect import vma_rows
+    from remaptrace.engine.look.inspect import vma_rows
 
     rows = vma_rows(p.m, p.mm, [""])
     return [((r.start - HEAP) // PAGE, (r.end - HEAP) // PAGE) for r in rows if abs(r.start - HEAP) < 1 << 30]

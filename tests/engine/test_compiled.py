@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from remaptrace.api import machine_of
-from remaptrace.engine.driver import is_compiled, replay
+from remaptrace.engine.run.driver import is_compiled, replay
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.detect import load
 
@@ -44,7 +44,7 @@ def assert_equal(path: Path, machine: Machine | None = None) -> None:
 def test_a_compiled_replay_needs_no_compiler() -> None:
     program = (
         "import sys; from remaptrace.api import machine_of; from remaptrace.trace.detect import load;"
-        "from remaptrace.engine.driver import replay, warm; warm();"
+        "from remaptrace.engine.run.driver import replay, warm; warm();"
         f"trace = load([{str(TRACES / 'ls')!r}])[0]; replay(trace, machine_of(trace), engine='compiled');"
         "sys.exit('numba' in sys.modules)"
     )

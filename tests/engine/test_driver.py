@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from remaptrace.engine import driver
-from remaptrace.engine.driver import choose_engine, replay
+from remaptrace.engine.run import driver
+from remaptrace.engine.run.driver import choose_engine, replay
 from remaptrace.errors import ReplayError, UsageError
 from remaptrace.machine.machine import Machine
 from remaptrace.machinecode import load
 from remaptrace.result.result import RSF_DEAD, RSF_DIVERGED, RSF_UNMODELLED, Result
 from remaptrace.trace import events as ev
 from remaptrace.trace.events import TraceBuilder
-from remaptrace.trace.recorded import read_set
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.recorded.read import read_set
+from remaptrace.trace.scenario.read import read_scenario
 
 TRACES = Path(__file__).parents[2] / "traces"
 HEAD = "name: t\npage_size: 4096\nsteps:\n"
@@ -121,7 +121,7 @@ def test_an_empty_trace_gives_an_empty_result() -> None:
 
 
 def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = load.Function("engine", "loop.replay")
+    engine = load.Function("engine", "run.loop.replay")
     monkeypatch.setattr(driver, "_machine_code", lru_cache(lambda: engine))
     assert driver._machine_code() is engine  # made, not linked
     small = read_scenario(HEAD + ANON)
@@ -135,8 +135,8 @@ def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest
 
 def test_a_small_replay_loads_nothing_of_the_compiled_engine() -> None:
     program = (
-        "import sys; from remaptrace.engine.driver import replay; from remaptrace.machine.machine import Machine;"
-        "from remaptrace.trace.scenario import read_scenario;"
+        "import sys; from remaptrace.engine.run.driver import replay; from remaptrace.machine.machine import Machine;"
+        "from remaptrace.trace.scenario.read import read_scenario;"
         f"replay(read_scenario({HEAD + ANON!r}), Machine.load());"
         "sys.exit(any(name.startswith(('remaptrace.machinecode', 'llvmlite', 'numba')) for name in sys.modules))"
     )

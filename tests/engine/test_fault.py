@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine import access, advice, fork, pagecache, populate, pte
-from remaptrace.engine.fault import handle_access, pte_of
-from remaptrace.engine.files import FMODE_READ, FMODE_WRITE, file_new
-from remaptrace.engine.mincore import mincore_page
-from remaptrace.engine.mm import exit_mmap, mm_new
-from remaptrace.engine.pgtable import protect_range
+from remaptrace.engine.areas.vma import vma_alloc, vma_set_flags
+from remaptrace.engine.areas.vmaset import find_exact, insert_vma
+from remaptrace.engine.calls import advice
+from remaptrace.engine.calls.mincore import mincore_page
+from remaptrace.engine.faults import populate
+from remaptrace.engine.faults.fault import handle_access, pte_of
+from remaptrace.engine.faults.userbytes import user_load, user_store
+from remaptrace.engine.faults.vmfault import ACC_EXEC, ACC_READ, ACC_WRITE
+from remaptrace.engine.files import pagecache
+from remaptrace.engine.files.files import FMODE_READ, FMODE_WRITE, file_new
+from remaptrace.engine.pages import pte
+from remaptrace.engine.ranges.pgtable import protect_range
+from remaptrace.engine.ranges.truncate import inode_truncate
+from remaptrace.engine.run import access
 from remaptrace.engine.state import (
     G_MAJFLT,
     G_MINFLT,
@@ -41,11 +49,8 @@ from remaptrace.engine.state import (
     V_START,
     kalloc,
 )
-from remaptrace.engine.truncate import inode_truncate
-from remaptrace.engine.userbytes import user_load, user_store
-from remaptrace.engine.vma import vma_alloc, vma_set_flags
-from remaptrace.engine.vmaset import find_exact, insert_vma
-from remaptrace.engine.vmfault import ACC_EXEC, ACC_READ, ACC_WRITE
+from remaptrace.engine.tasks import fork
+from remaptrace.engine.tasks.mm import exit_mmap, mm_new
 from remaptrace.engine.vmflags import (
     VM_EXEC,
     VM_GROWSDOWN,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remaptrace.engine.arena import new_arena
-from remaptrace.engine.files import (
+from remaptrace.engine.files.files import (
     fd_close,
     fd_close_range,
     fd_install,
@@ -21,7 +21,7 @@ from remaptrace.engine.files import (
     files_new,
     files_put,
 )
-from remaptrace.engine.pagecache import inode_new, inode_put
+from remaptrace.engine.files.pagecache import inode_new, inode_put
 from remaptrace.engine.state import G_INODE_LIST, I_REFS, O_ID, O_REFS, OPS_SHMEM
 from remaptrace.machine.machine import Machine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine import frames as fr
+from remaptrace.engine.pages import frames as fr
 from remaptrace.engine.state import F_REFS, G_RAM_USED
 
 from .machines import small_arena

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine.driver import replay
-from remaptrace.engine.invariants import violations
+from remaptrace.engine.look.invariants import violations
+from remaptrace.engine.run.driver import replay
 from remaptrace.errors import ReplayError
 from remaptrace.machine.machine import Machine
 from remaptrace.trace import events as ev

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from remaptrace.engine.inspect import vmas
-from remaptrace.engine.invariants import violations
+from remaptrace.engine.look.inspect import vmas
+from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.state import (
     CLASS_VMA,
     G_COMMITTED,

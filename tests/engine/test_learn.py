@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.engine.access import recorded_fault
-from remaptrace.engine.filecalls import UNKNOWN_SIZE
+from remaptrace.engine.calls.filecalls import UNKNOWN_SIZE
+from remaptrace.engine.run.access import recorded_fault
 from remaptrace.engine.state import (
     G_FOLLOW,
     G_HAS_RET,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine import pagecache as pc
+from remaptrace.engine.files import pagecache as pc
+from remaptrace.engine.ranges.truncate import inode_punch, inode_truncate
 from remaptrace.engine.state import G_INODE_LIST, G_RAM_USED, I_FILLED, I_FILLK, OPS_SHMEM
-from remaptrace.engine.truncate import inode_punch, inode_truncate
 
 from .machines import small_arena
 

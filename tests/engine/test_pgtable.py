@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine import pgtable as pt
-from remaptrace.engine import pte
-from remaptrace.engine.frames import frame_anon
-from remaptrace.engine.pgwalk import HUGE_ENTRY, next_leaf, pmd_ensure, pmd_lookup, pmd_word
+from remaptrace.engine.areas.vma import vma_set_flags
+from remaptrace.engine.pages import pte
+from remaptrace.engine.pages.frames import frame_anon
+from remaptrace.engine.pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_ensure, pmd_lookup, pmd_word
+from remaptrace.engine.pages.thp import huge_anon
+from remaptrace.engine.ranges import pgtable as pt
 from remaptrace.engine.state import (
     G_RAM_USED,
     MM_PGD,
@@ -22,8 +24,6 @@ from remaptrace.engine.state import (
     V_WORDS,
     kalloc,
 )
-from remaptrace.engine.thp import huge_anon
-from remaptrace.engine.vma import vma_set_flags
 from remaptrace.engine.vmflags import VM_MAYWRITE, VM_READ, VM_WRITE
 
 from .machines import small_arena

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.engine.driver import replay
+from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.result import RSF_ASSUMED, Result
 from remaptrace.trace import events as ev

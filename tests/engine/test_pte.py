@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine import pte
+from remaptrace.engine.look.ptedecode import file_rights
+from remaptrace.engine.pages import pte
 from remaptrace.engine.state import H_ARCH
 from remaptrace.machine import archwords as A
 from remaptrace.machine.arch import PROTS, arch_names, load_arch_file
-from remaptrace.machine.ptedecode import file_rights
 from tests.engine.pte_vectors import SERIES, arena, index, unsigned, vectors
 
 

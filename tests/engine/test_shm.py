@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.engine.mbind import sys_mbind
-from remaptrace.engine.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
+from remaptrace.engine.areas.vma import vma_alloc
+from remaptrace.engine.areas.vmaset import insert_vma
+from remaptrace.engine.calls.mbind import sys_mbind
+from remaptrace.engine.calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from remaptrace.engine.state import G_COMMITTED, G_SHM_LIST, OPS_SPECIAL
-from remaptrace.engine.vma import vma_alloc
-from remaptrace.engine.vmaset import insert_vma
 from remaptrace.engine.vmflags import VM_DONTEXPAND, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ
 
 from .simulated import (

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine import areatree as tree
-from remaptrace.engine import vmaset as vs
+from remaptrace.engine.areas import areatree as tree
+from remaptrace.engine.areas import vmaset as vs
+from remaptrace.engine.areas.gaps import highest_gap, lowest_gap
 from remaptrace.engine.arena import new_arena
-from remaptrace.engine.gaps import highest_gap, lowest_gap
 from remaptrace.engine.jit import NO_KEY
 from remaptrace.engine.state import (
     H_ARCH,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from remaptrace.api import Machine, check
-from remaptrace.engine.driver import replay
+from remaptrace.engine.run.driver import replay
 from remaptrace.result.outcomes import OUT_LIVELOCK
 from remaptrace.trace import events as ev
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.scenario.read import read_scenario
 
 PAGE = 4096
 MADV_REMOVE = 9

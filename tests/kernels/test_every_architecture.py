@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from remaptrace.engine.driver import replay
-from remaptrace.engine.invariants import violations
+from remaptrace.engine.look.invariants import violations
+from remaptrace.engine.run.driver import replay
 from remaptrace.machine import Machine, arch_names
 from remaptrace.machine import archwords as A
 from remaptrace.machine.arch import load_arch_file

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pytest
 
 from remaptrace.api import Machine, check, replay
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.scenario.read import read_scenario
 
 _PLAIN = {"all_capabilities": "no"}
 _TITLE = {

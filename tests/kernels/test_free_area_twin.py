@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.api import Machine
-from remaptrace.engine.driver import replay
+from remaptrace.engine.run.driver import replay
 from remaptrace.trace import events as ev
 
 PAGE = 4096

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.api import Machine
-from remaptrace.engine.driver import replay
-from remaptrace.engine.invariants import violations
+from remaptrace.engine.look.invariants import violations
+from remaptrace.engine.run.driver import replay
 from remaptrace.result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_OK
 from remaptrace.trace import events as ev
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.engine.look.ptedecode import decode, file_rights, kind
 from remaptrace.machine.arch import load_arch_file
-from remaptrace.machine.ptedecode import decode, file_rights, kind
 from tests.engine.pte_vectors import SERIES, vectors
 
 

@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from remaptrace.errors import InputError
-from remaptrace.report.checkfacts import check_facts
+from remaptrace.report.facts.check import check_facts
 from remaptrace.report.github import check_github
 from remaptrace.report.jsonout import to_json
 from remaptrace.report.junit import check_junit
-from remaptrace.report.plain import check_plain
-from remaptrace.report.rich_check import check_sheet
+from remaptrace.report.plain.run import check_plain
+from remaptrace.report.rich.check import check_sheet
 from remaptrace.result.agreement import CheckOutcome, Disagreement, Tally
 
 from . import handmade

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remaptrace.report.difffacts import diff_facts
+from remaptrace.blame import Reason
+from remaptrace.report.facts.diff import diff_facts
 from remaptrace.report.jsonout import to_json
-from remaptrace.report.markdown import diff_markdown
-from remaptrace.report.plain_diff import diff_plain
-from remaptrace.report.rich_diff import diff_sheet
-from remaptrace.result.blame import Reason
+from remaptrace.report.markdown.diff import diff_markdown
+from remaptrace.report.plain.diff import diff_plain
+from remaptrace.report.rich.diff import diff_sheet
 from remaptrace.result.diff import side_by_side
 from remaptrace.result.outcomes import OUT_ACCERR, OUT_OK
 from remaptrace.result.result import Protections

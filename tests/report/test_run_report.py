@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remaptrace.report.facts import process_facts, run_facts
+from remaptrace.report.facts.run import process_facts, run_facts
 from remaptrace.report.jsonout import to_json, to_json_lines
-from remaptrace.report.paint import to_html, to_svg, to_terminal
-from remaptrace.report.plain import run_plain
-from remaptrace.report.rich_run import run_sheet
+from remaptrace.report.plain.run import run_plain
+from remaptrace.report.rich.paint import to_html, to_svg, to_terminal
+from remaptrace.report.rich.run import run_sheet
 from remaptrace.trace import events as ev
 
 from . import handmade

@@ -10,7 +10,7 @@ from remaptrace.api import check, replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.agreement import CheckOutcome
 from remaptrace.trace.detect import load
-from remaptrace.trace.recorded import find_set, read_set
+from remaptrace.trace.recorded.read import find_set, read_set
 
 TRACES = Path(__file__).parents[2] / "traces"
 PROGRAMS = sorted(str(p.relative_to(TRACES)) for p in (TRACES / "conformance").glob("*/*.yaml"))

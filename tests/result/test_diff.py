@@ -8,7 +8,7 @@ from remaptrace.api import compare, replay
 from remaptrace.errors import UsageError
 from remaptrace.machine.machine import Machine
 from remaptrace.result.diff import Diff
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.scenario.read import read_scenario
 
 HEAD = "name: t\npage_size: 4096\nsteps:\n"
 ANON = "- mmap: {addr: 0x10000000, length: 16384, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"

@@ -8,7 +8,7 @@ from remaptrace.api import replay
 from remaptrace.result.agreement import CheckOutcome
 from remaptrace.result.expect import check_expectations
 from remaptrace.trace.events import Expectation, Trace
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.scenario.read import read_scenario
 
 HEAD = "name: t\narch: x86_64\npage_size: 4096\nsteps:\n"
 
@@ -87,7 +87,7 @@ def test_a_field_agrees_when_right_and_disagrees_when_wrong(steps: str, right: s
 
 def test_every_field_that_scenarios_may_expect_is_compared() -> None:
     from remaptrace.result.expect import _ANSWERS
-    from remaptrace.trace.scenario_steps import STEPS
+    from remaptrace.trace.scenario.steps import STEPS
 
     answers = {answer for step in STEPS.values() for answer in step.answers}
     assert answers - set(_ANSWERS) == set()

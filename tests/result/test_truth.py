@@ -14,7 +14,7 @@ from remaptrace.result.result import VmaRow
 from remaptrace.result.truth import check_recorded, compare_maps
 from remaptrace.trace import events as ev
 from remaptrace.trace.events import MapsFile, MapsRow, Trace
-from remaptrace.trace.recorded import read_set
+from remaptrace.trace.recorded.read import read_set
 
 LS = Path(__file__).parents[2] / "traces" / "ls"
 

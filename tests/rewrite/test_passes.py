@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.engine.driver import replay
+from remaptrace.engine.run.driver import replay
 from remaptrace.errors import UsageError
 from remaptrace.machine.machine import Machine
 from remaptrace.rewrite.equivalence import allowed_alike, check, with_probes
@@ -20,7 +20,7 @@ from remaptrace.trace import events as ev
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
 from remaptrace.trace.jsonl import read_jsonl, write_jsonl
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.wording import event_text
 
 TRACES = Path(__file__).parents[2] / "traces"

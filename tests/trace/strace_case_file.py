@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from remaptrace.trace import events as ev
-from remaptrace.trace import strace_lines
-from remaptrace.trace.strace import StraceReader
+from remaptrace.trace.strace import lines as strace_lines
+from remaptrace.trace.strace.read import StraceReader
 
 CASES = Path(__file__).parent / "data" / "strace-cases.txt"
 _TEXTS = ("path", "name")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from remaptrace.trace import events as ev
-from remaptrace.trace.complement import complement, has_more
-from remaptrace.trace.recorded import find_set, read_bytes, read_set
+from remaptrace.trace.recorded.complement import complement, has_more
+from remaptrace.trace.recorded.read import find_set, read_bytes, read_set
 
 SETS = Path(__file__).parents[2] / "traces"
 PAGE = 0x1000

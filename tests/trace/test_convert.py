@@ -15,9 +15,9 @@ from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
 from remaptrace.trace.jsonl import read_jsonl, write_jsonl
 from remaptrace.trace.opening import read_input
-from remaptrace.trace.scenario import build, read_canonical, read_scenario
-from remaptrace.trace.writeyaml import text, write_yaml
-from remaptrace.trace.yamldoc import load as load_yaml
+from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
+from remaptrace.trace.scenario.write import text, write_yaml
+from remaptrace.trace.scenario.yamldoc import load as load_yaml
 
 from .test_scenario import PROGRAMS
 from .test_yaml_readers import documents

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.engine.driver import replay
+from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.expect import check_expectations
 from remaptrace.trace.jsonl import read_jsonl
-from remaptrace.trace.scenario import _KEYS, read_scenario
-from remaptrace.trace.scenario_steps import STEPS, Step
+from remaptrace.trace.scenario.read import _KEYS, read_scenario
+from remaptrace.trace.scenario.steps import STEPS, Step
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCENARIOS = (DOCS / "scenario-format.md").read_text()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from remaptrace.trace import events as ev
-from remaptrace.trace.ftrace import looks_like_ftrace, read_ftrace
-from remaptrace.trace.perf import looks_like_perf, read_perf
+from remaptrace.trace.tracepoints.ftrace import looks_like_ftrace, read_ftrace
+from remaptrace.trace.tracepoints.perf import looks_like_perf, read_perf
 
 FORMS = Path(__file__).parent / "data" / "kernel-text"
 

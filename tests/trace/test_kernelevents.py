@@ -7,10 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.trace import events as ev
-from remaptrace.trace.callplan import CallNames
-from remaptrace.trace.ftrace import read_ftrace
-from remaptrace.trace.kernelevents import assemble
-from remaptrace.trace.kernelrecords import OP_ENTER, OP_EXIT, OP_FAULT, OP_LOST, RECORD_WORDS, KernelText
+from remaptrace.trace.tracepoints.assemble import assemble
+from remaptrace.trace.tracepoints.ftrace import read_ftrace
+from remaptrace.trace.tracepoints.plan import CallNames
+from remaptrace.trace.tracepoints.records import (
+    OP_ENTER,
+    OP_EXIT,
+    OP_FAULT,
+    OP_LOST,
+    RECORD_WORDS,
+    KernelText,
+)
 
 NAMES = ("mmap", "munmap", "mprotect", "getpid", "close", "openat")
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remaptrace.trace.ftrace import ftrace_records
-from remaptrace.trace.kernelrecords import OP_EXIT, R_CALL, R_OP, KernelText, text_of
-from remaptrace.trace.perf import perf_records
+from remaptrace.trace.tracepoints.ftrace import ftrace_records
+from remaptrace.trace.tracepoints.perf import perf_records
+from remaptrace.trace.tracepoints.records import OP_EXIT, R_CALL, R_OP, KernelText, text_of
 
 FORMS = Path(__file__).parent / "data" / "kernel-text"
 SETS = Path(__file__).parents[2] / "traces"

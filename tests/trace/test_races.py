@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from remaptrace.trace import events as ev
-from remaptrace.trace.races import settle_races
+from remaptrace.trace.recorded.races import settle_races
 
 TIMES = np.array([10, 20, 30])
 

@@ -9,9 +9,9 @@ import pytest
 
 from remaptrace.errors import InputError
 from remaptrace.trace import events as ev
-from remaptrace.trace.mapcount import CountRow, read_mapcount, tie
-from remaptrace.trace.mapsfile import mmap_base, read_maps
-from remaptrace.trace.recorded import attach_maps, find_set, read_bytes, read_set
+from remaptrace.trace.recorded.mapcount import CountRow, read_mapcount, tie
+from remaptrace.trace.recorded.mapsfile import mmap_base, read_maps
+from remaptrace.trace.recorded.read import attach_maps, find_set, read_bytes, read_set
 
 SETS = Path(__file__).parents[2] / "traces"
 
@@ -130,7 +130,7 @@ def test_the_text_can_be_chosen_and_must_exist() -> None:
 
 
 def test_start_maps_build_the_address_space_of_an_attached_task(tmp_path: Path) -> None:
-    from remaptrace.trace.ftrace import read_ftrace
+    from remaptrace.trace.tracepoints.ftrace import read_ftrace
 
     log = b"            prog-7       [000] .....     1.000001: sys_brk(brk: 0)\n"
     log += b"            prog-7       [000] .....     1.000002: sys_brk -> 0x5000\n"
@@ -150,7 +150,7 @@ def test_two_deleted_files_of_one_name_stay_two_files() -> None:
         b"3000-4000 rw-s 00000000 00:01 12   /memfd:a (deleted)\n",
         "5.start.maps",
     )
-    from remaptrace.trace.mapsfile import initial_rows
+    from remaptrace.trace.recorded.mapsfile import initial_rows
 
     strings: dict[str, int] = {}
     rows = initial_rows(maps, 0, lambda text: strings.setdefault(text, len(strings) + 1), 0)

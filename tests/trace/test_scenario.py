@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from remaptrace.trace import events as ev
-from remaptrace.trace import scenario_steps
 from remaptrace.trace.events import ARGUMENTS
-from remaptrace.trace.scenario import build, read_canonical, read_scenario
-from remaptrace.trace.scenario_steps import STEPS, Field
-from remaptrace.trace.yamldoc import load
+from remaptrace.trace.scenario import steps as scenario_steps
+from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
+from remaptrace.trace.scenario.steps import STEPS, Field
+from remaptrace.trace.scenario.yamldoc import load
 
 from .traces_alike import assert_alike
 

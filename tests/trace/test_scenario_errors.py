@@ -6,8 +6,8 @@ import pytest
 
 from remaptrace.errors import InputError
 from remaptrace.report.errortext import error_text
-from remaptrace.trace.scenario import read_scenario
-from remaptrace.trace.yamldoc import MAX_DEPTH
+from remaptrace.trace.scenario.read import read_scenario
+from remaptrace.trace.scenario.yamldoc import MAX_DEPTH
 
 
 def refusal(text: str | bytes) -> InputError:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from remaptrace.errors import InputError
 from remaptrace.trace import events as ev
-from remaptrace.trace.scenario import read_scenario
-from remaptrace.trace.scenario_loops import MAX_EVENTS, evaluate, shuffled
+from remaptrace.trace.scenario.loops import MAX_EVENTS, evaluate, shuffled
+from remaptrace.trace.scenario.read import read_scenario
 
 WINDOW = """
 name: window

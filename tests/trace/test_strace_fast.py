@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from benchmarks.genlog import generate
 from remaptrace.errors import InputError
+from remaptrace.machinecode import ready
 from remaptrace.trace import events as ev
-from remaptrace.trace import strace
-from remaptrace.trace.strace import StraceReader, read_strace
-from remaptrace.trace.strace_fast import FastStraceReader
+from remaptrace.trace.strace import read as strace
+from remaptrace.trace.strace.fast import FastStraceReader
+from remaptrace.trace.strace.read import StraceReader, read_strace
 
 from .strace_case_file import read_cases
 
@@ -64,7 +65,7 @@ def test_every_recorded_log_is_read_alike(path: Path) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_made_up_log_of_many_blocks_is_read_alike(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("remaptrace.trace.strace_fast.BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("remaptrace.trace.strace.fast.BLOCK_BYTES", 20_000)
     assert_same(generate(20_000, seed=7, split=0.4), threads)
 
 
@@ -134,7 +135,7 @@ def test_a_line_of_ten_megabytes_is_read() -> None:
 
 def test_a_mapped_file_is_read_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strace, "COMPILED_FROM", 0)
-    monkeypatch.setattr(strace, "COMPILE_FOR", 0)
+    monkeypatch.setitem(ready.COMPILE_FOR, "strace", 0)
     path = tmp_path / "log"
     path.write_bytes(generate(500))
     seen: list[tuple[str, int, int]] = []
@@ -150,7 +151,7 @@ def test_small_logs_are_read_without_numba() -> None:
     import sys
 
     program = (
-        "import sys; from remaptrace.trace.strace import read_strace;"
+        "import sys; from remaptrace.trace.strace.read import read_strace;"
         "read_strace(b'10 brk(NULL) = 0x1000\\n', name='log'); sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from remaptrace.trace import events as ev
-from remaptrace.trace.strace import looks_like_strace, read_strace, read_strace_files
+from remaptrace.trace.strace.read import looks_like_strace, read_strace, read_strace_files
 
 FORMATS = Path(__file__).parent / "data" / "strace"
 

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from remaptrace.errors import InputError
-from remaptrace.trace.scenario import build, read_canonical, read_scenario
-from remaptrace.trace.yamldoc import load
-from remaptrace.trace.yamlmini import NotCanonical, check_text, parse
+from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
+from remaptrace.trace.scenario.yamldoc import load
+from remaptrace.trace.scenario.yamlmini import NotCanonical, check_text, parse
 
 from .traces_alike import assert_alike
 

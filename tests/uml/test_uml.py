@@ -11,7 +11,7 @@ from remaptrace.api import load
 from remaptrace.errors import UsageError
 from remaptrace.machine import Machine
 from remaptrace.trace.events import K_FAULT, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES, K_SIGNAL
-from remaptrace.trace.scenario import read_scenario
+from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.uml import replay_uml
 
 SHARED_FIXED = 0x11

@@ -6,7 +6,7 @@ list of odd lines, for the plain reader.
 
 from __future__ import annotations
 
-from ..kernelrecords import (
+from ..tracepoints.records import (
     LONGEST_LINE,
     OP_ENTER,
     OP_EXIT,

@@ -5,7 +5,7 @@ A name with a blank or an equals sign in it could hold what looks like a field: 
 
 from __future__ import annotations
 
-from ..kernelrecords import OP_FORK, OP_NEWTASK, OP_TASK_EXIT, R_A0, R_A1, R_OP
+from ..tracepoints.records import OP_FORK, OP_NEWTASK, OP_TASK_EXIT, R_A0, R_A1, R_OP
 from .jit import Bytes, Words, kernel
 from .kernelwords import ODD, FixedWords, at_end, begins, scan_small, scan_value
 from .scan import BLANK, EQUAL, LOWER_X, ZERO, at, scan_hex

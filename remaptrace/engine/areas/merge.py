@@ -1,0 +1,340 @@
+"""When areas join: the rules of mm/vma.c, for new ranges and for changed ones.
+
+A merge is described by the VMG_* words at G_VMG (struct vma_merge_struct): the range, the flags,
+file, page offset and anon_vma it would have, and its neighbours. Rules by kernel: linux-6.x 3 and
+7, linux-2.6.21 3.1 to 3.3. The cases of 2.6 (1 to 8) give the same areas as the two functions
+here; what differs is who may join whom:
+
+==========================  =====================================================================
+rule                        an anon_vma on one side only
+==========================  =====================================================================
+merge_faulted_unfaulted     joins either way, unless the side that has it is a fork child
+merge_refuses_fork_child    joins only a neighbour that has it, with a chain of one entry
+neither (2.6)               joins
+==========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import (
+    R_CLOSE_HOOK_BLOCKS,
+    R_MERGE_ANON_VMA_STRICT_FORK,
+    R_MERGE_FAULTED_UNFAULTED,
+    R_MERGE_LEFT_FIRST,
+    R_STICKY_GUARD,
+)
+from ..jit import kernel
+from ..state import (
+    G_VMG,
+    H_ARCH,
+    H_RULES,
+    OPS_SHM,
+    OPS_SPECIAL,
+    V_AV,
+    V_AVMULTI,
+    V_END,
+    V_FILE,
+    V_FLAGS,
+    V_NEXT,
+    V_OPS,
+    V_PGOFF,
+    V_POLICY,
+    V_PREV,
+    V_START,
+    V_UFFD,
+    Mem,
+)
+from ..vmflags import (
+    VM_DONTEXPAND,
+    VM_IO,
+    VM_MAYBE_GUARD,
+    VM_MIXEDMAP,
+    VM_PFNMAP,
+    VM_RESERVED,
+    VM_SOFTDIRTY,
+)
+from .split import split_vma
+from .vma import vma_free, vma_set_flags
+from .vmaset import remove_vma, set_bounds
+
+VMG_START = G_VMG  # bytes
+VMG_END = G_VMG + 1
+VMG_PGOFF = G_VMG + 2  # pages
+VMG_FLAGS = G_VMG + 3
+VMG_FILE = G_VMG + 4
+VMG_AV = G_VMG + 5  # anon_vma that the range brings, 0: none
+VMG_AVMULTI = G_VMG + 6  # 1: ... and it is a fork child's
+VMG_POLICY = G_VMG + 7
+VMG_UFFD = G_VMG + 8
+VMG_PREV = G_VMG + 9
+VMG_NEXT = G_VMG + 10
+VMG_EXPAND = G_VMG + 11  # 1: only the area below may grow (brk)
+
+VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP | VM_RESERVED
+VM_IGNORE_MERGE = VM_SOFTDIRTY | VM_MAYBE_GUARD
+
+
+@kernel
+def vmg_init(m: Mem, start: int, end: int, pgoff: int, flags: int, file: int) -> int:
+    """Describe a merge of [start, end) with these attributes; anon_vma, policy and uffd: none."""
+    m[VMG_START] = start
+    m[VMG_END] = end
+    m[VMG_PGOFF] = pgoff
+    m[VMG_FLAGS] = flags
+    m[VMG_FILE] = file
+    m[VMG_AV] = 0
+    m[VMG_AVMULTI] = 0
+    m[VMG_POLICY] = 0
+    m[VMG_UFFD] = 0
+    m[VMG_EXPAND] = 0
+    return 0
+
+
+@kernel
+def has_close(m: Mem, vma: int) -> int:
+    """1 if the area's operations have a close hook, so that no merge may remove it."""
+    ops = m[vma + V_OPS]
+    return 1 if ops in (OPS_SHM, OPS_SPECIAL) else 0
+
+
+@kernel
+def _same_attributes(m: Mem, vma: int) -> int:
+    """1 if file, flags, policy and userfaultfd context of `vma` are those of the merge."""
+    if (m[vma + V_FLAGS] ^ m[VMG_FLAGS]) & ~VM_IGNORE_MERGE:
+        return 0
+    if m[vma + V_FILE] != m[VMG_FILE]:
+        return 0
+    if m[vma + V_POLICY] != m[VMG_POLICY] or m[vma + V_UFFD] != m[VMG_UFFD]:
+        return 0
+    if m[H_RULES + R_CLOSE_HOOK_BLOCKS] != 0 and has_close(m, vma) != 0:
+        return 0
+    return 1
+
+
+@kernel
+def _anon_vma_joins(m: Mem, vma: int, av: int, multi: int) -> int:
+    """1 if `vma` may take in a range with anon_vma `av` (is_mergeable_anon_vma)."""
+    mine = m[vma + V_AV]
+    if mine == av:
+        return 1
+    if m[H_RULES + R_MERGE_FAULTED_UNFAULTED] != 0:
+        if mine == 0:
+            return 1 - multi
+        return 1 - m[vma + V_AVMULTI] if av == 0 else 0
+    if m[H_RULES + R_MERGE_ANON_VMA_STRICT_FORK] != 0:
+        # the chain of a neighbour without anon_vma is empty, which is not "singular" either
+        return 1 - m[vma + V_AVMULTI] if av == 0 else 0
+    return 1 if av == 0 or mine == 0 else 0
+
+
+@kernel
+def _joins_prev(m: Mem, av: int, multi: int) -> int:
+    """1 if the range can follow its lower neighbour (can_vma_merge_after)."""
+    prev = m[VMG_PREV]
+    if prev == 0 or m[prev + V_END] != m[VMG_START] or _same_attributes(m, prev) == 0:
+        return 0
+    pages = (m[prev + V_END] - m[prev + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
+    if m[prev + V_PGOFF] + pages != m[VMG_PGOFF]:
+        return 0
+    return _anon_vma_joins(m, prev, av, multi)
+
+
+@kernel
+def _joins_next(m: Mem) -> int:
+    """1 if the range can stand before its upper neighbour (can_vma_merge_before)."""
+    upper = m[VMG_NEXT]
+    if upper == 0 or m[upper + V_START] != m[VMG_END] or _same_attributes(m, upper) == 0:
+        return 0
+    pages = (m[VMG_END] - m[VMG_START]) >> m[H_ARCH + A_PAGE_SHIFT]
+    if m[upper + V_PGOFF] != m[VMG_PGOFF] + pages:
+        return 0
+    return _anon_vma_joins(m, upper, m[VMG_AV], m[VMG_AVMULTI])
+
+
+@kernel
+def _neighbours_agree(m: Mem) -> int:
+    """1 if the anon_vmas of both neighbours allow them to become one area."""
+    left = m[m[VMG_PREV] + V_AV]
+    right = m[m[VMG_NEXT] + V_AV]
+    return 1 if left in (0, right) or right == 0 else 0
+
+
+@kernel
+def _take_anon_vma(m: Mem, vma: int, av: int, multi: int) -> int:
+    """Let `vma` inherit an anon_vma if it has none (dup_anon_vma)."""
+    if m[vma + V_AV] == 0 and av != 0:
+        m[vma + V_AV] = av
+        m[vma + V_AVMULTI] = multi
+    return 0
+
+
+@kernel
+def _stick(m: Mem, vma: int, flags: int) -> int:
+    """Let the guard flag of a part pass to the whole (sticky flags)."""
+    if m[H_RULES + R_STICKY_GUARD] != 0 and flags & ~m[vma + V_FLAGS] & VM_MAYBE_GUARD:
+        vma_set_flags(m, vma, m[vma + V_FLAGS] | VM_MAYBE_GUARD)
+    return 0
+
+
+@kernel
+def _absorb(m: Mem, mm: int, keep: int, gone: int) -> int:
+    """Remove area `gone`, whose anon_vma and guard flag pass to `keep`."""
+    _take_anon_vma(m, keep, m[gone + V_AV], m[gone + V_AVMULTI])
+    _stick(m, keep, m[gone + V_FLAGS])
+    remove_vma(m, mm, gone)
+    vma_free(m, gone)
+    return 0
+
+
+@kernel
+def _grow_down(m: Mem, mm: int, vma: int, start: int) -> int:
+    """Move the start of `vma` down to `start`, and its page offset with it."""
+    m[vma + V_PGOFF] -= (m[vma + V_START] - start) >> m[H_ARCH + A_PAGE_SHIFT]
+    set_bounds(m, mm, vma, start, m[vma + V_END])
+    return 0
+
+
+@kernel
+def merge_new(m: Mem, mm: int) -> int:
+    """Let a neighbour take in the free range of the merge (vma_merge_new_range); it, or 0.
+
+    The survivor's flags get the guard flag of every part, no other change. 6.1 and older ask the
+    upper neighbour first, and the lower one only if it agrees with that (merge_prefers_left: no).
+    """
+    prev = m[VMG_PREV]
+    upper = m[VMG_NEXT]
+    if m[VMG_FLAGS] & VM_SPECIAL:
+        return 0
+    av = m[VMG_AV]
+    multi = m[VMG_AVMULTI]
+    right = 0
+    if m[VMG_EXPAND] == 1:
+        left = _joins_prev(m, av, multi)
+    elif m[H_RULES + R_MERGE_LEFT_FIRST] != 0:
+        left = _joins_prev(m, av, multi)
+        right = _joins_next(m)
+        if left == 1 and right == 1:
+            right = _neighbours_agree(m)
+    else:
+        right = _joins_next(m)
+        left = (
+            _joins_prev(m, m[upper + V_AV], m[upper + V_AVMULTI]) if right == 1 else _joins_prev(m, av, multi)
+        )
+    if left == 1:
+        end = m[VMG_END]
+        if right == 1 and has_close(m, upper) == 0:
+            end = m[upper + V_END]
+            _absorb(m, mm, prev, upper)
+        set_bounds(m, mm, prev, m[prev + V_START], end)
+        target = prev
+    elif right == 1:
+        _grow_down(m, mm, upper, m[VMG_START])
+        target = upper
+    else:
+        return 0
+    _take_anon_vma(m, target, av, multi)
+    _stick(m, target, m[VMG_FLAGS])
+    return target
+
+
+@kernel
+def _merge_changed(m: Mem, mm: int, middle: int) -> int:
+    """Let neighbours take in a part of `middle` (vma_merge_existing_range); the survivor, or 0."""
+    start = m[VMG_START]
+    end = m[VMG_END]
+    at_start = 1 if start == m[middle + V_START] else 0
+    at_end = 1 if end == m[middle + V_END] else 0
+    if m[VMG_FLAGS] & VM_SPECIAL or at_start + at_end == 0:
+        return 0
+    prev = m[middle + V_PREV]
+    upper = m[middle + V_NEXT]
+    m[VMG_PREV] = prev
+    m[VMG_NEXT] = upper
+    av = m[VMG_AV]
+    multi = m[VMG_AVMULTI]
+    left = _joins_prev(m, av, multi) if at_start == 1 else 0
+    right = _joins_next(m) if at_end == 1 else 0
+    if left == 1 and right == 1:
+        right = _neighbours_agree(m)
+    if left + right == 0:
+        return 0
+    whole = at_start & at_end
+    if whole == 1 and has_close(m, middle) != 0:
+        return 0
+    if left == 1 and right == 1 and has_close(m, upper) != 0:
+        right = 0
+    if left == 1:
+        target = prev
+        _stick(m, prev, m[VMG_FLAGS])
+        if right == 1:
+            end = m[upper + V_END]
+            _take_anon_vma(m, prev, m[upper + V_AV], m[upper + V_AVMULTI])
+            _absorb(m, mm, prev, upper)
+        _take_anon_vma(m, prev, av, multi)
+        if whole == 1:
+            _absorb(m, mm, prev, middle)
+        else:
+            m[middle + V_PGOFF] += (end - start) >> m[H_ARCH + A_PAGE_SHIFT]
+            set_bounds(m, mm, middle, end, m[middle + V_END])
+        set_bounds(m, mm, prev, m[prev + V_START], end)
+    else:
+        target = upper
+        _stick(m, upper, m[VMG_FLAGS])
+        _take_anon_vma(m, upper, av, multi)
+        if whole == 1:
+            _absorb(m, mm, upper, middle)
+        else:
+            set_bounds(m, mm, middle, m[middle + V_START], start)
+        _grow_down(m, mm, upper, start)
+    return target
+
+
+@kernel
+def _touches(m: Mem, vma: int, start: int, end: int) -> int:
+    """1 if the part [start, end) of `vma` adjoins another area, so that a merge is to be thought of."""
+    prev = m[vma + V_PREV]
+    if prev != 0 and m[prev + V_END] == start:
+        return 1
+    upper = m[vma + V_NEXT]
+    return 1 if upper != 0 and m[upper + V_START] == end else 0
+
+
+@kernel
+def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int) -> int:
+    """The area that holds exactly the changed range, or one that took it in; -errno if a split fails.
+
+    [start, end) lies in `vma`. Merges as if it had `flags` and `policy`, else splits so that an area
+    holds the range alone (vma_modify). The caller stores the flags; those that stick are in the
+    result already. A split that worked stays when the other fails.
+    """
+    if _touches(m, vma, start, end) != 0:
+        pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
+        vmg_init(m, start, end, pgoff, flags, m[vma + V_FILE])
+        m[VMG_AV] = m[vma + V_AV]
+        m[VMG_AVMULTI] = m[vma + V_AVMULTI]
+        m[VMG_POLICY] = policy
+        m[VMG_UFFD] = m[vma + V_UFFD]
+        merged = _merge_changed(m, mm, vma)
+        if merged != 0:
+            return merged
+    if m[vma + V_START] < start:
+        error = split_vma(m, mm, vma, start, 1)
+        if error != 0:
+            return error
+    if m[vma + V_END] > end:
+        error = split_vma(m, mm, vma, end, 0)
+        if error != 0:
+            return error
+    return vma
+
+
+@kernel
+def vma_modify_flags(m: Mem, mm: int, vma: int, start: int, end: int, flags: int) -> int:
+    """`vma_modify`, and the flags stored with those that stick; the area or -errno."""
+    target = vma_modify(m, mm, vma, start, end, flags, m[vma + V_POLICY])
+    if target > 0:
+        if m[H_RULES + R_STICKY_GUARD] != 0:
+            flags |= m[target + V_FLAGS] & VM_MAYBE_GUARD
+        vma_set_flags(m, target, flags)
+    return target

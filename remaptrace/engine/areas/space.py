@@ -1,0 +1,229 @@
+"""Choosing an address: get_unmapped_area and what stands behind it.
+
+Modern kernels search the free gaps (highest_gap, lowest_gap of `gaps`); 2.6 walks areas from
+`free_area_cache` (2.6.21 facts 1.3 to 1.7). While following a recording, a request without
+MAP_FIXED goes where the recorded result says.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import (
+    A_HAS_32BIT,
+    A_HUGE_SHIFT,
+    A_PAGE_SHIFT,
+    A_TASK_SIZE,
+    A_UNMAPPED_BASE,
+    A_WORD_BITS,
+)
+from ...machine.rules import (
+    R_DAC_MMAP_MIN_ADDR,
+    R_HINT_MIN,
+    R_MMAP_MIN_ADDR,
+    R_SEARCH,
+    R_THP_ALIGN,
+    R_THP_ALIGN_FILE,
+)
+from ..account import capable
+from ..addr import beyond, page_align, page_floor, page_offset
+from ..errnos import EINVAL, ENOMEM, EPERM
+from ..jit import kernel, ult, wrap
+from ..state import (
+    G_FOLLOW,
+    G_HAS_RET,
+    G_REC_RET,
+    G_WHY,
+    H_ARCH,
+    H_RULES,
+    MM_BASE,
+    MM_LEGACY,
+    OPS_FILE,
+    T_MM,
+    V_END,
+    V_NEXT,
+    V_START,
+    Mem,
+)
+from ..why import WHY_NO_GAP, refuse
+from .area26 import bottomup_2_6, topdown_2_6
+from .gaps import highest_gap, lowest_gap, vm_start_gap
+from .vmaset import find_vma
+
+MAP_FIXED = 0x10
+MAP_32BIT = 0x40
+MAP_ABOVE4G = 0x80
+LOW_BEGIN = 0x40000000  # MAP_32BIT: [1 GiB, 2 GiB)
+LOW_END = 0x80000000
+FOUR_GIB = 1 << 32
+
+ALIGN_NEVER, ALIGN_ANY_LENGTH, ALIGN_MULTIPLES, ALIGN_MULTIPLES_NO_HINT = 0, 1, 2, 3  # R_THP_ALIGN
+
+
+@kernel
+def recorded_place(m: Mem) -> int:
+    """1 if the current event follows a recorded address (its result is no error)."""
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0:
+        return 0
+    return 1 if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095 else 0
+
+
+@kernel
+def round_hint_to_min(m: Mem, hint: int) -> int:
+    """The hint as the search sees it: down to a page, 0 below one page, raised to mmap_min_addr."""
+    if m[H_RULES + R_HINT_MIN] == 0:
+        return hint
+    hint = page_floor(m, hint)
+    low = m[H_RULES + R_MMAP_MIN_ADDR]
+    if hint != 0 and ult(hint, low) != 0:
+        return page_align(m, low)
+    return hint
+
+
+@kernel
+def _hint_is_free(m: Mem, mm: int, hint: int, length: int, end: int) -> int:
+    """1 if [hint, hint + length) lies below `end` and clear of the next area and its guard gap."""
+    if ult(end - length, hint) != 0:
+        return 0
+    vma = find_vma(m, mm, hint)
+    return 1 if vma == 0 or hint + length <= vm_start_gap(m, vma) else 0
+
+
+@kernel
+def _bottomup(m: Mem, mm: int, hint: int, length: int, flags: int) -> int:
+    """arch_get_unmapped_area of 3.9 and later: hint, then the lowest gap."""
+    begin = m[mm + MM_BASE] if m[mm + MM_LEGACY] != 0 else m[H_ARCH + A_UNMAPPED_BASE]
+    end = m[H_ARCH + A_TASK_SIZE]
+    if flags & MAP_32BIT and m[H_ARCH + A_HAS_32BIT] != 0:
+        begin = LOW_BEGIN
+        end = LOW_END
+    if length > end:
+        return -ENOMEM
+    if hint != 0:
+        hint = page_align(m, hint)
+        if _hint_is_free(m, mm, hint, length, end) != 0:
+            return hint
+    found = lowest_gap(m, mm, max(begin, m[H_RULES + R_MMAP_MIN_ADDR]), end, length)
+    return found if found >= 0 else refuse(m, WHY_NO_GAP, ENOMEM)
+
+
+@kernel
+def _topdown(m: Mem, mm: int, hint: int, length: int, flags: int) -> int:
+    """arch_get_unmapped_area_topdown: hint, then the highest gap below mmap_base, then bottom-up."""
+    if flags & MAP_32BIT and m[H_ARCH + A_HAS_32BIT] != 0:
+        return _bottomup(m, mm, hint, length, flags)
+    if hint != 0 and _hint_is_free(m, mm, page_floor(m, hint), length, m[H_ARCH + A_TASK_SIZE]) != 0:
+        return page_floor(m, hint)
+    low = m[H_RULES + R_MMAP_MIN_ADDR]
+    if low == 0:
+        low = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    if flags & MAP_ABOVE4G and m[H_ARCH + A_HAS_32BIT] != 0:
+        low = FOUR_GIB
+    found = highest_gap(m, mm, low, m[mm + MM_BASE], length)
+    return found if found >= 0 else _bottomup(m, mm, hint, length, flags)
+
+
+@kernel
+def _search(m: Mem, mm: int, hint: int, length: int, flags: int) -> int:
+    """The mm's own get_unmapped_area; -errno if nothing fits."""
+    if length > m[H_ARCH + A_TASK_SIZE]:
+        return -ENOMEM
+    if m[H_RULES + R_SEARCH] == 1:
+        if m[mm + MM_LEGACY] != 0:
+            return bottomup_2_6(m, mm, hint, length, flags)
+        return topdown_2_6(m, mm, hint, length, flags)
+    if m[mm + MM_LEGACY] != 0:
+        return _bottomup(m, mm, hint, length, flags)
+    return _topdown(m, mm, hint, length, flags)
+
+
+@kernel
+def _huge_aligned(m: Mem, mm: int, hint: int, length: int, flags: int, offset: int) -> int:
+    """A place congruent to `offset` modulo a huge page (__thp_get_unmapped_area); -1: do without.
+
+    Searches for a huge page more than asked for, so a gap that only just fits is passed over.
+    """
+    size = 1 << m[H_ARCH + A_HUGE_SHIFT]
+    aligned = (offset + size - 1) & -size
+    if offset + length <= aligned or offset + length - aligned < size:
+        return -1
+    found = _search(m, mm, hint, length + size, flags)
+    if found < 0:
+        return -1
+    if found == hint:
+        return hint
+    rest = (offset - found) & (size - 1)
+    if rest == 0 and m[mm + MM_LEGACY] == 0:
+        return found + size
+    return found + rest
+
+
+@kernel
+def _wants_huge(m: Mem, hint: int, length: int, kind: int) -> int:
+    """1 if a request for an object of type `kind` (-1: private anonymous) is aligned to huge pages."""
+    rules = H_RULES
+    if m[H_ARCH + A_HUGE_SHIFT] == 0 or m[H_ARCH + A_WORD_BITS] == 32:
+        return 0
+    if kind == OPS_FILE:
+        return m[rules + R_THP_ALIGN_FILE]
+    if m[rules + R_THP_ALIGN] == ALIGN_NEVER:
+        return 0
+    size = 1 << m[H_ARCH + A_HUGE_SHIFT]
+    if kind != -1 or length < size:
+        return 0
+    if m[rules + R_THP_ALIGN] == ALIGN_ANY_LENGTH:
+        return 1
+    if length & (size - 1) != 0:
+        return 0
+    return 1 if m[rules + R_THP_ALIGN] == ALIGN_MULTIPLES or hint == 0 else 0
+
+
+@kernel
+def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, flags: int, kind: int) -> int:
+    """The address for a mapping of `length` (page aligned) bytes, or -errno (__get_unmapped_area).
+
+    `kind` is -1 for private anonymous memory, else the OPS_* type of the object; `pgoff` is its page
+    offset (0 for anonymous memory). Order: length, search or fixed, end of user space, alignment,
+    lowest address.
+    """
+    top = m[H_ARCH + A_TASK_SIZE]
+    if length < 0 or length > top:
+        return refuse(m, WHY_NO_GAP, ENOMEM)
+    mm = m[task + T_MM]
+    if flags & MAP_FIXED == 0:
+        if recorded_place(m) != 0:
+            return m[G_REC_RET]
+        found = -1
+        if _wants_huge(m, addr, length, kind) != 0:
+            found = _huge_aligned(m, mm, addr, length, flags, pgoff << m[H_ARCH + A_PAGE_SHIFT])
+        if found < 0:
+            found = _search(m, mm, addr, length, flags)
+        if found < 0:
+            return found
+        m[G_WHY] = 0  # an attempt before the one that worked may have left its reason
+        addr = found
+    if beyond(m, addr, length) != 0:
+        return -ENOMEM
+    if page_offset(m, addr) != 0:
+        return -EINVAL
+    if addr < m[H_RULES + R_DAC_MMAP_MIN_ADDR] and capable(m, task) == 0:
+        return -EPERM
+    return addr
+
+
+@kernel
+def range_is_free(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if no area overlaps [start, end) (find_vma_intersection)."""
+    vma = find_vma(m, mm, start)
+    return 1 if vma == 0 or wrap(end) <= m[vma + V_START] else 0
+
+
+@kernel
+def range_has_hole(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if a part of [start, end) is not mapped."""
+    vma = find_vma(m, mm, start)
+    at = start
+    while at < end:
+        if vma == 0 or m[vma + V_START] > at:
+            return 1
+        at = m[vma + V_END]
+        vma = m[vma + V_NEXT]
+    return 0

@@ -1,0 +1,64 @@
+"""Splitting an area in two (split_vma, __split_vma of mm/vma.c)."""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_MAX_MAP_COUNT
+from ..errnos import EINVAL, ENOMEM
+from ..jit import kernel
+from ..state import (
+    H_ARCH,
+    H_RULES,
+    MM_COUNT,
+    OPS_SPECIAL,
+    V_END,
+    V_NEXT,
+    V_OPS,
+    V_PGOFF,
+    V_PREV,
+    V_START,
+    Mem,
+)
+from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
+from .vma import vma_dup
+from .vmaset import link_vma, set_bounds
+
+
+@kernel
+def split_vma_uncounted(m: Mem, mm: int, vma: int, addr: int, new_below: int) -> int:
+    """Split `vma` at `addr` whatever the number of areas (__split_vma).
+
+    The new area is the part below `addr` (new_below 1) or above it (0); both keep flags, file and
+    anon_vma. 0; -EINVAL for special areas; -ENOMEM if the arena is full.
+    """
+    if m[vma + V_OPS] == OPS_SPECIAL:  # special_mapping_split
+        return refuse(m, WHY_SPECIAL, EINVAL)
+    new = vma_dup(m, vma)
+    if new == 0:
+        return refuse(m, WHY_ARENA, ENOMEM)
+    start = m[vma + V_START]
+    end = m[vma + V_END]
+    pages = (addr - start) >> m[H_ARCH + A_PAGE_SHIFT]
+    if new_below == 1:
+        m[new + V_END] = addr
+        m[vma + V_PGOFF] += pages
+        before = m[vma + V_PREV]
+        after = vma
+        set_bounds(m, mm, vma, addr, end)
+    else:
+        m[new + V_START] = addr
+        m[new + V_PGOFF] += pages
+        before = vma
+        after = m[vma + V_NEXT]
+        set_bounds(m, mm, vma, start, addr)
+    if link_vma(m, mm, new, before, after) < 0:
+        return refuse(m, WHY_ARENA, ENOMEM)
+    return 0
+
+
+@kernel
+def split_vma(m: Mem, mm: int, vma: int, addr: int, new_below: int) -> int:
+    """Split `vma` at `addr` if the address space may have one more area; else -ENOMEM."""
+    if m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT]:
+        return refuse(m, WHY_MAP_COUNT, ENOMEM)
+    return split_vma_uncounted(m, mm, vma, addr, new_below)

@@ -1,0 +1,272 @@
+"""The VMA set of an address space: find, link, remove, move a boundary.
+
+Areas stand in a B+-tree (`areatree`) and are linked to their neighbours; the space below each is
+known to the tree, which makes searches for free space fast (`gaps`). Each function costs one
+descent or less. Addresses are bytes.
+"""
+
+from __future__ import annotations
+
+from ..jit import kernel, prefetch
+from ..state import (
+    MM_CACHE,
+    MM_COUNT,
+    MM_FIRST,
+    MM_HERE,
+    MM_LEAF,
+    MM_LEAF_2,
+    MM_NEAR,
+    MM_PEAK,
+    MM_SET,
+    V_CHUNK,
+    V_END,
+    V_FILE,
+    V_NEXT,
+    V_PREV,
+    V_START,
+    Mem,
+)
+from .areatree import (
+    N_BOUND,
+    N_COUNT,
+    N_GAPS,
+    N_KEYS,
+    N_LEVEL,
+    N_REFS,
+    change_first_key,
+    insert_entry,
+    leaf_for,
+    node_new,
+    put_entry,
+    raise_bounds,
+    remove_entry,
+    slot_of,
+)
+
+
+@kernel
+def find_vma(m: Mem, mm: int, addr: int) -> int:
+    """The lowest VMA with end > addr, 0 if there is none (find_vma of the kernel)."""
+    v = m[mm + MM_CACHE]
+    if v != 0 and m[v + V_START] <= addr < m[v + V_END]:
+        return v
+    v = m[mm + MM_HERE]
+    if v != 0 and m[v + V_START] <= addr:
+        if addr < m[v + V_END]:
+            m[mm + MM_CACHE] = v
+            return v
+        after = m[v + V_NEXT]
+        if after == 0 or addr < m[after + V_START]:
+            return after
+    root = m[mm + MM_SET]
+    if root == 0:
+        return 0
+    leaf = leaf_for(m, root, addr)
+    i = slot_of(m, leaf, addr)
+    if i < 0:  # below every VMA: inner keys are exact
+        return m[leaf + N_REFS]
+    v = m[leaf + N_REFS + i]
+    if m[v + V_END] > addr:
+        m[mm + MM_CACHE] = v
+        return v
+    return m[v + V_NEXT]
+
+
+@kernel
+def _fetch_leaf(m: Mem, root: int, addr: int) -> int:
+    """The leaf where the area near `addr` stands; the processor is asked to fetch it."""
+    leaf = leaf_for(m, root, addr)
+    for i in range(leaf, leaf + N_GAPS, 8):
+        prefetch(m, i)
+    return leaf
+
+
+@kernel
+def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
+    """Note the VMA near `addr`, where the next call begins, and let the processor fetch it meanwhile.
+
+    A replay knows what comes next. `far` is where the call begins that comes two calls later: its leaf is
+    fetched now and looked into then. What is noted is only a place to begin with: `find_vma` looks whether it
+    fits.
+    """
+    v = m[mm + MM_NEAR]
+    leaf = m[mm + MM_LEAF]
+    root = m[mm + MM_SET]
+    m[mm + MM_HERE] = v
+    if root == 0:
+        return 0
+    m[mm + MM_LEAF] = m[mm + MM_LEAF_2]
+    m[mm + MM_LEAF_2] = _fetch_leaf(m, root, far)
+    if v != 0:
+        if m[v + V_START] <= addr < m[v + V_END]:
+            return 0
+        prefetch(m, m[v + V_NEXT])
+        prefetch(m, m[v + V_PREV])
+    if leaf == 0:
+        leaf = leaf_for(m, root, addr)
+    v = m[leaf + N_REFS + max(slot_of(m, leaf, addr), 0)]
+    m[mm + MM_NEAR] = v
+    prefetch(m, v)
+    prefetch(m, v + V_FILE)
+    return 0
+
+
+@kernel
+def find_exact(m: Mem, mm: int, addr: int) -> int:
+    """The VMA that holds `addr`, or 0 (vma_lookup)."""
+    v = find_vma(m, mm, addr)
+    if v != 0 and m[v + V_START] <= addr:
+        return v
+    return 0
+
+
+@kernel
+def find_before(m: Mem, mm: int, addr: int) -> int:
+    """The highest VMA with start < addr, or 0."""
+    root = m[mm + MM_SET]
+    if root == 0:
+        return 0
+    leaf = leaf_for(m, root, addr - 1)
+    i = slot_of(m, leaf, addr - 1)
+    if i < 0:
+        return 0
+    return m[leaf + N_REFS + i]
+
+
+@kernel
+def last_vma(m: Mem, mm: int) -> int:
+    """The VMA with the highest addresses, or 0."""
+    node = m[mm + MM_SET]
+    if node == 0:
+        return 0
+    while m[node + N_LEVEL] > 0:
+        node = m[node + N_REFS + m[node + N_COUNT] - 1]
+    return m[node + N_REFS + m[node + N_COUNT] - 1]
+
+
+@kernel
+def _set_gap(m: Mem, v: int, gap: int) -> int:
+    """Store the free space below VMA `v`."""
+    leaf = m[v + V_CHUNK]
+    m[leaf + N_GAPS + slot_of(m, leaf, m[v + V_START])] = gap
+    return raise_bounds(m, leaf, gap)
+
+
+@kernel
+def _link_first(m: Mem, mm: int, vma: int) -> int:
+    """Link the only VMA; 0, or -1 if the arena is full."""
+    root = node_new(m, 0)
+    if root == 0:
+        return -1
+    m[mm + MM_SET] = root
+    m[mm + MM_FIRST] = vma
+    m[vma + V_PREV] = 0
+    m[vma + V_NEXT] = 0
+    put_entry(m, root, 0, m[vma + V_START], vma, m[vma + V_START])
+    m[root + N_BOUND] = m[vma + V_START]
+    return 0
+
+
+@kernel
+def _link_between(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
+    """Link `vma` between its neighbours, of which one may be 0; 0, or -1 if the arena is full."""
+    start = m[vma + V_START]
+    m[vma + V_PREV] = before
+    m[vma + V_NEXT] = after
+    at = 0
+    gap = start
+    leaf = 0
+    if before != 0:
+        leaf = m[before + V_CHUNK]
+        at = slot_of(m, leaf, start) + 1
+        gap = start - m[before + V_END]
+        m[before + V_NEXT] = vma
+    else:
+        m[mm + MM_FIRST] = vma
+    if after != 0:
+        m[after + V_PREV] = vma
+        home = m[after + V_CHUNK]
+        if leaf == 0:
+            leaf = home
+        m[home + N_GAPS + (at if home == leaf else 0)] = m[after + V_START] - m[vma + V_END]
+    return insert_entry(m, mm, leaf, at, start, vma, gap)
+
+
+@kernel
+def link_vma(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
+    """`insert_vma` where the neighbours are known (0: none on that side)."""
+    if before == 0 and after == 0:
+        error = _link_first(m, mm, vma)
+    else:
+        error = _link_between(m, mm, vma, before, after)
+    count = m[mm + MM_COUNT] + 1
+    m[mm + MM_COUNT] = count
+    if count > m[mm + MM_PEAK]:
+        m[mm + MM_PEAK] = count
+    return error
+
+
+@kernel
+def insert_vma(m: Mem, mm: int, vma: int) -> int:
+    """Link a VMA that overlaps no other; counts it in MM_COUNT. 0, or -1 if the arena is full."""
+    before = find_before(m, mm, m[vma + V_START])
+    after = m[before + V_NEXT] if before != 0 else m[mm + MM_FIRST]
+    return link_vma(m, mm, vma, before, after)
+
+
+@kernel
+def remove_vma(m: Mem, mm: int, vma: int) -> int:
+    """Unlink a VMA; it is not freed. Returns the VMA behind it or 0."""
+    before = m[vma + V_PREV]
+    after = m[vma + V_NEXT]
+    leaf = m[vma + V_CHUNK]
+    at = slot_of(m, leaf, m[vma + V_START])
+    last = m[leaf + N_COUNT] - 1
+    remove_entry(m, mm, leaf, at)
+    low = 0
+    if before != 0:
+        m[before + V_NEXT] = after
+        low = m[before + V_END]
+    else:
+        m[mm + MM_FIRST] = after
+    if after != 0:
+        m[after + V_PREV] = before
+        if at < last:
+            m[leaf + N_GAPS + at] = m[after + V_START] - low
+            raise_bounds(m, leaf, m[after + V_START] - low)
+        else:
+            _set_gap(m, after, m[after + V_START] - low)
+    m[vma + V_CHUNK] = 0
+    m[vma + V_NEXT] = 0
+    m[vma + V_PREV] = 0
+    m[mm + MM_COUNT] -= 1
+    if m[mm + MM_CACHE] == vma:
+        m[mm + MM_CACHE] = 0
+    if m[mm + MM_HERE] == vma:
+        m[mm + MM_HERE] = 0
+    if m[mm + MM_NEAR] == vma:
+        m[mm + MM_NEAR] = 0
+    return after
+
+
+@kernel
+def set_bounds(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
+    """Move the boundaries of a linked VMA without passing a neighbour. Does not touch V_PGOFF."""
+    old = m[vma + V_START]
+    if start != old:
+        leaf = m[vma + V_CHUNK]
+        i = slot_of(m, leaf, old)
+        m[leaf + N_KEYS + i] = start
+        if i == 0:
+            change_first_key(m, leaf, old, start)
+        m[vma + V_START] = start
+        before = m[vma + V_PREV]
+        gap = start - (m[before + V_END] if before != 0 else 0)
+        m[leaf + N_GAPS + i] = gap
+        raise_bounds(m, leaf, gap)
+    if end != m[vma + V_END]:
+        m[vma + V_END] = end
+        after = m[vma + V_NEXT]
+        if after != 0:
+            _set_gap(m, after, m[after + V_START] - end)
+    return 0

@@ -1,0 +1,1 @@
+"""What a log proves without showing it: areas, files, page cache."""

@@ -1,0 +1,309 @@
+"""Areas that a log proves to exist although it never showed their making.
+
+A log that starts late, or one without the maps of its exec, is followed by belief: when a recorded call
+succeeded that can only succeed on mapped memory, what is missing there is mapped first, marked
+MARK_ASSUMED, and the event gets RSF_ASSUMED. Only processes whose initial areas are unknown (P_UNKNOWN) are
+treated so, and only when placing follows the log.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ..account import vm_stat_account
+from ..areas.anonvma import anon_vma_prepare
+from ..areas.vma import vma_alloc, vma_set_flags
+from ..areas.vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
+from ..calls.filecalls import F_SEAL_WRITE, UNKNOWN_SIZE
+from ..errnos import EPERM
+from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
+from ..files.pagecache import inode_new, inode_put
+from ..jit import kernel
+from ..ranges.truncate import inode_truncate
+from ..state import (
+    G_ASSUMED,
+    G_COMMITTED,
+    G_EVENT,
+    G_FOLLOW,
+    G_HAS_RET,
+    G_NO_ACCESSES,
+    G_REC_RET,
+    G_RSFLAGS,
+    H_ARCH,
+    I_BORN,
+    I_CACHED,
+    I_SEALS,
+    I_SIZE,
+    I_TYPE,
+    I_UNSURE,
+    MM_BRK,
+    MM_FRESH,
+    MM_FRESH_END,
+    MM_LOCKED,
+    MM_START_BRK,
+    O_INODE,
+    OPS_ANON,
+    OPS_FILE,
+    OPS_SHMEM,
+    P_UNKNOWN,
+    T_FILES,
+    T_MM,
+    T_PROC,
+    V_AV,
+    V_END,
+    V_FLAGS,
+    V_INODE,
+    V_MARK,
+    V_NEXT,
+    V_OPS,
+    V_PGOFF,
+    V_START,
+    Mem,
+)
+from ..tasks.exec import MARK_ASSUMED
+from ..vmflags import (
+    VM_ACCESS,
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_SHARED,
+    VM_WRITE,
+)
+
+RSF_ASSUMED = 1  # result.result
+_REACH = 64  # pages between touched pages that may be of one assumed area
+MAP_ANONYMOUS = 0x20
+MAP_FIXED = 0x10
+MAP_TYPE = 0x0F
+MAP_SHARED = 1
+MAP_SHARED_VALIDATE = 3
+SIGBUS = 7
+
+
+@kernel
+def may_assume(m: Mem, task: int) -> int:
+    """1 if the current event is a recorded success of a process whose areas are not all known."""
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[m[task + T_PROC] + P_UNKNOWN] == 0:
+        return 0
+    return 1 if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095 else 0
+
+
+@kernel
+def _assume_area(m: Mem, task: int, start: int, end: int, access: int) -> int:
+    """Map private anonymous memory at [start, end) without asking; 1, or 0 if the arena is full."""
+    mm = m[task + T_MM]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    flags = (access & VM_ACCESS) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    if access & VM_WRITE:
+        flags |= VM_ACCOUNT
+    vma = vma_alloc(m, mm, start, end, flags, start >> shift, 0, 0, OPS_ANON)
+    if vma == 0:
+        return 0
+    m[vma + V_MARK] = MARK_ASSUMED
+    insert_vma(m, mm, vma)
+    pages = (end - start) >> shift
+    vm_stat_account(m, mm, flags, pages)
+    if access & VM_WRITE:
+        m[G_COMMITTED] += pages
+    m[G_ASSUMED] += 1
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
+
+
+@kernel
+def assume_range(m: Mem, task: int, start: int, end: int, access: int) -> int:
+    """Fill the holes of [start, end), bytes, with assumed areas that grant `access` (VM_*)."""
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    at = start & -page
+    end = (end + page - 1) & -page
+    if end > m[H_ARCH + A_TASK_SIZE] or end <= at or at < 0:
+        return 0
+    mm = m[task + T_MM]
+    while at < end:
+        vma = find_vma(m, mm, at)
+        stop = end
+        if vma != 0 and m[vma + V_START] < end:
+            stop = m[vma + V_START]
+        if at < stop and _assume_area(m, task, at, stop, access) == 0:
+            return 0
+        at = m[vma + V_END] if vma != 0 and stop == m[vma + V_START] else end
+    return 0
+
+
+@kernel
+def _grow_assumed(m: Mem, mm: int, vma: int, start: int, end: int, access: int) -> int:
+    """Let an assumed area reach from `start` to `end` and grant `access` too."""
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    old = m[vma + V_FLAGS]
+    pages = (m[vma + V_END] - m[vma + V_START]) >> shift
+    vm_stat_account(m, mm, old, -pages)
+    if old & VM_ACCOUNT:
+        m[G_COMMITTED] -= pages
+    if old & VM_LOCKED:
+        m[mm + MM_LOCKED] += ((end - start) >> shift) - pages
+    flags = old | (access & VM_ACCESS)
+    if flags & VM_WRITE:
+        flags |= VM_ACCOUNT
+    m[vma + V_PGOFF] -= (m[vma + V_START] - start) >> shift
+    set_bounds(m, mm, vma, start, end)
+    vma_set_flags(m, vma, flags)
+    pages = (end - start) >> shift
+    vm_stat_account(m, mm, flags, pages)
+    if flags & VM_ACCOUNT:
+        m[G_COMMITTED] += pages
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 0
+
+
+@kernel
+def _may_join(m: Mem, vma: int, access: int) -> int:
+    """1 if a page touched with `access` may be of assumed area `vma`: code and data are kept apart."""
+    if vma == 0 or m[vma + V_MARK] != MARK_ASSUMED or m[vma + V_OPS] != OPS_ANON:
+        return 0
+    both = m[vma + V_FLAGS] | access
+    return 0 if both & VM_WRITE and both & VM_EXEC else 1
+
+
+@kernel
+def assume_page(m: Mem, task: int, addr: int, access: int) -> int:
+    """A recorded fault at `addr` was resolved: an area is there that grants `access`.
+
+    Pages near each other are taken to be of one area, since a log shows those that were touched, not where
+    areas begin.
+    """
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    if addr < 0 or addr >= m[H_ARCH + A_TASK_SIZE]:
+        return 0
+    mm = m[task + T_MM]
+    at = addr & -page
+    vma = find_exact(m, mm, at)
+    if vma != 0:
+        if m[vma + V_MARK] == MARK_ASSUMED and access & ~m[vma + V_FLAGS] & VM_ACCESS:
+            _grow_assumed(m, mm, vma, m[vma + V_START], m[vma + V_END], access)
+        return 0
+    below = find_before(m, mm, at)
+    if _may_join(m, below, access) != 0 and at - m[below + V_END] <= _REACH * page:
+        return _grow_assumed(m, mm, below, m[below + V_START], at + page, access)
+    above = find_vma(m, mm, at)
+    if _may_join(m, above, access) != 0 and m[above + V_START] - at <= _REACH * page:
+        return _grow_assumed(m, mm, above, at, m[above + V_END], access)
+    return _assume_area(m, task, at, at + page, access)
+
+
+@kernel
+def assume_brk(m: Mem, task: int) -> int:
+    """Learn the break from a recorded answer of brk when the start of the heap is unknown."""
+    mm = m[task + T_MM]
+    if m[mm + MM_START_BRK] == 0 and m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] > 0:
+        m[mm + MM_START_BRK] = m[G_REC_RET]
+        m[mm + MM_BRK] = m[G_REC_RET]
+    return 0
+
+
+@kernel
+def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
+    """A recorded mmap of a descriptor succeeded that the log never opened: a file stands behind it."""
+    if flags & MAP_ANONYMOUS or fd < 0 or fget(m, task, fd) != 0:
+        return 0
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or -4095 <= m[G_REC_RET] < 0:
+        return 0
+    inode = inode_new(m, OPS_FILE, UNKNOWN_SIZE)
+    m[inode + I_CACHED] = 1
+    m[inode + I_UNSURE] = 1
+    m[inode + I_BORN] = m[G_EVENT]
+    fd_install(m, m[task + T_FILES], fd, file_new(m, inode, FMODE_READ | FMODE_WRITE), 0)
+    inode_put(m, inode)
+    m[G_ASSUMED] += 1
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 0
+
+
+@kernel
+def assume_length(m: Mem, task: int, addr: int, signo: int) -> int:
+    """Learn the length of a file that the log never told from a fault on a page of it.
+
+    A SIGBUS proves that the file ends at or before the page, a resolved fault that the page is inside.
+    """
+    vma = find_exact(m, m[task + T_MM], addr)
+    inode = m[vma + V_INODE] if vma != 0 else 0
+    if inode == 0 or m[inode + I_UNSURE] == 0 or m[vma + V_FLAGS] & VM_ACCESS == 0:
+        return 0
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    index = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> shift)
+    if index > UNKNOWN_SIZE >> shift:
+        return 0
+    if signo == SIGBUS and m[inode + I_SIZE] > index << shift:
+        inode_truncate(m, inode, index << shift)
+    elif signo == 0 and m[inode + I_SIZE] <= index << shift:
+        inode_truncate(m, inode, (index + 1) << shift)
+    else:
+        return 0
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
+
+
+@kernel
+def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
+    """A recorded EPERM for a shared writable mapping of a shmem file: it is sealed against writing.
+
+    Logs that do not show fcntl hold no other sign of F_ADD_SEALS.
+    """
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] != -EPERM or flags & MAP_ANONYMOUS:
+        return 0
+    o = fget(m, task, fd)
+    if o == 0 or (prot & VM_WRITE) == 0 or (flags & MAP_TYPE) not in (MAP_SHARED, MAP_SHARED_VALIDATE):
+        return 0
+    inode = m[o + O_INODE]
+    if m[inode + I_TYPE] == OPS_SHMEM and (m[inode + I_SEALS] & F_SEAL_WRITE) == 0:
+        m[inode + I_SEALS] |= F_SEAL_WRITE
+        m[G_ASSUMED] += 1
+        m[G_RSFLAGS] |= RSF_ASSUMED
+    return 0
+
+
+@kernel
+def stale_range(m: Mem, task: int, length: int, flags: int) -> int:
+    """1 if the log places a mapping where no MAP_FIXED asked for it and the simulation has an area.
+
+    The real kernel found the range free, so the simulated area is one whose unmapping was not recorded.
+    """
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or flags & MAP_FIXED or -4095 <= m[G_REC_RET] < 0:
+        return 0
+    vma = find_vma(m, m[task + T_MM], m[G_REC_RET])
+    return 1 if vma != 0 and m[vma + V_START] < m[G_REC_RET] + length and length > 0 else 0
+
+
+@kernel
+def expect_write(m: Mem, task: int, start: int, length: int) -> int:
+    """In a log without accesses, note that private memory was just made writable; see `assume_written`."""
+    if m[G_NO_ACCESSES] != 0:
+        mm = m[task + T_MM]
+        m[mm + MM_FRESH] = start
+        m[mm + MM_FRESH_END] = start + length
+    return 0
+
+
+@kernel
+def assume_written(m: Mem, task: int, start: int, length: int) -> int:
+    """Before a call on [start, start + length): take fresh writable memory that it leaves alone as written.
+
+    Programs ask for writable memory to write to it before they ask for more; a range that the very next
+    call changes again was only being carved up. What matters is the anon_vma that a first write gives an
+    area: it decides which neighbours merge later, and a log of calls alone does not show it.
+    """
+    mm = m[task + T_MM]
+    end = m[mm + MM_FRESH_END]
+    if end == 0:
+        return 0
+    first = m[mm + MM_FRESH]
+    m[mm + MM_FRESH_END] = 0
+    if start < end and first < start + length:
+        return 0
+    vma = find_vma(m, mm, first)
+    while vma != 0 and m[vma + V_START] < end:
+        if m[vma + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE and m[vma + V_AV] == 0:
+            anon_vma_prepare(m, mm, vma)
+        vma = m[vma + V_NEXT]
+    return 0

@@ -1,0 +1,1 @@
+"""One system call, or family of calls, a module."""

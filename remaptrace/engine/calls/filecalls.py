@@ -1,0 +1,398 @@
+"""The calls on descriptors and files that decide what a mapping maps: open, dup, memfd_create, ftruncate, ...
+
+A recorded log gives descriptors the numbers that the real kernel chose; without a recorded result the lowest
+closed number is taken, as Linux does. What a file system answers (ENOENT, EACCES) is not modelled: a recorded
+failure of `open` is taken over.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ..errnos import EBADF, EBUSY, EFBIG, EINVAL, ENOMEM, EOPNOTSUPP, EPERM
+from ..files.files import (
+    FMODE_READ,
+    FMODE_WRITE,
+    fd_close,
+    fd_close_range,
+    fd_install,
+    fd_lookup,
+    fd_unused,
+    fget,
+    file_get,
+    file_new,
+    files_copy,
+    files_put,
+)
+from ..files.pagecache import cached_frame, file_load, file_pages, file_store, inode_get, inode_new, inode_put
+from ..jit import kernel
+from ..ranges.reclaim import frame_available
+from ..ranges.truncate import inode_punch, inode_truncate
+from ..state import (
+    FD_CLOEXEC,
+    FD_USERS,
+    G_EVENT,
+    G_FILES_MADE,
+    G_HAS_RET,
+    G_NPATHS,
+    G_PATHS,
+    G_REC_RET,
+    G_VALUE,
+    H_ARCH,
+    I_BORN,
+    I_CACHED,
+    I_FILLED,
+    I_FILLK,
+    I_FOLIO,
+    I_NAME,
+    I_SEALS,
+    I_SIZE,
+    I_TYPE,
+    I_UNSURE,
+    I_VMAS,
+    O_INODE,
+    O_MODE,
+    OPS_DEVICE,
+    OPS_FILE,
+    OPS_SHMEM,
+    OPS_ZERO,
+    T_FILES,
+    TYPE_UNMAPPABLE,
+    V_FLAGS,
+    V_INEXT,
+    Mem,
+)
+from ..vmflags import VM_MAYWRITE, VM_SHARED
+
+O_CREAT = 0o100
+O_EXCL = 0o200
+O_CLOEXEC = 0o2000000
+MFD_CLOEXEC = 1
+MFD_ALLOW_SEALING = 2
+MFD_NOEXEC_SEAL = 8
+F_SEAL_SEAL = 1
+F_SEAL_SHRINK = 2
+F_SEAL_GROW = 4
+F_SEAL_WRITE = 8
+F_SEAL_FUTURE_WRITE = 16
+F_SEAL_EXEC = 32
+_ALL_SEALS = 63
+FALLOC_KEEP_SIZE = 1
+FALLOC_PUNCH_HOLE = 2
+CLOSE_RANGE_UNSHARE = 2
+CLOSE_RANGE_CLOEXEC = 4
+
+UNKNOWN_SIZE = 1 << 50  # a recorded file: its writes are not in the log, so no access is beyond its end
+_MAX_SIZE = (1 << 63) - 1
+
+# FILE_* of trace.events
+_REGULAR = 0
+_SHMEM = 1
+_ZERO = 2
+_UNMAPPABLE = 3
+
+
+@kernel
+def _type_of(file_type: int) -> int:
+    """The mapping operations of a FILE_* type."""
+    if file_type == _REGULAR:
+        return OPS_FILE
+    if file_type == _SHMEM:
+        return OPS_SHMEM
+    if file_type == _ZERO:
+        return OPS_ZERO
+    if file_type == _UNMAPPABLE:
+        return TYPE_UNMAPPABLE
+    return OPS_DEVICE
+
+
+@kernel
+def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
+    """The inode of a recorded path (a string number), made when first met or when `fresh` is 1.
+
+    One path is one file, until a log shows that it was made anew (O_EXCL). Its size is unknown and its
+    pages are taken to be in the page cache. The caller gets a reference; the table of paths keeps another.
+    """
+    kind = _type_of(file_type)
+    known = 0
+    if 0 < path < m[G_NPATHS]:
+        known = m[m[G_PATHS] + path]
+    if known != 0 and fresh == 0 and m[known + I_TYPE] == kind:
+        return inode_get(m, known)
+    inode = inode_new(m, kind, UNKNOWN_SIZE)
+    if inode == 0:
+        return 0
+    m[inode + I_NAME] = path
+    m[inode + I_BORN] = m[G_EVENT]
+    m[inode + I_CACHED] = 1 if kind == OPS_FILE else 0
+    m[inode + I_UNSURE] = 1
+    if 0 < path < m[G_NPATHS]:
+        m[m[G_PATHS] + path] = inode_get(m, inode)
+        inode_put(m, known)
+    return inode
+
+
+@kernel
+def _file_of(m: Mem, inode: int, mode: int) -> int:
+    """A description that takes over the caller's reference to `inode`."""
+    o = file_new(m, inode, mode)
+    inode_put(m, inode)
+    return o
+
+
+@kernel
+def _new_fd(m: Mem, task: int, o: int, cloexec: int, wanted: int) -> int:
+    """Install `o` under `wanted`, or where the log says, or under the lowest closed number."""
+    fd = wanted
+    if fd < 0 and m[G_HAS_RET] != 0:
+        fd = m[G_REC_RET]
+    if fd < 0:
+        fd = fd_unused(m, m[task + T_FILES], 0)
+    if fd_install(m, m[task + T_FILES], fd, o, cloexec) < 0:
+        return -EBADF
+    return fd
+
+
+@kernel
+def sys_open(m: Mem, task: int, path: int, flags: int, file_type: int) -> int:
+    """open of a recorded path: a new description; the descriptor, or the recorded error."""
+    if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+        return m[G_REC_RET]
+    mode = flags & 3
+    fmode = FMODE_READ | FMODE_WRITE
+    if mode == 0:
+        fmode = FMODE_READ
+    elif mode == 1:
+        fmode = FMODE_WRITE
+    fresh = 1 if (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) else 0
+    o = _file_of(m, path_inode(m, path, file_type, fresh), fmode)
+    return _new_fd(m, task, o, 1 if flags & O_CLOEXEC else 0, -1)
+
+
+@kernel
+def known_fd(m: Mem, task: int, fd: int, path: int, file_type: int, mode: int) -> int:
+    """The log names the file behind `fd`: believe it if the descriptor is closed or of another file."""
+    o = fget(m, task, fd)
+    if o != 0 and m[m[o + O_INODE] + I_NAME] == path and path != 0:
+        return 0
+    fmode = mode if mode != 0 else FMODE_READ | FMODE_WRITE
+    fd_install(m, m[task + T_FILES], fd, _file_of(m, path_inode(m, path, file_type, 0), fmode), 0)
+    return 0
+
+
+@kernel
+def sys_close(m: Mem, task: int, fd: int) -> int:
+    """close; EBADF. A recorded success on a descriptor that the log never opened is a success."""
+    if fd_close(m, m[task + T_FILES], fd) == 0:
+        return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EBADF
+    return 0
+
+
+@kernel
+def sys_dup(m: Mem, task: int, fd: int, new_fd: int, cloexec: int) -> int:
+    """dup, dup2, dup3, F_DUPFD: another descriptor of the same description; EBADF."""
+    if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+        return m[G_REC_RET]
+    o = fget(m, task, fd)
+    if o == 0:
+        if m[G_HAS_RET] == 0:
+            return -EBADF
+        o = _file_of(m, inode_new(m, TYPE_UNMAPPABLE, 0), FMODE_READ | FMODE_WRITE)
+        if fd_install(m, m[task + T_FILES], fd, o, 0) < 0:
+            return -EBADF  # no process can have that descriptor
+    if fd == new_fd:
+        return fd
+    return _new_fd(m, task, file_get(m, o), cloexec, new_fd)
+
+
+@kernel
+def sys_setfd(m: Mem, task: int, fd: int, cloexec: int) -> int:
+    """fcntl(F_SETFD): mark a descriptor to be closed by execve, or not; EBADF, see `sys_close`."""
+    if fget(m, task, fd) == 0:
+        return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EBADF
+    m[m[m[task + T_FILES] + FD_CLOEXEC] + fd] = cloexec
+    return 0
+
+
+@kernel
+def anonymous_fd(m: Mem, task: int, cloexec: int) -> int:
+    """A descriptor of no file, which cannot be mapped: pidfd_open, userfaultfd."""
+    if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+        return m[G_REC_RET]
+    o = _file_of(m, inode_new(m, TYPE_UNMAPPABLE, 0), FMODE_READ | FMODE_WRITE)
+    return _new_fd(m, task, o, cloexec, -1)
+
+
+@kernel
+def sys_close_range(m: Mem, task: int, first: int, last: int, flags: int) -> int:
+    """close_range; EINVAL. With CLOSE_RANGE_CLOEXEC descriptors are only marked."""
+    if first < 0 or (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) or (0 <= last < first):
+        return -EINVAL
+    files = m[task + T_FILES]
+    if flags & CLOSE_RANGE_UNSHARE and m[files + FD_USERS] > 1:
+        m[task + T_FILES] = files_copy(m, files)
+        files_put(m, files)
+        files = m[task + T_FILES]
+    if flags & CLOSE_RANGE_CLOEXEC:
+        fd = first
+        while fd_lookup(m, files, fd) != 0 or fd == first:
+            if (last >= 0 and fd > last) or fd_lookup(m, files, fd) == 0:
+                break
+            m[m[files + FD_CLOEXEC] + fd] = 1
+            fd += 1
+        return 0
+    return fd_close_range(m, files, first, last, 0)
+
+
+@kernel
+def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
+    """memfd_create: an empty shmem file; sealed against seals unless the flags allow them."""
+    if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+        return m[G_REC_RET]
+    inode = inode_new(m, OPS_SHMEM, 0)
+    m[inode + I_NAME] = name
+    if flags & MFD_NOEXEC_SEAL:
+        m[inode + I_SEALS] = F_SEAL_EXEC
+    elif (flags & MFD_ALLOW_SEALING) == 0:
+        m[inode + I_SEALS] = F_SEAL_SEAL
+    o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
+    return _new_fd(m, task, o, 1 if flags & MFD_CLOEXEC else 0, -1)
+
+
+@kernel
+def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name: int, folio: int) -> int:
+    """The scenario steps memfd and diskfile: a file of `size` bytes.
+
+    With `fill` it is written: every byte of page p of the k-th file made is (p + 1 + 32k) mod 256, and every
+    page is in the page cache, in folios of `folio` pages (a power of two; 0 or 1: single pages). Without,
+    it is one hole.
+    """
+    inode = inode_new(m, OPS_FILE if disk != 0 else OPS_SHMEM, size)
+    m[inode + I_NAME] = name
+    if fill != 0:
+        m[inode + I_FILLK] = (m[G_FILES_MADE] << 5) + 1
+        m[inode + I_FILLED] = file_pages(m, inode)
+    m[inode + I_FOLIO] = folio
+    m[G_FILES_MADE] += 1
+    o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
+    fd_install(m, m[task + T_FILES], fd, o, 0)
+    return 0
+
+
+@kernel
+def reopen(m: Mem, task: int, fd: int, new_fd: int, mode: int) -> int:
+    """The scenario step reopen: another description of the same inode; `mode` has FMODE_*."""
+    o = fget(m, task, fd)
+    if o == 0:
+        return -EBADF
+    fd_install(m, m[task + T_FILES], new_fd, file_new(m, m[o + O_INODE], mode), 0)
+    return 0
+
+
+@kernel
+def sys_ftruncate(m: Mem, task: int, fd: int, length: int) -> int:
+    """ftruncate: EINVAL, EBADF, EPERM (seals), in the order of do_sys_ftruncate and shmem_setattr."""
+    if length < 0:
+        return -EINVAL
+    o = fget(m, task, fd)
+    if o == 0:
+        return -EBADF
+    inode = m[o + O_INODE]
+    if m[inode + I_TYPE] >= OPS_ZERO or (m[o + O_MODE] & FMODE_WRITE) == 0:
+        return -EINVAL
+    seals = m[inode + I_SEALS]
+    if length < m[inode + I_SIZE] and seals & F_SEAL_SHRINK:
+        return -EPERM
+    if length > m[inode + I_SIZE] and seals & F_SEAL_GROW:
+        return -EPERM
+    inode_truncate(m, inode, length)
+    return 0
+
+
+@kernel
+def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: int) -> int:
+    """fallocate, plain and FALLOC_FL_PUNCH_HOLE; other modes are EOPNOTSUPP (vfs_fallocate)."""
+    o = fget(m, task, fd)
+    if o == 0:
+        return -EBADF
+    if offset < 0 or length <= 0:
+        return -EINVAL
+    if mode not in (0, FALLOC_KEEP_SIZE, FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
+        return -EOPNOTSUPP
+    if (m[o + O_MODE] & FMODE_WRITE) == 0:
+        return -EBADF
+    if offset > _MAX_SIZE - length:
+        return -EFBIG
+    inode = m[o + O_INODE]
+    if m[inode + I_TYPE] >= OPS_ZERO:
+        return -EOPNOTSUPP
+    seals = m[inode + I_SEALS]
+    if mode & FALLOC_PUNCH_HOLE:
+        if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+            return -EPERM
+        inode_punch(m, inode, offset, offset + length)
+        return 0
+    if offset + length > m[inode + I_SIZE] and mode == 0:
+        if seals & F_SEAL_GROW:
+            return -EPERM
+        inode_truncate(m, inode, offset + length)
+    return 0
+
+
+@kernel
+def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
+    """One byte of a file: 0 with the byte in G_VALUE, or -1 there at its end; EBADF, EINVAL."""
+    o = fget(m, task, fd)
+    if o == 0 or (m[o + O_MODE] & FMODE_READ) == 0:
+        return -EBADF
+    if offset < 0:
+        return -EINVAL
+    inode = m[o + O_INODE]
+    if offset >= m[inode + I_SIZE]:
+        return 0
+    if frame_available(m) == 0 and cached_frame(m, inode, offset >> m[H_ARCH + A_PAGE_SHIFT]) == 0:
+        return -ENOMEM
+    m[G_VALUE] = file_load(m, inode, offset)
+    return 0
+
+
+@kernel
+def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
+    """Store one byte in a file: 0, or EBADF, EINVAL, EPERM (seals)."""
+    o = fget(m, task, fd)
+    if o == 0 or (m[o + O_MODE] & FMODE_WRITE) == 0:
+        return -EBADF
+    if offset < 0:
+        return -EINVAL
+    inode = m[o + O_INODE]
+    seals = m[inode + I_SEALS]
+    if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+        return -EPERM
+    if offset >= m[inode + I_SIZE] and seals & F_SEAL_GROW:
+        return -EPERM
+    if frame_available(m) == 0 and cached_frame(m, inode, offset >> m[H_ARCH + A_PAGE_SHIFT]) == 0:
+        return -ENOMEM
+    file_store(m, inode, offset, value & 0xFF)
+    return 0
+
+
+@kernel
+def sys_add_seals(m: Mem, task: int, fd: int, seals: int) -> int:
+    """fcntl(F_ADD_SEALS): EBADF, EPERM, EINVAL, EBUSY (memfd_add_seals)."""
+    o = fget(m, task, fd)
+    if o == 0:
+        return -EBADF
+    inode = m[o + O_INODE]
+    if (m[o + O_MODE] & FMODE_WRITE) == 0:
+        return -EPERM
+    if seals & ~_ALL_SEALS or m[inode + I_TYPE] != OPS_SHMEM:
+        return -EINVAL
+    if m[inode + I_SEALS] & F_SEAL_SEAL:
+        return -EPERM
+    if seals & F_SEAL_WRITE and (m[inode + I_SEALS] & F_SEAL_WRITE) == 0:
+        vma = m[inode + I_VMAS]
+        while vma != 0:
+            if m[vma + V_FLAGS] & VM_SHARED and m[vma + V_FLAGS] & VM_MAYWRITE:
+                return -EBUSY
+            vma = m[vma + V_INEXT]
+    m[inode + I_SEALS] |= seals
+    return 0

@@ -1,0 +1,70 @@
+"""mincore: which pages are in RAM (mm/mincore.c)."""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.rules import R_MINCORE_ANON
+from ..areas.vmaset import find_exact
+from ..errnos import EINVAL, ENOMEM
+from ..faults.fault import pte_of
+from ..faults.vmfault import linear_index
+from ..files.pagecache import cache_has
+from ..jit import kernel, ult
+from ..pages.pte import (
+    pte_file,
+    pte_guard,
+    pte_present,
+    pte_swap,
+    pte_swap_offset,
+    pte_to_pgoff,
+)
+from ..pages.swap import S_FRAME, slot_words
+from ..state import (
+    H_ARCH,
+    H_RULES,
+    T_MM,
+    V_END,
+    V_INODE,
+    Mem,
+)
+
+
+@kernel
+def mincore_page(m: Mem, mm: int, addr: int) -> int:
+    """What mincore's vector says of the page at `addr`: 0 or 1; -1 where nothing is mapped."""
+    vma = find_exact(m, mm, addr)
+    if vma == 0:
+        return -1
+    inode = m[vma + V_INODE]
+    if m[H_RULES + R_MINCORE_ANON] == 0 and inode != 0:  # 2.6.20: the linear page, whatever the PTE holds
+        return cache_has(m, inode, linear_index(m, vma, addr))
+    p = pte_of(m, mm, addr)
+    w = m[p] if p != 0 else 0
+    if pte_present(m, w) != 0:
+        return 1
+    if inode != 0 and (w == 0 or pte_guard(m, w) != 0):
+        return cache_has(m, inode, linear_index(m, vma, addr))
+    if pte_file(m, w) != 0 and inode != 0:
+        return cache_has(m, inode, pte_to_pgoff(m, w))
+    if pte_swap(m, w) != 0:
+        return 1 if m[slot_words(m, pte_swap_offset(m, w)) + S_FRAME] != 0 else 0
+    return 0
+
+
+@kernel
+def sys_mincore(m: Mem, task: int, addr: int, length: int) -> int:
+    """mincore: 0 or -errno; the vector is `mincore_page` of each page up to the first that is not mapped."""
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    if addr & ((1 << shift) - 1):
+        return -EINVAL
+    limit = m[H_ARCH + A_TASK_SIZE]
+    if ult(limit, addr) or ult(limit - addr, length):
+        return -ENOMEM
+    end = (addr + length + (1 << shift) - 1) >> shift << shift
+    mm = m[task + T_MM]
+    while addr < end:
+        vma = find_exact(m, mm, addr)
+        if vma == 0 or (m[H_RULES + R_MINCORE_ANON] == 0 and m[vma + V_INODE] == 0):
+            return -ENOMEM
+        addr = m[vma + V_END]
+    return 0

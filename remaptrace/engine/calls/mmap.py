@@ -1,0 +1,352 @@
+"""mmap: order of checks, flags of the new area, joining it to its neighbours (do_mmap, mmap_region).
+
+linux-6.x 2, linux-2.6.21 2. `do_mmap` takes a resolved description; `sys_mmap` stands in front of it
+with the descriptor. Numbers of PROT_* and MAP_* are those of the generic ABI.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
+from ...machine.rules import (
+    R_FIXED_KEEPS_OLD,
+    R_LIMIT_BEFORE_UNMAP,
+    R_MAX_MAP_COUNT,
+    R_NOREPLACE,
+    R_NORESERVE_FLAG,
+    R_OVERCOMMIT,
+    R_POPULATE_PRIVATE,
+    R_RFP,
+    R_SHARED_ANON_PGOFF,
+)
+from ..account import (
+    accountable,
+    can_do_mlock,
+    charge,
+    may_expand_vm,
+    mlock_future_ok,
+    uncharge,
+    vm_stat_account,
+)
+from ..addr import page_align, page_offset, uword
+from ..areas.merge import VM_SPECIAL, VMG_NEXT, VMG_PREV, merge_new, vmg_init
+from ..areas.space import MAP_FIXED, get_unmapped_area, range_is_free, round_hint_to_min
+from ..areas.vma import vma_alloc, vma_set_flags
+from ..areas.vmaset import find_vma, link_vma
+from ..errnos import (
+    EACCES,
+    EAGAIN,
+    EBADF,
+    EEXIST,
+    EINVAL,
+    ENOMEM,
+    EOVERFLOW,
+    EPERM,
+)
+from ..faults.nonlinear import RFP_POPULATE
+from ..faults.populate import POP_MLOCK, POP_MMAP, populate_range
+from ..files.files import FMODE_READ, FMODE_WRITE, fget, file_new, file_put
+from ..files.pagecache import inode_new, inode_put
+from ..jit import kernel, shr, ult, wrap
+from ..state import (
+    G_COMMITTED,
+    G_EVENT,
+    H_ARCH,
+    H_RULES,
+    I_BORN,
+    I_CHARGED,
+    I_TYPE,
+    MM_COUNT,
+    MM_LOCKED,
+    O_INODE,
+    O_NOEXEC,
+    OPS_ANON,
+    OPS_DEVICE,
+    OPS_SHMEM,
+    OPS_ZERO,
+    P_PERSONALITY,
+    T_MM,
+    T_PROC,
+    V_END,
+    V_FLAGS,
+    V_NEXT,
+    V_START,
+    Mem,
+)
+from ..vmflags import (
+    VM_ACCOUNT,
+    VM_DONTDUMP,
+    VM_DONTEXPAND,
+    VM_DROPPABLE,
+    VM_EXEC,
+    VM_IO,
+    VM_LOCKED,
+    VM_LOCKONFAULT,
+    VM_NORESERVE,
+    VM_PFNMAP,
+    VM_READ,
+    VM_SHARED,
+)
+from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_MDWE, WHY_RLIMIT_MEMLOCK, refuse
+from .mmapflags import (
+    GIGANTIC_SHIFT,
+    MAP_ANONYMOUS,
+    MAP_FIXED_NOREPLACE,
+    MAP_HUGETLB,
+    MAP_LOCKED,
+    MAP_NONBLOCK,
+    MAP_NORESERVE,
+    MAP_POPULATE,
+    MAP_SHARED,
+    anonymous_flags,
+    file_flags,
+    huge_shift,
+    late_errors,
+    wanted_flags,
+)
+from .mprotect import READ_IMPLIES_EXEC, map_deny_write_exec
+from .munmap import VMS_ACCOUNTED, VMS_CHARGED, VMS_NEXT, VMS_PAGES, VMS_PREV, vms_complete, vms_gather
+from .rfpnative import rfp_native
+
+
+@kernel
+def shmem_object(m: Mem, task: int, size: int, flags: int, kind: int) -> int:
+    """An open file of a new shmem object of `size` bytes, charged as a whole unless VM_NORESERVE.
+
+    The caller owns the reference; 0 if the charge is refused or the arena is full.
+    """
+    pages = page_align(m, size) >> m[H_ARCH + A_PAGE_SHIFT]
+    charged = 0 if flags & VM_NORESERVE else pages
+    if charged != 0 and charge(m, task, charged) == 0:
+        return 0
+    inode = inode_new(m, kind, size)
+    if inode == 0:
+        m[G_COMMITTED] -= charged
+        refuse(m, WHY_ARENA, 0)
+        return 0
+    m[inode + I_CHARGED] = charged
+    m[inode + I_BORN] = m[G_EVENT]
+    file = file_new(m, inode, FMODE_READ | FMODE_WRITE)
+    inode_put(m, inode)
+    return file
+
+
+@kernel
+def _mapped_pages(m: Mem, mm: int, start: int, end: int) -> int:
+    """Mapped pages in [start, end) (count_vma_pages_range)."""
+    size = 0
+    vma = find_vma(m, mm, start)
+    while vma != 0 and m[vma + V_START] < end:
+        size += min(m[vma + V_END], end) - max(m[vma + V_START], start)
+        vma = m[vma + V_NEXT]
+    return size >> m[H_ARCH + A_PAGE_SHIFT]
+
+
+@kernel
+def _may_expand(m: Mem, task: int, vm: int, pages: int) -> int:
+    """0, or -ENOMEM if a limit refuses `pages` more."""
+    why = may_expand_vm(m, task, vm, pages)
+    return refuse(m, why, ENOMEM) if why != 0 else 0
+
+
+@kernel
+def _make_room(m: Mem, task: int, addr: int, length: int, vm: int) -> int:
+    """Limits, the unmapping of what is in the way, and the charge (VMS_CHARGED): 0 or -errno.
+
+    Three orders: 6.12 splits, checks, charges, unmaps; 6.1 checks the limits, unmaps, charges; 2.6
+    unmaps, checks, charges. A refusal after the unmapping leaves a hole.
+    """
+    mm = m[task + T_MM]
+    pages = length >> m[H_ARCH + A_PAGE_SHIFT]
+    keeps = m[H_RULES + R_FIXED_KEEPS_OLD]
+    first = m[H_RULES + R_LIMIT_BEFORE_UNMAP]
+    error = 0
+    if keeps == 0 and first != 0:
+        error = _may_expand(m, task, vm, pages - _mapped_pages(m, mm, addr, addr + length))
+        if error != 0:
+            return error
+    error = vms_gather(m, mm, addr, addr + length)
+    if error != 0:
+        return error if keeps != 0 else -ENOMEM
+    if keeps != 0:
+        error = _may_expand(m, task, vm, pages - m[VMS_PAGES])
+    else:
+        vms_complete(m, mm)
+        if first == 0:
+            error = _may_expand(m, task, vm, pages)
+    if error != 0:
+        return error
+    m[VMS_CHARGED] = 0
+    if accountable(vm) != 0:
+        if keeps != 0:  # the charge of what is replaced passes to the new area
+            pages -= m[VMS_ACCOUNTED]
+        if charge(m, task, pages) == 0:
+            return -ENOMEM
+        m[VMS_CHARGED] = pages
+        if keeps != 0:
+            m[VMS_ACCOUNTED] = 0
+    vms_complete(m, mm)
+    return 0
+
+
+@kernel
+def _new_area(
+    m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int, noreserve: int
+) -> int:
+    """Link a new area for the range: it, or -errno. `noreserve` (VM_NORESERVE or 0): do not charge."""
+    mm = m[task + T_MM]
+    ops = OPS_ANON
+    made = 0
+    if file != 0:
+        ops = m[m[file + O_INODE] + I_TYPE]
+    if vm & VM_SHARED and (file == 0 or ops == OPS_ZERO):
+        made = shmem_object(m, task, length, noreserve, OPS_SHMEM)
+        if made == 0:
+            return -ENOMEM
+        file = made
+        ops = OPS_SHMEM
+    if ops == OPS_DEVICE:
+        vm |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP
+    inode = m[file + O_INODE] if file != 0 and ops != OPS_ZERO else 0
+    vma = vma_alloc(m, mm, addr, addr + length, vm, pgoff, file, inode, ops)
+    file_put(m, made)
+    if vma == 0 or link_vma(m, mm, vma, m[VMG_PREV], m[VMG_NEXT]) < 0:
+        return refuse(m, WHY_ARENA, ENOMEM)
+    return vma
+
+
+@kernel
+def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
+    """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno.
+
+    `file` 0: anonymous, shared if `vm` says so. A refusal by the file's method or by the charge of
+    shared anonymous memory comes after the unmapping and leaves a hole.
+    """
+    mm = m[task + T_MM]
+    if map_deny_write_exec(m, mm, vm, vm) != 0:
+        return refuse(m, WHY_MDWE, EACCES)
+    error = _make_room(m, task, addr, length, vm)
+    if error == 0:
+        error = late_errors(m, file, vm)
+        if error != 0:
+            uncharge(m, m[VMS_CHARGED])
+    if error != 0:
+        return error
+    if accountable(vm) != 0:
+        vm |= VM_ACCOUNT
+    reserve = vm & VM_NORESERVE
+    if m[H_RULES + R_NORESERVE_FLAG] == 0:
+        vm &= ~VM_NORESERVE
+    m[VMG_PREV] = m[VMS_PREV]
+    m[VMG_NEXT] = m[VMS_NEXT]
+    vma = 0
+    if file != 0 or vm & VM_SHARED == 0:
+        vmg_init(m, addr, addr + length, pgoff, vm, file)
+        vma = merge_new(m, mm)
+    if vma == 0:
+        vma = _new_area(m, task, file, addr, length, vm, pgoff, reserve)
+        if vma < 0:
+            uncharge(m, m[VMS_CHARGED])
+            return vma
+    pages = length >> m[H_ARCH + A_PAGE_SHIFT]
+    vm_stat_account(m, mm, vm, pages)
+    if vm & VM_LOCKED:
+        if m[vma + V_FLAGS] & (VM_SPECIAL | VM_DROPPABLE):
+            vma_set_flags(m, vma, m[vma + V_FLAGS] & ~(VM_LOCKED | VM_LOCKONFAULT))
+        else:
+            m[mm + MM_LOCKED] += pages
+    return addr
+
+
+@kernel
+def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgoff: int) -> int:
+    """The address for the mapping, or -errno: steps 8 and 9 of linux-6.x 2.1."""
+    if flags & MAP_FIXED == 0:
+        addr = round_hint_to_min(m, addr)
+    kind = -1
+    if file != 0:
+        kind = m[m[file + O_INODE] + I_TYPE]
+    else:
+        pgoff = 0
+        if flags & MAP_SHARED:
+            kind = OPS_SHMEM
+    if flags & MAP_HUGETLB and flags & MAP_FIXED and addr & ((1 << huge_shift(m, flags)) - 1) != 0:
+        return -EINVAL
+    addr = get_unmapped_area(m, task, addr, length, pgoff, flags, kind)
+    if addr >= 0 and flags & MAP_FIXED_NOREPLACE and m[H_RULES + R_NOREPLACE] != 0:
+        if range_is_free(m, m[task + T_MM], addr, addr + length) == 0:
+            return -EEXIST
+    return addr
+
+
+@kernel
+def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, flags: int, pgoff: int) -> int:
+    """mmap with a resolved description (0: anonymous): the address or -errno, populated as asked."""
+    mm = m[task + T_MM]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    if length == 0:
+        return -EINVAL
+    if prot & VM_READ and m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC:
+        if file == 0 or m[file + O_NOEXEC] == 0:
+            prot |= VM_EXEC
+    if flags & MAP_FIXED_NOREPLACE and m[H_RULES + R_NOREPLACE] != 0:
+        flags |= MAP_FIXED
+    length = page_align(m, length)
+    if length == 0:
+        return -ENOMEM
+    if ult(uword(m, wrap(pgoff + shr(length, shift))), pgoff) != 0:
+        return -EOVERFLOW
+    if m[mm + MM_COUNT] > m[H_RULES + R_MAX_MAP_COUNT]:
+        return refuse(m, WHY_MAP_COUNT, ENOMEM)
+    vm = wanted_flags(m, task, prot, flags)
+    addr = _place(m, task, file, addr, length, flags, pgoff)
+    if addr < 0:
+        return addr
+    if flags & MAP_LOCKED and can_do_mlock(m, task) == 0:
+        return refuse(m, WHY_RLIMIT_MEMLOCK, EPERM)
+    if mlock_future_ok(m, task, vm, length >> shift) == 0:
+        return -EAGAIN
+    if file != 0:
+        vm = file_flags(m, file, prot, flags, vm, pgoff, length)
+    else:
+        vm = anonymous_flags(m, flags, vm)
+        if vm & VM_SHARED == 0:
+            pgoff = addr >> shift
+        elif m[H_RULES + R_SHARED_ANON_PGOFF] == 0:
+            pgoff = 0
+    if vm < 0:
+        return vm
+    if flags & MAP_NORESERVE and m[H_RULES + R_OVERCOMMIT] != 2:
+        vm |= VM_NORESERVE
+    addr = mmap_region(m, task, file, addr, length, vm, pgoff)
+    if addr < 0:
+        return addr
+    if vm & VM_LOCKED:
+        populate_range(m, task, addr, addr + length, POP_MLOCK)
+    if flags & MAP_POPULATE and m[H_RULES + R_RFP] == RFP_POPULATE:  # 2.6.21 4.4
+        rfp_native(m, task, addr, length, 0, pgoff, flags & MAP_NONBLOCK)
+    elif flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE and vm & VM_LOCKED == 0:
+        if vm & VM_SHARED or m[H_RULES + R_POPULATE_PRIVATE] != 0:
+            populate_range(m, task, addr, addr + length, POP_MMAP)
+    return addr
+
+
+@kernel
+def sys_mmap(m: Mem, task: int, addr: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
+    """mmap(addr, length, prot, flags, fd, offset), offset in bytes: the address or -errno."""
+    if page_offset(m, offset) != 0:
+        return -EINVAL
+    length = uword(m, length)
+    file = 0
+    if flags & MAP_ANONYMOUS == 0:
+        file = fget(m, task, fd)
+        if file == 0:
+            return -EBADF
+        if flags & MAP_HUGETLB:
+            return -EINVAL
+    elif flags & MAP_HUGETLB:
+        shift = huge_shift(m, flags)
+        if m[H_ARCH + A_HUGE_SHIFT] == 0 or shift not in (m[H_ARCH + A_HUGE_SHIFT], GIGANTIC_SHIFT):
+            return -EINVAL
+        length = uword(m, wrap(length + (1 << shift) - 1) & -(1 << shift))
+    pgoff = shr(offset, m[H_ARCH + A_PAGE_SHIFT])
+    return do_mmap(m, task, file, uword(m, addr), length, prot, flags, pgoff)

@@ -1,0 +1,210 @@
+"""What a mapping may be: VM flags from PROT_* and MAP_*, and the type checks (linux-6.x 2.1, 2.6.21 2.3, 2.4).
+
+Numbers of PROT_* and MAP_* are those of the generic ABI.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
+from ...machine.rules import (
+    R_DROPPABLE,
+    R_FILE_GROWSDOWN_EARLY,
+    R_FILE_SIZE_CHECK,
+    R_FIXED_KEEPS_OLD,
+    R_SEALED_READ,
+    R_SHARED_VALIDATE,
+    R_STACK_NOHUGE,
+)
+from ..errnos import (
+    EACCES,
+    EINVAL,
+    ENODEV,
+    ENOMEM,
+    EOPNOTSUPP,
+    EOVERFLOW,
+    EPERM,
+)
+from ..files.files import FMODE_READ, FMODE_WRITE
+from ..jit import kernel, ult
+from ..state import (
+    G_RSFLAGS,
+    H_ARCH,
+    H_RULES,
+    I_SEALS,
+    I_TYPE,
+    MM_DEFFLAGS,
+    O_APPEND,
+    O_INODE,
+    O_MODE,
+    O_NOEXEC,
+    OPS_DEVICE,
+    OPS_FILE,
+    T_MM,
+    TYPE_UNMAPPABLE,
+    Mem,
+)
+from ..vmflags import (
+    VM_ACCESS,
+    VM_DONTDUMP,
+    VM_DROPPABLE,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_HUGETLB,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_NOHUGEPAGE,
+    VM_NORESERVE,
+    VM_SHARED,
+    VM_SYNC,
+    VM_WIPEONFORK,
+    VM_WRITE,
+)
+from ..why import WHY_SEALED, refuse
+
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_DROPPABLE, MAP_TYPE = 1, 2, 3, 8, 0xF
+MAP_ANONYMOUS = 0x20
+MAP_GROWSDOWN = 0x100
+MAP_LOCKED = 0x2000
+MAP_NORESERVE = 0x4000
+MAP_POPULATE = 0x8000
+MAP_NONBLOCK = 0x10000
+MAP_STACK = 0x20000
+MAP_HUGETLB = 0x40000
+MAP_SYNC = 0x80000
+MAP_HUGE_SHIFT = 26
+GIGANTIC_SHIFT = 30
+MAP_FIXED_NOREPLACE = 0x100000
+LEGACY_MAP_MASK = 0x0407_FFF3 | (0x3F << 26)  # what MAP_SHARED_VALIDATE knows beside MAP_SYNC
+
+SEAL_WRITE, SEAL_FUTURE_WRITE = 8, 16
+_RSF_UNMODELLED = 4  # result.result
+MAX_LFS_FILESIZE = (1 << 63) - 1
+
+
+@kernel
+def huge_shift(m: Mem, flags: int) -> int:
+    """log2 of the page size that MAP_HUGETLB asks for."""
+    shift = (flags >> MAP_HUGE_SHIFT) & 0x3F
+    return shift if shift != 0 else m[H_ARCH + A_HUGE_SHIFT]
+
+
+@kernel
+def _offset_fits(m: Mem, pgoff: int, length: int) -> int:
+    """0 if the last byte of the mapping lies beyond the largest possible file (file_mmap_ok)."""
+    if m[H_RULES + R_FILE_SIZE_CHECK] == 0:
+        return 1
+    last = (MAX_LFS_FILESIZE - length) >> m[H_ARCH + A_PAGE_SHIFT]
+    return 1 if ult(last, pgoff) == 0 else 0
+
+
+@kernel
+def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, length: int) -> int:
+    """The VM flags of a file mapping, or -errno: step 12 of linux-6.x 2.1."""
+    kind = flags & MAP_TYPE
+    mode = m[file + O_MODE]
+    inode = m[file + O_INODE]
+    if m[inode + I_TYPE] != OPS_DEVICE and _offset_fits(m, pgoff, length) == 0:
+        return -EOVERFLOW
+    if kind == MAP_SHARED_VALIDATE and m[H_RULES + R_SHARED_VALIDATE] != 0:
+        known = LEGACY_MAP_MASK | (MAP_SYNC if m[inode + I_TYPE] == OPS_FILE else 0)
+        if flags & ~known:
+            return -EOPNOTSUPP
+        kind = MAP_SHARED
+    if kind == MAP_SHARED:
+        if prot & VM_WRITE and mode & FMODE_WRITE == 0:
+            return -EACCES
+        if m[file + O_APPEND] == 2 and mode & FMODE_WRITE:  # an append-only inode, not O_APPEND
+            return -EACCES
+        vm |= VM_SHARED | VM_MAYSHARE
+        if mode & FMODE_WRITE == 0:
+            vm &= ~(VM_MAYWRITE | VM_SHARED)
+    elif kind != MAP_PRIVATE:
+        return -EINVAL
+    if mode & FMODE_READ == 0:
+        return -EACCES
+    if m[file + O_NOEXEC] != 0:
+        if vm & VM_EXEC:
+            return -EPERM
+        vm &= ~VM_MAYEXEC
+    if m[inode + I_TYPE] == TYPE_UNMAPPABLE:
+        return -ENODEV
+    if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
+        return -EINVAL
+    return _seal_flags(m, m[inode + I_SEALS], vm)
+
+
+@kernel
+def _seal_flags(m: Mem, seals: int, vm: int) -> int:
+    """Flags of a mapping of a memfd with these seals, or -EPERM (memfd_check_seals_mmap).
+
+    F_SEAL_WRITE is seen before anything is unmapped (mapping_map_writable), F_SEAL_FUTURE_WRITE alone
+    only by the file's mmap method on kernels before 6.12.
+    """
+    if vm & VM_SHARED == 0 or seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) == 0:
+        return vm
+    if m[H_RULES + R_SEALED_READ] == 0 and seals & SEAL_WRITE:
+        return vm
+    if vm & VM_WRITE == 0:
+        return vm & ~VM_MAYWRITE
+    if seals & SEAL_WRITE or m[H_RULES + R_FIXED_KEEPS_OLD] != 0:
+        return refuse(m, WHY_SEALED, EPERM)
+    return vm
+
+
+@kernel
+def anonymous_flags(m: Mem, flags: int, vm: int) -> int:
+    """The VM flags of an anonymous mapping, or -EINVAL: step 13 of linux-6.x 2.1."""
+    kind = flags & MAP_TYPE
+    if flags & MAP_HUGETLB:  # a file of hugetlbfs stands behind it
+        return vm | VM_HUGETLB if kind in (MAP_SHARED, MAP_PRIVATE) else -EINVAL
+    if kind == MAP_SHARED:
+        if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
+            return -EINVAL
+        return vm | VM_SHARED | VM_MAYSHARE
+    if kind == MAP_DROPPABLE and m[H_RULES + R_DROPPABLE] != 0:
+        if flags & MAP_LOCKED or vm & VM_GROWSDOWN:
+            return -EINVAL
+        return vm | VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP
+    return vm if kind == MAP_PRIVATE else -EINVAL
+
+
+@kernel
+def late_errors(m: Mem, file: int, vm: int) -> int:
+    """Errors of the file's own mmap method, and of seals on kernels that ask late: 0 or -errno.
+
+    Huge pages: the pool is empty (linux-6.x 0). Without a reservation (MAP_NORESERVE) the kernel
+    would map them all the same, which is not modelled.
+    """
+    if vm & VM_HUGETLB:
+        if vm & VM_NORESERVE:
+            m[G_RSFLAGS] |= _RSF_UNMODELLED
+        return -ENOMEM
+    if file == 0:
+        return 0
+    inode = m[file + O_INODE]
+    if vm & VM_GROWSDOWN:
+        return -EINVAL
+    if vm & VM_SYNC and m[inode + I_TYPE] == OPS_FILE:  # not a DAX file system
+        return -EOPNOTSUPP
+    if vm & VM_SHARED == 0:
+        return 0
+    if m[inode + I_SEALS] & (SEAL_FUTURE_WRITE if vm & VM_WRITE else 0):
+        return refuse(m, WHY_SEALED, EPERM)
+    if m[inode + I_SEALS] & SEAL_WRITE and m[H_RULES + R_SEALED_READ] == 0:
+        return refuse(m, WHY_SEALED, EPERM)
+    return 0
+
+
+@kernel
+def wanted_flags(m: Mem, task: int, prot: int, flags: int) -> int:
+    """VM flags from PROT_*, MAP_* and the address space's defaults, before type checks."""
+    vm = (prot & VM_ACCESS) | m[m[task + T_MM] + MM_DEFFLAGS] | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    vm |= flags & (VM_GROWSDOWN | VM_LOCKED)  # MAP_GROWSDOWN and MAP_LOCKED have the same bits
+    if flags & MAP_SYNC:
+        vm |= VM_SYNC
+    if flags & MAP_STACK and m[H_RULES + R_STACK_NOHUGE] != 0:
+        vm |= VM_NOHUGEPAGE
+    return vm

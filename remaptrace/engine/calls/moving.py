@@ -1,0 +1,204 @@
+"""Moving an area to another address: the copy, its pages, what becomes of the source (move_vma).
+
+linux-6.x 4.3, linux-2.6.21 3.9 steps 11 and 12. `mremap` has made its checks before.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import (
+    R_MAX_MAP_COUNT,
+    R_MREMAP_CHARGE_EFAULT,
+)
+from ..account import charge, uncharge, vm_stat_account
+from ..areas.merge import VMG_AV, VMG_AVMULTI, VMG_NEXT, VMG_POLICY, VMG_PREV, VMG_UFFD, merge_new, vmg_init
+from ..areas.space import MAP_FIXED, get_unmapped_area
+from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
+from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
+from ..errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
+from ..faults.populate import POP_MLOCK, populate_range
+from ..jit import kernel, ult, wrap
+from ..ranges.pgtable import move_range
+from ..state import (
+    G_COMMITTED,
+    G_FOLLOW,
+    G_REC_RET,
+    H_ARCH,
+    H_RULES,
+    I_TYPE,
+    MM_COUNT,
+    MM_LOCKED,
+    OPS_SPECIAL,
+    T_MM,
+    V_AV,
+    V_AVMULTI,
+    V_END,
+    V_FILE,
+    V_FLAGS,
+    V_INODE,
+    V_OPS,
+    V_PGOFF,
+    V_POLICY,
+    V_PREV,
+    V_START,
+    V_UFFD,
+    Mem,
+)
+from ..vmflags import (
+    VM_ACCOUNT,
+    VM_LOCKED,
+    VM_LOCKONFAULT,
+    VM_MAYSHARE,
+)
+from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
+from .munmap import do_munmap
+
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+MAP_SHARED = 1
+STAY_BELOW = 3  # moving needs room for three more areas
+NEW_PLACE = MREMAP_FIXED | MREMAP_DONTUNMAP
+
+
+# ---- checks ----------------------------------------------------------------------------------
+
+
+@kernel
+def overlaps(old: int, old_len: int, new: int, new_len: int) -> int:
+    """1 if the two ranges have a byte in common, by the kernel's arithmetic."""
+    return 1 if ult(new, wrap(old + old_len)) != 0 and ult(old, wrap(new + new_len)) != 0 else 0
+
+
+@kernel
+def charge_area(m: Mem, task: int, vma: int, size: int) -> int:
+    """Charge `size` bytes if the area is accounted: 0 or -errno."""
+    if m[vma + V_FLAGS] & VM_ACCOUNT == 0:
+        return 0
+    if charge(m, task, size >> m[H_ARCH + A_PAGE_SHIFT]) != 0:
+        return 0
+    if m[H_RULES + R_MREMAP_CHARGE_EFAULT] != 0:
+        return -EAGAIN if m[vma + V_FLAGS] & VM_LOCKED else -EFAULT
+    return -ENOMEM
+
+
+# ---- moving ----------------------------------------------------------------------------------
+
+
+@kernel
+def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int) -> int:
+    """An area for [addr, addr + length) with the attributes of `vma`, joined to neighbours if it fits.
+
+    Unfaulted anonymous memory takes the page offset of its new address, which lets it join; 0 if the
+    arena is full. The source may have become a part of the result.
+    """
+    if vma_is_anonymous(m, vma) != 0 and m[vma + V_FILE] == 0 and m[vma + V_AV] == 0:
+        pgoff = addr >> m[H_ARCH + A_PAGE_SHIFT]
+    upper = find_vma(m, mm, addr)
+    vmg_init(m, addr, addr + length, pgoff, m[vma + V_FLAGS], m[vma + V_FILE])
+    m[VMG_AV] = m[vma + V_AV]
+    m[VMG_AVMULTI] = m[vma + V_AVMULTI]
+    m[VMG_POLICY] = m[vma + V_POLICY]
+    m[VMG_UFFD] = m[vma + V_UFFD]
+    m[VMG_NEXT] = upper
+    m[VMG_PREV] = m[upper + V_PREV] if upper != 0 else last_vma(m, mm)
+    merged = merge_new(m, mm)
+    if merged != 0:
+        return merged
+    new = vma_dup(m, vma)
+    if new == 0:
+        return 0
+    m[new + V_START] = addr
+    m[new + V_END] = addr + length
+    m[new + V_PGOFF] = pgoff
+    if link_vma(m, mm, new, m[VMG_PREV], upper) < 0:
+        vma_free(m, new)
+        return 0
+    return new
+
+
+@kernel
+def _may_split_special(m: Mem, vma: int, addr: int, length: int) -> int:
+    """0 if special area `vma` is moved as a whole."""
+    if m[vma + V_OPS] != OPS_SPECIAL:
+        return 0
+    return 0 if m[vma + V_START] == addr and m[vma + V_END] == addr + length else 1
+
+
+@kernel
+def _leave_behind(m: Mem, mm: int, addr: int, length: int, new: int) -> int:
+    """MREMAP_DONTUNMAP: the source stays, without pages, locks and, if whole, its anon_vma."""
+    vma = find_exact(m, mm, addr)
+    if m[vma + V_FLAGS] & (VM_LOCKED | VM_LOCKONFAULT):
+        vma_set_flags(m, vma, m[vma + V_FLAGS] & ~(VM_LOCKED | VM_LOCKONFAULT))
+    if vma != new and m[vma + V_START] == addr and m[vma + V_END] == addr + length:
+        m[vma + V_AV] = 0
+        m[vma + V_AVMULTI] = 0
+    return 0
+
+
+@kernel
+def _drop_source(m: Mem, mm: int, addr: int, length: int) -> int:
+    """Unmap the source; its charge has passed to the copy."""
+    vma = find_exact(m, mm, addr)
+    if m[vma + V_FLAGS] & VM_ACCOUNT:
+        if length == 0:  # the old kernels' duplicate of private memory: the source is no longer charged
+            vma_set_flags(m, vma, m[vma + V_FLAGS] & ~VM_ACCOUNT)
+            return 0
+        m[G_COMMITTED] += length >> m[H_ARCH + A_PAGE_SHIFT]
+    return do_munmap(m, mm, addr, length)
+
+
+@kernel
+def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new_len: int, flags: int) -> int:
+    """Move [addr, addr + old_len) of `vma` to the free range at `new`: `new` or -errno (move_vma)."""
+    mm = m[task + T_MM]
+    if m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW:
+        return refuse(m, WHY_MAP_COUNT, ENOMEM)
+    if _may_split_special(m, vma, addr, old_len) != 0:
+        return refuse(m, WHY_SPECIAL, EINVAL)
+    stays = flags & MREMAP_DONTUNMAP
+    vm = m[vma + V_FLAGS]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    size = new_len if stays else new_len - old_len
+    error = charge_area(m, task, vma, size)
+    if error != 0:
+        return error
+    pgoff = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> shift)
+    copy = _copy_vma(m, mm, vma, new, new_len, pgoff)
+    if copy == 0:
+        if vm & VM_ACCOUNT:
+            uncharge(m, size >> shift)
+        return refuse(m, WHY_ARENA, ENOMEM)
+    if old_len != 0:
+        move_range(m, mm, find_exact(m, mm, addr), addr, copy, new, old_len)
+    vm_stat_account(m, mm, vm, new_len >> shift)
+    if vm & VM_LOCKED:
+        m[mm + MM_LOCKED] += new_len >> shift
+    if stays:
+        _leave_behind(m, mm, addr, old_len, copy)
+    else:
+        _drop_source(m, mm, addr, old_len)
+    if vm & VM_LOCKED and new_len > old_len:
+        populate_range(m, task, new + old_len, new + new_len, POP_MLOCK)
+    return new
+
+
+@kernel
+def new_place(
+    m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new_len: int, flags: int
+) -> int:
+    """The address to move to: as asked, near the hint, or anywhere; or -errno (vrm_set_new_addr)."""
+    how = MAP_FIXED if flags & MREMAP_FIXED else 0
+    kind = -1
+    pgoff = 0
+    if m[vma + V_FILE] != 0:
+        pgoff = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
+        kind = m[m[vma + V_INODE] + I_TYPE] if m[vma + V_INODE] != 0 else m[vma + V_OPS]
+    if m[vma + V_FLAGS] & VM_MAYSHARE:
+        how |= MAP_SHARED
+    hint = new if flags & NEW_PLACE else 0
+    follow = m[G_FOLLOW]
+    if follow != 0 and overlaps(addr, max(old_len, 1), m[G_REC_RET], new_len) != 0:
+        m[G_FOLLOW] = 0  # the log says it stayed in place, which it cannot here
+    place = get_unmapped_area(m, task, hint, new_len, pgoff, how, kind)
+    m[G_FOLLOW] = follow
+    return place

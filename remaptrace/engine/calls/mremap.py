@@ -1,0 +1,323 @@
+"""mremap: resizing and moving areas (mm/mremap.c; linux-6.x 4.3, linux-2.6.21 3.9).
+
+Two orders of checks: since 6.17 everything about the arguments comes before the area is looked at
+and before the target is unmapped, and a plain move may span areas; before, a failing request could
+lose its target. The words at G_VMS are free for `munmap` in between; the request itself travels in
+arguments.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.rules import (
+    R_DONTUNMAP,
+    R_MAX_MAP_COUNT,
+    R_MREMAP_CHECK_FIRST,
+    R_MREMAP_EARLY_COUNT,
+    R_MREMAP_GROW_MERGES,
+    R_MREMAP_LOOKUP_FIRST,
+    R_MREMAP_MULTI,
+    R_WIPEONFORK,
+)
+from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
+from ..addr import beyond, page_align, page_offset, uword
+from ..areas.merge import VMG_AV, VMG_AVMULTI, VMG_NEXT, VMG_POLICY, VMG_PREV, VMG_UFFD, merge_new, vmg_init
+from ..areas.vma import vma_is_anonymous
+from ..areas.vmaset import find_exact, find_vma, set_bounds
+from ..errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
+from ..faults.populate import POP_MLOCK, populate_range
+from ..jit import kernel, ult, wrap
+from ..state import (
+    H_ARCH,
+    H_RULES,
+    MM_COUNT,
+    MM_LOCKED,
+    T_MM,
+    V_AV,
+    V_AVMULTI,
+    V_END,
+    V_FILE,
+    V_FLAGS,
+    V_NEXT,
+    V_PGOFF,
+    V_POLICY,
+    V_START,
+    V_UFFD,
+    Mem,
+)
+from ..vmflags import (
+    VM_ACCOUNT,
+    VM_DONTEXPAND,
+    VM_LOCKED,
+    VM_MAYSHARE,
+    VM_PFNMAP,
+    VM_SEALED,
+    VM_SHARED,
+)
+from ..why import WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
+from .moving import (
+    MREMAP_DONTUNMAP,
+    MREMAP_FIXED,
+    MREMAP_MAYMOVE,
+    NEW_PLACE,
+    STAY_BELOW,
+    charge_area,
+    move_vma,
+    new_place,
+    overlaps,
+)
+from .munmap import do_munmap
+
+
+@kernel
+def _early_count(m: Mem, mm: int) -> int:
+    """-ENOMEM if a move could later run into the limit on areas, else 0."""
+    if m[H_RULES + R_MREMAP_EARLY_COUNT] == 0:
+        return 0
+    if m[mm + MM_COUNT] + 2 >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW:
+        return refuse(m, WHY_MAP_COUNT, ENOMEM)
+    return 0
+
+
+@kernel
+def _check_resize(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len: int, flags: int) -> int:
+    """What an area must allow to be moved or to grow (vma_to_resize): 0 or -errno."""
+    vm = m[vma + V_FLAGS]
+    if old_len == 0 and vm & (VM_SHARED | VM_MAYSHARE) == 0 and m[H_RULES + R_WIPEONFORK] != 0:
+        return -EINVAL
+    if flags & MREMAP_DONTUNMAP:
+        if vm & (VM_DONTEXPAND | VM_PFNMAP):
+            return refuse(m, WHY_SPECIAL, EINVAL)
+        if m[H_RULES + R_DONTUNMAP] == 1 and vma_is_anonymous(m, vma) == 0:
+            return -EINVAL
+    if ult(m[vma + V_END] - addr, old_len) != 0:
+        return -EFAULT
+    if new_len == old_len:
+        return 0
+    if vm & (VM_DONTEXPAND | VM_PFNMAP):
+        return refuse(m, WHY_SPECIAL, EFAULT)
+    pages = (new_len - old_len) >> m[H_ARCH + A_PAGE_SHIFT]
+    if new_len < 0:  # more than half the address space
+        return -ENOMEM
+    if mlock_future_ok(m, task, vm, pages) == 0:
+        return -EAGAIN
+    why = may_expand_vm(m, task, vm, pages)
+    return refuse(m, why, ENOMEM) if why != 0 else 0
+
+
+@kernel
+def _mremap_to(m: Mem, task: int, addr: int, old_len: int, new: int, new_len: int, flags: int) -> int:
+    """The part of a request with a new address that changes things: the new address or -errno."""
+    mm = m[task + T_MM]
+    if flags & MREMAP_FIXED:
+        error = do_munmap(m, mm, new, new_len)
+        if error != 0:
+            return error
+    if old_len > new_len:
+        error = do_munmap(m, mm, addr + new_len, old_len - new_len)
+        if error != 0:
+            return error
+        old_len = new_len
+    vma = find_exact(m, mm, addr)
+    if vma == 0:
+        return -EFAULT
+    if m[H_RULES + R_MREMAP_CHECK_FIRST] == 0:
+        error = _check_resize(m, task, vma, addr, old_len, new_len, flags)
+        if error != 0:
+            return error
+    if flags & MREMAP_DONTUNMAP:
+        why = may_expand_vm(m, task, m[vma + V_FLAGS], old_len >> m[H_ARCH + A_PAGE_SHIFT])
+        if why != 0:
+            return refuse(m, why, ENOMEM)
+    place = new_place(m, task, vma, addr, old_len, new, new_len, flags)
+    if place < 0:
+        return place
+    return move_vma(m, task, vma, addr, old_len, place, new_len, flags)
+
+
+# ---- growing ---------------------------------------------------------------------------------
+
+
+@kernel
+def _room_to_grow(m: Mem, mm: int, vma: int, delta: int) -> int:
+    """1 if `delta` free bytes follow `vma` (vma_expandable); guard gaps do not count."""
+    end = m[vma + V_END] + delta
+    if end > m[H_ARCH + A_TASK_SIZE]:
+        return 0
+    upper = m[vma + V_NEXT]
+    return 1 if upper == 0 or end <= m[upper + V_START] else 0
+
+
+@kernel
+def _grow_in_place(m: Mem, task: int, vma: int, delta: int) -> int:
+    """Extend `vma` by `delta` bytes, joining the next area if it touches then: 0 or -errno."""
+    mm = m[task + T_MM]
+    vm = m[vma + V_FLAGS]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    error = charge_area(m, task, vma, delta)
+    if error != 0:
+        return error
+    start = m[vma + V_END]
+    if m[H_RULES + R_MREMAP_GROW_MERGES] == 0:
+        set_bounds(m, mm, vma, m[vma + V_START], start + delta)
+    else:
+        pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> shift)
+        vmg_init(m, start, start + delta, pgoff, vm, m[vma + V_FILE])
+        m[VMG_AV] = m[vma + V_AV]
+        m[VMG_AVMULTI] = m[vma + V_AVMULTI]
+        m[VMG_POLICY] = m[vma + V_POLICY]
+        m[VMG_UFFD] = m[vma + V_UFFD]
+        m[VMG_PREV] = vma
+        m[VMG_NEXT] = m[vma + V_NEXT]
+        if merge_new(m, mm) == 0:
+            if vm & VM_ACCOUNT:
+                uncharge(m, delta >> shift)
+            return -ENOMEM
+    vm_stat_account(m, mm, vm, delta >> shift)
+    if vm & VM_LOCKED:
+        m[mm + MM_LOCKED] += delta >> shift
+        populate_range(m, task, start, start + delta, POP_MLOCK)
+    return 0
+
+
+@kernel
+def _mremap_at(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len: int, flags: int) -> int:
+    """A request to grow without a new address: the address afterwards or -errno."""
+    error = _check_resize(m, task, vma, addr, old_len, new_len, flags)
+    if error != 0:
+        return error
+    mm = m[task + T_MM]
+    if m[vma + V_END] - addr == old_len and _room_to_grow(m, mm, vma, new_len - old_len) != 0:
+        error = _grow_in_place(m, task, vma, new_len - old_len)
+        return addr if error == 0 else error
+    if flags & MREMAP_MAYMOVE == 0:
+        return -ENOMEM
+    place = new_place(m, task, vma, addr, old_len, 0, new_len, flags)
+    if place < 0:
+        return place
+    return move_vma(m, task, vma, addr, old_len, place, new_len, flags)
+
+
+# ---- the call --------------------------------------------------------------------------------
+
+
+@kernel
+def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: int) -> int:
+    """A move without resize (remap_move): every area of the range in turn, holes kept in between."""
+    mm = m[task + T_MM]
+    end = addr + length
+    target = new
+    last_end = addr
+    result = -EFAULT
+    while last_end < end:
+        vma = find_vma(m, mm, last_end)
+        if vma == 0 or m[vma + V_START] >= end:
+            break
+        start = max(m[vma + V_START], last_end)
+        stop = min(m[vma + V_END], end)
+        if result < 0 and start > addr:
+            return -EFAULT
+        target += start - last_end
+        if m[vma + V_FLAGS] & VM_SEALED:
+            return refuse(m, WHY_SEALED, EPERM)
+        if m[H_RULES + R_MREMAP_MULTI] == 0:
+            stop = end
+        error = _check_resize(m, task, vma, start, stop - start, stop - start, flags)
+        if error != 0:
+            return error
+        moved = _mremap_to(m, task, start, stop - start, target, stop - start, flags)
+        if moved < 0:
+            return moved
+        if result < 0:
+            result = moved
+        target = moved + stop - start
+        last_end = stop
+    return result
+
+
+@kernel
+def _mremap_checked(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags: int, new: int) -> int:
+    """The order since 6.17: arguments, then the area, then changes."""
+    mm = m[task + T_MM]
+    if new_len < 0 or new_len > m[H_ARCH + A_TASK_SIZE]:
+        return -EINVAL
+    if flags & NEW_PLACE:
+        if beyond(m, new, new_len) != 0 or page_offset(m, new) != 0 or flags & MREMAP_MAYMOVE == 0:
+            return -EINVAL
+        if flags & MREMAP_DONTUNMAP and old_len != new_len:
+            return -EINVAL
+        if overlaps(addr, old_len, new, new_len) != 0:
+            return -EINVAL
+        error = _early_count(m, mm)
+        if error != 0:
+            return error
+    if flags & MREMAP_FIXED and old_len == new_len:
+        return _move_several(m, task, addr, old_len, new, flags)
+    vma = find_exact(m, mm, addr) if addr >= 0 else 0
+    if vma == 0:
+        return -EFAULT
+    if m[vma + V_FLAGS] & VM_SEALED:
+        return refuse(m, WHY_SEALED, EPERM)
+    if flags & NEW_PLACE:
+        inside = min(old_len, new_len) if old_len >= 0 else new_len
+        error = _check_resize(m, task, vma, addr, inside, new_len, flags)
+        if error != 0:
+            return error
+        return _mremap_to(m, task, addr, old_len, new, new_len, flags)
+    if old_len == new_len:
+        return addr
+    if old_len < 0 or old_len > new_len:
+        error = do_munmap(m, mm, addr + new_len, old_len - new_len)
+        return error if error != 0 else addr
+    return _mremap_at(m, task, vma, addr, old_len, new_len, flags)
+
+
+@kernel
+def _mremap_old(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags: int, new: int) -> int:
+    """The order before 6.17: the area first, and the target unmapped before it is checked."""
+    mm = m[task + T_MM]
+    vma = find_exact(m, mm, addr) if addr >= 0 else 0
+    if m[H_RULES + R_MREMAP_LOOKUP_FIRST] != 0:
+        if vma == 0:
+            return -EFAULT
+        if m[vma + V_FLAGS] & VM_SEALED:
+            return refuse(m, WHY_SEALED, EPERM)
+    if flags & NEW_PLACE:
+        if page_offset(m, new) != 0 or beyond(m, new, new_len) != 0:
+            return -EINVAL
+        if overlaps(addr, old_len, new, new_len) != 0:
+            return -EINVAL
+        error = _early_count(m, mm)
+        if error != 0:
+            return error
+        return _mremap_to(m, task, addr, old_len, new, new_len, flags)
+    if ult(old_len, new_len) == 0:
+        error = do_munmap(m, mm, wrap(addr + new_len), old_len - new_len)
+        return error if error != 0 and old_len != new_len else addr
+    if vma == 0:
+        return -EFAULT
+    return _mremap_at(m, task, vma, addr, old_len, new_len, flags)
+
+
+@kernel
+def sys_mremap(
+    m: Mem, task: int, addr: int, old_length: int, new_length: int, flags: int, new_addr: int
+) -> int:
+    """mremap(addr, old_length, new_length, flags, new_addr): the address afterwards or -errno."""
+    known = MREMAP_MAYMOVE | MREMAP_FIXED
+    if m[H_RULES + R_DONTUNMAP] != 0:
+        known |= MREMAP_DONTUNMAP
+    addr = uword(m, addr)
+    if flags & ~known or page_offset(m, addr) != 0:
+        return -EINVAL
+    old_len = page_align(m, uword(m, old_length))
+    new_len = page_align(m, uword(m, new_length))
+    if new_len == 0:
+        return -EINVAL
+    if m[H_RULES + R_MREMAP_CHECK_FIRST] != 0:
+        return _mremap_checked(m, task, addr, old_len, new_len, flags, uword(m, new_addr))
+    if flags & NEW_PLACE and flags & MREMAP_MAYMOVE == 0:
+        return -EINVAL
+    if flags & MREMAP_DONTUNMAP and uword(m, old_length) != uword(m, new_length):
+        return -EINVAL
+    return _mremap_old(m, task, addr, old_len, new_len, flags, uword(m, new_addr))

@@ -1,0 +1,48 @@
+"""mseal: areas that may no longer change (mm/mseal.c; linux-6.x 4.7)."""
+
+from __future__ import annotations
+
+from ...machine.rules import R_MSEAL
+from ..addr import page_align, page_offset, uword
+from ..areas.merge import vma_modify_flags
+from ..areas.space import range_has_hole
+from ..areas.vmaset import find_vma
+from ..errnos import EINVAL, ENOMEM, ENOSYS
+from ..jit import kernel, ult, wrap
+from ..state import H_RULES, T_MM, V_END, V_FLAGS, V_NEXT, Mem
+from ..vmflags import VM_SEALED
+from ..why import WHY_HOLE, refuse
+
+
+@kernel
+def sys_mseal(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
+    """mseal(addr, length, flags): 0 or -errno. A hole is found before anything is sealed."""
+    if m[H_RULES + R_MSEAL] == 0:
+        return -ENOSYS
+    start = uword(m, addr)
+    if flags != 0 or page_offset(m, start) != 0:
+        return -EINVAL
+    given = uword(m, length)
+    length = page_align(m, given)
+    if given != 0 and length == 0:
+        return -EINVAL
+    end = uword(m, wrap(start + length))
+    if ult(end, start) != 0:
+        return -EINVAL
+    if end == start:
+        return 0
+    mm = m[task + T_MM]
+    if start < 0 or end < 0 or range_has_hole(m, mm, start, end) != 0:
+        return refuse(m, WHY_HOLE, ENOMEM)
+    at = start
+    vma = find_vma(m, mm, at)
+    while at < end:
+        stop = min(m[vma + V_END], end)
+        if m[vma + V_FLAGS] & VM_SEALED == 0:
+            vma = vma_modify_flags(m, mm, vma, at, stop, m[vma + V_FLAGS] | VM_SEALED)
+            if vma < 0:
+                return vma
+        at = stop
+        if m[vma + V_END] <= at:
+            vma = m[vma + V_NEXT]
+    return 0

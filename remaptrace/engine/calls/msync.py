@@ -1,0 +1,72 @@
+"""msync: write back dirty pages of shared file mappings (mm/msync.c; linux-6.x 4.7, 2.6.21 3.12)."""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_MSYNC_WHOLE_FILE
+from ..addr import page_align, page_offset, uword
+from ..areas.vmaset import find_vma
+from ..errnos import EBUSY, EINVAL, ENOMEM
+from ..jit import kernel, ult, wrap
+from ..ranges.writeback import writeback_range
+from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_INODE, V_NEXT, V_PGOFF, V_START, Mem
+from ..vmflags import VM_LOCKED, VM_SHARED
+from ..why import WHY_HOLE, refuse
+
+MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
+
+
+@kernel
+def _write_part(m: Mem, vma: int, start: int, end: int) -> int:
+    """Write back the pages of the file behind [start, end), or all of them on kernels that do so."""
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    first = ((start - m[vma + V_START]) >> shift) + m[vma + V_PGOFF]
+    last = first + ((end - start) >> shift)
+    if m[H_RULES + R_MSYNC_WHOLE_FILE] != 0:
+        first = 0
+        last = 1 << 62
+    return writeback_range(m, m[vma + V_INODE], first, last)
+
+
+@kernel
+def sys_msync(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
+    """msync(addr, length, flags): 0 or -errno.
+
+    A hole is reported at the end, after everything else was written; with MS_ASYNC alone at once.
+    """
+    start = uword(m, addr)
+    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or page_offset(m, start) != 0:
+        return -EINVAL
+    if flags & MS_ASYNC and flags & MS_SYNC:
+        return -EINVAL
+    length = page_align(m, uword(m, length))
+    end = uword(m, wrap(start + length))
+    if ult(end, start) != 0:
+        return -ENOMEM
+    if end == start:
+        return 0
+    if start < 0:
+        return refuse(m, WHY_HOLE, ENOMEM)
+    if end < 0:
+        end = 1 << 62
+    vma = find_vma(m, m[task + T_MM], start)
+    hole = 0
+    at = start
+    while at < end:
+        if vma == 0:
+            return refuse(m, WHY_HOLE, ENOMEM)
+        if at < m[vma + V_START]:
+            if flags == MS_ASYNC:
+                return refuse(m, WHY_HOLE, ENOMEM)
+            at = m[vma + V_START]
+            hole = 1
+            if at >= end:
+                break
+        if flags & MS_INVALIDATE and m[vma + V_FLAGS] & VM_LOCKED:
+            return -EBUSY
+        stop = min(m[vma + V_END], end)
+        if flags & MS_SYNC and m[vma + V_FLAGS] & VM_SHARED and m[vma + V_INODE] != 0:
+            _write_part(m, vma, at, stop)
+        at = stop
+        vma = m[vma + V_NEXT]
+    return refuse(m, WHY_HOLE, ENOMEM) if hole != 0 else 0

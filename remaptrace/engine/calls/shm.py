@@ -1,0 +1,175 @@
+"""SysV shared memory: shmget, shmat, shmdt, shmctl (ipc/shm.c).
+
+Every attach opens the segment anew, so areas of two attaches never join. Identifiers follow the
+log when there is one.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_OVERCOMMIT
+from ..addr import page_align, page_floor, page_offset, uword
+from ..areas.space import MAP_FIXED, range_is_free, recorded_place
+from ..areas.vmaset import find_vma
+from ..errnos import EEXIST, EINVAL, ENOENT, ENOMEM
+from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
+from ..files.pagecache import inode_get
+from ..files.shmseg import (
+    SHM_DEST,
+    SHM_ID,
+    SHM_INODE,
+    SHM_KEY,
+    SHM_SIZE,
+    shm_by_id,
+    shm_by_key,
+    shm_destroy,
+    shm_new,
+)
+from ..jit import kernel
+from ..state import (
+    G_HAS_RET,
+    G_REC_RET,
+    G_SHM_LIST,
+    H_ARCH,
+    H_RULES,
+    I_SIZE,
+    I_VMAS,
+    O_INODE,
+    OPS_SHM,
+    T_MM,
+    V_END,
+    V_FILE,
+    V_INODE,
+    V_NEXT,
+    V_OPS,
+    V_PGOFF,
+    V_START,
+    Mem,
+)
+from ..vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
+from .mmap import do_mmap, shmem_object
+from .mmapflags import MAP_SHARED
+from .munmap import do_munmap
+
+IPC_PRIVATE = 0
+IPC_CREAT, IPC_EXCL, SHM_NORESERVE = 0o1000, 0o2000, 0o10000
+SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000
+IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK = 0, 1, 2, 11, 12
+_IPC_64 = 0x100
+
+
+@kernel
+def _new_id(m: Mem) -> int:
+    """The identifier of a new segment: the recorded one, or one more than the newest."""
+    if recorded_place(m) != 0:
+        return m[G_REC_RET]
+    newest = m[G_SHM_LIST]
+    return m[newest + SHM_ID] + 1 if newest != 0 else 0
+
+
+@kernel
+def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
+    """shmget(key, size, flags), size in bytes: the identifier or -errno."""
+    size = uword(m, size)
+    seg = shm_by_key(m, key) if key != IPC_PRIVATE else 0
+    if seg != 0:
+        if flags & IPC_CREAT and flags & IPC_EXCL:
+            return -EEXIST
+        return m[seg + SHM_ID] if size <= m[seg + SHM_SIZE] and size >= 0 else -EINVAL
+    if key != IPC_PRIVATE and flags & IPC_CREAT == 0:
+        if m[G_HAS_RET] == 0 or m[G_REC_RET] < 0:
+            return -ENOENT
+    if size <= 0:
+        return -EINVAL
+    noreserve = VM_NORESERVE if flags & SHM_NORESERVE and m[H_RULES + R_OVERCOMMIT] != 2 else 0
+    file = shmem_object(m, task, size, noreserve, OPS_SHM)
+    if file == 0:
+        return -ENOMEM
+    ident = _new_id(m)
+    seg = shm_new(m, ident, key, inode_get(m, m[file + O_INODE]), size)
+    file_put(m, file)
+    return ident if seg != 0 else -ENOMEM
+
+
+@kernel
+def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
+    """shmat(shmid, addr, flags): the address or -errno."""
+    addr = uword(m, addr)
+    how = MAP_SHARED
+    if addr != 0:
+        if page_offset(m, addr) != 0:
+            if flags & SHM_RND == 0:
+                return -EINVAL
+            addr = page_floor(m, addr)
+            if addr == 0 and flags & SHM_REMAP:
+                return -EINVAL
+        how |= MAP_FIXED
+    elif flags & SHM_REMAP:
+        return -EINVAL
+    seg = shm_by_id(m, shmid)
+    if seg == 0:
+        return -EINVAL
+    prot = VM_READ
+    mode = FMODE_READ
+    if flags & SHM_RDONLY == 0:
+        prot |= VM_WRITE
+        mode |= FMODE_WRITE
+    if flags & SHM_EXEC:
+        prot |= VM_EXEC
+    size = m[m[seg + SHM_INODE] + I_SIZE]
+    if addr != 0 and flags & SHM_REMAP == 0:
+        if addr < 0 or range_is_free(m, m[task + T_MM], addr, addr + size) == 0:
+            return -EINVAL
+    file = file_new(m, m[seg + SHM_INODE], mode)
+    if file == 0:
+        return -ENOMEM
+    result = do_mmap(m, task, file, addr, size, prot, how, 0)
+    file_put(m, file)
+    return result
+
+
+@kernel
+def _is_fragment(m: Mem, vma: int, addr: int) -> int:
+    """1 if `vma` is a piece of a segment that was attached at `addr`."""
+    if m[vma + V_OPS] != OPS_SHM:
+        return 0
+    return 1 if (m[vma + V_START] - addr) >> m[H_ARCH + A_PAGE_SHIFT] == m[vma + V_PGOFF] else 0
+
+
+@kernel
+def sys_shmdt(m: Mem, task: int, addr: int) -> int:
+    """shmdt(addr): 0, or -EINVAL if no piece of a segment attached at `addr` is left."""
+    mm = m[task + T_MM]
+    addr = uword(m, addr)
+    if page_offset(m, addr) != 0 or addr < 0:
+        return -EINVAL
+    vma = find_vma(m, mm, addr)
+    while vma != 0 and _is_fragment(m, vma, addr) == 0:
+        vma = m[vma + V_NEXT]
+    if vma == 0:
+        return -EINVAL
+    file = m[vma + V_FILE]  # only compared below: the last piece takes it away
+    size = page_align(m, m[m[vma + V_INODE] + I_SIZE])
+    while vma != 0 and m[vma + V_END] - addr <= size:
+        end = m[vma + V_END]
+        if _is_fragment(m, vma, addr) != 0 and m[vma + V_FILE] == file:
+            do_munmap(m, mm, m[vma + V_START], end - m[vma + V_START])
+        vma = find_vma(m, mm, end)
+    return 0
+
+
+@kernel
+def sys_shmctl(m: Mem, task: int, shmid: int, command: int) -> int:
+    """shmctl(shmid, command): 0 or -errno; commands that ask about the system take the log's answer."""
+    command &= ~_IPC_64
+    if command in (IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK):
+        seg = shm_by_id(m, shmid)
+        if seg == 0:
+            return -EINVAL
+        if command == IPC_RMID:
+            m[seg + SHM_KEY] = IPC_PRIVATE
+            m[seg + SHM_DEST] = 1
+            if m[m[seg + SHM_INODE] + I_VMAS] == 0:
+                shm_destroy(m, seg)
+        return 0
+    return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EINVAL

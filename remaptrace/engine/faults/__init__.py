@@ -1,0 +1,1 @@
+"""Page faults: which kind one is, and how each kind is served."""

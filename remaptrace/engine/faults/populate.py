@@ -1,0 +1,122 @@
+"""Faulting pages in on behalf of a call (mm/gup.c: populate_vma_page_range, __mm_populate, faultin_page_range).
+
+Faults taken count as faults of the calling process.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_HOLES, R_POPULATE_SHARED_WRITE
+from ..areas.vmaset import find_vma
+from ..errnos import EFAULT, EINVAL, ENOMEM
+from ..jit import kernel
+from ..pages.pte import pte_present, pte_protnone, pte_write
+from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
+from ..vmflags import (
+    VM_ACCESS,
+    VM_IO,
+    VM_LOCKONFAULT,
+    VM_MAYREAD,
+    VM_PFNMAP,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+)
+from .fault import count_fault, handle_mm_fault, pte_of
+from .vmfault import ACC_READ, ACC_WRITE, VMF_MAJOR, VMF_MINOR, VMF_OOM
+
+POP_MLOCK = 0  # mlock, and mprotect that makes a locked area writable: the first error stops it
+POP_MMAP = 1  # MAP_POPULATE, MAP_LOCKED, brk, mremap: errors are forgotten
+POP_READ = 2  # MADV_POPULATE_READ
+POP_WRITE = 3  # MADV_POPULATE_WRITE
+POP_RFP = 4  # remap_file_pages that faults its pages in (2.6.23): errors are forgotten
+
+
+@kernel
+def fault_in(m: Mem, task: int, vma: int, addr: int, access: int) -> int:
+    """Make the page at `addr` present for `access` as get_user_pages does; 0, -EFAULT or -ENOMEM."""
+    mm = m[task + T_MM]
+    for _ in range(4):
+        p = pte_of(m, mm, addr)
+        w = m[p] if p != 0 else 0
+        if (
+            pte_present(m, w) != 0
+            and pte_protnone(m, w) == 0
+            and (access != ACC_WRITE or pte_write(m, w) != 0)
+        ):
+            return 0
+        code = handle_mm_fault(m, mm, vma, addr, access)
+        if code not in (VMF_MINOR, VMF_MAJOR):
+            return -ENOMEM if code == VMF_OOM else -EFAULT
+        count_fault(m, task, code)
+    return 0
+
+
+@kernel
+def _populate_area(m: Mem, task: int, vma: int, start: int, end: int, access: int) -> int:
+    """Fault in [start, end) of one area; the first error ends it. Returns 0 or the error."""
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    addr = start
+    while addr < end:
+        error = fault_in(m, task, vma, addr, access)
+        if error != 0:
+            if m[H_RULES + R_MAKE_PRESENT] != 0 and addr > start:
+                return -1
+            return error
+        addr += page
+    return 0
+
+
+@kernel
+def _access_for(m: Mem, flags: int, how: int) -> int:
+    """The access by which an area with these flags is populated, or -errno if it may not be."""
+    if how in (POP_READ, POP_WRITE):
+        if flags & (VM_IO | VM_PFNMAP):
+            return -EINVAL
+        if how == POP_WRITE:
+            return ACC_WRITE if flags & VM_WRITE else -EINVAL
+        return ACC_READ if flags & VM_READ else -EINVAL
+    if m[H_RULES + R_POPULATE_SHARED_WRITE] != 0:
+        access = ACC_WRITE if flags & VM_WRITE else ACC_READ
+    else:
+        access = ACC_WRITE if flags & (VM_WRITE | VM_SHARED) == VM_WRITE else ACC_READ
+    if m[H_RULES + R_MAKE_PRESENT] != 0:
+        return access if access == ACC_WRITE or flags & VM_READ else -EFAULT
+    if flags & VM_ACCESS == 0 or flags & (VM_READ | VM_MAYREAD) == 0:
+        return -EFAULT
+    return access
+
+
+@kernel
+def populate_range(m: Mem, task: int, start: int, end: int, how: int) -> int:
+    """Fault in the pages of [start, end), page aligned; `how` is one of POP_*.
+
+    Returns 0, or the error as populating finds it: -ENOMEM for a hole (MADV_POPULATE) or no memory,
+    -EFAULT for a page that cannot be had or an area without access, -EINVAL (MADV_POPULATE only) for
+    a protection that forbids it; with the 2.6 rules also -1 after some pages. Pages before the error stay.
+    mlock reports EFAULT as ENOMEM and ENOMEM as EAGAIN: that is the caller's business.
+    """
+    mm = m[task + T_MM]
+    advice = 1 if how in (POP_READ, POP_WRITE) else 0
+    holes = 0
+    addr = start
+    while addr < end:
+        vma = find_vma(m, mm, addr)
+        if vma == 0 or m[vma + V_START] > addr:
+            if advice != 0 and m[H_RULES + R_POPULATE_HOLES] == 0:
+                return -ENOMEM
+            holes = 1
+            if vma == 0 or m[vma + V_START] >= end:
+                break
+            addr = m[vma + V_START]
+        limit = min(m[vma + V_END], end)
+        flags = m[vma + V_FLAGS]
+        error = 0
+        if advice != 0 or flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT) == 0:
+            error = _access_for(m, flags, how)
+            if error >= 0:
+                error = _populate_area(m, task, vma, addr, limit, error)
+        if error != 0 and how not in (POP_MMAP, POP_RFP):
+            return error
+        addr = limit
+    return -ENOMEM if advice != 0 and holes != 0 else 0

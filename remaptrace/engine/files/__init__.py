@@ -1,0 +1,1 @@
+"""Inodes with their page cache, descriptors, System V segments."""

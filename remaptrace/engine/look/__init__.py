@@ -1,0 +1,1 @@
+"""Looking at a state from Python: lists of areas, PTE words, protections, invariants."""

@@ -1,0 +1,257 @@
+"""Reading a simulated machine from Python: areas as /proc shows them, pages, PTE words, counters.
+
+Every function takes the arena as a memoryview of int64 ('q' or 'l'), whichever engine filled it, and
+changes nothing but the caches of lookups. Addresses and offsets are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
+from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
+from ...result.result import PagesRow, VmaRow
+from ..areas.area26 import ALL_ONES
+from ..calls.mincore import mincore_page
+from ..pages import pgwalk, pte
+from ..state import (
+    F_FLAGS,
+    F_INDEX,
+    F_MAPCOUNT,
+    F_WORDS,
+    FF_ANON,
+    FF_ZERO,
+    H_ARCH,
+    H_FRAMES,
+    H_RULES,
+    I_BORN,
+    I_ID,
+    I_NAME,
+    I_TYPE,
+    MM_BASE,
+    MM_BRK,
+    MM_CHS,
+    MM_COUNT,
+    MM_DATA,
+    MM_EXEC,
+    MM_FAC,
+    MM_FIRST,
+    MM_LEGACY,
+    MM_LOCKED,
+    MM_MAJFLT,
+    MM_MINFLT,
+    MM_PEAK,
+    MM_STACK,
+    MM_STACK_PTR,
+    MM_START_BRK,
+    MM_TABLES,
+    MM_TOTAL,
+    O_INODE,
+    OPS_FILE,
+    V_AV,
+    V_BORN,
+    V_END,
+    V_FILE,
+    V_FLAGS,
+    V_INODE,
+    V_MARK,
+    V_NAME,
+    V_NEXT,
+    V_PGOFF,
+    V_START,
+)
+from ..tasks.exec import MARK_ASSUMED
+from ..vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
+
+View = Any
+"""A memoryview of the arena."""
+
+_WORD = 1 << 64
+
+
+def vmas(m: View, mm: int) -> Iterator[int]:
+    """The VMAs of `mm` by address."""
+    vma = m[mm + MM_FIRST]
+    while vma != 0:
+        yield vma
+        vma = m[vma + V_NEXT]
+
+
+def _hole_size(m: View, size: int) -> int:
+    """cached_hole_size as the kernel's unsigned long."""
+    if size != ALL_ONES:
+        return int(size)
+    return int((1 << m[H_ARCH + A_WORD_BITS]) - 1)
+
+
+def perms_text(flags: int) -> str:
+    """The permissions column of /proc/PID/maps."""
+    return (
+        ("r" if flags & VM_READ else "-")
+        + ("w" if flags & VM_WRITE else "-")
+        + ("x" if flags & VM_EXEC else "-")
+        + ("s" if flags & VM_MAYSHARE else "p")
+    )
+
+
+def vmflags_text(flags: int, lf_named: bool = True) -> str:
+    """The VmFlags line of smaps; kernels that cannot name VM_LOCKONFAULT print ``??``."""
+    words = []
+    for bit, name in VMFLAG_NAMES:
+        if flags & bit:
+            words.append("??" if bit == VM_LOCKONFAULT and not lf_named else name)
+    return " ".join(words)
+
+
+def _special_name(m: View, mm: int, vma: int) -> str:
+    """[heap] or [stack], as fs/proc/task_mmu.c decides for areas without a file."""
+    start, end = m[vma + V_START], m[vma + V_END]
+    brk, start_brk = m[mm + MM_BRK], m[mm + MM_START_BRK]
+    touching = 0 if m[H_RULES + R_HEAP_NAME_STRICT] else 1
+    if start_brk and start < brk + touching and end + touching > start_brk:
+        return "[heap]"
+    if m[mm + MM_STACK_PTR] and start <= m[mm + MM_STACK_PTR] <= end:
+        return "[stack]"
+    return ""
+
+
+def file_name(m: View, inode: int, strings: Sequence[str]) -> str:
+    """The name of an object: what it was opened or made as.
+
+    Without one ``shm@N`` for shared memory and ``file@N`` for a file that event N made or first showed.
+    """
+    name: str = strings[m[inode + I_NAME]] if 0 <= m[inode + I_NAME] < len(strings) else ""
+    return name or f"{'file' if m[inode + I_TYPE] == OPS_FILE else 'shm'}@{m[inode + I_BORN]}"
+
+
+def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
+    """One area as /proc/PID/maps and smaps show it."""
+    flags = m[vma + V_FLAGS]
+    inode = m[vma + V_INODE]
+    if m[vma + V_FILE]:  # private /dev/zero has a file, but its pages are anonymous
+        inode = m[m[vma + V_FILE] + O_INODE]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    offset = m[vma + V_PGOFF] << shift
+    name = ""
+    file: str | None = None
+    if m[vma + V_NAME]:
+        name = strings[m[vma + V_NAME]]
+    elif inode:
+        file = file_name(m, inode, strings)
+    else:
+        name = _special_name(m, mm, vma)
+    if not inode and not m[H_RULES + R_MAPS_ANON_PGOFF]:
+        offset = 0
+    return VmaRow(
+        start=m[vma + V_START],
+        end=m[vma + V_END],
+        perms=perms_text(flags),
+        offset=offset & ((1 << m[H_ARCH + A_WORD_BITS]) - 1),
+        file=file,
+        vm_flags=flags,
+        vmflags=vmflags_text(flags, bool(m[H_RULES + R_LF_NAMED])),
+        inode=m[inode + I_ID] if inode else 0,
+        name=name,
+        anon_vma=m[vma + V_AV],
+        assumed=m[vma + V_MARK] == MARK_ASSUMED,
+        born=m[vma + V_BORN],
+    )
+
+
+def vma_rows(m: View, mm: int, strings: Sequence[str]) -> tuple[VmaRow, ...]:
+    """All areas of an address space, by address."""
+    return tuple(vma_row(m, mm, vma, strings) for vma in vmas(m, mm))
+
+
+def pte_word(m: View, mm: int, addr: int) -> int:
+    """The PTE word that translates `addr`; 0 if there is none. Inside a huge page: the huge page's word."""
+    p = pgwalk.pte_lookup(m, mm, addr)
+    if p:
+        return int(m[p])
+    slot = pgwalk.pmd_lookup(m, mm, addr)
+    if slot and m[slot] == pgwalk.HUGE_ENTRY:
+        return int(m[pgwalk.pmd_word(m, slot)])
+    return 0
+
+
+def frame_of(m: View, word: int) -> int:
+    """The arena index of the frame that a present PTE word maps; of a huge page the first one."""
+    return int(m[H_FRAMES] + pte.pte_pfn(m, word) * F_WORDS)
+
+
+def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
+    """Letter, access letter, file page and PTE word of one page, as a `pages` step reports them.
+
+    Letters: ``.`` nothing, ``a`` private page mapped once, ``z`` the zero page or a private page mapped more
+    than once, ``F`` file page mapped once, ``f`` more than once, ``G`` guard marker, ``n`` file PTE, ``s``
+    swap PTE. Access: ``w``, ``r``, ``0`` present without access, ``-`` not present.
+    """
+    word = pte_word(m, mm, addr)
+    if pte.pte_none(m, word):
+        return ".", "-", None, word
+    if not pte.pte_present(m, word):
+        if pte.pte_guard(m, word):
+            return "G", "-", None, word
+        if pte.pte_file(m, word):
+            return "n", "-", int(pte.pte_to_pgoff(m, word)), word
+        return "s", "-", None, word
+    f = frame_of(m, word)
+    access = "w" if pte.pte_write(m, word) else "r"
+    if pte.pte_protnone(m, word):
+        access = "0"
+    flags = m[f + F_FLAGS]
+    many = m[f + F_MAPCOUNT] > 1
+    if flags & FF_ZERO:
+        return "z", access, None, word
+    if flags & FF_ANON:
+        return "z" if many else "a", access, None, word
+    return "f" if many else "F", access, m[f + F_INDEX], word
+
+
+def pages_row(m: View, mm: int, addr: int, count: int) -> PagesRow:
+    """The state of `count` pages from `addr`."""
+    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    states = [page_state(m, mm, addr + i * size) for i in range(count)]
+    return PagesRow(
+        addr=addr,
+        pages="".join(s[0] for s in states),
+        access="".join(s[1] for s in states),
+        file_pages=tuple(s[2] for s in states),
+        pte=tuple(s[3] % _WORD for s in states),
+    )
+
+
+def mm_facts(m: View, mm: int) -> dict[str, int]:
+    """The numbers of an address space: layout in bytes, sizes in pages."""
+    return {
+        "mmap_base": m[mm + MM_BASE],
+        "free_area_cache": m[mm + MM_FAC],
+        "cached_hole_size": _hole_size(m, m[mm + MM_CHS]),
+        "areas": m[mm + MM_COUNT],
+        "peak_areas": m[mm + MM_PEAK],
+        "total_pages": m[mm + MM_TOTAL],
+        "data_pages": m[mm + MM_DATA],
+        "stack_pages": m[mm + MM_STACK],
+        "exec_pages": m[mm + MM_EXEC],
+        "locked_pages": m[mm + MM_LOCKED],
+        "start_brk": m[mm + MM_START_BRK],
+        "brk": m[mm + MM_BRK],
+        "stack_pointer": m[mm + MM_STACK_PTR],
+        "legacy": m[mm + MM_LEGACY],
+        "page_tables": m[mm + MM_TABLES],
+        "minor_faults": m[mm + MM_MINFLT],
+        "major_faults": m[mm + MM_MAJFLT],
+    }
+
+
+def resident_text(m: View, mm: int, addr: int, length: int) -> str:
+    """What mincore wrote for [addr, addr + length): one digit a page, up to the first hole."""
+    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    digits = []
+    for at in range(addr, addr + length, size):
+        state = mincore_page(m, mm, at)
+        if state < 0:
+            break
+        digits.append("1" if state else "0")
+    return "".join(digits)

@@ -1,0 +1,198 @@
+"""Looking at the simulated machine while it runs: what observing steps report, exits, the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_MAPS_EMPTY
+from ...result.result import Snapshot, VmaRow
+from ...trace.events import (
+    K_DUMP,
+    K_EXIT,
+    K_MINCORE,
+    K_MM,
+    K_PAGES,
+    K_SNAPSHOT,
+    K_SYSCTL,
+    Trace,
+)
+from ..state import (
+    G_COMMITTED,
+    G_MM_LIST,
+    G_NTASKS,
+    G_RAM_USED,
+    G_SWAP_USED,
+    G_TASKS,
+    H_ARCH,
+    H_NFRAMES,
+    H_RULES,
+    H_TOP,
+    HEAP,
+    MM_NEXT,
+    MM_PEAK,
+    MM_TABLES,
+    P_UNDUMPABLE,
+    P_USERS,
+    T_ALIVE,
+    T_MM,
+    T_PROC,
+)
+from ..tasks.process import ALIVE
+from . import inspect
+from .protections import protections
+from .resident import resident
+
+_OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL)
+_PAGE_KEYS = frozenset(("pages", "access", "file_pages"))
+_KEPT_ROWS = 500_000
+"""Areas kept of processes that ended; beyond, only their counts are known."""
+
+
+def wants_observation(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which events of a scenario report something that only a look at the state tells."""
+    return np.isin(kinds, _OBSERVING)
+
+
+def _events_with_pages(trace: Trace) -> set[int]:
+    """Events whose expected list of areas says something of pages."""
+    found = set()
+    for expectation in trace.expects:
+        for fields in (expectation.fields, *expectation.on.values()):
+            if any(not _PAGE_KEYS.isdisjoint(area) for area in fields.get("vmas") or ()):
+                found.add(expectation.event)
+    return found
+
+
+def _maps_hidden(m: Any, task: int) -> bool:
+    """Whether the program finds its own maps file empty (rule maps_empty_after_setuid)."""
+    return bool(m[H_RULES + R_MAPS_EMPTY] and m[m[task + T_PROC] + P_UNDUMPABLE])
+
+
+class Observer:
+    """Takes snapshots of a running replay. `behind` and `before` are events to look at."""
+
+    def __init__(self, m: Any, trace: Trace) -> None:
+        self.m = m
+        self.trace = trace
+        self.behind: set[int] = set()
+        self.before: set[int] = set()
+        self.observed: dict[int, Snapshot] = {}
+        self.exits: list[Snapshot] = []
+        self._kept = 0
+        self._dropped = 0
+        self._peak = 0
+
+        self._with_pages = _events_with_pages(trace)
+
+    def _add_pages(self, shot: Snapshot, mm: int) -> None:
+        """Add the state of every page of every area to the facts of `shot`, by start address."""
+        page = 1 << self.m[H_ARCH + A_PAGE_SHIFT]
+        shot.facts["area_pages"] = {
+            v.start: inspect.pages_row(self.m, mm, v.start, (v.end - v.start) // page) for v in shot.vmas
+        }
+
+    def _task(self, row: int) -> int:
+        m = self.m
+        return int(m[m[G_TASKS] + row])
+
+    def _rows(self, mm: int) -> tuple[VmaRow, ...]:
+        return inspect.vma_rows(self.m, mm, self.trace.strings) if mm else ()
+
+    def snapshot(self, event: int, row: int, name: str = "", whole: bool = False) -> Snapshot:
+        """The address space of the task in `row`, as it is now; with its page protections if `whole`."""
+        mm = self.m[self._task(row) + T_MM]
+        facts: dict[str, Any] = dict(inspect.mm_facts(self.m, mm)) if mm else {}
+        if mm and _maps_hidden(self.m, self._task(row)):
+            facts["maps_hidden"] = True
+        if mm and whole:
+            facts["resident"] = resident(self.m, mm)
+        found = protections(self.m, mm) if mm and whole else None
+        return Snapshot(event, row, self._rows(mm), name, None, facts, found)
+
+    def behind_event(self, event: int) -> None:
+        """Look at what the event just replayed reports."""
+        columns = self.trace.columns
+        kind, row = int(columns["kind"][event]), int(columns["task"][event])
+        mm = self.m[self._task(row) + T_MM]
+        if event in self.behind or kind not in _OBSERVING or kind in (K_DUMP, K_SNAPSHOT):
+            name = self.trace.strings[int(columns["a0"][event])] if kind == K_SNAPSHOT else ""
+            self.observed[event] = self.snapshot(event, row, name, event in self.behind)
+            if event in self._with_pages:
+                self._add_pages(self.observed[event], mm)
+        elif not mm:
+            self.observed[event] = Snapshot(event, row, ())
+        elif kind == K_PAGES:
+            pages = inspect.pages_row(self.m, mm, int(columns["a0"][event]), int(columns["a1"][event]))
+            self.observed[event] = Snapshot(event, row, (), pages=pages)
+        elif kind == K_MINCORE:
+            text = inspect.resident_text(self.m, mm, int(columns["a0"][event]), int(columns["a1"][event]))
+            self.observed[event] = Snapshot(event, row, (), facts={"resident": text})
+        elif kind in (K_MM, K_SYSCTL):
+            facts: dict[str, Any] = dict(inspect.mm_facts(self.m, mm))
+            if kind == K_SYSCTL:
+                facts["limit"] = self.m[H_RULES + int(columns["a0"][event])]
+            self.observed[event] = Snapshot(event, row, (), facts=facts)
+
+    def in_front(self, event: int, columns: npt.NDArray[np.int64]) -> None:
+        """Look at the task of an event that comes next: before an exit, or where asked."""
+        row = int(columns[1])
+        task = self._task(row)
+        if event in self.before:
+            self.observed[event] = self.snapshot(event, row, whole=True)
+        if columns[0] != K_EXIT or self.m[task + T_ALIVE] != ALIVE:
+            return
+        if not columns[3] and self.m[self.m[task + T_PROC] + P_USERS] > 1:
+            return  # one thread of several
+        self._peak = max(self._peak, self.m[self.m[task + T_MM] + MM_PEAK])
+        shot = self.snapshot(event, row)
+        self._kept += len(shot.vmas)
+        if self._kept <= _KEPT_ROWS:
+            self.exits.append(shot)
+        else:
+            self._dropped += 1
+
+    def final(self) -> tuple[tuple[Snapshot, ...], list[str]]:
+        """The address spaces that live at the end, one snapshot each (of the first task), and notes."""
+        m = self.m
+        shots: list[Snapshot] = []
+        seen: set[int] = set()
+        for row in range(m[G_NTASKS]):
+            task = self._task(row)
+            mm = m[task + T_MM]
+            if m[task + T_ALIVE] == ALIVE and mm and mm not in seen:
+                seen.add(mm)
+                self._peak = max(self._peak, m[mm + MM_PEAK])
+                shots.append(self.snapshot(-1, row, whole=not self.trace.recorded))
+                if -1 in self._with_pages:
+                    self._add_pages(shots[-1], mm)
+        notes = []
+        if self._dropped:
+            notes.append(f"areas of {self._dropped} processes at their exit were not kept")
+        return tuple(shots), notes
+
+    def totals(self) -> dict[str, int]:
+        """Counts over the whole machine at the end."""
+        m = self.m
+        tables = 0
+        mm = m[G_MM_LIST]
+        spaces = 0
+        while mm:
+            tables += m[mm + MM_TABLES] + 1
+            spaces += 1
+            mm = m[mm + MM_NEXT]
+        page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+        return {
+            "peak_map_count": self._peak,
+            "address_spaces": spaces,
+            "page_tables": tables,
+            "page_table_bytes": tables * page,
+            "frames_in_use": m[G_RAM_USED],
+            "frames_ever": m[H_NFRAMES] - 1,
+            "swap_used": m[G_SWAP_USED],
+            "committed_pages": m[G_COMMITTED],
+            "engine_bytes": (m[H_TOP] - HEAP) * 8,
+        }

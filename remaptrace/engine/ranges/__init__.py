@@ -1,0 +1,1 @@
+"""What is done to all PTEs of a range, or to all PTEs of a page."""

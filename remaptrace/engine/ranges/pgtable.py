@@ -1,0 +1,252 @@
+"""What calls do to the PTEs of a range: zap, protect, move (mm/memory.c, mm/mprotect.c, mm/mremap.c).
+
+Walking, making and freeing the tables themselves is `remaptrace.engine.pages.pgwalk`; its public names are
+offered here too.
+"""
+
+from __future__ import annotations
+
+from ...machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
+from ..areas.vma import vma_wants_writenotify
+from ..jit import kernel
+from ..pages.frames import frame
+from ..pages.pgwalk import (
+    HUGE_ENTRY,
+    free_pgtables,
+    free_tables,
+    leaf_drop,
+    next_leaf,
+    pgd_free,
+    pgd_new,
+    pmd_ensure,
+    pmd_lookup,
+    pmd_word,
+    pte_ensure,
+    pte_index,
+    pte_lookup,
+    span_end,
+    span_shift,
+)
+from ..pages.pte import (
+    pte_dirty,
+    pte_file,
+    pte_guard,
+    pte_mkwrite,
+    pte_modify,
+    pte_pfn,
+    pte_present,
+    pte_swap_offset,
+    pte_write,
+)
+from ..pages.swap import page_unmap, swap_put
+from ..pages.thp import huge_move, huge_split, huge_zap
+from ..state import (
+    F_FLAGS,
+    FF_ANON,
+    FF_DIRTY,
+    FF_EXCLUSIVE,
+    FF_ZERO,
+    H_RULES,
+    MM_LASTLEAF,
+    MM_RSS,
+    V_FLAGS,
+    V_PROT,
+    Mem,
+)
+from ..vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
+
+__all__ = [
+    "ZAP_DONTNEED",
+    "ZAP_PUNCH",
+    "ZAP_TRUNCATE",
+    "ZAP_UNMAP",
+    "free_pgtables",
+    "free_tables",
+    "move_range",
+    "pgd_free",
+    "pgd_new",
+    "protect_range",
+    "pte_ensure",
+    "pte_lookup",
+    "zap_range",
+]
+
+ZAP_UNMAP = 0  # everything, guard markers too: munmap, exit, MAP_FIXED, MADV_GUARD_INSTALL
+ZAP_DONTNEED = 1  # guard markers stay; nonlinear areas keep file PTEs
+ZAP_TRUNCATE = 2  # pages behind the new end of a file: private copies too, guard markers stay
+ZAP_PUNCH = 3  # a hole in a file: pages of the file only, private copies stay
+
+
+# ---- zap -------------------------------------------------------------------------------------
+
+
+@kernel
+def zap_pte(m: Mem, mm: int, p: int, how: int) -> int:
+    """Clear the PTE word at `p`, which is not empty; 1 if it is empty now."""
+    w = m[p]
+    if pte_present(m, w) != 0:
+        pfn = pte_pfn(m, w)
+        f = frame(m, pfn)
+        flags = m[f + F_FLAGS]
+        if flags & FF_ZERO == 0:
+            if how == ZAP_PUNCH and flags & FF_ANON:
+                return 0
+            if flags & FF_ANON == 0 and pte_dirty(m, w) != 0:
+                m[f + F_FLAGS] = flags | FF_DIRTY
+            m[mm + MM_RSS] -= 1
+            page_unmap(m, pfn)
+        elif how == ZAP_PUNCH:
+            return 0
+        m[p] = 0
+        return 1
+    if pte_guard(m, w) != 0:
+        if how != ZAP_UNMAP:
+            return 0
+        m[p] = 0
+        return 1
+    if pte_file(m, w) == 0:
+        if how == ZAP_PUNCH:
+            return 0
+        swap_put(m, pte_swap_offset(m, w))
+    elif how != ZAP_UNMAP:
+        return 0
+    m[p] = 0
+    return 1
+
+
+@kernel
+def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
+    """Remove the PTEs of `vma` in [start, end), which lies inside it; `how` is one of ZAP_*.
+
+    Frames lose a reference, swap slots a user. Leaf tables stay, but with `pt_reclaim` a DONTNEED that
+    empties a table over its whole span frees it. Cost: the tables and PTEs there are.
+    """
+    whole = 1 << span_shift(m)
+    addr = next_leaf(m, mm, start, end)
+    while addr < end:
+        limit = span_end(m, addr, end)
+        slot = pmd_lookup(m, mm, addr)
+        if m[slot] == HUGE_ENTRY and limit - addr == whole:
+            huge_zap(m, mm, slot)
+        else:
+            if m[slot] == HUGE_ENTRY:
+                huge_split(m, mm, slot)
+            p = m[slot] + pte_index(m, addr)
+            left = 0
+            for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
+                if m[q] != 0 and zap_pte(m, mm, q, how) == 0:
+                    left += 1
+            if how == ZAP_DONTNEED and limit - addr == whole and left == 0 and m[H_RULES + R_PT_RECLAIM] != 0:
+                leaf_drop(m, mm, slot)
+        addr = next_leaf(m, mm, limit, end)
+    return 0
+
+
+# ---- protect ---------------------------------------------------------------------------------
+
+
+@kernel
+def _protect_word(m: Mem, w: int, prot: int, flags: int, notify: int) -> int:
+    """The present PTE word under a new protection (change_pte_range, can_change_pte_writable)."""
+    w = pte_modify(m, w, prot)
+    if flags & VM_WRITE == 0 or pte_write(m, w) != 0:
+        return w
+    if flags & VM_SHARED:
+        return pte_mkwrite(m, w) if notify != 0 and pte_dirty(m, w) != 0 else w
+    if m[H_RULES + R_PER_VMA_PTES_UPGRADE] != 0:
+        page = m[frame(m, pte_pfn(m, w)) + F_FLAGS]
+        if page & (FF_ANON | FF_EXCLUSIVE) == FF_ANON | FF_EXCLUSIVE:
+            return pte_mkwrite(m, w)
+    return w
+
+
+@kernel
+def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: int) -> int:
+    """Give the present PTEs of [start, end) the protection that `vma` has now (change_protection).
+
+    `old_flags` are the area's flags before: nothing happens if its protection did not change. Absent
+    PTEs (swap, file, guard) stay as they are. Returns the number of PTEs looked at.
+    """
+    flags = m[vma + V_FLAGS]
+    if (flags ^ old_flags) & (VM_ACCESS | VM_SHARED) == 0:
+        return 0
+    prot = m[vma + V_PROT]
+    notify = vma_wants_writenotify(m, vma, flags)
+    whole = 1 << span_shift(m)
+    seen = 0
+    addr = next_leaf(m, mm, start, end)
+    while addr < end:
+        limit = span_end(m, addr, end)
+        slot = pmd_lookup(m, mm, addr)
+        if m[slot] == HUGE_ENTRY and limit - addr != whole:
+            huge_split(m, mm, slot)
+        if m[slot] == HUGE_ENTRY:
+            word = pmd_word(m, slot)
+            m[word] = _protect_word(m, m[word], prot, flags, notify)
+        else:
+            p = m[slot] + pte_index(m, addr)
+            for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
+                w = m[q]
+                if w != 0 and pte_present(m, w) != 0:
+                    m[q] = _protect_word(m, w, prot, flags, notify)
+                    seen += 1
+        addr = next_leaf(m, mm, limit, end)
+    return seen
+
+
+# ---- move ------------------------------------------------------------------------------------
+
+
+@kernel
+def _move_span(m: Mem, mm: int, slot: int, old: int, new: int, length: int) -> int:
+    """Move the PTEs of one old leaf span to `new`, which also lies in one span; 0: arena full."""
+    p = m[slot] + pte_index(m, old)
+    count = pte_index(m, old + length - 1) - pte_index(m, old) + 1
+    target = 0
+    for i in range(count):
+        if m[p + i] != 0:
+            if target == 0:
+                target = pte_ensure(m, mm, new)
+                if target == 0:
+                    return 0
+            m[target + i] = m[p + i]
+            m[p + i] = 0
+    return 1
+
+
+@kernel
+def move_range(m: Mem, mm: int, old_vma: int, old: int, new_vma: int, new: int, length: int) -> int:
+    """Move the PTEs of [old, old + length) to [new, new + length), which is empty (move_page_tables).
+
+    Present pages, swap entries, file PTEs and guard markers all move; whole tables and huge pages are
+    handed over where both addresses allow it. Returns 0, or -12 (ENOMEM) when the arena is full.
+    """
+    whole = 1 << span_shift(m)
+    done = 0
+    while done < length:
+        done = next_leaf(m, mm, old + done, old + length) - old
+        if done >= length:
+            break
+        step = span_end(m, old + done, old + length) - (old + done)
+        into = span_end(m, new + done, new + length) - (new + done)
+        slot = pmd_lookup(m, mm, old + done)
+        if step == whole and into == whole:
+            to = pmd_ensure(m, mm, new + done)
+            if to == 0:
+                return -12
+            if m[to] == 0:
+                if m[slot] == HUGE_ENTRY:
+                    huge_move(m, slot, to)
+                else:
+                    m[to] = m[slot]
+                    m[slot] = 0
+                m[mm + MM_LASTLEAF] = 0
+                done += step
+                continue
+        if m[slot] == HUGE_ENTRY and huge_split(m, mm, slot) == 0:
+            return -12
+        step = min(step, into)
+        if _move_span(m, mm, slot, old + done, new + done, step) == 0:
+            return -12
+        done += step
+    return 0

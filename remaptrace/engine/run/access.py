@@ -1,0 +1,125 @@
+"""Accesses of a program: single touches with their byte, touches of a range, recorded page faults."""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
+from ...trace.events import EVF_IN_KERNEL
+from ..areas.vmaset import find_exact
+from ..belief.assume import assume_length, assume_page, may_assume
+from ..belief.learn import learn_from_fault
+from ..faults.fault import error_code as fault_error_code
+from ..faults.fault import handle_access, hits
+from ..faults.userbytes import user_load, user_store
+from ..jit import kernel
+from ..pages.pgwalk import pte_lookup
+from ..pages.pte import pte_guard
+from ..state import (
+    G_EVFLAGS,
+    G_FOLLOW,
+    G_HAS_RET,
+    G_REC_RET,
+    G_RSFLAGS,
+    G_VALUE,
+    H_ARCH,
+    T_MM,
+    V_FLAGS,
+    V_INODE,
+    Mem,
+)
+from ..vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_WRITE
+
+ACC_READ = 0
+ACC_WRITE = 1
+ACC_EXEC = 2
+SIGBUS = 7
+SIGSEGV = 11
+SEGV_MAPERR = 1
+SI_KERNEL = 128
+
+# bits of the page-fault error code of x86, which recordings carry
+_PF_WRITE = 2
+_PF_FETCH = 16
+_PF_KIND = 0x17
+RSF_ASSUMED = 1  # result.result
+
+
+@kernel
+def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp: int) -> int:
+    """Access one byte at `addr`, or the first byte at the same place of each of `pages` pages; an OUT_*.
+
+    A range stops at the first access that fails. `sp` is the stack pointer, 0 if unknown. Faults are
+    counted in G_MINFLT and G_MAJFLT, the byte read is left in G_VALUE.
+    """
+    in_kernel = 1 if m[G_EVFLAGS] & EVF_IN_KERNEL else 0
+    mm = m[task + T_MM]
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    end = addr + ((pages if pages > 1 else 1) << shift)
+    outcome = OUT_OK
+    at = addr
+    while at < end:
+        done = hits(m, mm, at, (end - at) >> shift, access)
+        if done == 0:
+            outcome = handle_access(m, task, at, access, in_kernel, sp)
+            if outcome != OUT_OK:
+                break
+            done = 1
+        if access == ACC_WRITE and value >= 0:
+            for i in range(done):
+                user_store(m, mm, at + (i << shift), value & 0xFF)
+        at += done << shift
+    if access != ACC_WRITE and at != addr:
+        m[G_VALUE] = user_load(m, mm, at - (1 << shift))
+    return outcome
+
+
+@kernel
+def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
+    """A page fault that a recorder saw, as the access that caused it; an OUT_*.
+
+    In a process whose initial areas are not known a fault on nothing that no signal follows proves an area;
+    the driver tells by EVF_HAS_RET, or by the signal in `ret`. G_VALUE is left with the
+    error code of the fault that the machine takes for this access, or -1 if it takes none (a *hit*).
+    """
+    access = ACC_READ
+    wanted = VM_READ
+    if error_code & _PF_FETCH:
+        access = ACC_EXEC
+        wanted = VM_READ | VM_EXEC
+    elif error_code & _PF_WRITE:
+        access = ACC_WRITE
+        wanted = VM_READ | VM_WRITE
+    if may_assume(m, task) != 0:
+        assume_page(m, task, addr, wanted)
+    mm = m[task + T_MM]
+    if m[G_FOLLOW] != 0:
+        assume_length(m, task, addr, m[G_REC_RET] if m[G_HAS_RET] == 0 else 0)
+    code = fault_error_code(m, mm, addr, access)
+    if m[G_FOLLOW] != 0 and code != error_code & _PF_KIND:
+        if learn_from_fault(m, task, addr, error_code, code) != 0:
+            m[G_RSFLAGS] |= RSF_ASSUMED
+            code = fault_error_code(m, mm, addr, access)
+    m[G_VALUE] = code
+    return handle_access(m, task, addr, access, 0, 0)
+
+
+@kernel
+def signal_fits(m: Mem, task: int, signo: int, code: int, addr: int) -> int:
+    """Whether some access to `addr` raises the recorded signal now: the outcome it would have, else OUT_OK.
+
+    A log without page faults shows only the signal. SEGV_MAPERR fits where nothing is mapped or a guard
+    marker stands, SEGV_ACCERR where some access is not granted, SIGBUS on areas of files.
+    """
+    vma = find_exact(m, m[task + T_MM], addr)
+    if signo == SIGSEGV and code == SI_KERNEL:  # no address is told
+        return OUT_KERNELSEGV
+    if signo == SIGSEGV:
+        if vma == 0:
+            return OUT_MAPERR
+        p = pte_lookup(m, m[task + T_MM], addr)
+        if code == SEGV_MAPERR and p != 0 and pte_guard(m, m[p]) != 0:
+            return OUT_MAPERR
+        return OUT_ACCERR if m[vma + V_FLAGS] & VM_ACCESS != VM_ACCESS else OUT_OK
+    if signo == SIGBUS and vma != 0 and m[vma + V_INODE] != 0:
+        return OUT_BUSERR
+    return OUT_OK

@@ -1,0 +1,411 @@
+"""One event, one call: from the columns of the event table to the system call that it stands for.
+
+Each function takes the raw arguments a0..a5 and gives the value or -errno. A kind that a function does not
+know gives `NOT_MINE`, so that the next room is asked; what no room knows is counted as not modelled.
+"""
+
+from __future__ import annotations
+
+from ...machine.archwords import A_PAGE_SHIFT
+from ...trace.events import (
+    K_BRK,
+    K_CLOSE,
+    K_CLOSE_RANGE,
+    K_DUP,
+    K_EXEC,
+    K_EXIT,
+    K_FALLOCATE,
+    K_FORK,
+    K_FORK_STEP,
+    K_FORK_WAIT,
+    K_FTRUNCATE,
+    K_INIT_MM,
+    K_INIT_VMA,
+    K_KNOWN_FD,
+    K_MADVISE,
+    K_MAKEFILE,
+    K_MBIND,
+    K_MEMFD,
+    K_MINCORE,
+    K_MLOCK,
+    K_MLOCK2,
+    K_MLOCKALL,
+    K_MMAP,
+    K_MPROTECT,
+    K_MREMAP,
+    K_MSEAL,
+    K_MSYNC,
+    K_MUNLOCK,
+    K_MUNLOCKALL,
+    K_MUNMAP,
+    K_OLD_MMAP,
+    K_OPEN,
+    K_PERSONALITY,
+    K_PIDFD,
+    K_PKEY_ALLOC,
+    K_PKEY_FREE,
+    K_PKEY_MPROTECT,
+    K_PRCTL,
+    K_PREAD,
+    K_PROCESS_MADVISE,
+    K_PWRITE,
+    K_RECLAIM,
+    K_REMAP_FILE_PAGES,
+    K_REOPEN,
+    K_SEAL,
+    K_SET_VMA_NAME,
+    K_SETFD,
+    K_SETRLIMIT,
+    K_SETUID,
+    K_SHMAT,
+    K_SHMCTL,
+    K_SHMDT,
+    K_SHMGET,
+    K_SYSCTL,
+    K_USERFAULTFD,
+    K_WRITEBACK,
+)
+from ..areas.vmaset import find_exact
+from ..belief.assume import (
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    assume_brk,
+    assume_file,
+    assume_range,
+    assume_seal,
+    assume_written,
+    expect_write,
+    may_assume,
+    stale_range,
+)
+from ..calls.brk import sys_brk
+from ..calls.filecalls import (
+    O_CLOEXEC,
+    anonymous_fd,
+    known_fd,
+    make_file,
+    reopen,
+    sys_add_seals,
+    sys_close,
+    sys_close_range,
+    sys_dup,
+    sys_fallocate,
+    sys_ftruncate,
+    sys_memfd_create,
+    sys_open,
+    sys_pread,
+    sys_pwrite,
+    sys_setfd,
+)
+from ..calls.madvise import sys_madvise
+from ..calls.mbind import sys_mbind
+from ..calls.mincore import sys_mincore
+from ..calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
+from ..calls.mmap import sys_mmap
+from ..calls.mprotect import sys_mprotect
+from ..calls.mremap import sys_mremap
+from ..calls.mseal import sys_mseal
+from ..calls.msync import sys_msync
+from ..calls.munmap import sys_munmap
+from ..calls.rfp import sys_remap_file_pages
+from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
+from ..errnos import EINVAL, EPERM
+from ..jit import kernel
+from ..state import (
+    G_HAS_RET,
+    G_NO_ACCESSES,
+    G_REC_RET,
+    G_RSFLAGS,
+    H_ARCH,
+    H_RULES,
+    MM_BRK,
+    MM_COUNT,
+    MM_MDWE,
+    MM_START_BRK,
+    P_CAPS,
+    P_PERSONALITY,
+    P_RLIM,
+    P_UNDUMPABLE,
+    P_UNKNOWN,
+    T_MM,
+    T_PROC,
+    V_FLAGS,
+    Mem,
+)
+from ..tasks.exec import init_mm, init_vma
+from ..tasks.fork import dup_mm
+from ..tasks.process import mm_put, task_exec, task_exit, task_fork
+from ..vmflags import VM_ACCESS, VM_READ, VM_WRITE
+from .pressure import pressure_call
+
+NOT_MINE = -(1 << 62)
+RSF_UNMODELLED = 4  # result.result
+RSF_ASSUMED = 1
+PR_SET_MDWE = 65
+MDWE_REFUSE_EXEC_GAIN = 1
+MDWE_NO_INHERIT = 2
+_NLIMITS = 16
+
+
+@kernel
+def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """mmap, with the beliefs that a recorded result allows."""
+    assume_file(m, task, a4, a3)
+    assume_seal(m, task, a4, a2, a3)
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    length = (a1 + page - 1) & -page
+    if stale_range(m, task, length, a3) != 0:
+        sys_munmap(m, task, m[G_REC_RET], length)
+        m[G_RSFLAGS] |= RSF_ASSUMED
+    place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
+    if place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
+        expect_write(m, task, place, length)
+    return place
+
+
+@kernel
+def _brk(m: Mem, task: int, addr: int) -> int:
+    """brk; the heap itself is assumed where only its end was recorded."""
+    assume_brk(m, task)
+    if may_assume(m, task) != 0:
+        mm = m[task + T_MM]
+        assume_range(m, task, m[mm + MM_START_BRK], m[mm + MM_BRK], VM_READ | VM_WRITE)
+    old = m[m[task + T_MM] + MM_BRK]
+    brk = sys_brk(m, task, addr)
+    if brk > old:
+        expect_write(m, task, old, brk - old)
+    return brk
+
+
+@kernel
+def _pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey: int) -> int:
+    """pkey_mprotect on a machine without protection keys: only key -1 exists (facts 6.x, section 0)."""
+    if pkey != -1:
+        return -EINVAL
+    return sys_mprotect(m, task, addr, length, prot)
+
+
+@kernel
+def _process_madvise(m: Mem, task: int, addr: int, length: int, advice: int, flags: int) -> int:
+    """process_madvise of one range on the calling process: bytes advised, or the error."""
+    if flags != 0:
+        return -EINVAL
+    result = sys_madvise(m, task, addr, length, advice)
+    return length if result == 0 else result
+
+
+@kernel
+def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
+    """Calls whose success proves that [a0, a0 + a1) was mapped."""
+    if may_assume(m, task) != 0:
+        access = VM_READ | VM_WRITE
+        if kind in (K_MPROTECT, K_PKEY_MPROTECT):
+            access = a2 & VM_ACCESS
+        assume_range(m, task, a0, a0 + a1, access)
+    if kind == K_MPROTECT:
+        was = VM_WRITE
+        if m[G_NO_ACCESSES] != 0:
+            vma = find_exact(m, m[task + T_MM], a0)
+            was = m[vma + V_FLAGS] if vma != 0 else 0
+        result = sys_mprotect(m, task, a0, a1, a2)
+        if result == 0 and a2 & ~was & VM_WRITE:
+            expect_write(m, task, a0, a1)
+        return result
+    if kind == K_MADVISE:
+        return sys_madvise(m, task, a0, a1, a2)
+    if kind == K_REMAP_FILE_PAGES:
+        return sys_remap_file_pages(m, task, a0, a1, a2, a3, a4)
+    if kind == K_MREMAP:
+        return sys_mremap(m, task, a0, a1, a2, a3, a4)
+    if kind == K_PKEY_MPROTECT:
+        return _pkey_mprotect(m, task, a0, a1, a2, a3)
+    if kind == K_PROCESS_MADVISE:
+        return _process_madvise(m, task, a0, a1, a2, a4)
+    if kind == K_MLOCK:
+        return sys_mlock(m, task, a0, a1)
+    if kind == K_MLOCK2:
+        return sys_mlock2(m, task, a0, a1, a2)
+    if kind == K_MSYNC:
+        return sys_msync(m, task, a0, a1, a2)
+    if kind == K_MINCORE:
+        return sys_mincore(m, task, a0, a1)
+    if kind == K_MSEAL:
+        return sys_mseal(m, task, a0, a1, a2)
+    return sys_munlock(m, task, a0, a1)
+
+
+@kernel
+def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """System calls on the address space."""
+    assume_written(m, task, a0, a1 if kind != K_BRK else 0)
+    if kind in (K_MMAP, K_OLD_MMAP):
+        return _mmap(m, task, a0, a1, a2, a3, a4, a5)
+    if kind == K_MUNMAP:
+        return sys_munmap(m, task, a0, a1)
+    if kind == K_BRK:
+        return _brk(m, task, a0)
+    if kind <= K_MUNLOCK or kind in (K_MSYNC, K_MINCORE, K_REMAP_FILE_PAGES, K_MSEAL):
+        return range_call(m, task, kind, a0, a1, a2, a3, a4)
+    if kind == K_MLOCKALL:
+        return sys_mlockall(m, task, a0)
+    if kind == K_MUNLOCKALL:
+        return sys_munlockall(m, task)
+    if kind == K_MBIND:
+        return sys_mbind(m, task, a0, a1, a2, a3)
+    if kind == K_SHMGET:
+        return sys_shmget(m, task, a0, a1, a2)
+    if kind == K_SHMAT:
+        return sys_shmat(m, task, a0, a1, a2)
+    if kind == K_SHMDT:
+        return sys_shmdt(m, task, a0)
+    if kind == K_SHMCTL:
+        return sys_shmctl(m, task, a0, a1)
+    if kind == K_USERFAULTFD:
+        return anonymous_fd(m, task, 1 if a0 & O_CLOEXEC else 0)
+    if kind in (K_PKEY_ALLOC, K_PKEY_FREE, K_SET_VMA_NAME):
+        return -EINVAL
+    return NOT_MINE
+
+
+@kernel
+def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """Calls on descriptors and files."""
+    if kind == K_OPEN:
+        return sys_open(m, task, a0, a1, a2)
+    if kind == K_CLOSE:
+        return sys_close(m, task, a0)
+    if kind == K_DUP:
+        fd = sys_dup(m, task, a0, a1, a2)
+        return 0 if fd >= 0 and m[G_HAS_RET] == 0 else fd  # scenarios name descriptors: a step has no number
+    if kind == K_KNOWN_FD:
+        return known_fd(m, task, a0, a1, a2, a3)
+    if kind == K_MEMFD:
+        return sys_memfd_create(m, task, a0, a1)
+    if kind == K_FTRUNCATE:
+        return sys_ftruncate(m, task, a0, a1)
+    if kind == K_FALLOCATE:
+        return sys_fallocate(m, task, a0, a1, a2, a3)
+    if kind == K_PREAD:
+        return sys_pread(m, task, a0, a1)
+    if kind == K_PWRITE:
+        return sys_pwrite(m, task, a0, a1, a2)
+    if kind == K_SEAL:
+        return sys_add_seals(m, task, a0, a1)
+    if kind == K_MAKEFILE:
+        return make_file(m, task, a0, a1 << m[H_ARCH + A_PAGE_SHIFT], a2, a3, a4, a5)
+    if kind == K_REOPEN:
+        return reopen(m, task, a0, a1, a2)
+    if kind == K_CLOSE_RANGE:
+        return sys_close_range(m, task, a0, a1, a2)
+    if kind == K_SETFD:
+        return sys_setfd(m, task, a0, a1)
+    if kind == K_PIDFD:
+        return anonymous_fd(m, task, 1)
+    return NOT_MINE
+
+
+@kernel
+def _fork_wait(m: Mem, task: int) -> int:
+    """A child is made and exits before the parent goes on."""
+    mm = dup_mm(m, task, task)
+    if mm < 0:
+        return mm
+    mm_put(m, mm)
+    return 0
+
+
+@kernel
+def _exec(m: Mem, task: int, maps: int) -> int:
+    """execve: a recorded failure changes nothing."""
+    if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+        return m[G_REC_RET]
+    task_exec(m, task)
+    m[m[task + T_PROC] + P_UNKNOWN] = 0 if maps != 0 else 1
+    return 0
+
+
+@kernel
+def process_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """Births, deaths and what execve maps."""
+    if kind == K_FORK:
+        if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
+            return m[G_REC_RET]
+        result = task_fork(m, task, a0, a1)
+        return m[G_REC_RET] if result == 0 and m[G_HAS_RET] != 0 else result
+    if kind == K_FORK_STEP:
+        return task_fork(m, task, a0, 0)
+    if kind == K_FORK_WAIT:
+        return _fork_wait(m, task)
+    if kind == K_EXEC:
+        return _exec(m, task, a1)
+    if kind == K_EXIT:
+        return task_exit(m, task, a1)
+    if kind == K_INIT_VMA:
+        return init_vma(m, task, a0, a1, a2, a3, a4, a5)
+    if kind == K_INIT_MM:
+        return init_mm(m, task, a0, a1, a2, a3, a4)
+    return NOT_MINE
+
+
+@kernel
+def _set_mdwe(m: Mem, task: int, bits: int) -> int:
+    """prctl(PR_SET_MDWE): 0, EINVAL for unknown bits, EPERM to take back what was set (kernel/sys.c)."""
+    mm = m[task + T_MM]
+    if bits & ~(MDWE_REFUSE_EXEC_GAIN | MDWE_NO_INHERIT) or bits == MDWE_NO_INHERIT:
+        return -EINVAL
+    if m[mm + MM_MDWE] != 0 and m[mm + MM_MDWE] != bits:
+        return -EPERM
+    m[mm + MM_MDWE] = bits
+    return 0
+
+
+@kernel
+def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+    """Personality, limits, capabilities, sysctls."""
+    proc = m[task + T_PROC]
+    if kind == K_PERSONALITY:
+        old = m[proc + P_PERSONALITY]
+        if a0 & 0xFFFF_FFFF != 0xFFFF_FFFF:
+            m[proc + P_PERSONALITY] = a0 & 0xFFFF_FFFF
+        return old
+    if kind == K_SETRLIMIT:
+        if a0 < 0 or a0 >= _NLIMITS:
+            return -EINVAL
+        m[proc + P_RLIM + a0] = a1
+        return 0
+    if kind == K_SETUID:
+        if a0 != 0 and m[proc + P_CAPS] != 0:
+            m[proc + P_UNDUMPABLE] = 1
+        m[proc + P_CAPS] = 1 if a0 == 0 else 0
+        return 0
+    if kind == K_SYSCTL:
+        value = a1
+        if a2 != 0:
+            value += m[m[task + T_MM] + MM_COUNT]
+        m[H_RULES + a0] = value
+        return 0
+    if kind == K_PRCTL:
+        if a0 == PR_SET_MDWE:
+            return _set_mdwe(m, task, a1)
+        return m[G_REC_RET] if m[G_HAS_RET] != 0 else 0
+    return NOT_MINE
+
+
+@kernel
+def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """The answer of one event that is not an access; what is not modelled takes the recorded answer."""
+    result = NOT_MINE
+    if kind < K_OPEN:
+        result = memory_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    elif kind < K_FORK:
+        result = file_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    elif kind < K_PERSONALITY:
+        result = process_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    elif kind in (K_RECLAIM, K_WRITEBACK):
+        result = pressure_call(m, task, kind, a0, a1, a2)
+    else:
+        result = setting_call(m, task, kind, a0, a1, a2)
+    if result == NOT_MINE:
+        m[G_RSFLAGS] |= RSF_UNMODELLED
+        return m[G_REC_RET]
+    return result

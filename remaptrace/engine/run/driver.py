@@ -1,0 +1,389 @@
+"""The typed front of the engine: a Trace and a Machine in, a Result out.
+
+Small traces run as plain Python at once, large ones compiled (see `jit`); both give equal results. Events go
+through the loop in chunks, and result columns are narrowed chunk by chunk, so memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import errorcodes as ec
+from ...errors import ReplayError, UsageError
+from ...result.outcomes import OUT_NONE
+from ...result.result import Result, Snapshot
+from ...trace.events import (
+    EVF_HAS_RET,
+    EVF_OBSERVE,
+    K_EXIT,
+    K_FAULT,
+    K_FORK,
+    K_FORK_STEP,
+    K_INIT_VMA,
+    K_KNOWN_FD,
+    K_MAKEFILE,
+    K_MEMFD,
+    K_OPEN,
+    K_SIGNAL,
+    K_SNAPSHOT,
+    K_SYSCTL,
+    Trace,
+)
+from .. import arena
+from ..look.observe import Observer, wants_observation
+from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, N_RULES, T_MM
+from .setup import set_up
+
+if TYPE_CHECKING:
+    from ...machinecode.load import Function
+
+INTERPRETED_BELOW = 4_000
+"""Events from which loading a compiled engine pays: some 60 ms, at some 30 us for a mixed event in plain Python."""
+
+COMPILE_FROM = 400_000
+"""Events from which the engine is compiled when no compiled one is on disk yet: that takes a minute or two, but only
+once. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
+
+_LOOP = ("engine", "run.loop.replay")  # the compiled function, see machinecode.load
+CHUNK = 1 << 16
+_LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for
+CHUNK_INTERPRETED = 1 << 12  # progress every second or so
+_SIGSEGV, _SIGBUS = 11, 7
+
+_NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
+    ("ret", 0, np.int64),
+    ("outcome", 1, np.uint8),
+    ("minor", 2, np.int32),
+    ("major", 3, np.int32),
+    ("map_count", 4, np.int32),
+    ("value", 9, np.int16),
+    ("flags", 10, np.uint8),
+    ("why", 11, np.uint8),
+)
+_COUNTERS = (("total_vm", 5), ("data_vm", 6), ("stack_vm", 7), ("locked_vm", 8))
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase ("compile" or "replay"), how much is done and the whole."""
+
+
+def choose_engine(trace: Trace, engine: str = "auto") -> str:
+    """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word.
+
+    ``auto`` takes the faster of the two: a compiled engine must be loaded, unless it is already, or even made first.
+    """
+    if engine not in ("auto", "interpreted", "compiled"):
+        raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
+    if engine != "auto":
+        return engine
+    weight = len(trace)
+    kinds = trace.columns["kind"]
+    touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
+    if len(touched):
+        weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
+    if weight < INTERPRETED_BELOW:
+        asked_for = _machine_code.cache_info().currsize  # else looking would load what serves to load it
+        return "compiled" if asked_for and _machine_code().linked else "interpreted"
+    if weight < COMPILE_FROM:
+        return "compiled" if is_compiled() else "interpreted"
+    return "compiled"
+
+
+def is_compiled() -> bool:
+    """True when the machine code of the engine, made from these sources, is on disk."""
+    from ...machinecode import folders
+
+    return folders.is_compiled(*_LOOP)
+
+
+@lru_cache(maxsize=1)
+def _machine_code() -> Function:
+    from ...machinecode.load import Function
+
+    return Function(*_LOOP)
+
+
+def load_engine(compiled: bool) -> Callable[..., int]:
+    """The replay function: plain Python, or machine code (made at its first call unless it is on disk)."""
+    if compiled:
+        return _machine_code()
+    from .loop import replay as plain
+
+    return plain
+
+
+def warm() -> None:
+    """Compile the engine now if its machine code is not on disk. ReplayError RT605 if it cannot be made or kept."""
+    from ...machinecode.build import keep_object
+
+    keep_object(*_LOOP)
+
+
+def replay(
+    trace: Trace,
+    machine: Any,
+    *,
+    follow: bool | None = None,
+    observe_at: Iterable[int] = (),
+    observe_before: Iterable[int] = (),
+    counters: bool = False,
+    engine: str = "auto",
+    progress: Progress | None = None,
+    watch: Callable[[Any, int], None] | None = None,
+) -> Result:
+    """Replay `trace` on `machine`.
+
+    `follow`: place mappings where the log says (default: for recorded traces) or by the machine's own
+    search. `observe_at` and `observe_before` are event numbers behind or in front of which the address space
+    of the event's task is kept in `Result.observed`; scenario steps that report something always are.
+    `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
+    work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
+    with the arena and the event's number.
+
+    Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
+    """
+    compiled = choose_engine(trace, engine) == "compiled"
+    if compiled and progress is not None and not is_compiled():
+        progress("compile", 0, 1)
+    loop = load_engine(compiled)
+    run = _Run(trace, machine, loop, compiled, trace.recorded if follow is None else follow)
+    run.observer.behind.update(observe_at)
+    run.observer.before.update(observe_before)
+    run.watch = watch
+    return run.go(counters, progress)
+
+
+def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[tuple[int, Any, int, int]]:
+    """Replay interpreted; behind every event: its number, the arena, the task's mm (0: none), the result.
+
+    For those who watch every change, such as `remaptrace.lookup`. The arena is only to be read, and only
+    until the next step. Raises as `replay`.
+    """
+    from .loop import RS_WORDS
+
+    run = _Run(
+        trace, machine, load_engine(compiled=False), False, trace.recorded if follow is None else follow
+    )
+    for base in range(0, len(trace), CHUNK_INTERPRETED):
+        events = trace.rows(base, min(base + CHUNK_INTERPRETED, len(trace)))
+        run._mark(events, base)
+        results = np.zeros((len(events), RS_WORDS), dtype=np.int64)
+        table: Any = events.reshape(-1)
+        answers: Any = results.reshape(-1)
+        ev, rs = memoryview(table), memoryview(answers)
+        for row in range(len(events)):
+            run._run_to(ev, rs, base, row, row + 1)
+            task = run.view[run.view[G_TASKS] + int(events[row, 1])]
+            yield base + row, run.view, int(run.view[task + T_MM]) if task else 0, int(rs[row * RS_WORDS])
+
+
+class _Run:
+    """One replay: the arena and what is kept of it."""
+
+    def __init__(
+        self, trace: Trace, machine: Any, loop: Callable[..., int], compiled: bool, follow: bool
+    ) -> None:
+        _check(trace)
+        self.trace = trace
+        self.machine = machine
+        self.loop = loop
+        self.compiled = compiled
+        self.follow = follow
+        self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
+        self.view = memoryview(self.m) if compiled else self.m
+        set_up(self.view, trace, follow)
+        self.observer = Observer(self.view, trace)
+        self.watch: Callable[[Any, int], None] | None = None
+        self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
+
+    def go(self, counters: bool, progress: Progress | None) -> Result:
+        """Replay every event."""
+        total = len(self.trace)
+        parts: list[npt.NDArray[np.int64]] = []
+        wanted = list(_NARROW) + ([(n, i, np.int64) for n, i in _COUNTERS] if counters else [])
+        kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
+        chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
+        for base in range(0, total, chunk):
+            rows = self._chunk(base, min(base + chunk, total))
+            for name, column, dtype in wanted:
+                kept[name].append(_narrowed(rows[:, column], dtype))
+            if progress is not None:
+                progress("replay", min(base + chunk, total), total)
+        del parts
+        columns: dict[str, npt.NDArray[np.integer[Any]]] = {
+            name: np.concatenate(kept[name]) if kept[name] else np.zeros(0, dtype=dtype)
+            for name, _, dtype in wanted
+        }
+        ends, notes = self.observer.final()
+        return Result(
+            trace=self.trace,
+            machine=self.machine,
+            columns=columns,
+            snapshots=tuple(self.observer.exits) + ends,
+            observed=self.observer.observed,
+            totals=self.observer.totals(),
+            notes=(*self._notes(), *notes),
+        )
+
+    def _chunk(self, base: int, end: int) -> npt.NDArray[np.int64]:
+        """Replay events base..end-1; their result rows."""
+        from .loop import EV_WORDS, RS_WORDS
+
+        ahead = min(end + _LOOK_AHEAD, len(self.trace))
+        events = self.trace.rows(base, ahead)
+        if self.follow and (events[:, 0] == K_FAULT).any():
+            _mark_resolved_faults(events)
+        events = events[: end - base]
+        stops = self._mark(events, base)
+        results = np.zeros((end - base, RS_WORDS), dtype=np.int64)
+        ev: Any = events.reshape(-1)
+        rs: Any = results.reshape(-1)
+        if not self.compiled:
+            ev, rs = memoryview(ev), memoryview(rs)
+        assert events.shape[1] == EV_WORDS
+        at, size = 0, end - base
+        for stop in [*stops, size]:
+            if stop < size and stop >= at:
+                at = self._run_to(ev, rs, base, at, stop)
+                self.observer.in_front(base + stop, events[stop])
+            elif stop == size:
+                at = self._run_to(ev, rs, base, at, size)
+        return results
+
+    def _run_to(self, ev: Any, rs: Any, base: int, at: int, last: int) -> int:
+        """Replay rows at..last-1, looking at the state where events ask for it."""
+        while at < last:
+            at = int(self.loop(self.m, ev, rs, base, at, last))
+            error = self.view[H_ERROR]
+            if error:
+                raise self._error(int(error), base + at - 1)
+            if ev[(at - 1) * 10 + 9] & EVF_OBSERVE:
+                if self.watch is None or self.reporting[at - 1]:
+                    self.observer.behind_event(base + at - 1)
+                if self.watch is not None:
+                    self.watch(self.view, base + at - 1)
+        return at
+
+    def _mark(self, events: npt.NDArray[np.int64], base: int) -> list[int]:
+        """Set flags that the loop needs; the rows in front of which the observer looks."""
+        kinds, flags = events[:, 0], events[:, 9]
+        flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
+        for event in self.observer.behind:
+            if base <= event < base + len(events):
+                flags[event - base] |= EVF_OBSERVE
+        if self.watch is not None:
+            self.reporting = flags & EVF_OBSERVE != 0
+            flags |= EVF_OBSERVE
+        stops = set(np.flatnonzero(kinds == K_EXIT).tolist())
+        stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
+        return sorted(stops)
+
+    def _error(self, error: int, event: int) -> ReplayError:
+        from ...trace.wording import event_text, place
+
+        where = place(self.trace, event)
+        code = ec.RT_ARENA_FULL if error in (ERR_ARENA, ERR_FRAMES) else ec.RT_BROKEN_STATE
+        return ReplayError(
+            code,
+            arena.ERROR_WORDS.get(error, f"the simulated kernel met impossible state ({error})"),
+            path=where["file"],
+            line=where["line"],
+            text=event_text(self.trace, event),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
+        if assumed:
+            notes.append(f"{assumed} areas or files assumed, because recorded calls prove that they existed")
+        learnt = self.view[G_LEARNT]
+        if learnt:
+            notes.append(
+                f"{learnt} recorded faults told the state of a page that no recorder shows "
+                "(page cache before the log, faults inside system calls, writeback)"
+            )
+        if unseen > 1 and self.trace.recorded:
+            notes.append(f"{unseen} processes were running before the log shows how they came to be")
+        return notes
+
+
+_ROWS_OF_TASKS = ((K_FORK, "a0"), (K_FORK_STEP, "a0"))
+_ROWS_OF_STRINGS = (
+    (K_OPEN, "a0"),
+    (K_KNOWN_FD, "a1"),
+    (K_MEMFD, "a0"),
+    (K_MAKEFILE, "a4"),
+    (K_INIT_VMA, "a4"),
+    (K_INIT_VMA, "a5"),
+    (K_SNAPSHOT, "a0"),
+)
+
+
+def _check(trace: Trace) -> None:
+    """Refuse tables that name rows which do not exist: compiled code would read past their ends."""
+    if not len(trace):
+        return
+    columns = trace.columns
+    everywhere = np.ones(len(trace), dtype=bool)
+    _in_table(trace, everywhere, "task", len(trace.tasks), "task")
+    for kind, column in _ROWS_OF_TASKS:
+        _in_table(trace, columns["kind"] == kind, column, len(trace.tasks), "task")
+    for kind, column in _ROWS_OF_STRINGS:
+        _in_table(trace, columns["kind"] == kind, column, len(trace.strings), "string")
+    _in_table(trace, columns["kind"] == K_SYSCTL, "a0", N_RULES, "rule")
+
+
+def _in_table(trace: Trace, events: npt.NDArray[np.bool_], column: str, size: int, what: str) -> None:
+    """Refuse the first of `events` whose `column` is no row of a table of `size` rows."""
+    values = trace.columns[column]
+    wrong = np.flatnonzero(events & ((values < 0) | (values >= size)))
+    if len(wrong):
+        event = int(wrong[0])
+        line = int(trace.columns["line"][event]) if "line" in trace.columns else 0
+        raise ReplayError(
+            ec.RT_BAD_TRACE,
+            f"event {event} names {what} {int(values[event])}, there are {size}",
+            path=trace.sources[0] if trace.sources else "",
+            line=line,
+        )
+
+
+def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
+    """`column` as `dtype`; counts that do not fit stay at the type's limits."""
+    if dtype is np.int64:
+        return column.copy()
+    info = np.iinfo(dtype)
+    return np.clip(column, info.min, info.max).astype(dtype)
+
+
+def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
+    """Set EVF_HAS_RET on recorded faults that no SIGSEGV or SIGBUS of the same task follows at once.
+
+    The others get the signal's number as their `ret`.
+    """
+    order = np.argsort(events[:, 1], kind="stable")
+    kinds, tasks = events[order, 0], events[order, 1]
+    refused = np.zeros(len(order), dtype=bool)
+    signal = (kinds == K_SIGNAL) & np.isin(events[order, 2], (_SIGSEGV, _SIGBUS))
+    refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
+    faults = kinds == K_FAULT
+    events[order[faults & ~refused], 9] |= EVF_HAS_RET
+    events[order, 8] = np.where(faults, 0, events[order, 8])
+    at = np.flatnonzero(faults & refused)
+    events[order[at], 8] = events[order[at + 1], 2]
+
+
+__all__ = [
+    "OUT_NONE",
+    "Progress",
+    "Snapshot",
+    "choose_engine",
+    "is_compiled",
+    "load_engine",
+    "replay",
+    "warm",
+]

@@ -1,0 +1,107 @@
+"""What a replay needs in the arena before its first event: tasks, names, references between events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import errorcodes as ec
+from ...errors import ReplayError
+from ...trace.events import Trace, has_accesses
+from ..state import (
+    G_FOLLOW,
+    G_NEXT_RELOCATION,
+    G_NEXT_RETSOURCE,
+    G_NO_ACCESSES,
+    G_NPATHS,
+    G_NTASKS,
+    G_PATHS,
+    G_RELOCATIONS,
+    G_RETSOURCES,
+    G_STRKINDS,
+    G_TASKS,
+    T_PID,
+    T_TID,
+    T_WORDS,
+    kalloc,
+)
+from ..tasks import exec as names
+
+_BRACKETED = {
+    "[heap]": names.NAME_HEAP,
+    "[stack]": names.NAME_STACK,
+    "[vvar]": names.NAME_VVAR,
+    "[vvar_vclock]": names.NAME_VVAR,
+    "[vdso]": names.NAME_VDSO,
+    "[vsyscall]": names.NAME_VSYSCALL,
+}
+_SHMEM_PREFIXES = ("/memfd:", "/dev/shm/", "/dev/zero", "/SYSV", "/anon_hugepage", "/run/")
+
+
+def name_kind(text: str) -> int:
+    """Which kind of area a name in a maps file stands for, as a NAME_* of the engine."""
+    if text.startswith("["):
+        return _BRACKETED.get(text, names.NAME_ANON)
+    if text.startswith(_SHMEM_PREFIXES):
+        return names.NAME_SHMEM
+    return names.NAME_PATH if text else names.NAME_ANON
+
+
+def set_up(m: Any, trace: Trace, follow: bool) -> None:
+    """Fill the arena's tables for `trace`."""
+    m[G_FOLLOW] = 1 if follow else 0
+    m[G_NO_ACCESSES] = 1 if trace.recorded and not has_accesses(trace) else 0
+    _tasks(m, trace)
+    _strings(m, trace.strings)
+    _references(m, trace)
+
+
+def _alloc(m: Any, words: int) -> int:
+    p = kalloc(m, max(words, 1))
+    if p == 0:
+        raise ReplayError(ec.RT_ARENA_FULL, "the trace's tables do not fit into the arena")
+    return p
+
+
+def _tasks(m: Any, trace: Trace) -> None:
+    count = len(trace.tasks)
+    table = _alloc(m, count)
+    for i in range(count):
+        task = _alloc(m, T_WORDS)
+        m[task + T_TID] = int(trace.tasks[i]["tid"])
+        m[task + T_PID] = int(trace.tasks[i]["pid"])
+        m[table + i] = task
+    m[G_TASKS] = table
+    m[G_NTASKS] = count
+
+
+def _strings(m: Any, strings: list[str]) -> None:
+    m[G_NPATHS] = len(strings)
+    m[G_PATHS] = _alloc(m, len(strings))
+    kinds = m[G_STRKINDS] = _alloc(m, len(strings))
+    for i, text in enumerate(strings):
+        m[kinds + i] = name_kind(text)
+
+
+def _references(m: Any, trace: Trace) -> None:
+    """Relocations as rows (event, argument, row of the source, addend), sources as rows (event, result)."""
+    table = trace.relocations
+    sources = np.unique(table["source"]) if table is not None else np.zeros(0, dtype=np.int64)
+    results = _alloc(m, 2 * len(sources) + 1)
+    for i, source in enumerate(sources.tolist()):
+        m[results + 2 * i] = source
+    m[results + 2 * len(sources)] = -1
+    m[G_RETSOURCES] = m[G_NEXT_RETSOURCE] = results
+    count = 0 if table is None else len(table)
+    rows = _alloc(m, 4 * count + 1)
+    if table is not None:
+        slots = np.searchsorted(sources, table["source"])
+        for i in range(count):
+            at = rows + 4 * i
+            m[at] = int(table["event"][i])
+            m[at + 1] = int(table["arg"][i])
+            m[at + 2] = results + 2 * int(slots[i])
+            m[at + 3] = int(table["addend"][i])
+    m[rows + 4 * count] = -1
+    m[G_RELOCATIONS] = m[G_NEXT_RELOCATION] = rows

@@ -1,0 +1,1 @@
+"""Tasks and their address spaces: making, copying, replacing and ending them."""

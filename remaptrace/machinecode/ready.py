@@ -1,0 +1,42 @@
+"""The compiled readers of large logs: whether they are on disk, when one will be compiled, compiling them ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .folders import READERS, is_compiled
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much is done and the whole."""
+
+_KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
+_STRACE = ("stracelex.lex_lines", "stracefollow.follow", "stracefollow.add_path", "scan.add_name")
+_FUNCTIONS = tuple(dict.fromkeys(_STRACE + _KERNEL_TEXT))
+_MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}
+"""For each recorder the compiled functions that its reader calls."""
+
+COMPILE_FOR = {"strace": 32 << 20, "ftrace": 48 << 20, "perf": 48 << 20}
+"""From how many bytes of text on even compiling its reader is worth it."""
+
+
+def is_ready(recorder: str) -> bool:
+    """True when the compiled reader of this recorder's text is on disk."""
+    return all(is_compiled(READERS, name) for name in _MACHINES[recorder])
+
+
+def pays(recorder: str, size: int) -> bool:
+    """True when the compiled reader of this text is at hand, or worth compiling for `size` bytes."""
+    return size >= COMPILE_FOR[recorder] or is_ready(recorder)
+
+
+def will_compile(recorder: str, size: int) -> bool:
+    """True when reading `size` bytes of this recorder's text begins with compiling its reader."""
+    return size >= COMPILE_FOR[recorder] and not is_ready(recorder)
+
+
+def warm() -> None:
+    """Compile the readers that are not on disk yet. Raises ReplayError RT605 if one cannot be made or kept."""
+    from .build import keep_object
+
+    for name in _FUNCTIONS:
+        keep_object(READERS, name)

@@ -1,0 +1,1 @@
+"""What every output shows, as plain data: the JSON schemas."""

@@ -1,0 +1,160 @@
+"""The facts of a diff as plain data (remaptrace/diff/1): what every output of `diff` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...blame import ARCH, Reason
+from ...machine.rules import RULES
+from ...result.diff import Diff, SideBySide, refused
+from ...result.outcomes import NAMES, OUT_NONE
+from ...result.protdiff import ProtectionDifference
+from ...result.result import Result, Snapshot
+from ...trace.events import KIND_NAMES
+from ...trace.wording import event_text, place, result_text
+from .memory import memory_facts
+from .run import machine_facts, peak_facts, process_facts, trace_facts
+
+SCHEMA = "remaptrace/diff/1"
+_FIRST = 5
+
+
+def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: float = 0.0) -> dict[str, Any]:
+    """Everything that a report of `diff` says; `peaks` holds a snapshot (or None) for each result."""
+    return {
+        "schema": SCHEMA,
+        "trace": trace_facts(found.trace, len(process_facts(found.results[0]))),
+        "seconds": round(seconds, 3),
+        "differs": not found.equal,
+        "machines": [_machine_column(r, peak) for r, peak in zip(found.results, peaks, strict=True)],
+        "pairs": [_pair_facts(i, diff, found.reasons.get(i)) for i, diff in enumerate(found.diffs)],
+    }
+
+
+def _machine_column(result: Result, peak: Snapshot | None) -> dict[str, Any]:
+    processes = process_facts(result)
+    top = processes[0] if processes else None
+    returned = result.columns["ret"]
+    wrong = refused(returned)
+    outcomes = result.columns["outcome"]
+    return {
+        "machine": machine_facts(result.machine),
+        "process": {"pid": top["pid"], "name": top["name"]} if top else None,
+        "vmas": {k: top[k] for k in ("start", "peak", "end")} if top else None,
+        "course": top["course"] if top else [],
+        "refused_calls": int(wrong.sum()),
+        "refused_by_errno": _errnos(returned[wrong]),
+        "minor": int(result.columns["minor"].sum()),
+        "major": int(result.columns["major"].sum()),
+        "refused_accesses": int((outcomes > 1).sum()),
+        "memory": memory_facts(result, peak),
+        "peak": peak_facts(result.trace, peak) if peak else None,
+    }
+
+
+def _errnos(values: Any) -> dict[str, int]:
+    import numpy as np
+
+    numbers, counts = np.unique(values, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {result_text(int(numbers[i])): int(counts[i]) for i in order}
+
+
+def _pair_facts(row: int, diff: Diff, reason: Reason | None) -> dict[str, Any]:
+    trace, first = diff.left.trace, diff.first
+    return {
+        "base": 0,
+        "other": row + 1,
+        "differs": not diff.equal,
+        "events": {
+            name: {"count": len(events), "first": [_event(diff, int(e)) for e in events[:_FIRST]]}
+            for name, events in diff.events.items()
+        },
+        "results_by_answer": _answers(diff),
+        "first_difference": None if first < 0 else {**_event(diff, first), "reason": _reason(reason)},
+        "outcome_matrix": [
+            {
+                "base": NAMES[a] or "–",
+                "other": NAMES[b] or "–",
+                "count": count,
+                "first": {"at": place(trace, event), "access": event_text(trace, event)},
+            }
+            for (a, b), (count, event) in sorted(diff.matrix.items())
+        ],
+        "protections": [_protection(p) for p in diff.protections],
+        "notes": list(diff.notes),
+    }
+
+
+def _answers(diff: Diff) -> list[dict[str, Any]]:
+    """Differing results by call and both answers, the most frequent first."""
+    trace = diff.left.trace
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for event in diff.events.get("results", ()):
+        kind = int(trace.columns["kind"][event])
+        a, b = int(diff.left.columns["ret"][event]), int(diff.right.columns["ret"][event])
+        key = KIND_NAMES.get(kind, str(kind)), _done(a), _done(b)
+        found.setdefault(key, []).append(int(event))
+    rows = [
+        {
+            "call": call,
+            "base": a,
+            "other": b,
+            "count": len(events),
+            "first": place(trace, events[0]),
+            "text": event_text(trace, events[0]),
+        }
+        for (call, a, b), events in found.items()
+    ]
+    return sorted(rows, key=lambda row: -int(str(row["count"])))
+
+
+def _done(value: int) -> str:
+    return result_text(value) if -4095 <= value < 0 else "done"
+
+
+def _event(diff: Diff, event: int) -> dict[str, Any]:
+    trace = diff.left.trace
+    kind = int(trace.columns["kind"][event])
+    return {
+        "at": place(trace, event),
+        "text": event_text(trace, event),
+        "base": _answer(diff.left, event, kind),
+        "other": _answer(diff.right, event, kind),
+    }
+
+
+def _answer(result: Result, event: int, kind: int) -> dict[str, Any]:
+    columns = result.columns
+    outcome = int(columns["outcome"][event])
+    return {
+        "answer": NAMES[outcome] if outcome != OUT_NONE else result_text(int(columns["ret"][event]), kind),
+        "minor": int(columns["minor"][event]),
+        "major": int(columns["major"][event]),
+        "map_count": int(columns["map_count"][event]),
+        "value": int(columns["value"][event]),
+    }
+
+
+def _reason(reason: Reason | None) -> list[dict[str, str]] | None:
+    if reason is None:
+        return None
+    return [
+        {
+            "rule": name,
+            "base": values[0],
+            "other": values[1],
+            "doc": "page-table geometry, PTE words, layout" if name == ARCH else RULES[name].doc,
+        }
+        for name, values in zip(reason.rules, reason.values, strict=True)
+    ]
+
+
+def _protection(p: ProtectionDifference) -> dict[str, Any]:
+    return {
+        "start": p.start,
+        "end": p.end,
+        "base": {"vma": p.first.vma, "effective": p.first.effective, "reason": p.first.reason},
+        "other": {"vma": p.second.vma, "effective": p.second.effective, "reason": p.second.reason},
+    }

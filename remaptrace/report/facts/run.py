@@ -1,0 +1,383 @@
+"""The facts of a replay as plain data: what every output of `run` shows, under the same names.
+
+`run_facts` computes; renderers only lay out. The shape is the JSON schema `remaptrace/run/1`
+(docs/json.md): dicts, lists, strings and ints, ready for json.dumps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from ...engine.why import WHY_TEXT
+from ...result.agreement import CheckOutcome, Disagreement
+from ...result.outcomes import NAMES, OUT_NONE, OUT_OK
+from ...result.result import RSF_ASSUMED, RSF_UNMODELLED, Result, Snapshot
+from ...trace import events as ev
+from ...trace.events import EVF_MADE, KIND_NAMES, Trace
+from ...trace.names import errno_name
+from ...trace.wording import Place, event_text, place
+from .memory import memory_facts
+
+SCHEMA = "remaptrace/run/1"
+COURSE = 60
+"""Points of a course of VMA counts."""
+
+_FIRST = 5
+"""Examples kept of each finding."""
+
+ACCESSES = (ev.K_READ, ev.K_WRITE, ev.K_EXECUTE, ev.K_FAULT)
+_PROCESS_CALLS = (ev.K_FORK, ev.K_EXEC, ev.K_EXIT)
+_CALLS = (
+    *range(ev.K_MMAP, ev.K_OLD_MMAP + 1),
+    *range(ev.K_OPEN, ev.K_CLOSE_RANGE + 1),
+    *_PROCESS_CALLS,
+)
+
+
+class ProcessFacts(TypedDict):
+    """VMA counts of one process."""
+
+    pid: int
+    name: str
+    start: int
+    peak: int
+    end: int
+    peak_at: Place
+    course: list[int]
+
+
+def run_facts(
+    result: Result, agreement: CheckOutcome | None = None, peak: Snapshot | None = None, seconds: float = 0.0
+) -> dict[str, Any]:
+    """Everything that a report of `run` says.
+
+    `agreement` is the comparison with the recording or the expectations, if there was one; `peak` the
+    snapshot of the process with the highest VMA count at that moment.
+    """
+    trace = result.trace
+    processes = process_facts(result)
+    return {
+        "schema": SCHEMA,
+        "trace": trace_facts(trace, len(processes)),
+        "machine": machine_facts(result.machine),
+        "seconds": round(seconds, 3),
+        "agreement": agreement_facts(agreement) if agreement else None,
+        "processes": processes,
+        "peak": peak_facts(trace, peak) if peak else None,
+        "calls": call_facts(result),
+        "accesses": access_facts(result),
+        "memory": memory_facts(result, peak),
+        "assumed_areas": _assumed(result),
+        "not_modelled": _not_modelled(result),
+        "notes": [*trace.notes, *result.notes],
+    }
+
+
+def trace_facts(trace: Trace, processes: int) -> dict[str, Any]:
+    """The trace itself: where it comes from, how long it is, what could not be read."""
+    span: int | None = None
+    if "time" in trace.columns and len(trace):
+        times = trace.columns["time"]
+        known = times[times != 0]
+        span = int(known.max() - known.min()) if len(known) else None
+    return {
+        "name": trace.name,
+        "format": trace.format,
+        "sources": list(trace.sources),
+        "events": len(trace),
+        "processes": processes,
+        "span_ns": span,
+        "recorded": trace.recorded,
+        "skipped": {
+            "lines": len(trace.skipped),
+            "first": [
+                {
+                    "file": trace.sources[s.source] if s.source < len(trace.sources) else "",
+                    "line": s.line,
+                    "column": s.column,
+                    "code": s.code,
+                    "found": s.found,
+                    "expected": s.expected,
+                }
+                for s in trace.skipped[:_FIRST]
+            ],
+        },
+    }
+
+
+def machine_facts(machine: Any) -> dict[str, Any]:
+    """The machine by name, with what was overridden."""
+    return {
+        "kernel": machine.kernel.name,
+        "arch": machine.arch.label,
+        "page_size": machine.arch.page_size,
+        "overrides": {name: machine.rule(name) for name in machine.overrides},
+        "host": machine.host.name if machine.host else None,
+    }
+
+
+def process_rows(trace: Trace) -> npt.NDArray[np.int64]:
+    """For every task row the number of its process: threads belong to the latest leader with their pid."""
+    numbers = np.zeros(len(trace.tasks), dtype=np.int64)
+    latest: dict[int, int] = {}
+    count = 0
+    for i, task in enumerate(trace.tasks):
+        pid = int(task["pid"])
+        if int(task["tid"]) == pid or pid not in latest:
+            latest[pid] = count
+            count += 1
+        numbers[i] = latest[pid]
+    return numbers
+
+
+def process_facts(result: Result) -> list[ProcessFacts]:
+    """VMA counts of every process that has an address space, the highest peak first."""
+    trace, counts = result.trace, result.columns["map_count"]
+    if not len(trace) or not len(trace.tasks):
+        return []
+    of_task = process_rows(trace)
+    events = np.flatnonzero(counts >= 0)
+    if not len(events):
+        return []
+    narrow = of_task.astype(np.int16) if len(of_task) < 1 << 15 else of_task  # sorted by digits, in one pass
+    owner = narrow[trace.columns["task"][events]]
+    if owner.min() != owner.max():
+        order = np.argsort(owner, kind="stable")
+        events, owner = events[order], owner[order]
+    values = counts[events].astype(np.int64)
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    ends = np.r_[starts[1:], len(owner)]
+    courses = _courses(values, events, starts, ends, len(trace))
+    leaders = {int(of_task[i]): i for i in range(len(of_task) - 1, -1, -1)}
+    names = _names(trace, of_task)
+    out: list[ProcessFacts] = []
+    for i, (first, last) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        top = first + int(values[first:last].argmax())
+        number = int(owner[first])
+        task = trace.tasks[leaders[number]]
+        out.append(
+            ProcessFacts(
+                pid=int(task["pid"]),
+                name=names.get(number, ""),
+                start=_start(trace, events[first:last], values[first:last]),
+                peak=int(values[top]),
+                end=int(values[last - 1]),
+                peak_at=place(trace, int(events[top])),
+                course=courses[i],
+            )
+        )
+    return sorted(out, key=lambda p: -p["peak"])
+
+
+def _start(trace: Trace, events: npt.NDArray[np.intp], counts: npt.NDArray[np.int64]) -> int:
+    """The count behind the first event of the log; in recordings behind the first that finds an address space."""
+    known = (trace.columns["flags"][events] & EVF_MADE) == 0
+    if trace.recorded:
+        known &= counts > 0
+    rows = np.flatnonzero(known)
+    return int(counts[rows[0] if len(rows) else 0])
+
+
+def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
+    """The last known name of each process: what it executed last, else its name in the recording."""
+    names: dict[int, str] = {}
+    for i, number in enumerate(of_task.tolist()):
+        text = trace.strings[int(trace.tasks[i]["name"])]
+        if text and number not in names:
+            names[number] = text
+    execs = np.flatnonzero(trace.columns["kind"] == ev.K_EXEC)
+    for event in execs.tolist():
+        path = trace.strings[int(trace.columns["a0"][event])]
+        if path:
+            names[int(of_task[int(trace.columns["task"][event])])] = path.rpartition("/")[2]
+    return names
+
+
+def _courses(
+    values: npt.NDArray[np.int64],
+    events: npt.NDArray[np.intp],
+    starts: npt.NDArray[np.intp],
+    ends: npt.NDArray[np.intp],
+    total: int,
+) -> list[list[int]]:
+    """The course of each run of rows: the highest count in each of COURSE equal parts of the trace.
+
+    A part without events of a living process keeps the count before; 0 outside its life.
+    """
+    points = min(COURSE, total)
+    out = []
+    buckets = events * points // total
+    for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
+        part, mine = buckets[first:last], values[first:last]
+        heads = np.flatnonzero(np.r_[True, part[1:] != part[:-1]])
+        highest = np.maximum.reduceat(mine, heads)
+        closing = mine[np.r_[heads[1:], len(mine)] - 1]
+        course = [0] * points
+        at = part[heads].tolist()
+        for k, bucket in enumerate(at):
+            course[bucket] = int(highest[k])
+            until = at[k + 1] if k + 1 < len(at) else bucket + 1
+            for gap in range(bucket + 1, until):
+                course[gap] = int(closing[k])
+        out.append(course)
+    return out
+
+
+def call_facts(result: Result) -> list[dict[str, Any]]:
+    """Memory and process calls by name: how many were done, how many refused with which error."""
+    trace = result.trace
+    kinds, flags = trace.columns["kind"], trace.columns["flags"]
+    returned = result.columns["ret"]
+    # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
+    wanted = ((flags & EVF_MADE) == 0) | ((kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP))
+    present = np.flatnonzero(np.bincount(kinds[wanted].astype(np.int64), minlength=1)).tolist()
+    out = []
+    for kind in present:
+        if kind not in _CALLS:
+            continue
+        rows = np.flatnonzero((kinds == kind) & wanted)
+        values = returned[rows]
+        refused = (values < 0) & (values >= -4095)
+        entry: dict[str, Any] = {
+            "name": KIND_NAMES[kind],
+            "sort": "memory" if kind <= ev.K_OLD_MMAP else "process" if kind in _PROCESS_CALLS else "file",
+            "done": int(len(rows) - refused.sum()),
+            "refused": [],
+        }
+        if refused.any():
+            numbers, firsts, counts = np.unique(values[refused], return_index=True, return_counts=True)
+            where = rows[refused]
+            for i in np.argsort(-counts, kind="stable").tolist():
+                event = int(where[firsts[i]])
+                entry["refused"].append(
+                    {
+                        "errno": errno_name(-int(numbers[i])),
+                        "count": int(counts[i]),
+                        "first": place(trace, event),
+                        "call": event_text(trace, event),
+                        "why": WHY_TEXT[int(result.columns["why"][event])],
+                    }
+                )
+        out.append(entry)
+    order = ("memory", "process", "file")
+    return sorted(
+        out, key=lambda c: (order.index(c["sort"]), -c["done"] - sum(r["count"] for r in c["refused"]))
+    )
+
+
+def access_facts(result: Result) -> dict[str, Any]:
+    """Accesses by outcome, with the faults that they and the calls took."""
+    trace = result.trace
+    kinds, outcomes = trace.columns["kind"], result.columns["outcome"]
+    minor, major = result.columns["minor"], result.columns["major"]
+    rows = np.flatnonzero(np.isin(kinds, ACCESSES) & (outcomes != OUT_NONE))
+    mine = outcomes[rows]
+    found = []
+    for number in np.flatnonzero(np.bincount(mine, minlength=1)).tolist():
+        if number == OUT_OK:
+            continue
+        events = rows[mine == number]
+        found.append(
+            {
+                "outcome": NAMES[number],
+                "count": len(events),
+                "first": [
+                    {"access": event_text(trace, e), "at": place(trace, e)} for e in events[:_FIRST].tolist()
+                ],
+            }
+        )
+    by_access = int(minor[rows].sum()), int(major[rows].sum())
+    return {
+        "total": len(rows),
+        "ok": int((mine == OUT_OK).sum()),
+        "minor": by_access[0],
+        "major": by_access[1],
+        "in_calls": {"minor": int(minor.sum()) - by_access[0], "major": int(major.sum()) - by_access[1]},
+        "refused": sorted(found, key=lambda f: -int(str(f["count"]))),
+    }
+
+
+def peak_facts(trace: Trace, snapshot: Snapshot) -> dict[str, Any]:
+    """The address space with the most VMAs at that moment: kinds, protections, page tables."""
+    kinds = {"anonymous": 0, "private file": 0, "shared": 0}
+    extra = {"none": 0, "non-linear": 0, "many-protections": 0, "assumed": 0}
+    pages: dict[str, int] = {}
+    for row in snapshot.vmas:
+        shared = row.perms.endswith("s")
+        kinds["shared" if shared else "private file" if row.file is not None else "anonymous"] += 1
+        flags = row.vmflags.split()
+        extra["none"] += row.perms.startswith("---")
+        extra["non-linear"] += "nl" in flags
+        extra["many-protections"] += "mp" in flags
+        extra["assumed"] += row.assumed
+        pages[row.perms] = pages.get(row.perms, 0) + 1
+    protections = snapshot.protections
+    differing = protections.differing if protections else ()
+    return {
+        "at": place(trace, snapshot.event),
+        "vmas": len(snapshot.vmas),
+        "kinds": kinds,
+        "of_them": extra,
+        "vmas_by_protection": pages,
+        "pages_by_protection": dict(protections.pages) if protections else None,
+        "differing": [
+            {"start": r.start, "end": r.end, "vma": r.vma, "pte": r.pte, "reason": r.reason}
+            for r in differing
+        ],
+        "facts": dict(snapshot.facts),
+    }
+
+
+def agreement_facts(outcome: CheckOutcome) -> dict[str, Any]:
+    """A comparison with the truth: counts by what was compared, and the first differences in full."""
+    return {
+        "name": outcome.name,
+        "path": outcome.path,
+        "kind": outcome.kind,
+        "agrees": outcome.agrees,
+        "compared": {k: {"agree": t.agree, "total": t.total} for k, t in outcome.tallies.items()},
+        "differences": [difference_facts(d) for d in outcome.disagreements],
+        "skipped_lines": outcome.skipped,
+        "notes": list(outcome.notes),
+        "error": None
+        if outcome.error is None
+        else {
+            "code": outcome.error.code,
+            "problem": outcome.error.problem,
+            "file": outcome.error.path,
+            "line": outcome.error.line,
+            "column": outcome.error.column,
+        },
+        "seconds": round(outcome.seconds, 3),
+        "arch": outcome.arch,
+        "kernel": outcome.kernel,
+    }
+
+
+def difference_facts(found: Disagreement) -> dict[str, Any]:
+    """One difference with its way back."""
+    return {
+        "what": found.what,
+        "call": found.call,
+        "expected": found.expected,
+        "simulated": found.simulated,
+        "at": {"event": found.event, "tid": found.tid, "file": found.path, "line": found.line},
+    }
+
+
+def _assumed(result: Result) -> int:
+    return int(((result.columns["flags"] & RSF_ASSUMED) != 0).sum())
+
+
+def _not_modelled(result: Result) -> list[dict[str, Any]]:
+    """Calls that were not carried out, by name: those the readers named and those the engine passed by."""
+    counts = dict(result.trace.unmodelled)
+    kinds = result.trace.columns["kind"][(result.columns["flags"] & RSF_UNMODELLED) != 0]
+    for kind in kinds.tolist():
+        if kind != ev.K_UNMODELLED:
+            name = KIND_NAMES.get(kind, str(kind))
+            counts[name] = counts.get(name, 0) + 1
+    return [{"name": n, "count": c} for n, c in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]

@@ -1,0 +1,1 @@
+"""Facts as lines of words, for pipes."""

@@ -1,0 +1,156 @@
+"""Plain text for other programs: one fact a line, named as in the JSON, never wrapped or coloured.
+
+Lines are ``subject key value key value ...``; values with spaces are quoted as in a shell. The
+order is fixed; new keys are only added at the end of a line.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errortext import printable
+from ..phrases import full_place
+
+Facts = Mapping[str, Any]
+
+
+def run_plain(facts: Facts) -> str:
+    """The facts of a run as lines, with a final newline."""
+    return "".join(line + "\n" for line in _run_lines(facts))
+
+
+def line_of(subject: str, **pairs: Any) -> str:
+    """``subject key value ...``; None values are left out."""
+    words = [subject]
+    for key, value in pairs.items():
+        if value is not None:
+            words += [key, shlex.quote(printable(str(value)))]
+    return " ".join(words)
+
+
+def _run_lines(facts: Facts) -> Iterator[str]:
+    trace, machine, agreement = facts["trace"], facts["machine"], facts["agreement"]
+    yield line_of(
+        "trace",
+        name=trace["name"],
+        format=trace["format"],
+        events=trace["events"],
+        processes=trace["processes"],
+        span_ns=trace["span_ns"],
+        skipped_lines=trace["skipped"]["lines"],
+        recorded=str(trace["recorded"]).lower(),
+        seconds=facts["seconds"],
+    )
+    yield line_of("machine", kernel=machine["kernel"], arch=machine["arch"], host=machine["host"])
+    for name, value in machine["overrides"].items():
+        yield line_of("override", name=name, value=value)
+    if agreement:
+        for what, tally in agreement["compared"].items():
+            yield line_of("compared", what=what, agree=tally["agree"], total=tally["total"])
+        yield from difference_lines(agreement["differences"])
+    for p in facts["processes"]:
+        yield line_of(
+            "process",
+            pid=p["pid"],
+            start=p["start"],
+            peak=p["peak"],
+            end=p["end"],
+            at=full_place(p["peak_at"]),
+            name=p["name"] or None,
+            course=",".join(map(str, p["course"])),
+        )
+    yield from _peak_lines(facts["peak"])
+    for call in facts["calls"]:
+        yield line_of("call", name=call["name"], done=call["done"])
+        for r in call["refused"]:
+            first = full_place(r["first"])
+            pairs = {"errno": r["errno"], "count": r["count"], "first": first, "why": r["why"] or None}
+            yield line_of("refused", name=call["name"], **pairs)
+    accesses = facts["accesses"]
+    yield line_of(
+        "accesses",
+        total=accesses["total"],
+        ok=accesses["ok"],
+        minor=accesses["minor"],
+        major=accesses["major"],
+        minor_in_calls=accesses["in_calls"]["minor"],
+        major_in_calls=accesses["in_calls"]["major"],
+    )
+    for r in accesses["refused"]:
+        first = r["first"][0]
+        yield line_of(
+            "outcome",
+            name=r["outcome"],
+            count=r["count"],
+            first=full_place(first["at"]),
+            access=first["access"],
+        )
+    for name, value in facts["memory"].items():
+        yield line_of("memory", name=name, value=value)
+    for s in trace["skipped"]["first"]:
+        yield line_of("skipped", code=s["code"], at=full_place(s), expected=s["expected"])
+    for c in facts["not_modelled"]:
+        yield line_of("not_modelled", name=c["name"], count=c["count"])
+    if facts["assumed_areas"]:
+        yield line_of("assumed_areas", count=facts["assumed_areas"])
+    for note in facts["notes"]:
+        yield line_of("note", text=note)
+
+
+def _peak_lines(peak: Mapping[str, Any] | None) -> Iterator[str]:
+    if not peak:
+        return
+    yield line_of("peak", pid=peak["at"]["pid"], event=peak["at"]["event"], vmas=peak["vmas"])
+    for kind, count in {**peak["kinds"], **peak["of_them"]}.items():
+        yield line_of("peak_kind", name=kind, vmas=count)
+    for perms, count in (peak["pages_by_protection"] or {}).items():
+        yield line_of("protection", perms=perms, pages=count)
+    for r in peak["differing"]:
+        span = f"{r['start']:#x}-{r['end']:#x}"
+        yield line_of("protection_differs", range=span, vma=r["vma"], pte=r["pte"], reason=r["reason"])
+
+
+def difference_lines(differences: list[dict[str, Any]]) -> Iterator[str]:
+    """One line a difference from the truth."""
+    for d in differences:
+        yield line_of(
+            "difference",
+            at=full_place(d["at"]),
+            event=d["at"]["event"],
+            what=d["what"],
+            expected=d["expected"],
+            simulated=d["simulated"],
+            call=d["call"],
+        )
+
+
+def check_plain(facts: Facts) -> str:
+    """The facts of a check as lines; the last one is the summary ``programs A/B, steps C/D``."""
+    lines = []
+    for o in facts["outcomes"]:
+        word = "unreadable" if o["error"] else "agrees" if o["agrees"] else "differs"
+        if not o["error"] and not o["compared"]:
+            word = "nothing-compared"
+        pairs = {k: f"{t['agree']}/{t['total']}" for k, t in o["compared"].items()}
+        lines.append(
+            line_of(word, path=o["path"], kernel=o["kernel"] or None, arch=o["arch"] or None, **pairs)
+        )
+        if o["error"]:
+            error = o["error"]
+            lines.append(
+                line_of(
+                    "error",
+                    code=error["code"],
+                    at=":".join(str(p) for p in (error["file"], error["line"], error["column"]) if p),
+                    problem=error["problem"],
+                )
+            )
+        lines += difference_lines(o["differences"])
+        if o["skipped_lines"]:
+            lines.append(line_of("skipped_lines", path=o["path"], count=o["skipped_lines"]))
+        lines += [line_of("note", path=o["path"], text=note) for note in o["notes"]]
+    programs, steps = facts["programs"], facts["steps"]
+    lines.append(f"programs {programs['agree']}/{programs['total']}, steps {steps['agree']}/{steps['total']}")
+    return "".join(line + "\n" for line in lines)

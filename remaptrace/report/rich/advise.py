@@ -1,0 +1,148 @@
+"""The report of `advise` for people: the bill, what would help, three sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errortext import printable
+from ..phrases import event_place, line_place
+from .layout import Cell, Sheet, counted, number
+from .run import machine_phrase
+
+Facts = Mapping[str, Any]
+
+VIEWS = {"call": "by call", "thread": "by thread", "file": "by file", "size": "by size"}
+_ROWS = 4
+
+
+def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
+    """Lay out the facts of report.advisefacts; `rows` of each smaller view, 0: all."""
+    sheet = Sheet(width)
+    trace, process = facts["trace"], facts["process"]
+    title = [(printable(trace["name"]), "head"), (" on ", ""), (machine_phrase(facts["machine"]), "head")]
+    sheet.sides(title, (f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s", "dim"))
+    sheet.paragraph(_answer(facts))
+    _bill(sheet, facts)
+    _views(sheet, facts, rows)
+    _remedies(sheet, facts)
+    if facts["lookup"] is not None:
+        lookup_table(sheet, facts["lookup"])
+    sheet.blank()
+    for sentence in facts["sentences"]:
+        sheet.paragraph(sentence)
+    who = f"pid {process['pid']} {printable(process['name'])}".rstrip()
+    sheet.blank()
+    sheet.line((f"of {who}, at its peak: {event_place(facts['peak_at'], trace['sources'])}", "dim"))
+    return sheet
+
+
+def _answer(facts: Facts) -> str:
+    limit = facts["limit"]
+    text = f"{number(facts['total'])} VMAs at the peak, limit {number(limit['limit'])}."
+    if limit["reached_at"]:
+        where = event_place(limit["reached_at"], facts["trace"]["sources"])
+        return f"{text} The limit is met: {limit['first_to_fail']}, {where}."
+    if limit["calls_left"] is not None:
+        return (
+            f"{text} At {limit['growth_per_1000_calls']:g} VMAs per 1,000 calls the limit is met after "
+            f"{counted(limit['calls_left'], 'more call')}; {fails_first(limit['first_to_fail'])}."
+        )
+    return text
+
+
+def fails_first(call_and_errno: str) -> str:
+    """``mprotect fails first, with ENOMEM``."""
+    call, _, errno = call_and_errno.partition(" with ")
+    return f"{call} fails first, with {errno}" if errno else f"{call} fails first"
+
+
+def _bill(sheet: Sheet, facts: Facts) -> None:
+    sources = facts["trace"]["sources"]
+    rows: list[list[Cell]] = [
+        [("the bill", "head"), ("VMAs", "dim"), ("per 1,000 calls", "dim"), ("first", "dim")]
+    ]
+    for item in facts["bill"]["pattern"]:
+        first = line_place(item["first"], sources) if item["first"] else "before the log"
+        rows.append([item["label"], number(item["vmas"]), f"{item['per_1000_calls']:g}", first])
+    rows.append(["", number(facts["total"]), "", ""])
+    sheet.blank()
+    sheet.table(rows, "lrrl", flexible=0)
+    left = facts["left_if_pages_differ_in"]
+    if left["both"] < facts["total"]:
+        words = " · ".join(f"{k} {number(v)}" for k, v in left.items())
+        sheet.paragraph(f"left, could the pages of one VMA differ in   {words}", hang=4)
+    if facts["apart"]:
+        words = " · ".join(f"{printable(k)} {number(v)}" for k, v in facts["apart"].items())
+        sheet.paragraph(f"neighbours kept apart by   {words}", hang=4)
+
+
+def _views(sheet: Sheet, facts: Facts, most: int) -> None:
+    """The smaller views, a line each: the largest spenders."""
+    sheet.blank()
+    for view, label in VIEWS.items():
+        items = facts["bill"].get(view, [])
+        shown = items if most == 0 else items[:most]
+        words = [f"{_short(item['label'])} {number(item['vmas'])}" for item in shown]
+        rest = sum(item["vmas"] for item in items[len(shown) :])
+        if rest:
+            words.append(f"others {number(rest)}")
+        sheet.entry(label, " · ".join(words))
+
+
+def _short(label: str) -> str:
+    return printable(label if label.startswith("[") else label.rpartition("/")[2] or label)
+
+
+def _remedies(sheet: Sheet, facts: Facts) -> None:
+    heads = ("what would help, measured by replay", "VMAs", "then", "saved")
+    rows: list[list[Cell]] = [[(h, "dim" if i else "head") for i, h in enumerate(heads)]]
+    shown = [r for r in facts["remedies"] if r["name"] == "limit" or r["before"] != r["after"]]
+    for r in shown:
+        saved = (f"{100 * r['saved']:.0f} %", "good" if r["saved"] >= 0.05 and r["allowed_alike"] else "")
+        rows.append([r["label"], number(r["before"]), number(r["after"]), saved])
+    below = [""] + [_remark(r, facts["machine"]["kernel"]) for r in shown]
+    part = Sheet(sheet.width)
+    part.table(rows, "lrrr", flexible=0)
+    sheet.blank()
+    for line, remark in zip(part.lines, below, strict=True):
+        sheet.lines.append(line)
+        if remark:
+            sheet.paragraph(remark, "dim", indent=2, hang=2)
+    for note in dict.fromkeys(n for r in shown for n in r["notes"]):
+        sheet.paragraph(printable(note), "dim", hang=2)
+
+
+def _remark(r: Mapping[str, Any], own: str) -> str:
+    """What a reader must know of a remedy beside its numbers."""
+    words = []
+    if r["name"] == "limit":
+        words.append("delays, does not cure")
+    if r["kernel"] != own:
+        words.append(f"on {r['kernel']}")
+    if not r["allowed_alike"]:
+        words.append("some accesses end differently")
+    if r["refused_calls"]:
+        words.append(f"{counted(r['refused_calls'], 'call')} refused that were done before")
+    return "; ".join(words)
+
+
+def lookup_table(sheet: Sheet, lookup: list[Mapping[str, Any]]) -> None:
+    """What a lookup costs in each structure, on this trace."""
+    sheet.blank()
+    heads = ("VMA lookup", "hits", "nodes", "p99", "lines", "p99", "bytes")
+    rows: list[list[Cell]] = [[(h, "head" if i == 0 else "dim") for i, h in enumerate(heads)]]
+    for entry in lookup:
+        hits = f"{100 * entry['hit_rate']:.0f} %" if entry["hit_rate"] is not None else ""
+        rows.append(
+            [
+                entry["label"],
+                hits,
+                f"{entry['nodes_mean']:.1f}",
+                number(entry["nodes_p99"]),
+                f"{entry['lines_mean']:.1f}",
+                number(entry["lines_p99"]),
+                number(entry["bytes"]),
+            ]
+        )
+    sheet.table(rows, "lrrrrrr")

@@ -1,0 +1,234 @@
+"""The report of `diff` for people: machines in columns, then what parts them and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errortext import printable
+from ..phrases import event_place, file_place, outcome_word
+from .layout import Cell, Sheet, Span, counted, number, percent, size, sparkline, squeezed
+from .run import machine_phrase
+
+Facts = Mapping[str, Any]
+
+_WORDS = {
+    "results": ("call answered differently", "calls answered differently"),
+    "addresses": ("address chosen differently", "addresses chosen differently"),
+    "outcomes": ("access that ends differently", "accesses that end differently"),
+    "faults": ("event with other fault counts", "events with other fault counts"),
+    "counts": ("event with another VMA count", "events with other VMA counts"),
+    "values": ("byte read differently", "bytes read differently"),
+}
+_ROWS = 6
+
+
+def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
+    """Lay out the facts of report.difffacts; `rows` ranges and answers of each kind, 0: all."""
+    sheet = Sheet(width)
+    names = column_names(facts)
+    effort = f"{counted(facts['trace']['events'], 'event')}, {facts['seconds']:.1f} s"
+    sheet.sides((printable(facts["trace"]["name"]), "head"), (effort, "dim"))
+    answer = _answer(facts, names)
+    sheet.paragraph(answer[0], answer[1])
+    sheet.blank()
+    _machines(sheet, facts, names)
+    for pair in facts["pairs"]:
+        _pair(sheet, facts, names, pair, rows)
+    return sheet
+
+
+def column_names(facts: Facts) -> list[str]:
+    """The shortest name of each machine that keeps them apart."""
+    machines = [m["machine"] for m in facts["machines"]]
+    kernels = [m["kernel"] for m in machines]
+    if len(set(kernels)) == len(kernels) and not any(m["overrides"] or m["host"] for m in machines):
+        return kernels
+    arches = [m["arch"] for m in machines]
+    if len(set(kernels)) == 1 and len(set(arches)) == len(arches):
+        return arches
+    return [machine_phrase(m) for m in machines]
+
+
+def _answer(facts: Facts, names: Sequence[str]) -> Span:
+    """One sentence: are the answers the same, and what becomes of the VMA count."""
+    if not facts["differs"]:
+        return f"Nothing differs between {' and '.join(names)}.", "good"
+    machines, sentences = facts["machines"], []
+    for pair in facts["pairs"]:
+        counts = {k: e["count"] for k, e in pair["events"].items()}
+        if not pair["differs"]:
+            text = "nothing differs"
+        elif counts.get("results") or counts.get("outcomes"):
+            words = [counted(counts[k], *_WORDS[k]) for k in ("results", "outcomes") if counts.get(k)]
+            text = " and ".join(words)
+        else:
+            text = "every call and access ends alike"
+        if len(facts["pairs"]) > 1:
+            text = f"{names[pair['other']]}: {text}"
+        base, other = machines[pair["base"]]["vmas"], machines[pair["other"]]["vmas"]
+        if base and other and base["peak"] != other["peak"]:
+            text += f"; {number(base['peak'])} VMAs at the peak become {number(other['peak'])}"
+        sentences.append(text[:1].upper() + text[1:] + ".")
+    same = not any("differently" in sentence for sentence in sentences)
+    return " ".join(sentences), "good" if same else "warn"
+
+
+def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
+    machines = facts["machines"]
+    highest = max((m["vmas"]["peak"] for m in machines if m["vmas"]), default=0)
+    room = max(12, (sheet.width - 24 - 3 * len(machines)) // len(machines))
+    courses = [sparkline(squeezed(m["course"], min(24, room)), highest) for m in machines]
+    rows: list[list[Cell]] = [["", *[(n, "head") for n in names], ""]]
+
+    def add(label: str, values: Sequence[int | None], form: Any = number) -> None:
+        if not any(values):
+            return
+        cells: list[Cell] = ["–" if v is None else form(v) for v in values]
+        change = ""
+        if len(values) == 2 and values[0] and values[1] is not None and values[0] != values[1]:
+            change = percent(values[1], values[0])
+        rows.append([label, *cells, (change, "dim")])
+
+    for key, label in (("start", "VMAs, start"), ("peak", "VMAs, peak"), ("end", "VMAs, end")):
+        add(label, [m["vmas"][key] if m["vmas"] else None for m in machines])
+    rows.append(["course", *[(c, "spark") for c in courses], ""])
+    add("calls refused", [m["refused_calls"] for m in machines])
+    add("accesses refused", [m["refused_accesses"] for m in machines])
+    add("minor faults", [m["minor"] for m in machines])
+    add("major faults", [m["major"] for m in machines])
+    add("VMA records", [m["memory"].get("vma_bytes") for m in machines], size)
+    add("page tables", [m["memory"].get("page_table_bytes") for m in machines], size)
+    both = [
+        m["memory"]["vma_bytes"] + m["memory"]["page_table_bytes"] if "vma_bytes" in m["memory"] else None
+        for m in machines
+    ]
+    add("both together", both, size)
+    sheet.table(rows, "l" + "r" * len(machines) + "l")
+    process = machines[0]["process"]
+    if process:
+        sheet.line((f"of pid {process['pid']} {printable(process['name'])}".rstrip(), "dim"))
+
+
+def _pair(sheet: Sheet, facts: Facts, names: Sequence[str], pair: Facts, rows: int) -> None:
+    base, other = names[pair["base"]], names[pair["other"]]
+    if len(facts["pairs"]) > 1:
+        sheet.blank()
+        sheet.line((f"{base} | {other}", "head"), "" if pair["differs"] else "   nothing differs")
+    if not pair["differs"]:
+        return
+    _first_difference(sheet, pair, base, other)
+    _answers(sheet, pair, base, other, rows)
+    _matrix(sheet, pair, base, other)
+    _protections(sheet, facts, pair, base, other, rows)
+    counts = [
+        (k, e["count"]) for k, e in pair["events"].items() if e["count"] and k not in ("results", "outcomes")
+    ]
+    if counts:
+        sheet.blank()
+        sheet.paragraph(" · ".join(counted(c, *_WORDS[k]) for k, c in counts), "dim")
+
+
+def _first_difference(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
+    first = pair["first_difference"]
+    if not first:
+        return
+    sheet.blank()
+    sheet.line(("first difference  ", "head"), event_place(first["at"]))
+    sheet.paragraph(printable(first["text"]), indent=2, hang=4)
+    a, b = first["base"], first["other"]
+    wide = max(len(base), len(other))
+    for name, answer in ((base, a), (other, b)):
+        words = [outcome_word(answer["answer"])]
+        for key, word in (("minor", "minor"), ("major", "major"), ("map_count", "VMAs"), ("value", "value")):
+            if a[key] != b[key]:
+                words.append(f"{word} {answer[key]}")
+        sheet.line(f"  {name.ljust(wide)}  {', '.join(words)}")
+    reason = first["reason"]
+    if reason:
+        for rule in reason:
+            text = f"because {rule['rule']}: {rule['base']} | {rule['other']}   {rule['doc']}"
+            sheet.paragraph(text, "warn", indent=2, hang=10)
+    elif reason is not None:
+        sheet.line(("  no small set of rules explains it alone", "dim"))
+
+
+def _answers(sheet: Sheet, pair: Facts, base: str, other: str, most: int) -> None:
+    found = pair["results_by_answer"]
+    if not found:
+        return
+    sheet.blank()
+    rows: list[list[Cell]] = [
+        [
+            ("calls answered differently", "head"),
+            (base, "dim"),
+            (other, "dim"),
+            ("count", "dim"),
+            ("first", "dim"),
+        ]
+    ]
+    for r in found if most == 0 else found[:most]:
+        style = {"done": ""}
+        rows.append(
+            [
+                r["call"],
+                (r["base"], style.get(r["base"], "bad")),
+                (r["other"], style.get(r["other"], "bad")),
+                number(r["count"]),
+                file_place(r["first"]),
+            ]
+        )
+    sheet.table(rows, "lllrl")
+    if most and len(found) > most:
+        sheet.line((f"{counted(len(found) - most, 'more kind', 'more kinds')}; -n 0 shows all", "dim"))
+
+
+def _matrix(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
+    cells = {(c["base"], c["other"]): c for c in pair["outcome_matrix"]}
+    if all(a == b for a, b in cells):
+        return
+    left = list(dict.fromkeys(a for a, _ in cells))
+    top = list(dict.fromkeys(b for _, b in cells))
+    sheet.blank()
+    sheet.line(("accesses that end differently", "head"), f"   rows: {base}, columns: {other}")
+    rows: list[list[Cell]] = [["", *[(outcome_word(t), "dim") for t in top]]]
+    for a in left:
+        row: list[Cell] = [outcome_word(a)]
+        for b in top:
+            count = cells[a, b]["count"] if (a, b) in cells else 0
+            row.append((number(count), "" if a == b or not count else "warn"))
+        rows.append(row)
+    sheet.table(rows, "l" + "r" * len(top))
+    for (a, b), cell in cells.items():
+        if a != b:
+            first = cell["first"]
+            sheet.line(
+                (f"  first {outcome_word(a)} | {outcome_word(b)}  ", "dim"),
+                f"{first['access']}  {event_place(first['at'])}",
+            )
+
+
+def _protections(sheet: Sheet, facts: Facts, pair: Facts, base: str, other: str, most: int) -> None:
+    found = pair["protections"]
+    if not found:
+        return
+    page = facts["machines"][0]["machine"]["page_size"]
+    pages = sum(r["end"] - r["start"] for r in found) // page
+    sheet.blank()
+    sheet.line((f"protection differs on {counted(pages, 'page')}", "head"), f"   {base} | {other}")
+    rows: list[list[Cell]] = []
+    for r in found if most == 0 else found[:most]:
+        count = counted((r["end"] - r["start"]) // page, "page")
+        rows.append([f"{r['start']:#x}-{r['end']:#x}", count, side(r["base"]), "|", side(r["other"])])
+    sheet.table(rows, "lrlll", gap=2)
+    if most and len(found) > most:
+        sheet.line((f"{counted(len(found) - most, 'more range')}; -n 0 shows all", "dim"))
+
+
+def side(one: Mapping[str, str]) -> str:
+    """What one machine allows on a range, and by what."""
+    if not one["vma"]:
+        return "not mapped"
+    if one["reason"] == "vma":
+        return f"VMA {one['vma']}"
+    return f"VMA {one['vma']} {one['reason'].upper() if one['reason'] == 'pte' else one['reason']} {one['effective']}"

@@ -1,0 +1,1 @@
+"""Sets: a recording with map files, map counts and a second recorder beside it."""

@@ -1,0 +1,197 @@
+"""Kernel counters recorded at the return of every memory call, and the events that they belong to.
+
+`mapcount.txt` of a recorded set has a line for each return: time in ns, process, thread, event
+(`exit_mmap`, `enter_exit_group`), result in hex, then map_count and pages of total, data, stack and
+locked memory. Its order within a thread is the order of the log, so both are walked side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errorcodes import RT_TRUTH
+from .. import events as ev
+
+_CALL_OF_KIND = {
+    ev.K_MMAP: "mmap",
+    ev.K_MUNMAP: "munmap",
+    ev.K_MPROTECT: "mprotect",
+    ev.K_PKEY_MPROTECT: "pkey_mprotect",
+    ev.K_MREMAP: "mremap",
+    ev.K_BRK: "brk",
+    ev.K_MADVISE: "madvise",
+    ev.K_MLOCK: "mlock",
+    ev.K_MLOCK2: "mlock2",
+    ev.K_MUNLOCK: "munlock",
+    ev.K_MLOCKALL: "mlockall",
+    ev.K_MUNLOCKALL: "munlockall",
+    ev.K_MSYNC: "msync",
+    ev.K_REMAP_FILE_PAGES: "remap_file_pages",
+    ev.K_MSEAL: "mseal",
+    ev.K_SHMAT: "shmat",
+    ev.K_SHMDT: "shmdt",
+    ev.K_PROCESS_MADVISE: "process_madvise",
+    ev.K_SET_VMA_NAME: "prctl",
+    ev.K_PRCTL: "prctl",
+    ev.K_EXEC: "execve",
+    ev.K_FORK: "fork",
+}
+_NO_EVENT_IF_FAILED = frozenset(("execve", "clone", "clone3", "vfork", "fork"))
+_FORKS = frozenset(("clone", "clone3", "vfork", "fork"))
+
+
+@dataclass(frozen=True)
+class CountRow:
+    """One line of mapcount.txt."""
+
+    line: int
+    time: int  # ns
+    pid: int
+    tid: int
+    event: str
+    ret: int
+    counters: tuple[int, int, int, int, int]  # map_count; total, data, stack, locked pages
+
+
+@dataclass(frozen=True)
+class Untied:
+    """A line of mapcount.txt without an event, and why."""
+
+    row: CountRow
+    reason: str
+
+
+def read_mapcount(data: bytes) -> tuple[list[CountRow], list[ev.Skipped]]:
+    """The lines of a mapcount.txt, and those that cannot be read (source -1)."""
+    rows: list[CountRow] = []
+    skipped: list[ev.Skipped] = []
+    for number, line in enumerate(data.decode("latin-1").split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = line.split()
+        try:
+            time, pid, tid, event, ret, *counters = words
+            count, total, data_vm, stack, locked = map(int, counters)
+            result = ev.signed(int(ret, 16))
+            row = CountRow(
+                number, int(time), int(pid), int(tid), event, result, (count, total, data_vm, stack, locked)
+            )
+        except ValueError:
+            skipped.append(ev.Skipped(-1, number, 1, RT_TRUTH, line[:200], "ten columns"))
+            continue
+        rows.append(row)
+    return rows, skipped
+
+
+def tie(
+    trace: ev.Trace, rows: list[CountRow]
+) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64], list[Untied]]:
+    """TRUTH_DTYPE rows for the lines whose event is in the trace, by event; their times; and the others.
+
+    An exec's line goes with the last event that builds its address space.
+    """
+    tied: list[tuple[int, ...]] = []
+    times: list[int] = []
+    untied: list[Untied] = []
+    by_tid: dict[int, list[CountRow]] = {}
+    for row in rows:
+        by_tid.setdefault(row.tid, []).append(row)
+    sides = _events_by_tid(trace)
+    roots = {int(task["tid"]) for task in trace.tasks if task["parent"] < 0}
+    for tid, lines in by_tid.items():
+        side = sides.get(tid, [])
+        at = 0
+        begin = _begin(side, lines) if tid in roots else 0  # of others the log has the birth
+        untied += [Untied(row, "the log begins later") for row in lines[:begin]]
+        for row in lines[begin:]:
+            found = _next(side, at, row)
+            if found < 0:
+                untied.append(Untied(row, _reason(trace, side, row)))
+                continue
+            tied.append((_settled(trace, side[found][0]), *row.counters))
+            times.append(row.time)
+            at = found + 1
+    table = np.array(tied, dtype=ev.TRUTH_DTYPE)
+    order = np.argsort(table["event"], kind="stable")
+    return table[order], np.array(times, dtype=np.int64)[order], untied
+
+
+def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
+    """For each thread id its events that mapcount.txt counts: number, call, result.
+
+    The counters of a fork were read at its return, when the child may have run for long. Where the log shows
+    that return, it is a mark of its own; else the fork itself has to do.
+    """
+    kind = trace.columns["kind"]
+    marks = trace.strings
+    wanted = np.isin(kind, [*_CALL_OF_KIND, ev.K_MARK])
+    chosen = np.flatnonzero(wanted)
+    sides: dict[int, list[tuple[int, str, int]]] = {}
+    tids = trace.tasks["tid"][trace.columns["task"][chosen]] if len(chosen) else chosen
+    columns = (chosen, tids, kind[chosen], trace.columns["a0"][chosen], trace.columns["ret"][chosen])
+    for event, tid, kind_, a0, ret in zip(*(c.tolist() for c in columns), strict=True):
+        call = _CALL_OF_KIND.get(kind_) or marks[a0]
+        sides.setdefault(tid, []).append((event, call, ret))
+    for tid, side in sides.items():
+        shown = {ret for event, call, ret in side if call in _FORKS and kind[event] == ev.K_MARK and ret > 0}
+        sides[tid] = [row for row in side if kind[row[0]] != ev.K_FORK or row[2] not in shown]
+    return sides
+
+
+def _reason(trace: ev.Trace, side: list[tuple[int, str, int]], row: CountRow) -> str:
+    """Why no event is this row's return."""
+    call = row.event.partition("_")[2]
+    if trace.format.startswith("strace"):
+        if call == "prctl" or (row.ret < 0 and call in _NO_EVENT_IF_FAILED):
+            return "strace text makes no event of a call that changed nothing"
+        if call in _FORKS and row.ret == 0:
+            return "strace text does not show when a child that shares memory begins"
+    if not side:
+        return "no event of this thread"
+    return "no such return of this thread"
+
+
+def _begin(side: list[tuple[int, str, int]], lines: list[CountRow]) -> int:
+    """The line with which a log begins that begins with an exec, or with a later one of several."""
+    if not side or side[0][1] != "execve":
+        return 0
+    execs = [number for number, row in enumerate(lines) if row.event == "exit_execve" and row.ret >= 0]
+    seen = sum(1 for _, call, ret in side if call == "execve" and ret >= 0)
+    late = len(execs) - seen
+    return execs[late] if 0 <= late < len(execs) else 0
+
+
+def _next(side: list[tuple[int, str, int]], at: int, row: CountRow) -> int:
+    """The first event from `at` on that is this row's return, or -1."""
+    way, _, call = row.event.partition("_")
+    entry = way == "enter"
+    for place in range(at, len(side)):
+        _, name, ret = side[place]
+        if (name == call or (name == "fork" and call in _FORKS)) and (entry or ret == row.ret):
+            return place
+    return -1
+
+
+def _settled(trace: ev.Trace, event: int) -> int:
+    """The event behind which the counters hold: for an exec the last of its initial areas."""
+    kind = trace.columns["kind"]
+    if kind[event] != ev.K_EXEC:
+        return event
+    while event + 1 < len(kind) and kind[event + 1] in (ev.K_INIT_MM, ev.K_INIT_VMA):
+        event += 1
+    return event
+
+
+def summary(untied: Iterable[Untied]) -> list[str]:
+    """One note for each kind of line without an event."""
+    counts: dict[tuple[str, str], int] = {}
+    for one in untied:
+        key = (one.row.event, one.reason)
+        counts[key] = counts.get(key, 0) + 1
+    return [
+        f"{n} counters of {event} have no event: {reason}" for (event, reason), n in sorted(counts.items())
+    ]

@@ -1,0 +1,111 @@
+"""Recorded /proc/PID/maps files, and the events that build an address space from one.
+
+Maps files of a set are named `PID.execN.maps` (right after the Nth exec), `PID.exit.maps` (at the entry
+of exit_group), `PID.peak.maps` (the largest in between) and `PID.start.maps` (where an attached
+recorder began).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ...errorcodes import RT_MAPS
+from ...errors import InputError
+from ..events import K_INIT_MM, K_INIT_VMA, MapsFile, MapsRow
+
+_LINE = re.compile(
+    r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]{1,16}) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)"
+)
+_NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|peak|start)\.maps(?:\.gz|\.zst)?$")
+_START = re.compile(r"(?:.*/)?[^/]*\.start\.maps(?:\.gz|\.zst)?$")
+
+_PERM_BITS = {"r": 1, "w": 2, "x": 4, "s": 8}
+_SPECIAL = ("[stack", "[vdso]", "[vvar", "[vsyscall]", "[heap]", "[uprobes]", "[vectors]")
+
+
+def looks_like_maps(head: bytes) -> bool:
+    """True if `head`, the first bytes of a file, begins a maps file."""
+    return _LINE.match(head.split(b"\n", 1)[0].decode("latin-1")) is not None
+
+
+def read_maps(data: bytes, path: str) -> MapsFile:
+    """A maps file; whose and when is taken from its name (`tid` 0, moment "start" if the name is silent).
+
+    InputError RT325 at the first line that is none of /proc/PID/maps.
+    """
+    rows: list[MapsRow] = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        found = _LINE.match(line)
+        if found is None or int(found[1], 16) >= int(found[2], 16):
+            raise InputError(
+                RT_MAPS,
+                "not a line of /proc/PID/maps",
+                path,
+                number,
+                text=line[:200],
+                expected="START-END PERMS ...",
+            )
+        start, end, perms, offset, dev, inode, name = found.groups()
+        rows.append(
+            MapsRow(
+                int(start, 16),
+                int(end, 16),
+                perms,
+                int(offset, 16),
+                dev,
+                int(inode),
+                _unescaped(name.rstrip()),
+            )
+        )
+    named = _NAME.match(path)
+    if named is None:
+        return MapsFile(path, 0, "start", tuple(rows))
+    return MapsFile(path, int(named["tid"]), named["moment"], tuple(rows))
+
+
+def _unescaped(name: str) -> str:
+    """A path as the kernel has it: maps writes a newline as \\012."""
+    return name.replace("\\012", "\n")
+
+
+def initial_rows(
+    maps: MapsFile, task: int, string: Callable[[str], int], start_brk: int
+) -> list[tuple[int, int, tuple[int, ...]]]:
+    """The events (kind, task, arguments) that build the address space of `maps` for `task`.
+
+    `start_brk` is where the heap began, 0 if nothing tells. `string` numbers strings.
+    """
+    heap = next((row for row in maps.rows if row.name == "[heap]"), None)
+    if heap is not None:
+        start_brk = heap.start
+    brk = heap.end if heap is not None else start_brk
+    out: list[tuple[int, int, tuple[int, ...]]] = [
+        (K_INIT_MM, task, (start_brk, brk, mmap_base(maps.rows), 0, 0)),
+    ]
+    identities: dict[str, tuple[str, int]] = {}
+    for row in maps.rows:
+        bits = sum(_PERM_BITS.get(letter, 0) for letter in row.perms)
+        if row.name.startswith("["):
+            file, name = 0, string(row.name)
+        elif row.name:
+            known = identities.setdefault(row.name, (row.dev, row.inode))
+            same = known == (row.dev, row.inode)  # two deleted files may have had one path
+            file, name = string(row.name if same else f"{row.name}#{row.inode}"), 0
+        else:
+            file = name = 0
+        out.append((K_INIT_VMA, task, (row.start, row.end, bits, row.offset, file, name)))
+    return out
+
+
+def mmap_base(rows: tuple[MapsRow, ...]) -> int:
+    """Where top-down placement began: the end of the interpreter, which exec maps first; 0 if unclear."""
+    stack = next((row for row in rows if row.name.startswith("[stack")), None)
+    if stack is None:
+        return 0
+    below = [row for row in rows if row.end <= stack.start and not row.name.startswith(_SPECIAL)]
+    if not below or below[-1].name == rows[0].name:
+        return 0
+    return below[-1].end

@@ -1,0 +1,67 @@
+"""What execve mapped, told from a later /proc/PID/maps of the same process.
+
+Where no maps were recorded right after an exec, those of its exit still show the program, its interpreter, the
+vdso and the stack, for they live as long as the address space. What has changed since is undone: the
+RELRO part that the loader split off the data segment, the growth of the stack, and everything mapped later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..events import MapsFile, MapsRow
+
+_STACK_AT_EXEC = 33 * 4096  # 128 KiB and a page of strings (facts file for 6.x, section 1.1)
+_SPECIAL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
+
+
+def maps_at_exec(later: MapsFile, program: str) -> MapsFile | None:
+    """The areas right behind the exec of `program`, from maps taken `later`; None if it is not in them.
+
+    A program named by a link is taken to be the file at the lowest address.
+    """
+    rows = later.rows
+    stack = next((row for row in rows if row.name == "[stack]"), None)
+    files = [row for row in rows if row.inode and not row.name.startswith("[")]
+    if stack is None or not files:
+        return None
+    name = program if any(row.name == program for row in files) else files[0].name
+    below = [row for row in files if row.end <= stack.start]
+    interpreter = below[-1].name if below else name
+    out = _segments(rows, name)
+    if interpreter != name:
+        out += _segments(rows, interpreter)
+    out += [row for row in rows if row.name in _SPECIAL]
+    out.append(replace(stack, start=max(stack.start, stack.end - _STACK_AT_EXEC)))
+    out.sort(key=lambda row: row.start)
+    return replace(later, rows=tuple(out))
+
+
+def _segments(rows: tuple[MapsRow, ...], name: str) -> list[MapsRow]:
+    """The pieces of one ELF file as they were mapped, with its anonymous bss."""
+    mine = [row for row in rows if row.name == name and row.perms[3] == "p"]
+    out: list[MapsRow] = []
+    for row in mine:
+        if row.perms == "rw-p" and out and _is_relro(out, row):
+            relro = out.pop()
+            row = replace(row, start=relro.start, offset=relro.offset)  # noqa: PLW2901
+        out.append(row)
+    if out:
+        bss = next((r for r in rows if r.start == out[-1].end and not r.name and r.perms == "rw-p"), None)
+        if bss is not None:
+            out.append(bss)
+    return out
+
+
+def _is_relro(before: list[MapsRow], data: MapsRow) -> bool:
+    """Whether the last piece before `data` was cut off it.
+
+    It touches it and continues it in the file. Read-only data of its own looks the same, but only one such
+    piece stands between code and data; a file that begins with code has none.
+    """
+    last = before[-1]
+    if last.perms != "r--p" or last.end != data.start:
+        return False
+    if last.offset + last.end - last.start != data.offset:
+        return False
+    return len(before) == 2 or (len(before) > 2 and before[-2].perms == "r--p")

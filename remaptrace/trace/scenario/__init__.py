@@ -1,0 +1,1 @@
+"""Scenarios in YAML: read, checked, built into a Trace, and written."""

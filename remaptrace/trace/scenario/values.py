@@ -1,0 +1,252 @@
+"""Values in a scenario: what a field of each kind accepts, and the number it means.
+
+A converter gets the value as YAML gave it (int, bool, None, str, list) and returns an int, or an
+int64 array with one value for each turn of the loops around the step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ... import errorcodes as ec
+from .steps import SYSCTLS, Field
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from .build import Builder
+
+    Value: TypeAlias = int | npt.NDArray[np.int64]
+
+_SIZE = re.compile(r"(\d{1,15}) ?(KiB|MiB|GiB|TiB)\Z")
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_REFERENCE = re.compile(r"@(\w+)(?:([+-])(0[xX][0-9a-fA-F]+|\d+))?\Z")
+_LETTERS = {
+    "".join(p): sum({"r": 1, "w": 2, "x": 4}[c] for c in p)
+    for p in ("r", "w", "x", "rw", "wr", "rx", "xr", "wx", "xw", "rwx", "rxw", "wrx", "wxr", "xrw", "xwr")
+}
+_WORD = re.compile(r"[A-Za-z_]\w*\Z")
+
+
+class Problem(Exception):
+    """Something wrong in a scenario, before its line and column are known.
+
+    `path` leads to the value from the step or the document: keys and list positions; a last element
+    `Key(k)` means the key itself.
+    """
+
+    def __init__(self, code: str, problem: str, path: Iterable[Any] = (), expected: str = "") -> None:
+        super().__init__(problem)
+        self.code = code
+        self.problem = problem
+        self.path: tuple[Any, ...] = tuple(path)
+        self.expected = expected
+
+    def within(self, *path: Any) -> Problem:
+        """This problem with `path` put before its own."""
+        self.path = (*path, *self.path)
+        return self
+
+
+class Key(str):
+    """A last path element that means the key, not its value."""
+
+    __slots__ = ()
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``a, b, ... (did you mean 'b'?)`` for an expected list; the nearest name is guessed."""
+    import difflib
+
+    known = list(choices)
+    near = difflib.get_close_matches(word, known, 1, 0.6)
+    listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    return listed + (f" (did you mean '{near[0]}'?)" if near else "")
+
+
+def number(b: Builder, value: Any, field: Field) -> Value:
+    """A number: as it is, with a unit, or an expression."""
+    if field.most is not None:
+        return _bounded(b, value, field, field.most)
+    if type(value) is int:
+        if -(1 << 63) <= value < 1 << 64:
+            return value
+        raise Problem(ec.RT_VALUE, f"{field.name} does not fit 64 bits", (field.name,), "at most 2^64 - 1")
+    if type(value) is str:
+        size = _SIZE.match(value)
+        if size:
+            return int(size[1]) * _UNITS[size[2]]
+        return b.expression(value, field.name)
+    raise Problem(
+        ec.RT_VALUE,
+        f"{field.name} must be a number, not {_kind_of(value)}",
+        (field.name,),
+        "a number of bytes (4096, 0x1000, 4KiB) or an expression",
+    )
+
+
+def _bounded(b: Builder, value: Any, field: Field, most: int) -> Value:
+    """A number of at most `most`, in every turn."""
+    result = number(b, value, replace(field, most=None))
+    if (result if isinstance(result, int) else int(result.max(initial=0))) > most:
+        raise Problem(ec.RT_LIMIT, f"{field.name} is too large", (field.name,), f"at most {most:,}")
+    return result
+
+
+def address(b: Builder, value: Any, field: Field) -> Value:
+    """A number, or a reference '@N+0x1000' that the replay resolves (0 stands here)."""
+    if type(value) is int and 0 <= value < 1 << 64:
+        return value
+    if type(value) is str and value.startswith("@"):
+        match = _REFERENCE.match(value)
+        if not match:
+            raise Problem(
+                ec.RT_REFERENCE,
+                f"'{value}' is not a reference",
+                (field.name,),
+                "'@5', '@5+0x1000', '@5-4096', or '@name' of a step with `as: name`",
+            )
+        addend = int(match[3], 0) if match[3] else 0
+        b.refer(match[1], -addend if match[2] == "-" else addend, field.name)
+        return 0
+    return number(b, value, field)
+
+
+def protection(b: Builder, value: Any, field: Field) -> Value:
+    """Letters of rwx, `none`, or a number."""
+    if type(value) is str:
+        if value == "none":
+            return 0
+        bits = _LETTERS.get(value)
+        if bits is not None:
+            return bits
+        if b.knows(value):
+            return b.expression(value, field.name)
+        raise Problem(
+            ec.RT_NAME,
+            f"unknown protection '{value}'",
+            (field.name,),
+            "letters of rwx, none, or a number",
+        )
+    return number(b, value, field)
+
+
+def flags(b: Builder, value: Any, field: Field) -> Value:
+    """A list of names and numbers, one name, or a number."""
+    table = field.table or {}
+    if type(value) is list:
+        total: Value = 0
+        for i, item in enumerate(value):
+            total = total | _flag(b, item, field, table, (field.name, i))
+        return total
+    return _flag(b, value, field, table, (field.name,))
+
+
+def _flag(b: Builder, value: Any, field: Field, table: dict[str, int], path: tuple[Any, ...]) -> Value:
+    if type(value) is int and -(1 << 63) <= value < 1 << 64:
+        return value
+    if type(value) is str:
+        bits = table.get(value)
+        if bits is not None:
+            return bits
+        if b.knows(value):
+            return b.expression(value, field.name)
+        raise Problem(
+            ec.RT_NAME,
+            f"unknown {field.name.removesuffix('s')} '{value}' in {b.step_name}",
+            path,
+            "one of: " + did_you_mean(value, table),
+        )
+    raise Problem(
+        ec.RT_VALUE, f"{field.name} must be names or numbers, not {_kind_of(value)}", path, "[shared, fixed]"
+    )
+
+
+def name(b: Builder, value: Any, field: Field) -> Value:
+    """One name of the field's table, or a number."""
+    return _flag(b, value, field, field.table or {}, (field.name,))
+
+
+def truth(_b: Builder, value: Any, field: Field) -> Value:
+    """true or false."""
+    if type(value) is bool:
+        return int(value)
+    raise Problem(
+        ec.RT_VALUE,
+        f"{field.name} must be true or false, not {_kind_of(value)}",
+        (field.name,),
+        "true, false",
+    )
+
+
+def limit(b: Builder, value: Any, field: Field) -> Value:
+    """A number of bytes, or `unlimited` (-1)."""
+    return -1 if value == "unlimited" else number(b, value, field)
+
+
+def descriptor(b: Builder, value: Any, field: Field) -> Value:
+    """A file by its id, `bad`, or a number."""
+    if type(value) is int:
+        return value
+    if type(value) is str:
+        return b.descriptor(value, field.name)
+    raise Problem(
+        ec.RT_VALUE, f"{field.name} must be a file, not {_kind_of(value)}", (field.name,), "an id, -1 or bad"
+    )
+
+
+def new_descriptor(b: Builder, value: Any, field: Field) -> Value:
+    """The id of a file or descriptor that the step makes."""
+    if type(value) is str and _WORD.match(value) and value != "bad":
+        return b.new_descriptor(value)
+    raise Problem(
+        ec.RT_VALUE,
+        f"{field.name} must be a name for the file",
+        (field.name,),
+        "letters, digits and _; not bad",
+    )
+
+
+def text(b: Builder, value: Any, field: Field) -> Value:
+    """Words for reports."""
+    if type(value) in (str, int):
+        return b.string(str(value))
+    raise Problem(ec.RT_VALUE, f"{field.name} must be text", (field.name,), "a name")
+
+
+def sysctl(_b: Builder, value: Any, field: Field) -> Value:
+    """The number of the rule that a sysctl sets."""
+    from ...machine.rules import RULES
+
+    if type(value) is str and value in SYSCTLS:
+        return RULES[SYSCTLS[value]].index
+    raise Problem(
+        ec.RT_NAME,
+        f"unknown sysctl '{value}'",
+        (field.name,),
+        "one of: " + did_you_mean(str(value), SYSCTLS),
+    )
+
+
+def _kind_of(value: Any) -> str:
+    kinds = {str: f"'{value}'", bool: str(value).lower(), list: "a list", dict: "a mapping", int: str(value)}
+    return kinds.get(type(value), "nothing")
+
+
+CONVERTERS: dict[str, Callable[[Builder, Any, Field], Value]] = {
+    "int": number,
+    "addr": address,
+    "prot": protection,
+    "flags": flags,
+    "name": name,
+    "bool": truth,
+    "limit": limit,
+    "fd": descriptor,
+    "newfd": new_descriptor,
+    "text": text,
+    "sysctl": sysctl,
+}

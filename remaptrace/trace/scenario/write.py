@@ -1,0 +1,346 @@
+"""Writes a trace as a scenario in canonical form, which reads back as the same events.
+
+Only what steps can say: a trace with other events (opens, execs, recorded signals) is refused with
+RT221, never thinned out. Loops come out expanded. The recorded results of a recording become
+expectations, its page faults become accesses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ... import errorcodes as ec
+from ...errors import InputError
+from .. import events as ev
+from .. import names
+from ..events import Expectation, Trace
+from .build import BAD_FD
+from .expect import INITIAL_PERMS
+from .steps import K_SYSCTL, STEPS, SYSCTLS, Field, Step
+
+_HEX = frozenset(
+    {"addr", "new_addr", "sp", "start", "end", "brk_start", "mmap_base", "free_area_cache", "first_free_top"}
+)
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+_RESERVED = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
+_BY_KIND = {step.kind: step for step in STEPS.values() if not step.special}
+_CHILDREN = {0: "fork", 0x4100: "vfork", 0x10500: "thread"}
+_FAULT_WRITE, _FAULT_FETCH = 2, 16
+_CALLS = 64  # kinds below it are system calls whose results can be expected
+_U64 = (1 << 64) - 1
+
+
+def write_yaml(trace: Trace) -> Iterator[str]:
+    """The lines of the scenario, each with its newline. InputError RT221 if it cannot be one."""
+    writer = _Writer(trace)
+    steps = list(writer.steps())  # refuse before the first line is out
+    yield from writer.head()
+    yield "steps:" + ("\n" if steps else " []\n")
+    yield from steps
+    yield from writer.tail()
+
+
+def flow(value: Any, key: str = "") -> str:
+    """A value in flow form; numbers of addresses in hexadecimal."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return hex(value) if value >= 0 and (key in _HEX or value >= 1 << 24) else str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{text(str(k))}: {flow(v, str(k))}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(flow(v) for v in value) + "]"
+    return text(str(value))
+
+
+def text(word: str) -> str:
+    """A string as YAML: plain if it is a word, else quoted."""
+    if _WORD.match(word) and word not in _RESERVED:
+        return word
+    if word.isprintable():
+        return "'" + word.replace("'", "''") + "'"
+    return '"' + "".join(_escaped(c) for c in word) + '"'
+
+
+def _escaped(c: str) -> str:
+    if c in '"\\':
+        return "\\" + c
+    if c.isprintable():
+        return c
+    code = ord(c)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+class _Writer:
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.rows = trace.rows(0, len(trace)).tolist()
+        self.ids: dict[int, str] = {}
+        self.current = 0
+        self.first = self._prelude()
+        self.expects: dict[int, Expectation] = {e.event: e for e in trace.expects}
+        self.refs: dict[tuple[int, int], tuple[int, int]] = {}
+        if trace.relocations is not None:
+            self.refs = {
+                (int(r["event"]), int(r["arg"])): (int(r["source"]), int(r["addend"]))
+                for r in trace.relocations
+            }
+        for event, _ in self.refs:
+            if event < self.first:
+                raise self.refuse(event, "refers to a step")
+
+    def _prelude(self) -> int:
+        """The number of events that the head of a scenario stands for."""
+        made = (ev.K_INIT_MM, ev.K_INIT_VMA, ev.K_MAKEFILE)
+        first = 0
+        while first < len(self.rows) and self.rows[first][0] in made and self.rows[first][9] & ev.EVF_MADE:
+            first += 1
+        return first
+
+    def refuse(self, event: int, why: str) -> InputError:
+        from ..wording import event_text, place
+
+        where = place(self.trace, event)
+        return InputError(
+            ec.RT_CONVERT,
+            f"event {event} {why}: {event_text(self.trace, event)}",
+            where["file"],
+            where["line"],
+            expected="a trace of calls, accesses and forks; JSON Lines and column files hold every trace",
+        )
+
+    # -- head and tail ------------------------------------------------------------------------
+
+    def head(self) -> Iterator[str]:
+        t = self.trace
+        yield f"name: {text(t.name)}\n"
+        if t.about:
+            yield f"about: {text(t.about)}\n"
+        if t.arch:
+            yield f"arch: {text(t.arch)}\n"
+        machine: dict[str, Any] = {"kernel": t.kernel} if t.kernel else {}
+        machine |= {k: v for k, v in t.machine.items() if k in ("host", "ram", "swap")}
+        rules = {k: v for k, v in t.machine.items() if k not in ("host", "ram", "swap")}
+        if rules:
+            machine["set"] = rules
+        if machine:
+            yield f"machine: {flow(machine)}\n"
+        yield from self._initial()
+        files = [row for row in self.rows[: self.first] if row[0] == ev.K_MAKEFILE]
+        if files:
+            yield "files:\n"
+        for row in files:
+            yield f"- {flow(self._file(row))}\n"
+
+    def _initial(self) -> Iterator[str]:
+        for event, row in enumerate(self.rows[: self.first]):
+            if row[0] == ev.K_INIT_MM:
+                yield from self._layout(event, row)
+        areas = [row for row in self.rows[: self.first] if row[0] == ev.K_INIT_VMA]
+        if areas:
+            yield "initial:\n"
+        for row, known in zip(areas, (*self.trace.initial, *[None] * len(areas)), strict=False):
+            perms = (
+                "".join(c if row[4] >> i & 1 else "-" for i, c in enumerate("rwx")) + "ps"[row[4] >> 3 & 1]
+            )
+            name = known[2].replace("(heap)", "[heap]") if known else self.trace.strings[row[7] or row[6]]
+            area = {"start": row[2] & _U64, "end": row[3] & _U64, "name": name}
+            if perms != INITIAL_PERMS.get(name, "rw-p"):
+                area["perms"] = perms
+            if self.trace.strings[row[6]] != (name if name and not name.startswith("[") else ""):
+                area["file"] = self.trace.strings[row[6]]
+            if row[5]:
+                area["offset"] = row[5]
+            yield f"- {flow(area)}\n"
+
+    def _layout(self, event: int, row: list[int]) -> Iterator[str]:
+        if event:
+            raise self.refuse(event, "comes after another start")
+        if row[3] and not any(name == "(heap)" for _, _, name in self.trace.initial):
+            yield f"brk_start: {row[3]:#x}\n"
+        if row[4]:
+            yield f"mmap_base: {row[4]:#x}\n"
+        if row[6]:
+            yield f"layout: {('', 'bottom-up', 'top-down')[row[6]]}\n"
+
+    def tail(self) -> Iterator[str]:
+        final = self.expects.get(-1)
+        if final is None:
+            return
+        if final.on:
+            yield "vmas:\n"
+            lists = {p: f["vmas"] for p, f in final.on.items()}
+            if final.fields:
+                lists["default"] = final.fields["vmas"]
+            for pattern, areas in lists.items():
+                yield from _areas(text(pattern), areas, "  ")
+        else:
+            yield from _areas("vmas", final.fields["vmas"], "")
+
+    # -- steps --------------------------------------------------------------------------------
+
+    def steps(self) -> Iterator[str]:
+        for row in self.rows[: self.first]:
+            if row[0] == ev.K_MAKEFILE:
+                self._file(row)
+        for event in range(self.first, len(self.rows)):
+            row = self.rows[event]
+            task = row[1]
+            step, args = self._step(event, row)
+            yield f"- {step.name}: {args}\n"
+            yield from self._expect(event, step, row)
+            if task != self.current:
+                yield f"  pid: {int(self.trace.tasks[task]['tid'])}\n"
+            if row[0] == ev.K_FORK_STEP:
+                self.current = row[2]
+
+    def _step(self, event: int, row: list[int]) -> tuple[Step, str]:
+        """The operation and its arguments in flow form."""
+        kind = row[0]
+        if kind == ev.K_MAKEFILE:
+            step = STEPS["diskfile" if row[5] else "memfd"]
+            file = self._file(row)
+            file.pop("disk", None)
+            return step, flow({"fill": False, **file} if not file.get("fill") else file)
+        if kind in (ev.K_FORK, ev.K_FORK_STEP):
+            return self._child(event, row)
+        if kind == ev.K_FAULT:
+            name = "exec" if row[3] & _FAULT_FETCH else "write" if row[3] & _FAULT_WRITE else "read"
+            return STEPS[name], hex(row[2] & _U64)
+        if kind == K_SYSCTL:
+            return STEPS["sysctl"], flow(self._sysctl(event, row))
+        if kind == ev.K_BRK:
+            return STEPS["brk"], f"{{addr: {self._address(event, 0, row[2])}}}"
+        step = _BY_KIND.get(kind)  # type: ignore[assignment]
+        if kind == ev.K_FALLOCATE:
+            step = STEPS["punch_hole" if row[3] == 3 else "fallocate"]
+        if step is None:
+            raise self.refuse(event, "has no step")
+        return step, self._arguments(event, step, row)
+
+    def _arguments(self, event: int, step: Step, row: list[int]) -> str:
+        shown: list[tuple[str, str]] = []
+        for position, arg in enumerate(step.args):
+            value = row[2 + position]
+            if isinstance(arg, Field):
+                word = self._argument(event, position, arg, value)
+                optional = (
+                    step.name in ("read", "write", "exec", "reclaim", "writeback") and value == arg.default
+                )
+                if not optional:
+                    shown.append((arg.name, word))
+            elif value != arg:
+                raise self.refuse(event, "has no step")
+        if any(row[2 + len(step.args) : 8]):
+            raise self.refuse(event, "has more arguments than its step")
+        if len(shown) == 1 and shown[0][0] == step.scalar:
+            return shown[0][1]
+        return "{" + ", ".join(f"{name}: {word}" for name, word in shown) + "}"
+
+    def _argument(self, event: int, position: int, field: Field, value: int) -> str:
+        unsigned = value & _U64
+        if field.kind == "addr":
+            return self._address(event, position, value)
+        if field.kind == "prot":
+            return str(names.prot_word(unsigned))
+        if field.kind == "flags" and field.table is not None:
+            words = (
+                names.map_words(unsigned)
+                if field.table is names.MAP
+                else names.flag_words(unsigned, field.table)
+            )
+            return flow(words)
+        if field.kind == "name" and field.table is not None:
+            known = {number: name for name, number in field.table.items()}
+            return text(known[value]) if value in known else str(unsigned)
+        if field.kind in ("fd", "newfd"):
+            return self._descriptor(value, made=field.kind == "newfd")
+        if field.kind == "text":
+            return text(self.trace.strings[value])
+        if field.kind == "limit" and value == -1:
+            return "unlimited"
+        if field.kind == "int" and value < 0 and field.name in ("value", "pages"):
+            return str(value)
+        return flow(unsigned)
+
+    def _address(self, event: int, position: int, value: int) -> str:
+        source = self.refs.get((event, position))
+        if source is None:
+            return hex(value & _U64)
+        step, addend = source[0] - self.first, source[1]
+        return f"'@{step}" + (f"{'+' if addend > 0 else '-'}{abs(addend):#x}" if addend else "") + "'"
+
+    def _descriptor(self, fd: int, *, made: bool = False) -> str:
+        if made:
+            self.ids.setdefault(fd, f"f{fd}")
+        if fd in self.ids:
+            return self.ids[fd]
+        return "bad" if fd == BAD_FD else str(fd)
+
+    def _file(self, row: list[int]) -> dict[str, Any]:
+        name = self.trace.strings[row[6]]
+        self.ids[row[2]] = name
+        out: dict[str, Any] = {"id": name, "pages": row[3] & _U64}
+        out["fill"] = bool(row[4])
+        if row[5]:
+            out["disk"] = True
+        if row[7] > 1:
+            out["folio"] = row[7]
+        return out
+
+    def _child(self, event: int, row: list[int]) -> tuple[Step, str]:
+        if row[0] == ev.K_FORK_STEP:
+            return STEPS["fork"], "{}"
+        name = _CHILDREN.get(row[3])
+        if name is None:
+            raise self.refuse(event, "is a clone that no step makes")
+        return STEPS[name], flow({"child": int(self.trace.tasks[row[2]]["tid"])})
+
+    def _sysctl(self, event: int, row: list[int]) -> dict[str, Any]:
+        from ...machine.rules import RULES
+
+        known = {RULES[rule].index: name for name, rule in SYSCTLS.items()}
+        if row[2] not in known:
+            raise self.refuse(event, "sets a rule that is no sysctl")
+        return {"name": known[row[2]], ("areas_plus" if row[4] else "value"): row[3]}
+
+    def _expect(self, event: int, step: Step, row: list[int]) -> Iterator[str]:
+        known = self.expects.get(event)
+        fields: dict[str, Any] = {}
+        on: dict[str, Any] = {}
+        if known is not None:
+            fields, on = known.fields, known.on
+        elif row[9] & ev.EVF_HAS_RET and row[0] < _CALLS and "result" in step.answers:
+            ret = row[8]
+            fields = (
+                {"error": names.ERRNO_NAMES[-ret]} if -ret in names.ERRNO_NAMES else {"result": ret & _U64}
+            )
+        if known is None and not fields:
+            return
+        if "vmas" in fields and not on:
+            yield "  expect:\n"
+            yield from _areas("vmas", fields["vmas"], "    ")
+            return
+        if step.returns and isinstance(fields.get("result"), int):
+            yield (
+                "  expect: {result: "
+                + hex(fields["result"])
+                + "".join(
+                    f", {k}: {flow(v, k)}"
+                    for k, v in ({**fields, **({"on": on} if on else {})}).items()
+                    if k != "result"
+                )
+                + "}\n"
+            )
+            return
+        yield f"  expect: {flow({**fields, **({'on': on} if on else {})})}\n"
+
+
+def _areas(key: str, areas: list[dict[str, Any]], indent: str) -> Iterator[str]:
+    yield f"{indent}{key}:" + ("\n" if areas else " []\n")
+    for area in areas:
+        yield f"{indent}- {flow(area)}\n"

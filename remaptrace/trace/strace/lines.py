@@ -1,0 +1,191 @@
+"""One line of strace output: whose it is, when, and what it says.
+
+The columns in front of a call, each optional: ``15328`` or ``[pid 15328]`` (with ``<comm>`` under -Y), a
+time stamp (-t, -tt, -ttt, -r, any precision), ``[ 9]`` (-n) and ``[00007f623c388ca3]`` (-i). Behind it: the
+result, the name of an error, remarks like ``(INJECTED)``, the duration (-T).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...errorcodes import RT_LINE
+from ..names import ERRNOS
+from .args import BadLine, annotation, split_arguments, value
+
+T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3
+"""Kinds of time stamps: none, nanoseconds since the epoch, since midnight, since the line before."""
+
+_EPOCH_FROM = 100_000_000  # seconds: a smaller number is the difference of -r (March 1973 is long past)
+
+_LAST_SECOND = 9_000_000_000  # in nanoseconds the last that fits 63 bits
+
+_HEAD = re.compile(
+    rb"""(?:\[pid\ +(?P<inner>\d{1,10})(?:<[^>]*>)?\]\ +|(?P<pid>\d{1,10})(?:<[^>]*>\ *|(?=\ ))\ *(?=\S))?
+    (?:(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?:\.(?P<sub>\d{1,9}))?\ +
+      |\ *(?P<sec>\d{1,18})(?:\.(?P<frac>\d{1,9}))?\ +(?=\S)
+    )?
+    (?:\(\+\ +\d+\.\d+\)\ +)?
+    (?:\[[\ \d]{1,12}\]\ +)?
+    (?:\[(?:[0-9a-f]{8,16}|\?{8,16})\]\ +)?""",
+    re.VERBOSE,
+)
+
+_CALL = re.compile(rb"([a-z_][a-z0-9_]*|\?+)\(")
+_RESUMED = re.compile(rb"<\.\.\. ([a-z_?][a-z0-9_?]*) resumed>")
+_UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z")
+_RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
+_ERROR = re.compile(rb" (E[A-Z0-9_]+)(?: |\Z)")
+_INJECTED = re.compile(rb"\(INJECTED(?:: (?!args\))[^)]*)?\)")
+_EXITED = re.compile(rb"\+\+\+ exited with (\d+) \+\+\+\Z")
+_KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\+\Z")
+_SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)(?:<[^>]*>)? \+\+\+\Z")
+_SIGNAL = re.compile(rb"--- (SIG\w+|\d+) (\{.*\}|\(.*\).*) ---\Z", re.DOTALL)
+_STOPPED = re.compile(rb"--- stopped by (SIG\w+|\d+) ---\Z")
+_ATTACHED = re.compile(rb"strace: Process \d+(?:<[^>]*>)? attached\Z")
+_NOISE = re.compile(
+    rb"\s*\Z| > | \| |strace: |% time |-{6} -|\s*\d+\.\d\d +\d+\.\d+ +\d+ |> |\[ Process PID=|Process \d+ "
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The columns in front: thread id or None, time stamp in ns and its kind, where the rest begins."""
+
+    tid: int | None
+    time: int
+    time_kind: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call returned. `value` is None for ``?``; an error is -errno."""
+
+    value: int | None
+    restarts: bool = False  # "? ERESTARTSYS": the call is made again
+    injected: bool = False  # strace made the result up; the call was not run
+    path: str | None = None  # of the descriptor returned, under -y
+
+
+def read_head(line: bytes) -> Head:
+    """The columns in front of a call."""
+    match = _HEAD.match(line)
+    assert match is not None
+    inner, pid, hour, minute, second, sub, whole, fraction = match.group(
+        "inner", "pid", "h", "m", "s", "sub", "sec", "frac"
+    )
+    time, kind = 0, T_NONE
+    if hour is not None:
+        time = (int(hour) * 3600 + int(minute) * 60 + int(second)) * 1_000_000_000
+        time += int(sub.ljust(9, b"0")) if sub else 0
+        kind = T_OF_DAY
+    elif whole is not None:
+        seconds = int(whole)
+        time = min(seconds, _LAST_SECOND) * 1_000_000_000 + (int(fraction.ljust(9, b"0")) if fraction else 0)
+        kind = T_ABSOLUTE if seconds >= _EPOCH_FROM else T_RELATIVE
+    elif pid is not None and int(pid) >= _EPOCH_FROM:
+        return Head(None, min(int(pid), _LAST_SECOND) * 1_000_000_000, T_ABSOLUTE, match.end())
+    tid = inner or pid
+    return Head(int(tid) if tid is not None else None, time, kind, match.end())
+
+
+def read_result(text: bytes, at: int) -> Result | None:
+    """The result behind the closing parenthesis at `at`; None if there is none (a line cut off)."""
+    match = _RESULT.match(text, at)
+    if match is None:
+        return None
+    token = match.group(1)
+    rest = text[match.end() :]
+    injected = b"(INJECTED" in rest and _INJECTED.search(rest) is not None
+    if token == b"?":
+        return Result(None, b" ERESTART" in rest, injected)
+    number = value(token)
+    if number == -1:
+        error = _ERROR.match(rest)
+        if error is not None:
+            name = error.group(1).decode()
+            if name not in ERRNOS:
+                raise BadLine(RT_LINE, match.end(), error.group(1), "the name of an error")
+            number = -ERRNOS[name]
+    path = None
+    if rest.startswith(b"<"):
+        path = annotation(b"3" + rest)
+    return Result(number, False, injected, path)
+
+
+def split_call(text: bytes) -> tuple[bytes, list[bytes], Result] | None:
+    """Name, arguments and result of a complete call; None if the text ends too early to be one."""
+    match = _CALL.match(text)
+    if match is None:
+        return None
+    arguments, end = split_arguments(text, match.end())
+    if end < 0:
+        return None
+    result = read_result(text, end)
+    if result is None:
+        return None
+    return match.group(1), arguments, result
+
+
+def call_name(text: bytes) -> bytes | None:
+    """The name of the call that `text` begins with; None if it is no call."""
+    match = _CALL.match(text)
+    return match.group(1) if match else None
+
+
+def resumed_name(text: bytes) -> tuple[bytes, bytes] | None:
+    """For ``<... mmap resumed>rest``: the name and the rest; None for another line."""
+    match = _RESUMED.match(text)
+    return (match.group(1), text[match.end() :]) if match else None
+
+
+def unfinished(text: bytes) -> tuple[bytes, bytes] | None:
+    """For ``text <unfinished ...>`` or ``<detached ...>``: the text before, and which word; else None."""
+    if not text.endswith(b" ...>"):
+        return None
+    match = _UNFINISHED.search(text)
+    return (text[: match.start()], match.group(1)) if match else None
+
+
+def notice_at(text: bytes) -> int:
+    """Where a notice of strace itself begins inside `text` (``vfork(strace: Process 5 attached``), or -1."""
+    if not text.endswith(b" attached"):
+        return -1
+    match = _ATTACHED.search(text)
+    return match.start() if match else -1
+
+
+def is_noise(line: bytes) -> bool:
+    """True for lines that are no calls by intent: stack frames, notices, hex dumps, summary tables."""
+    return _NOISE.match(line) is not None
+
+
+def exit_code(text: bytes) -> int | None:
+    """The status of ``+++ exited with N +++``, 128 + signal of ``+++ killed by SIGX +++``, else None."""
+    match = _EXITED.match(text)
+    if match is not None:
+        return min(int(match.group(1)), 255)
+    match = _KILLED.match(text)
+    return 128 + (value(match.group(1)) & 0x7F) if match else None
+
+
+def is_killed(text: bytes) -> bool:
+    """True for ``+++ killed by …``: a signal ends every thread of the process."""
+    return text.startswith(b"+++ killed ")
+
+
+def superseded_by(text: bytes) -> int | None:
+    """The thread id N of ``+++ superseded by execve in pid N +++``, else None."""
+    match = _SUPERSEDED.match(text)
+    return int(match.group(1)) if match else None
+
+
+def signal_line(text: bytes) -> tuple[bytes, bytes] | None:
+    """Name and description of ``--- SIGX {...} ---``; no description for stops; None for other lines."""
+    match = _SIGNAL.match(text)
+    if match is not None:
+        return match.group(1), match.group(2)
+    match = _STOPPED.match(text)
+    return (match.group(1), b"") if match else None

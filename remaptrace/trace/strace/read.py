@@ -1,0 +1,433 @@
+"""strace text: every form that the tool prints, read into a Trace.
+
+    15328 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b87c9a000
+
+`read_strace` reads one log; `read_strace_files` the files of ``strace -ff``, one a thread. Lines that
+cannot be read are listed in `Trace.skipped`; nothing else is dropped in silence: calls that never touch an
+address space are counted in `Trace.ignored`, memory calls that are not modelled in `Trace.unmodelled`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from mmap import mmap
+
+import numpy as np
+
+from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
+from ...errors import InputError
+from ...machinecode import ready
+from ...machinecode.ready import Progress
+from ..events import TASK_DTYPE, Skipped, Trace
+from . import lines
+from .args import BadLine
+from .calls import MAYBE, apply, concerns_memory, only_counted, real_name, signal
+from .model import FORKS, Call, Model, Pending, Task
+
+Log = bytes | mmap
+
+COMPILED_FROM = 512 << 10  # bytes: from here on loading the machine is earned back
+
+LAST_MOMENT = 1 << 62
+"""Nanoseconds at which clocks that add up stand still: a log of nonsense must not leave 63 bits."""
+_HALF_DAY = 43_200_000_000_000
+_MAX_TID = (1 << 31) - 1
+_LOOKS = re.compile(
+    rb"(?:[a-z_][a-z0-9_]*\(.*|<\.\.\. [a-z_0-9]+ resumed>.*)"
+    rb"(?:= (?:-?(?:0x[0-9a-f]+|\d+)|\?)|<unfinished \.\.\.>)"
+    rb"|\+\+\+ (?:exited|killed|superseded) |--- SIG[A-Z0-9]+ \{|--- stopped by SIG"
+)
+_FORK_RETURN = re.compile(
+    rb"^(?:\[pid +)?(\d+)[^\n]*?(?:(?:clone3?|v?fork) resumed>|\b(?:clone3?|v?fork)\()"
+    rb"[^\n]*\) += (0x[0-9a-f]+|\d+)\b",
+    re.MULTILINE,
+)
+_CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]+|\d+)\b")
+_TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
+_SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
+
+
+def looks_like_strace(head: bytes) -> bool:
+    """True if some line among the first of a file has the form of a strace line."""
+    some = bytes(head[:65536]).splitlines()[:200]
+    return any(_LOOKS.match(line, lines.read_head(line).start) for line in some)
+
+
+def read_strace(
+    data: bytes | memoryview,
+    *,
+    name: str,
+    source: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """The trace that one log holds. `name` is its path; `source` its number for the column of sources.
+
+    Large logs are read by compiled code, on `threads` threads (default: the processors, at most 4). What is
+    read does not depend on it. `progress` is called with the phase "read", how much is done and the whole.
+    Raises InputError RT301 if the log has lines and none of them can be read.
+    """
+    log = _whole(data)
+    reader: StraceReader
+    if len(log) < COMPILED_FROM or not ready.pays("strace", len(log)):
+        reader = StraceReader(log, name, source)
+    else:
+        from .fast import FastStraceReader
+
+        if threads is None:
+            threads = min(os.cpu_count() or 1, 4)
+        reader = FastStraceReader(log, name, source, threads, progress)
+    reader.read_all()
+    return reader.finish()
+
+
+def _whole(data: bytes | memoryview) -> Log:
+    """`data` as something that can be searched: what stands behind a view of all of it, or a copy."""
+    if isinstance(data, memoryview):
+        behind = data.obj
+        return behind if isinstance(behind, bytes | mmap) and len(behind) == data.nbytes else bytes(data)
+    return data
+
+
+def read_strace_files(files: Sequence[tuple[str, bytes]]) -> Trace:
+    """The trace of the files ``NAME.TID`` of ``strace -ff``, merged by time stamps.
+
+    Without absolute time stamps a child's file follows the call that made it, which orders threads
+    only roughly; a note says so.
+    """
+    model = Model()
+    readers = [StraceReader(data, name, source, model) for source, (name, data) in enumerate(files)]
+    for reader in readers:
+        suffix = _SUFFIX.search(reader.name)
+        if suffix is None or int(suffix.group(1)) > _MAX_TID:
+            raise InputError(RT_LINE, "the name does not end in a thread id", reader.name)
+        reader.own_tid = int(suffix.group(1))
+    timed = [pieces for reader in readers if (pieces := reader.timed_lines()) is not None]
+    if len(timed) == len(readers):
+        for _time, source, number, line in merge(*timed):
+            readers[source].read_line(line, number)
+    else:
+        model.note("the files have no absolute time stamps: threads are ordered by the calls that made them")
+        _read_by_birth(readers, model)
+    skipped = [bad for reader in readers for bad in reader.skipped]
+    return finish(model, [name for name, _data in files], skipped, files[0][0] if files else "")
+
+
+def _read_by_birth(readers: list[StraceReader], model: Model) -> None:
+    """Read each file where its thread is born; those whose birth no file shows come in the given order."""
+    waiting = {reader.own_tid: reader for reader in readers}
+    children = {child for reader in readers for child in reader.children()}
+    roots = [reader for reader in readers if reader.own_tid not in children]
+    for root in [*roots, *readers]:
+        if waiting.pop(root.own_tid, None) is None:
+            continue
+        stack = [root.numbered_lines()]
+        owners = [root]
+        while stack:
+            entry = next(stack[-1], None)
+            if entry is None:
+                stack.pop()
+                owners.pop()
+                continue
+            born = len(model.tasks)
+            owners[-1].read_line(entry[1], entry[0])
+            for task in model.tasks[born:]:
+                child = waiting.pop(task.tid, None)
+                if child is not None:
+                    stack.append(child.numbered_lines())
+                    owners.append(child)
+
+
+class StraceReader:
+    """Reads one log line by line: exact, and fast enough for a few megabytes."""
+
+    def __init__(self, data: Log, name: str, source: int = 0, model: Model | None = None) -> None:
+        self.data = data
+        self.name = name
+        self.source = source
+        self.model = model if model is not None else Model()
+        self.model.fork_return = self._fork_return
+        self.skipped: list[Skipped] = []
+        self.understood = 0
+        self.offset = 0  # of the line behind the current one
+        self._open = b""  # text of a line that a notice of strace broke
+        self._root: Task | None = None  # the process whose lines carry no id
+        self._announced: set[int] = set()
+        self._clock = 0
+        self._day = 0
+        self.own_tid: int | None = None  # of a file that holds one thread
+
+    # -- lines
+
+    def read_all(self) -> None:
+        """Read every line."""
+        for number, line in self.numbered_lines():
+            self.read_line(line, number)
+
+    def timed_lines(self) -> list[tuple[int, int, int, bytes]] | None:
+        """Time, source, number and text of each line; None if a call has no absolute time stamp.
+
+        The time is that of the call's return if -T tells it; forks count from their beginning, since the
+        child speaks before they return.
+        """
+        timed: list[tuple[int, int, int, bytes]] = []
+        clock = day = 0
+        for number, line in self.numbered_lines():
+            head = lines.read_head(line)
+            if head.time_kind not in (lines.T_ABSOLUTE, lines.T_OF_DAY):
+                if lines.call_name(line[head.start :]) is not None:
+                    return None
+                timed.append((clock, self.source, number, line))
+                continue
+            time = head.time + day
+            if head.time_kind == lines.T_OF_DAY and time < clock - _HALF_DAY:
+                day += 2 * _HALF_DAY
+                time += 2 * _HALF_DAY
+            clock = time
+            took = _TOOK.search(line)
+            if took is not None and lines.call_name(line[head.start :]) not in FORKS:
+                time += int(took.group(1)) * 1_000_000_000 + int(took.group(2).ljust(9, b"0"))
+            timed.append((time, self.source, number, line))
+        return timed
+
+    def children(self) -> set[int]:
+        """The thread ids that forks in this file return."""
+        return {int(match.group(1), 0) for match in _CHILD.finditer(self.data)}
+
+    def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Line numbers, from 1, and lines without their newlines."""
+        data, start, number = self.data, 0, 0
+        while start < len(data):
+            end = data.find(b"\n", start)
+            end = len(data) if end < 0 else end
+            self.offset = min(end + 1, len(data))
+            number += 1
+            yield number, data[start:end]
+            start = end + 1
+
+    def read_line(self, line: bytes, number: int) -> None:
+        """Read one line (without its newline) and make its events."""
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        if self._open:
+            line, self._open = self._open + line, b""
+        head = lines.read_head(line)
+        text = line[head.start :]
+        self.model.out.source = self.source
+        try:
+            self._read(line, head, text, number)
+        except BadLine as bad:
+            at = max(line.find(bad.found.encode()), 0) if bad.found else head.start
+            self._skip(number, at + bad.column, bad.code, bad.found, bad.expected)
+
+    def _read(self, line: bytes, head: lines.Head, text: bytes, number: int) -> None:
+        first = text[:1]
+        if first == b"<" and (resumed := lines.resumed_name(text)) is not None:
+            self._resumed(head, *resumed, number)
+        elif first == b"+" and text.startswith(b"+++ "):
+            self._ended(head, text, number)
+        elif first == b"-" and text.startswith(b"--- "):
+            self._signal(head, text, number)
+        elif (name := lines.call_name(text)) is not None:
+            self._call(line, head, name, text, number)
+        else:
+            self._other(line, number)
+
+    def _other(self, line: bytes, number: int) -> None:
+        if lines.is_noise(line):
+            for match in re.finditer(rb"Process (\d{1,9})(?:<[^>]*>)? attached", line):
+                self._announced.add(int(match.group(1)))
+            return
+        self._skip(
+            number, 0, RT_LINE, line[:80].decode("utf-8", "backslashreplace"), "a line of strace output"
+        )
+
+    def _is_cut(self) -> bool:
+        """True if the current line is the last one and lacks its newline."""
+        return self.offset >= len(self.data) and self.data[-1:] != b"\n"
+
+    def _skip(self, number: int, column: int, code: str, found: str, expected: str) -> None:
+        if code == RT_LINE and self._is_cut():
+            code = RT_CUT
+        self.skipped.append(Skipped(self.source, number, column + 1, code, found, expected))
+
+    # -- calls
+
+    def _call(self, line: bytes, head: lines.Head, name: bytes, text: bytes, number: int) -> None:
+        broken = lines.notice_at(text)
+        if broken >= 0:
+            self._announced |= {int(n) for n in re.findall(rb"Process (\d{1,9})", text[broken:])}
+            self._open = line[: head.start + broken]
+            return
+        task, time = self._task(head, name, number), self._time(head)
+        self.understood += 1
+        name = real_name(name)
+        first_part = lines.unfinished(text)
+        if not concerns_memory(name) or (name in MAYBE and only_counted(text)):
+            self.model.count(self.model.ignored, name.decode("utf-8", "replace"))
+            self.model.pend(task, None)
+            if task.tid == 0 and name in (b"set_tid_address", b"gettid"):
+                self._name_by_result(text)
+            return
+        if first_part is not None:
+            self.model.pend(task, Pending(name, first_part[0], number))
+            return
+        self.model.pend(task, None)
+        self._complete(task, text, number, time)
+
+    def _complete(self, task: Task, text: bytes, number: int, time: int) -> None:
+        parts = lines.split_call(text)
+        if parts is None:
+            raise BadLine(RT_LINE, 0, text, "arguments, a closing parenthesis, = and a result")
+        name, arguments, result = parts
+        apply(self.model, Call(task, real_name(name), arguments, result, number, time))
+
+    def _name_by_result(self, text: bytes) -> None:
+        """set_tid_address and gettid return the thread's own id."""
+        parts = lines.split_call(text)
+        if parts is not None and parts[2].value:
+            self._name_root(parts[2].value)
+
+    def _resumed(self, head: lines.Head, name: bytes, rest: bytes, number: int) -> None:
+        name = real_name(name)
+        self.understood += 1
+        if head.tid is not None and head.tid in self.model.by_tid and not self.model.by_tid[head.tid].alive:
+            self._time(head)
+            return
+        task, time = self._task(head, name, number, resumed=True), self._time(head)
+        pending = task.pending
+        if not concerns_memory(name):
+            return
+        if pending is None and name in MAYBE:
+            return
+        if pending is None or pending.name != name:
+            raise BadLine(RT_RESUMED, 0, rest, "the beginning of this call before it")
+        first_part = lines.unfinished(rest)
+        if first_part is not None:
+            pending.text += first_part[0]
+            return
+        try:
+            self._complete(task, pending.text + rest, number, time)
+        finally:
+            if task.pending is pending:
+                self.model.pend(task, None)
+
+    def _ended(self, head: lines.Head, text: bytes, number: int) -> None:
+        by = lines.superseded_by(text)
+        code = lines.exit_code(text)
+        if by is None and code is None:
+            raise BadLine(RT_LINE, 0, text, "+++ exited with N +++, killed by SIGX or superseded by execve")
+        self.understood += 1
+        time = self._time(head)
+        tid = self.own_tid if self.own_tid is not None else head.tid
+        if by is not None:
+            if tid is not None:
+                self.model.superseded(tid, by, number, time)
+            return
+        assert code is not None
+        task = self.model.by_tid.get(tid) if tid is not None else self._unnamed()
+        if task is not None:
+            self.model.end(task, code, group=lines.is_killed(text), line=number, time=time)
+
+    def _signal(self, head: lines.Head, text: bytes, number: int) -> None:
+        parts = lines.signal_line(text)
+        if parts is None:
+            raise BadLine(RT_LINE, 0, text, "--- SIGX {...} ---")
+        self.understood += 1
+        time = self._time(head)
+        if parts[0] in (b"SIGSEGV", b"SIGBUS") and parts[1]:
+            task = self._task(head, b"", number)
+            signal(self.model, Call(task, parts[0], [], lines.Result(None), number, time), parts[1])
+
+    # -- whose line it is, and when
+
+    def _task(self, head: lines.Head, name: bytes, number: int, *, resumed: bool = False) -> Task:
+        if self.own_tid is not None:
+            return self.model.task_of(self.own_tid, number, head.time)
+        if head.tid is None:
+            return self._unnamed() or self._begin()
+        if head.tid > _MAX_TID or head.tid == 0:
+            raise BadLine(RT_ARGUMENT, 0, str(head.tid).encode(), "a thread id")
+        root = self._root
+        if root is not None and root.tid == 0 and head.tid not in self.model.by_tid:
+            waits = root.pending is not None and root.pending.name == name and resumed
+            born = head.tid in self._announced or (not self._announced and root.row in self.model.forking)
+            if waits or not born:
+                self._name_root(head.tid)
+        return self.model.task_of(head.tid, number, head.time)
+
+    def _begin(self) -> Task:
+        self._root = self.model.new_task(0, 0, -1, self.model.files.new())
+        return self._root
+
+    def _unnamed(self) -> Task | None:
+        """The task that lines without an id belong to: the only one alive."""
+        if self._root is not None and self._root.alive:
+            return self._root
+        living = [task for tasks in self.model.by_pid.values() for task in tasks]
+        return living[0] if living else None
+
+    def _name_root(self, tid: int) -> None:
+        """The process whose lines carry no id turns out to be `tid`."""
+        root = self._root
+        if root is None or root.tid != 0 or not 0 < tid <= _MAX_TID or tid in self.model.by_tid:
+            return
+        self.model.rename(root, tid)
+
+    def _time(self, head: lines.Head) -> int:
+        if head.time_kind == lines.T_RELATIVE:
+            self._clock = min(self._clock + head.time, LAST_MOMENT)
+            return self._clock
+        if head.time_kind == lines.T_OF_DAY:
+            time = head.time + self._day
+            if time < self._clock - _HALF_DAY:
+                self._day = min(self._day + 2 * _HALF_DAY, LAST_MOMENT)
+                time += 2 * _HALF_DAY
+            self._clock = time
+            return time
+        return head.time
+
+    def _fork_return(self, tid: int) -> int | None:
+        for match in _FORK_RETURN.finditer(self.data, self.offset):
+            if int(match.group(2), 0) == tid:
+                return int(match.group(1))
+        return None
+
+    # -- the end
+
+    def finish(self) -> Trace:
+        """The trace of all lines read."""
+        if self.skipped and not self.understood:
+            first = self.skipped[0]
+            raise InputError(
+                RT_LINE,
+                "no line of this file is strace output",
+                self.name,
+                first.line,
+                first.column,
+                found=first.found,
+                expected=first.expected,
+            )
+        return finish(self.model, [self.name], self.skipped, self.name)
+
+
+def finish(model: Model, sources: list[str], skipped: list[Skipped], name: str) -> Trace:
+    """The trace that a model holds."""
+    tasks = np.zeros(len(model.tasks), dtype=TASK_DTYPE)
+    for task, parent in zip(model.tasks, model.parents, strict=True):
+        tasks[task.row] = (task.tid, task.pid, 0, parent)
+    return Trace(
+        model.out.finish(),
+        tasks,
+        model.strings,
+        sources,
+        "strace",
+        name,
+        skipped=skipped,
+        unmodelled=model.unmodelled,
+        ignored=model.ignored,
+        notes=model.notes,
+    )

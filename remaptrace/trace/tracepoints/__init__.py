@@ -1,0 +1,1 @@
+"""ftrace, perf script and perf trace text: what tracepoints tell."""

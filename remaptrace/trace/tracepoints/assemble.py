@@ -1,0 +1,264 @@
+"""What the tracepoints of a kernel trace say together: records in, `Trace` out.
+
+Records (see `kernelrecords`) come from the readers of ftrace and perf text. This module pairs entries
+with returns and lays down one event a call at the position of its return, page faults and signals at
+their own; `lives` follows tasks through fork, exec and exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import events as ev
+from ..eventblocks import narrow
+from .lives import Lives
+from .plan import (
+    BEHIND_POINTERS,
+    CONSTANTS,
+    EXEC_CALLS,
+    EXIT_CALLS,
+    FORK_CALLS,
+    HARMLESS,
+    REFINED,
+    UNMODELLED,
+    CallNames,
+    plan_tables,
+)
+from .records import (
+    OP_ENTER,
+    OP_EXIT,
+    OP_FAULT,
+    OP_LOST,
+    OP_SIGNAL,
+    R_A0,
+    R_A1,
+    R_CALL,
+    R_LINE,
+    R_OP,
+    R_TID,
+    R_TIME,
+    KernelText,
+    Records,
+)
+
+Column = npt.NDArray[np.int64]
+
+
+def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_size: int = 4096) -> ev.Trace:
+    """The trace of a text's records. Never fails: what does not fit together is left out and noted."""
+    records = text.records
+    notes = list(text.notes)
+    tids, first_seen = _dense_tids(records)
+    order = np.argsort(tids, kind="stable")
+    lives = Lives(text, tids, first_seen)
+    lives.follow()
+    rows = lives.rows_of_records()
+    picked = _Picked(records, order, tids, text.calls, page_size)
+    columns = _join(picked, lives, rows, records)
+    if not text.has_times:
+        del columns["time"]
+    columns["source"] = np.full(len(columns["kind"]), source, dtype=np.int32)
+    strings, tasks = lives.tables(rows)
+    notes += lives.notes
+    if picked.stray_returns:
+        notes.append(f"{picked.stray_returns} returns have no entry in the trace and were left out")
+    if picked.never_returned:
+        notes.append(f"{picked.never_returned} calls never return in the trace and were left out")
+    for call, count in sorted(picked.unmodelled.items()):
+        if call in BEHIND_POINTERS:
+            notes.append(f"{count} x {call}: the trace has a pointer where its arguments are; not modelled")
+    return ev.Trace(
+        columns,
+        tasks,
+        strings,
+        sources=[name],
+        format=fmt,
+        name=name,
+        arch=text.arch,
+        kernel=text.kernel,
+        skipped=text.skipped,
+        unmodelled=picked.unmodelled,
+        ignored=picked.ignored,
+        notes=notes,
+    )
+
+
+def _dense_tids(records: Records) -> tuple[npt.NDArray[np.int32], Column]:
+    """Small numbers for the thread ids, and the first record of each."""
+    tid = records[R_TID]
+    if len(tid) == 0:
+        return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
+    low, high = int(tid.min()), int(tid.max())
+    if high - low > 1 << 23:  # beyond any pid_max: a damaged log
+        _, first, dense = np.unique(tid, return_index=True, return_inverse=True)
+        return dense.astype(np.int32), first.astype(np.int64)
+    first_of = np.full(high - low + 1, -1, dtype=np.int64)
+    first_of[tid[::-1] - low] = np.arange(len(tid) - 1, -1, -1, dtype=np.int64)
+    used = np.flatnonzero(first_of >= 0)
+    numbers = np.zeros(high - low + 1, dtype=np.int16 if len(used) < 32768 else np.int32)
+    numbers[used] = np.arange(len(used))
+    return numbers[tid - low], first_of[used]
+
+
+_NO_EFFECT_IF_FAILED = (ev.K_OPEN, ev.K_DUP, ev.K_MEMFD, ev.K_SEAL, ev.K_SETFD, ev.K_USERFAULTFD, ev.K_PIDFD)
+"""Descriptor calls that leave nothing to replay when they fail; they are no events."""
+
+
+class _Picked:
+    """The events that are one record, or one entry with its return: position, kind, arguments, result."""
+
+    def __init__(
+        self, records: Records, order: Column, tids: npt.NDArray[np.integer], calls: CallNames, page_size: int
+    ) -> None:
+        ops = records[R_OP]
+        kinds, sources, int32, scale = plan_tables(calls, page_size)
+        sorted_ops = ops[order]
+        sorted_tids = tids[order]
+        in_call = (sorted_ops == OP_ENTER) | (sorted_ops == OP_EXIT)
+        chain = order[in_call]
+        entry, leave = self._pairs(records, chain, sorted_tids[in_call])
+        understood = np.zeros(len(kinds), dtype=bool)
+        understood[calls.these((*FORK_CALLS, *EXEC_CALLS, *EXIT_CALLS))] = True
+        plain = ~understood[records[R_CALL, leave]]
+        entry, leave = entry[plain], leave[plain]
+        chain_ops = ops[chain]
+        chain_calls = records[R_CALL, chain]
+        planned = kinds[chain_calls] != 0
+        pairs = int(np.count_nonzero(kinds[records[R_CALL, leave]]))
+        self.stray_returns = int(np.count_nonzero(planned & (chain_ops == OP_EXIT))) - pairs
+        self.never_returned = int(np.count_nonzero(planned & (chain_ops == OP_ENTER))) - pairs
+        self.unmodelled: dict[str, int] = {}
+        self.ignored: dict[str, int] = {}
+        entered = chain_ops == OP_ENTER
+        self._count_others(records, chain[entered], kinds, calls)
+
+        call = records[R_CALL, leave]
+        self._refine(records, entry, call, calls)
+        kind = kinds[call]
+        failed = records[R_A0, leave] < 0
+        known = (kind != 0) & ~(failed & np.isin(kind, _NO_EFFECT_IF_FAILED))
+        entry, leave, call, kind = entry[known], leave[known], call[known], kind[known]
+        faults = np.flatnonzero(ops == OP_FAULT)
+        signals = np.flatnonzero(ops == OP_SIGNAL)
+        position = np.concatenate((leave, faults, signals))
+        place = np.argsort(position, kind="stable")
+        self.position = position[place]
+        self.kind = np.concatenate(
+            (kind, np.full(len(faults), ev.K_FAULT), np.full(len(signals), ev.K_SIGNAL))
+        )[place]
+        self.ret = np.concatenate((records[R_A0, leave], np.zeros(len(faults) + len(signals), np.int64)))[
+            place
+        ]
+        self.flags = np.concatenate(
+            (np.full(len(leave), ev.EVF_HAS_RET), np.zeros(len(faults) + len(signals), np.int64))
+        )[place]
+        behind = self._signal_addresses(records, order, sorted_ops, sorted_tids)
+        self.args: list[Column] = []
+        registers = _with_constants(records, entry)
+        for i in range(6):
+            source = sources[call, i]
+            values = registers(source)
+            narrow = int32[call, i] == 1
+            if narrow.any():
+                values = np.where(narrow, (values << 32) >> 32, values)
+            values = values * scale[call, i]
+            fault_values = records[R_A0 + i, faults] if i < 3 else np.zeros(len(faults), np.int64)
+            signal_values = (records[R_A0, signals], records[R_A1, signals], behind)[i] if i < 3 else None
+            if signal_values is None:
+                signal_values = np.zeros(len(signals), np.int64)
+            self.args.append(np.concatenate((values, fault_values, signal_values))[place])
+
+    @staticmethod
+    def _pairs(records: Records, chain: Column, tids: npt.NDArray[np.integer]) -> tuple[Column, Column]:
+        """Entries and returns that belong together: neighbours in one task, same call, nothing lost."""
+        ops, calls = records[R_OP, chain], records[R_CALL, chain]
+        fits = (
+            (tids[1:] == tids[:-1])
+            & (ops[1:] == OP_EXIT)
+            & (ops[:-1] == OP_ENTER)
+            & (calls[1:] == calls[:-1])
+        )
+        lost = records[R_OP] == OP_LOST
+        if lost.any():
+            epoch = np.cumsum(lost)[chain]
+            fits &= epoch[1:] == epoch[:-1]
+        return chain[:-1][fits], chain[1:][fits]
+
+    def _count_others(self, records: Records, entry: Column, kinds: Column, calls: CallNames) -> None:
+        """Count the calls without an event: those that change memory, and the others."""
+        call = records[R_CALL, entry]
+        self._refine(records, entry, call, calls)
+        for number, count in enumerate(np.bincount(call, minlength=len(kinds)).tolist()):
+            name = calls.names[number]
+            if not count or kinds[number] or name in HARMLESS:
+                continue
+            counts = self.unmodelled if name in UNMODELLED or name.startswith("syscall_") else self.ignored
+            counts[name] = count
+
+    @staticmethod
+    def _refine(records: Records, entry: Column, call: Column, calls: CallNames) -> None:
+        """Rewrite `call` where a call means what its command register says."""
+        for name, register, command, plan in REFINED:
+            here = np.flatnonzero(call == calls.number(name))
+            if len(here):
+                chosen = (records[R_A0 + register, entry[here]] & 0xFFFF_FFFF) == command
+                call[here[chosen]] = calls.number(plan)
+
+    @staticmethod
+    def _signal_addresses(
+        records: Records, order: Column, ops: Column, tids: npt.NDArray[np.integer]
+    ) -> Column:
+        """For each signal in text order the address of the fault right before it in its task, else 0."""
+        at = np.flatnonzero(ops == OP_SIGNAL)
+        before = np.maximum(at - 1, 0)
+        number, code = records[R_A0, order[at]], records[R_A1, order[at]]
+        memory = ((number == 11) | (number == 7)) & (code > 0) & (code < 0x80)
+        faulted = memory & (at > 0) & (ops[before] == OP_FAULT) & (tids[before] == tids[at])
+        address = np.where(faulted, records[R_A0, order[before]], 0)
+        in_text_order: Column = address[np.argsort(order[at], kind="stable")]
+        return in_text_order
+
+
+def _with_constants(records: Records, entry: Column) -> Callable[[Column], Column]:
+    """A function from sources (register or constant, one an event) to the values there."""
+    flat = records[R_A0 : R_A0 + 6].reshape(-1)
+    count = records.shape[1]
+    constants = np.array(CONSTANTS, dtype=np.int64)
+
+    def registers(source: Column) -> Column:
+        is_register = source < 6
+        values: Column = flat[np.where(is_register, source, 0) * count + entry]
+        if not is_register.all():
+            values = np.where(is_register, values, constants[np.maximum(source - 6, 0)])
+        return values
+
+    return registers
+
+
+def _join(
+    picked: _Picked, lives: Lives, rows: npt.NDArray[np.int32], records: Records
+) -> dict[str, ev.IntArray]:
+    """One table of the picked events and of those that `Lives` found, in order of their positions."""
+    found = lives.events
+    extra = np.array([e.row() for e in found], dtype=np.int64).reshape(len(found), len(ev.COLUMNS))
+    columns: dict[str, Column] = {
+        "kind": picked.kind,
+        "task": rows[picked.position].astype(np.int64),
+        **{f"a{i}": picked.args[i] for i in range(6)},
+        "ret": picked.ret,
+        "flags": picked.flags,
+        "line": records[R_LINE, picked.position],
+        "time": records[R_TIME, picked.position],
+    }
+    if found:
+        at = np.array([e.record for e in found], dtype=np.int64)
+        key = np.array([e.key for e in found], dtype=np.int64)
+        place = np.argsort(np.concatenate((picked.position * 2 + 1, key)), kind="stable")
+        for i, name in enumerate(ev.COLUMNS):
+            columns[name] = np.concatenate((columns[name], extra[:, i]))[place]
+        columns["line"] = np.concatenate((columns["line"], records[R_LINE, at]))[place]
+        columns["time"] = np.concatenate((columns["time"], records[R_TIME, at]))[place]
+    return {name: narrow(column) for name, column in columns.items()}

@@ -1,0 +1,188 @@
+"""Reading ftrace text: `trace`, `trace_pipe` and `trace-cmd report`, with whatever options were set.
+
+A line is `COMM-TID [(TGID)] [CPU] [FLAGS] TIME: EVENT`; the latency format, the forms without irq
+info or without any context, and notices of lost events are understood. What the raw option leaves
+(numbers of events, no arguments) is skipped and said so.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ...errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
+from ..events import Skipped, Trace
+from .assemble import assemble
+from .plan import CallNames
+from .records import (
+    LONGEST_LINE,
+    OP_EXEC,
+    OP_FORK,
+    OP_LOST,
+    OP_NEWTASK,
+    R_A0,
+    R_OP,
+    R_TID,
+    KernelText,
+    Records,
+    span,
+)
+from .scan import read_lines
+from .text import EventText
+
+_HEAD = re.compile(
+    rb" *(?P<comm>.{1,16}?)-(?P<tid>\d{1,9}) +(?:\( *(?P<tgid>\d{1,9}|-+)\) +)?\[\d{1,9}\] +"
+    rb"(?:[^\s:]{4,8} +)?(?P<time>\d{1,9}\.\d+|\d+): +"
+)
+_LATENCY = re.compile(
+    rb" *(?P<comm>.{1,8}?)-(?P<tid>\d{1,9}) +\d+[^\s:]{4,8} +(?P<time>\d{1,15})us[ !#+*@$]?: +"
+)
+_RAW = re.compile(rb"\d+ \d+ \d+ type: \d+")
+_LOST = re.compile(rb"CPU:\d+ \[LOST(?: (\d{1,18}))? EVENTS\]")
+_WRITTEN = re.compile(rb"# entries-in-buffer/entries-written: (\d+)/(\d+)")
+_BARE = re.compile(
+    rb"(?:sys_\w+(?:\(| -> )|page_fault_user: |sched_process_\w+: |signal_deliver: |task_newtask: )"
+)
+_KNOWN = (b"sys_", b"page_fault_user", b"sched_process_", b"signal_deliver", b"task_newtask")
+
+
+def looks_like_ftrace(head: bytes) -> bool:
+    """True if `head`, the first bytes of a file, begins an ftrace text."""
+    lines = [line for line in head.split(b"\n")[:40] if line.strip()]
+    if any(line.startswith(b"# tracer:") for line in lines[:3]):
+        return True
+    lines = [line for line in lines if not line.startswith(b"#")][:10]
+    for line in lines:
+        found = _HEAD.match(line) or _LATENCY.match(line)
+        if found and line.startswith(_KNOWN, found.end()):
+            return True
+        if _RAW.match(line) or _LOST.match(line) or _BARE.match(line):
+            return True
+    return False
+
+
+def read_ftrace(data: bytes, *, name: str, source: int = 0) -> Trace:
+    """The trace of an ftrace text. Lines that cannot be read are in `skipped`."""
+    return assemble(ftrace_records(data, source), name=name, fmt="ftrace", source=source)
+
+
+def ftrace_records(data: bytes, source: int = 0, *, compiled: bool | None = None) -> KernelText:
+    """The records of an ftrace text. `compiled` forces or forbids the byte machine for common lines."""
+    reader = _FtraceText(data, source)
+    return reader.finish(read_lines(data, reader, "ftrace", compiled=compiled))
+
+
+class _FtraceText:
+    """Collects records from lines, and what lies between them."""
+
+    def __init__(self, data: bytes, source: int) -> None:
+        self.calls = CallNames()
+        self.words = EventText(self.calls, "x86_64")
+        self.rows: list[tuple[int, ...]] = []
+        self._data = data
+        self._source = source
+        self._skipped: list[Skipped] = []
+        self._notes: list[str] = []
+        self._raw = self._bare = self._ticks = self._lost = 0
+
+    def line(self, line: bytes, line_number: int, offset: int) -> None:
+        """Take one line, whose first byte is at `offset` of the text."""
+        if len(line) > LONGEST_LINE and not line.startswith(b"#"):
+            self._skip(line, line_number, 0)
+            return
+        head = _HEAD.match(line) or _LATENCY.match(line)
+        if head is None:
+            self._other(line, line_number, offset)
+            return
+        body = self.words.read(line, head.end(), offset)
+        if body is None:
+            self._skip(line, line_number, head.end())
+        elif body[0]:
+            groups = head.groupdict()
+            tgid = groups.get("tgid") or b"0"
+            comm = span(offset + head.start("comm"), offset + head.end("comm"))
+            who = (int(head["tid"]), int(tgid) if tgid.isdigit() else 0)
+            self.rows.append((body[0], *who, self._time(head), *body[1:], line_number, comm))
+
+    def _time(self, head: re.Match[bytes]) -> int:
+        """Nanoseconds; ticks of a clock that does not count seconds are 0."""
+        time = head["time"]
+        if head.re is _LATENCY:
+            return int(time) * 1000
+        whole, dot, fraction = time.partition(b".")
+        if not dot:
+            self._ticks += 1
+            return 0
+        return int(whole) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9])
+
+    def _other(self, line: bytes, line_number: int, offset: int) -> None:
+        """A line without a task: header, notice of lost events, the raw and the bare form."""
+        if not line.strip():
+            return
+        if line.startswith(b"#"):
+            written = _WRITTEN.match(line)
+            if written and int(written[1]) < int(written[2]):
+                missing = int(written[2]) - int(written[1])
+                self._notes.append(f"the recorder lost {missing} events: its buffer was full")
+            return
+        lost = _LOST.match(line)
+        if lost:
+            self._lost += 1
+            self.rows.append((OP_LOST, -1, 0, -1, 0, int(lost[1] or 0), 0, 0, 0, 0, 0, line_number, 0))
+        elif _RAW.match(line):
+            self._raw += 1
+            self._skip(line, line_number, 0, RT_KERNEL_FORM)
+        elif _BARE.match(line):
+            self._bare += 1
+            body = self.words.read(line, 0, offset)
+            if body is None:
+                self._skip(line, line_number, 0)
+            elif body[0]:
+                self.rows.append((body[0], 0, 0, -1, *body[1:], line_number, 0))
+        else:
+            self._skip(line, line_number, 0)
+
+    def _skip(self, line: bytes, line_number: int, column: int, code: str = RT_KERNEL_LINE) -> None:
+        text = line[:200].decode("utf-8", "replace")
+        expected = "COMM-TID [CPU] TIME: EVENT"
+        self._skipped.append(Skipped(self._source, line_number, column + 1, code, text, expected))
+
+    def finish(self, records: Records) -> KernelText:
+        """The text's records and what was learned beside them."""
+        notes = self._notes
+        if self._lost:
+            notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
+        if self._ticks:
+            notes.append("times are ticks of the trace clock, not seconds; they were left out")
+        if self._raw:
+            notes.append(
+                f"{self._raw} lines of the raw option name an event by number and print no arguments:"
+                " nothing to read"
+            )
+        if self._bare:
+            records = without_tasks(records, notes)
+        notes += self.words.notes()
+        return KernelText(
+            self._data,
+            records,
+            self.calls,
+            skipped=self._skipped,
+            notes=notes,
+            has_times=not self._ticks and not self._bare,
+        )
+
+
+def without_tasks(records: Records, notes: list[str]) -> Records:
+    """Records of a form that prints no task: one task until the first fork, then nobody can tell."""
+    ops = records[R_OP]
+    forks = np.flatnonzero((ops == OP_FORK) | (ops == OP_NEWTASK))
+    end = int(forks[0]) if len(forks) else records.shape[1]
+    execs = np.flatnonzero(ops == OP_EXEC)
+    kept = records[:, :end].copy()
+    kept[R_TID] = records[R_A0, execs[0]] if len(execs) else 1
+    note = "this form does not print the task of an event"
+    if end < records.shape[1]:
+        note += f"; {records.shape[1] - end} events from the first fork on were left out"
+    notes.append(note)
+    return kept

@@ -1,0 +1,343 @@
+"""Tasks through a kernel trace: who forked whom, who replaced its program, who ended.
+
+A *life* is one task from its birth (or first record) to its exit; the same thread id may live twice.
+The records of fork, exec and exit are few, so they are followed one by one in plain Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import events as ev
+from ..names import CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from .plan import EXEC_CALLS, EXIT_CALLS, FORK_CALLS
+from .records import (
+    OP_ENTER,
+    OP_EXEC,
+    OP_EXIT,
+    OP_FORK,
+    OP_LOST,
+    OP_NEWTASK,
+    OP_TASK_EXIT,
+    R_A0,
+    R_A1,
+    R_A2,
+    R_CALL,
+    R_COMM,
+    R_OP,
+    R_TGID,
+    R_TID,
+    KernelText,
+    text_of,
+)
+
+THREAD_FLAGS = 0x3D0F00
+"""What pthread_create of glibc asks of clone3."""
+CSIGNAL = 0xFF
+
+
+@dataclass
+class Found:
+    """An event that following the tasks found. `key` orders it: twice the record's number, plus 1."""
+
+    record: int  # whose line and time it has
+    key: int
+    kind: int
+    task: int
+    args: tuple[int, ...] = ()
+    ret: int | None = None
+    flags: int = 0
+
+    def row(self) -> tuple[int, ...]:
+        """The event in the order of `events.COLUMNS`."""
+        flags = self.flags | (0 if self.ret is None else ev.EVF_HAS_RET)
+        return (self.kind, self.task, *self.args, *(0,) * (6 - len(self.args)), self.ret or 0, flags)
+
+
+@dataclass
+class _Pending:
+    """A fork, exec or exit call that has been entered and has not returned."""
+
+    call: str
+    flags: int
+    record: int
+    child: int = 0
+
+
+class Lives:
+    """The tasks of a text and the events of their births, execs and exits."""
+
+    def __init__(
+        self, text: KernelText, tids: npt.NDArray[np.integer], first_seen: npt.NDArray[np.int64]
+    ) -> None:
+        self.events: list[Found] = []
+        self.notes: list[str] = []
+        self._text = text
+        self._records = text.records
+        self._tids = tids
+        self._first = {int(text.records[R_TID, i]): int(i) for i in first_seen}
+        self._rows: list[tuple[int, int, int]] = []  # tid, pid, parent
+        self._starts: list[tuple[int, int, int]] = []  # tid, record, row
+        self._alive: dict[int, int] = {}  # tid -> row
+        self._born: set[int] = set()
+        self._unborn: set[int] = set()  # rows of tasks whose birth was not seen
+        self._pending: dict[int, _Pending] = {}
+        self._flags: dict[int, int] = {}  # child -> flags that task_newtask told
+        self._group_code: dict[int, int] = {}
+        self._exec_at: dict[int, int] = {}  # tid -> its K_EXEC event that waits for the return
+        self._last_child: dict[int, int] = {}  # parent -> child of its latest birth event
+        self._execs: dict[int, list[int]] = {}
+        self._ends: dict[int, list[tuple[int, int]]] = {}
+        self._deduced = {"thread": 0, "spawn": 0, "fork": 0}
+        self._strings = {"": 0}
+
+    # -- following
+
+    def follow(self) -> None:
+        """Go through all records of fork, exec and exit."""
+        records = self._records
+        calls = self._text.calls
+        rare_calls = np.zeros(len(calls.names), dtype=bool)
+        rare_calls[calls.these((*FORK_CALLS, *EXEC_CALLS, *EXIT_CALLS))] = True
+        ops = records[R_OP]
+        rare = (ops >= OP_FORK) | ((ops <= OP_EXIT) & rare_calls[records[R_CALL]])
+        chosen = np.flatnonzero(rare)
+        few = records[:, chosen]
+        self._foresee(chosen, few)
+        exits_recorded = bool((ops == OP_TASK_EXIT).any())
+        for record, fields in zip(chosen.tolist(), few.T.tolist(), strict=True):
+            op, tid = fields[R_OP], fields[R_TID]
+            if op == OP_ENTER:
+                self._enter(record, tid, calls.names[fields[R_CALL]], fields[R_A0], exits_recorded)
+            elif op == OP_EXIT:
+                self._leave(record, tid, calls.names[fields[R_CALL]], fields[R_A0])
+            elif op == OP_FORK:
+                self._birth(record, tid, fields[R_A0], fields[R_A1])
+            elif op == OP_NEWTASK:
+                self._flags[fields[R_A0]] = fields[R_A1]
+                self._birth(record, tid, fields[R_A0], 0)
+            elif op == OP_EXEC:
+                self._exec(record, fields[R_A0], fields[R_A1], fields[R_A2])
+            elif op == OP_TASK_EXIT:
+                self._exit(record, fields[R_A0])
+            elif op == OP_LOST:
+                self._pending.clear()
+        for tid in self._first:
+            if tid not in self._born:
+                self._life(tid)
+        self._note()
+
+    def _foresee(self, chosen: npt.NDArray[np.int64], few: npt.NDArray[np.int64]) -> None:
+        """Where each thread id execs and ends: evidence for births whose flags are behind a pointer."""
+        for column in np.flatnonzero(few[R_OP] == OP_EXEC).tolist():
+            self._execs.setdefault(int(few[R_A1, column]), []).append(int(chosen[column]))
+        for column in np.flatnonzero(few[R_OP] == OP_TASK_EXIT).tolist():
+            self._ends.setdefault(int(few[R_A0, column]), []).append(
+                (int(chosen[column]), int(few[R_A1, column]))
+            )
+
+    def _enter(self, record: int, tid: int, call: str, first: int, exits_recorded: bool) -> None:
+        row = self._life(tid)
+        flags = 0
+        if call == "clone":
+            flags = first & ~CSIGNAL & 0xFFFF_FFFF
+        elif call == "vfork":
+            flags = CLONE_VM | CLONE_VFORK
+        elif call == "clone3":
+            flags = -1
+        self._pending[tid] = _Pending(call, flags, record)
+        if call in EXIT_CALLS:
+            group = 1 if call == "exit_group" else 0
+            code = first & 0xFFFF_FFFF
+            self._pending[tid].flags = code
+            self._found(record, ev.K_MARK, row, (self._string(call),))
+            if group:
+                self._group_code[self._rows[row][1]] = code
+            if not exits_recorded:
+                self._found(record, ev.K_EXIT, row, (code, group))
+                self._end(tid)
+
+    def _leave(self, record: int, tid: int, call: str, result: int) -> None:
+        pending = self._pending.get(tid)
+        if pending is not None:
+            if pending.call == call:
+                del self._pending[tid]
+            else:
+                pending = None
+        if call in EXEC_CALLS:
+            waiting = self._exec_at.pop(tid, None)
+            if waiting is not None:
+                event = self.events[waiting]
+                event.record, event.key, event.ret = record, record * 2 + 1, result
+            elif pending is not None or result == 0:
+                self._found(record, ev.K_EXEC, self._life(tid), (0, 0), result)
+        elif call in FORK_CALLS:
+            if pending is not None and 0 < result < 1 << 31 and not pending.child:
+                self._pending[tid] = pending
+                self._birth(record, tid, result, 0)
+                del self._pending[tid]
+            if pending is not None or result == 0:
+                self._found(record, ev.K_MARK, self._life(tid), (self._string(call),), result)
+
+    def _birth(self, record: int, parent: int, child: int, group: int) -> None:
+        """`parent` made `child`, said by task_newtask, sched_process_fork or the call's result."""
+        pending = self._pending.get(parent)
+        if pending is not None and pending.call in FORK_CALLS:
+            if pending.child:
+                return
+            pending.child = child
+        elif self._last_child.get(parent) == child:
+            self._last_child[parent] = 0
+            return
+        self._last_child[parent] = child
+        parent_row = self._life(parent)
+        first = self._first.get(child, record)
+        came_first = first < record and (child not in self._born or self._alive.get(child) in self._unborn)
+        if pending is not None and pending.record > first:
+            came_first = False
+        if child in self._alive and not came_first:  # ended without a record of it
+            self._found(record, ev.K_EXIT, self._alive[child], (0, 0), flags=ev.EVF_MADE)
+            self._end(child)
+        known = self._flags.pop(child, -1)
+        if known < 0 and pending is not None:
+            known = pending.flags
+        flags = known if known >= 0 else self._deduce(record, parent_row, child, group)
+        pid = self._rows[parent_row][1] if flags & CLONE_THREAD else child
+        key = record * 2 + 1
+        if came_first:  # its first record stands before that of its birth
+            record, key = first, first * 2
+        if came_first and child in self._alive:
+            row = self._alive[child]
+            self._rows[row] = (child, pid, parent_row)
+            self._unborn.discard(row)
+        else:
+            row = self._new_row(child, pid, parent_row, record)
+        self.events.append(Found(record, key, ev.K_FORK, parent_row, (row, flags), child))
+
+    def _deduce(self, record: int, parent_row: int, child: int, group: int) -> int:
+        """Clone flags that no record tells: from thread groups, a later exec, the way of the end."""
+        if not group and child in self._first and child not in self._born:
+            group = int(self._records[R_TGID, self._first[child]])
+        ended, dead = next(
+            ((at, dead) for at, dead in self._ends.get(child, ()) if at > record), (1 << 62, -1)
+        )
+        execs = any(record < at < ended for at in self._execs.get(child, ()))
+        if group == self._rows[parent_row][1]:
+            return THREAD_FLAGS
+        if execs:
+            self._deduced["spawn"] += 1
+            return CLONE_VM | CLONE_VFORK
+        if group == child:
+            self._deduced["fork"] += 1
+            return 0
+        if dead == 1:
+            self._deduced["fork"] += 1
+            return 0
+        self._deduced["thread"] += 1
+        return THREAD_FLAGS
+
+    def _exec(self, record: int, tid: int, old_tid: int, name: int) -> None:
+        row = self._life(old_tid)
+        if tid != old_tid:  # a thread that is not the leader takes the leader's id
+            self._alive.pop(old_tid, None)
+            self._alive[tid] = row
+            self._born.add(tid)
+            self._starts.append((tid, record, row))
+            self._pending.pop(old_tid, None)
+        self._exec_at[tid] = len(self.events)
+        self._found(record, ev.K_EXEC, row, (self._string(text_of(self._text.data, name)), 0), 0)
+
+    def _exit(self, record: int, tid: int) -> None:
+        row = self._life(tid)
+        pending = self._pending.get(tid)
+        code = self._group_code.get(self._rows[row][1], 0)
+        if pending is not None and pending.call in EXIT_CALLS:
+            code = pending.flags
+        self._found(record, ev.K_EXIT, row, (code, 0))
+        self._end(tid)
+
+    def _end(self, tid: int) -> None:
+        self._alive.pop(tid, None)
+        self._pending.pop(tid, None)
+        self._exec_at.pop(tid, None)
+
+    def _found(
+        self, record: int, kind: int, task: int, args: tuple[int, ...], ret: int | None = None, flags: int = 0
+    ) -> None:
+        self.events.append(Found(record, record * 2 + 1, kind, task, args, ret, flags))
+
+    # -- rows
+
+    def _life(self, tid: int) -> int:
+        """The row of the task that has this thread id now; of a new one if its birth was not seen."""
+        row = self._alive.get(tid)
+        if row is not None:
+            return row
+        first = self._first.get(tid, 0)
+        group = int(self._records[R_TGID, first]) if tid in self._first else 0
+        if group and group != tid and tid not in self._born:
+            leader = self._life(group)
+            row = self._new_row(tid, group, leader, first)
+            made = Found(first, first * 2, ev.K_FORK, leader, (row, THREAD_FLAGS), flags=ev.EVF_MADE)
+            self.events.append(made)
+            return row
+        row = self._new_row(tid, group or tid, -1, first if tid not in self._born else len(self._tids))
+        self._unborn.add(row)
+        return row
+
+    def _new_row(self, tid: int, pid: int, parent: int, record: int) -> int:
+        row = len(self._rows)
+        self._rows.append((tid, pid, parent))
+        self._starts.append((tid, record, row))
+        self._alive[tid] = row
+        self._born.add(tid)
+        return row
+
+    def rows_of_records(self) -> npt.NDArray[np.int32]:
+        """For each record the row of the task that it belongs to."""
+        tid = self._records[R_TID]
+        if not len(tid):
+            return np.zeros(0, dtype=np.int32)
+        by_tid: dict[int, list[tuple[int, int]]] = {}
+        for tid_, record, row in self._starts:
+            by_tid.setdefault(tid_, []).append((record, row))
+        first_rows = np.full(int(self._tids.max()) + 1, -1, dtype=np.int32)
+        again: list[int] = []
+        for tid_, first in self._first.items():
+            lives = by_tid[tid_]
+            first_rows[self._tids[first]] = min(lives)[1]
+            if len(lives) > 1:
+                again.append(tid_)
+        rows: npt.NDArray[np.int32] = first_rows[self._tids]
+        for tid_ in again:
+            here = np.flatnonzero(self._tids == self._tids[self._first[tid_]])
+            for record, row in sorted(by_tid[tid_])[1:]:
+                rows[here[np.searchsorted(here, record) :]] = row
+        return rows
+
+    def tables(self, rows: npt.NDArray[np.int32]) -> tuple[list[str], npt.NDArray[np.void]]:
+        """Strings and tasks of the trace. A task is called what its last record calls it."""
+        last = np.full(len(self._rows), -1, dtype=np.int64)
+        if len(rows):
+            last[rows] = np.arange(len(rows))
+        tasks = []
+        for (tid, pid, parent), record in zip(self._rows, last.tolist(), strict=True):
+            comm = text_of(self._text.data, int(self._records[R_COMM, record])) if record >= 0 else ""
+            tasks.append((tid, pid, self._string("" if comm == "<...>" else comm), parent))
+        return list(self._strings), np.array(tasks, dtype=ev.TASK_DTYPE)
+
+    def _string(self, text: str) -> int:
+        return self._strings.setdefault(text, len(self._strings))
+
+    def _note(self) -> None:
+        words = {
+            "thread": "assumed to be threads",
+            "spawn": "assumed to be posix_spawn or vfork (they exec)",
+            "fork": "assumed to be forks with a copy of the memory",
+        }
+        for what, count in self._deduced.items():
+            if count:
+                self.notes.append(f"{count} births whose clone flags the trace does not tell: {words[what]}")

@@ -1,0 +1,239 @@
+"""Reading `perf script` text, whatever fields (-F) and times were asked for.
+
+A line is `[COMM] [PID/]TID [CPU] [DATE TIME] [TIME:] [PERIOD] EVENT: WORDS`; which of these stand there
+is read off the lines themselves. Call chains, headers, mmap and task records may stand between.
+`perf trace` prints another language, see `perftrace`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ...errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
+from ..events import Skipped, Trace
+from .assemble import assemble
+from .ftrace import without_tasks
+from .perftrace import looks_like_perf_trace, perf_trace_records
+from .plan import CallNames
+from .records import (
+    LONGEST_LINE,
+    OP_FAULT,
+    OP_FORK,
+    OP_LOST,
+    R_LINE,
+    R_OP,
+    R_TIME,
+    KernelText,
+    Records,
+    matrix,
+    span,
+)
+from .scan import read_lines
+from .text import EventText, signed
+
+_EVENT = (
+    rb"(?P<event>(?:[a-z][\w-]*:)\w+|(?:page|minor|major)-faults(?::\w+)?|PERF_RECORD_\w+(?: exec)?|LOST)"
+    rb":?(?P<rest>.*)"
+)
+_WHO = rb"(?P<pid>-?\d{1,9})(?:/(?P<tid>-?\d{1,9}))?"
+_CPU = rb"(?: +\[\d{1,9}\])?"
+_WHEN = (  # date, time, period
+    rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"
+)
+_FORMS = (
+    re.compile(rb"(?P<comm>.{15}\S) +" + _WHO + _CPU + _WHEN + _EVENT),  # %16s
+    re.compile(
+        rb"(?P<comm>.{7}\S) +" + _WHO + rb" +\d+ +(?P<time>\d{1,9}\.\d+): +" + _EVENT
+    ),  # --Latency: %8.8s
+    re.compile(rb" *" + _WHO + _CPU + _WHEN + _EVENT),  # no comm
+    re.compile(rb"(?P<comm>\S.*?) +" + _WHO + _CPU + _WHEN + _EVENT),  # call chains
+    re.compile(rb" +" + _EVENT),  # nothing before the event
+)
+_CHAIN = re.compile(rb"\s+[0-9a-f]+ \S")
+_ARCH = re.compile(rb"^# arch : (\S+)", re.MULTILINE)
+_HEADER = re.compile(rb"# (arch|os release) : (\S+)")
+_FORK_RECORD = re.compile(rb"\((\d{1,9}):(\d{1,9})\):\((\d{1,9}):(\d{1,9})\)")
+_ADDRESSES = re.compile(rb" +([0-9a-f]+)(?: [^\s+]+)?(?: +([0-9a-f]+)(?: |$))?(.*)")
+_SAMPLES = (
+    b"syscalls:sys_",
+    b"raw_syscalls:sys_",
+    b"exceptions:page_fault_",
+    b"page-faults",
+    b"sched:sched_process_",
+)
+
+
+def looks_like_perf(head: bytes) -> bool:
+    """True if `head`, the first bytes of a file, begins a perf script text."""
+    lines = [line for line in head.split(b"\n")[:200] if line.strip()]
+    if lines and lines[0].startswith(b"# ========"):
+        return True
+    lines = [line for line in lines if not line.startswith(b"#")][:20]
+    for line in lines:
+        if looks_like_perf_trace(line):
+            return True
+        found = _match(line)
+        if found is not None and found["event"].startswith(
+            (*_SAMPLES, b"PERF_RECORD_", b"signal:", b"task:")
+        ):
+            return True
+    return False
+
+
+def read_perf(data: bytes, *, name: str, source: int = 0) -> Trace:
+    """The trace of a perf script or perf trace text. Lines that cannot be read are in `skipped`."""
+    lines = [line for line in data[:65536].split(b"\n")[:50] if line.strip() and not line.startswith(b"#")]
+    if any(looks_like_perf_trace(line) for line in lines):
+        return assemble(perf_trace_records(data, source), name=name, fmt="perf trace", source=source)
+    return assemble(perf_records(data, source), name=name, fmt="perf", source=source)
+
+
+def _match(line: bytes) -> re.Match[bytes] | None:
+    """The fields of a line in the first form that fits."""
+    for form in _FORMS:
+        found = form.match(line)
+        if found is not None:
+            return found
+    return None
+
+
+def perf_records(data: bytes, source: int = 0, *, compiled: bool | None = None) -> KernelText:
+    """The records of a perf script text. `compiled` forces or forbids the byte machine for common lines."""
+    reader = _PerfText(data, source)
+    return reader.finish(read_lines(data, reader, "perf", compiled=compiled))
+
+
+class _PerfText:
+    """Collects records from lines, and what lies between them."""
+
+    def __init__(self, data: bytes, source: int) -> None:
+        arch = _ARCH.search(data, 0, 65536)
+        self.calls = CallNames()
+        self.words = EventText(self.calls, arch[1].decode("utf-8", "replace") if arch else "x86_64")
+        self.rows: list[tuple[int, ...]] = []
+        self._data = data
+        self._source = source
+        self._software: list[tuple[int, ...]] = []
+        self._software_events: set[bytes] = set()
+        self._skipped: list[Skipped] = []
+        self._facts: dict[bytes, str] = {}
+        self._bare = 0
+        self._without_address: list[int] = []  # line numbers
+        self._lost = 0
+
+    def line(self, line: bytes, line_number: int, offset: int) -> None:
+        """Take one line, whose first byte is at `offset` of the text."""
+        if len(line) > LONGEST_LINE and not line.startswith(b"#"):
+            self._skip(line, line_number, 0)
+            return
+        fields = _match(line)
+        if fields is None:
+            self._other(line, line_number)
+            return
+        groups = fields.groupdict()
+        nanoseconds = -1
+        if groups.get("time"):
+            whole, fraction = groups["time"].split(b".")
+            nanoseconds = int(whole) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9])
+        if groups.get("pid") is None:
+            tid = tgid = comm = 0
+            self._bare += 1
+        else:
+            tid = int(groups["tid"] or groups["pid"])
+            tgid = int(groups["pid"]) if groups["tid"] else 0
+            comm = 0
+            if groups.get("comm"):
+                text = groups["comm"]
+                skip = len(text) - len(text.lstrip(b" "))
+                comm = span(offset + fields.start("comm") + skip, offset + fields.end("comm"))
+        head = (tid, tgid, nanoseconds)
+        tail = (line_number, comm)
+        event = fields["event"]
+        if event.startswith(b"PERF_RECORD_") or event == b"LOST":
+            self._side_band(event, fields["rest"], head, tail)
+        elif b"-faults" in event:
+            self._software_fault(event, fields["rest"], head, tail)
+        else:
+            body = self.words.read(line, fields.start("event"), offset)
+            if body is None:
+                self._skip(line, line_number, fields.start("event"))
+            elif body[0]:
+                self.rows.append((body[0], *head, *body[1:], *tail))
+
+    def _other(self, line: bytes, line_number: int) -> None:
+        header = _HEADER.match(line)
+        if header:
+            self._facts[header[1]] = header[2].decode("utf-8", "replace")
+        elif line.strip() and not line.startswith(b"#") and not _CHAIN.match(line):
+            self._skip(line, line_number, 0)
+
+    def _skip(self, line: bytes, line_number: int, column: int) -> None:
+        text = line[:200].decode("utf-8", "replace")
+        expected = "[COMM] TID [CPU] TIME: EVENT: fields"
+        self._skipped.append(Skipped(self._source, line_number, column + 1, RT_KERNEL_LINE, text, expected))
+
+    def _side_band(self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]) -> None:
+        """PERF_RECORD_FORK names thread groups; LOST records break the calls across them."""
+        if event == b"PERF_RECORD_FORK":
+            ids = _FORK_RECORD.search(rest)
+            if ids:
+                parent = (int(ids[4]), int(ids[3]), head[2])
+                row = (OP_FORK, *parent, 0, int(ids[2]), int(ids[1]), 0, 0, 0, 0, *tail)
+                self.rows.append(row)
+        elif b"LOST" in event:
+            self._lost += 1
+            self.rows.append((OP_LOST, -1, 0, -1, *(0,) * 7, *tail))
+
+    def _software_fault(
+        self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]
+    ) -> None:
+        """`page-faults` and its two halves: the address if -F addr printed it, never the kind of access."""
+        self._software_events.add(event.split(b"-")[0])
+        found = _ADDRESSES.match(rest)
+        if found is None or (found[2] is None and (b"+0x" in rest or found[3].strip())):
+            self._without_address.append(tail[0])
+            return
+        address = int(found[1], 16)
+        where = int(found[2], 16) if found[2] else 0
+        if where >> 63:  # a fault in the kernel, not the program's access
+            return
+        code = 0x14 if where == address else 4
+        fields = (OP_FAULT, *head, 0, signed(address), code, where, 0, 0, 0, *tail, event[0])
+        self._software.append(fields)
+
+    def finish(self, records: Records) -> KernelText:
+        """The text's records and what was learned beside them."""
+        notes: list[str] = []
+        traced = bool((records[R_OP] == OP_FAULT).any())
+        if self._software and not traced:
+            both = b"page" in self._software_events  # page-faults counts what the other two count again
+            kept = [row[:-1] for row in self._software if not both or row[-1] == ord("p")]
+            records = np.concatenate((records, matrix(kept)), axis=1)
+            records = records[:, np.argsort(records[R_LINE], kind="stable")]
+            notes.append(
+                "page-faults events do not tell reads from writes: taken as reads,"
+                " as instruction fetches where address and instruction are the same"
+            )
+        if self._without_address and not traced:
+            count = len(self._without_address)
+            notes.append(f"{count} page-faults events without an address (-F +addr) were left out")
+            for line in self._without_address:
+                skip = Skipped(self._source, line, 1, RT_KERNEL_FORM, "page-faults", "page-faults: ADDRESS")
+                self._skipped.append(skip)
+        if self._lost:
+            notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
+        notes += self.words.notes()
+        if self._bare:
+            records = without_tasks(records, notes)
+        return KernelText(
+            self._data,
+            records,
+            self.calls,
+            arch=self._facts.get(b"arch"),
+            kernel=self._facts.get(b"os release"),
+            skipped=self._skipped,
+            notes=notes,
+            has_times=bool((records[R_TIME] >= 0).any()),
+        )

@@ -1,0 +1,166 @@
+"""What a system call's raw registers mean as an event: one row of a plan per call.
+
+Kernel traces (ftrace, perf) print registers, not structures. `PLANS` tells for each call which kind
+of event it is and from which register each argument comes. What only a pointer leads to (path names,
+iovecs, rlimits, clone3 arguments) is not in the trace; the plan says so by leaving it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import events as ev
+
+ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC = 6, 7, 8, 9  # sources beyond the six registers
+CONSTANTS = (0, -1, ev.FILE_UNMAPPABLE, 0x80000)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`kind` of the event; `sources` of a0..a5: a register 0..5 or one of the constants.
+
+    `int32` names the event's arguments that the kernel takes as int: the upper half of the register
+    is noise there. `pages` names the argument that counts pages where the event has bytes.
+    """
+
+    kind: int
+    sources: tuple[int, ...] = ()
+    int32: tuple[int, ...] = ()
+    pages: int = -1
+
+
+PLANS: dict[str, Plan] = {
+    "mmap": Plan(ev.K_MMAP, (0, 1, 2, 3, 4, 5), (4,)),
+    "mmap2": Plan(ev.K_MMAP, (0, 1, 2, 3, 4, 5), (4,), pages=5),
+    "mmap_pgoff": Plan(ev.K_MMAP, (0, 1, 2, 3, 4, 5), (4,), pages=5),
+    "munmap": Plan(ev.K_MUNMAP, (0, 1)),
+    "mprotect": Plan(ev.K_MPROTECT, (0, 1, 2)),
+    "pkey_mprotect": Plan(ev.K_PKEY_MPROTECT, (0, 1, 2, 3), (3,)),
+    "mremap": Plan(ev.K_MREMAP, (0, 1, 2, 3, 4)),
+    "brk": Plan(ev.K_BRK, (0,)),
+    "madvise": Plan(ev.K_MADVISE, (0, 1, 2), (2,)),
+    "mlock": Plan(ev.K_MLOCK, (0, 1)),
+    "mlock2": Plan(ev.K_MLOCK2, (0, 1, 2), (2,)),
+    "munlock": Plan(ev.K_MUNLOCK, (0, 1)),
+    "mlockall": Plan(ev.K_MLOCKALL, (0,), (0,)),
+    "munlockall": Plan(ev.K_MUNLOCKALL),
+    "msync": Plan(ev.K_MSYNC, (0, 1, 2), (2,)),
+    "mincore": Plan(ev.K_MINCORE, (0, 1)),
+    "remap_file_pages": Plan(ev.K_REMAP_FILE_PAGES, (0, 1, 2, 3, 4)),
+    "mseal": Plan(ev.K_MSEAL, (0, 1, 2)),
+    "shmget": Plan(ev.K_SHMGET, (0, 1, 2), (0, 2)),
+    "shmat": Plan(ev.K_SHMAT, (0, 1, 2), (0, 2)),
+    "shmdt": Plan(ev.K_SHMDT, (0,)),
+    "shmctl": Plan(ev.K_SHMCTL, (0, 1), (0, 1)),
+    "mbind": Plan(ev.K_MBIND, (0, 1, 2, MINUS_ONE)),
+    "userfaultfd": Plan(ev.K_USERFAULTFD, (0,), (0,)),
+    "pkey_alloc": Plan(ev.K_PKEY_ALLOC, (0, 1)),
+    "pkey_free": Plan(ev.K_PKEY_FREE, (0,), (0,)),
+    "open": Plan(ev.K_OPEN, (ZERO, 1, ZERO), (1,)),
+    "openat": Plan(ev.K_OPEN, (ZERO, 2, ZERO), (1,)),
+    "openat2": Plan(ev.K_OPEN, (ZERO, ZERO, ZERO)),
+    "close": Plan(ev.K_CLOSE, (0,), (0,)),
+    "dup": Plan(ev.K_DUP, (0, MINUS_ONE, ZERO), (0,)),
+    "dup2": Plan(ev.K_DUP, (0, 1, ZERO), (0, 1)),
+    "dup3": Plan(ev.K_DUP, (0, 1, 2), (0, 1, 2)),
+    "memfd_create": Plan(ev.K_MEMFD, (ZERO, 1), (1,)),
+    "ftruncate": Plan(ev.K_FTRUNCATE, (0, 1), (0,)),
+    "fallocate": Plan(ev.K_FALLOCATE, (0, 1, 2, 3), (0, 1)),
+    "close_range": Plan(ev.K_CLOSE_RANGE, (0, 1, 2)),
+    "personality": Plan(ev.K_PERSONALITY, (0,)),
+    "prctl": Plan(ev.K_PRCTL, (0, 1), (0,)),
+    "pidfd_open": Plan(ev.K_PIDFD, (0, 1), (0, 1)),
+    "setuid": Plan(ev.K_SETUID, (0,), (0,)),
+    "setresuid": Plan(ev.K_SETUID, (1,), (0,)),
+    "setreuid": Plan(ev.K_SETUID, (1,), (0,)),
+    # calls that mean what their command says, see REFINED
+    "fcntl(F_DUPFD)": Plan(ev.K_DUP, (0, MINUS_ONE, ZERO), (0,)),
+    "fcntl(F_DUPFD_CLOEXEC)": Plan(ev.K_DUP, (0, MINUS_ONE, CLOEXEC), (0,)),
+    "fcntl(F_SETFD)": Plan(ev.K_SETFD, (0, 2), (0, 1)),
+    "fcntl(F_ADD_SEALS)": Plan(ev.K_SEAL, (0, 2), (0, 1)),
+    "prctl(PR_SET_VMA)": Plan(ev.K_SET_VMA_NAME, (2, 3, ZERO)),
+}
+"""What each call means."""
+
+REFINED = (
+    ("fcntl", 1, 0, "fcntl(F_DUPFD)"),
+    ("fcntl", 1, 1030, "fcntl(F_DUPFD_CLOEXEC)"),
+    ("fcntl", 1, 2, "fcntl(F_SETFD)"),
+    ("fcntl", 1, 1033, "fcntl(F_ADD_SEALS)"),
+    ("fcntl64", 1, 0, "fcntl(F_DUPFD)"),
+    ("fcntl64", 1, 1030, "fcntl(F_DUPFD_CLOEXEC)"),
+    ("fcntl64", 1, 2, "fcntl(F_SETFD)"),
+    ("prlimit64", 2, 0, "prlimit64(get)"),
+    ("prctl", 0, 0x53564D41, "prctl(PR_SET_VMA)"),
+)
+"""Call, register that holds the command, command, and the plan that then holds."""
+
+BEHIND_POINTERS = frozenset(("process_madvise", "setrlimit", "prlimit64", "ipc", "process_vm_writev"))
+"""Calls that matter to memory maps, but whose arguments are in memory that no tracepoint prints."""
+
+UNMODELLED = BEHIND_POINTERS | {
+    *("io_setup", "io_destroy", "map_shadow_stack", "set_mempolicy_home_node", "uselib", "memfd_secret"),
+    *("process_mrelease", "vm86", "vm86old", "subpage_prot", "cacheflush", "modify_ldt"),
+}
+"""Calls that change memory or maps and have no event. Other calls without a plan are only counted."""
+
+UNMAPPABLE_MAKERS = (
+    *("socket", "accept", "accept4", "epoll_create", "epoll_create1", "eventfd", "eventfd2"),
+    *("signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init"),
+    *("pidfd_getfd", "mq_open", "bpf", "io_uring_setup", "landlock_create_ruleset"),
+    *("fsopen", "fspick", "fsmount", "open_tree"),
+)
+"""Calls that return a descriptor which no mapping can use, or none that the engine follows."""
+
+for _name in UNMAPPABLE_MAKERS:
+    PLANS[_name] = Plan(ev.K_OPEN, (ZERO, ZERO, UNMAPPABLE))
+
+FORK_CALLS = ("fork", "vfork", "clone", "clone3")
+EXEC_CALLS = ("execve", "execveat")
+EXIT_CALLS = ("exit", "exit_group")
+
+HARMLESS = frozenset(
+    (*FORK_CALLS, *EXEC_CALLS, *EXIT_CALLS, "fcntl", "fcntl64", "prlimit64(get)")
+)  # understood in other ways than by a plan
+
+
+class CallNames:
+    """Numbers for the names of calls, in order of first use. The calls with a plan come first."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.numbers: dict[str, int] = {}
+        for name in (*PLANS, *sorted(HARMLESS)):
+            self.number(name)
+
+    def number(self, name: str) -> int:
+        """The number of `name`, a new one for a new name."""
+        number = self.numbers.get(name)
+        if number is None:
+            number = self.numbers[name] = len(self.names)
+            self.names.append(name)
+        return number
+
+    def these(self, names: tuple[str, ...]) -> list[int]:
+        """The numbers of several names."""
+        return [self.number(name) for name in names]
+
+
+def plan_tables(names: CallNames, page_size: int) -> tuple[npt.NDArray[np.int64], ...]:
+    """The plans as arrays by call number: kind, sources (calls, 6), int32 mask, scale (calls, 6)."""
+    count = len(names.names)
+    kind = np.zeros(count, dtype=np.int64)
+    sources = np.full((count, 6), ZERO, dtype=np.int64)
+    int32 = np.zeros((count, 6), dtype=np.int64)
+    scale = np.ones((count, 6), dtype=np.int64)
+    for name, plan in PLANS.items():
+        row = names.number(name)
+        kind[row] = plan.kind
+        sources[row, : len(plan.sources)] = plan.sources
+        int32[row, list(plan.int32)] = 1
+        if plan.pages >= 0:
+            scale[row, plan.pages] = page_size
+    return kind, sources, int32, scale
