@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errorcodes import RT_OUTPUT
 from ..errors import RemapTraceError
+from ..outfile import write_file
 
 if TYPE_CHECKING:
     from ..report.rich.layout import Sheet
@@ -57,7 +57,8 @@ def _for_file(sheet: Sheet, path: str, title: str) -> list[str]:
 def write_text(parts: Iterable[str], path: str | None) -> None:
     """Write text to a file, or to standard output when `path` is None or ``-``.
 
-    A file appears under its name only when it is complete. OutputError RT502 when it cannot be written.
+    A file appears under its name only when it is complete, see `remaptrace.outfile`. OutputError RT502 when it cannot
+    be written.
     """
     if path is None or path == "-":
         try:
@@ -69,45 +70,12 @@ def write_text(parts: Iterable[str], path: str | None) -> None:
         except OSError as error:
             raise _failed("standard output", error) from None
         return
-    if os.path.exists(path) and not os.path.isfile(path):
-        _write_through(parts, path)  # a device or a pipe cannot be replaced
-        return
-    folder = os.path.dirname(os.path.abspath(path))
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".remaptrace-", dir=folder)
-    except OSError as error:
-        raise _failed(path, error) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        _remove(temporary)
-        raise _failed(path, error) from None
-    except BaseException:
-        _remove(temporary)
+        write_file(path, (part.encode("utf-8", "surrogateescape") for part in parts))
+    except BrokenPipeError:
         raise
-
-
-def _write_through(parts: Iterable[str], path: str) -> None:
-    try:
-        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.writelines(parts)
     except OSError as error:
         raise _failed(path, error) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def _remove(path: str) -> None:
-    if os.path.exists(path):
-        os.unlink(path)
 
 
 def _failed(path: str, error: OSError) -> OutputError:

@@ -10,11 +10,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
 from .. import errorcodes as ec
-from ..errors import InputError, UsageError
+from ..errors import InputError, RemapTraceError, UsageError
+from ..outfile import own_descriptor, write_file
 from .jobs import COLUMNS, Row
 
 Key = tuple[str, str, str]
@@ -47,8 +51,8 @@ def _complete_lines(path: Path) -> list[str]:
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     if len(whole) < len(data):
-        path.write_bytes(whole)
-    return whole.decode().splitlines()
+        os.truncate(path, len(whole))
+    return whole.decode("utf-8", "surrogateescape").splitlines()
 
 
 class Table:
@@ -63,17 +67,40 @@ class Table:
         self.done: set[Key] = set()
 
     def __enter__(self) -> Table:
+        try:
+            self._begin()
+        except OSError as error:
+            raise self._failed(error) from None
+        return self
+
+    def _begin(self) -> None:
         header = ",".join(COLUMNS)
         fresh = True
         if self._grows is not None:
-            if self._grows.exists():
+            if self._grows.is_file():  # what is written through (a device, a FIFO) holds no earlier rows
                 lines = _complete_lines(self._grows)
                 fresh = not lines
                 self.done = self._read(lines, header)
-            self._stream = self._grows.open("a", encoding="utf-8")
+            self._stream = self._opened(self._grows)
         if fresh and self._line_kind == "csv":
             self._write(header + "\n")
-        return self
+
+    def _opened(self, path: Path) -> TextIO:
+        descriptor = own_descriptor(str(path))
+        if descriptor is not None:
+            sys.stdout.flush()
+            return os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="surrogateescape")
+        return path.open("a", encoding="utf-8", errors="surrogateescape")
+
+    def _failed(self, error: OSError) -> RemapTraceError:
+        if isinstance(error, BrokenPipeError):
+            raise error
+        if self._grows is not None:
+            with suppress(OSError):  # the rows it holds back are those that could not be written
+                if self._stream is not None:
+                    self._stream.close()
+        where = str(self.path) if self.path else "standard output"
+        return InputError(ec.RT_OUTPUT, f"cannot write: {error.strerror or error}", where)
 
     def _read(self, lines: list[str], header: str) -> set[Key]:
         try:
@@ -97,8 +124,11 @@ class Table:
 
     def _write(self, text: str) -> None:
         assert self._stream is not None
-        self._stream.write(text)
-        self._stream.flush()
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            raise self._failed(error) from None
 
     def add(self, row: Row) -> None:
         """Write a row now."""
@@ -106,9 +136,13 @@ class Table:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._grows is not None and self._stream is not None:
-            self._stream.close()
-            if self.kind == "parquet" and kind is None:
-                self._to_parquet()
+            try:
+                self._stream.close()
+                if self.kind == "parquet" and kind is None:
+                    self._to_parquet()
+            except OSError as error:
+                if kind is None:
+                    raise self._failed(error) from None
 
     def _to_parquet(self) -> None:
         try:
@@ -123,5 +157,8 @@ class Table:
         assert self._grows is not None
         rows = [json.loads(line) for line in self._grows.read_text(encoding="utf-8").splitlines()]
         columns = {c: [row[c] for row in rows] for c in COLUMNS}
-        pyarrow.parquet.write_table(pyarrow.table(columns), self.path)
+        whole = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table(columns), whole)
+        assert self.path is not None
+        write_file(self.path, [whole.getvalue()])
         self._grows.unlink()

@@ -15,10 +15,8 @@ in the file; coded ones are expanded when they are first asked for.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import numpy.typing as npt
 
 from .. import errorcodes as ec
 from ..errors import InputError
+from ..outfile import write_file
 from .events import (
     RELOCATION_DTYPE,
     TASK_DTYPE,
@@ -114,7 +113,7 @@ def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
             yield block.tobytes()
             yield bytes(_round_up(block.nbytes) - block.nbytes)
 
-    write_whole(Path(path), chunks())
+    write_whole(path, chunks())
 
 
 def _round_up(size: int) -> int:
@@ -157,23 +156,14 @@ def _coded(
     return table, np.searchsorted(table, column)
 
 
-def write_whole(path: Path, chunks: Iterator[bytes]) -> None:
-    """Write `chunks` to a temporary file beside `path` and rename it when complete. InputError RT220."""
+def write_whole(path: str | Path, chunks: Iterable[bytes]) -> None:
+    """Write `chunks` to `path` as `remaptrace.outfile` does. InputError RT220."""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_file(path, chunks)
+    except BrokenPipeError:
+        raise
     except OSError as e:
-        raise InputError(ec.RT_WRITE, e.strerror or "cannot be written", str(path)) from None
+        raise InputError(ec.RT_WRITE, f"cannot write: {e.strerror or e}", str(path)) from None
 
 
 def open_columns(path: str | Path) -> tuple[Trace, dict[str, Any]]:

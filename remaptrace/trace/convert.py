@@ -63,7 +63,7 @@ def write_trace(trace: Trace, path: str, to: str | None = None) -> None:
             raise UsageError(ec.RT_FORMAT_NAME, "column files are not compressed", expected="OUT.rtcols")
         write_columns(trace, path)
         return
-    write_whole(Path(path), _packed(_blocks(text_of(trace, form)), path))
+    write_whole(path, _packed(_blocks(text_of(trace, form)), path))
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
