@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
 
 PAGE = 4096
 BASE = 0x2000_0000_0000

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import remaptrace
+from remaptrace.abi.outcomes import NAMES
 from remaptrace.errorcodes import CODES
 from remaptrace.explain import OUTCOMES, explain, topics
 from remaptrace.machine.rules import RULES
-from remaptrace.result.outcomes import NAMES
 
 SOURCE = Path(remaptrace.__file__).parent
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..abi.kinds import KIND_NAMES, MEMORY_CALLS
 from ..result.result import Result, Snapshot, VmaRow
-from ..trace.events import KIND_NAMES, Trace
+from ..trace.events import Trace
 from .neighbours import why_apart
 from .patterns import PATTERNS, classify
 
@@ -45,7 +46,7 @@ class Bill:
 def memory_call_events(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which events are memory calls (K_MMAP to K_OLD_MMAP)."""
     kinds = trace.columns["kind"]
-    return (kinds >= 1) & (kinds < 40)
+    return (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
 
 
 def peak(result: Result) -> tuple[int, int]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..abi.errnos import EAGAIN, ENOMEM
+from ..abi.kinds import KIND_NAMES, SPLITTING
 from ..result.result import Result
-from ..trace.events import KIND_NAMES
 from .bill import memory_call_events
 
-_ENOMEM, _EAGAIN = -12, -11
 STEADY = 0.95
 """The share of the growth that a straight line must explain before it is drawn further."""
 
@@ -33,7 +33,7 @@ def _refused_at_limit(
 ) -> int:
     """The first memory call that the limit refuses: ENOMEM or EAGAIN with map_count at its bound."""
     ret, counts = result.columns["ret"], result.columns["map_count"]
-    refused = ((ret == _ENOMEM) | (ret == _EAGAIN)) & (counts >= limit - 5) & of_process
+    refused = ((ret == -ENOMEM) | (ret == -EAGAIN)) & (counts >= limit - 5) & of_process
     found = np.flatnonzero(refused & memory_call_events(result.trace))
     return int(found[0]) if len(found) else -1
 
@@ -58,7 +58,7 @@ def find_limit(result: Result, task: int) -> Limit:
 
 
 def _errno(ret: int) -> str:
-    return "EAGAIN" if ret == _EAGAIN else "ENOMEM"
+    return "EAGAIN" if ret == -EAGAIN else "ENOMEM"
 
 
 def _growth(counts: np.ndarray[tuple[int], np.dtype[np.float64]], limit: int) -> tuple[float, int]:
@@ -85,6 +85,6 @@ def _will_fail(result: Result, calls: np.ndarray[tuple[int], np.dtype[np.intp]])
     if not len(rising):
         return ""
     kinds, often = np.unique(result.trace.columns["kind"][rising], return_counts=True)
-    splitting = [int(k) for k in kinds[np.argsort(-often)] if int(k) in (2, 3, 7)]
+    splitting = [int(k) for k in kinds[np.argsort(-often)] if int(k) in SPLITTING]
     kind = splitting[0] if splitting else int(kinds[often.argmax()])
     return f"{KIND_NAMES[kind]} with {'EAGAIN' if kind == 7 else 'ENOMEM'}"

@@ -6,7 +6,7 @@ mm/mmap.c 2.6.21).
 
 from __future__ import annotations
 
-from ..engine.vmflags import VM_ACCESS, VM_ACCOUNT, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VMFLAG_NAMES
+from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VMFLAG_NAMES
 from ..result.result import VmaRow
 
 _SPECIAL = VM_IO | VM_PFNMAP | VM_DONTEXPAND

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.vmflags import VM_ACCESS, VM_ACCOUNT, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
+from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
 from ..result.result import VmaRow
 from .neighbours import why_apart
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..abi.kinds import K_REMAP_FILE_PAGES
 from ..engine.run.driver import Progress, replay
 from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result
 from ..rewrite.equivalence import allowed_alike
 from ..rewrite.passes import PASSES, rewrite
-from ..trace.events import K_REMAP_FILE_PAGES, Trace
+from ..trace.events import Trace
 
 GUARD_KERNEL = "linux-6.18"
 """Where guard regions are measured when the machine's own kernel has none."""

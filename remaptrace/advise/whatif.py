@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ..engine.vmflags import (
+from ..abi.vmflags import (
     VM_ACCESS,
     VM_ACCOUNT,
     VM_DONTEXPAND,

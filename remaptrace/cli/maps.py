@@ -126,8 +126,8 @@ def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None,
 
 
 def _snapshot(trace: Trace, machine: Machine, placing: str | None, event: int) -> Snapshot:
+    from ..abi.kinds import K_EXIT
     from ..trace.cutting import first_events
-    from ..trace.events import K_EXIT
 
     exits = int(trace.columns["kind"][event]) == K_EXIT
     look = {"observe_before": [event]} if exits else {"observe_at": [event]}
@@ -137,8 +137,8 @@ def _snapshot(trace: Trace, machine: Machine, placing: str | None, event: int) -
 
 def _announce(trace: Trace, event: int) -> None:
     """Say on standard error whose areas these are and when: the data itself has no room for it."""
+    from ..abi.kinds import K_EXIT
     from ..report.phrases import event_place
-    from ..trace.events import K_EXIT
     from ..trace.wording import place
 
     where = place(trace, event)
@@ -156,11 +156,11 @@ def _show_pte(
     form: str,
     path: str | None,
 ) -> None:
+    from ..abi.kinds import K_EXIT
     from ..engine.look import ptedecode
     from ..report.jsonout import to_json
     from ..report.mapstext import pte_sheet
     from ..trace.cutting import first_events, with_pages
-    from ..trace.events import K_EXIT
 
     until = event if int(trace.columns["kind"][event]) == K_EXIT else event + 1
     looked = with_pages(first_events(trace, until), int(trace.columns["task"][event]), addr, 1)

@@ -175,7 +175,7 @@ def peak_event(result: Result) -> int | None:
 
     The last, because what the program did to the pages is then done.
     """
-    from ..trace.events import K_EXIT
+    from ..abi.kinds import K_EXIT
 
     counts = result.columns["map_count"]
     alive = result.trace.columns["kind"] != K_EXIT

@@ -6,6 +6,7 @@ may_expand_vm and vm_stat_account, mm/util.c __vm_enough_memory; linux-6.x 2.4, 
 
 from __future__ import annotations
 
+from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import (
     R_DATA_LIMIT,
@@ -36,7 +37,6 @@ from .state import (
     T_PROC,
     Mem,
 )
-from .vmflags import VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from .why import WHY_OVERCOMMIT, WHY_RLIMIT_AS, WHY_RLIMIT_DATA, WHY_RLIMIT_MEMLOCK, refuse
 
 _ADMIN_RESERVE_BYTES = 8 << 20  # sysctl_admin_reserve_kbytes on machines with more than 256 MiB

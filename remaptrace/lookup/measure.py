@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..abi import kinds as ev
 from ..engine.areas.vmaset import find_vma
 from ..engine.look.inspect import vmas
 from ..engine.run.driver import walk
 from ..engine.state import MM_ID, V_END, V_NEXT, V_START
 from ..machine.machine import Machine
-from ..trace import events as ev
 from ..trace.events import Trace
 from .areas import Areas, Change
 from .caches import OneEntry, PerThread

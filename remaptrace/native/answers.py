@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import errorcodes as ec
+from ..abi.errnos import ERRNO_NAMES
 from ..errors import InputError
-from ..trace.names import ERRNO_NAMES
 from .program import file_slots, operation
 from .steps import Step
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import errorcodes as ec
+from ..abi import mman as names
 from ..errors import UsageError
-from ..trace import names
 from .steps import Step
 
 CLOSED = 777

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..result.outcomes import NAMES, OUT_NONE
+from ..abi.kinds import EVF_MADE, KIND_NAMES
+from ..abi.outcomes import NAMES, OUT_NONE
 from ..result.result import Result
-from ..trace.events import EVF_MADE, KIND_NAMES
 from ..trace.wording import event_text, place, result_text
 
 EVENT_SCHEMA = "remaptrace/event/1"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..abi import kinds as ev
+from ..abi.outcomes import OUT_NONE
 from ..errors import UsageError
-from ..trace import events as ev
-from ..trace.events import Trace
-from .outcomes import OUT_NONE
+from ..trace.events import COLUMNS, Trace
 from .protdiff import ProtectionDifference, protection_differences
 from .result import Result, Snapshot
 
@@ -117,7 +117,7 @@ def compare(left: Result, right: Result, fields: Iterable[str] = FIELDS) -> Diff
 
 def _same_events(left: Result, right: Result) -> bool:
     a, b = left.trace.columns, right.trace.columns
-    return all(len(a[n]) == len(b[n]) and bool((a[n] == b[n]).all()) for n in ev.COLUMNS)
+    return all(len(a[n]) == len(b[n]) and bool((a[n] == b[n]).all()) for n in COLUMNS)
 
 
 def _differing(left: Result, right: Result, fields: tuple[str, ...]) -> dict[str, Events]:

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
-from ..trace.events import K_FORK, K_FORK_STEP, Expectation, Trace
-from ..trace.names import SIGCODES, errno_name
+from ..abi.errnos import errno_name
+from ..abi.kinds import K_FORK, K_FORK_STEP
+from ..abi.outcomes import NAMES
+from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
+from ..abi.signals import SIGCODES
+from ..trace.events import Expectation, Trace
 from ..trace.scenario.expect import listed
 from ..trace.wording import event_text, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
-from .outcomes import NAMES
-from .result import RSF_DEAD, RSF_UNMODELLED, PagesRow, Result, Snapshot, VmaRow
+from .result import PagesRow, Result, Snapshot, VmaRow
 
 _U64 = 1 << 64
 _NOTHING = "no answer"

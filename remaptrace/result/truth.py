@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..trace import events as ev
+from ..abi import kinds as ev
+from ..abi.outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
+from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
+from ..abi.signals import PF_KIND, SIGBUS, SIGSEGV
 from ..trace.events import MapsFile, MapsRow, Trace, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
-from .outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
-from .result import RSF_DEAD, RSF_UNMODELLED, Result, VmaRow
+from .result import Result, VmaRow
 
-_SIGBUS, _SIGSEGV = 7, 11
 _OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
 _COUNTERS = ("total_vm", "data_vm", "stack_vm", "locked_vm")
 _NAMELESS = ("file@", "shm@")
@@ -238,9 +239,6 @@ def _area_words(area: VmaRow) -> str:
 # ---- faults ----------------------------------------------------------------------------------
 
 
-_PF_KIND = 0x17  # error code bits that say what was accessed how: present, write, user, fetch
-
-
 def _faults(result: Result) -> Found:
     """Every recorded fault: refused with the signal that follows it, or resolved. Signals without a fault."""
     trace, columns = result.trace, result.trace.columns
@@ -257,10 +255,10 @@ def _faults(result: Result) -> Found:
     is_fault = kinds[at] == ev.K_FAULT
     signo, code = columns["a0"][at], columns["a1"][at]
     expected = np.full(len(at), OUT_OK, dtype=np.int64)
-    memory_signal = ~is_fault & (((signo == _SIGSEGV) & np.isin(code, (1, 2, 128))) | (signo == _SIGBUS))
-    wanted = np.where(signo == _SIGBUS, OUT_BUSERR, OUT_OK)
+    memory_signal = ~is_fault & (((signo == SIGSEGV) & np.isin(code, (1, 2, 128))) | (signo == SIGBUS))
+    wanted = np.where(signo == SIGBUS, OUT_BUSERR, OUT_OK)
     for number, outcome in _OUTCOME_OF_CODE.items():
-        wanted[(signo == _SIGSEGV) & (code == number)] = outcome
+        wanted[(signo == SIGSEGV) & (code == number)] = outcome
     follows = np.zeros(len(at), dtype=bool)  # a signal that the fault before it explains
     follows[1:] = memory_signal[1:] & is_fault[:-1] & (tasks[1:] == tasks[:-1])
     before = np.flatnonzero(follows) - 1
@@ -272,7 +270,7 @@ def _faults(result: Result) -> Found:
     back = np.argsort(at, kind="stable")
     at, expected = at[back], expected[back]
     got = result.columns["outcome"][at].astype(np.int64)
-    kind = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at] & _PF_KIND, 0)
+    kind = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at] & PF_KIND, 0)
     taken = np.where(kinds[at] == ev.K_FAULT, result.columns["value"][at].astype(np.int64), 0)
 
     def words(i: int) -> tuple[str, str]:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..result.outcomes import NAMES, OUT_OK
-from ..trace import events as ev
+from ..abi import kinds as ev
+from ..abi.kinds import ACCESSES
+from ..abi.outcomes import NAMES, OUT_OK
+from ..trace.events import COLUMNS, Trace
 from .areas import Area
-from .follow import ACCESSES, PAGE, Follower, Row
+from .follow import PAGE, Follower, Row
 from .output import Rewritten
 from .passes import rewrite, rows_of
 
@@ -95,14 +97,14 @@ def allowed_alike(
     return Equivalence(len(mine), probes, found, len(differ))
 
 
-def _word(trace: ev.Trace, event: int) -> str:
+def _word(trace: Trace, event: int) -> str:
     from ..trace.wording import event_text
 
     return event_text(trace, event).split(" ")[0]
 
 
 def check(
-    trace: ev.Trace,
+    trace: Trace,
     names: Iterable[str],
     before: Machine,
     after: Machine,
@@ -124,7 +126,7 @@ def check(
     )
 
 
-def with_probes(trace: ev.Trace, results: npt.NDArray[np.integer[Any]] | None = None) -> ev.Trace:
+def with_probes(trace: Trace, results: npt.NDArray[np.integer[Any]] | None = None) -> Trace:
     """`trace` with reads, writes and executions of its areas before each process ends, and at its end."""
     rows = rows_of(trace, results)
     follower = Follower(trace)
@@ -141,9 +143,9 @@ def with_probes(trace: ev.Trace, results: npt.NDArray[np.integer[Any]] | None = 
     for task in _alive(follower):
         _probe(out, places, last, task, follower.space(task).areas)
     where = np.array(places, dtype=np.int64)
-    table = np.array(out, dtype=np.int64).reshape(-1, len(ev.COLUMNS))
+    table = np.array(out, dtype=np.int64).reshape(-1, len(COLUMNS))
     columns: dict[str, Any] = {n: np.asarray(c)[where] for n, c in trace.columns.items()}
-    columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(ev.COLUMNS)}
+    columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
     return replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[])
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..trace import events as ev
-from ..trace import names
+from ..abi import kinds as ev
+from ..abi import mman as names
+from ..abi.errnos import ENOMEM
+from ..abi.signals import PF_FETCH, PF_WRITE
+from ..trace.events import Trace
 from .areas import Area, Areas
 
 PAGE = 4096
 _U64 = (1 << 64) - 1
 _NO_EFFECT = ev.EVF_INJECTED | ev.EVF_UNFINISHED
 _MREMAP_DONTUNMAP = 4
-_ENOMEM = -12
-ACCESSES = frozenset({ev.K_READ, ev.K_WRITE, ev.K_EXECUTE, ev.K_FAULT})
-_FAULT_WRITE, _FAULT_FETCH = 2, 16
 
 
 class Row(NamedTuple):
@@ -50,7 +50,7 @@ def page_up(value: int) -> int:
 def access_bit(row: Row) -> int:
     """The PROT_* bit that an access needs."""
     if row.kind == ev.K_FAULT:
-        return 4 if row.a1 & _FAULT_FETCH else 2 if row.a1 & _FAULT_WRITE else 1
+        return 4 if row.a1 & PF_FETCH else 2 if row.a1 & PF_WRITE else 1
     return {ev.K_READ: 1, ev.K_WRITE: 2, ev.K_EXECUTE: 4}[row.kind]
 
 
@@ -71,7 +71,7 @@ class Space:
 class Follower:
     """The state of every process of a trace; `step` applies one event."""
 
-    def __init__(self, trace: ev.Trace) -> None:
+    def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.spaces: dict[int, Space] = {}
         self.files: dict[int, dict[int, int]] = {}
@@ -126,7 +126,7 @@ class Follower:
         handler = _HANDLERS.get(row.kind)
         if handler is not None and not row.failed:
             handler(self, row)
-        elif row.kind == ev.K_MPROTECT and row.flags & ev.EVF_HAS_RET and row.ret == _ENOMEM:
+        elif row.kind == ev.K_MPROTECT and row.flags & ev.EVF_HAS_RET and row.ret == -ENOMEM:
             self._mprotect_up_to_hole(row)
 
     def put(self, space: Space, area: Area) -> None:

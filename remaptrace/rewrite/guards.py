@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..trace import events as ev
-from ..trace import names
+from ..abi import kinds as ev
+from ..abi import mman as names
+from ..abi.kinds import ACCESSES
+from ..trace.events import Trace
 from .areas import Area
-from .follow import ACCESSES, PAGE, Follower, Row, Space, access_bit, page_up
+from .follow import PAGE, Follower, Row, Space, access_bit, page_up
 from .output import Output, Rewritten
 
 LIMIT = 1 << 20
@@ -50,7 +52,7 @@ class _Region:
 class _Finder(Follower):
     """First pass. The mark of an area is (region, may hold contents, event that closed it or -1)."""
 
-    def __init__(self, trace: ev.Trace) -> None:
+    def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self.regions: dict[int, _Region] = {}
         self.reopened: set[int] = set()  # events that closed pages whose contents were wanted again
@@ -259,7 +261,7 @@ def _add(plan: list[tuple[str, int, int, int]], what: str, area: Area) -> None:
         plan.append((what, area.start, area.end, area.offset))
 
 
-def _rewrite(trace: ev.Trace, rows: list[Row], name: str) -> Rewritten:
+def _rewrite(trace: Trace, rows: list[Row], name: str) -> Rewritten:
     finder = _Finder(trace)
     for event, row in enumerate(rows):
         finder.step(event, row)
@@ -281,11 +283,11 @@ def _rewrite(trace: ev.Trace, rows: list[Row], name: str) -> Rewritten:
     return out.finish(name)
 
 
-def rewrite_guards(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def rewrite_guards(trace: Trace, rows: list[Row]) -> Rewritten:
     """The trace with guard regions; `rows` are its events with the results that hold."""
     return _rewrite(trace, rows, "guards")
 
 
-def rewrite_rfp_guards(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def rewrite_rfp_guards(trace: Trace, rows: list[Row]) -> Rewritten:
     """The trace with guards as protections in PTEs."""
     return _rewrite(trace, rows, "rfp-guards")

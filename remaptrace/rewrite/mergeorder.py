@@ -8,8 +8,10 @@ difference: an access to a held page, any other memory call of the process, a fo
 
 from __future__ import annotations
 
-from ..trace import events as ev
-from .follow import ACCESSES, Follower, Row, Space, page_up
+from ..abi import kinds as ev
+from ..abi.kinds import ACCESSES
+from ..trace.events import Trace
+from .follow import Follower, Row, Space, page_up
 from .output import Output, Rewritten
 
 _HARMLESS = frozenset(
@@ -30,7 +32,7 @@ class _Held:
 
 
 class _Pass(Follower):
-    def __init__(self, trace: ev.Trace, out: Output) -> None:
+    def __init__(self, trace: Trace, out: Output) -> None:
         super().__init__(trace)
         self.out = out
         self.held: dict[int, _Held] = {}  # by number of the address space
@@ -85,7 +87,7 @@ class _Pass(Follower):
             self.out.call(event, held.task, ev.K_MPROTECT, start, end - start, held.prot)
 
 
-def rewrite_merge_order(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def rewrite_merge_order(trace: Trace, rows: list[Row]) -> Rewritten:
     """The trace with joined changes of protection; `rows` are its events with the results that hold."""
     out = Output(trace, rows)
     work = _Pass(trace, out)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..trace import events as ev
+from ..abi import kinds as ev
+from ..trace.events import COLUMNS, Trace
 from .follow import Row
 
 
@@ -19,7 +20,7 @@ class Rewritten:
     `counts` says in numbers what was done, `notes` in words what could not be.
     """
 
-    trace: ev.Trace
+    trace: Trace
     origin: npt.NDArray[np.int64]
     counts: dict[str, int]
     notes: tuple[str, ...] = ()
@@ -29,7 +30,7 @@ class Rewritten:
 class Output:
     """The new table under construction."""
 
-    trace: ev.Trace
+    trace: Trace
     rows: list[Row]  # of the trace before, with the results and addresses that hold
     origin: list[int] = field(default_factory=list)
     changed: dict[int, Row] = field(default_factory=dict)  # new event number: its row
@@ -65,11 +66,11 @@ class Output:
         t = self.trace
         origin = np.array(self.origin, dtype=np.int64)
         columns: dict[str, Any] = {n: np.asarray(c)[origin] for n, c in t.columns.items()}
-        table = np.array(self.rows, dtype=np.int64).reshape(-1, len(ev.COLUMNS))[origin]
+        table = np.array(self.rows, dtype=np.int64).reshape(-1, len(COLUMNS))[origin]
         if self.changed:
             where = np.fromiter(self.changed, dtype=np.int64, count=len(self.changed))
             table[where] = np.array(list(self.changed.values()), dtype=np.int64)
-        columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(ev.COLUMNS)}
+        columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
         columns["flags"] = columns["flags"] & ~np.int64(ev.EVF_EXPECT_TRUTH)
         columns.setdefault("origin", origin)
         trace = replace(

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import errorcodes as ec
+from ..abi import kinds as ev
 from ..errors import UsageError
-from ..trace import events as ev
+from ..trace.events import Trace
 from .follow import Row
 from .output import Rewritten
 
@@ -23,28 +24,28 @@ class Pass:
     name: str
     about: str
     kernel: str
-    run: Callable[[ev.Trace, list[Row]], Rewritten]
+    run: Callable[[Trace, list[Row]], Rewritten]
 
 
-def _rfp(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def _rfp(trace: Trace, rows: list[Row]) -> Rewritten:
     from .rfp import rewrite_rfp
 
     return rewrite_rfp(trace, rows)
 
 
-def _guards(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def _guards(trace: Trace, rows: list[Row]) -> Rewritten:
     from .guards import rewrite_guards
 
     return rewrite_guards(trace, rows)
 
 
-def _rfp_guards(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def _rfp_guards(trace: Trace, rows: list[Row]) -> Rewritten:
     from .guards import rewrite_rfp_guards
 
     return rewrite_rfp_guards(trace, rows)
 
 
-def _merge_order(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def _merge_order(trace: Trace, rows: list[Row]) -> Rewritten:
     from .mergeorder import rewrite_merge_order
 
     return rewrite_merge_order(trace, rows)
@@ -77,7 +78,7 @@ PASSES: dict[str, Pass] = {
 
 
 def rewrite(
-    trace: ev.Trace, names: Iterable[str], results: npt.NDArray[np.integer[Any]] | None = None
+    trace: Trace, names: Iterable[str], results: npt.NDArray[np.integer[Any]] | None = None
 ) -> Rewritten:
     """Rewrite `trace` by the passes of `names`, one after the other.
 
@@ -102,7 +103,7 @@ def _composed(first: Rewritten, second: Rewritten) -> Rewritten:
     return Rewritten(second.trace, first.origin[second.origin], counts, notes)
 
 
-def rows_of(trace: ev.Trace, results: npt.NDArray[np.integer[Any]] | None) -> list[Row]:
+def rows_of(trace: Trace, results: npt.NDArray[np.integer[Any]] | None) -> list[Row]:
     """The events of `trace` as rows, with `results` where the trace has none, references resolved."""
     table = trace.rows(0, len(trace))
     if results is not None:

@@ -8,8 +8,9 @@ same accesses are refused.
 
 from __future__ import annotations
 
-from ..trace import events as ev
-from ..trace import names
+from ..abi import kinds as ev
+from ..abi import mman as names
+from ..trace.events import Trace
 from .areas import Area
 from .borders import borders
 from .follow import PAGE, Follower, Row, Space, page_up
@@ -23,7 +24,7 @@ _WINDOW_FLAGS = names.MAP_SHARED | names.MAP_FIXED | names.MAP["noreserve"]
 class _RfpPass(Follower):
     """Follows the trace a second time and writes the new one."""
 
-    def __init__(self, trace: ev.Trace, windows: dict[int, Window], out: Output) -> None:
+    def __init__(self, trace: Trace, windows: dict[int, Window], out: Output) -> None:
         super().__init__(trace)
         self.windows = windows
         self.out = out
@@ -141,7 +142,7 @@ class _RfpPass(Follower):
             space.data["windows"] = [w for w in self.live(space) if w not in gone]
 
 
-def rewrite_rfp(trace: ev.Trace, rows: list[Row]) -> Rewritten:
+def rewrite_rfp(trace: Trace, rows: list[Row]) -> Rewritten:
     """The trace with windows; `rows` are its events with the results that hold."""
     finder = WindowFinder(trace)
     most, fullest = 0, -1

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..trace import events as ev
-from ..trace import names
+from ..abi import kinds as ev
+from ..abi import mman as names
+from ..trace.events import Trace
 from .areas import Area
 from .follow import Follower, Row, Space, page_up
 
@@ -66,7 +67,7 @@ def is_page_wise(row: Row) -> bool:
 class WindowFinder(Follower):
     """Follows a trace and collects what its address spaces do; `windows` then gives the answer."""
 
-    def __init__(self, trace: ev.Trace) -> None:
+    def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self.lives: dict[int, _Life] = {}
         self.of_event: dict[int, tuple[int, int]] = {}  # event: space, token

@@ -93,9 +93,9 @@ def run_job(job: Job) -> Row:
 def _replayed(job: Job) -> Row:
     import numpy as np
 
+    from ..abi import outcomes
     from ..engine.run.driver import replay
     from ..machine.machine import Machine
-    from ..result import outcomes
 
     trace = job.item.load()
     result = replay(trace, Machine.load(arch=job.arch, kernel=job.kernel, overrides=dict(job.settings)))

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .events import EVF_MADE, EVF_OBSERVE, K_PAGES, Trace
+from ..abi.kinds import EVF_MADE, EVF_OBSERVE, K_PAGES
+from .events import Trace
 
 
 def first_events(trace: Trace, count: int) -> Trace:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .events import COLUMNS, EVF_HAS_RET, IntArray, signed
+from ..abi.kinds import EVF_HAS_RET
+from .events import COLUMNS, IntArray, signed
 
 FIELDS = (*COLUMNS, "line", "time", "source")
 """The rows of a block."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .events import COLUMNS, EVF_HAS_RET, EVF_MADE, IntArray, Trace, signed
+from ..abi.kinds import EVF_HAS_RET, EVF_MADE
+from .events import COLUMNS, IntArray, Trace, signed
 
 
 @dataclass(frozen=True)

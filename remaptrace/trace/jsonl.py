@@ -14,20 +14,10 @@ from typing import Any
 import numpy as np
 
 from .. import errorcodes as ec
+from ..abi.kinds import ARGUMENTS, EVF_HAS_RET, KIND_NAMES
 from ..errors import InputError
 from .columnfile import PLAIN_FIELDS
-from .events import (
-    ARGUMENTS,
-    EVF_HAS_RET,
-    KIND_NAMES,
-    RELOCATION_DTYPE,
-    TRUTH_DTYPE,
-    Expectation,
-    Skipped,
-    Trace,
-    TraceBuilder,
-    maps_file,
-)
+from .events import RELOCATION_DTYPE, TRUTH_DTYPE, Expectation, Skipped, Trace, TraceBuilder, maps_file
 
 VERSION = 1
 _HEADER = "trace"

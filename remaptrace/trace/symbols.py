@@ -6,13 +6,20 @@ recorded text has (open flags, clone flags, fcntl commands, signals, memory poli
 
 from __future__ import annotations
 
-from . import names
+from ..abi import mman as names
+from ..abi.fcntl import (
+    CLOSE_RANGE_CLOEXEC,
+    CLOSE_RANGE_UNSHARE,
+    F_ADD_SEALS,
+    F_DUPFD,
+    F_DUPFD_CLOEXEC,
+    F_SETFD,
+    FD_CLOEXEC,
+    MFD_CLOEXEC,
+    O_CLOEXEC,
+)
+from ..abi.signals import SIGCODES
 
-O_CLOEXEC, O_ACCMODE = 0o2000000, 0o3
-FD_CLOEXEC = 1
-MFD_CLOEXEC = 1
-CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
-F_DUPFD, F_SETFD, F_DUPFD_CLOEXEC, F_ADD_SEALS = 0, 2, 1030, 1033
 RLIM_INFINITY = -1
 
 CLONE: dict[str, int] = {
@@ -215,7 +222,7 @@ SYMBOLS: dict[str, int] = {
     **_prefixed("O_", OPEN),
     **_prefixed("F_", FCNTL),
     **_prefixed("MPOL_", MPOL),
-    **names.SIGCODES,
+    **SIGCODES,
     **SIGNALS,
     **_OTHERS,
 }

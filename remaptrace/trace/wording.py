@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from . import events as ev
-from . import names
-from .events import KIND_NAMES, Trace
+from ..abi import kinds as ev
+from ..abi import mman as names
+from ..abi.errnos import errno_name
+from ..abi.kinds import KIND_NAMES
+from ..abi.signals import PF_FETCH, PF_WRITE
+from .events import Trace
 
 
 class Place(TypedDict):
@@ -21,7 +24,6 @@ class Place(TypedDict):
 
 _ADDRESSES = frozenset({"addr", "new_addr", "start", "end", "ip", "sp"})
 _ACCESSES = {ev.K_READ: "read", ev.K_WRITE: "write", ev.K_EXECUTE: "exec"}
-_FAULT_WRITE, _FAULT_FETCH = 2, 16  # bits of the page fault error code
 _MADVISE = {number: name for name, number in names.ADVICE.items()}
 _TABLES = {
     (ev.K_MREMAP, "flags"): names.MREMAP,
@@ -62,7 +64,7 @@ def event_text(trace: Trace, event: int) -> str:
         return text + (f", {values[2]} pages" if values[2] > 1 else "")
     if kind == ev.K_FAULT:
         code = values[1]
-        word = "exec" if code & _FAULT_FETCH else "write" if code & _FAULT_WRITE else "read"
+        word = "exec" if code & PF_FETCH else "write" if code & PF_WRITE else "read"
         return f"{word} {_hex(values[0])}"
     arguments = ev.ARGUMENTS.get(kind, ())
     words = [_argument(trace, kind, name, value) for name, value in zip(arguments, values, strict=False)]
@@ -96,7 +98,7 @@ def _hex(value: int) -> str:
 def result_text(value: int, kind: int = 0) -> str:
     """A result as a person reads it: the name of an errno, an address in hex, a number."""
     if -4095 <= value < 0:
-        return names.errno_name(-value)
+        return errno_name(-value)
     if kind in _RETURNS_ADDRESS:
         return _hex(value)
     return str(value)

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
-
-PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 
 
 @dataclass

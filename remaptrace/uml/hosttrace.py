@@ -9,19 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..trace.events import (
-    K_EXIT,
-    K_FORK,
-    K_MAKEFILE,
-    K_MMAP,
-    K_MUNMAP,
-    K_REMAP_FILE_PAGES,
-    TraceBuilder,
-)
+from ..abi.kinds import K_EXIT, K_FORK, K_MAKEFILE, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES
+from ..abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_PRIVATE, MAP_SHARED, RFP_CHGPROT
+from ..trace.events import TraceBuilder
 from .flush import Operation
 
-MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_NONBLOCK = 1, 2, 0x10, 0x10000
-RFP_CHGPROT = 1 << 40  # MAP_CHGPROT by name, see trace.names
 PHYSMEM, STUB = 3, 4  # descriptors of guest memory and of the stub's code
 STUBS = {32: (0xBFFFE000, 0xBFFFF000), 64: (0x7FBFFFE000, 0x7FBFFFF000)}
 BATCH = {32: 113, 64: 56}

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..abi.kinds import ARGUMENTS, EVF_HAS_RET, K_BRK, K_MMAP, K_MREMAP, K_SHMAT
 from ..errorcodes import RT_NO_ROOM
 from ..errors import UsageError
-from ..trace.events import ARGUMENTS, EVF_HAS_RET, K_BRK, K_MMAP, K_MREMAP, K_SHMAT, Trace
+from ..trace.events import Trace
 
 _SHIFT = 32
 _LIMIT = 1 << 47

@@ -6,15 +6,7 @@ from dataclasses import dataclass
 from dataclasses import replace as dc_replace
 from typing import Any
 
-from ..engine.run.driver import replay
-from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
-from ..engine.tasks.process import ALIVE
-from ..errorcodes import RT_HOST
-from ..errors import UsageError
-from ..machine.archwords import A_TASK_SIZE
-from ..machine.machine import Machine
-from ..result.result import Result
-from ..trace.events import (
+from ..abi.kinds import (
     K_CLOSE,
     K_CLOSE_RANGE,
     K_DUP,
@@ -31,13 +23,21 @@ from ..trace.events import (
     K_READ,
     K_UNMODELLED,
     K_WRITE,
-    Trace,
 )
+from ..abi.signals import PF_FETCH, PF_WRITE
+from ..engine.run.driver import replay
+from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
+from ..engine.tasks.process import ALIVE
+from ..errorcodes import RT_HOST
+from ..errors import UsageError
+from ..machine.archwords import A_TASK_SIZE
+from ..machine.machine import Machine
+from ..result.result import Result
+from ..trace.events import Trace
 from .flush import Space, flush, flush_forced
 from .hosttrace import PAGE, HostTrace
 from .relocate import fit
 
-_PF_WRITE, _PF_FETCH = 2, 16
 _NO_PAGES = frozenset(
     (K_OPEN, K_CLOSE, K_DUP, K_MEMFD, K_PREAD, K_KNOWN_FD, K_CLOSE_RANGE, K_UNMODELLED, K_MARK)
 )
@@ -131,7 +131,7 @@ class _Deriver:
         pages = max(int(self.columns["a2"][event]), 1) if kind != K_FAULT else 1
         if kind == K_FAULT:
             code = int(self.columns["a1"][event])
-            kind = K_EXECUTE if code & _PF_FETCH else K_WRITE if code & _PF_WRITE else K_READ
+            kind = K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
         for at in range(addr, addr + pages * PAGE, PAGE):
             page = at & -PAGE
             self.host.send(target, flush(m, mm, space, page, page + PAGE), line)

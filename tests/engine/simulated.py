@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from remaptrace.abi.errnos import ERRNO_NAMES
+from remaptrace.abi.outcomes import NAMES
+from remaptrace.abi.vmflags import VMFLAG_NAMES
 from remaptrace.engine.calls.brk import sys_brk
 from remaptrace.engine.calls.filecalls import make_file, reopen, sys_add_seals, sys_ftruncate
 from remaptrace.engine.calls.madvise import sys_madvise
@@ -16,7 +19,6 @@ from remaptrace.engine.calls.mseal import sys_mseal
 from remaptrace.engine.calls.msync import sys_msync
 from remaptrace.engine.calls.munmap import sys_munmap
 from remaptrace.engine.calls.rfp import sys_remap_file_pages
-from remaptrace.engine.errnos import ERRNO_NAMES
 from remaptrace.engine.look import inspect as look
 from remaptrace.engine.run.access import touch
 from remaptrace.engine.state import (
@@ -44,8 +46,6 @@ from remaptrace.engine.state import (
 )
 from remaptrace.engine.tasks.fork import dup_mm
 from remaptrace.engine.tasks.process import ALIVE, proc_copy, task_start
-from remaptrace.engine.vmflags import VMFLAG_NAMES
-from remaptrace.result.outcomes import NAMES
 
 from .machines import small_arena
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from remaptrace.abi.rows import EV_WORDS, RS_WORDS
 from remaptrace.engine.arena import new_arena
-from remaptrace.engine.run.loop import EV_WORDS, RS_WORDS
 from remaptrace.engine.run.loop import replay as loop
 from remaptrace.engine.run.setup import set_up
 from remaptrace.machine.machine import Machine

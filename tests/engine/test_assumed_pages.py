@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.outcomes import OUT_OK
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
-from remaptrace.result.outcomes import OUT_OK
 from remaptrace.result.result import VmaRow
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 
 PAGE = 4096
 CODE = 0x5555_5555_0000
@@ -15,7 +16,7 @@ READ, WRITE, FETCH = 4, 6, 0x14
 
 def touched(*faults: tuple[int, int]) -> tuple[list[int], tuple[VmaRow, ...]]:
     """Outcomes of faults (page, error code) of a process that execve made, and its areas behind them."""
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(7, 7)
     b.event(ev.K_EXEC, task, (b.string("/bin/prog"), 0), 0)
     events = [b.event(ev.K_FAULT, task, (CODE + page * PAGE, code, 0)) for page, code in faults]
@@ -56,7 +57,7 @@ def test_a_resolved_write_proves_that_its_area_may_be_written() -> None:
 
 
 def test_a_refused_access_proves_nothing() -> None:
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(7, 7)
     b.event(ev.K_EXEC, task, (b.string("/bin/prog"), 0), 0)
     fault = b.event(ev.K_FAULT, task, (CODE, WRITE, 0))
@@ -67,7 +68,7 @@ def test_a_refused_access_proves_nothing() -> None:
 
 
 def test_a_child_that_faults_on_assumed_text_shows_that_it_was_not_copied() -> None:
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     parent, child = b.task(7, 7), b.task(8, 8, parent=0)
     b.event(ev.K_EXEC, parent, (b.string("/bin/prog"), 0), 0)
     b.event(ev.K_FAULT, parent, (CODE, FETCH, 0))

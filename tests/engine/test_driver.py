@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.rows import RSF_DEAD, RSF_DIVERGED, RSF_UNMODELLED
 from remaptrace.engine.run import driver
 from remaptrace.engine.run.driver import choose_engine, replay
 from remaptrace.errors import ReplayError, UsageError
 from remaptrace.machine.machine import Machine
 from remaptrace.machinecode import load
-from remaptrace.result.result import RSF_DEAD, RSF_DIVERGED, RSF_UNMODELLED, Result
-from remaptrace.trace import events as ev
+from remaptrace.result.result import Result
 from remaptrace.trace.events import TraceBuilder
 from remaptrace.trace.recorded.read import read_set
 from remaptrace.trace.scenario.read import read_scenario

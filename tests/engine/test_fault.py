@@ -8,6 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi.outcomes import NAMES
+from remaptrace.abi.signals import ACC_EXEC, ACC_READ, ACC_WRITE
+from remaptrace.abi.vmflags import (
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_HUGEPAGE,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_READ,
+    VM_SHARED,
+    VM_WIPEONFORK,
+    VM_WRITE,
+)
 from remaptrace.engine.areas.vma import vma_alloc, vma_set_flags
 from remaptrace.engine.areas.vmaset import find_exact, insert_vma
 from remaptrace.engine.calls import advice
@@ -15,7 +29,6 @@ from remaptrace.engine.calls.mincore import mincore_page
 from remaptrace.engine.faults import populate
 from remaptrace.engine.faults.fault import handle_access, pte_of
 from remaptrace.engine.faults.userbytes import user_load, user_store
-from remaptrace.engine.faults.vmfault import ACC_EXEC, ACC_READ, ACC_WRITE
 from remaptrace.engine.files import pagecache
 from remaptrace.engine.files.files import FMODE_READ, FMODE_WRITE, file_new
 from remaptrace.engine.pages import pte
@@ -51,19 +64,6 @@ from remaptrace.engine.state import (
 )
 from remaptrace.engine.tasks import fork
 from remaptrace.engine.tasks.mm import exit_mmap, mm_new
-from remaptrace.engine.vmflags import (
-    VM_EXEC,
-    VM_GROWSDOWN,
-    VM_HUGEPAGE,
-    VM_MAYREAD,
-    VM_MAYSHARE,
-    VM_MAYWRITE,
-    VM_READ,
-    VM_SHARED,
-    VM_WIPEONFORK,
-    VM_WRITE,
-)
-from remaptrace.result.outcomes import NAMES
 
 from .machines import small_arena
 

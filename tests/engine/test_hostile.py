@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
 from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.run.driver import replay
 from remaptrace.errors import ReplayError
 from remaptrace.machine.machine import Machine
-from remaptrace.trace import events as ev
-from remaptrace.trace.events import TraceBuilder
+from remaptrace.trace.events import Trace, TraceBuilder
 from tests.engine.stepwise import steps
 
 MACHINES = {
@@ -49,7 +49,7 @@ USUAL = st.sampled_from(
 EVENTS = st.lists(st.one_of(USUAL, st.tuples(st.sampled_from(CALLS), st.tuples(*[VALUES] * 6))), max_size=30)
 
 
-def table(rows: list[tuple[int, tuple[int, ...]]], recorded: bool) -> ev.Trace:
+def table(rows: list[tuple[int, tuple[int, ...]]], recorded: bool) -> Trace:
     """A trace of one process with a file of eight pages as descriptor 3."""
     b = TraceBuilder()
     task = b.task(1, 1)

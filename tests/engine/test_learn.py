@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.abi.outcomes import NAMES
+from remaptrace.abi.vmflags import VM_READ
 from remaptrace.engine.calls.filecalls import UNKNOWN_SIZE
 from remaptrace.engine.run.access import recorded_fault
 from remaptrace.engine.state import (
@@ -18,8 +20,6 @@ from remaptrace.engine.state import (
     OPS_FILE,
     OPS_SHMEM,
 )
-from remaptrace.engine.vmflags import VM_READ
-from remaptrace.result.outcomes import NAMES
 
 from .test_fault import BASE, MAY, PAGE, RW, SHARED, Program
 

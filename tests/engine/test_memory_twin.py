@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi.outcomes import NAMES
 from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.run.access import touch
 from remaptrace.engine.state import G_RAM_USED, G_VALUE
 from remaptrace.engine.tasks.process import task_exit
-from remaptrace.result.outcomes import NAMES
 
 from .simulated import MAYMOVE, PAGE, PRIVATE, REMAP_FIXED, RW, SHARED, B, Process, R
 

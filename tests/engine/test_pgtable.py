@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi.vmflags import VM_MAYWRITE, VM_READ, VM_WRITE
 from remaptrace.engine.areas.vma import vma_set_flags
 from remaptrace.engine.pages import pte
 from remaptrace.engine.pages.frames import frame_anon
@@ -24,7 +25,6 @@ from remaptrace.engine.state import (
     V_WORDS,
     kalloc,
 )
-from remaptrace.engine.vmflags import VM_MAYWRITE, VM_READ, VM_WRITE
 
 from .machines import small_arena
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from remaptrace.abi.rows import RSF_ASSUMED
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
-from remaptrace.result.result import RSF_ASSUMED, Result
-from remaptrace.trace import events as ev
+from remaptrace.result.result import Result
 from remaptrace.trace.events import TraceBuilder
-from remaptrace.trace.names import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
 
 MACHINE = Machine.load()
 AT = 0x10000000

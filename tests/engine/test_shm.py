@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.abi.vmflags import VM_DONTEXPAND, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ
 from remaptrace.engine.areas.vma import vma_alloc
 from remaptrace.engine.areas.vmaset import insert_vma
 from remaptrace.engine.calls.mbind import sys_mbind
 from remaptrace.engine.calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from remaptrace.engine.state import G_COMMITTED, G_SHM_LIST, OPS_SPECIAL
-from remaptrace.engine.vmflags import VM_DONTEXPAND, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ
 
 from .simulated import (
     DONTUNMAP,

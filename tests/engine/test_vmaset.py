@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi.vmflags import VM_GROWSDOWN
 from remaptrace.engine.areas import areatree as tree
 from remaptrace.engine.areas import vmaset as vs
 from remaptrace.engine.areas.gaps import highest_gap, lowest_gap
@@ -34,7 +35,6 @@ from remaptrace.engine.state import (
     kalloc,
     kfree,
 )
-from remaptrace.engine.vmflags import VM_GROWSDOWN
 from remaptrace.machine.archwords import A_PAGE_SHIFT
 from remaptrace.machine.rules import R_STACK_GUARD_GAP
 

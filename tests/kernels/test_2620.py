@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.outcomes import OUT_LIVELOCK
 from remaptrace.api import Machine, check
 from remaptrace.engine.run.driver import replay
-from remaptrace.result.outcomes import OUT_LIVELOCK
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 from remaptrace.trace.scenario.read import read_scenario
 
 PAGE = 4096
@@ -16,7 +17,7 @@ MADV_REMOVE = 9
 
 def _remove(start, pages, kernel):
     """Two touching areas of two pages of different files; MADV_REMOVE of `pages` from page `start` on."""
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     for fd, at in ((3, 0), (4, 2)):
         b.event(ev.K_MAKEFILE, task, (fd, 8, 1, 0, b.string(f"f{fd}")))
@@ -47,7 +48,7 @@ def test_the_loop_is_gone_in_2_6_21():
 
 @pytest.mark.parametrize(("kernel", "areas"), [("linux-2.6.20", 1), ("linux-2.6.21", 1), ("linux-6.18", 3)])
 def test_pieces_of_one_area_join_again_in_a_child_that_shares_the_anon_vma(kernel, areas):
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     parent, child = b.task(1, 1), b.task(2, 2, parent=0)
     at = 0x50000000
     b.event(ev.K_MMAP, parent, (at, 3 * PAGE, 3, 0x32, -1, 0))

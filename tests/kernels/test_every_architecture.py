@@ -7,12 +7,13 @@ import zlib
 
 import pytest
 
+from remaptrace.abi import kinds as ev
 from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine import Machine, arch_names
 from remaptrace.machine import archwords as A
 from remaptrace.machine.arch import load_arch_file
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 
 CHGPROT, NONBLOCK = 1 << 40, 0x10000
 KERNELS = {
@@ -35,7 +36,7 @@ def _program(rng, machine, steps=45):
     def pick(*values):
         return rng.choice(values)
 
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     for fd, disk in ((3, 0), (4, 1)):
         b.event(ev.K_MAKEFILE, task, (fd, 16, 1, disk, b.string("f")))

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
 from remaptrace.api import Machine
 from remaptrace.engine.run.driver import replay
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 
 PAGE = 4096
 TASK_SIZE, UNMAPPED, BASE = 0xC0000000, 0x40000000, 0xB8000000
@@ -154,7 +155,7 @@ def _calls(base):
 @given(data=st.data())
 def test_addresses_and_caches_are_those_of_the_twin(legacy, data):
     twin = Twin(legacy)
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     wanted = []
     for call, addr, pages in data.draw(_calls(twin.base)):

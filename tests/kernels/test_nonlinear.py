@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_OK
 from remaptrace.api import Machine
 from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.run.driver import replay
-from remaptrace.result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_OK
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 
 PAGE = 4096
 WINDOW, PAGES, FILE_PAGES = 0x50000000, 8, 16
@@ -26,7 +27,7 @@ KERNELS = (
 
 
 def _replay(rows, kernel, arch="i386", rules=None, watch=None):
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     b.event(ev.K_MAKEFILE, task, (3, FILE_PAGES, 1, 0, b.string("t")))
     b.event(ev.K_MMAP, task, (WINDOW, PAGES * PAGE, 3, 0x11, 3, 0))
@@ -170,7 +171,7 @@ def test_without_swap_the_process_is_killed():
 
 
 def test_clean_pages_of_a_file_on_disk_make_room_without_swap():
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     b.event(ev.K_MAKEFILE, task, (3, 600, 1, 1, b.string("d")))
     b.event(ev.K_MMAP, task, (0x60000000, 600 * PAGE, 1, 0x12, 3, 0))
@@ -199,7 +200,7 @@ def test_a_page_past_the_end_is_a_bus_error_and_comes_back_with_the_file():
 @pytest.mark.parametrize("kernel", ["linux-2.6.21", "linux-2.6.21-rfp-intended"])
 def test_a_window_larger_than_ram_keeps_its_arrangement(kernel):
     pages = 500
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     b.event(ev.K_MAKEFILE, task, (3, pages, 1, 0, b.string("t")))
     b.event(ev.K_MMAP, task, (0x60000000, pages * PAGE, 3, 0x11, 3, 0))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.outcomes import OUT_BUSERR, OUT_OK
 from remaptrace.api import Machine
 from remaptrace.engine.run.driver import replay
-from remaptrace.result.outcomes import OUT_BUSERR, OUT_OK
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 
 PAGE = 4096
 WINDOW, PAGES, FILE_PAGES = 0x50000000, 6, 10
@@ -83,7 +84,7 @@ _step = st.one_of(
 @given(steps=st.lists(_step, max_size=25))
 def test_results_values_and_faults_are_those_of_the_twin(steps):
     twin = Twin()
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     b.event(ev.K_MAKEFILE, task, (3, FILE_PAGES, 1, 0, b.string("t")))
     b.event(ev.K_MMAP, task, (WINDOW, PAGES * PAGE, 3, 0x11, 3, 0))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.abi.outcomes import NAMES, OUT_SPURIOUS
 from remaptrace.api import check, load, machine_of
 from remaptrace.api import replay as run
-from remaptrace.result.outcomes import NAMES, OUT_SPURIOUS
 
 FOLDER = Path(__file__).parents[2] / "traces" / "rfp"
 ALL = sorted(FOLDER.glob("*.yaml"))

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.outcomes import OUT_ACCERR, OUT_MAPERR, OUT_NONE, OUT_OK
 from remaptrace.machine.machine import Machine
 from remaptrace.result.agreement import CheckOutcome, Disagreement, Tally
-from remaptrace.result.outcomes import OUT_ACCERR, OUT_MAPERR, OUT_NONE, OUT_OK
 from remaptrace.result.result import ProtectionRange, Protections, Result, Snapshot, VmaRow
-from remaptrace.trace import events as ev
 from remaptrace.trace.events import Skipped, Trace, TraceBuilder
 
 ENOMEM = -12

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.outcomes import OUT_ACCERR, OUT_OK
 from remaptrace.blame import Reason
 from remaptrace.report.facts.diff import diff_facts
 from remaptrace.report.jsonout import to_json
@@ -17,9 +19,7 @@ from remaptrace.report.markdown.diff import diff_markdown
 from remaptrace.report.plain.diff import diff_plain
 from remaptrace.report.rich.diff import diff_sheet
 from remaptrace.result.diff import side_by_side
-from remaptrace.result.outcomes import OUT_ACCERR, OUT_OK
 from remaptrace.result.result import Protections
-from remaptrace.trace import events as ev
 
 from . import handmade
 from .snapshots import assert_same

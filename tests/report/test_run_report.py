@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from remaptrace.abi import kinds as ev
 from remaptrace.report.facts.run import process_facts, run_facts
 from remaptrace.report.jsonout import to_json, to_json_lines
 from remaptrace.report.plain.run import run_plain
 from remaptrace.report.rich.paint import to_html, to_svg, to_terminal
 from remaptrace.report.rich.run import run_sheet
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 
 from . import handmade
 from .snapshots import assert_same
@@ -104,7 +105,7 @@ def test_pictures_are_complete_documents_without_outside_references() -> None:
 
 def test_processes_are_lives_not_numbers() -> None:
     """A pid that is used again is another process; threads belong to their leader."""
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     first = b.task(7, 7, "first")
     thread = b.task(8, 7, "first")
     second = b.task(7, 7, "second")
@@ -119,7 +120,7 @@ def test_processes_are_lives_not_numbers() -> None:
 
 
 def test_a_trace_without_events_is_reported_too() -> None:
-    made = ev.TraceBuilder().finish(name="nothing", sources=["x"])
+    made = TraceBuilder().finish(name="nothing", sources=["x"])
     empty = {
         n: np.zeros(0, dtype=np.int64) for n in ("ret", "outcome", "minor", "major", "map_count", "flags")
     }
@@ -129,7 +130,7 @@ def test_a_trace_without_events_is_reported_too() -> None:
 
 
 def test_the_course_keeps_a_count_until_it_changes_and_is_zero_outside_a_life() -> None:
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     long, short = b.task(1, 1), b.task(2, 2)
     b.event(ev.K_MUNMAP, long, (0, 4096), 0)
     for _ in range(3):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.abi import kinds as ev
 from remaptrace.api import replay
 from remaptrace.result.agreement import CheckOutcome
 from remaptrace.result.result import VmaRow
 from remaptrace.result.truth import check_recorded, compare_maps
-from remaptrace.trace import events as ev
 from remaptrace.trace.events import MapsFile, MapsRow, Trace
 from remaptrace.trace.recorded.read import read_set
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
 from remaptrace.engine.run.driver import replay
 from remaptrace.errors import UsageError
 from remaptrace.machine.machine import Machine
 from remaptrace.rewrite.equivalence import allowed_alike, check, with_probes
 from remaptrace.rewrite.output import Rewritten
 from remaptrace.rewrite.passes import PASSES, rewrite
-from remaptrace.trace import events as ev
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
 from remaptrace.trace.jsonl import read_jsonl, write_jsonl

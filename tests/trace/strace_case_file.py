@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.events import Trace
 from remaptrace.trace.strace import lines as strace_lines
 from remaptrace.trace.strace.read import StraceReader
 
@@ -38,7 +39,7 @@ def read_cases() -> list[Case]:
     return cases
 
 
-def event_text(trace: ev.Trace, number: int) -> str:
+def event_text(trace: Trace, number: int) -> str:
     """One event as ``mmap addr=0x0 ... = result``, with the thread id in front."""
     at = {name: int(column[number]) for name, column in trace.columns.items()}
     words = [f"{trace.tasks['tid'][at['task']]}", ev.KIND_NAMES[at["kind"]]]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.events import Trace, TraceBuilder
 from remaptrace.trace.recorded.complement import complement, has_more
 from remaptrace.trace.recorded.read import find_set, read_bytes, read_set
 
@@ -14,8 +15,8 @@ SETS = Path(__file__).parents[2] / "traces"
 PAGE = 0x1000
 
 
-def program(*calls: tuple[int, tuple[int, ...], int | None]) -> ev.Trace:
-    b = ev.TraceBuilder()
+def program(*calls: tuple[int, tuple[int, ...], int | None]) -> Trace:
+    b = TraceBuilder()
     task = b.task(7, 7)
     for number, (kind, args, ret) in enumerate(calls, 1):
         b.event(kind, task, args, ret, line=number)
@@ -29,7 +30,7 @@ BREAK = (ev.K_BRK, (0,), 0x8000)
 END = (ev.K_EXIT, (0, 0), None)
 
 
-def kinds(t: ev.Trace) -> list[str]:
+def kinds(t: Trace) -> list[str]:
     return [ev.KIND_NAMES[int(k)] for k in t.columns["kind"]]
 
 

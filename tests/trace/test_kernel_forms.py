@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.events import COLUMNS, Trace
 from remaptrace.trace.tracepoints.ftrace import looks_like_ftrace, read_ftrace
 from remaptrace.trace.tracepoints.perf import looks_like_perf, read_perf
 
@@ -28,12 +29,12 @@ def text(name: str) -> bytes:
     return gzip.decompress((FORMS / f"{name}.txt.gz").read_bytes())
 
 
-def trace(name: str) -> ev.Trace:
+def trace(name: str) -> Trace:
     read = read_ftrace if name.startswith("ftrace") else read_perf
     return read(text(name), name=name)
 
 
-def table(t: ev.Trace, columns: tuple[str, ...] = (*ev.COLUMNS, "line")) -> list[tuple[int, ...]]:
+def table(t: Trace, columns: tuple[str, ...] = (*COLUMNS, "line")) -> list[tuple[int, ...]]:
     return list(zip(*(t.columns[c].tolist() for c in columns), strict=True))
 
 
@@ -46,7 +47,7 @@ SHAPE = {
 """What address randomisation leaves equal between two runs."""
 
 
-def shape(t: ev.Trace, task: int, program: int) -> list[tuple[object, ...]]:
+def shape(t: Trace, task: int, program: int) -> list[tuple[object, ...]]:
     """The memory calls of a task behind its exec number `program`, without addresses."""
     rows = [r for r in range(len(t)) if t.columns["task"][r] == task]
     execs = 0
@@ -60,7 +61,7 @@ def shape(t: ev.Trace, task: int, program: int) -> list[tuple[object, ...]]:
     return out
 
 
-def names(t: ev.Trace) -> list[str]:
+def names(t: Trace) -> list[str]:
     return [t.strings[i] for i in t.tasks["name"].tolist()]
 
 
@@ -93,7 +94,7 @@ def test_perf_script_fields_do_not_change_the_events(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["header", "mmap-events", "task-events", "script-f-trace-only"])
 def test_lines_of_other_kinds_between_the_events_do_not_change_them(form: str) -> None:
-    no_lines = tuple(c for c in ev.COLUMNS)
+    no_lines = tuple(c for c in COLUMNS)
     reference = table(trace("perf-ns"), no_lines)
     found = table(trace(f"perf-{form}"), no_lines)
     assert len(found) >= 40

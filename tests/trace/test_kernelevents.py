@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.events import Trace
 from remaptrace.trace.tracepoints.assemble import assemble
 from remaptrace.trace.tracepoints.ftrace import read_ftrace
 from remaptrace.trace.tracepoints.plan import CallNames
@@ -22,7 +23,7 @@ from remaptrace.trace.tracepoints.records import (
 NAMES = ("mmap", "munmap", "mprotect", "getpid", "close", "openat")
 
 
-def ftrace(*lines: str) -> ev.Trace:
+def ftrace(*lines: str) -> Trace:
     """A trace of lines `TID BODY`, one microsecond apart."""
     text = "".join(
         f"{'prog':>16}-{line.split(' ', 1)[0]:<7} [000] .....     1.{i:06}: {line.split(' ', 1)[1]}\n"
@@ -31,7 +32,7 @@ def ftrace(*lines: str) -> ev.Trace:
     return read_ftrace(text.encode(), name="t")
 
 
-def events(t: ev.Trace) -> list[tuple[object, ...]]:
+def events(t: Trace) -> list[tuple[object, ...]]:
     """Kind, thread id and arguments that the kind has."""
     out: list[tuple[object, ...]] = []
     for r in range(len(t)):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.events import TRUTH_DTYPE, MapsFile, Trace, TraceBuilder
 from remaptrace.trace.recorded.races import settle_races
 
 TIMES = np.array([10, 20, 30])
 
 
-def race(counts: tuple[int, int, int], *, between: bool = False, neutral: int = ev.K_PRCTL) -> ev.Trace:
+def race(counts: tuple[int, int, int], *, between: bool = False, neutral: int = ev.K_PRCTL) -> Trace:
     """A call of thread 1, a neutral call of thread 2 and an mmap of thread 1, with these VMA counts behind them."""
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     one, two = b.task(10, 10), b.task(11, 10)
     first = b.event(ev.K_MUNMAP, one, (0x1000, 0x1000), 0, line=1)
     reading = b.event(neutral, two, (15, 0), 0, line=2)
@@ -20,10 +21,10 @@ def race(counts: tuple[int, int, int], *, between: bool = False, neutral: int = 
         b.event(ev.K_FAULT, one, (0x5000, 6, 0), line=3)
     last = b.event(ev.K_MMAP, one, (0, 0x1000, 3, 0x22, -1, 0), 0x7000, line=4)
     truth = [(e, c, 0, 0, 0, 0) for e, c in zip((first, reading, last), counts, strict=True)]
-    return b.finish(truth=np.array(truth, dtype=ev.TRUTH_DTYPE))
+    return b.finish(truth=np.array(truth, dtype=TRUTH_DTYPE))
 
 
-def lines(t: ev.Trace) -> list[int]:
+def lines(t: Trace) -> list[int]:
     settle_races(t, TIMES)
     return [int(line) for line in t.columns["line"]]
 
@@ -51,7 +52,7 @@ def test_a_call_that_may_have_changed_the_counters_itself_stays() -> None:
 
 def test_exit_maps_keep_their_event() -> None:
     t = race((5, 6, 6))
-    t.maps = [ev.MapsFile("x", 10, "exit", (), 1)]
+    t.maps = [MapsFile("x", 10, "exit", (), 1)]
     settle_races(t, TIMES)
     assert t.maps[0].event == 2
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.abi import kinds as ev
 from remaptrace.errors import InputError
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import Trace
 from remaptrace.trace.recorded.mapcount import CountRow, read_mapcount, tie
 from remaptrace.trace.recorded.mapsfile import mmap_base, read_maps
 from remaptrace.trace.recorded.read import attach_maps, find_set, read_bytes, read_set
@@ -47,7 +48,7 @@ def test_ftrace_and_perf_of_one_run_are_the_same_events_of_each_task(name: str) 
         assert rows == other[tid], tid
 
 
-def by_task(t: ev.Trace) -> dict[int, list[tuple[object, ...]]]:
+def by_task(t: Trace) -> dict[int, list[tuple[object, ...]]]:
     """The events of each thread id, with names instead of numbers of strings and tasks."""
     out: dict[int, list[tuple[object, ...]]] = {}
     for row in t.rows(0, len(t)).tolist():

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from remaptrace.trace import events as ev
-from remaptrace.trace.events import ARGUMENTS
+from remaptrace.abi import kinds as ev
+from remaptrace.abi.kinds import ARGUMENTS
+from remaptrace.trace.events import Expectation, Trace
 from remaptrace.trace.scenario import steps as scenario_steps
 from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
 from remaptrace.trace.scenario.steps import STEPS, Field
@@ -20,11 +21,11 @@ CONFORMANCE = Path(__file__).parents[2] / "traces" / "conformance"
 PROGRAMS = sorted(CONFORMANCE.glob("*/*.yaml"))
 
 
-def steps(text: str, head: str = "") -> ev.Trace:
+def steps(text: str, head: str = "") -> Trace:
     return read_scenario(f"{head}\nsteps:\n{text}", path="x.yaml")
 
 
-def row(trace: ev.Trace, event: int) -> list[int]:
+def row(trace: Trace, event: int) -> list[int]:
     return trace.rows(event, event + 1)[0].tolist()
 
 
@@ -80,7 +81,7 @@ def test_mmap_becomes_numbers_and_its_result_is_kept() -> None:
         "  expect: {result: 0x10000}\n"
     )
     assert row(trace, 1) == [ev.K_MMAP, 0, 0x10000, 8192, 5, 0x8011, 3, 4096, 0x10000, ev.EVF_HAS_RET]
-    assert trace.expects[0] == ev.Expectation(1, 1, 4, {"result": 0x10000})
+    assert trace.expects[0] == Expectation(1, 1, 4, {"result": 0x10000})
 
 
 def test_an_error_of_a_mapping_is_its_recorded_result() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
 from remaptrace.errors import InputError
-from remaptrace.trace import events as ev
 from remaptrace.trace.scenario.loops import MAX_EVENTS, evaluate, shuffled
 from remaptrace.trace.scenario.read import read_scenario
 

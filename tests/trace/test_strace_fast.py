@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.genlog import generate
+from remaptrace.abi import kinds as ev
 from remaptrace.errors import InputError
 from remaptrace.machinecode import ready
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import Trace
 from remaptrace.trace.strace import read as strace
 from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.read import StraceReader, read_strace
@@ -31,7 +32,7 @@ def content(path: Path) -> bytes:
     return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
-def read_with(reader: StraceReader) -> ev.Trace | str:
+def read_with(reader: StraceReader) -> Trace | str:
     try:
         reader.read_all()
         return reader.finish()
@@ -72,7 +73,7 @@ def test_a_made_up_log_of_many_blocks_is_read_alike(threads: int, monkeypatch: p
 def test_more_events_than_a_block_holds_are_all_kept() -> None:
     data = b"".join(b"10 munmap(0x%x, 4096) = 0\n" % (number * 4096) for number in range(1, 40_000))
     trace = read_with(FastStraceReader(data, "log"))
-    assert isinstance(trace, ev.Trace)
+    assert isinstance(trace, Trace)
     assert trace.columns["a0"].tolist() == [number * 4096 for number in range(1, 40_000)]
     assert trace.columns["line"].tolist() == list(range(1, 40_000))
 
@@ -121,7 +122,7 @@ def test_a_log_cut_anywhere_loses_only_its_last_line(length: int) -> None:
     data = generate(800, seed=5)[:length]
     assert_same(data)
     trace = read_with(StraceReader(data, "log"))
-    if isinstance(trace, ev.Trace):
+    if isinstance(trace, Trace):
         whole_lines = data.count(b"\n")
         assert all(bad.line == whole_lines + 1 and bad.code == "RT302" for bad in trace.skipped)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.events import Trace
 from remaptrace.trace.strace.read import looks_like_strace, read_strace, read_strace_files
 
 FORMATS = Path(__file__).parent / "data" / "strace"
@@ -20,13 +21,11 @@ ADDRESSES = {"addr", "new_addr"}
 THREAD = 0x10000
 
 
-def read(name: str) -> ev.Trace:
+def read(name: str) -> Trace:
     return read_strace(gzip.decompress((FORMATS / f"{name}.txt.gz").read_bytes()), name=name)
 
 
-def program(
-    trace: ev.Trace, without: tuple[int, ...] = ()
-) -> dict[tuple[int, ...], list[tuple[object, ...]]]:
+def program(trace: Trace, without: tuple[int, ...] = ()) -> dict[tuple[int, ...], list[tuple[object, ...]]]:
     """The events of each process by its place in the family tree, threads' ones (which race) unordered.
 
     Left out are marks, addresses, results but for errors, whether an exit was one of the group (-z hides the call),

@@ -1,6 +1,6 @@
 """Threads and processes in strace text: births before their cause, deaths, ids that change hands."""
 
-from remaptrace.trace import events as ev
+from remaptrace.abi import kinds as ev
 from remaptrace.trace.strace.read import read_strace
 
 from .strace_case_file import event_text

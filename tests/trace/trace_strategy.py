@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from remaptrace.trace.events import (
-    ARGUMENTS,
-    KIND_NAMES,
-    RELOCATION_DTYPE,
-    TRUTH_DTYPE,
-    Expectation,
-    Trace,
-    TraceBuilder,
-)
+from remaptrace.abi.kinds import ARGUMENTS, KIND_NAMES
+from remaptrace.trace.events import RELOCATION_DTYPE, TRUTH_DTYPE, Expectation, Trace, TraceBuilder
 
 _TEXT = {"path", "name", "file"}
 words = st.one_of(st.integers(-(1 << 63), (1 << 63) - 1), st.integers(-2, 8), st.integers(0, 1 << 34))

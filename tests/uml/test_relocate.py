@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.abi import kinds as ev
 from remaptrace.api import load
 from remaptrace.errors import UsageError
 from remaptrace.machine import Machine
-from remaptrace.trace import events as ev
+from remaptrace.trace.events import TraceBuilder
 from remaptrace.uml import replay_uml
 from remaptrace.uml.relocate import fit
 
@@ -16,7 +17,7 @@ TASK = 0x7F80000000
 
 
 def _trace(*rows):
-    b = ev.TraceBuilder()
+    b = TraceBuilder()
     task = b.task(1, 1)
     for kind, args, ret in rows:
         b.event(kind, task, args, ret)

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from remaptrace.abi.kinds import K_FAULT, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES, K_SIGNAL
 from remaptrace.api import load
 from remaptrace.errors import UsageError
 from remaptrace.machine import Machine
-from remaptrace.trace.events import K_FAULT, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES, K_SIGNAL
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.uml import replay_uml
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_ACCESS
 from ...machine.archwords import A_PAGE_SHIFT
 from ..jit import kernel
 from ..state import (
@@ -17,9 +18,6 @@ from ..state import (
     V_PREV,
     V_START,
     Mem,
-)
-from ..vmflags import (
-    VM_ACCESS,
 )
 from .merge import VM_IGNORE_MERGE
 from .vma import anon_vma_new

@@ -6,16 +6,16 @@ search walks areas one by one, as the kernel did.
 
 from __future__ import annotations
 
+from ...abi.errnos import ENOMEM
+from ...abi.mman import MAP_32BIT
 from ...machine.archwords import A_HAS_32BIT, A_TASK_SIZE, A_UNMAPPED_BASE, A_WORD_BITS
 from ..addr import page_align
-from ..errnos import ENOMEM
 from ..jit import kernel, ult
 from ..state import H_ARCH, MM_BASE, MM_CHS, MM_FAC, MM_LEGACY, V_END, V_NEXT, V_START, Mem
 from ..why import WHY_NO_GAP, refuse
 from .vmaset import find_vma
 
 ALL_ONES = (1 << 62) - 1  # cached_hole_size of ~0UL, kept small enough to add to
-MAP_32BIT = 0x40
 _LOW_BEGIN = 0x40000000
 _LOW_END = 0x80000000
 

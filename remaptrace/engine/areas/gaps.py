@@ -6,6 +6,7 @@ much, see `areatree`. Addresses and lengths are bytes.
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_GROWSDOWN
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STACK_GUARD_GAP
 from ..jit import kernel
@@ -19,7 +20,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_GROWSDOWN
 from .areatree import N_BOUND, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, greatest_gap, slot_of
 from .vmaset import find_vma, last_vma
 

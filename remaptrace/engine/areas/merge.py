@@ -16,6 +16,15 @@ neither (2.6)               joins
 
 from __future__ import annotations
 
+from ...abi.vmflags import (
+    VM_DONTEXPAND,
+    VM_IO,
+    VM_MAYBE_GUARD,
+    VM_MIXEDMAP,
+    VM_PFNMAP,
+    VM_RESERVED,
+    VM_SOFTDIRTY,
+)
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_CLOSE_HOOK_BLOCKS,
@@ -44,15 +53,6 @@ from ..state import (
     V_START,
     V_UFFD,
     Mem,
-)
-from ..vmflags import (
-    VM_DONTEXPAND,
-    VM_IO,
-    VM_MAYBE_GUARD,
-    VM_MIXEDMAP,
-    VM_PFNMAP,
-    VM_RESERVED,
-    VM_SOFTDIRTY,
 )
 from .split import split_vma
 from .vma import vma_free, vma_set_flags

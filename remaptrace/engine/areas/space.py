@@ -7,6 +7,8 @@ MAP_FIXED goes where the recorded result says.
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM, EPERM
+from ...abi.mman import MAP_32BIT, MAP_FIXED
 from ...machine.archwords import (
     A_HAS_32BIT,
     A_HUGE_SHIFT,
@@ -25,7 +27,6 @@ from ...machine.rules import (
 )
 from ..account import capable
 from ..addr import beyond, page_align, page_floor, page_offset
-from ..errnos import EINVAL, ENOMEM, EPERM
 from ..jit import kernel, ult, wrap
 from ..state import (
     G_FOLLOW,
@@ -48,8 +49,6 @@ from .area26 import bottomup_2_6, topdown_2_6
 from .gaps import highest_gap, lowest_gap, vm_start_gap
 from .vmaset import find_vma
 
-MAP_FIXED = 0x10
-MAP_32BIT = 0x40
 MAP_ABOVE4G = 0x80
 LOW_BEGIN = 0x40000000  # MAP_32BIT: [1 GiB, 2 GiB)
 LOW_END = 0x80000000

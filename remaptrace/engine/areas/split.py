@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MAX_MAP_COUNT
-from ..errnos import EINVAL, ENOMEM
 from ..jit import kernel
 from ..state import (
     H_ARCH,

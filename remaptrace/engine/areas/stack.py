@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EFAULT, ENOMEM, EPERM
+from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_LOCKED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MMAP_MIN_ADDR, R_STACK_GUARD_GAP
 from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, vm_stat_account
 from ..addr import page_floor
-from ..errnos import EFAULT, ENOMEM, EPERM
 from ..jit import kernel
 from ..state import (
     H_ARCH,
@@ -20,7 +21,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_ACCESS, VM_GROWSDOWN, VM_LOCKED
 from ..why import WHY_RLIMIT_STACK, refuse
 from .anonvma import anon_vma_prepare
 from .vmaset import set_bounds

@@ -7,6 +7,7 @@ address space is the business of `vmaset`.
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
@@ -44,7 +45,6 @@ from ..state import (
     kalloc,
     kfree,
 )
-from ..vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
 
 
 @kernel

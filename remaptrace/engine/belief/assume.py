@@ -8,13 +8,28 @@ treated so, and only when placing follows the log.
 
 from __future__ import annotations
 
+from ...abi.errnos import EPERM
+from ...abi.fcntl import F_SEAL_WRITE
+from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ...abi.rows import RSF_ASSUMED
+from ...abi.signals import SIGBUS
+from ...abi.vmflags import (
+    VM_ACCESS,
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_SHARED,
+    VM_WRITE,
+)
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ..account import vm_stat_account
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
-from ..calls.filecalls import F_SEAL_WRITE, UNKNOWN_SIZE
-from ..errnos import EPERM
+from ..calls.filecalls import UNKNOWN_SIZE
 from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from ..files.pagecache import inode_new, inode_put
 from ..jit import kernel
@@ -60,26 +75,8 @@ from ..state import (
     Mem,
 )
 from ..tasks.exec import MARK_ASSUMED
-from ..vmflags import (
-    VM_ACCESS,
-    VM_ACCOUNT,
-    VM_EXEC,
-    VM_LOCKED,
-    VM_MAYEXEC,
-    VM_MAYREAD,
-    VM_MAYWRITE,
-    VM_SHARED,
-    VM_WRITE,
-)
 
-RSF_ASSUMED = 1  # result.result
 _REACH = 64  # pages between touched pages that may be of one assumed area
-MAP_ANONYMOUS = 0x20
-MAP_FIXED = 0x10
-MAP_TYPE = 0x0F
-MAP_SHARED = 1
-MAP_SHARED_VALIDATE = 3
-SIGBUS = 7
 
 
 @kernel

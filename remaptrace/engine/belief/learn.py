@@ -17,9 +17,10 @@ whether they are private.
 
 from __future__ import annotations
 
+from ...abi.signals import ACC_READ, PF_PROT, PF_WRITE
+from ...abi.vmflags import VM_SHARED
 from ..areas.vmaset import find_exact
-from ..faults.fault import PF_PROT, PF_WRITE, handle_access, pte_of
-from ..faults.vmfault import ACC_READ
+from ..faults.fault import handle_access, pte_of
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import pte_lookup
@@ -40,7 +41,6 @@ from ..state import (
     Mem,
 )
 from ..tasks.exec import MARK_ASSUMED
-from ..vmflags import VM_SHARED
 
 
 @kernel

@@ -5,10 +5,11 @@ Every function takes the part [start, end) of `vma`, page aligned, and returns 0
 
 from __future__ import annotations
 
+from ...abi.errnos import ENOMEM
+from ...abi.vmflags import VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STICKY_GUARD
 from ..areas.anonvma import anon_vma_prepare
-from ..errnos import ENOMEM
 from ..faults.hugefault import vma_is_anonymous
 from ..files.pagecache import cache_to_disk
 from ..jit import kernel
@@ -60,7 +61,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_SHARED
 
 
 @kernel

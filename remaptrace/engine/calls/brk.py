@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import ENOMEM
+from ...abi.mman import READ_IMPLIES_EXEC
+from ...abi.vmflags import (
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_READ,
+    VM_WRITE,
+)
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_BRK_FROM_END_CODE, R_MAX_MAP_COUNT
 from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, uncharge, vm_stat_account
@@ -10,7 +22,6 @@ from ..areas.gaps import vm_start_gap
 from ..areas.merge import VMG_EXPAND, VMG_NEXT, VMG_PREV, merge_new, vmg_init
 from ..areas.vma import vma_alloc
 from ..areas.vmaset import find_before, find_vma, insert_vma
-from ..errnos import ENOMEM
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult
 from ..state import (
@@ -33,11 +44,8 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ, VM_WRITE
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_RLIMIT_DATA, refuse
 from .munmap import vms_complete, vms_gather
-
-READ_IMPLIES_EXEC = 0x0400000
 
 
 @kernel

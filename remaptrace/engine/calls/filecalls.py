@@ -7,8 +7,28 @@ failure of `open` is taken over.
 
 from __future__ import annotations
 
+from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENOMEM, EOPNOTSUPP, EPERM
+from ...abi.fcntl import (
+    CLOSE_RANGE_CLOEXEC,
+    CLOSE_RANGE_UNSHARE,
+    F_SEAL_EXEC,
+    F_SEAL_FUTURE_WRITE,
+    F_SEAL_GROW,
+    F_SEAL_SEAL,
+    F_SEAL_SHRINK,
+    F_SEAL_WRITE,
+    FALLOC_KEEP_SIZE,
+    FALLOC_PUNCH_HOLE,
+    MFD_ALLOW_SEALING,
+    MFD_CLOEXEC,
+    MFD_NOEXEC_SEAL,
+    O_CLOEXEC,
+    O_CREAT,
+    O_EXCL,
+)
+from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
+from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
-from ..errnos import EBADF, EBUSY, EFBIG, EINVAL, ENOMEM, EOPNOTSUPP, EPERM
 from ..files.files import (
     FMODE_READ,
     FMODE_WRITE,
@@ -61,46 +81,25 @@ from ..state import (
     V_INEXT,
     Mem,
 )
-from ..vmflags import VM_MAYWRITE, VM_SHARED
 
-O_CREAT = 0o100
-O_EXCL = 0o200
-O_CLOEXEC = 0o2000000
-MFD_CLOEXEC = 1
-MFD_ALLOW_SEALING = 2
-MFD_NOEXEC_SEAL = 8
-F_SEAL_SEAL = 1
-F_SEAL_SHRINK = 2
-F_SEAL_GROW = 4
-F_SEAL_WRITE = 8
-F_SEAL_FUTURE_WRITE = 16
-F_SEAL_EXEC = 32
 _ALL_SEALS = 63
-FALLOC_KEEP_SIZE = 1
-FALLOC_PUNCH_HOLE = 2
-CLOSE_RANGE_UNSHARE = 2
-CLOSE_RANGE_CLOEXEC = 4
 
 UNKNOWN_SIZE = 1 << 50  # a recorded file: its writes are not in the log, so no access is beyond its end
 _MAX_SIZE = (1 << 63) - 1
 
 # FILE_* of trace.events
-_REGULAR = 0
-_SHMEM = 1
-_ZERO = 2
-_UNMAPPABLE = 3
 
 
 @kernel
 def _type_of(file_type: int) -> int:
     """The mapping operations of a FILE_* type."""
-    if file_type == _REGULAR:
+    if file_type == FILE_REGULAR:
         return OPS_FILE
-    if file_type == _SHMEM:
+    if file_type == FILE_SHMEM:
         return OPS_SHMEM
-    if file_type == _ZERO:
+    if file_type == FILE_ZERO:
         return OPS_ZERO
-    if file_type == _UNMAPPABLE:
+    if file_type == FILE_UNMAPPABLE:
         return TYPE_UNMAPPABLE
     return OPS_DEVICE
 

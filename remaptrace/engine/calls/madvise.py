@@ -5,6 +5,58 @@ linux-6.x 4.4 and 4.5, linux-2.6.21 3.10. What advice does to pages stands in `a
 
 from __future__ import annotations
 
+from ...abi.errnos import EACCES, EAGAIN, EBADF, EINVAL, ENOMEM, ENOSYS, EPERM
+from ...abi.mman import (
+    MADV_COLD,
+    MADV_COLLAPSE,
+    MADV_DODUMP,
+    MADV_DOFORK,
+    MADV_DONTDUMP,
+    MADV_DONTFORK,
+    MADV_DONTNEED,
+    MADV_DONTNEED_LOCKED,
+    MADV_FREE,
+    MADV_GUARD_INSTALL,
+    MADV_GUARD_REMOVE,
+    MADV_HUGEPAGE,
+    MADV_KEEPONFORK,
+    MADV_MERGEABLE,
+    MADV_NOHUGEPAGE,
+    MADV_NORMAL,
+    MADV_PAGEOUT,
+    MADV_POPULATE_READ,
+    MADV_POPULATE_WRITE,
+    MADV_RANDOM,
+    MADV_REMOVE,
+    MADV_SEQUENTIAL,
+    MADV_UNMERGEABLE,
+    MADV_WILLNEED,
+    MADV_WIPEONFORK,
+)
+from ...abi.rows import RSF_UNMODELLED
+from ...abi.vmflags import (
+    VM_DONTCOPY,
+    VM_DONTDUMP,
+    VM_DROPPABLE,
+    VM_HUGEPAGE,
+    VM_HUGETLB,
+    VM_IO,
+    VM_LOCKED,
+    VM_MANYPROTS,
+    VM_MAYBE_GUARD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_MERGEABLE,
+    VM_NOHUGEPAGE,
+    VM_NONLINEAR,
+    VM_PFNMAP,
+    VM_RAND_READ,
+    VM_SEALED,
+    VM_SEQ_READ,
+    VM_SHARED,
+    VM_WIPEONFORK,
+    VM_WRITE,
+)
 from ...machine.archwords import A_HUGE_SHIFT
 from ...machine.rules import (
     R_COLD,
@@ -25,7 +77,6 @@ from ..addr import page_align, page_offset, uword
 from ..areas.merge import VM_SPECIAL, vma_modify_flags
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
-from ..errnos import EACCES, EAGAIN, EBADF, EINVAL, ENOMEM, ENOSYS, EPERM
 from ..faults.populate import POP_READ, POP_WRITE, populate_range
 from ..jit import kernel, ult, wrap
 from ..ranges.nlzap import zap_nonlinear
@@ -49,41 +100,9 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import (
-    VM_DONTCOPY,
-    VM_DONTDUMP,
-    VM_DROPPABLE,
-    VM_HUGEPAGE,
-    VM_HUGETLB,
-    VM_IO,
-    VM_LOCKED,
-    VM_MANYPROTS,
-    VM_MAYBE_GUARD,
-    VM_MAYSHARE,
-    VM_MAYWRITE,
-    VM_MERGEABLE,
-    VM_NOHUGEPAGE,
-    VM_NONLINEAR,
-    VM_PFNMAP,
-    VM_RAND_READ,
-    VM_SEALED,
-    VM_SEQ_READ,
-    VM_SHARED,
-    VM_WIPEONFORK,
-    VM_WRITE,
-)
 from ..why import WHY_HOLE, WHY_SEALED, refuse
 from .advice import advise_free, advise_pageout, advise_remove, guard_install, guard_remove
 
-MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED = 0, 1, 2, 3, 4
-MADV_FREE, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK = 8, 9, 10, 11
-MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 12, 13, 14, 15
-MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK = 16, 17, 18, 19
-MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE = 20, 21, 22, 23
-MADV_DONTNEED_LOCKED, MADV_COLLAPSE = 24, 25
-MADV_GUARD_INSTALL, MADV_GUARD_REMOVE = 102, 103
-
-_RSF_UNMODELLED = 4  # result.result
 _REFUSED = -1
 _SEAL_WRITE = 8 | 16
 
@@ -216,7 +235,7 @@ def _collapse(m: Mem, vma: int, start: int, end: int) -> int:
         return -EINVAL
     if ((start + size - 1) & -size) + size > end:
         return -EINVAL
-    m[G_RSFLAGS] |= _RSF_UNMODELLED
+    m[G_RSFLAGS] |= RSF_UNMODELLED
     return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EINVAL
 
 

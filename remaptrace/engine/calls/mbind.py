@@ -5,11 +5,11 @@ Where pages are allocated is not modelled; the policy's identity is mode and nod
 
 from __future__ import annotations
 
+from ...abi.errnos import EFAULT, EINVAL
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify
 from ..areas.space import range_has_hole
 from ..areas.vmaset import find_vma
-from ..errnos import EFAULT, EINVAL
 from ..jit import kernel, ult, wrap
 from ..state import T_MM, V_END, V_FLAGS, V_POLICY, V_START, Mem
 

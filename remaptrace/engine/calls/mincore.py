@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import R_MINCORE_ANON
 from ..areas.vmaset import find_exact
-from ..errnos import EINVAL, ENOMEM
 from ..faults.fault import pte_of
 from ..faults.vmfault import linear_index
 from ..files.pagecache import cache_has

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
+from ...abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT
+from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_LOCKED, VM_LOCKONFAULT
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26
 from ..account import can_do_mlock, memlock_pages
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import VM_SPECIAL, vma_modify_flags
 from ..areas.vmaset import find_vma
-from ..errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult, wrap
 from ..state import (
@@ -26,11 +28,8 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_DROPPABLE, VM_HUGETLB, VM_LOCKED, VM_LOCKONFAULT
 from ..why import WHY_HOLE, WHY_RLIMIT_MEMLOCK, refuse
 
-MLOCK_ONFAULT = 1
-MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 _LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT
 
 

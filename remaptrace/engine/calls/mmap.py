@@ -6,6 +6,22 @@ with the descriptor. Numbers of PROT_* and MAP_* are those of the generic ABI.
 
 from __future__ import annotations
 
+from ...abi.errnos import EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM
+from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_NONBLOCK, MAP_SHARED, READ_IMPLIES_EXEC
+from ...abi.vmflags import (
+    VM_ACCOUNT,
+    VM_DONTDUMP,
+    VM_DONTEXPAND,
+    VM_DROPPABLE,
+    VM_EXEC,
+    VM_IO,
+    VM_LOCKED,
+    VM_LOCKONFAULT,
+    VM_NORESERVE,
+    VM_PFNMAP,
+    VM_READ,
+    VM_SHARED,
+)
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import (
     R_FIXED_KEEPS_OLD,
@@ -29,19 +45,9 @@ from ..account import (
 )
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import VM_SPECIAL, VMG_NEXT, VMG_PREV, merge_new, vmg_init
-from ..areas.space import MAP_FIXED, get_unmapped_area, range_is_free, round_hint_to_min
+from ..areas.space import get_unmapped_area, range_is_free, round_hint_to_min
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, link_vma
-from ..errnos import (
-    EACCES,
-    EAGAIN,
-    EBADF,
-    EEXIST,
-    EINVAL,
-    ENOMEM,
-    EOVERFLOW,
-    EPERM,
-)
 from ..faults.nonlinear import RFP_POPULATE
 from ..faults.populate import POP_MLOCK, POP_MMAP, populate_range
 from ..files.files import FMODE_READ, FMODE_WRITE, fget, file_new, file_put
@@ -72,38 +78,21 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import (
-    VM_ACCOUNT,
-    VM_DONTDUMP,
-    VM_DONTEXPAND,
-    VM_DROPPABLE,
-    VM_EXEC,
-    VM_IO,
-    VM_LOCKED,
-    VM_LOCKONFAULT,
-    VM_NORESERVE,
-    VM_PFNMAP,
-    VM_READ,
-    VM_SHARED,
-)
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_MDWE, WHY_RLIMIT_MEMLOCK, refuse
 from .mmapflags import (
     GIGANTIC_SHIFT,
-    MAP_ANONYMOUS,
     MAP_FIXED_NOREPLACE,
     MAP_HUGETLB,
     MAP_LOCKED,
-    MAP_NONBLOCK,
     MAP_NORESERVE,
     MAP_POPULATE,
-    MAP_SHARED,
     anonymous_flags,
     file_flags,
     huge_shift,
     late_errors,
     wanted_flags,
 )
-from .mprotect import READ_IMPLIES_EXEC, map_deny_write_exec
+from .mprotect import map_deny_write_exec
 from .munmap import VMS_ACCOUNTED, VMS_CHARGED, VMS_NEXT, VMS_PAGES, VMS_PREV, vms_complete, vms_gather
 from .rfpnative import rfp_native
 

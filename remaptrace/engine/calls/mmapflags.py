@@ -5,6 +5,34 @@ Numbers of PROT_* and MAP_* are those of the generic ABI.
 
 from __future__ import annotations
 
+from ...abi.errnos import EACCES, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM
+from ...abi.mman import (
+    MAP_DROPPABLE,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    MAP_SHARED_VALIDATE,
+    MAP_TYPE,
+)
+from ...abi.rows import RSF_UNMODELLED
+from ...abi.vmflags import (
+    VM_ACCESS,
+    VM_DONTDUMP,
+    VM_DROPPABLE,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_HUGETLB,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_NOHUGEPAGE,
+    VM_NORESERVE,
+    VM_SHARED,
+    VM_SYNC,
+    VM_WIPEONFORK,
+    VM_WRITE,
+)
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import (
     R_DROPPABLE,
@@ -14,15 +42,6 @@ from ...machine.rules import (
     R_SEALED_READ,
     R_SHARED_VALIDATE,
     R_STACK_NOHUGE,
-)
-from ..errnos import (
-    EACCES,
-    EINVAL,
-    ENODEV,
-    ENOMEM,
-    EOPNOTSUPP,
-    EOVERFLOW,
-    EPERM,
 )
 from ..files.files import FMODE_READ, FMODE_WRITE
 from ..jit import kernel, ult
@@ -43,34 +62,12 @@ from ..state import (
     TYPE_UNMAPPABLE,
     Mem,
 )
-from ..vmflags import (
-    VM_ACCESS,
-    VM_DONTDUMP,
-    VM_DROPPABLE,
-    VM_EXEC,
-    VM_GROWSDOWN,
-    VM_HUGETLB,
-    VM_LOCKED,
-    VM_MAYEXEC,
-    VM_MAYREAD,
-    VM_MAYSHARE,
-    VM_MAYWRITE,
-    VM_NOHUGEPAGE,
-    VM_NORESERVE,
-    VM_SHARED,
-    VM_SYNC,
-    VM_WIPEONFORK,
-    VM_WRITE,
-)
 from ..why import WHY_SEALED, refuse
 
-MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_DROPPABLE, MAP_TYPE = 1, 2, 3, 8, 0xF
-MAP_ANONYMOUS = 0x20
 MAP_GROWSDOWN = 0x100
 MAP_LOCKED = 0x2000
 MAP_NORESERVE = 0x4000
 MAP_POPULATE = 0x8000
-MAP_NONBLOCK = 0x10000
 MAP_STACK = 0x20000
 MAP_HUGETLB = 0x40000
 MAP_SYNC = 0x80000
@@ -80,7 +77,6 @@ MAP_FIXED_NOREPLACE = 0x100000
 LEGACY_MAP_MASK = 0x0407_FFF3 | (0x3F << 26)  # what MAP_SHARED_VALIDATE knows beside MAP_SYNC
 
 SEAL_WRITE, SEAL_FUTURE_WRITE = 8, 16
-_RSF_UNMODELLED = 4  # result.result
 MAX_LFS_FILESIZE = (1 << 63) - 1
 
 
@@ -180,7 +176,7 @@ def late_errors(m: Mem, file: int, vm: int) -> int:
     """
     if vm & VM_HUGETLB:
         if vm & VM_NORESERVE:
-            m[G_RSFLAGS] |= _RSF_UNMODELLED
+            m[G_RSFLAGS] |= RSF_UNMODELLED
         return -ENOMEM
     if file == 0:
         return 0

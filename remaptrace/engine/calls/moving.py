@@ -5,6 +5,9 @@ linux-6.x 4.3, linux-2.6.21 3.9 steps 11 and 12. `mremap` has made its checks be
 
 from __future__ import annotations
 
+from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
+from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED
+from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_MAX_MAP_COUNT,
@@ -12,10 +15,9 @@ from ...machine.rules import (
 )
 from ..account import charge, uncharge, vm_stat_account
 from ..areas.merge import VMG_AV, VMG_AVMULTI, VMG_NEXT, VMG_POLICY, VMG_PREV, VMG_UFFD, merge_new, vmg_init
-from ..areas.space import MAP_FIXED, get_unmapped_area
+from ..areas.space import get_unmapped_area
 from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
-from ..errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import move_range
@@ -44,17 +46,9 @@ from ..state import (
     V_UFFD,
     Mem,
 )
-from ..vmflags import (
-    VM_ACCOUNT,
-    VM_LOCKED,
-    VM_LOCKONFAULT,
-    VM_MAYSHARE,
-)
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
 from .munmap import do_munmap
 
-MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
-MAP_SHARED = 1
 STAY_BELOW = 3  # moving needs room for three more areas
 NEW_PLACE = MREMAP_FIXED | MREMAP_DONTUNMAP
 

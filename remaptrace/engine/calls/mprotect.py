@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EACCES, EINVAL, ENOMEM, EPERM
+from ...abi.mman import PROT_READ, READ_IMPLIES_EXEC
+from ...abi.vmflags import (
+    VM_ACCESS,
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_HUGETLB,
+    VM_LOCKED,
+    VM_MANYPROTS,
+    VM_MAYEXEC,
+    VM_NORESERVE,
+    VM_SEALED,
+    VM_SHARED,
+    VM_WRITE,
+)
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_ACCOUNT_STICKY, R_RFP_MPROTECT_FIRST, R_RFP_PROT
 from ..account import charge, may_expand_vm, uncharge, vm_stat_account
@@ -9,7 +25,6 @@ from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
-from ..errnos import EACCES, EINVAL, ENOMEM, EPERM
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import protect_range
@@ -27,28 +42,11 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import (
-    VM_ACCESS,
-    VM_ACCOUNT,
-    VM_EXEC,
-    VM_GROWSDOWN,
-    VM_HUGETLB,
-    VM_LOCKED,
-    VM_MANYPROTS,
-    VM_MAYEXEC,
-    VM_NORESERVE,
-    VM_SEALED,
-    VM_SHARED,
-    VM_WRITE,
-)
 from ..why import WHY_HOLE, WHY_MAY, WHY_MDWE, WHY_SEALED, refuse
 
-PROT_READ = 1
-PROT_EXEC = 4
 PROT_VALID = 0xF  # READ, WRITE, EXEC, SEM
 PROT_GROWSDOWN = 0x01000000
 PROT_GROWSUP = 0x02000000
-READ_IMPLIES_EXEC = 0x0400000
 
 
 @kernel

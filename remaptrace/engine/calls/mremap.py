@@ -8,6 +8,9 @@ arguments.
 
 from __future__ import annotations
 
+from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
+from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
+from ...abi.vmflags import VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED, VM_MAYSHARE, VM_PFNMAP, VM_SEALED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import (
     R_DONTUNMAP,
@@ -24,7 +27,6 @@ from ..addr import beyond, page_align, page_offset, uword
 from ..areas.merge import VMG_AV, VMG_AVMULTI, VMG_NEXT, VMG_POLICY, VMG_PREV, VMG_UFFD, merge_new, vmg_init
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
-from ..errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult, wrap
 from ..state import (
@@ -45,27 +47,8 @@ from ..state import (
     V_UFFD,
     Mem,
 )
-from ..vmflags import (
-    VM_ACCOUNT,
-    VM_DONTEXPAND,
-    VM_LOCKED,
-    VM_MAYSHARE,
-    VM_PFNMAP,
-    VM_SEALED,
-    VM_SHARED,
-)
 from ..why import WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
-from .moving import (
-    MREMAP_DONTUNMAP,
-    MREMAP_FIXED,
-    MREMAP_MAYMOVE,
-    NEW_PLACE,
-    STAY_BELOW,
-    charge_area,
-    move_vma,
-    new_place,
-    overlaps,
-)
+from .moving import NEW_PLACE, STAY_BELOW, charge_area, move_vma, new_place, overlaps
 from .munmap import do_munmap
 
 

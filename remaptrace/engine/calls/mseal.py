@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM, ENOSYS
+from ...abi.vmflags import VM_SEALED
 from ...machine.rules import R_MSEAL
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.space import range_has_hole
 from ..areas.vmaset import find_vma
-from ..errnos import EINVAL, ENOMEM, ENOSYS
 from ..jit import kernel, ult, wrap
 from ..state import H_RULES, T_MM, V_END, V_FLAGS, V_NEXT, Mem
-from ..vmflags import VM_SEALED
 from ..why import WHY_HOLE, refuse
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EBUSY, EINVAL, ENOMEM
+from ...abi.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC
+from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MSYNC_WHOLE_FILE
 from ..addr import page_align, page_offset, uword
 from ..areas.vmaset import find_vma
-from ..errnos import EBUSY, EINVAL, ENOMEM
 from ..jit import kernel, ult, wrap
 from ..ranges.writeback import writeback_range
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_INODE, V_NEXT, V_PGOFF, V_START, Mem
-from ..vmflags import VM_LOCKED, VM_SHARED
 from ..why import WHY_HOLE, refuse
-
-MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 
 
 @kernel

@@ -7,6 +7,8 @@ linux-6.x 4.1, linux-2.6.21 3.5.
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM, EPERM
+from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_SEALED
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import R_MAP_COUNT_SLACK, R_MAX_MAP_COUNT, R_SEARCH
 from ..account import uncharge, vm_stat_account
@@ -15,7 +17,6 @@ from ..areas.area26 import unmapped_2_6
 from ..areas.split import split_vma, split_vma_uncounted
 from ..areas.vma import vma_free
 from ..areas.vmaset import find_vma, last_vma, remove_vma
-from ..errnos import EINVAL, ENOMEM, EPERM
 from ..jit import kernel
 from ..ranges.pgtable import ZAP_UNMAP, free_pgtables, zap_range
 from ..state import (
@@ -32,7 +33,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_ACCOUNT, VM_LOCKED, VM_SEALED
 from ..why import WHY_MAP_COUNT, WHY_SEALED, refuse
 
 VMS_FIRST = G_VMS  # first area of the range, 0: it is free

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL
+from ...abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_SHARED
+from ...abi.vmflags import VM_ACCESS, VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_RFP, R_RFP_MULTI
 from ..addr import page_floor, uword
-from ..areas.space import MAP_FIXED
 from ..areas.vmaset import find_exact
-from ..errnos import EINVAL
 from ..files.files import file_get, file_put
 from ..jit import kernel, shr, ult, wrap
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FILE, V_FLAGS, V_NEXT, V_PGOFF, V_START, Mem
-from ..vmflags import VM_ACCESS, VM_LOCKED, VM_SHARED
 from .mmap import do_mmap
-from .mmapflags import MAP_LOCKED, MAP_NONBLOCK, MAP_POPULATE, MAP_SHARED
+from .mmapflags import MAP_LOCKED, MAP_POPULATE
 from .rfpnative import rfp_native
 
 

@@ -6,6 +6,10 @@ its PTE, and the area is marked VM_MANYPROTS. Its traps are rules of their own.
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM, EOVERFLOW, EPERM
+from ...abi.mman import RFP_CHGPROT
+from ...abi.signals import ACC_READ
+from ...abi.vmflags import VM_ACCESS, VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 from ...machine.archwords import (
     A_CHGPROT,
     A_FILE_MAX_BITS,
@@ -24,18 +28,15 @@ from ...machine.rules import (
 from ..addr import page_floor, uword
 from ..areas.vma import vma_set_flags
 from ..areas.vmaset import find_vma
-from ..errnos import EINVAL, ENOMEM, EOVERFLOW, EPERM
 from ..faults.nonlinear import RFP_POPULATE, can_nonlinear, install_file_pte, populate_pages
 from ..faults.populate import POP_RFP, populate_range
-from ..faults.vmfault import ACC_READ, VMF_OOM, do_swap_page, linear_index
+from ..faults.vmfault import VMF_OOM, do_swap_page, linear_index
 from ..jit import kernel, ult
 from ..pages.pgwalk import pte_ensure
 from ..pages.pte import mk_file_pte_prot, pte_modify_prot, pte_present, pte_swap
 from ..state import H_ARCH, H_RULES, OPS_FILE, T_MM, V_END, V_FLAGS, V_OPS, V_PROT, V_START, Mem
-from ..vmflags import VM_ACCESS, VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 
 _MAP_NONBLOCK = 0x10000
-RFP_CHGPROT = 1 << 40  # trace.names: MAP_CHGPROT asked for by name
 
 
 @kernel

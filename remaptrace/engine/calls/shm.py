@@ -6,12 +6,14 @@ log when there is one.
 
 from __future__ import annotations
 
+from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM
+from ...abi.mman import MAP_FIXED, MAP_SHARED
+from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_OVERCOMMIT
 from ..addr import page_align, page_floor, page_offset, uword
-from ..areas.space import MAP_FIXED, range_is_free, recorded_place
+from ..areas.space import range_is_free, recorded_place
 from ..areas.vmaset import find_vma
-from ..errnos import EEXIST, EINVAL, ENOENT, ENOMEM
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
 from ..files.pagecache import inode_get
 from ..files.shmseg import (
@@ -46,9 +48,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from .mmap import do_mmap, shmem_object
-from .mmapflags import MAP_SHARED
 from .munmap import do_munmap
 
 IPC_PRIVATE = 0

@@ -6,6 +6,18 @@ a fault and asks again. A fault that changes nothing is found out after a few ro
 
 from __future__ import annotations
 
+from ...abi.outcomes import (
+    OUT_ACCERR,
+    OUT_BUSERR,
+    OUT_KERNELSEGV,
+    OUT_LIVELOCK,
+    OUT_MAPERR,
+    OUT_OK,
+    OUT_OOM,
+    OUT_SPURIOUS,
+)
+from ...abi.signals import ACC_EXEC, ACC_WRITE, PF_FETCH, PF_PROT, PF_USER, PF_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_MANYPROTS, VM_WRITE
 from ...machine.archwords import (
     A_CANONICAL_BITS,
     A_HUGE_SHIFT,
@@ -20,16 +32,6 @@ from ...machine.archwords import (
     P_PRESENT,
     P_READ,
     P_YOUNG,
-)
-from ...result.outcomes import (
-    OUT_ACCERR,
-    OUT_BUSERR,
-    OUT_KERNELSEGV,
-    OUT_LIVELOCK,
-    OUT_MAPERR,
-    OUT_OK,
-    OUT_OOM,
-    OUT_SPURIOUS,
 )
 from ..areas.stack import expand_stack
 from ..areas.vmaset import find_vma
@@ -61,13 +63,10 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_ACCESS, VM_GROWSDOWN, VM_MANYPROTS, VM_WRITE
 from .fileread import do_fault
 from .hugefault import huge_fault, vma_is_anonymous
 from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
 from .vmfault import (
-    ACC_EXEC,
-    ACC_WRITE,
     VMF_MAJOR,
     VMF_MINOR,
     VMF_OOM,
@@ -79,8 +78,6 @@ from .vmfault import (
     do_swap_page,
     do_wp_page,
 )
-
-PF_PROT, PF_WRITE, PF_USER, PF_INSTR = 1, 2, 4, 16
 
 _ROUNDS = 8  # faults of one access before it counts as endless; the longest real chain has 3
 
@@ -212,7 +209,7 @@ def error_code(m: Mem, mm: int, addr: int, access: int) -> int:
     if access == ACC_WRITE:
         code |= PF_WRITE
     elif access == ACC_EXEC and m[H_ARCH + A_NX] != 0:
-        code |= PF_INSTR
+        code |= PF_FETCH
     return code
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...abi.signals import ACC_WRITE
+from ...abi.vmflags import VM_SHARED
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND, R_FOLIO_MAP
 from ..areas.anonvma import anon_vma_prepare
@@ -37,8 +39,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_SHARED
-from .vmfault import ACC_WRITE, VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_SIGBUS, linear_index, written
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_SIGBUS, linear_index, written
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...abi.signals import ACC_WRITE
+from ...abi.vmflags import VM_HUGEPAGE, VM_IO, VM_NOHUGEPAGE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import R_HUGE_ZERO_WP, R_THP_MODE
 from ..areas.anonvma import anon_vma_prepare
@@ -25,8 +27,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_HUGEPAGE, VM_IO, VM_NOHUGEPAGE
-from .vmfault import ACC_WRITE, VMF_MINOR, VMF_OOM, linear_index, written
+from .vmfault import VMF_MINOR, VMF_OOM, linear_index, written
 
 NOT_HUGE = -1
 

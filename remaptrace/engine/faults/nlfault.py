@@ -8,9 +8,11 @@ PTE which the processor refuses and the check accepts, for ever.
 
 from __future__ import annotations
 
+from ...abi.errnos import ENOMEM
+from ...abi.signals import ACC_EXEC, ACC_READ, ACC_WRITE
+from ...abi.vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PROTMAP, A_RFP_SUPPORT, P_CLEANED, RFP_DUMMY, RFP_NATIVE
 from ...machine.rules import R_RFP, R_RFP_ABSENT_UNCHECKED, R_RFP_EXEC_AS_READ, R_RFP_PROT
-from ..errnos import ENOMEM
 from ..files.pagecache import cache_find
 from ..jit import kernel
 from ..pages.frames import frame, frame_map
@@ -40,18 +42,9 @@ from ..state import (
     V_PROT,
     Mem,
 )
-from ..vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED, VM_WRITE
 from .fileread import read_page
 from .nonlinear import RFP_POPULATE, populate_page
-from .vmfault import (
-    ACC_EXEC,
-    ACC_READ,
-    ACC_WRITE,
-    VMF_MAJOR,
-    VMF_MINOR,
-    VMF_OOM,
-    VMF_SIGBUS,
-)
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_SIGBUS
 
 
 @kernel

@@ -7,10 +7,12 @@ of; the system call is `rfpnative`, the faults are `nlfault`.
 
 from __future__ import annotations
 
+from ...abi.errnos import EINVAL, ENOMEM
+from ...abi.rows import RSF_UNMODELLED
+from ...abi.vmflags import VM_NONLINEAR
 from ...machine.archwords import A_PAGE_SHIFT, A_PROTMAP
 from ...machine.rules import R_RFP
 from ..addr import uword
-from ..errnos import EINVAL, ENOMEM
 from ..files.pagecache import cache_find, cache_has, file_pages
 from ..jit import kernel, ult
 from ..pages.frames import frame_map
@@ -32,13 +34,11 @@ from ..state import (
     V_PROT,
     Mem,
 )
-from ..vmflags import VM_NONLINEAR
 from .fileread import read_page
 from .vmfault import VMF_OOM, VMF_SIGBUS
 
 RFP_POPULATE = 1  # R_RFP
 RFP_FAULT = 2
-RSF_UNMODELLED = 4  # result.result
 
 
 @kernel

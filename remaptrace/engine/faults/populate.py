@@ -5,14 +5,9 @@ Faults taken count as faults of the calling process.
 
 from __future__ import annotations
 
-from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_HOLES, R_POPULATE_SHARED_WRITE
-from ..areas.vmaset import find_vma
-from ..errnos import EFAULT, EINVAL, ENOMEM
-from ..jit import kernel
-from ..pages.pte import pte_present, pte_protnone, pte_write
-from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
-from ..vmflags import (
+from ...abi.errnos import EFAULT, EINVAL, ENOMEM
+from ...abi.signals import ACC_READ, ACC_WRITE
+from ...abi.vmflags import (
     VM_ACCESS,
     VM_IO,
     VM_LOCKONFAULT,
@@ -22,8 +17,14 @@ from ..vmflags import (
     VM_SHARED,
     VM_WRITE,
 )
+from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_HOLES, R_POPULATE_SHARED_WRITE
+from ..areas.vmaset import find_vma
+from ..jit import kernel
+from ..pages.pte import pte_present, pte_protnone, pte_write
+from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
 from .fault import count_fault, handle_mm_fault, pte_of
-from .vmfault import ACC_READ, ACC_WRITE, VMF_MAJOR, VMF_MINOR, VMF_OOM
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM
 
 POP_MLOCK = 0  # mlock, and mprotect that makes a locked area writable: the first error stops it
 POP_MMAP = 1  # MAP_POPULATE, MAP_LOCKED, brk, mremap: errors are forgotten

@@ -6,6 +6,8 @@ Results are the codes of 2.6, where they were numbers: OOM 0, SIGBUS 1, MINOR 2,
 
 from __future__ import annotations
 
+from ...abi.signals import ACC_WRITE
+from ...abi.vmflags import VM_MAYSHARE, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_SWAP_PAGES
 from ..areas.anonvma import anon_vma_prepare
@@ -44,7 +46,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_MAYSHARE, VM_SHARED, VM_WRITE
 
 VMF_OOM = 0
 VMF_SIGBUS = 1
@@ -53,10 +54,6 @@ VMF_MAJOR = 3
 VMF_SIGSEGV = 4
 VMF_REFUSED = 5  # the PTE of an area with many protections forbids the access
 VMF_SPURIOUS = 6  # ... because writeback took its write bit
-
-ACC_READ = 0
-ACC_WRITE = 1
-ACC_EXEC = 2
 
 
 @kernel

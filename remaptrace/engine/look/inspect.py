@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ...result.result import PagesRow, VmaRow
@@ -62,7 +63,6 @@ from ..state import (
     V_START,
 )
 from ..tasks.exec import MARK_ASSUMED
-from ..vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
 
 View = Any
 """A memoryview of the arena."""

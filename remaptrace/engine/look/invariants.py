@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from ...abi.vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 from ...machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from ..account import is_data_mapping
 from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP
@@ -71,7 +72,6 @@ from ..state import (
     class_words,
 )
 from ..tasks.process import ALIVE
-from ..vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 from .inspect import vmas
 from .protections import ptes
 

@@ -7,19 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...abi.kinds import K_DUMP, K_EXIT, K_MINCORE, K_MM, K_PAGES, K_SNAPSHOT, K_SYSCTL
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
-from ...trace.events import (
-    K_DUMP,
-    K_EXIT,
-    K_MINCORE,
-    K_MM,
-    K_PAGES,
-    K_SNAPSHOT,
-    K_SYSCTL,
-    Trace,
-)
+from ...trace.events import Trace
 from ..state import (
     G_COMMITTED,
     G_MM_LIST,

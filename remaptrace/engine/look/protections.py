@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...abi.vmflags import VM_MANYPROTS
 from ...machine.archwords import A_PAGE_SHIFT
 from ...result.result import ProtectionRange, Protections
 from ..pages import pgwalk, pte
 from ..state import H_ARCH, V_END, V_FLAGS, V_START
-from ..vmflags import VM_MANYPROTS
 from .inspect import perms_text, vmas
 
 _LETTERS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")  # r + 2w + 4x

@@ -8,6 +8,7 @@ RFP series compares two things that are never equal and so leaves a file PTE alw
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_MANYPROTS
 from ...machine.archwords import A_PAGE_SHIFT, A_PROTMAP
 from ...machine.rules import R_RFP_PROT, R_RFP_SAVES_ALL
 from ..jit import kernel
@@ -35,7 +36,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_MANYPROTS
 from .pgtable import ZAP_TRUNCATE, ZAP_UNMAP, zap_pte
 
 

@@ -6,6 +6,7 @@ offered here too.
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
 from ...machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
 from ..areas.vma import vma_wants_writenotify
 from ..jit import kernel
@@ -53,7 +54,6 @@ from ..state import (
     V_PROT,
     Mem,
 )
-from ..vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
 
 __all__ = [
     "ZAP_DONTNEED",

@@ -9,6 +9,7 @@ swap) stay, shmem pages unmapped.
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_IO, VM_LOCKED, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_RAM_PAGES
 from ..areas.vmaset import find_vma
@@ -48,7 +49,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_IO, VM_LOCKED, VM_PFNMAP
 from .rmap import page_referenced, reclaimable, try_to_unmap, unmap_one
 
 BATCH = 32  # SWAP_CLUSTER_MAX: pages that one round tries to free

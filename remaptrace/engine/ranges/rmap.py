@@ -7,6 +7,7 @@ from a cursor kept in the area: every old page found there is unmapped, whether 
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_IO, VM_LOCKED, VM_MANYPROTS, VM_NONLINEAR, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT
 from ..areas.vmaset import find_exact
 from ..jit import kernel
@@ -50,7 +51,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_IO, VM_LOCKED, VM_MANYPROTS, VM_NONLINEAR, VM_PFNMAP
 from .nlzap import saved_pte
 
 CLUSTER = 32  # pages of a non-linear area looked at in one go

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_NONLINEAR
 from ...machine.archwords import A_PAGE_SHIFT
 from ..files.pagecache import cache_alloc, cache_drop, cache_find, cache_swapped, file_pages
 from ..jit import kernel
 from ..pages.frames import bytes_fill
 from ..state import H_ARCH, I_SIZE, I_VMAS, V_END, V_FLAGS, V_INEXT, V_MM, V_PGOFF, V_START, Mem
-from ..vmflags import VM_NONLINEAR
 from .nlzap import zap_nonlinear
 from .pgtable import ZAP_PUNCH, ZAP_TRUNCATE, zap_range
 

@@ -8,6 +8,7 @@ that in the word, so that the refusal that follows can be called spurious.
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT, P_CLEANED
 from ...machine.rules import R_MKCLEAN_NONLINEAR, R_WRITE_NOTIFY
 from ..files.pagecache import cache_next, cached_frame
@@ -41,7 +42,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 
 
 @kernel

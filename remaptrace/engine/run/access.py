@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from ...abi.kinds import EVF_IN_KERNEL
+from ...abi.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
+from ...abi.rows import RSF_ASSUMED
+from ...abi.signals import (
+    ACC_EXEC,
+    ACC_READ,
+    ACC_WRITE,
+    PF_FETCH,
+    PF_KIND,
+    PF_WRITE,
+    SEGV_MAPERR,
+    SI_KERNEL,
+    SIGBUS,
+    SIGSEGV,
+)
+from ...abi.vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...result.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
-from ...trace.events import EVF_IN_KERNEL
 from ..areas.vmaset import find_exact
 from ..belief.assume import assume_length, assume_page, may_assume
 from ..belief.learn import learn_from_fault
@@ -27,21 +41,6 @@ from ..state import (
     V_INODE,
     Mem,
 )
-from ..vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_WRITE
-
-ACC_READ = 0
-ACC_WRITE = 1
-ACC_EXEC = 2
-SIGBUS = 7
-SIGSEGV = 11
-SEGV_MAPERR = 1
-SI_KERNEL = 128
-
-# bits of the page-fault error code of x86, which recordings carry
-_PF_WRITE = 2
-_PF_FETCH = 16
-_PF_KIND = 0x17
-RSF_ASSUMED = 1  # result.result
 
 
 @kernel
@@ -83,10 +82,10 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     """
     access = ACC_READ
     wanted = VM_READ
-    if error_code & _PF_FETCH:
+    if error_code & PF_FETCH:
         access = ACC_EXEC
         wanted = VM_READ | VM_EXEC
-    elif error_code & _PF_WRITE:
+    elif error_code & PF_WRITE:
         access = ACC_WRITE
         wanted = VM_READ | VM_WRITE
     if may_assume(m, task) != 0:
@@ -95,7 +94,7 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     if m[G_FOLLOW] != 0:
         assume_length(m, task, addr, m[G_REC_RET] if m[G_HAS_RET] == 0 else 0)
     code = fault_error_code(m, mm, addr, access)
-    if m[G_FOLLOW] != 0 and code != error_code & _PF_KIND:
+    if m[G_FOLLOW] != 0 and code != error_code & PF_KIND:
         if learn_from_fault(m, task, addr, error_code, code) != 0:
             m[G_RSFLAGS] |= RSF_ASSUMED
             code = fault_error_code(m, mm, addr, access)

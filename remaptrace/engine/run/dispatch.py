@@ -6,8 +6,9 @@ know gives `NOT_MINE`, so that the next room is asked; what no room knows is cou
 
 from __future__ import annotations
 
-from ...machine.archwords import A_PAGE_SHIFT
-from ...trace.events import (
+from ...abi.errnos import EINVAL, EPERM
+from ...abi.fcntl import O_CLOEXEC
+from ...abi.kinds import (
     K_BRK,
     K_CLOSE,
     K_CLOSE_RANGE,
@@ -65,10 +66,12 @@ from ...trace.events import (
     K_USERFAULTFD,
     K_WRITEBACK,
 )
+from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
+from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
+from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
+from ...machine.archwords import A_PAGE_SHIFT
 from ..areas.vmaset import find_exact
 from ..belief.assume import (
-    MAP_ANONYMOUS,
-    MAP_FIXED,
     assume_brk,
     assume_file,
     assume_range,
@@ -80,7 +83,6 @@ from ..belief.assume import (
 )
 from ..calls.brk import sys_brk
 from ..calls.filecalls import (
-    O_CLOEXEC,
     anonymous_fd,
     known_fd,
     make_file,
@@ -109,7 +111,6 @@ from ..calls.msync import sys_msync
 from ..calls.munmap import sys_munmap
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
-from ..errnos import EINVAL, EPERM
 from ..jit import kernel
 from ..state import (
     G_HAS_RET,
@@ -135,12 +136,9 @@ from ..state import (
 from ..tasks.exec import init_mm, init_vma
 from ..tasks.fork import dup_mm
 from ..tasks.process import mm_put, task_exec, task_exit, task_fork
-from ..vmflags import VM_ACCESS, VM_READ, VM_WRITE
 from .pressure import pressure_call
 
 NOT_MINE = -(1 << 62)
-RSF_UNMODELLED = 4  # result.result
-RSF_ASSUMED = 1
 PR_SET_MDWE = 65
 MDWE_REFUSE_EXEC_GAIN = 1
 MDWE_NO_INHERIT = 2

@@ -14,10 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import errorcodes as ec
-from ...errors import ReplayError, UsageError
-from ...result.outcomes import OUT_NONE
-from ...result.result import Result, Snapshot
-from ...trace.events import (
+from ...abi.kinds import (
     EVF_HAS_RET,
     EVF_OBSERVE,
     K_EXIT,
@@ -32,8 +29,13 @@ from ...trace.events import (
     K_SIGNAL,
     K_SNAPSHOT,
     K_SYSCTL,
-    Trace,
 )
+from ...abi.outcomes import OUT_NONE
+from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
+from ...abi.signals import SIGBUS, SIGSEGV
+from ...errors import ReplayError, UsageError
+from ...result.result import Result, Snapshot
+from ...trace.events import Trace
 from .. import arena
 from ..look.observe import Observer, wants_observation
 from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, N_RULES, T_MM
@@ -53,7 +55,6 @@ _LOOP = ("engine", "run.loop.replay")  # the compiled function, see machinecode.
 CHUNK = 1 << 16
 _LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for
 CHUNK_INTERPRETED = 1 << 12  # progress every second or so
-_SIGSEGV, _SIGBUS = 11, 7
 
 _NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
     ("ret", 0, np.int64),
@@ -163,7 +164,6 @@ def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[
     For those who watch every change, such as `remaptrace.lookup`. The arena is only to be read, and only
     until the next step. Raises as `replay`.
     """
-    from .loop import RS_WORDS
 
     run = _Run(
         trace, machine, load_engine(compiled=False), False, trace.recorded if follow is None else follow
@@ -231,7 +231,6 @@ class _Run:
 
     def _chunk(self, base: int, end: int) -> npt.NDArray[np.int64]:
         """Replay events base..end-1; their result rows."""
-        from .loop import EV_WORDS, RS_WORDS
 
         ahead = min(end + _LOOK_AHEAD, len(self.trace))
         events = self.trace.rows(base, ahead)
@@ -261,7 +260,7 @@ class _Run:
             error = self.view[H_ERROR]
             if error:
                 raise self._error(int(error), base + at - 1)
-            if ev[(at - 1) * 10 + 9] & EVF_OBSERVE:
+            if ev[(at - 1) * EV_WORDS + E_FLAGS] & EVF_OBSERVE:
                 if self.watch is None or self.reporting[at - 1]:
                     self.observer.behind_event(base + at - 1)
                 if self.watch is not None:
@@ -368,7 +367,7 @@ def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
     order = np.argsort(events[:, 1], kind="stable")
     kinds, tasks = events[order, 0], events[order, 1]
     refused = np.zeros(len(order), dtype=bool)
-    signal = (kinds == K_SIGNAL) & np.isin(events[order, 2], (_SIGSEGV, _SIGBUS))
+    signal = (kinds == K_SIGNAL) & np.isin(events[order, 2], (SIGSEGV, SIGBUS))
     refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
     faults = kinds == K_FAULT
     events[order[faults & ~refused], 9] |= EVF_HAS_RET

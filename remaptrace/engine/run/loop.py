@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ...result.outcomes import OUT_LIVELOCK, OUT_NONE
-from ...trace.events import (
-    COLUMNS,
+from ...abi.kinds import (
     EVF_HAS_RET,
     EVF_INJECTED,
     EVF_OBSERVE,
@@ -15,6 +13,31 @@ from ...trace.events import (
     K_READ,
     K_SIGNAL,
     K_UNMODELLED,
+)
+from ...abi.outcomes import OUT_LIVELOCK, OUT_NONE
+from ...abi.rows import (
+    E_ARGS,
+    E_FLAGS,
+    E_KIND,
+    E_RET,
+    E_TASK,
+    EV_WORDS,
+    RS_COUNT,
+    RS_DATA,
+    RS_FLAGS,
+    RS_LOCKED,
+    RS_MAJOR,
+    RS_MINOR,
+    RS_OUTCOME,
+    RS_RET,
+    RS_STACK,
+    RS_TOTAL,
+    RS_VALUE,
+    RS_WHY,
+    RS_WORDS,
+    RSF_DEAD,
+    RSF_DIVERGED,
+    RSF_UNMODELLED,
 )
 from ..areas.vmaset import look_ahead
 from ..jit import COMPILED, entry, kernel, wrap
@@ -43,15 +66,11 @@ from ..state import (
 )
 from ..tasks.process import ALIVE, task_of
 from .access import recorded_fault, signal_fits, touch
-from .dispatch import RSF_UNMODELLED, system_call
+from .dispatch import system_call
 from .pressure import stop_after
 
-EV_WORDS = len(COLUMNS)
 _MANY = 2_000 if COMPILED else 1 << 62
 """Areas from which looking ahead pays: fewer stay in the processor's caches. Plain Python has nothing to fetch."""
-RS_WORDS = 12  # result.result.RS_*: ret, outcome, minor, major, count, total, data, stack, locked, value, ...
-RSF_DIVERGED = 2
-RSF_DEAD = 8
 
 
 @kernel
@@ -59,7 +78,7 @@ def _relocate(m: Mem, ev: Mem, row: int, event: int) -> int:
     """Add what earlier events returned to the arguments that refer to them (scenarios)."""
     r = m[G_NEXT_RELOCATION]
     while m[r] == event:
-        ev[row + 2 + m[r + 1]] = wrap(m[m[r + 2] + 1] + m[r + 3])
+        ev[row + E_ARGS + m[r + 1]] = wrap(m[m[r + 2] + 1] + m[r + 3])
         r += 4
     m[G_NEXT_RELOCATION] = r
     return 0
@@ -84,11 +103,11 @@ def _clear(m: Mem, event: int, flags: int, ret: int) -> int:
 @kernel
 def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
     """Replay the event in `ev[row..]` of a live task; fills ret and outcome of the result row."""
-    kind = ev[row]
-    a0 = ev[row + 2]
-    a1 = ev[row + 3]
-    a2 = ev[row + 4]
-    a3 = ev[row + 5]
+    kind = ev[row + E_KIND]
+    a0 = ev[row + E_ARGS]
+    a1 = ev[row + E_ARGS + 1]
+    a2 = ev[row + E_ARGS + 2]
+    a3 = ev[row + E_ARGS + 3]
     outcome = OUT_NONE
     ret = 0
     if K_READ <= kind <= K_EXECUTE:
@@ -104,33 +123,33 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         ret = m[G_REC_RET]
         m[G_RSFLAGS] |= RSF_UNMODELLED
     else:
-        ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + 6], ev[row + 7])
+        ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
         if m[G_STUCK] != 0:
             outcome = OUT_LIVELOCK
             stop_after(m, task, outcome)
         if m[G_HAS_RET] != 0 and ret != m[G_REC_RET]:
             m[G_RSFLAGS] |= RSF_DIVERGED
-    rs[out] = ret
-    rs[out + 1] = outcome
+    rs[out + RS_RET] = ret
+    rs[out + RS_OUTCOME] = outcome
     return 0
 
 
 @kernel
 def _fill(m: Mem, rs: Mem, out: int, task: int) -> int:
     """The rest of the result row: faults, counters of the task's address space, flags."""
-    rs[out + 2] = m[G_MINFLT]
-    rs[out + 3] = m[G_MAJFLT]
+    rs[out + RS_MINOR] = m[G_MINFLT]
+    rs[out + RS_MAJOR] = m[G_MAJFLT]
     mm = m[task + T_MM]
-    rs[out + 4] = -1
+    rs[out + RS_COUNT] = -1
     if mm != 0:
-        rs[out + 4] = m[mm + MM_COUNT]
-        rs[out + 5] = m[mm + MM_TOTAL]
-        rs[out + 6] = m[mm + MM_DATA]
-        rs[out + 7] = m[mm + MM_STACK]
-        rs[out + 8] = m[mm + MM_LOCKED]
-    rs[out + 9] = m[G_VALUE]
-    rs[out + 10] = m[G_RSFLAGS]
-    rs[out + 11] = m[G_WHY]
+        rs[out + RS_COUNT] = m[mm + MM_COUNT]
+        rs[out + RS_TOTAL] = m[mm + MM_TOTAL]
+        rs[out + RS_DATA] = m[mm + MM_DATA]
+        rs[out + RS_STACK] = m[mm + MM_STACK]
+        rs[out + RS_LOCKED] = m[mm + MM_LOCKED]
+    rs[out + RS_VALUE] = m[G_VALUE]
+    rs[out + RS_FLAGS] = m[G_RSFLAGS]
+    rs[out + RS_WHY] = m[G_WHY]
     return 0
 
 
@@ -147,23 +166,23 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
         event = base + i
         if m[m[G_NEXT_RELOCATION]] == event:
             _relocate(m, ev, row, event)
-        flags = ev[row + 9]
-        _clear(m, event, flags, ev[row + 8])
-        task = task_of(m, ev[row + 1])
+        flags = ev[row + E_FLAGS]
+        _clear(m, event, flags, ev[row + E_RET])
+        task = task_of(m, ev[row + E_TASK])
         mm = m[task + T_MM]
         if mm != 0 and m[mm + MM_COUNT] >= _MANY:
             soon = min(i + 1, last - 1) * EV_WORDS
             far = min(i + 3, last - 1) * EV_WORDS
-            look_ahead(m, mm, ev[soon + 2], ev[far + 2])
+            look_ahead(m, mm, ev[soon + E_ARGS], ev[far + E_ARGS])
         if m[task + T_ALIVE] == ALIVE:
             _one(m, ev, row, rs, out, task)
         else:
-            rs[out] = ev[row + 8]
+            rs[out + RS_RET] = ev[row + E_RET]
             m[G_RSFLAGS] = RSF_DEAD
         _fill(m, rs, out, task)
         s = m[G_NEXT_RETSOURCE]
         if m[s] == event:
-            m[s + 1] = rs[out]
+            m[s + 1] = rs[out + RS_RET]
             m[G_NEXT_RETSOURCE] = s + 2
         if m[H_ERROR] != 0 or flags & EVF_OBSERVE:
             return i + 1

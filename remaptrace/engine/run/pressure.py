@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...result.outcomes import OUT_BUG, OUT_LIVELOCK, OUT_OOM
-from ...trace.events import K_RECLAIM
-from ..errnos import EBADF
+from ...abi.errnos import EBADF
+from ...abi.kinds import K_RECLAIM
+from ...abi.outcomes import OUT_BUG, OUT_LIVELOCK, OUT_OOM
 from ..files.files import fget
 from ..jit import kernel
 from ..ranges.reclaim import reclaim_all, reclaim_inode, reclaim_range

@@ -12,14 +12,30 @@ kernel makes such areas (facts file for 6.x, section 1.1, and the rules found by
 
 from __future__ import annotations
 
+from ...abi.kinds import EVF_ASSUMED
+from ...abi.signals import ACC_WRITE
+from ...abi.vmflags import (
+    VM_ACCESS,
+    VM_ACCOUNT,
+    VM_DONTDUMP,
+    VM_DONTEXPAND,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_IO,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_PFNMAP,
+    VM_SHARED,
+    VM_WRITE,
+)
 from ...machine.archwords import A_PAGE_SHIFT
-from ...trace.events import EVF_ASSUMED
 from ..account import vm_stat_account
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import insert_vma
 from ..calls.filecalls import path_inode
 from ..faults.fault import handle_access
-from ..faults.vmfault import ACC_WRITE
 from ..files.files import FMODE_READ, FMODE_WRITE, file_get, file_new, file_put
 from ..files.pagecache import inode_put
 from ..jit import kernel
@@ -59,22 +75,6 @@ from ..state import (
     V_PREV,
     V_START,
     Mem,
-)
-from ..vmflags import (
-    VM_ACCESS,
-    VM_ACCOUNT,
-    VM_DONTDUMP,
-    VM_DONTEXPAND,
-    VM_EXEC,
-    VM_GROWSDOWN,
-    VM_IO,
-    VM_MAYEXEC,
-    VM_MAYREAD,
-    VM_MAYSHARE,
-    VM_MAYWRITE,
-    VM_PFNMAP,
-    VM_SHARED,
-    VM_WRITE,
 )
 
 # kinds of names, see driver.name_kind

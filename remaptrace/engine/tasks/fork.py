@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import ENOMEM
+from ...abi.vmflags import (
+    VM_ACCOUNT,
+    VM_DONTCOPY,
+    VM_HUGETLB,
+    VM_LOCKED,
+    VM_LOCKONFAULT,
+    VM_MANYPROTS,
+    VM_MAYBE_GUARD,
+    VM_MAYWRITE,
+    VM_MIXEDMAP,
+    VM_NONLINEAR,
+    VM_PFNMAP,
+    VM_SHARED,
+    VM_WIPEONFORK,
+)
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_FORK_KEEPS_AV
 from ..account import charge, uncharge, vm_stat_account
 from ..areas.area26 import ALL_ONES
 from ..areas.vma import anon_vma_new, vma_dup, vma_free, vma_set_flags
 from ..areas.vmaset import insert_vma
-from ..errnos import ENOMEM
 from ..jit import kernel
 from ..pages.frames import frame, frame_map
 from ..pages.pgwalk import (
@@ -65,21 +80,6 @@ from ..state import (
     V_NEXT,
     V_START,
     Mem,
-)
-from ..vmflags import (
-    VM_ACCOUNT,
-    VM_DONTCOPY,
-    VM_HUGETLB,
-    VM_LOCKED,
-    VM_LOCKONFAULT,
-    VM_MANYPROTS,
-    VM_MAYBE_GUARD,
-    VM_MAYWRITE,
-    VM_MIXEDMAP,
-    VM_NONLINEAR,
-    VM_PFNMAP,
-    VM_SHARED,
-    VM_WIPEONFORK,
 )
 from .mm import exit_mmap, mm_new
 

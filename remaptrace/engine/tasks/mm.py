@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...abi.vmflags import VM_ACCOUNT
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ..areas.vma import vma_free
 from ..areas.vmaset import remove_vma
@@ -26,7 +27,6 @@ from ..state import (
     kalloc,
     kfree,
 )
-from ..vmflags import VM_ACCOUNT
 
 
 @kernel

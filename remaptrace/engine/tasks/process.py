@@ -6,6 +6,7 @@ a fork names them or an event of theirs shows that they exist (a log that starts
 
 from __future__ import annotations
 
+from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VM
 from ...machine.archwords import (
     A_MAX_GAP,
     A_MIN_GAP,
@@ -58,14 +59,8 @@ from ..state import (
 from .fork import dup_mm
 from .mm import exit_mmap, mm_new
 
-CLONE_VM = 0x100
-CLONE_FILES = 0x400
-CLONE_VFORK = 0x4000
-CLONE_THREAD = 0x10000
-
 ADDR_COMPAT_LAYOUT = 0x0200000
 ADDR_NO_RANDOMIZE = 0x0040000
-READ_IMPLIES_EXEC = 0x0400000
 
 UNBORN = 0  # T_ALIVE
 ALIVE = 1

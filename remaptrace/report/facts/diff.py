@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...abi.kinds import KIND_NAMES
+from ...abi.outcomes import NAMES, OUT_NONE
 from ...blame import ARCH, Reason
 from ...machine.rules import RULES
 from ...result.diff import Diff, SideBySide, refused
-from ...result.outcomes import NAMES, OUT_NONE
 from ...result.protdiff import ProtectionDifference
 from ...result.result import Result, Snapshot
-from ...trace.events import KIND_NAMES
 from ...trace.wording import event_text, place, result_text
 from .memory import memory_facts
 from .run import machine_facts, peak_facts, process_facts, trace_facts

@@ -11,13 +11,15 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from ...abi import kinds as ev
+from ...abi.errnos import errno_name
+from ...abi.kinds import ACCESSES, EVF_MADE, KIND_NAMES
+from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
+from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import WHY_TEXT
 from ...result.agreement import CheckOutcome, Disagreement
-from ...result.outcomes import NAMES, OUT_NONE, OUT_OK
-from ...result.result import RSF_ASSUMED, RSF_UNMODELLED, Result, Snapshot
-from ...trace import events as ev
-from ...trace.events import EVF_MADE, KIND_NAMES, Trace
-from ...trace.names import errno_name
+from ...result.result import Result, Snapshot
+from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
 from .memory import memory_facts
 
@@ -28,7 +30,6 @@ COURSE = 60
 _FIRST = 5
 """Examples kept of each finding."""
 
-ACCESSES = (ev.K_READ, ev.K_WRITE, ev.K_EXECUTE, ev.K_FAULT)
 _PROCESS_CALLS = (ev.K_FORK, ev.K_EXEC, ev.K_EXIT)
 _CALLS = (
     *range(ev.K_MMAP, ev.K_OLD_MMAP + 1),

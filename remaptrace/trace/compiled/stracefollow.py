@@ -16,6 +16,8 @@ end of a call whose beginning the plain reader keeps, a path that is new. State 
 
 from __future__ import annotations
 
+from ...abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
+from ...abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD, K_SIGNAL
 from .jit import Bytes, Halves, Words, entry, kernel
 from .scan import BACKSLASH, SLASH, at, word
 from .stracelex import (
@@ -57,14 +59,11 @@ T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
 W_TASK = 12
 HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
 
-K_OPEN, K_CLOSE, K_DUP, K_SETFD, K_SIGNAL = 40, 41, 42, 53, 83
-F_DUPFD, F_SETFD, F_DUPFD_CLOEXEC = 0, 2, 1030
 HAS_RET = 1
 _B_A0, _B_RET, _B_FLAGS, _B_LINE, _B_TIME, _B_SOURCE = 2, 8, 9, 10, 11, 12
 _T_OF_DAY, _T_RELATIVE = 2, 3
 _LAST_MOMENT = 1 << 62
 _HALF_DAY = 43_200_000_000_000
-O_CLOEXEC = 0o2000000
 _LENGTH = (1 << 24) - 1
 
 

@@ -16,6 +16,7 @@ A row (int64) has W words:
 
 from __future__ import annotations
 
+from ...abi.signals import SIGBUS, SIGSEGV
 from .jit import Bytes, Words, entry, kernel
 from .scan import (
     BAR,
@@ -120,7 +121,6 @@ TEXTS = (
     WORD_RESUMED_END,
 ) = range(19)
 
-SIGBUS, SIGSEGV = 7, 11
 _EPOCH_FROM = 100_000_000
 _T_NONE, _T_ABSOLUTE, _T_OF_DAY, _T_RELATIVE = 0, 1, 2, 3
 _MAX_SPAN = 1 << 20

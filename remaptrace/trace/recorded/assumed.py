@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import events as ev
+from ...abi import kinds as ev
+from ..events import Trace, has_accesses
 from ..insertion import Insert, insert
 
 _PAGE = 4096
@@ -33,9 +34,9 @@ class _Found:
     brk: int
 
 
-def assume_execs(trace: ev.Trace, string: Callable[[str], int]) -> None:
+def assume_execs(trace: Trace, string: Callable[[str], int]) -> None:
     """Insert the areas behind every exec, or first event, of a log without maps and accesses."""
-    if not trace.recorded or not len(trace) or ev.has_accesses(trace):
+    if not trace.recorded or not len(trace) or has_accesses(trace):
         return
     inserts: list[Insert] = []
     for before, task, program in _starts(trace):
@@ -52,7 +53,7 @@ def assume_execs(trace: ev.Trace, string: Callable[[str], int]) -> None:
     insert(trace, inserts)
 
 
-def _starts(trace: ev.Trace) -> list[tuple[int, int, str]]:
+def _starts(trace: Trace) -> list[tuple[int, int, str]]:
     """(event in front of which areas go, task, program): execs without maps, logs that begin behind one."""
     kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
     out: list[tuple[int, int, str]] = []
@@ -70,7 +71,7 @@ def _starts(trace: ev.Trace) -> list[tuple[int, int, str]]:
     return sorted(out)
 
 
-def _loader_calls(trace: ev.Trace, start: int, task: int) -> _Found | None:
+def _loader_calls(trace: Trace, start: int, task: int) -> _Found | None:
     """What the loader of the program that starts at event `start` did to memory that no call mapped."""
     columns = trace.columns
     pids = trace.tasks["pid"]

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from .. import events as ev
+from ...abi import kinds as ev
+from ..events import Trace
 from ..insertion import Insert, insert
 
 _EVIDENCE = re.compile(
@@ -43,7 +44,7 @@ def has_more(strace: bytes) -> bool:
     return _EVIDENCE.search(strace) is not None
 
 
-def complement(trace: ev.Trace, strace: ev.Trace) -> None:
+def complement(trace: Trace, strace: Trace) -> None:
     """Put the calls that only `strace` shows into `trace`, in place."""
     ours, theirs = _sides(trace), _sides(strace)
     inserts: list[Insert] = []
@@ -67,7 +68,7 @@ def complement(trace: ev.Trace, strace: ev.Trace) -> None:
     trace.notes.append(f"{len(inserts)} calls that tracepoints do not see were taken from {strace.name}")
 
 
-def _sides(trace: ev.Trace) -> dict[int, _Side]:
+def _sides(trace: Trace) -> dict[int, _Side]:
     kind = trace.columns["kind"].tolist()
     ret = trace.columns["ret"].tolist()
     tids = trace.tasks["tid"][trace.columns["task"]].tolist() if len(trace) else []
@@ -85,7 +86,7 @@ def _sides(trace: ev.Trace) -> dict[int, _Side]:
 
 
 def _placed(
-    trace: ev.Trace, side: _Side, at: int, strace: ev.Trace, missing: list[int], source: int
+    trace: Trace, side: _Side, at: int, strace: Trace, missing: list[int], source: int
 ) -> list[Insert]:
     """The missing calls in the gap before the aligned event number `at`.
 
@@ -107,7 +108,7 @@ def _placed(
     return out + [_copy(strace, e, last, task, source) for e in waiting]
 
 
-def _maps(strace: ev.Trace, event: int, address: int) -> bool:
+def _maps(strace: Trace, event: int, address: int) -> bool:
     """True if this call placed memory at `address`."""
     if strace.columns["kind"][event] not in _PLACERS:
         return False
@@ -116,7 +117,7 @@ def _maps(strace: ev.Trace, event: int, address: int) -> bool:
     return start <= address < start + int(length)
 
 
-def _copy(strace: ev.Trace, event: int, before: int, task: int, source: int) -> Insert:
+def _copy(strace: Trace, event: int, before: int, task: int, source: int) -> Insert:
     args = tuple(int(strace.columns[f"a{i}"][event]) for i in range(6))
     return Insert(
         before,

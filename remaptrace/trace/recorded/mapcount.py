@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...abi import kinds as ev
 from ...errorcodes import RT_TRUTH
-from .. import events as ev
+from ..events import TRUTH_DTYPE, Skipped, Trace, signed
 
 _CALL_OF_KIND = {
     ev.K_MMAP: "mmap",
@@ -65,10 +66,10 @@ class Untied:
     reason: str
 
 
-def read_mapcount(data: bytes) -> tuple[list[CountRow], list[ev.Skipped]]:
+def read_mapcount(data: bytes) -> tuple[list[CountRow], list[Skipped]]:
     """The lines of a mapcount.txt, and those that cannot be read (source -1)."""
     rows: list[CountRow] = []
-    skipped: list[ev.Skipped] = []
+    skipped: list[Skipped] = []
     for number, line in enumerate(data.decode("latin-1").split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -76,19 +77,19 @@ def read_mapcount(data: bytes) -> tuple[list[CountRow], list[ev.Skipped]]:
         try:
             time, pid, tid, event, ret, *counters = words
             count, total, data_vm, stack, locked = map(int, counters)
-            result = ev.signed(int(ret, 16))
+            result = signed(int(ret, 16))
             row = CountRow(
                 number, int(time), int(pid), int(tid), event, result, (count, total, data_vm, stack, locked)
             )
         except ValueError:
-            skipped.append(ev.Skipped(-1, number, 1, RT_TRUTH, line[:200], "ten columns"))
+            skipped.append(Skipped(-1, number, 1, RT_TRUTH, line[:200], "ten columns"))
             continue
         rows.append(row)
     return rows, skipped
 
 
 def tie(
-    trace: ev.Trace, rows: list[CountRow]
+    trace: Trace, rows: list[CountRow]
 ) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64], list[Untied]]:
     """TRUTH_DTYPE rows for the lines whose event is in the trace, by event; their times; and the others.
 
@@ -115,12 +116,12 @@ def tie(
             tied.append((_settled(trace, side[found][0]), *row.counters))
             times.append(row.time)
             at = found + 1
-    table = np.array(tied, dtype=ev.TRUTH_DTYPE)
+    table = np.array(tied, dtype=TRUTH_DTYPE)
     order = np.argsort(table["event"], kind="stable")
     return table[order], np.array(times, dtype=np.int64)[order], untied
 
 
-def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
+def _events_by_tid(trace: Trace) -> dict[int, list[tuple[int, str, int]]]:
     """For each thread id its events that mapcount.txt counts: number, call, result.
 
     The counters of a fork were read at its return, when the child may have run for long. Where the log shows
@@ -142,7 +143,7 @@ def _events_by_tid(trace: ev.Trace) -> dict[int, list[tuple[int, str, int]]]:
     return sides
 
 
-def _reason(trace: ev.Trace, side: list[tuple[int, str, int]], row: CountRow) -> str:
+def _reason(trace: Trace, side: list[tuple[int, str, int]], row: CountRow) -> str:
     """Why no event is this row's return."""
     call = row.event.partition("_")[2]
     if trace.format.startswith("strace"):
@@ -176,7 +177,7 @@ def _next(side: list[tuple[int, str, int]], at: int, row: CountRow) -> int:
     return -1
 
 
-def _settled(trace: ev.Trace, event: int) -> int:
+def _settled(trace: Trace, event: int) -> int:
     """The event behind which the counters hold: for an exec the last of its initial areas."""
     kind = trace.columns["kind"]
     if kind[event] != ev.K_EXEC:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ...abi.kinds import K_INIT_MM, K_INIT_VMA
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
-from ..events import K_INIT_MM, K_INIT_VMA, MapsFile, MapsRow
+from ..events import MapsFile, MapsRow
 
 _LINE = re.compile(
     r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]{1,16}) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)"

@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from .. import events as ev
+from ...abi import kinds as ev
+from ..events import Trace
 
 _NEAR = 16
 """Readings of a process among which the order of lines is looked at."""
@@ -29,7 +30,7 @@ _CHANGING = frozenset(
 )
 
 
-def proven_moves(trace: ev.Trace) -> list[tuple[int, int]]:
+def proven_moves(trace: Trace) -> list[tuple[int, int]]:
     """Pairs (event, the event before which it took effect), from `trace.truth`."""
     truth = trace.truth
     if truth is None:
@@ -56,7 +57,7 @@ def proven_moves(trace: ev.Trace) -> list[tuple[int, int]]:
     return moves
 
 
-def late_lines(trace: ev.Trace, times: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+def late_lines(trace: Trace, times: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     """Pairs (event, the event before which it returned), from the times of the readings in `trace.truth`.
 
     strace prints a line when it gets to it, the counters were read in the kernel.
@@ -78,7 +79,7 @@ def late_lines(trace: ev.Trace, times: npt.NDArray[np.int64]) -> list[tuple[int,
     return moves
 
 
-def settle_races(trace: ev.Trace, times: npt.NDArray[np.int64]) -> None:
+def settle_races(trace: Trace, times: npt.NDArray[np.int64]) -> None:
     """Move the events of `late_lines` and `proven_moves`, in place, and what refers to events with them.
 
     `times` are those of the rows of `trace.truth`.
@@ -91,7 +92,7 @@ def settle_races(trace: ev.Trace, times: npt.NDArray[np.int64]) -> None:
         )
 
 
-def _move(trace: ev.Trace, moves: list[tuple[int, int]]) -> int:
+def _move(trace: Trace, moves: list[tuple[int, int]]) -> int:
     """Put each event before the other of its pair; how many."""
     if not moves:
         return 0

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import errorcodes as ec
+from ...abi import kinds as ev
+from ...abi.mman import CLONE_VM
 from ...errors import InputError
-from .. import events as ev
+from ..events import MapsFile, Skipped, Trace
 from ..insertion import Insert, insert
-from ..names import CLONE_VM
 from .assumed import assume_execs
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import initial_rows, read_maps
@@ -54,7 +55,7 @@ def _existing(path: Path) -> Path | None:
     return next((p for e in _ENDINGS if (p := path.with_name(path.name + e)).is_file()), None)
 
 
-def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
+def read_set(folder: str | Path, text: str | None = None) -> Trace:
     """The trace of a recorded set, with initial maps, `maps` and `truth`.
 
     `text` chooses the recorder ("ftrace", "perf" or "strace"); without it the best there is, with what only
@@ -84,9 +85,7 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
         if skipped:
             trace.sources.append(str(found.mapcount))
             number = len(trace.sources) - 1
-            trace.skipped += [
-                ev.Skipped(number, s.line, s.column, s.code, s.found, s.expected) for s in skipped
-            ]
+            trace.skipped += [Skipped(number, s.line, s.column, s.code, s.found, s.expected) for s in skipped]
         trace.truth, times, untied = tie(trace, rows)
         trace.columns["flags"][trace.truth["event"]] |= ev.EVF_EXPECT_TRUTH
         settle_races(trace, times)
@@ -94,7 +93,7 @@ def read_set(folder: str | Path, text: str | None = None) -> ev.Trace:
     return trace
 
 
-def _complement(trace: ev.Trace, path: Path) -> None:
+def _complement(trace: Trace, path: Path) -> None:
     """Take from the strace text of the set what tracepoints do not see."""
     from .complement import complement, has_more
 
@@ -110,7 +109,7 @@ def read_bytes(path: Path) -> bytes:
     return read_input(str(path))
 
 
-def read_text(recorder: str, data: bytes, name: str) -> ev.Trace:
+def read_text(recorder: str, data: bytes, name: str) -> Trace:
     """The trace of one recorder's text."""
     if recorder == "ftrace":
         from ..tracepoints.ftrace import read_ftrace
@@ -125,7 +124,7 @@ def read_text(recorder: str, data: bytes, name: str) -> ev.Trace:
     return read_strace(data, name=name)
 
 
-def _read_summary(trace: ev.Trace, path: Path) -> None:
+def _read_summary(trace: Trace, path: Path) -> None:
     try:
         facts = json.loads(read_bytes(path))
         kernel = facts.get("kernel", "")
@@ -144,7 +143,7 @@ def _read_summary(trace: ev.Trace, path: Path) -> None:
         trace.arch = words[1].rstrip(",")
 
 
-def add_marks(trace: ev.Trace) -> None:
+def add_marks(trace: Trace) -> None:
     """Give strace text the moments at which the counters were read: a child's first return, exit_group.
 
     The first return of a child that shares its parent's memory is not in the text: by then other threads may
@@ -165,7 +164,7 @@ def add_marks(trace: ev.Trace) -> None:
 class _strings:
     """Numbers of strings in a finished trace; new ones are appended."""
 
-    def __init__(self, trace: ev.Trace) -> None:
+    def __init__(self, trace: Trace) -> None:
         self._list = trace.strings
         self._numbers = {text: number for number, text in enumerate(trace.strings)}
 
@@ -177,12 +176,12 @@ class _strings:
         return number
 
 
-def string_numbers(trace: ev.Trace) -> Callable[[str], int]:
+def string_numbers(trace: Trace) -> Callable[[str], int]:
     """A function that gives the number of a string in `trace`, adding new ones."""
     return _strings(trace)
 
 
-def attach_maps(trace: ev.Trace, paths: Sequence[str]) -> ev.Trace:
+def attach_maps(trace: Trace, paths: Sequence[str]) -> Trace:
     """`trace` with the recorded maps files at `paths` (files, or directories of them), see `add_maps`.
 
     InputError RT325 if one of them is no maps file.
@@ -194,7 +193,7 @@ def attach_maps(trace: ev.Trace, paths: Sequence[str]) -> ev.Trace:
     return trace
 
 
-def add_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> None:
+def add_maps(trace: Trace, maps: list[MapsFile]) -> None:
     """Build address spaces from recorded maps: behind execs, or at the start of an attached task.
 
     `trace.maps` gets all of them; those of exits know their event, which the replay will look at.
@@ -228,7 +227,7 @@ def add_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> None:
     trace.maps += _with_events(trace, maps)
 
 
-def _task_of(trace: ev.Trace, tid: int) -> int:
+def _task_of(trace: Trace, tid: int) -> int:
     """The first task with this thread id; 0 asks for the first task of all."""
     if not len(trace.tasks):
         return -1
@@ -238,17 +237,17 @@ def _task_of(trace: ev.Trace, tid: int) -> int:
     return int(rows[0]) if len(rows) else -1
 
 
-def _exec_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> list[tuple[int, ev.MapsFile]]:
+def _exec_maps(trace: Trace, maps: list[MapsFile]) -> list[tuple[int, MapsFile]]:
     """Successful execs and their maps files. A text that starts late has the last execs of a process."""
     execs: dict[int, list[int]] = {}
     kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
     for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
         execs.setdefault(int(trace.tasks["pid"][task[event]]), []).append(event)
-    files: dict[int, dict[int, ev.MapsFile]] = {}
+    files: dict[int, dict[int, MapsFile]] = {}
     for file in maps:
         if file.moment.startswith("exec"):
             files.setdefault(file.tid, {})[int(file.moment[4:])] = file
-    pairs: list[tuple[int, ev.MapsFile]] = []
+    pairs: list[tuple[int, MapsFile]] = []
     for pid, numbered in files.items():
         events = execs.get(pid, [])
         missing = max(max(numbered) - len(events), 0)
@@ -258,14 +257,14 @@ def _exec_maps(trace: ev.Trace, maps: list[ev.MapsFile]) -> list[tuple[int, ev.M
     return sorted(pairs, key=lambda pair: pair[0])
 
 
-def _from_exits(trace: ev.Trace, maps: list[ev.MapsFile], known: set[int]) -> list[tuple[int, ev.MapsFile]]:
+def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tuple[int, MapsFile]]:
     """Execs without maps of their own whose process left maps at its exit, see `reconstruct`."""
     exits = {file.tid: file for file in maps if file.moment == "exit"}
     kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
     last: dict[int, int] = {}
     for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
         last[int(trace.tasks["pid"][task[event]])] = event
-    pairs: list[tuple[int, ev.MapsFile]] = []
+    pairs: list[tuple[int, MapsFile]] = []
     for pid, event in last.items():
         if event in known or pid not in exits:
             continue
@@ -277,7 +276,7 @@ def _from_exits(trace: ev.Trace, maps: list[ev.MapsFile], known: set[int]) -> li
     return pairs
 
 
-def _start_brk(trace: ev.Trace, event: int) -> int:
+def _start_brk(trace: Trace, event: int) -> int:
     """Where the heap of the address space made by `event` begins: what its first brk(0) answers; 0: unknown."""
     kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
     row = int(task[max(event, 0)])
@@ -289,7 +288,7 @@ def _start_brk(trace: ev.Trace, event: int) -> int:
     return 0
 
 
-def _with_events(trace: ev.Trace, maps: list[ev.MapsFile]) -> list[ev.MapsFile]:
+def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:
     """The maps files with the events behind which they were taken, where that is known."""
     kind, task, a0 = trace.columns["kind"], trace.columns["task"], trace.columns["a0"]
     leaves: dict[int, int] = {}
@@ -302,5 +301,5 @@ def _with_events(trace: ev.Trace, maps: list[ev.MapsFile]) -> list[ev.MapsFile]:
         event = leaves.get(file.tid, -1) if file.moment == "exit" else -1
         if event >= 0:
             trace.columns["flags"][event] |= ev.EVF_OBSERVE
-        out.append(ev.MapsFile(file.path, file.tid, file.moment, file.rows, event))
+        out.append(MapsFile(file.path, file.tid, file.moment, file.rows, event))
     return out

@@ -12,15 +12,8 @@ from typing import Any
 import numpy as np
 
 from ... import errorcodes as ec
-from .. import names
-from ..events import (
-    EVF_OBSERVE,
-    K_FORK,
-    K_FORK_STEP,
-    K_INIT_MM,
-    K_INIT_VMA,
-    K_MAKEFILE,
-)
+from ...abi import mman as names
+from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE
 from .expect import check_expect, expected_result
 from .loops import MAX_EVENTS, Value, evaluate, is_expression, shuffled
 from .steps import STEPS, Field, Step

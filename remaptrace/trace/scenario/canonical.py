@@ -14,7 +14,8 @@ from functools import lru_cache, partial
 from operator import call
 from typing import Any
 
-from ..events import EVF_HAS_RET, EVF_OBSERVE
+from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
+from ...abi.rows import E_FLAGS, E_RET
 from .build import Builder
 from .expect import check_expect, expected_result
 from .steps import STEPS, Field, Step
@@ -145,10 +146,10 @@ class _Steps:
             if result is not None:
                 value = int(result[1], 16)
                 fields: dict[str, Any] = {"result": value}
-                row[8], row[9] = value, flags | EVF_HAS_RET
+                row[E_RET], row[E_FLAGS] = value, flags | EVF_HAS_RET
             else:
-                fields, row[8], more = self.answer(step, expect)
-                row[9] = flags | more
+                fields, row[E_RET], more = self.answer(step, expect)
+                row[E_FLAGS] = flags | more
             b.expects.append((event, index, line, fields, {}))
         b.append(row, line)
         b.top.append((event, operation))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ... import errorcodes as ec
-from .. import names
-from ..events import EVF_HAS_RET, EVF_OBSERVE
+from ...abi import signals as names
+from ...abi.errnos import ERRNOS
+from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
 from .steps import Field, Step
 from .values import Key, Problem, did_you_mean, number
 
@@ -61,7 +62,7 @@ def expected_result(step: Step, fields: dict[str, Any]) -> tuple[int, int]:
     """The recorded result that an `expect` stands for, and the event flags it asks for."""
     ret, flags = 0, 0
     if step.returns:
-        answer = fields.get("result", -names.ERRNOS[fields["error"]] if "error" in fields else None)
+        answer = fields.get("result", -ERRNOS[fields["error"]] if "error" in fields else None)
         if isinstance(answer, int):
             ret, flags = answer, EVF_HAS_RET
     if "resident" in fields:
@@ -95,13 +96,13 @@ def _answer(b: Builder, key: str, value: Any) -> Any:
             raise p.within("expect") from None
     path = ("expect", key)
     if key == "error":
-        if type(value) is str and value in names.ERRNOS:
+        if type(value) is str and value in ERRNOS:
             return value
         raise Problem(
             ec.RT_EXPECT,
             f"unknown error '{value}'",
             path,
-            "an errno: " + did_you_mean(str(value), names.ERRNOS),
+            "an errno: " + did_you_mean(str(value), ERRNOS),
         )
     if key == "outcome" and value not in OUTCOMES:
         raise Problem(ec.RT_EXPECT, f"unknown outcome '{value}'", path, ", ".join(OUTCOMES))

@@ -255,7 +255,7 @@ def _variables(b: Builder, given: Any) -> None:
 
 def _files(b: Builder, given: Any) -> None:
     """`files:` makes files before the first step: {id, pages, fill, disk}."""
-    from ..events import EVF_MADE, K_MAKEFILE
+    from ...abi.kinds import EVF_MADE, K_MAKEFILE
     from .steps import STEPS
 
     if not isinstance(given, list):

@@ -8,18 +8,57 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import names
+from ...abi import mman as names
+from ...abi.kinds import (
+    K_BRK,
+    K_CLOSE,
+    K_DUMP,
+    K_DUP,
+    K_EXECUTE,
+    K_EXIT,
+    K_FALLOCATE,
+    K_FORK,
+    K_FORK_STEP,
+    K_FORK_WAIT,
+    K_FTRUNCATE,
+    K_MADVISE,
+    K_MAKEFILE,
+    K_MINCORE,
+    K_MLOCK,
+    K_MLOCK2,
+    K_MLOCKALL,
+    K_MM,
+    K_MMAP,
+    K_MPROTECT,
+    K_MREMAP,
+    K_MSEAL,
+    K_MSYNC,
+    K_MUNLOCK,
+    K_MUNLOCKALL,
+    K_MUNMAP,
+    K_PAGES,
+    K_PERSONALITY,
+    K_PKEY_MPROTECT,
+    K_PREAD,
+    K_PWRITE,
+    K_READ,
+    K_RECLAIM,
+    K_REMAP_FILE_PAGES,
+    K_REOPEN,
+    K_SEAL,
+    K_SETRLIMIT,
+    K_SETUID,
+    K_SHMAT,
+    K_SHMCTL,
+    K_SHMDT,
+    K_SHMGET,
+    K_SNAPSHOT,
+    K_SYSCTL,
+    K_WRITE,
+    K_WRITEBACK,
+)
 
 # numbers of events.K_*, repeated here so that this table needs no numpy; a test holds them equal
-K_MMAP, K_MUNMAP, K_MPROTECT, K_PKEY_MPROTECT, K_MREMAP, K_BRK, K_MADVISE = 1, 2, 3, 4, 5, 6, 7
-K_MLOCK, K_MLOCK2, K_MUNLOCK, K_MLOCKALL, K_MUNLOCKALL, K_MSYNC, K_MINCORE = 9, 10, 11, 12, 13, 14, 15
-K_REMAP_FILE_PAGES, K_MSEAL, K_SHMGET, K_SHMAT, K_SHMDT, K_SHMCTL = 16, 17, 18, 19, 20, 21
-K_CLOSE, K_DUP, K_FTRUNCATE, K_FALLOCATE, K_PREAD, K_PWRITE = 41, 42, 44, 45, 46, 47
-K_SEAL, K_MAKEFILE, K_REOPEN = 48, 49, 50
-K_FORK, K_EXIT, K_FORK_WAIT, K_FORK_STEP = 60, 62, 65, 66
-K_READ, K_WRITE, K_EXECUTE = 80, 81, 82
-K_PERSONALITY, K_SETRLIMIT, K_SETUID, K_SYSCTL = 100, 101, 102, 103
-K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_RECLAIM, K_WRITEBACK = 120, 121, 122, 123, 124, 125
 
 
 @dataclass(frozen=True, slots=True)

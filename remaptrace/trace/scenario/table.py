@@ -9,7 +9,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..events import COLUMNS, EVF_MADE, RELOCATION_DTYPE, TASK_DTYPE, Expectation, Trace
+from ...abi.kinds import EVF_MADE
+from ..events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, Expectation, Trace
 from .loops import IntArray, Value
 
 WIDTH = len(COLUMNS)

@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from ... import errorcodes as ec
+from ...abi import kinds as ev
+from ...abi import mman as names
+from ...abi.errnos import ERRNO_NAMES
+from ...abi.kinds import K_SYSCTL
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
+from ...abi.signals import PF_FETCH, PF_WRITE
 from ...errors import InputError
-from .. import events as ev
-from .. import names
 from ..events import Expectation, Trace
 from .build import BAD_FD
 from .expect import INITIAL_PERMS
-from .steps import K_SYSCTL, STEPS, SYSCTLS, Field, Step
+from .steps import STEPS, SYSCTLS, Field, Step
 
 _HEX = frozenset(
     {"addr", "new_addr", "sp", "start", "end", "brk_start", "mmap_base", "free_area_cache", "first_free_top"}
@@ -27,7 +31,6 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _RESERVED = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
 _BY_KIND = {step.kind: step for step in STEPS.values() if not step.special}
 _CHILDREN = {0: "fork", 0x4100: "vfork", 0x10500: "thread"}
-_FAULT_WRITE, _FAULT_FETCH = 2, 16
 _CALLS = 64  # kinds below it are system calls whose results can be expected
 _U64 = (1 << 64) - 1
 
@@ -130,7 +133,7 @@ class _Writer:
         if machine:
             yield f"machine: {flow(machine)}\n"
         yield from self._initial()
-        files = [row for row in self.rows[: self.first] if row[0] == ev.K_MAKEFILE]
+        files = [row for row in self.rows[: self.first] if row[E_KIND] == ev.K_MAKEFILE]
         if files:
             yield "files:\n"
         for row in files:
@@ -138,34 +141,39 @@ class _Writer:
 
     def _initial(self) -> Iterator[str]:
         for event, row in enumerate(self.rows[: self.first]):
-            if row[0] == ev.K_INIT_MM:
+            if row[E_KIND] == ev.K_INIT_MM:
                 yield from self._layout(event, row)
-        areas = [row for row in self.rows[: self.first] if row[0] == ev.K_INIT_VMA]
+        areas = [row for row in self.rows[: self.first] if row[E_KIND] == ev.K_INIT_VMA]
         if areas:
             yield "initial:\n"
         for row, known in zip(areas, (*self.trace.initial, *[None] * len(areas)), strict=False):
             perms = (
-                "".join(c if row[4] >> i & 1 else "-" for i, c in enumerate("rwx")) + "ps"[row[4] >> 3 & 1]
+                "".join(c if row[E_ARGS + 2] >> i & 1 else "-" for i, c in enumerate("rwx"))
+                + "ps"[row[E_ARGS + 2] >> 3 & 1]
             )
-            name = known[2].replace("(heap)", "[heap]") if known else self.trace.strings[row[7] or row[6]]
-            area = {"start": row[2] & _U64, "end": row[3] & _U64, "name": name}
+            name = (
+                known[2].replace("(heap)", "[heap]")
+                if known
+                else self.trace.strings[row[E_ARGS + 5] or row[E_ARGS + 4]]
+            )
+            area = {"start": row[E_ARGS] & _U64, "end": row[E_ARGS + 1] & _U64, "name": name}
             if perms != INITIAL_PERMS.get(name, "rw-p"):
                 area["perms"] = perms
-            if self.trace.strings[row[6]] != (name if name and not name.startswith("[") else ""):
-                area["file"] = self.trace.strings[row[6]]
-            if row[5]:
-                area["offset"] = row[5]
+            if self.trace.strings[row[E_ARGS + 4]] != (name if name and not name.startswith("[") else ""):
+                area["file"] = self.trace.strings[row[E_ARGS + 4]]
+            if row[E_ARGS + 3]:
+                area["offset"] = row[E_ARGS + 3]
             yield f"- {flow(area)}\n"
 
     def _layout(self, event: int, row: list[int]) -> Iterator[str]:
         if event:
             raise self.refuse(event, "comes after another start")
-        if row[3] and not any(name == "(heap)" for _, _, name in self.trace.initial):
-            yield f"brk_start: {row[3]:#x}\n"
-        if row[4]:
-            yield f"mmap_base: {row[4]:#x}\n"
-        if row[6]:
-            yield f"layout: {('', 'bottom-up', 'top-down')[row[6]]}\n"
+        if row[E_ARGS + 1] and not any(name == "(heap)" for _, _, name in self.trace.initial):
+            yield f"brk_start: {row[E_ARGS + 1]:#x}\n"
+        if row[E_ARGS + 2]:
+            yield f"mmap_base: {row[E_ARGS + 2]:#x}\n"
+        if row[E_ARGS + 4]:
+            yield f"layout: {('', 'bottom-up', 'top-down')[row[E_ARGS + 4]]}\n"
 
     def tail(self) -> Iterator[str]:
         final = self.expects.get(-1)
@@ -185,39 +193,39 @@ class _Writer:
 
     def steps(self) -> Iterator[str]:
         for row in self.rows[: self.first]:
-            if row[0] == ev.K_MAKEFILE:
+            if row[E_KIND] == ev.K_MAKEFILE:
                 self._file(row)
         for event in range(self.first, len(self.rows)):
             row = self.rows[event]
-            task = row[1]
+            task = row[E_TASK]
             step, args = self._step(event, row)
             yield f"- {step.name}: {args}\n"
             yield from self._expect(event, step, row)
             if task != self.current:
                 yield f"  pid: {int(self.trace.tasks[task]['tid'])}\n"
-            if row[0] == ev.K_FORK_STEP:
-                self.current = row[2]
+            if row[E_KIND] == ev.K_FORK_STEP:
+                self.current = row[E_ARGS]
 
     def _step(self, event: int, row: list[int]) -> tuple[Step, str]:
         """The operation and its arguments in flow form."""
-        kind = row[0]
+        kind = row[E_KIND]
         if kind == ev.K_MAKEFILE:
-            step = STEPS["diskfile" if row[5] else "memfd"]
+            step = STEPS["diskfile" if row[E_ARGS + 3] else "memfd"]
             file = self._file(row)
             file.pop("disk", None)
             return step, flow({"fill": False, **file} if not file.get("fill") else file)
         if kind in (ev.K_FORK, ev.K_FORK_STEP):
             return self._child(event, row)
         if kind == ev.K_FAULT:
-            name = "exec" if row[3] & _FAULT_FETCH else "write" if row[3] & _FAULT_WRITE else "read"
-            return STEPS[name], hex(row[2] & _U64)
+            name = "exec" if row[E_ARGS + 1] & PF_FETCH else "write" if row[E_ARGS + 1] & PF_WRITE else "read"
+            return STEPS[name], hex(row[E_ARGS] & _U64)
         if kind == K_SYSCTL:
             return STEPS["sysctl"], flow(self._sysctl(event, row))
         if kind == ev.K_BRK:
-            return STEPS["brk"], f"{{addr: {self._address(event, 0, row[2])}}}"
+            return STEPS["brk"], f"{{addr: {self._address(event, 0, row[E_ARGS])}}}"
         step = _BY_KIND.get(kind)  # type: ignore[assignment]
         if kind == ev.K_FALLOCATE:
-            step = STEPS["punch_hole" if row[3] == 3 else "fallocate"]
+            step = STEPS["punch_hole" if row[E_ARGS + 1] == 3 else "fallocate"]
         if step is None:
             raise self.refuse(event, "has no step")
         return step, self._arguments(event, step, row)
@@ -225,7 +233,7 @@ class _Writer:
     def _arguments(self, event: int, step: Step, row: list[int]) -> str:
         shown: list[tuple[str, str]] = []
         for position, arg in enumerate(step.args):
-            value = row[2 + position]
+            value = row[E_ARGS + position]
             if isinstance(arg, Field):
                 word = self._argument(event, position, arg, value)
                 optional = (
@@ -235,7 +243,7 @@ class _Writer:
                     shown.append((arg.name, word))
             elif value != arg:
                 raise self.refuse(event, "has no step")
-        if any(row[2 + len(step.args) : 8]):
+        if any(row[E_ARGS + len(step.args) : E_RET]):
             raise self.refuse(event, "has more arguments than its step")
         if len(shown) == 1 and shown[0][0] == step.scalar:
             return shown[0][1]
@@ -282,31 +290,31 @@ class _Writer:
         return "bad" if fd == BAD_FD else str(fd)
 
     def _file(self, row: list[int]) -> dict[str, Any]:
-        name = self.trace.strings[row[6]]
-        self.ids[row[2]] = name
-        out: dict[str, Any] = {"id": name, "pages": row[3] & _U64}
-        out["fill"] = bool(row[4])
-        if row[5]:
+        name = self.trace.strings[row[E_ARGS + 4]]
+        self.ids[row[E_ARGS]] = name
+        out: dict[str, Any] = {"id": name, "pages": row[E_ARGS + 1] & _U64}
+        out["fill"] = bool(row[E_ARGS + 2])
+        if row[E_ARGS + 3]:
             out["disk"] = True
-        if row[7] > 1:
-            out["folio"] = row[7]
+        if row[E_ARGS + 5] > 1:
+            out["folio"] = row[E_ARGS + 5]
         return out
 
     def _child(self, event: int, row: list[int]) -> tuple[Step, str]:
-        if row[0] == ev.K_FORK_STEP:
+        if row[E_KIND] == ev.K_FORK_STEP:
             return STEPS["fork"], "{}"
-        name = _CHILDREN.get(row[3])
+        name = _CHILDREN.get(row[E_ARGS + 1])
         if name is None:
             raise self.refuse(event, "is a clone that no step makes")
-        return STEPS[name], flow({"child": int(self.trace.tasks[row[2]]["tid"])})
+        return STEPS[name], flow({"child": int(self.trace.tasks[row[E_ARGS]]["tid"])})
 
     def _sysctl(self, event: int, row: list[int]) -> dict[str, Any]:
         from ...machine.rules import RULES
 
         known = {RULES[rule].index: name for name, rule in SYSCTLS.items()}
-        if row[2] not in known:
+        if row[E_ARGS] not in known:
             raise self.refuse(event, "sets a rule that is no sysctl")
-        return {"name": known[row[2]], ("areas_plus" if row[4] else "value"): row[3]}
+        return {"name": known[row[E_ARGS]], ("areas_plus" if row[E_ARGS + 2] else "value"): row[E_ARGS + 1]}
 
     def _expect(self, event: int, step: Step, row: list[int]) -> Iterator[str]:
         known = self.expects.get(event)
@@ -314,11 +322,9 @@ class _Writer:
         on: dict[str, Any] = {}
         if known is not None:
             fields, on = known.fields, known.on
-        elif row[9] & ev.EVF_HAS_RET and row[0] < _CALLS and "result" in step.answers:
-            ret = row[8]
-            fields = (
-                {"error": names.ERRNO_NAMES[-ret]} if -ret in names.ERRNO_NAMES else {"result": ret & _U64}
-            )
+        elif row[E_FLAGS] & ev.EVF_HAS_RET and row[E_KIND] < _CALLS and "result" in step.answers:
+            ret = row[E_RET]
+            fields = {"error": ERRNO_NAMES[-ret]} if -ret in ERRNO_NAMES else {"result": ret & _U64}
         if known is None and not fields:
             return
         if "vmas" in fields and not on:

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ...errorcodes import RT_ARGUMENT
-from .. import events as ev
-from ..symbols import (
+from ...abi import kinds as ev
+from ...abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
     F_ADD_SEALS,
@@ -23,6 +22,7 @@ from ..symbols import (
     MFD_CLOEXEC,
     O_CLOEXEC,
 )
+from ...errorcodes import RT_ARGUMENT
 from .args import BadLine, annotation, fields, list_items, string, value
 from .model import Call, Model, directory_of, file_type
 

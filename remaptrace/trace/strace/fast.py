@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...abi.errnos import ERRNOS
 from ...machinecode.ready import Progress
 from ..compiled import scan
 from ..compiled import stracefollow as fo
 from ..compiled import stracelex as lex
-from ..names import ERRNOS
 from ..symbols import SYMBOLS
 from ..syscalls import TABLES
 from .args import unescape

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...abi.errnos import ERRNOS
 from ...errorcodes import RT_LINE
-from ..names import ERRNOS
 from .args import BadLine, annotation, split_arguments, value
 
 T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3

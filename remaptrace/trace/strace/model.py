@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .. import events as ev
+from ...abi import kinds as ev
+from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
 from ..eventblocks import EventBlocks
-from ..names import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
 from .args import annotation, value
 from .knownfiles import KnownFiles
 from .lines import Result

@@ -12,8 +12,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from .. import events as ev
+from ...abi import kinds as ev
 from ..eventblocks import narrow
+from ..events import COLUMNS, IntArray, Trace
 from .lives import Lives
 from .plan import (
     BEHIND_POINTERS,
@@ -47,7 +48,7 @@ from .records import (
 Column = npt.NDArray[np.int64]
 
 
-def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_size: int = 4096) -> ev.Trace:
+def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_size: int = 4096) -> Trace:
     """The trace of a text's records. Never fails: what does not fit together is left out and noted."""
     records = text.records
     notes = list(text.notes)
@@ -70,7 +71,7 @@ def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_siz
     for call, count in sorted(picked.unmodelled.items()):
         if call in BEHIND_POINTERS:
             notes.append(f"{count} x {call}: the trace has a pointer where its arguments are; not modelled")
-    return ev.Trace(
+    return Trace(
         columns,
         tasks,
         strings,
@@ -240,10 +241,10 @@ def _with_constants(records: Records, entry: Column) -> Callable[[Column], Colum
 
 def _join(
     picked: _Picked, lives: Lives, rows: npt.NDArray[np.int32], records: Records
-) -> dict[str, ev.IntArray]:
+) -> dict[str, IntArray]:
     """One table of the picked events and of those that `Lives` found, in order of their positions."""
     found = lives.events
-    extra = np.array([e.row() for e in found], dtype=np.int64).reshape(len(found), len(ev.COLUMNS))
+    extra = np.array([e.row() for e in found], dtype=np.int64).reshape(len(found), len(COLUMNS))
     columns: dict[str, Column] = {
         "kind": picked.kind,
         "task": rows[picked.position].astype(np.int64),
@@ -257,7 +258,7 @@ def _join(
         at = np.array([e.record for e in found], dtype=np.int64)
         key = np.array([e.key for e in found], dtype=np.int64)
         place = np.argsort(np.concatenate((picked.position * 2 + 1, key)), kind="stable")
-        for i, name in enumerate(ev.COLUMNS):
+        for i, name in enumerate(COLUMNS):
             columns[name] = np.concatenate((columns[name], extra[:, i]))[place]
         columns["line"] = np.concatenate((columns["line"], records[R_LINE, at]))[place]
         columns["time"] = np.concatenate((columns["time"], records[R_TIME, at]))[place]

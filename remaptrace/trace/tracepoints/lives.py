@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .. import events as ev
-from ..names import CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from ...abi import kinds as ev
+from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from ..events import TASK_DTYPE
 from .plan import EXEC_CALLS, EXIT_CALLS, FORK_CALLS
 from .records import (
     OP_ENTER,
@@ -327,7 +328,7 @@ class Lives:
         for (tid, pid, parent), record in zip(self._rows, last.tolist(), strict=True):
             comm = text_of(self._text.data, int(self._records[R_COMM, record])) if record >= 0 else ""
             tasks.append((tid, pid, self._string("" if comm == "<...>" else comm), parent))
-        return list(self._strings), np.array(tasks, dtype=ev.TASK_DTYPE)
+        return list(self._strings), np.array(tasks, dtype=TASK_DTYPE)
 
     def _string(self, text: str) -> int:
         return self._strings.setdefault(text, len(self._strings))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 
+from ...abi.errnos import ERRNO_NAMES
+from ...abi.mman import ADVICE, MAP, MREMAP, MS, PROT
 from ...errorcodes import RT_KERNEL_LINE
 from ..events import Skipped
-from ..names import ADVICE, ERRNO_NAMES, MAP, MREMAP, MS, PROT
 from .plan import EXIT_CALLS, CallNames
 from .records import LONGEST_LINE, OP_ENTER, OP_EXIT, OP_FAULT, R_TIME, KernelText, matrix, span
 from .text import signed

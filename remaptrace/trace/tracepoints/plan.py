@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .. import events as ev
+from ...abi import kinds as ev
 
 ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC = 6, 7, 8, 9  # sources beyond the six registers
 CONSTANTS = (0, -1, ev.FILE_UNMAPPABLE, 0x80000)

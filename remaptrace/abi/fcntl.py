@@ -1,0 +1,11 @@
+"""Numbers of calls on descriptors (include/uapi/asm-generic/fcntl.h, linux/fcntl.h, close_range.h, memfd.h)."""
+
+from __future__ import annotations
+
+O_ACCMODE, O_CREAT, O_EXCL, O_CLOEXEC = 0o3, 0o100, 0o200, 0o2000000
+FD_CLOEXEC = 1
+MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL = 1, 2, 8
+CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
+F_DUPFD, F_SETFD, F_DUPFD_CLOEXEC, F_ADD_SEALS = 0, 2, 1030, 1033
+F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_EXEC = 1, 2, 4, 8, 16, 32
+FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE = 1, 2

@@ -1,0 +1,157 @@
+"""Names of the kernel's numbers: protections, flags, advice, resources, errors.
+
+The numbers are those of the generic ABI (include/uapi/asm-generic, x86), which the event table
+uses whatever the architecture. Shared by every reader and writer; no imports, so that a small
+scenario starts fast.
+"""
+
+from __future__ import annotations
+
+PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM = 0, 1, 2, 4, 8
+PROT: dict[str, int] = {
+    "none": 0,
+    "read": PROT_READ,
+    "write": PROT_WRITE,
+    "exec": PROT_EXEC,
+    "sem": PROT_SEM,
+    "growsdown": 0x01000000,
+    "growsup": 0x02000000,
+}
+
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_DROPPABLE = 1, 2, 3, 8
+MAP_TYPE = 0x0F
+MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_NONBLOCK = 0x10, 0x20, 0x40, 0x10000
+MAP_TYPES: dict[str, int] = {"shared": 1, "private": 2, "shared_validate": 3, "droppable": 8}
+MAP: dict[str, int] = {
+    **MAP_TYPES,
+    "fixed": MAP_FIXED,
+    "anonymous": MAP_ANONYMOUS,
+    "32bit": MAP_32BIT,
+    "growsdown": 0x100,
+    "denywrite": 0x800,
+    "executable": 0x1000,
+    "locked": 0x2000,
+    "noreserve": 0x4000,
+    "populate": 0x8000,
+    "nonblock": MAP_NONBLOCK,
+    "stack": 0x20000,
+    "hugetlb": 0x40000,
+    "sync": 0x80000,
+    "fixed_noreplace": 0x100000,
+    "uninitialized": 0x4000000,
+}
+
+RFP_CHGPROT = 1 << 40
+"""MAP_CHGPROT asked for by name; the engine takes it like the architecture's own value (A_CHGPROT)."""
+RFP: dict[str, int] = {"nonblock": MAP_NONBLOCK, "chgprot": RFP_CHGPROT}
+
+MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED = 0, 1, 2, 3, 4
+MADV_FREE, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK = 8, 9, 10, 11
+MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 12, 13, 14, 15
+MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK = 16, 17, 18, 19
+MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE = 20, 21, 22, 23
+MADV_DONTNEED_LOCKED, MADV_COLLAPSE = 24, 25
+MADV_GUARD_INSTALL, MADV_GUARD_REMOVE = 102, 103
+MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
+MLOCK_ONFAULT = 1
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+
+MREMAP: dict[str, int] = {"maymove": MREMAP_MAYMOVE, "fixed": MREMAP_FIXED, "dontunmap": MREMAP_DONTUNMAP}
+MS: dict[str, int] = {"async": MS_ASYNC, "invalidate": MS_INVALIDATE, "sync": MS_SYNC}
+MLOCK2: dict[str, int] = {"onfault": MLOCK_ONFAULT}
+MCL: dict[str, int] = {"current": MCL_CURRENT, "future": MCL_FUTURE, "onfault": MCL_ONFAULT}
+SHM: dict[str, int] = {"rdonly": 0o10000, "rnd": 0o20000, "remap": 0o40000, "exec": 0o100000}
+SEALS: dict[str, int] = {"seal": 1, "shrink": 2, "grow": 4, "write": 8, "future_write": 16, "exec": 32}
+FALLOC: dict[str, int] = {
+    "keep_size": 1,
+    "punch_hole": 2,
+    "collapse_range": 8,
+    "zero_range": 16,
+    "insert_range": 32,
+}
+
+ADVICE: dict[str, int] = {
+    "normal": MADV_NORMAL,
+    "random": MADV_RANDOM,
+    "sequential": MADV_SEQUENTIAL,
+    "willneed": MADV_WILLNEED,
+    "dontneed": MADV_DONTNEED,
+    "free": MADV_FREE,
+    "remove": MADV_REMOVE,
+    "dontfork": MADV_DONTFORK,
+    "dofork": MADV_DOFORK,
+    "mergeable": MADV_MERGEABLE,
+    "unmergeable": MADV_UNMERGEABLE,
+    "hugepage": MADV_HUGEPAGE,
+    "nohugepage": MADV_NOHUGEPAGE,
+    "dontdump": MADV_DONTDUMP,
+    "dodump": MADV_DODUMP,
+    "wipeonfork": MADV_WIPEONFORK,
+    "keeponfork": MADV_KEEPONFORK,
+    "cold": MADV_COLD,
+    "pageout": MADV_PAGEOUT,
+    "populate_read": MADV_POPULATE_READ,
+    "populate_write": MADV_POPULATE_WRITE,
+    "dontneed_locked": MADV_DONTNEED_LOCKED,
+    "collapse": MADV_COLLAPSE,
+    "hwpoison": 100,
+    "soft_offline": 101,
+    "guard_install": MADV_GUARD_INSTALL,
+    "guard_remove": MADV_GUARD_REMOVE,
+}
+
+RLIMITS: dict[str, int] = {
+    "cpu": 0,
+    "fsize": 1,
+    "data": 2,
+    "stack": 3,
+    "core": 4,
+    "rss": 5,
+    "nproc": 6,
+    "nofile": 7,
+    "memlock": 8,
+    "as": 9,
+}
+
+PERSONALITIES: dict[str, int] = {
+    "addr_no_randomize": 0x0040000,
+    "mmap_page_zero": 0x0100000,
+    "addr_compat_layout": 0x0200000,
+    "read_implies_exec": 0x0400000,
+    "addr_limit_32bit": 0x0800000,
+    "addr_limit_3gb": 0x8000000,
+}
+
+READ_IMPLIES_EXEC = 0x0400000  # of personality
+
+CLONE_VM, CLONE_FILES, CLONE_VFORK, CLONE_THREAD = 0x100, 0x400, 0x4000, 0x10000
+
+
+def flag_words(value: int, table: dict[str, int]) -> list[str | int]:
+    """`value` as names of single bits of `table`, and one number for the bits without a name."""
+    words: list[str | int] = []
+    for name, bit in table.items():
+        if bit and value & bit == bit:
+            words.append(name)
+            value &= ~bit
+    if value:
+        words.append(value)
+    return words
+
+
+def map_words(value: int) -> list[str | int]:
+    """mmap flags as a scenario writes them: the type first, then the bits."""
+    kind = value & MAP_TYPE
+    words: list[str | int] = [{number: name for name, number in MAP_TYPES.items()}.get(kind, kind)]
+    bits = {name: bit for name, bit in MAP.items() if bit > MAP_TYPE}
+    return words + flag_words(value & ~MAP_TYPE, bits)
+
+
+def prot_word(value: int) -> str | int:
+    """A protection as a scenario writes it: letters, ``none``, or the number if it has other bits."""
+    if value == 0:
+        return "none"
+    if value & ~7:
+        return value
+    return "".join(letter for letter, bit in (("r", 1), ("w", 2), ("x", 4)) if value & bit)

@@ -1,0 +1,27 @@
+"""Rows that Python and the engine exchange: one of events going in, one of results coming back. All int64."""
+
+from __future__ import annotations
+
+E_KIND, E_TASK, E_ARGS, E_RET, E_FLAGS = 0, 1, 2, 8, 9
+"""Words of an event's row, in the order of trace.events.COLUMNS; six arguments from E_ARGS on."""
+EV_WORDS = 10
+
+# columns of the engine's result rows (int64), one row an event
+RS_RET = 0  # value, or -errno; for accesses 0
+RS_OUTCOME = 1  # OUT_* of outcomes
+RS_MINOR = 2  # faults of this event
+RS_MAJOR = 3
+RS_COUNT = 4  # map_count of the task's mm after the event; -1: no mm
+RS_TOTAL = 5  # pages
+RS_DATA = 6
+RS_STACK = 7
+RS_LOCKED = 8
+RS_VALUE = 9  # byte read, -1: none
+RS_FLAGS = 10  # RSF_*
+RS_WHY = 11  # WHY_* of the refusal, 0: none
+RS_WORDS = 12
+
+RSF_ASSUMED = 1  # an area was assumed to exist for this event
+RSF_DIVERGED = 2  # result differs from the recorded one
+RSF_UNMODELLED = 4  # not modelled; no effect was applied
+RSF_DEAD = 8  # the task had ended
