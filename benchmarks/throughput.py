@@ -45,7 +45,7 @@ def _best(function: Callable[[], object], times: int = 3) -> float:
 
 def strace_text() -> Iterator[Row]:
     """The strace reader on one and two threads, against one regular expression a line."""
-    from remaptrace.trace.strace.read import read_strace
+    from remaptrace.trace.strace.door import read_strace
 
     data = strace_log().read_bytes()
     lines = data.count(b"\n")
@@ -126,7 +126,7 @@ def end_to_end() -> Iterator[Row]:
 def columns() -> Iterator[Row]:
     """The column file of the parsed log: size, opening; replay of ten million events from it."""
     from remaptrace.trace import columnfile
-    from remaptrace.trace.strace.read import read_strace
+    from remaptrace.trace.strace.door import read_strace
 
     trace = read_strace(strace_log().read_bytes(), name="big")
     path = _folder() / "big.rtcols"

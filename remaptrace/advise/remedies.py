@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..abi.kinds import K_REMAP_FILE_PAGES
+from ..defaults import DEFAULT_KERNEL
 from ..engine.run.driver import Progress, replay
 from ..machine.machine import Machine
 from ..machine.rules import RULES
@@ -15,9 +16,6 @@ from ..result.result import Result
 from ..rewrite.equivalence import allowed_alike
 from ..rewrite.passes import PASSES, rewrite
 from ..trace.events import Trace
-
-GUARD_KERNEL = "linux-6.18"
-"""Where guard regions are measured when the machine's own kernel has none."""
 
 NATIVE_KERNEL = "linux-2.6.21"
 """Where remap_file_pages is measured without its emulation."""
@@ -121,7 +119,7 @@ def _machine_for(name: str, own: Machine, arch: str) -> Machine:
         rule = RULES["guard_regions"]
         if own.kernel.values["guard_regions"] != rule.choices.index("none"):
             return own
-        return Machine.load(arch, GUARD_KERNEL)
+        return Machine.load(arch, DEFAULT_KERNEL)  # its own has no guard regions
     kernel = _KERNELS.get(name)
     return own if kernel is None else Machine.load(arch, kernel)
 

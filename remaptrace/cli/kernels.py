@@ -21,7 +21,7 @@ from .output import show, width, write_text
 @output_option
 def command(shown: str | None, compare: tuple[str, str] | None, form: str, output: str | None) -> None:
     """List the kernel presets; show one with the origin of each rule; compare two."""
-    from ..machine.kernel import kernel_names, load_kernel
+    from ..machine.load import kernel_names, load_kernel
     from ..report import machines
     from ..report.jsonout import to_json
 

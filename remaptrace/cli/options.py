@@ -9,13 +9,9 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ..errorcodes import RT_USAGE
-from ..errors import UsageError
+from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-DEFAULT_ARCH = "x86_64"
-DEFAULT_KERNEL = "linux-6.18"
 
 
 class PresetName(click.types.StringParamType):
@@ -148,16 +144,3 @@ def placing_options(command: C) -> C:
     ):
         command = click.option(f"--{name}", "placing", flag_value=name, help=text)(command)
     return command
-
-
-def parsed_settings(settings: tuple[str, ...]) -> dict[str, str]:
-    """The --set options as a mapping; UsageError RT501 for one without '='."""
-    out: dict[str, str] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(
-                RT_USAGE, f"--set {setting!r} has no value", expected="KEY=VALUE, such as max_map_count=1000"
-            )
-        out[key.strip()] = value.strip()
-    return out

@@ -13,7 +13,7 @@ from ..errors import RemapTraceError
 from ..outfile import write_file
 
 if TYPE_CHECKING:
-    from ..report.rich.layout import Sheet
+    from ..report.layout import Sheet
 
 PICTURES = (".svg", ".html", ".htm")
 _WIDEST = 160  # beyond that, lines are hard to follow

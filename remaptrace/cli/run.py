@@ -109,7 +109,7 @@ def _deliver(
 
         out.write_text(map(run_plain, facts), path)
     else:
-        from ..report.rich.layout import Sheet
+        from ..report.layout import Sheet
         from ..report.rich.run import run_sheet
 
         sheet = Sheet(out.width())

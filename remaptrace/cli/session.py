@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemapTraceError
-from .options import parsed_settings
+from ..machine.kernel import parsed_settings
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine

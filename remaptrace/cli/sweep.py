@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..errors import EXIT_FINDINGS, EXIT_OK
-from .options import DEFAULT_ARCH, DEFAULT_KERNEL, machine_options, parsed_settings
+from .options import machine_options
 
 
 @click.command("sweep")
@@ -43,6 +44,7 @@ def command(
     Rows appear as soon as they are complete. A table that is there already is gone on with: cells
     that it has are not replayed again. Exit status 1: some trace could not be replayed (column `error`).
     """
+    from ..machine.kernel import parsed_settings
     from ..machine.machine import Machine
     from ..sweep.jobs import plan, without
     from ..sweep.run import on_dask, on_threads

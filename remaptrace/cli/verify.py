@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..errors import EXIT_FINDINGS, EXIT_OK
 from ..native.profiles import PROFILES
 from . import output as out
-from .options import machine_options, parsed_settings
+from .options import machine_options
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -61,7 +62,9 @@ def command(
         raise click.UsageError("give a SCENARIO, or --random N")
     if host:
         raise click.UsageError("--host: the running kernel is no host of a simulated one")
-    machine = Machine.load(arch or "x86_64", kernel or "linux-6.18", parsed_settings(settings))
+    from ..machine.kernel import parsed_settings
+
+    machine = Machine.load(arch or DEFAULT_ARCH, kernel or DEFAULT_KERNEL, parsed_settings(settings))
     status = EXIT_OK
     if scenarios:
         status = max(status, _scenarios(scenarios, machine, output))

@@ -10,6 +10,8 @@ import mmap
 from collections.abc import Sequence
 from typing import Any
 
+from ..machine.archwords import N_ARCH
+from ..machine.rules import N_RULES
 from .state import (
     ERR_ARENA,
     ERR_FRAMES,
@@ -23,8 +25,6 @@ from .state import (
     H_RULES,
     H_TOP,
     HEAP,
-    N_ARCH,
-    N_RULES,
 )
 
 _MAP_NORESERVE = 0x4000

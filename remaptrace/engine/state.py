@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ..machine.archwords import N_ARCH
+from ..machine.rules import N_RULES
 from .jit import kernel
 
 Mem: TypeAlias = memoryview
@@ -34,9 +36,7 @@ H_FREEFRAME = 7  # head of the list of free frames
 H_FREEHUGE = 60  # head of the list of free huge pages
 H_FREE = 8  # 48 heads of free lists, one a size class: CLASS_VMA, else powers of two
 H_RULES = 64
-N_RULES = 320
 H_ARCH = H_RULES + N_RULES
-N_ARCH = 512
 H_GLOB = H_ARCH + N_ARCH
 
 G_COMMITTED = H_GLOB + 0  # pages charged against overcommit

@@ -92,5 +92,7 @@ P_CLEANED = (
     A_PTE + 117
 )  # engine-only bit: writeback took the write bit (areas with many protections); 0: no bit
 A_USED = A_PTE + 118
+N_ARCH = 512
+"""Words that the engine sets aside for them."""
 
 RFP_PLAIN, RFP_NATIVE, RFP_DUMMY = 0, 1, 2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from . import presets
 from .rules import RULES, Rule
@@ -29,33 +29,6 @@ class Kernel:
     series: str  # support for protections in file PTEs: plain, rfp2007, rfp2005, intended
     values: Mapping[str, int]
     origins: Mapping[str, str]
-
-
-@cache
-def load_kernel(name: str) -> Kernel:
-    """The preset `name`, or the YAML file of that path; UsageError RT401 if there is none, RT408 for a bad file."""
-    from .kernelfile import is_path, read_kernel_file
-
-    if is_path(name):
-        return read_kernel_file(name)
-    known = kernel_names()
-    if name not in known:
-        raise presets.unknown("RT401", "kernel", name, list(known))
-    values = {rule.name: rule.default for rule in RULES.values()}
-    origins = dict.fromkeys(values, "default")
-    for origin, data in presets.chain("kernels", name):
-        for key, raw in (data.get("rules") or {}).items():
-            if key not in RULES:
-                raise presets.unknown("RT406", f"rule in preset {origin}:", key, list(RULES))
-            values[key] = parse_rule(RULES[key], raw)
-            origins[key] = origin
-    facts = presets.resolved("kernels", name)
-    return Kernel(name, facts["about"], facts["era"], facts["series"], values, origins)
-
-
-def kernel_names() -> tuple[str, ...]:
-    """Names of all kernel presets."""
-    return presets.names("kernels")
 
 
 def parse_rule(rule: Rule, raw: Any) -> int:
@@ -108,3 +81,16 @@ def override(key: str, raw: Any, page_size: int) -> tuple[str, int]:
     if key not in RULES:
         raise presets.unknown("RT403", "rule", key, [*PAGES_OF, *RULES])
     return key, parse_rule(RULES[key], raw)
+
+
+def parsed_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    """Overrides as the command line gives them, KEY=VALUE, as a mapping; UsageError RT501 for one without '='."""
+    out: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                RT_USAGE, f"--set {setting!r} has no value", expected="KEY=VALUE, such as max_map_count=1000"
+            )
+        out[key.strip()] = value.strip()
+    return out

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from .arch import Arch, arch_names, load_arch
-from .kernel import Kernel, kernel_names, load_kernel, override
-from .rules import RULES
+from .archwords import N_ARCH
+from .kernel import Kernel, override
+from .load import kernel_names, load_kernel
+from .rules import N_RULES, RULES
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-DEFAULT_ARCH = "x86_64"
-DEFAULT_KERNEL = "linux-6.18"
 
 __all__ = ["Arch", "Kernel", "Machine", "arch_names", "kernel_names"]
 
@@ -84,8 +85,6 @@ class Machine:
         """The engine's rules, indexed by the R_* numbers; int64[N_RULES]."""
         import numpy as np
 
-        from ..engine.state import N_RULES
-
         out = np.zeros(N_RULES, dtype=np.int64)
         for rule in RULES.values():
             out[rule.index] = self.kernel.values[rule.name]
@@ -95,8 +94,6 @@ class Machine:
     def archwords(self) -> npt.NDArray[np.int64]:
         """The engine's architecture words, indexed by the A_* and P_* numbers; int64[N_ARCH]."""
         import numpy as np
-
-        from ..engine.state import N_ARCH
 
         out = np.zeros(N_ARCH, dtype=np.int64)
         out[: len(self.arch.words)] = self.arch.words

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
+from ..defaults import DEFAULT_KERNEL
 from . import presets
 
-NEWEST = "linux-6.18"
 """The kernel of a trace that names none."""
 _NEWEST_26 = "linux-2.6.21"
 
@@ -60,7 +60,7 @@ def default_for(arch: str) -> str:
     """
     from .arch import eras_of
 
-    return NEWEST if "modern" in eras_of(arch) or not eras_of(arch) else _NEWEST_26
+    return DEFAULT_KERNEL if "modern" in eras_of(arch) or not eras_of(arch) else _NEWEST_26
 
 
 def _version(match: re.Match[str]) -> tuple[int, ...]:

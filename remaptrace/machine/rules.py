@@ -25,6 +25,8 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {}
+N_RULES = 320
+"""Words that the engine sets aside for them."""
 
 
 def _rule(name: str, kind: Literal["bool", "int"], default: int, doc: str) -> int:
@@ -56,7 +58,6 @@ R_UNLIMITED_LEGACY = _rule(
     "unlimited_stack_is_legacy", "bool", 0, "RLIMIT_STACK unlimited at exec: bottom-up layout (2.6)"
 )
 R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
-R_SHMEM_THP = _rule("shmem_enabled", "int", 0, "huge pages of shmem: 0 never")
 R_EXEC_STACK_PAGES = _rule(
     "exec_stack_pages",
     "int",
@@ -179,9 +180,6 @@ R_STICKY_GUARD = _rule("sticky_guard_flag", "bool", 1, "VM_MAYBE_GUARD exists an
 R_ACCOUNT_STICKY = _rule(
     "account_sticky", "bool", 0, "VM_ACCOUNT stays when write is removed from an unfaulted area (6.1)"
 )
-R_SHARED_ANON_MERGE = _rule(
-    "shared_anonymous_merge", "bool", 0, "no kernel merges different shared objects; for what-if runs"
-)
 
 # -- brk
 R_BRK_FROM_END_CODE = _rule(
@@ -290,7 +288,6 @@ R_HEAP_NAME_STRICT = _rule(
     "heap_name_strict", "bool", 1, "[heap] needs start < brk and end > start_brk (6.6); else <= and >="
 )
 R_LF_NAMED = _rule("lockonfault_named", "bool", 1, "smaps prints lf; before, ??")
-R_VVAR_CLOCK = _rule("vvar_vclock", "bool", 1, "[vvar_vclock] has two pages of its own (6.18)")
 R_MAPS_ANON_PGOFF = _rule(
     "maps_shows_anonymous_pgoff", "bool", 0, "the offset column of private anonymous areas is pgoff (2.6)"
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..machine.kernel import Kernel
 from ..machine.rules import RULES, Rule
-from .rich.layout import Cell, Sheet, length, spans
+from .layout import Cell, Sheet, length, spans
 
 _SENTENCE = 30
 """Columns below which a sentence does not stand beside other columns."""

@@ -8,7 +8,7 @@ from typing import Any
 from ..result.result import Snapshot, VmaRow
 from ..trace.events import MapsFile
 from .errortext import printable
-from .rich.layout import Cell, Sheet
+from .layout import Cell, Sheet
 
 _NAME_COLUMN = 73  # fs/proc/task_mmu.c pads to it
 

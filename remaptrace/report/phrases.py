@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errortext import printable
-from .rich.layout import Span, counted, number
+from .layout import Span
+from .words import counted, number
 
 COMPARED = {
     "answers": ("answer", "answers"),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..abi.errnos import ENOMEM
+from ..abi.mman import MREMAP_DONTUNMAP
 from ..abi.signals import PF_FETCH, PF_WRITE
 from ..trace.events import Trace
 from .areas import Area, Areas
@@ -19,7 +20,6 @@ from .areas import Area, Areas
 PAGE = 4096
 _U64 = (1 << 64) - 1
 _NO_EFFECT = ev.EVF_INJECTED | ev.EVF_UNFINISHED
-_MREMAP_DONTUNMAP = 4
 
 
 class Row(NamedTuple):
@@ -185,7 +185,7 @@ class Follower:
             return
         moved = space.areas.cut(old, min(old_end, old + new_size))
         copies = [self._shifted(a, target - old) for a in moved]
-        if not row.a3 & _MREMAP_DONTUNMAP:
+        if not row.a3 & MREMAP_DONTUNMAP:
             self.take(space, old, old_end)
         for area in copies:
             self.put(space, area)

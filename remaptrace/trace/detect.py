@@ -292,7 +292,7 @@ def _text_reader(chosen: str, data: bytes, name: str, progress: Progress | None)
         if will_compile(chosen, len(data)):
             progress("compile reader", 0, 1)
     if chosen == "strace":
-        from .strace.read import read_strace
+        from .strace.door import read_strace
 
         return read_strace(data, name=name, progress=progress)
     if chosen == "ftrace":

@@ -3,7 +3,7 @@
 import pytest
 
 from remaptrace.api import replay
-from remaptrace.trace.strace.read import read_strace
+from remaptrace.trace.strace.door import read_strace
 
 EBADF, ENODEV = 9, 19
 MAP = "10 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = {}\n"

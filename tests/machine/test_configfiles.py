@@ -9,7 +9,7 @@ import pytest
 
 from remaptrace.errors import InputError, RemapTraceError
 from remaptrace.machine.configfiles import read_config, read_sysctl
-from remaptrace.machine.kernel import load_kernel
+from remaptrace.machine.load import load_kernel
 from remaptrace.machine.machine import Machine
 
 SYSCTL = """\

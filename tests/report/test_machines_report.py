@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remaptrace.machine.arch import arch_names, load_arch_file
-from remaptrace.machine.kernel import kernel_names, load_kernel
+from remaptrace.machine.load import kernel_names, load_kernel
 from remaptrace.machine.rules import RULES
 from remaptrace.report import machines
 

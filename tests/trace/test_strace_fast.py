@@ -14,9 +14,11 @@ from remaptrace.abi import kinds as ev
 from remaptrace.errors import InputError
 from remaptrace.machinecode import ready
 from remaptrace.trace.events import Trace
+from remaptrace.trace.strace import door
 from remaptrace.trace.strace import read as strace
+from remaptrace.trace.strace.door import read_strace
 from remaptrace.trace.strace.fast import FastStraceReader
-from remaptrace.trace.strace.read import StraceReader, read_strace
+from remaptrace.trace.strace.read import StraceReader
 
 from .strace_case_file import read_cases
 
@@ -135,7 +137,7 @@ def test_a_line_of_ten_megabytes_is_read() -> None:
 
 
 def test_a_mapped_file_is_read_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strace, "COMPILED_FROM", 0)
+    monkeypatch.setattr(door, "COMPILED_FROM", 0)
     monkeypatch.setitem(ready.COMPILE_FOR, "strace", 0)
     path = tmp_path / "log"
     path.write_bytes(generate(500))
@@ -152,7 +154,7 @@ def test_small_logs_are_read_without_numba() -> None:
     import sys
 
     program = (
-        "import sys; from remaptrace.trace.strace.read import read_strace;"
+        "import sys; from remaptrace.trace.strace.door import read_strace;"
         "read_strace(b'10 brk(NULL) = 0x1000\\n', name='log'); sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

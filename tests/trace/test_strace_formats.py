@@ -7,7 +7,8 @@ import pytest
 
 from remaptrace.abi import kinds as ev
 from remaptrace.trace.events import Trace
-from remaptrace.trace.strace.read import looks_like_strace, read_strace, read_strace_files
+from remaptrace.trace.strace.door import read_strace
+from remaptrace.trace.strace.read import looks_like_strace, read_strace_files
 
 FORMATS = Path(__file__).parent / "data" / "strace"
 

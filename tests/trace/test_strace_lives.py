@@ -1,7 +1,7 @@
 """Threads and processes in strace text: births before their cause, deaths, ids that change hands."""
 
 from remaptrace.abi import kinds as ev
-from remaptrace.trace.strace.read import read_strace
+from remaptrace.trace.strace.door import read_strace
 
 from .strace_case_file import event_text
 

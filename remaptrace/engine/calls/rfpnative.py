@@ -7,7 +7,7 @@ its PTE, and the area is marked VM_MANYPROTS. Its traps are rules of their own.
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM, EOVERFLOW, EPERM
-from ...abi.mman import RFP_CHGPROT
+from ...abi.mman import MAP_NONBLOCK, RFP_CHGPROT
 from ...abi.signals import ACC_READ
 from ...abi.vmflags import VM_ACCESS, VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 from ...machine.archwords import (
@@ -36,8 +36,6 @@ from ..pages.pgwalk import pte_ensure
 from ..pages.pte import mk_file_pte_prot, pte_modify_prot, pte_present, pte_swap
 from ..state import H_ARCH, H_RULES, OPS_FILE, T_MM, V_END, V_FLAGS, V_OPS, V_PROT, V_START, Mem
 
-_MAP_NONBLOCK = 0x10000
-
 
 @kernel
 def _too_far(m: Mem, pgoff: int, pages: int) -> int:
@@ -59,7 +57,7 @@ def _rfp_populate(m: Mem, mm: int, start: int, size: int, end: int, pgoff: int, 
     if pgoff != linear_index(m, vma, start):
         vma_set_flags(m, vma, m[vma + V_FLAGS] | VM_NONLINEAR)
     pages = size >> m[H_ARCH + A_PAGE_SHIFT]
-    return populate_pages(m, mm, vma, start, pages, pgoff, 1 if flags & _MAP_NONBLOCK else 0)
+    return populate_pages(m, mm, vma, start, pages, pgoff, 1 if flags & MAP_NONBLOCK else 0)
 
 
 # ---- engine F, with and without per-PTE protections ------------------------------------------
@@ -154,7 +152,7 @@ def _rfp_fault(
         addr = start + (i << m[H_ARCH + A_PAGE_SHIFT])
         if install_file_pte(m, mm, addr, pgoff + i, pgprot) != 0:
             return -ENOMEM
-    if flags & _MAP_NONBLOCK == 0:
+    if flags & MAP_NONBLOCK == 0:
         populate_range(m, task, start, start + size, POP_RFP)
     return 0
 

@@ -34,11 +34,12 @@ from ...abi.outcomes import OUT_NONE
 from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
 from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import ReplayError, UsageError
+from ...machine.rules import N_RULES
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace
 from .. import arena
 from ..look.observe import Observer, wants_observation
-from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, N_RULES, T_MM
+from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, T_MM
 from .setup import set_up
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ kernel makes such areas (facts file for 6.x, section 1.1, and the rules found by
 
 from __future__ import annotations
 
-from ...abi.kinds import EVF_ASSUMED
+from ...abi.kinds import EVF_ASSUMED, FILE_REGULAR, FILE_SHMEM
 from ...abi.signals import ACC_WRITE
 from ...abi.vmflags import (
     VM_ACCESS,
@@ -93,8 +93,6 @@ MARK_INITIAL = 2
 _STACK_EXTRA = 128 << 10  # bytes of stack below the strings
 _STRINGS_MOST = 2 << 20  # argv and envp take a quarter of the usual stack limit at most
 
-_FILE_REGULAR = 0
-_FILE_SHMEM = 1
 _MAY_ALL = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 
 
@@ -106,7 +104,7 @@ def _file_in(m: Mem, mm: int, path: int, kind: int, mode: int) -> int:
         if m[vma + V_FILE] != 0 and m[m[vma + V_INODE] + I_NAME] == path:
             return file_get(m, m[vma + V_FILE])
         vma = m[vma + V_NEXT]
-    inode = path_inode(m, path, _FILE_SHMEM if kind == NAME_SHMEM else _FILE_REGULAR, 0)
+    inode = path_inode(m, path, FILE_SHMEM if kind == NAME_SHMEM else FILE_REGULAR, 0)
     o = file_new(m, inode, mode)
     inode_put(m, inode)
     return o

@@ -12,7 +12,7 @@ from ...advise.whatif import remaining
 from ...result.result import Result
 from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
-from ..rich.layout import counted, number
+from ..words import counted, number
 from .run import machine_facts, process_facts, trace_facts
 
 SCHEMA = "remaptrace/advise/1"

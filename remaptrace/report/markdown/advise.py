@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..phrases import file_place
-from ..rich.layout import number
 from ..rich.run import machine_phrase
+from ..words import number
 from .diff import table
 
 Facts = Mapping[str, Any]

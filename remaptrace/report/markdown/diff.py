@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errortext import printable
+from ..layout import percent, size
 from ..phrases import event_place, file_place, outcome_word
 from ..rich.diff import column_names, side
-from ..rich.layout import number, percent, size
+from ..words import number
 
 Facts = Mapping[str, Any]
 

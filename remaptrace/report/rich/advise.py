@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errortext import printable
+from ..layout import Cell, Sheet
 from ..phrases import event_place, line_place
-from .layout import Cell, Sheet, counted, number
+from ..words import counted, number
 from .run import machine_phrase
 
 Facts = Mapping[str, Any]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errortext import printable
+from ..layout import Cell, Sheet
 from ..phrases import noun
-from .layout import Cell, Sheet, counted, number
+from ..words import counted, number
 from .run import write_differences
 
 Facts = Mapping[str, Any]

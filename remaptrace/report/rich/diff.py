@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errortext import printable
+from ..layout import Cell, Sheet, Span, percent, size, sparkline, squeezed
 from ..phrases import event_place, file_place, outcome_word
-from .layout import Cell, Sheet, Span, counted, number, percent, size, sparkline, squeezed
+from ..words import counted, number
 from .run import machine_phrase
 
 Facts = Mapping[str, Any]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .layout import Sheet
+from ..layout import Sheet
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errortext import printable
+from ..layout import Cell, Sheet, Span, size, sparkline, squeezed
 from ..phrases import agreement_phrase, event_place, full_place, line_place, outcome_word
-from .layout import Cell, Sheet, Span, counted, number, size, sparkline, squeezed
+from ..words import counted, number
 
 Facts = Mapping[str, Any]
 _PROCESSES = 3

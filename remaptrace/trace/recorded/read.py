@@ -119,7 +119,7 @@ def read_text(recorder: str, data: bytes, name: str) -> Trace:
         from ..tracepoints.perf import read_perf
 
         return read_perf(data, name=name)
-    from ..strace.read import read_strace
+    from ..strace.door import read_strace
 
     return read_strace(data, name=name)
 

@@ -2,14 +2,13 @@
 
     15328 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b87c9a000
 
-`read_strace` reads one log; `read_strace_files` the files of ``strace -ff``, one a thread. Lines that
+`StraceReader` reads one log; `read_strace_files` the files of ``strace -ff``, one a thread. Lines that
 cannot be read are listed in `Trace.skipped`; nothing else is dropped in silence: calls that never touch an
 address space are counted in `Trace.ignored`, memory calls that are not modelled in `Trace.unmodelled`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -19,8 +18,6 @@ import numpy as np
 
 from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ...errors import InputError
-from ...machinecode import ready
-from ...machinecode.ready import Progress
 from ..events import TASK_DTYPE, Skipped, Trace
 from . import lines
 from .args import BadLine
@@ -28,8 +25,6 @@ from .calls import MAYBE, apply, concerns_memory, only_counted, real_name, signa
 from .model import FORKS, Call, Model, Pending, Task
 
 Log = bytes | mmap
-
-COMPILED_FROM = 512 << 10  # bytes: from here on loading the machine is earned back
 
 LAST_MOMENT = 1 << 62
 """Nanoseconds at which clocks that add up stand still: a log of nonsense must not leave 63 bits."""
@@ -54,42 +49,6 @@ def looks_like_strace(head: bytes) -> bool:
     """True if some line among the first of a file has the form of a strace line."""
     some = bytes(head[:65536]).splitlines()[:200]
     return any(_LOOKS.match(line, lines.read_head(line).start) for line in some)
-
-
-def read_strace(
-    data: bytes | memoryview,
-    *,
-    name: str,
-    source: int = 0,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> Trace:
-    """The trace that one log holds. `name` is its path; `source` its number for the column of sources.
-
-    Large logs are read by compiled code, on `threads` threads (default: the processors, at most 4). What is
-    read does not depend on it. `progress` is called with the phase "read", how much is done and the whole.
-    Raises InputError RT301 if the log has lines and none of them can be read.
-    """
-    log = _whole(data)
-    reader: StraceReader
-    if len(log) < COMPILED_FROM or not ready.pays("strace", len(log)):
-        reader = StraceReader(log, name, source)
-    else:
-        from .fast import FastStraceReader
-
-        if threads is None:
-            threads = min(os.cpu_count() or 1, 4)
-        reader = FastStraceReader(log, name, source, threads, progress)
-    reader.read_all()
-    return reader.finish()
-
-
-def _whole(data: bytes | memoryview) -> Log:
-    """`data` as something that can be searched: what stands behind a view of all of it, or a copy."""
-    if isinstance(data, memoryview):
-        behind = data.obj
-        return behind if isinstance(behind, bytes | mmap) and len(behind) == data.nbytes else bytes(data)
-    return data
 
 
 def read_strace_files(files: Sequence[tuple[str, bytes]]) -> Trace:

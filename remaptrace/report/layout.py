@@ -208,11 +208,6 @@ def squeezed(values: Sequence[int], width: int) -> list[int]:
     return [max(values[i * n // width : max((i + 1) * n // width, i * n // width + 1)]) for i in range(width)]
 
 
-def number(value: int) -> str:
-    """A count with thousands separators."""
-    return f"{value:,}"
-
-
 def size(value: int) -> str:
     """Bytes in the largest unit that keeps two digits or more."""
     amount, unit = float(value), "bytes"
@@ -223,11 +218,6 @@ def size(value: int) -> str:
     if unit == "bytes":
         return f"{value} bytes"
     return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
-
-
-def counted(value: int, one: str, many: str = "") -> str:
-    """A count with its noun: ``1 line``, ``2 lines``."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
 def percent(after: int, before: int) -> str:

@@ -1,4 +1,4 @@
-"""A kernel as a YAML file of the user's: `base:` and the rules that differ.
+"""A kernel by name: a preset, or a YAML file of the user's with `base:` and the rules that differ.
 
 base: linux-6.18        # a preset, or another such file, relative to this one
 about: our fleet        # optional
@@ -10,17 +10,44 @@ rules:
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errorcodes import RT_CONFIG
 from ..errors import InputError
 from . import presets
-from .kernel import Kernel, load_kernel, override
+from .kernel import Kernel, override, parse_rule
+from .rules import RULES
 
 _KEYS = ("base", "about", "rules")
 _DEEPEST = 16
 _MOST_BYTES = 1 << 20
+
+
+@cache
+def load_kernel(name: str) -> Kernel:
+    """The preset `name`, or the YAML file of that path; UsageError RT401 if there is none, RT408 for a bad file."""
+    if is_path(name):
+        return read_kernel_file(name)
+    known = kernel_names()
+    if name not in known:
+        raise presets.unknown("RT401", "kernel", name, list(known))
+    values = {rule.name: rule.default for rule in RULES.values()}
+    origins = dict.fromkeys(values, "default")
+    for origin, data in presets.chain("kernels", name):
+        for key, raw in (data.get("rules") or {}).items():
+            if key not in RULES:
+                raise presets.unknown("RT406", f"rule in preset {origin}:", key, list(RULES))
+            values[key] = parse_rule(RULES[key], raw)
+            origins[key] = origin
+    facts = presets.resolved("kernels", name)
+    return Kernel(name, facts["about"], facts["era"], facts["series"], values, origins)
+
+
+def kernel_names() -> tuple[str, ...]:
+    """Names of all kernel presets."""
+    return presets.names("kernels")
 
 
 def is_path(name: str) -> bool:

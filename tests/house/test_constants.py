@@ -1,0 +1,90 @@
+"""A number that has a name has one home; rules that exist are read; nothing points at what is not there."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from .imports import PACKAGE, modules
+
+OTHER_MEANINGS = {
+    "COMPILED_FROM": "sizes from which two readers pay, each its own",
+    "FD_CLOEXEC": "the flag in abi.fcntl; the word of a descriptor's row in engine.state",
+    "LIMIT": "of trees, of guards",
+    "NODE_SIZE": "of two trees that are measured",
+    "OP_FAULT": "operations of two byte machines",
+    "PAGE": "4 KiB, where programs for the running kernel are written",
+    "T_FILES": "words of two kinds of rows",
+    "VERSION": "of two file formats",
+    "ZERO": "a word of a plan; a character",
+}
+"""Names that two modules give to different things."""
+
+
+def _constants() -> dict[str, dict[str, int]]:
+    """Public integer constants by name: which modules define them, and as what."""
+    out: dict[str, dict[str, int]] = {}
+    for module, path in modules().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+                continue
+            target = node.targets[0]
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            for name, value in zip(names, values, strict=False):
+                if isinstance(name, ast.Name) and name.id.isupper():
+                    known = _number(value)
+                    if known is not None:
+                        out.setdefault(name.id, {})[module] = known
+    return out
+
+
+def _number(node: ast.expr) -> int | None:
+    try:
+        value = eval(compile(ast.Expression(node), "", "eval"), {"__builtins__": {}})
+    except (NameError, TypeError, SyntaxError):
+        return None
+    return value if isinstance(value, int) else None
+
+
+def test_a_constant_has_one_home() -> None:
+    twice = {
+        name: homes
+        for name, homes in _constants().items()
+        if len(homes) > 1 and not name.startswith("_") and name not in OTHER_MEANINGS
+    }
+    assert not twice
+
+
+def test_no_module_keeps_a_private_copy_of_a_shared_number() -> None:
+    constants = _constants()
+    shared = {n: v for n, homes in constants.items() for m, v in homes.items() if m.startswith("abi.")}
+    copies = {
+        name: homes
+        for name, homes in constants.items()
+        if name.startswith("_") and shared.get(name[1:]) in homes.values()
+    }
+    assert not copies
+
+
+def test_abi_imports_nothing_but_its_neighbours() -> None:
+    for path in (PACKAGE / "abi").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                raise AssertionError(f"{path.name} imports {node.names[0].name}")
+            if isinstance(node, ast.ImportFrom):
+                assert node.module == "__future__" or node.level == 1, path.name
+
+
+def test_every_rule_is_read_by_some_code() -> None:
+    from remaptrace.machine.rules import RULES
+
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for module, path in modules().items() if module != "machine.rules"
+    )
+    words = set(re.findall(r"\w+", text))
+    source = modules()["machine.rules"].read_text(encoding="utf-8")
+    names = dict(re.findall(r"^(R_\w+) = _(?:rule|choice)\(\s*\"(\w+)\"", source, re.M))
+    assert set(names.values()) == set(RULES)
+    unread = [rule for constant, rule in names.items() if constant not in words and f'"{rule}"' not in text]
+    assert not unread
