@@ -41,3 +41,9 @@ class ReplayError(RemapTraceError):
     """The replay cannot go on (arena full, state broken). Exit 70."""
 
     exit_status = EXIT_INTERNAL
+
+
+class TraceRefused(ReplayError):
+    """A trace whose tables do not hold together, told before the replay begins. Exit 3."""
+
+    exit_status = EXIT_INPUT

@@ -4,7 +4,8 @@ Layout, all little endian::
 
     0    8 bytes  MAGIC
     8    u64      length of the header in bytes
-    16   header   JSON, compressed with zlib: everything but the columns, and where each column lies
+    16   32 bytes blake2b of the length and of everything behind these bytes
+    48   header   JSON, compressed with zlib: everything but the columns, and where each column lies
     ...  columns  each at a multiple of 64 bytes
 
 A column is stored in the narrowest form that holds it: one value for all rows, the narrowest
@@ -14,6 +15,8 @@ in the file; coded ones are expanded when they are first asked for.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import zlib
 from collections.abc import Iterable, Iterator
@@ -37,9 +40,15 @@ from .events import (
     Trace,
     maps_file,
 )
+from .proved import Flaw, prove
 
-MAGIC = b"RTCOLS1\n"
+MAGIC = b"RTCOLS2\n"
+_UNSEALED = b"RTCOLS1\n"  # the first layout: no checksum, the header at 16
+MAGICS = (MAGIC, _UNSEALED)
 VERSION = 1
+_SEAL = 32  # bytes of the checksum
+_MOST_ALIKE = 1 << 24  # rows of columns that the file holds as one value each
+_MOST_HEADER = 1 << 30  # bytes of it, expanded
 _ALIGN = 64
 _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "i8")
 _TABLES = {"tasks": TASK_DTYPE, "truth": TRUTH_DTYPE, "relocations": RELOCATION_DTYPE}
@@ -105,15 +114,19 @@ def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
     header["expects"] = [[e.event, e.step, e.line, e.fields, e.on] for e in trace.expects]
     header["bytes"] = position
     head = zlib.compress(json.dumps(header, separators=(",", ":"), allow_nan=False).encode())
-    base = _round_up(16 + len(head))
+    size = len(head).to_bytes(8, "little")
+    head = head.ljust(_round_up(16 + _SEAL + len(head)) - 16 - _SEAL)
 
     def chunks() -> Iterator[bytes]:
-        yield MAGIC + len(head).to_bytes(8, "little") + head.ljust(base - 16)
+        yield head
         for block in blocks:
             yield block.tobytes()
             yield bytes(_round_up(block.nbytes) - block.nbytes)
 
-    write_whole(path, chunks())
+    digest = hashlib.blake2b(size, digest_size=_SEAL)
+    for chunk in chunks():
+        digest.update(chunk)
+    write_whole(path, itertools.chain((MAGIC + size + digest.digest(),), chunks()))
 
 
 def _round_up(size: int) -> int:
@@ -183,53 +196,145 @@ def read_columns(data: bytes, *, path: str = "") -> Trace:
 
 
 def _parse(data: npt.NDArray[np.uint8], path: str) -> tuple[Trace, dict[str, Any]]:
-    if data.size < 16 or data[:8].tobytes() != MAGIC:
+    magic = data[:8].tobytes()
+    if data.size < 16 or magic not in MAGICS:
         raise InputError(ec.RT_COLUMNS, "not a column file of this version", path, expected=repr(MAGIC))
     length = int.from_bytes(data[8:16].tobytes(), "little")
+    at = 16 + _SEAL if magic == MAGIC else 16
     try:
-        if length > data.size:
+        if at + length > data.size:
             raise ValueError("the header is longer than the file")
-        base = _round_up(16 + length)
-        header = json.loads(zlib.decompress(data[16 : 16 + length].tobytes()))
+        if magic == MAGIC:
+            digest = hashlib.blake2b(data[8:16].tobytes(), digest_size=_SEAL)
+            digest.update(data[at:].data)
+            if digest.digest() != data[16:at].tobytes():
+                raise ValueError("its checksum is another one")
+        base = _round_up(at + length)
+        header = json.loads(_expanded(data[at : at + length].tobytes()))
+        _typed(header, _HEADER, "the header")
         if header["version"] != VERSION:
             raise ValueError(f"version {header['version']}")
         if base + header["bytes"] != data.size:
             raise ValueError("it is not as long as it should be")
-        return _trace(header, data, base), header["extra"]
-    except (ValueError, KeyError, TypeError, zlib.error) as e:
-        raise InputError(ec.RT_COLUMNS, f"the column file is damaged: {e}", path) from None
+        trace = _trace(header, data, base)
+        prove(trace)
+        return trace, header["extra"]
+    except Flaw as flaw:
+        where = _offset(header, base, flaw)
+        raise InputError(
+            ec.RT_COLUMNS,
+            f"the column file is damaged: {flaw.problem}{where}",
+            path,
+            found=flaw.found,
+            expected=flaw.expected,
+        ) from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error) as e:
+        reason = f"{e.args[0]!r} is missing" if isinstance(e, KeyError) else str(e)
+        raise InputError(ec.RT_COLUMNS, f"the column file is damaged: {reason}", path) from None
+
+
+def _expanded(head: bytes) -> bytes:
+    """The header's JSON; a small file must not become all of memory."""
+    unpack = zlib.decompressobj()
+    text = unpack.decompress(head, _MOST_HEADER)
+    if unpack.unconsumed_tail or not unpack.eof:
+        raise ValueError("its header ends early or is too long")
+    return text
+
+
+def _offset(header: dict[str, Any], base: int, flaw: Flaw) -> str:
+    """Where in the file the refused number lies, if it has a place of its own."""
+    entry = header["columns"].get(flaw.column, {})
+    if flaw.event < 0 or "offset" not in entry:
+        return ""
+    width = np.dtype(entry.get("codes") or entry["type"]).itemsize
+    return f" (byte {base + entry['offset'] + flaw.event * width})"
+
+
+_HEADER: dict[str, type] = {
+    "version": int,
+    "events": int,
+    "columns": dict,
+    "tables": dict,
+    "trace": dict,
+    "skipped": list,
+    "maps": list,
+    "initial": list,
+    "expects": list,
+    "bytes": int,
+    "extra": dict,
+}
+
+
+def _typed(value: Any, fields: dict[str, type], what: str) -> None:
+    """ValueError unless `value` is a mapping with exactly `fields` of these types."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no mapping")
+    for name, kind in fields.items():
+        if type(value.get(name)) is not kind:
+            raise ValueError(f"'{name}' of {what} is missing or no {kind.__name__}")
+    if unknown := set(value) - set(fields):
+        raise ValueError(f"{what} has '{min(unknown)}', which is not known")
 
 
 def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Trace:
-    rows = int(header["events"])
+    rows = header["events"]
 
-    def array(dtype: Any, offset: int, count: int) -> npt.NDArray[Any]:
+    def array(dtype: Any, offset: Any, count: Any) -> npt.NDArray[Any]:
+        if type(offset) is not int or type(count) is not int or offset < 0 or offset % _ALIGN:
+            raise ValueError("a column has no place")
         start = base + offset
         size = np.dtype(dtype).itemsize * count
-        if offset < 0 or count < 0 or start + size > data.size:
+        if count < 0 or start + size > data.size:
             raise ValueError("it ends early")
         return data[start : start + size].view(dtype)
 
-    def unpack(entry: dict[str, Any], count: int) -> Any:
+    def unpack(entry: Any, count: int) -> Any:
+        if not isinstance(entry, dict):
+            raise ValueError("a column is described by no mapping")
         if "value" in entry:
-            return np.broadcast_to(np.int64(entry["value"]), (count,))
+            value = entry["value"]
+            if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
+                raise ValueError("a column's only value is no number of 64 bits")
+            return np.broadcast_to(np.int64(value), (count,))
         if "codes" in entry:
             if entry["codes"] not in ("u1", "u2"):
                 raise ValueError("unknown coding")
             codes = array("<" + entry["codes"], entry["offset"], count)
-            return codes, array("<i8", entry["table"], entry["distinct"])
+            table = array("<i8", entry["table"], entry["distinct"])
+            if count and int(codes.max()) >= table.size:
+                raise ValueError(f"code {int(codes.max())} of a table of {table.size}")
+            return codes, table
         if entry["type"] not in _TYPES:
             raise ValueError("unknown column type")
         return array("<" + entry["type"], entry["offset"], count)
 
+    if not 0 <= rows <= max(_MOST_ALIKE, data.size):
+        raise ValueError(f"{rows} events")
     columns = Columns({name: unpack(entry, rows) for name, entry in header["columns"].items()})
     tables: dict[str, Any] = {}
     for name, entry in header["tables"].items():
+        if name not in _TABLES:
+            raise ValueError(f"unknown table '{name}'")
+        _typed(entry, {"rows": int, "fields": dict}, f"the table '{name}'")
+        if not 0 <= entry["rows"] <= max(_MOST_ALIKE >> 4, data.size):
+            raise ValueError(f"{entry['rows']} rows of '{name}'")
         table = np.zeros(entry["rows"], dtype=_TABLES[name])
+        _typed(entry["fields"], dict.fromkeys(table.dtype.names or (), dict), f"the table '{name}'")
         parts = Columns({field: unpack(e, entry["rows"]) for field, e in entry["fields"].items()})
         for field in table.dtype.names or ():
+            limits = np.iinfo(table.dtype[field])
+            if (
+                len(table)
+                and not limits.min <= int(parts[field].min()) <= int(parts[field].max()) <= limits.max
+            ):
+                raise ValueError(f"{field} of '{name}' is too large")
             table[field] = parts[field]
         tables[name] = table
+    if "tasks" not in tables:
+        raise ValueError("the table 'tasks' is missing")
+    if unknown := set(header["trace"]) - set(PLAIN_FIELDS):
+        raise ValueError(f"unknown field '{min(unknown)}'")
     return Trace(
         columns,
         tables.pop("tasks"),

@@ -87,13 +87,13 @@ class Item:
 
 def _stored(path: str, format: str | None) -> Trace | None:
     """The trace of a column file, mapped as it is; None for any other file."""
-    from .columnfile import MAGIC, open_columns
+    from .columnfile import MAGICS, open_columns
 
     if path == "-" or format not in (None, "columns"):
         return None
     try:
         with open(path, "rb") as file:
-            found = file.read(len(MAGIC)) == MAGIC
+            found = file.read(len(MAGICS[0])) in MAGICS
     except OSError:
         return None  # read_input says what is wrong
     return open_columns(path)[0] if found else None
@@ -230,9 +230,9 @@ def _is_family(group: list[Item]) -> bool:
 
 def recognise(data: bytes) -> str | None:
     """The format of the text or bytes that begin with `data`; None if it is none that we read."""
-    from .columnfile import MAGIC
+    from .columnfile import MAGICS
 
-    if data.startswith(MAGIC):
+    if data.startswith(MAGICS):
         return "columns"
     head = bytes(data[:_HEAD])
     if b"\0" in head:

@@ -17,7 +17,17 @@ from .. import errorcodes as ec
 from ..abi.kinds import ARGUMENTS, EVF_HAS_RET, KIND_NAMES
 from ..errors import InputError
 from .columnfile import PLAIN_FIELDS
-from .events import RELOCATION_DTYPE, TRUTH_DTYPE, Expectation, Skipped, Trace, TraceBuilder, maps_file
+from .events import (
+    RELOCATION_DTYPE,
+    TRUTH_DTYPE,
+    Expectation,
+    Skipped,
+    Trace,
+    TraceBuilder,
+    maps_file,
+    signed,
+)
+from .proved import Flaw, prove
 
 VERSION = 1
 _HEADER = "trace"
@@ -29,6 +39,8 @@ _FLAG_BITS = {name: bit for bit, name in _FLAG_NAMES.items()}
 _KINDS = {name: number for number, name in KIND_NAMES.items()}
 _ARGS = ("a0", "a1", "a2", "a3", "a4", "a5")
 _PLAIN = (*(name for name in PLAIN_FIELDS if name != "strings"), "initial")
+MOST_TASKS = 1 << 20
+"""Rows of tasks that a file without a header gets for naming them."""
 _COMMON = frozenset({"kind", "task", "ret", "marks", *_PLACES, "truth", "expect", "on", "step", "refs"})
 
 
@@ -130,6 +142,7 @@ class _Reader:
         self.header: dict[str, Any] = {}
         self.number = 0
         self.text = ""
+        self.lines: list[int] = []  # of each event in this file
         self.origins: list[int] = []
         self.has_origins = False
 
@@ -152,6 +165,16 @@ class _Reader:
             raise self.error(f"{name} must be a whole number of 64 bits", json.dumps(value), "a number")
         return value
 
+    def small(self, value: Any, name: str) -> int:
+        if type(value) is not int or not -(1 << 31) <= value < 1 << 31:
+            raise self.error(f"{name} must be a whole number of 32 bits", json.dumps(value), "a number")
+        return value
+
+    def place(self, value: Any, name: str) -> int:
+        if type(value) is not int or not 0 <= value < 1 << 63:
+            raise self.error(f"{name} must be a whole number, 0 or more", json.dumps(value), "a number")
+        return value
+
     def line(self, number: int, text: str) -> None:
         self.number, self.text = number, text
         try:
@@ -172,15 +195,18 @@ class _Reader:
         if value.get("version") != VERSION:
             raise self.error(f"version {value.get('version')} is not known", expected=f"version {VERSION}")
         self.header = value
+        for name in ("tasks", "skipped", "maps", "initial", "expect_at_end"):
+            if not isinstance(value.get(name, []), list):
+                raise self.error(f"{name} must be a list", json.dumps(value[name]), "[...]")
         for task in value.get("tasks", ()):
             if not isinstance(task, dict):
                 raise self.error("a task must be an object", expected='{"tid": 1, "pid": 1}')
-            tid = self.integer(task.get("tid", 0), "tid")
+            tid = self.small(task.get("tid", 0), "tid")
             self.b.task(
                 tid,
-                self.integer(task.get("pid", tid), "pid"),
+                self.small(task.get("pid", tid), "pid"),
                 str(task.get("name", "")),
-                self.integer(task.get("parent", -1), "parent"),
+                self.small(task.get("parent", -1), "parent"),
             )
 
     def event(self, value: dict[str, Any]) -> None:
@@ -214,17 +240,32 @@ class _Reader:
             )
         number = self.b.event(
             kind,
-            self.integer(value.get("task", 0), "task"),
+            self.task(value.get("task", 0)),
             args,
             self.integer(value["ret"], "ret") if "ret" in value else None,
             self.flag_bits(value.get("marks", [])),
-            self.integer(value.get("line", 0), "line"),
-            self.integer(value.get("time", 0), "time"),
+            self.place(value.get("line", 0), "line"),
+            self.place(value.get("time", 0), "time"),
         )
-        self.b.source_rows[-1] = self.integer(value.get("source", 0), "source")
-        self.origins.append(self.integer(value.get("origin", 0), "origin"))
+        self.lines.append(self.number)
+        self.b.source_rows[-1] = self.small(value.get("source", 0), "source")
+        self.origins.append(self.place(value.get("origin", 0), "origin"))
         self.has_origins |= "origin" in value
         self.tables(number, value)
+
+    def task(self, value: Any) -> int:
+        """The row of a task; without a header each new one must follow the last."""
+        row = self.small(value, "task")
+        known = len(self.b.tasks)
+        if "tasks" not in self.header and known <= row < MOST_TASKS:
+            self.b.tasks += [(n + 1, n + 1, 0, -1) for n in range(known, row + 1)]
+            known = row + 1
+        if not 0 <= row < known:
+            there = (
+                f"there are {known}" if "tasks" in self.header else f"at most {MOST_TASKS} without a header"
+            )
+            raise self.error(f"event of task {row}, which does not exist", value, there)
+        return row
 
     def argument(self, name: str, value: Any, named: bool) -> int:
         if named and name in _TEXT:
@@ -236,9 +277,12 @@ class _Reader:
     def flag_bits(self, value: Any) -> int:
         bits = 0
         for flag in value if isinstance(value, list) else [value]:
-            if flag not in _FLAG_BITS and type(flag) is not int:
+            if type(flag) is int and 0 < flag < 1 << 16:
+                bits |= flag
+            elif type(flag) is str and flag in _FLAG_BITS:
+                bits |= _FLAG_BITS[flag]
+            else:
                 raise self.error(f"unknown mark '{flag}'", flag, ", ".join(_FLAG_BITS))
-            bits |= flag if type(flag) is int else _FLAG_BITS[flag]
         return bits
 
     def tables(self, number: int, value: dict[str, Any]) -> None:
@@ -246,15 +290,36 @@ class _Reader:
         if truth is not None:
             if not isinstance(truth, dict):
                 raise self.error("truth must be an object", expected=", ".join(_TRUTH))
-            self.truth.append((number, *(self.integer(truth.get(n, 0), n) for n in _TRUTH)))
-        for ref in value.get("refs", ()):
+            self.truth.append((number, *(self.counter(truth.get(n, 0), n) for n in _TRUTH)))
+        refs = value.get("refs", [])
+        if not isinstance(refs, list):
+            raise self.error("refs must be a list", json.dumps(refs), "[[0, 12, 4096]]")
+        for ref in refs:
             if not isinstance(ref, list) or len(ref) != 3:
                 raise self.error("refs must be [argument, event, addend]", expected="[[0, 12, 4096]]")
-            self.refs.append((number, *(self.integer(x, "refs") for x in ref)))  # type: ignore[arg-type]
+            argument, source, addend = (self.integer(x, "refs") for x in ref)
+            if not 0 <= argument < 6:
+                raise self.error(f"refs name argument {argument}", json.dumps(ref), "0 to 5")
+            if not 0 <= source < number:
+                raise self.error(
+                    f"refs name event {source}", json.dumps(ref), f"an event before this one, {number}"
+                )
+            self.refs.append((number, argument, source, signed(addend)))
         if "expect" in value or "on" in value:
             self.expect(number, value)
 
-    def expect(self, number: int, value: dict[str, Any]) -> None:
+    def counter(self, value: Any, name: str) -> int:
+        if name == "map_count":
+            return self.small(value, name)
+        if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
+            raise self.error(f"{name} must be a whole number of 63 bits", json.dumps(value), "a number")
+        return value
+
+    def expect(self, number: int, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise self.error(
+                "an expectation must be an object", json.dumps(value), '{"expect": {"vmas": []}}'
+            )
         fields, on = value.get("expect", {}), value.get("on", {})
         if not isinstance(fields, dict) or not isinstance(on, dict):
             raise self.error("expect must be an object", expected='{"result": 0}')
@@ -266,12 +331,7 @@ class _Reader:
         for e in h.get("expect_at_end", ()):
             self.expect(-1, e)
         if not self.b.tasks:
-            for row in range(max((r[1] for r in self.b.rows), default=0) + 1):
-                self.b.task(row + 1, row + 1)
-        bad = next((i for i, r in enumerate(self.b.rows) if not 0 <= r[1] < len(self.b.tasks)), None)
-        if bad is not None:
-            self.number, self.text = 0, ""
-            raise self.error(f"event {bad} is of task {self.b.rows[bad][1]}, which does not exist")
+            self.b.task(1, 1)
         try:
             fields: dict[str, Any] = {n: h[n] for n in _PLAIN if n in h}
             fields["initial"] = tuple((s, e, n) for s, e, n in h.get("initial", ()))
@@ -291,6 +351,12 @@ class _Reader:
         )
         if self.has_origins:
             trace.columns["origin"] = np.array(self.origins, dtype=np.int64)
+        try:
+            prove(trace)
+        except Flaw as flaw:
+            self.number = self.lines[flaw.event] if flaw.event >= 0 else 1
+            self.text = ""
+            raise self.error(flaw.problem, flaw.found, flaw.expected) from None
         return trace
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remaptrace.abi.kinds import K_DUMP
 from remaptrace.errors import InputError
 from remaptrace.trace.cache import cached, content_key
 from remaptrace.trace.columnfile import MAGIC, open_columns, read_columns, write_columns
@@ -72,11 +73,11 @@ def test_recorded_programs_take_at_most_52_bytes_an_event(tmp_path: Path) -> Non
 
 def test_constant_and_coded_columns_are_not_stored_in_full(tmp_path: Path) -> None:
     wide = np.array([1 << 40, -(1 << 41)] * 50_000)
-    columns = dict.fromkeys(
-        ("kind", "task", "a1", "a2", "a3", "a4", "a5", "ret", "flags"), np.zeros(100_000, dtype=np.int64)
+    columns = {"kind": np.full(100_000, K_DUMP)} | dict.fromkeys(
+        ("task", "a1", "a2", "a3", "a4", "a5", "ret", "flags"), np.zeros(100_000, dtype=np.int64)
     )
     (one,) = load([str(TRACES / "ls" / "strace.txt.gz")])
-    trace = Trace({**columns, "a0": wide}, one.tasks[:1])
+    trace = Trace({**columns, "a0": wide}, one.tasks[:1], one.strings)
     again = round_trip(trace, tmp_path)
     assert (tmp_path / "t.rtcols").stat().st_size < 110_000
     assert again.columns["a0"].tolist() == wide.tolist()

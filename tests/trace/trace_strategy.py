@@ -7,12 +7,25 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from remaptrace.abi.kinds import ARGUMENTS, KIND_NAMES
+from remaptrace.abi.kinds import ARGUMENTS, K_INIT_VMA, K_MUNMAP, KIND_NAMES
 from remaptrace.trace.events import RELOCATION_DTYPE, TRUTH_DTYPE, Expectation, Trace, TraceBuilder
 
 _TEXT = {"path", "name", "file"}
 words = st.one_of(st.integers(-(1 << 63), (1 << 63) - 1), st.integers(-2, 8), st.integers(0, 1 << 34))
 names = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=5)
+
+
+def _bounded(name: str, tasks: int) -> st.SearchStrategy[int]:
+    """Numbers that an argument of this name may have: rows of tables and choices are bounded, see `trace.proved`."""
+    if name == "child":
+        return st.integers(0, tasks - 1)
+    if name in ("type", "vm_perms"):
+        return st.integers(0, 4)
+    if name == "rule":
+        return st.integers(0, 100)
+    if name == "pages":
+        return st.integers(0, 1 << 40)
+    return st.integers(0, 1 << 20).map(lambda n: n * 4096) if name == "offset" else words
 
 
 @st.composite
@@ -24,7 +37,9 @@ def traces(draw: st.DrawFn) -> Trace:
         b.task(draw(st.integers(0, 1 << 30)), 1, draw(names), row - 1)
     for _ in range(draw(st.integers(0, 12))):
         kind = draw(st.sampled_from(sorted(KIND_NAMES)))
-        args = [b.string(draw(names)) if n in _TEXT else draw(words) for n in ARGUMENTS[kind]]
+        args = [b.string(draw(names)) if n in _TEXT else draw(_bounded(n, tasks)) for n in ARGUMENTS[kind]]
+        if kind == K_INIT_VMA:
+            args[:2] = (len(b.rows) * 8192, len(b.rows) * 8192 + 4096)
         b.event(
             kind,
             draw(st.integers(0, tasks - 1)),
@@ -46,6 +61,7 @@ def traces(draw: st.DrawFn) -> Trace:
         event = st.integers(0, count - 1)
         rows = draw(st.lists(st.tuples(event, st.integers(0, 99), words, words, words, words), max_size=2))
         refs = draw(st.lists(st.tuples(event, st.integers(0, 5), event, words), max_size=2))
+        refs = [r for r in refs if r[2] < r[0] and b.rows[r[0]][0] == K_MUNMAP]
         fields["truth"] = np.array(sorted(rows), dtype=TRUTH_DTYPE) if rows else None
         fields["relocations"] = np.array(sorted(refs), dtype=RELOCATION_DTYPE) if refs else None
         answers = st.dictionaries(st.sampled_from(["result", "value"]), words, min_size=1)

@@ -19,24 +19,15 @@ from ...abi.kinds import (
     EVF_OBSERVE,
     K_EXIT,
     K_FAULT,
-    K_FORK,
-    K_FORK_STEP,
-    K_INIT_VMA,
-    K_KNOWN_FD,
-    K_MAKEFILE,
-    K_MEMFD,
-    K_OPEN,
     K_SIGNAL,
-    K_SNAPSHOT,
-    K_SYSCTL,
 )
 from ...abi.outcomes import OUT_NONE
 from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
 from ...abi.signals import SIGBUS, SIGSEGV
-from ...errors import ReplayError, UsageError
-from ...machine.rules import N_RULES
+from ...errors import ReplayError, TraceRefused, UsageError
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace
+from ...trace.proved import Flaw, prove
 from .. import arena
 from ..look.observe import Observer, wants_observation
 from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, T_MM
@@ -311,45 +302,17 @@ class _Run:
         return notes
 
 
-_ROWS_OF_TASKS = ((K_FORK, "a0"), (K_FORK_STEP, "a0"))
-_ROWS_OF_STRINGS = (
-    (K_OPEN, "a0"),
-    (K_KNOWN_FD, "a1"),
-    (K_MEMFD, "a0"),
-    (K_MAKEFILE, "a4"),
-    (K_INIT_VMA, "a4"),
-    (K_INIT_VMA, "a5"),
-    (K_SNAPSHOT, "a0"),
-)
-
-
 def _check(trace: Trace) -> None:
-    """Refuse tables that name rows which do not exist: compiled code would read past their ends."""
-    if not len(trace):
-        return
-    columns = trace.columns
-    everywhere = np.ones(len(trace), dtype=bool)
-    _in_table(trace, everywhere, "task", len(trace.tasks), "task")
-    for kind, column in _ROWS_OF_TASKS:
-        _in_table(trace, columns["kind"] == kind, column, len(trace.tasks), "task")
-    for kind, column in _ROWS_OF_STRINGS:
-        _in_table(trace, columns["kind"] == kind, column, len(trace.strings), "string")
-    _in_table(trace, columns["kind"] == K_SYSCTL, "a0", N_RULES, "rule")
-
-
-def _in_table(trace: Trace, events: npt.NDArray[np.bool_], column: str, size: int, what: str) -> None:
-    """Refuse the first of `events` whose `column` is no row of a table of `size` rows."""
-    values = trace.columns[column]
-    wrong = np.flatnonzero(events & ((values < 0) | (values >= size)))
-    if len(wrong):
-        event = int(wrong[0])
-        line = int(trace.columns["line"][event]) if "line" in trace.columns else 0
-        raise ReplayError(
-            ec.RT_BAD_TRACE,
-            f"event {event} names {what} {int(values[event])}, there are {size}",
-            path=trace.sources[0] if trace.sources else "",
-            line=line,
-        )
+    """Refuse tables that do not hold together: compiled code would read and write past their ends. RT603."""
+    try:
+        prove(trace)
+    except Flaw as flaw:
+        line, path = 0, trace.sources[0] if isinstance(trace.sources, list) and trace.sources else ""
+        if flaw.event >= 0 and "line" in trace.columns:
+            line = int(trace.columns["line"][flaw.event])
+        raise TraceRefused(
+            ec.RT_BAD_TRACE, flaw.problem, path=str(path), line=line, found=flaw.found, expected=flaw.expected
+        ) from None
 
 
 def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:

@@ -293,10 +293,13 @@ class Builder(EventTable):
         turns = head.count
         outer = self.events
         total = turns * rows * np.size(outer) if not isinstance(outer, int) else turns * rows
-        if self.count + total > MAX_EVENTS:
+        rounds = turns * (1 if isinstance(outer, int) else np.size(outer))
+        if max(self.count + total, rounds) > MAX_EVENTS:
             raise Problem(
                 ec.RT_LIMIT,
-                f"repeat makes {self.count + total:,} events",
+                f"repeat makes {self.count + total:,} events"
+                if total
+                else f"repeat has {rounds:,} turns without an event",
                 ("repeat", "count"),
                 f"at most {MAX_EVENTS:,}",
             )

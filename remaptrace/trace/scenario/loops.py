@@ -77,21 +77,29 @@ def _value(node: ast.expr, names: Mapping[str, Value], text: str, depth: int) ->
         if isinstance(node.op, ast.UAdd):
             return operand
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args and not node.keywords:
-        function = {"min": np.minimum, "max": np.maximum}.get(node.func.id)
-        if function is not None:
+        if node.func.id in ("min", "max"):
             values = [_value(a, names, text, depth + 1) for a in node.args]
             if all(isinstance(v, int) for v in values):
                 return min(values) if node.func.id == "min" else max(values)  # type: ignore[type-var]
-            result = values[0]
-            for v in values[1:]:
-                result = function(result, v)
-            return result
+            return _extreme(values, node.func.id == "max")
     raise Problem(
         ec.RT_EXPRESSION,
         f"'{text}' is not an expression",
         (),
         "numbers, names, + - * // % << >> & | ^ ~ ( ), min, max",
     )
+
+
+def _extreme(values: list[Value], largest: bool) -> Value:
+    """min or max where at least one is an array. Arrays hold signed words: no element reaches a number from 2^63 on."""
+    beyond = [v for v in values if isinstance(v, int) and v >= 1 << 63]
+    if beyond and largest:
+        return max(beyond)
+    within = [v for v in values if not (isinstance(v, int) and v >= 1 << 63)]
+    result = within[0]
+    for value in within[1:]:
+        result = np.maximum(result, value) if largest else np.minimum(result, value)
+    return result
 
 
 def _checked(value: int, text: str) -> int:
@@ -122,6 +130,8 @@ def _divide(left: Value, right: Value, op: Callable[[Any, Any], Any], text: str)
     low, high = _bounds(right)
     if low <= 0 <= high and (isinstance(right, int) or bool((right == 0).any())):
         raise Problem(ec.RT_EXPRESSION, f"'{text}' divides by zero", (), "a divisor that is never 0")
+    if _bounds(left)[0] == _LOW and low <= -1 <= high:
+        raise Problem(ec.RT_EXPRESSION, f"'{text}' does not fit 64 bits", (), "-2^63 to 2^64 - 1")
     return _arith_free(left, right, op, text)
 
 

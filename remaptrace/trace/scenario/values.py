@@ -92,6 +92,8 @@ def number(b: Builder, value: Any, field: Field) -> Value:
 def _bounded(b: Builder, value: Any, field: Field, most: int) -> Value:
     """A number of at most `most`, in every turn."""
     result = number(b, value, replace(field, most=None))
+    if (result if isinstance(result, int) else int(result.min(initial=0))) < 0:
+        raise Problem(ec.RT_VALUE, f"{field.name} is negative", (field.name,), "0 or more")
     if (result if isinstance(result, int) else int(result.max(initial=0))) > most:
         raise Problem(ec.RT_LIMIT, f"{field.name} is too large", (field.name,), f"at most {most:,}")
     return result
@@ -190,7 +192,7 @@ def limit(b: Builder, value: Any, field: Field) -> Value:
 
 def descriptor(b: Builder, value: Any, field: Field) -> Value:
     """A file by its id, `bad`, or a number."""
-    if type(value) is int:
+    if type(value) is int and -(1 << 63) <= value < 1 << 64:
         return value
     if type(value) is str:
         return b.descriptor(value, field.name)
