@@ -83,6 +83,7 @@ G_STUCK = H_GLOB + 35  # 1: the current call never returns
 G_CLOCK = H_GLOB + 36  # hand of the reclaim clock: a frame number
 G_LEARNT = H_GLOB + 34  # page states learnt from recorded faults, see learn.py
 G_NEW_TABLE = H_GLOB + 37  # 1: the fault being handled had to make its leaf table
+G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_SPARE = H_GLOB + 40  # first word free for single modules to name
 G_VMG = H_GLOB + 48  # 16 words: the merge being tried, see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py

@@ -32,6 +32,7 @@ from ..state import (
     G_FOLLOW,
     G_HAS_RET,
     G_REC_RET,
+    G_UNPLACED,
     G_WHY,
     H_ARCH,
     H_RULES,
@@ -58,11 +59,35 @@ ALIGN_NEVER, ALIGN_ANY_LENGTH, ALIGN_MULTIPLES, ALIGN_MULTIPLES_NO_HINT = 0, 1, 
 
 
 @kernel
-def recorded_place(m: Mem) -> int:
-    """1 if the current event follows a recorded address (its result is no error)."""
+def recorded_success(m: Mem) -> int:
+    """1 if the current event follows a recorded result that is no error."""
     if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0:
         return 0
     return 1 if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095 else 0
+
+
+@kernel
+def range_is_free(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if no area overlaps [start, end) (find_vma_intersection)."""
+    vma = find_vma(m, mm, start)
+    return 1 if vma == 0 or wrap(end) <= m[vma + V_START] else 0
+
+
+@kernel
+def recorded_place(m: Mem, task: int, length: int) -> int:
+    """1 if the current event follows a recorded address at which `length` bytes can be mapped.
+
+    They can where the machine has whole pages of user space and nothing is mapped; anywhere else the log cannot be
+    followed (another page size, another end of user space, an area that could not go), and the machine chooses.
+    """
+    if recorded_success(m) == 0:
+        return 0
+    place = m[G_REC_RET]
+    if page_offset(m, place) == 0 and beyond(m, place, length) == 0:
+        if range_is_free(m, m[task + T_MM], place, place + length) != 0:
+            return 1
+    m[G_UNPLACED] += 1
+    return 0
 
 
 @kernel
@@ -188,7 +213,7 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
         return refuse(m, WHY_NO_GAP, ENOMEM)
     mm = m[task + T_MM]
     if flags & MAP_FIXED == 0:
-        if recorded_place(m) != 0:
+        if recorded_place(m, task, length) != 0:
             return m[G_REC_RET]
         found = -1
         if _wants_huge(m, addr, length, kind) != 0:
@@ -206,13 +231,6 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
     if addr < m[H_RULES + R_DAC_MMAP_MIN_ADDR] and capable(m, task) == 0:
         return -EPERM
     return addr
-
-
-@kernel
-def range_is_free(m: Mem, mm: int, start: int, end: int) -> int:
-    """1 if no area overlaps [start, end) (find_vma_intersection)."""
-    vma = find_vma(m, mm, start)
-    return 1 if vma == 0 or wrap(end) <= m[vma + V_START] else 0
 
 
 @kernel

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EPERM
 from ...abi.fcntl import F_SEAL_WRITE
-from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ...abi.mman import MAP_ANONYMOUS, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ...abi.rows import RSF_ASSUMED
 from ...abi.signals import SIGBUS
 from ...abi.vmflags import (
@@ -193,7 +193,12 @@ def assume_page(m: Mem, task: int, addr: int, access: int) -> int:
 def assume_brk(m: Mem, task: int) -> int:
     """Learn the break from a recorded answer of brk when the start of the heap is unknown."""
     mm = m[task + T_MM]
-    if m[mm + MM_START_BRK] == 0 and m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] > 0:
+    if (
+        m[mm + MM_START_BRK] == 0
+        and m[G_FOLLOW] != 0
+        and m[G_HAS_RET] != 0
+        and 0 < m[G_REC_RET] < m[H_ARCH + A_TASK_SIZE]
+    ):
         m[mm + MM_START_BRK] = m[G_REC_RET]
         m[mm + MM_BRK] = m[G_REC_RET]
     return 0
@@ -258,18 +263,6 @@ def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
         m[G_ASSUMED] += 1
         m[G_RSFLAGS] |= RSF_ASSUMED
     return 0
-
-
-@kernel
-def stale_range(m: Mem, task: int, length: int, flags: int) -> int:
-    """1 if the log places a mapping where no MAP_FIXED asked for it and the simulation has an area.
-
-    The real kernel found the range free, so the simulated area is one whose unmapping was not recorded.
-    """
-    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or flags & MAP_FIXED or -4095 <= m[G_REC_RET] < 0:
-        return 0
-    vma = find_vma(m, m[task + T_MM], m[G_REC_RET])
-    return 1 if vma != 0 and m[vma + V_START] < m[G_REC_RET] + length and length > 0 else 0
 
 
 @kernel

@@ -12,7 +12,7 @@ from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_OVERCOMMIT
 from ..addr import page_align, page_floor, page_offset, uword
-from ..areas.space import range_is_free, recorded_place
+from ..areas.space import range_is_free, recorded_success
 from ..areas.vmaset import find_vma
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
 from ..files.pagecache import inode_get
@@ -61,7 +61,7 @@ _IPC_64 = 0x100
 @kernel
 def _new_id(m: Mem) -> int:
     """The identifier of a new segment: the recorded one, or one more than the newest."""
-    if recorded_place(m) != 0:
+    if recorded_success(m) != 0:
         return m[G_REC_RET]
     newest = m[G_SHM_LIST]
     return m[newest + SHM_ID] + 1 if newest != 0 else 0

@@ -67,9 +67,10 @@ from ...abi.kinds import (
     K_WRITEBACK,
 )
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
-from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
+from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
+from ..addr import page_align, uword
 from ..areas.vmaset import find_exact
 from ..belief.assume import (
     assume_brk,
@@ -79,8 +80,8 @@ from ..belief.assume import (
     assume_written,
     expect_write,
     may_assume,
-    stale_range,
 )
+from ..belief.place import clear_for_brk, clear_for_mmap, clear_for_mremap, clear_for_shmat
 from ..calls.brk import sys_brk
 from ..calls.filecalls import (
     anonymous_fd,
@@ -150,11 +151,8 @@ def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: in
     """mmap, with the beliefs that a recorded result allows."""
     assume_file(m, task, a4, a3)
     assume_seal(m, task, a4, a2, a3)
-    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
-    length = (a1 + page - 1) & -page
-    if stale_range(m, task, length, a3) != 0:
-        sys_munmap(m, task, m[G_REC_RET], length)
-        m[G_RSFLAGS] |= RSF_ASSUMED
+    length = page_align(m, uword(m, a1))
+    clear_for_mmap(m, task, a1, a3)
     place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
     if place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
         expect_write(m, task, place, length)
@@ -168,6 +166,7 @@ def _brk(m: Mem, task: int, addr: int) -> int:
     if may_assume(m, task) != 0:
         mm = m[task + T_MM]
         assume_range(m, task, m[mm + MM_START_BRK], m[mm + MM_BRK], VM_READ | VM_WRITE)
+    clear_for_brk(m, task, addr)
     old = m[m[task + T_MM] + MM_BRK]
     brk = sys_brk(m, task, addr)
     if brk > old:
@@ -214,6 +213,7 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
     if kind == K_REMAP_FILE_PAGES:
         return sys_remap_file_pages(m, task, a0, a1, a2, a3, a4)
     if kind == K_MREMAP:
+        clear_for_mremap(m, task, a0, a1, a2, a3)
         return sys_mremap(m, task, a0, a1, a2, a3, a4)
     if kind == K_PKEY_MPROTECT:
         return _pkey_mprotect(m, task, a0, a1, a2, a3)
@@ -253,6 +253,7 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     if kind == K_SHMGET:
         return sys_shmget(m, task, a0, a1, a2)
     if kind == K_SHMAT:
+        clear_for_shmat(m, task, a0, a1, a2)
         return sys_shmat(m, task, a0, a1, a2)
     if kind == K_SHMDT:
         return sys_shmdt(m, task, a0)

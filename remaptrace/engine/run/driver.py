@@ -30,7 +30,7 @@ from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
 from ..look.observe import Observer, wants_observation
-from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, H_ERROR, T_MM
+from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, G_UNPLACED, H_ERROR, T_MM
 from .setup import set_up
 
 if TYPE_CHECKING:
@@ -291,6 +291,12 @@ class _Run:
         assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
         if assumed:
             notes.append(f"{assumed} areas or files assumed, because recorded calls prove that they existed")
+        if self.view[G_UNPLACED]:
+            size = self.machine.page_size
+            notes.append(
+                f"{self.view[G_UNPLACED]} recorded places could not be taken (no whole pages of {size} bytes, beyond"
+                " this machine's user space, or not free): the machine chose, or left the area out"
+            )
         learnt = self.view[G_LEARNT]
         if learnt:
             notes.append(

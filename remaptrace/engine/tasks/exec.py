@@ -30,19 +30,21 @@ from ...abi.vmflags import (
     VM_SHARED,
     VM_WRITE,
 )
-from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ..account import vm_stat_account
+from ..addr import page_floor
 from ..areas.vma import vma_alloc, vma_set_flags
-from ..areas.vmaset import insert_vma
+from ..areas.vmaset import find_vma, insert_vma
 from ..calls.filecalls import path_inode
 from ..faults.fault import handle_access
 from ..files.files import FMODE_READ, FMODE_WRITE, file_get, file_new, file_put
 from ..files.pagecache import inode_put
-from ..jit import kernel
+from ..jit import kernel, wrap
 from ..state import (
     G_COMMITTED,
     G_EVFLAGS,
     G_STRKINDS,
+    G_UNPLACED,
     H_ARCH,
     I_NAME,
     I_TYPE,
@@ -170,6 +172,31 @@ def _clear_bss(m: Mem, task: int, vma: int) -> int:
 
 
 @kernel
+def _free_part(m: Mem, mm: int, start: int, end: int) -> int:
+    """Where the first free page of [start, end) is, if another one than `start`; 0: `start`; -1: there is none.
+
+    Lines of maps that were recorded on smaller pages share pages here, and addresses of a larger machine lie beyond.
+    """
+    if start < 0 or end <= start or end > m[H_ARCH + A_TASK_SIZE]:
+        return -1
+    at = start
+    vma = find_vma(m, mm, at)
+    while vma != 0 and m[vma + V_START] <= at:
+        at = m[vma + V_END]
+        if at >= end:
+            return -1
+        vma = m[vma + V_NEXT]
+    return at if at != start else 0
+
+
+@kernel
+def _end_of_gap(m: Mem, mm: int, start: int, end: int) -> int:
+    """`end`, or where the next area above the free page at `start` begins."""
+    vma = find_vma(m, mm, start)
+    return min(end, m[vma + V_START]) if vma != 0 else end
+
+
+@kernel
 def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, file: int, name: int) -> int:
     """Add one line of recorded maps to the address space of `task`; 0.
 
@@ -182,8 +209,18 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     kind = m[m[G_STRKINDS] + (name if name != 0 else file)]
     if name == 0 and file == 0:
         kind = NAME_ANON
-    if kind == NAME_VSYSCALL or end <= start:
+    if kind == NAME_VSYSCALL:
         return 0
+    page = 1 << shift
+    placed = _free_part(m, mm, start & -page, wrap(end + page - 1) & -page)
+    if placed != 0 or (start | end) & (page - 1) != 0:
+        m[G_UNPLACED] += 1
+    if placed < 0:
+        return 0
+    low = start & -page
+    start = max(low, placed)
+    offset = (offset & -page) + start - low
+    end = _end_of_gap(m, mm, start, wrap(end + page - 1) & -page)
     o = 0
     inode = 0
     ops = OPS_ANON
@@ -235,16 +272,17 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
 def init_mm(m: Mem, task: int, start_brk: int, brk: int, mmap_base: int, stack_ptr: int, legacy: int) -> int:
     """Set what maps do not show; a 0 leaves the machine's own value. `legacy`: 1 bottom-up, 2 top-down."""
     mm = m[task + T_MM]
-    if start_brk != 0:
+    top = m[H_ARCH + A_TASK_SIZE]
+    if 0 < start_brk < top:
         m[mm + MM_START_BRK] = start_brk
         if brk == 0 and m[mm + MM_BRK] < start_brk:
             m[mm + MM_BRK] = start_brk
-    if brk != 0:
+    if 0 < brk < top:
         m[mm + MM_BRK] = brk
-    if mmap_base != 0:
-        m[mm + MM_BASE] = mmap_base
-        m[mm + MM_FAC] = mmap_base
-    if stack_ptr != 0:
+    if 0 < mmap_base <= top:
+        m[mm + MM_BASE] = page_floor(m, mmap_base)
+        m[mm + MM_FAC] = m[mm + MM_BASE]
+    if 0 < stack_ptr < top:
         m[mm + MM_STACK_PTR] = stack_ptr
     if legacy != 0:
         m[mm + MM_LEGACY] = 1 if legacy == 1 else 0
