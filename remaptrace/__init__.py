@@ -1,23 +1,92 @@
 """remaptrace replays memory-management system calls on simulated Linux kernels.
 
-`load`, `load_all`, `replay`, `compare`, `check` and `Machine` are the public interface, see `remaptrace.api`.
+`load`, `replay`, `compare` and `check` are where to begin; docs/python.md shows everything by examples. All is imported
+when it is first asked for, so that ``import remaptrace`` costs nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import (
+        Machine,
+        blame_difference,
+        check,
+        compare,
+        convert,
+        event_text,
+        load,
+        load_all,
+        machine_of,
+        replay,
+        rewrite_trace,
+    )
+    from .blame import Reason
+    from .errors import InputError, RemapTraceError, ReplayError, UsageError
+    from .machine.machine import arch_names, kernel_names
+    from .result.agreement import CheckOutcome
+    from .result.diff import Diff
+    from .result.result import Result, Snapshot, VmaRow
+    from .rewrite.output import Rewritten
+    from .trace.events import Event, Trace
 
 __version__ = "0.1.0"
 
-_PUBLIC = ("Machine", "check", "compare", "load", "load_all", "replay")
+_HOMES = {
+    **dict.fromkeys(("Machine", "arch_names", "kernel_names"), "machine.machine"),
+    **dict.fromkeys(("RemapTraceError", "InputError", "UsageError", "ReplayError"), "errors"),
+    **dict.fromkeys(("Result", "Snapshot", "VmaRow"), "result.result"),
+    **dict.fromkeys(("blame_difference", "check", "compare", "convert", "event_text"), "api"),
+    **dict.fromkeys(("load", "load_all", "machine_of", "replay", "rewrite_trace"), "api"),
+    "CheckOutcome": "result.agreement",
+    "Diff": "result.diff",
+    "Event": "trace.events",
+    "Reason": "blame",
+    "Rewritten": "rewrite.output",
+    "Trace": "trace.events",
+}
+"""Public names and the modules that define them."""
 
-__all__ = ["Machine", "__version__", "check", "compare", "load", "load_all", "replay"]
+__all__ = [
+    "CheckOutcome",
+    "Diff",
+    "Event",
+    "InputError",
+    "Machine",
+    "Reason",
+    "RemapTraceError",
+    "ReplayError",
+    "Result",
+    "Rewritten",
+    "Snapshot",
+    "Trace",
+    "UsageError",
+    "VmaRow",
+    "__version__",
+    "arch_names",
+    "blame_difference",
+    "check",
+    "compare",
+    "convert",
+    "event_text",
+    "kernel_names",
+    "load",
+    "load_all",
+    "machine_of",
+    "replay",
+    "rewrite_trace",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public interface when it is first asked for."""
-    if name in _PUBLIC:
-        from . import api
+    """Import a public name when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
 
-        return getattr(api, name)
+        return getattr(import_module(f"remaptrace.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'remaptrace' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

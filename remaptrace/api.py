@@ -19,12 +19,26 @@ from typing import TYPE_CHECKING
 from .machine.machine import Machine
 
 if TYPE_CHECKING:
+    from .blame import Reason
     from .result.agreement import CheckOutcome
     from .result.diff import Diff
     from .result.result import Result
+    from .rewrite.output import Rewritten
     from .trace.events import Trace
 
-__all__ = ["Machine", "check", "compare", "load", "load_all", "machine_of", "replay"]
+__all__ = [
+    "Machine",
+    "blame_difference",
+    "check",
+    "compare",
+    "convert",
+    "event_text",
+    "load",
+    "load_all",
+    "machine_of",
+    "replay",
+    "rewrite_trace",
+]
 
 
 def load_all(
@@ -136,3 +150,45 @@ def check(result: Result) -> CheckOutcome:
     from .result.truth import check_recorded
 
     return check_recorded(result)
+
+
+def convert(trace: Trace, path: str | PathLike[str], to: str | None = None) -> None:
+    """Write `trace` to `path`: "yaml", "jsonl" or "columns", by the ending of the name unless `to` says it.
+
+    Raises InputError RT221 for a trace that the format cannot hold, UsageError for an unknown format.
+    """
+    from .trace.convert import write_trace
+
+    write_trace(trace, fspath(path), to)
+
+
+def rewrite_trace(trace: Trace, *passes: str, result: Result | None = None) -> Rewritten:
+    """`trace` as if the program had used other calls: "guards", "rfp", "rfp-guards", "merge-order", in turn.
+
+    `result` is a replay of the trace; a scenario needs one, since its file does not say where its mappings lie.
+    What comes back has the new `trace`, and `origin`: for each new event the old one that it stands for.
+    Raises UsageError RT230 for an unknown pass.
+    """
+    from .rewrite.passes import rewrite
+
+    return rewrite(trace, passes, None if result is None else result.columns["ret"])
+
+
+def blame_difference(diff: Diff, event: int | None = None) -> Reason:
+    """The rules that together make the two machines of `diff` answer differently at `event` (default: the first).
+
+    Replays the events up to it about ten times. LookupError if nothing differs.
+    """
+    from .blame import blame
+
+    at = diff.first if event is None else event
+    if at < 0:
+        raise LookupError("nothing differs")
+    return blame(diff.left.trace, diff.left.machine, diff.right.machine, at, None)
+
+
+def event_text(trace: Trace, event: int) -> str:
+    """An event in words, as the reports write it: ``mmap(0, 8192, r, private|anonymous, -1, 0)``."""
+    from .trace.wording import event_text as text
+
+    return text(trace, event)

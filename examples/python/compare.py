@@ -4,8 +4,6 @@ Run from the top of the repository: python examples/python/compare.py
 """
 
 import remaptrace
-from remaptrace.blame import blame
-from remaptrace.trace.wording import event_text
 
 trace = remaptrace.load("traces/remapwin-256")
 new = remaptrace.replay(trace, remaptrace.Machine.load(kernel="linux-6.18"))
@@ -13,8 +11,8 @@ old = remaptrace.replay(trace, remaptrace.Machine.load(kernel="linux-2.6.21"))
 
 diff = remaptrace.compare(new, old)
 print({what: count for what, count in diff.counts.items() if count})
-print("first difference:", event_text(trace, diff.first))
+print("first difference:", remaptrace.event_text(trace, diff.first))
 
-reason = blame(trace, new.machine, old.machine, diff.first, follow=None)
+reason = remaptrace.blame_difference(diff)
 for rule, (left, right) in zip(reason.rules, reason.values, strict=True):
     print(f"because {rule}: {left} | {right}")

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
+from ..display import html_table, one_line
 from .arch import Arch, arch_names, load_arch
 from .archwords import N_ARCH
 from .kernel import Kernel, override
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Arch", "Kernel", "Machine", "arch_names", "kernel_names"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Machine:
     """What a trace is replayed on. Make one with `load`."""
 
@@ -58,6 +59,15 @@ class Machine:
         if isinstance(host, str):
             host = cls.load(words.host_arch or arch, host)
         return cls(words, replace(chosen, values=values, origins=origins), parsed, host)
+
+    def __repr__(self) -> str:
+        return one_line("Machine", {"": self.name, **self._overrides()})
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Machine {self.name}", {"about": self.kernel.about, **self._overrides()})
+
+    def _overrides(self) -> dict[str, object]:
+        return {name: self.rule(name) for name in self.overrides}
 
     @property
     def name(self) -> str:

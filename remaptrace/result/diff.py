@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.outcomes import OUT_NONE
+from ..display import html_table, one_line
 from ..errors import UsageError
 from ..trace.events import COLUMNS, Trace
 from .protdiff import ProtectionDifference, protection_differences
@@ -33,7 +34,7 @@ _CHOOSES_ADDRESS = (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT, ev.K_BRK)
 Events = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diff:
     """What differs between two results of one trace.
 
@@ -54,6 +55,17 @@ class Diff:
         page = int(self.left.machine.page_size)
         pages = sum(p.end - p.start for p in self.protections) // page
         return {name: len(found) for name, found in self.events.items()} | {"pages": pages}
+
+    def __repr__(self) -> str:
+        return one_line("Diff", {"": self.left.trace.name or "unnamed", **self._facts()})
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Diff of {self.left.trace.name}", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        sides = {"left": self.left.machine.name, "right": self.right.machine.name}
+        differ = {f"differing {what}": f"{count:,}" for what, count in self.counts.items() if count}
+        return {**sides, **(differ or {"differing": "nothing"})}
 
     @property
     def first(self) -> int:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..abi.kinds import EVF_HAS_RET
+from ..abi.rows import RSF_DIVERGED
+from ..display import html_table, one_line
 from ..trace.events import Trace
+
+if TYPE_CHECKING:
+    from ..arrowstream import ArrowTable
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,11 @@ class Snapshot:
     protections: Protections | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """One Trace on one Machine.
+
+    Itself a table for polars, pandas, pyarrow and duckdb (``__arrow_c_stream__``), with the columns of `table`.
 
     Columns have one row an event: `ret` int64, `outcome` uint8, `minor`/`major` int32,
     `map_count` int32, `value` int16, `flags` uint8, `why` uint8; `total_vm`, `data_vm`, `stack_vm`,
@@ -94,3 +103,70 @@ class Result:
     observed: dict[int, Snapshot]  # event number -> what an observing event saw
     totals: dict[str, int]  # page tables, peak map_count, frames, ...
     notes: tuple[str, ...] = ()
+    looks: Callable[[int], Snapshot | None] | None = (
+        None  # the address space behind an event, by replaying up to it
+    )
+
+    def __repr__(self) -> str:
+        return one_line("Result", {"": self.trace.name or "unnamed", **self._facts()})
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Result of {self.trace.name}", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        counts, flags = self.columns["map_count"], self.trace.columns["flags"]
+        known = (flags & EVF_HAS_RET) != 0
+        differs = int(((self.columns["flags"] & RSF_DIVERGED) != 0).sum())
+        return {
+            "events": f"{len(self.trace):,}",
+            "machine": self.machine.name,
+            "peak VMAs": f"{int(counts.max()):,}" if len(counts) and counts.max() >= 0 else "none",
+            "recorded answers": f"{int(known.sum()):,}",
+            "that differ": f"{differs:,}",
+        }
+
+    def vmas(self, at: int | None = None, pid: int | None = None) -> tuple[VmaRow, ...]:
+        """The areas of an address space.
+
+        `at` is an event: those of its task behind it (replayed up to there unless it was observed). Without it:
+        those of process `pid`, or of the only process, at its end. LookupError if there is no such address space.
+        """
+        if at is not None:
+            if not 0 <= at < len(self.trace):
+                raise LookupError(f"event {at}: the trace has events 0 to {len(self.trace) - 1}")
+            shot = self.observed.get(at)
+            if shot is None and self.looks is not None:
+                shot = self.looks(at)
+            if shot is None:
+                raise LookupError(f"behind event {at} its task has no address space")
+            return shot.vmas
+        tasks = self.trace.tasks
+        last = {int(tasks[s.task]["pid"]): s for s in self.snapshots if s.task >= 0}
+        if pid is None:
+            if len(last) != 1:
+                raise LookupError(f"{len(last)} processes: name one with pid= ({', '.join(map(str, last))})")
+            (pid,) = last
+        if pid not in last:
+            raise LookupError(f"no process {pid} ({', '.join(map(str, last))})")
+        return last[pid].vmas
+
+    def table(self) -> ArrowTable:
+        """The result as columns, one row an event: what happened, and what this machine answered."""
+        from .columns import result_table
+
+        return result_table(self)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table().__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self) -> Any:
+        """`table` as a pandas DataFrame. ImportError where pandas is not installed."""
+        return self.table().to_pandas()
+
+    def to_polars(self) -> Any:
+        """`table` as a polars DataFrame. ImportError where polars is not installed."""
+        return self.table().to_polars()
+
+    def to_arrow(self) -> Any:
+        """`table` as a pyarrow Table. ImportError where pyarrow is not installed."""
+        return self.table().to_arrow()

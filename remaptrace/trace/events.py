@@ -18,14 +18,16 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..abi.kinds import ACCESSES, EVF_HAS_RET
+from ..abi.errnos import errno_name
+from ..abi.kinds import ACCESSES, ARGUMENTS, EVF_HAS_RET, KIND_NAMES
+from ..display import html_table, one_line
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -119,7 +121,22 @@ COLUMNS = ("kind", "task", "a0", "a1", "a2", "a3", "a4", "a5", "ret", "flags")
 """The columns that the engine reads, in the order of its int64 rows."""
 
 
-@dataclass
+class Event(NamedTuple):
+    """One event of a trace."""
+
+    number: int  # from 0
+    kind: str  # as in abi.kinds: "mmap", "page_fault"
+    pid: int
+    tid: int
+    args: dict[str, int]  # by name; bytes, pages and flags as abi.kinds says
+    result: int | None  # as recorded: a value, or -errno; None: not recorded
+    error: str  # "ENOMEM"; "": none, or none recorded
+    time: int | None  # nanoseconds; None: the source has no times
+    source: str  # the file
+    line: int  # from 1; 0: made by a reader
+
+
+@dataclass(repr=False)
 class Trace:
     """What happened. Readers make it; nothing behind it knows which format it came from."""
 
@@ -150,12 +167,62 @@ class Trace:
     def __len__(self) -> int:
         return len(self.columns["kind"])
 
+    def __repr__(self) -> str:
+        return one_line("Trace", {"": self.name or "unnamed", **self._facts()})
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Trace {self.name}", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {
+            "events": f"{len(self):,}",
+            "processes": len(set(self.tasks["pid"].tolist())) if len(self.tasks) else 0,
+            "format": self.format or "none",
+        }
+        if self.arch or self.kernel:
+            facts["machine"] = ", ".join(filter(None, (self.kernel, self.arch)))
+        if self.skipped:
+            facts["skipped lines"] = len(self.skipped)
+        return facts
+
+    def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
+        """Events first..last-1 (default: all) one by one, with names: see `Event`."""
+        return _events_of(self, first, last)
+
     def rows(self, first: int, last: int) -> npt.NDArray[np.int64]:
         """Events first..last-1 as int64 rows, one column for each of COLUMNS."""
         out = np.empty((last - first, len(COLUMNS)), dtype=np.int64)
         for i, name in enumerate(COLUMNS):
             out[:, i] = self.columns[name][first:last]
         return out
+
+
+_ARGS = tuple(f"a{i}" for i in range(6))
+
+
+def _events_of(trace: Trace, first: int, last: int | None) -> Iterator[Event]:
+    columns = trace.columns
+    last = len(trace) if last is None else min(last, len(trace))
+    times = columns.get("time")
+    for row in range(max(first, 0), last):
+        kind = int(columns["kind"][row])
+        names = ARGUMENTS.get(kind, ())
+        task = trace.tasks[int(columns["task"][row])] if len(trace.tasks) else None
+        known = bool(int(columns["flags"][row]) & EVF_HAS_RET)
+        result = int(columns["ret"][row]) if known else None
+        source = int(columns["source"][row]) if "source" in columns else 0
+        yield Event(
+            row,
+            KIND_NAMES.get(kind, str(kind)),
+            int(task["pid"]) if task is not None else 0,
+            int(task["tid"]) if task is not None else 0,
+            {name: int(columns[arg][row]) for name, arg in zip(names, _ARGS, strict=False)},
+            result,
+            errno_name(-result) if result is not None and -4096 < result < 0 else "",
+            int(times[row]) if times is not None else None,
+            trace.sources[source] if source < len(trace.sources) else "",
+            int(columns["line"][row]) if "line" in columns else 0,
+        )
 
 
 def has_accesses(trace: Trace) -> bool:

@@ -7,6 +7,7 @@ through the loop in chunks, and result columns are narrowed chunk by chunk, so m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
 from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import ReplayError, TraceRefused, UsageError
 from ...result.result import Result, Snapshot
+from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
@@ -147,7 +149,14 @@ def replay(
     run.observer.behind.update(observe_at)
     run.observer.before.update(observe_before)
     run.watch = watch
-    return run.go(counters, progress)
+    result = run.go(counters, progress)
+
+    def look(event: int) -> Snapshot | None:
+        return replay(
+            first_events(trace, event + 1), machine, follow=follow, observe_at=[event], engine=engine
+        ).observed.get(event)
+
+    return replace(result, looks=look)
 
 
 def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[tuple[int, Any, int, int]]:
@@ -195,7 +204,6 @@ class _Run:
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
         total = len(self.trace)
-        parts: list[npt.NDArray[np.int64]] = []
         wanted = list(_NARROW) + ([(n, i, np.int64) for n, i in _COUNTERS] if counters else [])
         kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
@@ -205,7 +213,6 @@ class _Run:
                 kept[name].append(_narrowed(rows[:, column], dtype))
             if progress is not None:
                 progress("replay", min(base + chunk, total), total)
-        del parts
         columns: dict[str, npt.NDArray[np.integer[Any]]] = {
             name: np.concatenate(kept[name]) if kept[name] else np.zeros(0, dtype=dtype)
             for name, _, dtype in wanted
