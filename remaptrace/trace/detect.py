@@ -16,7 +16,7 @@ from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from ..machinecode.ready import Progress
 from .events import Trace
-from .opening import decompressed, read_input, shown
+from .opening import can_be_read_again, decompressed, read_input, shown
 
 FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns")
 _HEAD = 1 << 16
@@ -47,17 +47,24 @@ class Item:
 
         `progress` is called with a phase ("compile reader", "read"), how much is done and the whole.
         """
-        if cache and self.paths != ("-",):
+        if cache and self.can_be_read_again():
             from .cache import cached
 
             return cached(self, lambda: self._read(progress))
         return self._read(progress)
 
+    def can_be_read_again(self) -> bool:
+        """Whether everything that it is read from are files: a pipe gives what it holds once."""
+        return all(Path(p).is_dir() or can_be_read_again(p) for p in (*self.paths, *self.maps))
+
     def _read(self, progress: Progress | None = None) -> Trace:
         if self.kind == "set":
             from .recorded.read import read_set
 
-            return read_set(self.paths[0], self.format)
+            trace = read_set(self.paths[0], self.format)
+            if self.maps:
+                trace.notes.append("--maps was not used: a recorded set brings its own maps")
+            return trace
         if self.kind == "family":
             from .strace.read import read_strace_files
 
@@ -67,21 +74,23 @@ class Item:
         else:
             stored = _stored(self.paths[0], self.format)
             if stored is not None:
+                if self.maps:
+                    stored.notes.append("--maps was not used: a column file has its first areas in it")
                 return stored
             path = self.paths[0]
             data = read_input(path)
             chosen = self.format or recognise(data)
             trace = read_data(data, shown(path), chosen, progress)
         if self.maps:
+            from .recorded.initial import add_maps
             from .recorded.mapsfile import read_maps
-            from .recorded.read import add_maps
 
-            add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)])
+            add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)], named=True)
         if chosen == "strace":
+            from .insertion import StringNumbers
             from .recorded.assumed import assume_execs
-            from .recorded.read import string_numbers
 
-            assume_execs(trace, string_numbers(trace))
+            assume_execs(trace, StringNumbers(trace))
         return trace
 
 
@@ -89,7 +98,7 @@ def _stored(path: str, format: str | None) -> Trace | None:
     """The trace of a column file, mapped as it is; None for any other file."""
     from .columnfile import MAGICS, open_columns
 
-    if path == "-" or format not in (None, "columns"):
+    if format not in (None, "columns") or not can_be_read_again(path):
         return None
     try:
         with open(path, "rb") as file:
@@ -151,7 +160,7 @@ def _map_files(maps: tuple[str, ...]) -> list[str]:
     out: list[str] = []
     for path in maps:
         if Path(path).is_dir():
-            out += sorted(str(p) for p in Path(path).iterdir() if ".maps" in p.name)
+            out += sorted(str(p) for p in Path(path).iterdir() if ".maps" in p.name and p.is_file())
         else:
             out.append(path)
     return out
@@ -224,6 +233,8 @@ def _is_family(group: list[Item]) -> bool:
         except OSError as e:
             raise InputError(ec.RT_MISSING, e.strerror or "cannot be opened", path) from None
 
+    if not all(can_be_read_again(i.paths[0]) for i in group):
+        return False  # pipes: a look at their beginning would take it away
     heads = [head(i.paths[0]) for i in group]
     return all(not h.strip() or looks_like_strace(h) for h in heads)
 

@@ -66,6 +66,8 @@ class MapsFile:
     moment: str  # "exec1", "exit", "peak", "start", ...
     rows: tuple[MapsRow, ...]
     event: int = -1  # the state behind this event; -1: nobody knows which
+    named: bool = True  # the file's name tells task and moment
+    elided: int = 0  # places where the file says that areas are left out
 
 
 def maps_file(stored: Mapping[str, Any]) -> MapsFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,6 +58,33 @@ def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
     stands[order] = places + np.arange(len(inserts))
     numbers: list[int] = stands.tolist()
     return numbers
+
+
+def prepend(trace: Trace, inserts: list[Insert]) -> None:
+    """Insert events before all others of a scenario; what names events by number follows them."""
+    count = len(inserts)
+    insert(trace, [replace(i, before=0) for i in inserts])
+    trace.prelude += count
+    if trace.relocations is not None:
+        trace.relocations = trace.relocations.copy()
+        for field in ("event", "source"):
+            trace.relocations[field] += count
+    trace.expects = [e if e.event < 0 else replace(e, event=e.event + count) for e in trace.expects]
+
+
+class StringNumbers:
+    """Numbers of strings in a finished trace; new ones are appended."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._list = trace.strings
+        self._numbers = {text: number for number, text in enumerate(trace.strings)}
+
+    def __call__(self, text: str) -> int:
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self._list)
+            self._list.append(text)
+        return number
 
 
 def _inserted(

@@ -1,5 +1,6 @@
 """Opens inputs: plain, gzip or zstd, a path or `-` for standard input.
 
+A pipe gives what it holds once: whoever opens one has read it, so nobody looks at its beginning first.
 Compression is known by content, never by name. Damaged, truncated and over-large data end in an
 InputError with a stable code.
 """
@@ -36,12 +37,21 @@ def shown(path: str) -> str:
     return "<stdin>" if path == "-" else path
 
 
+def can_be_read_again(path: str) -> bool:
+    """Whether what one look takes from `path` is still there for the next: a regular file, not a pipe."""
+    try:
+        return path != "-" and stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 def _read_file(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
-                raise InputError(ec.RT_MISSING, "not a regular file", path, expected="a file")
+            device = stat.S_ISCHR(mode) and not file.isatty() and not os.path.samefile(path, os.devnull)
+            if device or not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+                raise InputError(ec.RT_MISSING, "not a regular file", path, expected="a file or a pipe")
             return file.read()
     except OSError as e:
         raise InputError(

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from remaptrace.errors import InputError
 from remaptrace.trace import opening
+from remaptrace.trace.detect import load
 from remaptrace.trace.opening import decompressed, read_input
 
 TEXT = b"15328 brk(NULL) = 0x1000\n" * 500
@@ -85,3 +87,40 @@ def test_missing_empty_and_unreadable_inputs_have_codes(tmp_path: Path) -> None:
     assert refused(tmp_path / "absent").code == "RT200"
     assert refused(tmp_path).code == "RT200"
     assert refused(stored(tmp_path, b"")).code == "RT201"
+
+
+@pytest.mark.parametrize("size", [300, 5_000, 300_000])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pipe_is_read_once_and_nothing_of_it_is_lost(tmp_path: Path, size: int, packed: bool) -> None:
+    line = "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {:#x}\n"
+    text = "".join(line.format(0x7F00_0000_0000 + 8192 * i) for i in range(size // 80)).encode()
+    (tmp_path / "log").write_bytes(text)
+    (whole,) = load([str(tmp_path / "log")])
+    fifo = tmp_path / "fifo.1234"
+    os.mkfifo(fifo)
+    for options in ({}, {"cache": True}):
+        writer = threading.Thread(target=fifo.write_bytes, args=(gzip.compress(text) if packed else text,))
+        writer.start()
+        (trace,) = load([str(fifo)], **options)
+        writer.join()
+        assert len(trace) == len(whole)
+        assert not trace.skipped
+
+
+def test_a_scenario_and_maps_come_through_pipes_too(tmp_path: Path) -> None:
+    texts = {"a": b"name: x\nsteps: []\n", "b": b"00400000-00401000 r-xp 00000000 08:01 131 /bin/x\n"}
+    writers = []
+    for name, text in texts.items():
+        os.mkfifo(tmp_path / name)
+        writers.append(threading.Thread(target=(tmp_path / name).write_bytes, args=(text,)))
+        writers[-1].start()
+    (trace,) = load([str(tmp_path / "a")], maps=[str(tmp_path / "b")])
+    for writer in writers:
+        writer.join()
+    assert len(trace) == 2
+
+
+def test_a_device_without_end_is_no_input() -> None:
+    with pytest.raises(InputError) as error:
+        load(["/dev/zero"])
+    assert error.value.code == "RT200"

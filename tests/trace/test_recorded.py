@@ -10,9 +10,10 @@ import pytest
 from remaptrace.abi import kinds as ev
 from remaptrace.errors import InputError
 from remaptrace.trace.events import Trace
+from remaptrace.trace.recorded.initial import add_maps
 from remaptrace.trace.recorded.mapcount import CountRow, read_mapcount, tie
 from remaptrace.trace.recorded.mapsfile import mmap_base, read_maps
-from remaptrace.trace.recorded.read import attach_maps, find_set, read_bytes, read_set
+from remaptrace.trace.recorded.read import find_set, read_bytes, read_set
 
 SETS = Path(__file__).parents[2] / "traces"
 
@@ -137,12 +138,13 @@ def test_start_maps_build_the_address_space_of_an_attached_task(tmp_path: Path) 
     log += b"            prog-7       [000] .....     1.000002: sys_brk -> 0x5000\n"
     maps = tmp_path / "7.start.maps"
     maps.write_text(
-        "00400000-00401000 r-xp 00000000 fe:00 12      /bin/prog\n00004000-00005000 rw-p 00000000 00:00 0\n"
+        "00004000-00005000 rw-p 00000000 00:00 0\n00400000-00401000 r-xp 00000000 fe:00 12      /bin/prog\n"
     )
-    t = attach_maps(read_ftrace(log, name="t"), [str(maps)])
+    t = read_ftrace(log, name="t")
+    add_maps(t, [read_maps(maps.read_bytes(), str(maps))], named=True)
     assert t.columns["kind"].tolist() == [ev.K_INIT_MM, ev.K_INIT_VMA, ev.K_INIT_VMA, ev.K_BRK]
-    assert t.columns["a0"].tolist() == [0x5000, 0x400000, 0x4000, 0]
-    assert t.columns["a2"].tolist()[1:3] == [5, 3]
+    assert t.columns["a0"].tolist() == [0x5000, 0x4000, 0x400000, 0]
+    assert t.columns["a2"].tolist()[1:3] == [3, 5]
 
 
 def test_two_deleted_files_of_one_name_stay_two_files() -> None:

@@ -11,65 +11,25 @@ import re
 from collections.abc import Callable
 
 from ...abi.kinds import K_INIT_MM, K_INIT_VMA
-from ...errorcodes import RT_MAPS
-from ...errors import InputError
 from ..events import MapsFile, MapsRow
+from .areas import is_gate, read_areas
 
-_LINE = re.compile(
-    r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([r-][w-][x-][ps]) ([0-9a-f]{1,16}) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)"
-)
 _NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|peak|start)\.maps(?:\.gz|\.zst)?$")
-_START = re.compile(r"(?:.*/)?[^/]*\.start\.maps(?:\.gz|\.zst)?$")
 
 _PERM_BITS = {"r": 1, "w": 2, "x": 4, "s": 8}
 _SPECIAL = ("[stack", "[vdso]", "[vvar", "[vsyscall]", "[heap]", "[uprobes]", "[vectors]")
 
 
-def looks_like_maps(head: bytes) -> bool:
-    """True if `head`, the first bytes of a file, begins a maps file."""
-    return _LINE.match(head.split(b"\n", 1)[0].decode("latin-1")) is not None
-
-
 def read_maps(data: bytes, path: str) -> MapsFile:
     """A maps file; whose and when is taken from its name (`tid` 0, moment "start" if the name is silent).
 
-    InputError RT325 at the first line that is none of /proc/PID/maps.
+    InputError RT325 as `areas.read_areas`.
     """
-    rows: list[MapsRow] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-        if not line.strip():
-            continue
-        found = _LINE.match(line)
-        if found is None or int(found[1], 16) >= int(found[2], 16):
-            raise InputError(
-                RT_MAPS,
-                "not a line of /proc/PID/maps",
-                path,
-                number,
-                text=line[:200],
-                expected="START-END PERMS ...",
-            )
-        start, end, perms, offset, dev, inode, name = found.groups()
-        rows.append(
-            MapsRow(
-                int(start, 16),
-                int(end, 16),
-                perms,
-                int(offset, 16),
-                dev,
-                int(inode),
-                _unescaped(name.rstrip()),
-            )
-        )
+    found = read_areas(data, path)
     named = _NAME.match(path)
     if named is None:
-        return MapsFile(path, 0, "start", tuple(rows))
-    return MapsFile(path, int(named["tid"]), named["moment"], tuple(rows))
-
-
-def _unescaped(name: str) -> str:
-    """A path as the kernel has it: maps writes a newline as \\012."""
-    return name.replace("\\012", "\n")
+        return MapsFile(path, found.pid, "start", found.rows, named=False, elided=len(found.elisions))
+    return MapsFile(path, int(named["tid"]), named["moment"], found.rows, elided=len(found.elisions))
 
 
 def initial_rows(
@@ -88,6 +48,8 @@ def initial_rows(
     ]
     identities: dict[str, tuple[str, int]] = {}
     for row in maps.rows:
+        if is_gate(row) and row.name != "[vsyscall]":  # which the engine knows to be no area
+            continue
         bits = sum(_PERM_BITS.get(letter, 0) for letter in row.perms)
         if row.name.startswith("["):
             file, name = 0, string(row.name)

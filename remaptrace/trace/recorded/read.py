@@ -7,7 +7,6 @@ A set is a directory with `ftrace.txt`, `perf.txt` or `strace.txt` (plain, gzip 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,13 @@ from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_VM
 from ...errors import InputError
-from ..events import MapsFile, Skipped, Trace
-from ..insertion import Insert, insert
+from ..events import Skipped, Trace
+from ..insertion import Insert, StringNumbers, insert
 from .assumed import assume_execs
+from .initial import add_maps
 from .mapcount import read_mapcount, summary, tie
-from .mapsfile import initial_rows, read_maps
+from .mapsfile import read_maps
 from .races import settle_races
-from .reconstruct import maps_at_exec
 
 TEXTS = ("ftrace", "perf", "strace")
 """In order of preference: ftrace and perf have page faults; ftrace has clone flags of clone3 too."""
@@ -45,7 +44,7 @@ def find_set(folder: str | Path) -> RecordedSet | None:
     texts = {name: path for name in TEXTS if (path := _existing(folder / f"{name}.txt"))}
     if not texts:
         return None
-    maps = tuple(sorted(p for p in folder.glob("maps/*") if ".maps" in p.name))
+    maps = tuple(sorted(p for p in folder.glob("maps/*") if ".maps" in p.name and p.is_file()))
     return RecordedSet(
         folder, texts, _existing(folder / "mapcount.txt"), maps, _existing(folder / "summary.json")
     )
@@ -79,7 +78,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
         _complement(trace, found.texts["strace"])
     add_maps(trace, maps)
     if chosen == "strace":
-        assume_execs(trace, string_numbers(trace))
+        assume_execs(trace, StringNumbers(trace))
     if found.mapcount is not None:
         rows, skipped = read_mapcount(read_bytes(found.mapcount))
         if skipped:
@@ -151,7 +150,7 @@ def add_marks(trace: Trace) -> None:
     """
     kind = trace.columns["kind"].tolist()
     task, a0, a1 = (trace.columns[c].tolist() for c in ("task", "a0", "a1"))
-    string = _strings(trace)
+    string = StringNumbers(trace)
     marks: list[Insert] = []
     for event, kind_ in enumerate(kind):
         if kind_ == ev.K_FORK and not a1[event] & CLONE_VM:
@@ -159,147 +158,3 @@ def add_marks(trace: Trace) -> None:
         elif kind_ == ev.K_EXIT and a1[event]:
             marks.append(Insert(event, ev.K_MARK, task[event], (string("exit_group"),)))
     insert(trace, marks)
-
-
-class _strings:
-    """Numbers of strings in a finished trace; new ones are appended."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._list = trace.strings
-        self._numbers = {text: number for number, text in enumerate(trace.strings)}
-
-    def __call__(self, text: str) -> int:
-        number = self._numbers.get(text)
-        if number is None:
-            number = self._numbers[text] = len(self._list)
-            self._list.append(text)
-        return number
-
-
-def string_numbers(trace: Trace) -> Callable[[str], int]:
-    """A function that gives the number of a string in `trace`, adding new ones."""
-    return _strings(trace)
-
-
-def attach_maps(trace: Trace, paths: Sequence[str]) -> Trace:
-    """`trace` with the recorded maps files at `paths` (files, or directories of them), see `add_maps`.
-
-    InputError RT325 if one of them is no maps file.
-    """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        files += sorted(p for p in path.glob("*") if ".maps" in p.name) if path.is_dir() else [path]
-    add_maps(trace, [read_maps(read_bytes(path), str(path)) for path in files])
-    return trace
-
-
-def add_maps(trace: Trace, maps: list[MapsFile]) -> None:
-    """Build address spaces from recorded maps: behind execs, or at the start of an attached task.
-
-    `trace.maps` gets all of them; those of exits know their event, which the replay will look at.
-    """
-    string = _strings(trace)
-    inserts: list[Insert] = []
-    used: set[str] = set()
-    pairs = _exec_maps(trace, maps)
-    pairs = sorted(pairs + _from_exits(trace, maps, {event for event, _ in pairs}), key=lambda pair: pair[0])
-    for event, file in pairs:
-        start = _start_brk(trace, event)
-        task = int(trace.columns["task"][event])
-        inserts += [Insert(event + 1, *row) for row in initial_rows(file, task, string, start)]
-        trace.columns["a1"][event] = 1
-        used.add(file.path)
-    for file in maps:
-        if file.moment != "start":
-            continue
-        task = _task_of(trace, file.tid)
-        if task < 0:
-            trace.notes.append(f"{file.path}: no task {file.tid} in the trace; these maps were not used")
-            continue
-        first = int((trace.columns["task"] == task).argmax())
-        inserts += [
-            Insert(first, *row) for row in initial_rows(file, task, string, _start_brk(trace, first - 1))
-        ]
-    unused = [m.path for m in maps if m.moment.startswith("exec") and m.path not in used]
-    for path in unused:
-        trace.notes.append(f"{path}: the exec of this file is not in the trace; it was not used")
-    insert(trace, inserts)
-    trace.maps += _with_events(trace, maps)
-
-
-def _task_of(trace: Trace, tid: int) -> int:
-    """The first task with this thread id; 0 asks for the first task of all."""
-    if not len(trace.tasks):
-        return -1
-    if tid == 0:
-        return 0
-    rows = (trace.tasks["tid"] == tid).nonzero()[0]
-    return int(rows[0]) if len(rows) else -1
-
-
-def _exec_maps(trace: Trace, maps: list[MapsFile]) -> list[tuple[int, MapsFile]]:
-    """Successful execs and their maps files. A text that starts late has the last execs of a process."""
-    execs: dict[int, list[int]] = {}
-    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
-    for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
-        execs.setdefault(int(trace.tasks["pid"][task[event]]), []).append(event)
-    files: dict[int, dict[int, MapsFile]] = {}
-    for file in maps:
-        if file.moment.startswith("exec"):
-            files.setdefault(file.tid, {})[int(file.moment[4:])] = file
-    pairs: list[tuple[int, MapsFile]] = []
-    for pid, numbered in files.items():
-        events = execs.get(pid, [])
-        missing = max(max(numbered) - len(events), 0)
-        for number, event in enumerate(events, 1 + missing):
-            if number in numbered:
-                pairs.append((event, numbered[number]))
-    return sorted(pairs, key=lambda pair: pair[0])
-
-
-def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tuple[int, MapsFile]]:
-    """Execs without maps of their own whose process left maps at its exit, see `reconstruct`."""
-    exits = {file.tid: file for file in maps if file.moment == "exit"}
-    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
-    last: dict[int, int] = {}
-    for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
-        last[int(trace.tasks["pid"][task[event]])] = event
-    pairs: list[tuple[int, MapsFile]] = []
-    for pid, event in last.items():
-        if event in known or pid not in exits:
-            continue
-        program = trace.strings[int(trace.columns["a0"][event])]
-        file = maps_at_exec(exits[pid], program)
-        if file is not None:
-            pairs.append((event, file))
-            trace.notes.append(f"the areas behind execve of {program} are told from {exits[pid].path}")
-    return pairs
-
-
-def _start_brk(trace: Trace, event: int) -> int:
-    """Where the heap of the address space made by `event` begins: what its first brk(0) answers; 0: unknown."""
-    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
-    row = int(task[max(event, 0)])
-    pid = trace.tasks["pid"][row]
-    for later in (kind[event + 1 :] == ev.K_BRK).nonzero()[0].tolist():
-        at = event + 1 + later
-        if trace.tasks["pid"][task[at]] == pid:
-            return int(ret[at]) if int(trace.columns["a0"][at]) == 0 else 0
-    return 0
-
-
-def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:
-    """The maps files with the events behind which they were taken, where that is known."""
-    kind, task, a0 = trace.columns["kind"], trace.columns["task"], trace.columns["a0"]
-    leaves: dict[int, int] = {}
-    if "exit_group" in trace.strings:
-        name = trace.strings.index("exit_group")
-        for event in ((kind == ev.K_MARK) & (a0 == name)).nonzero()[0].tolist():
-            leaves.setdefault(int(trace.tasks["pid"][task[event]]), event)
-    out = []
-    for file in maps:
-        event = leaves.get(file.tid, -1) if file.moment == "exit" else -1
-        if event >= 0:
-            trace.columns["flags"][event] |= ev.EVF_OBSERVE
-        out.append(MapsFile(file.path, file.tid, file.moment, file.rows, event))
-    return out

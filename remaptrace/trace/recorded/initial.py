@@ -1,0 +1,392 @@
+"""Recorded maps put into a trace: behind which exec, or at the start of which process.
+
+A file whose name tells process and moment (`PID.exec1.maps`) goes there. Any other is tried on the log: the
+break that the first brk(NULL) tells, the program's path, and the addresses of calls on memory that the log did
+not map decide whose map it is. What was done with each file, or why it had no effect, is a note of the trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...abi import kinds as ev
+from ...errorcodes import RT_MAPS
+from ...errors import InputError
+from ..events import TASK_DTYPE, MapsFile, Trace
+from ..insertion import Insert, StringNumbers, insert, prepend
+from .areas import is_gate
+from .mapsfile import initial_rows
+from .reconstruct import maps_at_exec
+
+_NAMING = "PID.exec1.maps (behind the first exec) or PID.start.maps (where the log begins)"
+_ADDRESSED = (
+    ev.K_MUNMAP,
+    ev.K_MPROTECT,
+    ev.K_PKEY_MPROTECT,
+    ev.K_MREMAP,
+    ev.K_MADVISE,
+    ev.K_MLOCK,
+    ev.K_MSYNC,
+)
+
+
+def add_maps(trace: Trace, maps: list[MapsFile], named: bool = False) -> None:
+    """Build address spaces from recorded maps: behind execs, or at the start of an attached process.
+
+    `trace.maps` gets all of them; those of exits know their event, which the replay will look at. `named`: the
+    user named these files, so each that had no effect gets a note. InputError RT325 if a scenario has initial
+    areas of its own.
+    """
+    if not maps:
+        return
+    if not trace.recorded:
+        _before_steps(trace, maps)
+        return
+    placing = _Placing(trace, named)
+    placing.place(maps)
+    insert(trace, placing.inserts)
+    trace.maps += _with_events(trace, maps)
+    if named:
+        trace.notes += _without_effect(trace, placing.used)
+
+
+def _before_steps(trace: Trace, maps: list[MapsFile]) -> None:
+    """The areas of one file before the first step of a scenario."""
+    made = trace.columns["kind"][: trace.prelude]
+    if len(maps) > 1 or bool(np.isin(made, (ev.K_INIT_MM, ev.K_INIT_VMA)).any()):
+        own = "has initial areas of its own" if len(maps) == 1 else "starts from one map"
+        raise InputError(
+            RT_MAPS, f"the scenario {own}", maps[-1].path, expected="one list of areas to start from"
+        )
+    file = maps[0]
+    if not len(trace.tasks):
+        _add_task(trace, file.tid or 1)
+    rows = initial_rows(file, 0, StringNumbers(trace), 0)
+    prepend(trace, [Insert(0, *row) for row in rows])
+    trace.initial = tuple((row.start, row.end, row.name) for row in file.rows if not is_gate(row))
+    trace.maps.append(file)
+    trace.notes.append(f"{file.path}: {_areas(file)} before the first step")
+
+
+def _add_task(trace: Trace, tid: int) -> None:
+    trace.tasks = np.append(trace.tasks, np.array([(tid, tid, 0, -1)], dtype=TASK_DTYPE))
+
+
+def _areas(file: MapsFile) -> str:
+    """How many areas the file brings, and what it says that it leaves out."""
+    count = sum(not is_gate(row) for row in file.rows)
+    text = f"{count} area{'s' * (count != 1)}"
+    if file.elided:
+        text += f" (it says at {file.elided} place{'s' * (file.elided != 1)} that some are left out)"
+    return text
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A moment at which a process has what a map could show: behind an exec, or where its log begins."""
+
+    event: int  # of the exec; -1: the log begins in the middle
+    task: int
+    pid: int
+    first: int  # event in front of which the areas go
+    last: int  # event behind the last one of this address space
+    program: str
+
+
+class _Placing:
+    """Decides where each file of maps goes."""
+
+    def __init__(self, trace: Trace, named: bool) -> None:
+        self.inserts: list[Insert] = []
+        self.used: set[str] = set()
+        self._trace = trace
+        self._named = named
+        self._string = StringNumbers(trace)
+        self._taken: set[int] = set()  # first events of starts that have their areas
+
+    def place(self, maps: list[MapsFile]) -> None:
+        """Put every file where its name says, or where it fits."""
+        trace = self._trace
+        pairs = _exec_maps(trace, maps)
+        known = {event for event, _ in pairs}
+        for event, file in sorted(pairs + _from_exits(trace, maps, known), key=lambda pair: pair[0]):
+            self._behind_exec(event, file)
+        for file in maps:
+            if file.moment == "start":
+                if file.named:
+                    self._at_start(file)
+                else:
+                    self._where_it_fits(file)
+        if not self._named:
+            trace.notes += [
+                f"{m.path}: the exec of this file is not in the trace; it was not used"
+                for m in maps
+                if m.moment.startswith("exec") and m.path not in self.used
+            ]
+
+    def _behind_exec(self, event: int, file: MapsFile) -> None:
+        task = int(self._trace.columns["task"][event])
+        self._trace.columns["a1"][event] = 1
+        self._insert(event + 1, task, file)
+
+    def _insert(self, before: int, task: int, file: MapsFile) -> None:
+        rows = initial_rows(file, task, self._string, _start_brk(self._trace, before, task))
+        self.inserts += [Insert(before, *row) for row in rows]
+        self.used.add(file.path)
+        self._taken.add(before)
+
+    def _at_start(self, file: MapsFile) -> None:
+        """A file named PID.start.maps: for the process of that thread."""
+        trace = self._trace
+        rows = (trace.tasks["tid"] == file.tid).nonzero()[0]
+        if not len(rows):
+            trace.notes.append(f"{file.path}: no task {file.tid} in the trace; these maps were not used")
+            return
+        task = int(rows[0])
+        first = _first_event(trace, int(trace.tasks["pid"][task]), task)
+        if first < len(trace) and trace.columns["kind"][first] == ev.K_EXEC:
+            exec_ = trace.strings[int(trace.columns["a0"][first])]
+            trace.notes.append(
+                f"{file.path}: process {file.tid} begins with its execve of {exec_}, which replaces what was"
+                f" mapped before; for the areas behind it name the file {file.tid}.exec1.maps"
+            )
+        self._insert(first, task, file)
+
+    def _where_it_fits(self, file: MapsFile) -> None:
+        """A file whose name is silent: for the start that the log's own addresses speak for."""
+        trace = self._trace
+        if not len(trace.tasks):
+            _add_task(trace, file.tid or 1)
+        starts = [s for s in _starts(trace) if s.first not in self._taken]
+        if file.tid:
+            starts = [s for s in starts if s.pid == file.tid]
+        judged = [(*_fit(trace, s, file), s) for s in starts]
+        fitting = [(score, s) for score, reason, s in judged if not reason]
+        if not fitting:
+            whose = (
+                f"process {file.tid} is not in the log" if file.tid else "no process of the log starts here"
+            )
+            reason = judged[0][1] if judged else whose
+            trace.notes.append(f"{file.path}: not used: {reason}; to say whose and when, name it {_NAMING}")
+            return
+        best, start = max(fitting, key=lambda pair: (pair[0], -pair[1].first))
+        among = sum(score == best for score, _ in fitting)
+        process = f"process {start.pid}" if start.pid else "the process"
+        text = f"{file.path}: {_areas(file)}, used for {process}"
+        if start.event < 0:
+            self._insert(start.first, start.task, file)
+            text += " where its log begins"
+            text += _later_or_other(trace, start, file)
+        else:
+            at_exec = maps_at_exec(file, start.program)
+            if at_exec is None or _is_at_exec(file, at_exec):
+                self._behind_exec(start.event, file)
+                text += f" behind its execve of {start.program}"
+            else:
+                self._behind_exec(start.event, at_exec)
+                text = (
+                    f"{file.path}: taken some time after the execve of {start.program} by {process};"
+                    f" the {_areas(at_exec)} that exec made are told from it"
+                )
+        if among > 1:
+            text += f" ({among} places fit; to choose, name it {_NAMING})"
+        trace.notes.append(text)
+
+
+def _starts(trace: Trace) -> list[_Start]:
+    """All starts of address spaces that the log does not show as copies, in order."""
+    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
+    tasks = trace.tasks
+    pid_of = tasks["pid"][task] if len(trace) else np.zeros(0, np.int32)
+    out: list[_Start] = []
+    born = {int(row) for row in trace.columns["a0"][kind == ev.K_FORK].tolist()}
+    leaders = {int(pid): row for row, pid in reversed(list(enumerate(tasks["pid"].tolist())))}
+    for pid, row in leaders.items():
+        mine = np.flatnonzero(pid_of == pid)
+        execs = [int(e) for e in mine[(kind[mine] == ev.K_EXEC) & (ret[mine] >= 0)]]
+        end = int(mine[-1]) + 1 if len(mine) else 0
+        if row not in born and (not execs or execs[0] != int(mine[0])):
+            first = int(mine[0]) if len(mine) else 0
+            out.append(_Start(-1, row, pid, first, execs[0] if execs else end, ""))
+        for event, last in zip(execs, (*execs[1:], end), strict=False):
+            program = trace.strings[int(trace.columns["a0"][event])]
+            out.append(_Start(event, int(task[event]), pid, event + 1, last, program))
+    return sorted(out, key=lambda s: s.first)
+
+
+def _fit(trace: Trace, start: _Start, file: MapsFile) -> tuple[int, str]:
+    """How much speaks for `file` showing the address space of `start`, and what speaks against it ("": nothing)."""
+    score = 0
+    heap = next((row for row in file.rows if row.name == "[heap]"), None)
+    brk = _start_brk(trace, start.first, start.task)
+    if start.event >= 0 and heap is not None and brk:
+        if heap.start != brk:
+            return 0, (
+                f"its heap begins at {heap.start:#x}, that of {start.program} at {brk:#x} by its first"
+                " brk(NULL): a map of another run"
+            )
+        score += 1000
+    inside = outside = 0
+    first = 0
+    for address in _foreign_addresses(trace, start):
+        if any(row.start <= address < row.end for row in file.rows):
+            inside += 1
+        else:
+            outside += 1
+            first = first or address
+    if outside and not inside and (start.event >= 0 or not heap or not brk):
+        return 0, (
+            f"none of the {outside} addresses that its calls name without the log having"
+            f" mapped them lies in it (the first is {first:#x}): a map of another process or run"
+        )
+    named = start.program and any(row.name == start.program for row in file.rows)
+    if start.event >= 0 and not (named or score or inside):
+        return 0, f"nothing in it is of {start.program}, and the log has no address to place it by"
+    return score + inside + (100 if named else 0), ""
+
+
+def _foreign_addresses(trace: Trace, start: _Start) -> Iterator[int]:
+    """Addresses that calls name though no earlier call of the log mapped them: what was there before."""
+    columns = trace.columns
+    pids = trace.tasks["pid"]
+    here = start.first + np.flatnonzero(pids[columns["task"][start.first : start.last]] == start.pid)
+    rows = np.stack([columns[c][here].astype(np.int64) for c in ("kind", "a0", "a1", "a2", "ret")])
+    mapped: list[tuple[int, int]] = []
+    found = 0
+    for kind, a0, a1, a2, ret in rows.T[:5000].tolist():
+        if kind in (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_SHMAT) and ret > 0:
+            mapped.append((ret, ret + (a1 if kind != ev.K_SHMAT else 1 << 32)))
+        elif kind in _ADDRESSED and ret >= 0 and a0 > 0 and found < 200:
+            if not any(low <= a0 < high for low, high in mapped):
+                found += 1
+                yield a0
+            if kind == ev.K_MREMAP and ret > 0:
+                mapped.append((ret, ret + a2))
+
+
+def _later_or_other(trace: Trace, start: _Start, file: MapsFile) -> str:
+    """A word about new mappings of the log that stand in the map already: it is younger than the log's begin."""
+    columns = trace.columns
+    pids = trace.tasks["pid"]
+    here = start.first + np.flatnonzero(pids[columns["task"][start.first : start.last]] == start.pid)
+    count = 0
+    lowest = {row.start: row.end for row in file.rows}
+    for event in here.tolist():
+        kind, ret = int(columns["kind"][event]), int(columns["ret"][event])
+        if kind == ev.K_MUNMAP:
+            break  # from here on an address may be a second time in use
+        if kind in (ev.K_MMAP, ev.K_OLD_MMAP) and ret > 0 and not int(columns["a3"][event]) & 0x10:
+            count += ret in lowest
+    if not count:
+        return ""
+    return f"; {count} mappings that the log makes are in it already: it was taken after the log began"
+
+
+def _is_at_exec(file: MapsFile, at_exec: MapsFile) -> bool:
+    """True if `file` shows nothing but what exec makes."""
+    if any(row.name == "[heap]" for row in file.rows):
+        return False
+
+    def areas(rows: MapsFile) -> list[tuple[int, int, str]]:
+        kept = (row for row in rows.rows if not is_gate(row) and not row.name.startswith("[stack"))
+        return [(row.start, row.end, row.perms) for row in kept]
+
+    return areas(file) == areas(at_exec)
+
+
+def _first_event(trace: Trace, pid: int, task: int) -> int:
+    """The first event of a process whose birth the log does not show; of one task if there is none."""
+    column = trace.columns["task"]
+    for mine in (trace.tasks["pid"][column] == pid, column == task):
+        if mine.any():
+            return int(mine.argmax())
+    return len(trace)
+
+
+def _exec_maps(trace: Trace, maps: list[MapsFile]) -> list[tuple[int, MapsFile]]:
+    """Successful execs and their maps files. A text that starts late has the last execs of a process."""
+    execs: dict[int, list[int]] = {}
+    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
+    for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
+        execs.setdefault(int(trace.tasks["pid"][task[event]]), []).append(event)
+    files: dict[int, dict[int, MapsFile]] = {}
+    for file in maps:
+        if file.moment.startswith("exec"):
+            files.setdefault(file.tid, {})[int(file.moment[4:])] = file
+    pairs: list[tuple[int, MapsFile]] = []
+    for pid, numbered in files.items():
+        events = execs.get(pid, [])
+        missing = max(max(numbered) - len(events), 0)
+        for number, event in enumerate(events, 1 + missing):
+            if number in numbered:
+                pairs.append((event, numbered[number]))
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tuple[int, MapsFile]]:
+    """Execs without maps of their own whose process left maps at its exit, see `reconstruct`."""
+    exits = {file.tid: file for file in maps if file.moment == "exit"}
+    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
+    last: dict[int, int] = {}
+    for event in ((kind == ev.K_EXEC) & (ret >= 0)).nonzero()[0].tolist():
+        last[int(trace.tasks["pid"][task[event]])] = event
+    pairs: list[tuple[int, MapsFile]] = []
+    for pid, event in last.items():
+        if event in known or pid not in exits:
+            continue
+        program = trace.strings[int(trace.columns["a0"][event])]
+        file = maps_at_exec(exits[pid], program)
+        if file is not None:
+            pairs.append((event, file))
+            trace.notes.append(f"the areas behind execve of {program} are told from {exits[pid].path}")
+    return pairs
+
+
+def _start_brk(trace: Trace, first: int, row: int) -> int:
+    """Where the heap of the address space that begins at event `first` is: its first brk(0) tells; 0: unknown."""
+    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
+    pid = trace.tasks["pid"][row]
+    for later in (kind[first:] == ev.K_BRK).nonzero()[0].tolist():
+        at = first + later
+        if trace.tasks["pid"][task[at]] == pid:
+            return int(ret[at]) if int(trace.columns["a0"][at]) == 0 else 0
+    return 0
+
+
+def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:
+    """The maps files with the events behind which they were taken, where that is known."""
+    kind, task, a0 = trace.columns["kind"], trace.columns["task"], trace.columns["a0"]
+    leaves: dict[int, int] = {}
+    if "exit_group" in trace.strings:
+        name = trace.strings.index("exit_group")
+        for event in ((kind == ev.K_MARK) & (a0 == name)).nonzero()[0].tolist():
+            leaves.setdefault(int(trace.tasks["pid"][task[event]]), event)
+    out = []
+    for file in maps:
+        event = leaves.get(file.tid, -1) if file.moment == "exit" else -1
+        if event >= 0:
+            trace.columns["flags"][event] |= ev.EVF_OBSERVE
+        out.append(replace(file, event=event))
+    return out
+
+
+def _without_effect(trace: Trace, used: set[str]) -> list[str]:
+    """A note for each file that neither began an address space nor can be compared with one."""
+    notes = []
+    pids = {int(pid) for pid in trace.tasks["pid"]}
+    for file in trace.maps:
+        if file.path in used or not file.named or file.moment == "start" or file.event >= 0:
+            continue
+        if file.moment == "peak":
+            reason = "a map of a peak is kept, but nothing is compared with it"
+        elif file.tid not in pids:
+            reason = f"no process {file.tid} in the trace"
+        elif file.moment == "exit":
+            reason = f"the log does not show the exit_group of process {file.tid}"
+        else:
+            reason = "the exec of this file is not in the trace"
+        notes.append(f"{file.path}: {reason}; it was not used")
+    return notes
