@@ -82,6 +82,7 @@ G_SPECIAL_FRAME = H_GLOB + 33  # frame of special mappings, 0 until used
 G_STUCK = H_GLOB + 35  # 1: the current call never returns
 G_CLOCK = H_GLOB + 36  # hand of the reclaim clock: a frame number
 G_LEARNT = H_GLOB + 34  # page states learnt from recorded faults, see learn.py
+G_NEXT_SHMID = H_GLOB + 38  # identifier of the next System V segment
 G_NEW_TABLE = H_GLOB + 37  # 1: the fault being handled had to make its leaf table
 G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_SPARE = H_GLOB + 40  # first word free for single modules to name

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .jit import kernel
 from .state import G_WHY, Mem
 
+NOT_MINE = -(1 << 62)  # the answer of a room that does not know the call; of all of them: not modelled
+
 WHY_NONE = 0
 WHY_MAP_COUNT = 1
 WHY_RLIMIT_AS = 2

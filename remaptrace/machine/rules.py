@@ -226,6 +226,15 @@ R_REMOVE_LOOPS = _rule(
 R_MLOCK_26 = _rule(
     "mlock_passes_errors", "bool", 0, "mlock returns populate's own errors, EAGAIN at the map limit (2.6)"
 )
+R_MLOCK_FILLS_EACH = _rule(
+    "mlock_fills_each_area",
+    "bool",
+    0,
+    "mlock flags and fills area by area, stops at the first error and leaves locked areas alone (before 2.6.38)",
+)
+R_MPROTECT_FILLS_LOCKED = _rule(
+    "mprotect_fills_locked", "bool", 1, "mprotect to writable copies the pages of locked private memory (4.2)"
+)
 R_MSYNC_WHOLE_FILE = _rule("msync_whole_file", "bool", 0, "MS_SYNC writes the whole file (before 3.16)")
 R_RFP_MULTI = _rule(
     "rfp_spans_areas", "bool", 1, "emulated remap_file_pages may span areas, a linear request acts (4.5)"
@@ -239,6 +248,35 @@ R_MREMAP_GROW_MERGES = _rule("mremap_growth_merges", "bool", 1, "growth in place
 R_MREMAP_CHARGE_EFAULT = _rule(
     "mremap_charge_efault", "bool", 0, "a refused charge is EFAULT, EAGAIN if locked (2.6); else ENOMEM"
 )
+R_MREMAP_CHARGES_FIRST = _rule(
+    "mremap_charges_first", "bool", 0, "growth is charged before room is looked for (before 5.11)"
+)
+R_MREMAP_OVERLAP_OLD = _rule(
+    "mremap_empty_range_overlaps",
+    "bool",
+    0,
+    "the target may not hold the old address even where the old length is 0 (before 4.3)",
+)
+R_ZERO_FILE_PGOFF = _rule(
+    "moved_zero_file_takes_pgoff",
+    "bool",
+    1,
+    "unfaulted private /dev/zero takes the page offset of its new address as anonymous memory does (4.3)",
+)
+R_DONTUNMAP_JOINS = _choice(
+    "dontunmap_joins_source",
+    ("never", "others_only", "source"),
+    "source",
+    "MREMAP_DONTUNMAP's copy beside its source: joins nobody, joins other neighbours only, joins the source"
+    " (asked of the updates 6.1.176, 6.1.192, 6.12.117, 6.18.44, 7.2.13)",
+)
+R_DONTUNMAP_UNLOCKS = _choice(
+    "dontunmap_unlocks",
+    ("area", "range"),
+    "area",
+    "MREMAP_DONTUNMAP of a part takes the lock from the whole source, or from the part, which splits"
+    " (asked of the updates 6.1.192, 6.18.44, 7.2.13)",
+)
 R_DONTUNMAP = _choice("mremap_dontunmap", ("none", "anonymous", "all"), "all", "MREMAP_DONTUNMAP (5.7, 5.13)")
 R_MREMAP_MULTI = _rule("mremap_moves_several", "bool", 1, "a move may span VMAs (6.17)")
 R_MREMAP_CHECK_FIRST = _rule(
@@ -249,6 +287,17 @@ R_MREMAP_CHECK_FIRST = _rule(
 )
 R_MREMAP_EARLY_COUNT = _rule(
     "mremap_early_map_count", "bool", 1, "FIXED and DONTUNMAP check map_count early (5.15)"
+)
+
+# -- System V segments and files
+R_SHMDT_SAME_FILE = _rule(
+    "shmdt_same_attach", "bool", 1, "shmdt goes on only with pieces of the attach that it met first (3.19)"
+)
+R_FALLOCATE_FLAGS = _choice(
+    "fallocate_modes",
+    ("flags", "exclusive"),
+    "exclusive",
+    "COLLAPSE, INSERT or UNSHARE with another flag: EINVAL, or EOPNOTSUPP as any mix (6.12)",
 )
 
 # -- faults

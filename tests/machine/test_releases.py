@@ -18,7 +18,7 @@ from remaptrace.machine.releases import preset_for
         ("2.6.21.7", "linux-2.6.21"),
         ("2.6.9-5.EL", "linux-2.6.20"),
         ("Linux 6.1", "linux-6.1"),
-        ("99.1", "linux-7.0"),
+        ("99.1", "linux-7.2"),
         ("whatever", "whatever"),
     ],
 )

@@ -27,7 +27,7 @@ def first(outcome: CheckOutcome) -> str:
 
 
 def test_there_are_programs_and_sets() -> None:
-    assert len(PROGRAMS) == 110
+    assert len(PROGRAMS) == 130
     assert len(SETS) >= 12
 
 

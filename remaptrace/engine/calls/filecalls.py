@@ -7,7 +7,7 @@ failure of `open` is taken over.
 
 from __future__ import annotations
 
-from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENOMEM, EOPNOTSUPP, EPERM
+from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM
 from ...abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -17,8 +17,13 @@ from ...abi.fcntl import (
     F_SEAL_SEAL,
     F_SEAL_SHRINK,
     F_SEAL_WRITE,
+    FALLOC_COLLAPSE_RANGE,
+    FALLOC_INSERT_RANGE,
     FALLOC_KEEP_SIZE,
+    FALLOC_MODES,
     FALLOC_PUNCH_HOLE,
+    FALLOC_UNSHARE_RANGE,
+    FALLOC_ZERO_RANGE,
     MFD_ALLOW_SEALING,
     MFD_CLOEXEC,
     MFD_NOEXEC_SEAL,
@@ -29,6 +34,7 @@ from ...abi.fcntl import (
 from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_FALLOCATE_FLAGS
 from ..files.files import (
     FMODE_READ,
     FMODE_WRITE,
@@ -58,6 +64,7 @@ from ..state import (
     G_REC_RET,
     G_VALUE,
     H_ARCH,
+    H_RULES,
     I_BORN,
     I_CACHED,
     I_FILLED,
@@ -81,6 +88,7 @@ from ..state import (
     V_INEXT,
     Mem,
 )
+from ..why import NOT_MINE
 
 _ALL_SEALS = 63
 
@@ -308,31 +316,60 @@ def sys_ftruncate(m: Mem, task: int, fd: int, length: int) -> int:
 
 
 @kernel
+def _fallocate_mode(m: Mem, mode: int) -> int:
+    """0 if the kernel knows this mix of flags, else -errno (vfs_fallocate, before it asks for write permission)."""
+    what = mode & ~FALLOC_KEEP_SIZE
+    keep = mode & FALLOC_KEEP_SIZE
+    if mode & ~(FALLOC_KEEP_SIZE | FALLOC_MODES) or (what & FALLOC_PUNCH_HOLE and keep == 0):
+        return -EOPNOTSUPP
+    if what & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE) == FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE:
+        return -EOPNOTSUPP
+    if m[H_RULES + R_FALLOCATE_FLAGS] != 0:
+        if what & (what - 1) != 0:  # more than one of them
+            return -EOPNOTSUPP
+        return -EOPNOTSUPP if keep != 0 and what in (FALLOC_COLLAPSE_RANGE, FALLOC_INSERT_RANGE) else 0
+    for alone in (FALLOC_COLLAPSE_RANGE, FALLOC_INSERT_RANGE):
+        if mode & alone and mode != alone:
+            return -EINVAL
+    return -EINVAL if mode & FALLOC_UNSHARE_RANGE and what != FALLOC_UNSHARE_RANGE else 0
+
+
+@kernel
 def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: int) -> int:
-    """fallocate, plain and FALLOC_FL_PUNCH_HOLE; other modes are EOPNOTSUPP (vfs_fallocate)."""
+    """fallocate in the order of vfs_fallocate and shmem_fallocate: 0 or -errno.
+
+    shmem knows plain allocation and FALLOC_FL_PUNCH_HOLE; what a disk file system does with the other
+    modes is not modelled.
+    """
     o = fget(m, task, fd)
     if o == 0:
         return -EBADF
     if offset < 0 or length <= 0:
         return -EINVAL
-    if mode not in (0, FALLOC_KEEP_SIZE, FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
-        return -EOPNOTSUPP
+    error = _fallocate_mode(m, mode)
+    if error != 0:
+        return error
     if (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EBADF
     if offset > _MAX_SIZE - length:
         return -EFBIG
     inode = m[o + O_INODE]
-    if m[inode + I_TYPE] >= OPS_ZERO:
-        return -EOPNOTSUPP
+    kind = m[inode + I_TYPE]
+    if kind >= TYPE_UNMAPPABLE:  # a pipe, a directory, a socket: each has its own error
+        return NOT_MINE
+    if kind >= OPS_ZERO:
+        return -ENODEV
+    if mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
+        return NOT_MINE if kind == OPS_FILE else -EOPNOTSUPP
     seals = m[inode + I_SEALS]
     if mode & FALLOC_PUNCH_HOLE:
         if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
             return -EPERM
         inode_punch(m, inode, offset, offset + length)
         return 0
+    if offset + length > m[inode + I_SIZE] and seals & F_SEAL_GROW:
+        return -EPERM
     if offset + length > m[inode + I_SIZE] and mode == 0:
-        if seals & F_SEAL_GROW:
-            return -EPERM
         inode_truncate(m, inode, offset + length)
     return 0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT
-from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_LOCKED, VM_LOCKONFAULT
+from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_IO, VM_LOCKED, VM_LOCKONFAULT
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26
+from ...machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26, R_MLOCK_FILLS_EACH
 from ..account import can_do_mlock, memlock_pages
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import VM_SPECIAL, vma_modify_flags
@@ -37,10 +37,12 @@ _LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT
 def mlock_fixup(m: Mem, mm: int, vma: int, start: int, end: int, new: int) -> int:
     """Give [start, end) of `vma` the flags `new`: the area that holds it now, or -errno.
 
-    Special, droppable and hugetlb areas are left alone.
+    Special, droppable and hugetlb areas are left alone; not where mlock fills each area (2.6).
     """
     old = m[vma + V_FLAGS]
-    if new == old or old & (VM_SPECIAL | VM_DROPPABLE | VM_HUGETLB):
+    if new == old:
+        return vma
+    if old & (VM_SPECIAL | VM_DROPPABLE | VM_HUGETLB) and m[H_RULES + R_MLOCK_FILLS_EACH] == 0:
         return vma
     target = vma_modify_flags(m, mm, vma, start, end, new)
     if target < 0:
@@ -55,8 +57,28 @@ def mlock_fixup(m: Mem, mm: int, vma: int, start: int, end: int, new: int) -> in
 
 
 @kernel
-def apply_vma_lock_flags(m: Mem, mm: int, start: int, end: int, lock: int) -> int:
+def _fixup_and_fill(m: Mem, task: int, vma: int, start: int, end: int, lock: int) -> int:
+    """Give [start, end) of `vma` the lock flags `lock`: the area that holds it now, or -errno.
+
+    Where mlock fills each area (2.6), its pages are made present here, unless it was locked before;
+    the flag stays when that fails (mm/mlock.c mlock_fixup, 2.6.20).
+    """
+    new = (m[vma + V_FLAGS] & ~_LOCKED_MASK) | lock
+    changes = new ^ m[vma + V_FLAGS]
+    target = mlock_fixup(m, m[task + T_MM], vma, start, end, new)
+    if m[H_RULES + R_MLOCK_FILLS_EACH] == 0:
+        return target
+    if target > 0 and changes != 0 and new & (VM_LOCKED | VM_IO) == VM_LOCKED:
+        error = populate_range(m, task, start, end, POP_MLOCK)
+        if error != 0:
+            return -EAGAIN if error == -ENOMEM else error
+    return -EAGAIN if target == -ENOMEM else target
+
+
+@kernel
+def apply_vma_lock_flags(m: Mem, task: int, start: int, end: int, lock: int) -> int:
     """Set the lock flags of [start, end) to `lock`: 0, -EINVAL for a wrapped range, -ENOMEM at a hole."""
+    mm = m[task + T_MM]
     if ult(end, start) != 0:
         return -EINVAL
     if end == start:
@@ -69,9 +91,9 @@ def apply_vma_lock_flags(m: Mem, mm: int, start: int, end: int, lock: int) -> in
         if vma == 0 or m[vma + V_START] > at:
             return refuse(m, WHY_HOLE, ENOMEM)
         stop = min(m[vma + V_END], end)
-        vma = mlock_fixup(m, mm, vma, at, stop, (m[vma + V_FLAGS] & ~_LOCKED_MASK) | lock)
+        vma = _fixup_and_fill(m, task, vma, at, stop, lock)
         if vma < 0:
-            return -EAGAIN if m[H_RULES + R_MLOCK_26] != 0 else vma
+            return vma
         at = stop
         if m[vma + V_END] <= at:
             vma = m[vma + V_NEXT]
@@ -112,8 +134,8 @@ def do_mlock(m: Mem, task: int, addr: int, length: int, lock: int) -> int:
         pages -= _locked_pages(m, mm, start, end)
     if (length < 0 and limit < 1 << 62) or pages > limit:
         return refuse(m, WHY_RLIMIT_MEMLOCK, ENOMEM)
-    error = apply_vma_lock_flags(m, mm, start, end, lock)
-    if error != 0:
+    error = apply_vma_lock_flags(m, task, start, end, lock)
+    if error != 0 or m[H_RULES + R_MLOCK_FILLS_EACH] != 0:
         return error
     return _mlock_errno(m, populate_range(m, task, start, end, POP_MLOCK))
 
@@ -150,12 +172,13 @@ def sys_munlock(m: Mem, task: int, addr: int, length: int) -> int:
     addr = uword(m, addr)
     length = _widened(m, addr, uword(m, length))
     start = addr - page_offset(m, addr)
-    return apply_vma_lock_flags(m, m[task + T_MM], start, uword(m, wrap(start + length)), 0)
+    return apply_vma_lock_flags(m, task, start, uword(m, wrap(start + length)), 0)
 
 
 @kernel
-def _apply_to_all(m: Mem, mm: int, flags: int) -> int:
+def _apply_to_all(m: Mem, task: int, flags: int) -> int:
     """The effect of mlockall(flags) or, with 0, of munlockall on defaults and areas (errors ignored)."""
+    mm = m[task + T_MM]
     defaults = m[mm + MM_DEFFLAGS] & ~_LOCKED_MASK
     lock = 0
     if flags & MCL_FUTURE:
@@ -171,11 +194,9 @@ def _apply_to_all(m: Mem, mm: int, flags: int) -> int:
             lock |= VM_LOCKONFAULT
     vma = m[mm + MM_FIRST]
     while vma != 0:
-        new = (m[vma + V_FLAGS] & ~_LOCKED_MASK) | lock
-        target = mlock_fixup(m, mm, vma, m[vma + V_START], m[vma + V_END], new)
-        if target > 0:
-            vma = target
-        vma = m[vma + V_NEXT]
+        end = m[vma + V_END]
+        _fixup_and_fill(m, task, vma, m[vma + V_START], end, lock)
+        vma = find_vma(m, mm, end)
     return 0
 
 
@@ -195,8 +216,8 @@ def sys_mlockall(m: Mem, task: int, flags: int) -> int:
         total += m[H_RULES + R_EXEC_STACK_PAGES]
     if flags & MCL_CURRENT and total > memlock_pages(m, task):
         return refuse(m, WHY_RLIMIT_MEMLOCK, ENOMEM)
-    _apply_to_all(m, mm, flags)
-    if flags & MCL_CURRENT:
+    _apply_to_all(m, task, flags)
+    if flags & MCL_CURRENT and m[H_RULES + R_MLOCK_FILLS_EACH] == 0:
         vma = m[mm + MM_FIRST]
         while vma != 0:  # one area's error does not keep the others from being populated
             populate_range(m, task, m[vma + V_START], m[vma + V_END], POP_MLOCK)
@@ -207,4 +228,4 @@ def sys_mlockall(m: Mem, task: int, flags: int) -> int:
 @kernel
 def sys_munlockall(m: Mem, task: int) -> int:
     """munlockall(): 0."""
-    return _apply_to_all(m, m[task + T_MM], 0)
+    return _apply_to_all(m, task, 0)

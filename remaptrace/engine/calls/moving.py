@@ -10,11 +10,24 @@ from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED
 from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
+    R_DONTUNMAP_JOINS,
+    R_DONTUNMAP_UNLOCKS,
     R_MAX_MAP_COUNT,
     R_MREMAP_CHARGE_EFAULT,
+    R_ZERO_FILE_PGOFF,
 )
 from ..account import charge, uncharge, vm_stat_account
-from ..areas.merge import VMG_AV, VMG_AVMULTI, VMG_NEXT, VMG_POLICY, VMG_PREV, VMG_UFFD, merge_new, vmg_init
+from ..areas.merge import (
+    VMG_AV,
+    VMG_AVMULTI,
+    VMG_NEXT,
+    VMG_POLICY,
+    VMG_PREV,
+    VMG_UFFD,
+    merge_new,
+    vma_modify_flags,
+    vmg_init,
+)
 from ..areas.space import get_unmapped_area
 from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
@@ -49,6 +62,8 @@ from ..state import (
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
 from .munmap import do_munmap
 
+DONTUNMAP_JOINS_OTHERS, DONTUNMAP_JOINS_ALL = 1, 2  # values of R_DONTUNMAP_JOINS
+DONTUNMAP_UNLOCKS_RANGE = 1  # value of R_DONTUNMAP_UNLOCKS
 STAY_BELOW = 3  # moving needs room for three more areas
 NEW_PLACE = MREMAP_FIXED | MREMAP_DONTUNMAP
 
@@ -78,14 +93,25 @@ def charge_area(m: Mem, task: int, vma: int, size: int) -> int:
 
 
 @kernel
-def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int) -> int:
+def _merge_without(m: Mem, mm: int, vma: int) -> int:
+    """Let a neighbour of the merge other than `vma` take it in; it, or 0."""
+    for side in (VMG_PREV, VMG_NEXT):
+        if m[side] == vma:
+            m[side] = 0
+    return merge_new(m, mm)
+
+
+@kernel
+def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int, stays: int) -> int:
     """An area for [addr, addr + length) with the attributes of `vma`, joined to neighbours if it fits.
 
     Unfaulted anonymous memory takes the page offset of its new address, which lets it join; 0 if the
-    arena is full. The source may have become a part of the result.
+    arena is full. The source may have become a part of the result; where it `stays` (MREMAP_DONTUNMAP)
+    only if the kernel lets a copy join it.
     """
-    if vma_is_anonymous(m, vma) != 0 and m[vma + V_FILE] == 0 and m[vma + V_AV] == 0:
-        pgoff = addr >> m[H_ARCH + A_PAGE_SHIFT]
+    if vma_is_anonymous(m, vma) != 0 and m[vma + V_AV] == 0:
+        if m[vma + V_FILE] == 0 or m[H_RULES + R_ZERO_FILE_PGOFF] != 0:
+            pgoff = addr >> m[H_ARCH + A_PAGE_SHIFT]
     upper = find_vma(m, mm, addr)
     vmg_init(m, addr, addr + length, pgoff, m[vma + V_FLAGS], m[vma + V_FILE])
     m[VMG_AV] = m[vma + V_AV]
@@ -94,7 +120,14 @@ def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int) -> 
     m[VMG_UFFD] = m[vma + V_UFFD]
     m[VMG_NEXT] = upper
     m[VMG_PREV] = m[upper + V_PREV] if upper != 0 else last_vma(m, mm)
-    merged = merge_new(m, mm)
+    joins = m[H_RULES + R_DONTUNMAP_JOINS] if stays != 0 else DONTUNMAP_JOINS_ALL
+    beside = 1 if m[vma + V_END] == addr or m[vma + V_START] == addr + length else 0
+    if joins == DONTUNMAP_JOINS_ALL or beside == 0:
+        merged = merge_new(m, mm)
+    elif joins == DONTUNMAP_JOINS_OTHERS:
+        merged = _merge_without(m, mm, vma)
+    else:
+        merged = 0
     if merged != 0:
         return merged
     new = vma_dup(m, vma)
@@ -103,7 +136,7 @@ def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int) -> 
     m[new + V_START] = addr
     m[new + V_END] = addr + length
     m[new + V_PGOFF] = pgoff
-    if link_vma(m, mm, new, m[VMG_PREV], upper) < 0:
+    if link_vma(m, mm, new, m[upper + V_PREV] if upper != 0 else last_vma(m, mm), upper) < 0:
         vma_free(m, new)
         return 0
     return new
@@ -122,7 +155,13 @@ def _leave_behind(m: Mem, mm: int, addr: int, length: int, new: int) -> int:
     """MREMAP_DONTUNMAP: the source stays, without pages, locks and, if whole, its anon_vma."""
     vma = find_exact(m, mm, addr)
     if m[vma + V_FLAGS] & (VM_LOCKED | VM_LOCKONFAULT):
-        vma_set_flags(m, vma, m[vma + V_FLAGS] & ~(VM_LOCKED | VM_LOCKONFAULT))
+        unlocked = m[vma + V_FLAGS] & ~(VM_LOCKED | VM_LOCKONFAULT)
+        if m[H_RULES + R_DONTUNMAP_UNLOCKS] == DONTUNMAP_UNLOCKS_RANGE:
+            vma = vma_modify_flags(m, mm, vma, addr, addr + length, unlocked)
+            if vma < 0:  # the caller left room for two more areas
+                return vma
+        else:
+            vma_set_flags(m, vma, unlocked)
     if vma != new and m[vma + V_START] == addr and m[vma + V_END] == addr + length:
         m[vma + V_AV] = 0
         m[vma + V_AVMULTI] = 0
@@ -157,7 +196,7 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
     if error != 0:
         return error
     pgoff = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> shift)
-    copy = _copy_vma(m, mm, vma, new, new_len, pgoff)
+    copy = _copy_vma(m, mm, vma, new, new_len, pgoff, stays)
     if copy == 0:
         if vm & VM_ACCOUNT:
             uncharge(m, size >> shift)

@@ -19,7 +19,7 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_ACCOUNT_STICKY, R_RFP_MPROTECT_FIRST, R_RFP_PROT
+from ...machine.rules import R_ACCOUNT_STICKY, R_MPROTECT_FILLS_LOCKED, R_RFP_MPROTECT_FIRST, R_RFP_PROT
 from ..account import charge, may_expand_vm, uncharge, vm_stat_account
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
@@ -91,7 +91,11 @@ def mprotect_fixup(m: Mem, task: int, vma: int, start: int, end: int, new: int) 
     protect_range(m, mm, target, start, end, old)
     if old & VM_ACCOUNT and new & VM_ACCOUNT == 0:
         uncharge(m, pages)
-    if old & (VM_WRITE | VM_SHARED | VM_LOCKED) == VM_LOCKED and new & VM_WRITE:
+    if (
+        old & (VM_WRITE | VM_SHARED | VM_LOCKED) == VM_LOCKED
+        and new & VM_WRITE
+        and m[H_RULES + R_MPROTECT_FILLS_LOCKED] != 0
+    ):
         populate_range(m, task, start, end, POP_MLOCK)
     vm_stat_account(m, mm, old, -pages)
     vm_stat_account(m, mm, new, pages)

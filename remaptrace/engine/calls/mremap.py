@@ -15,11 +15,13 @@ from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import (
     R_DONTUNMAP,
     R_MAX_MAP_COUNT,
+    R_MREMAP_CHARGES_FIRST,
     R_MREMAP_CHECK_FIRST,
     R_MREMAP_EARLY_COUNT,
     R_MREMAP_GROW_MERGES,
     R_MREMAP_LOOKUP_FIRST,
     R_MREMAP_MULTI,
+    R_MREMAP_OVERLAP_OLD,
     R_WIPEONFORK,
 )
 from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
@@ -34,6 +36,8 @@ from ..state import (
     H_RULES,
     MM_COUNT,
     MM_LOCKED,
+    OPS_SHM,
+    OPS_ZERO,
     T_MM,
     V_AV,
     V_AVMULTI,
@@ -41,6 +45,7 @@ from ..state import (
     V_FILE,
     V_FLAGS,
     V_NEXT,
+    V_OPS,
     V_PGOFF,
     V_POLICY,
     V_START,
@@ -60,6 +65,38 @@ def _early_count(m: Mem, mm: int) -> int:
     if m[mm + MM_COUNT] + 2 >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
     return 0
+
+
+@kernel
+def _charge_growth(m: Mem, task: int, vma: int, size: int) -> int:
+    """Where growth is charged first: the refusal that comes before room is looked for, else 0.
+
+    The charge itself is made where the memory is had (vma_to_resize, before 5.11).
+    """
+    if m[H_RULES + R_MREMAP_CHARGES_FIRST] == 0:
+        return 0
+    error = charge_area(m, task, vma, size)
+    if error == 0 and m[vma + V_FLAGS] & VM_ACCOUNT:
+        uncharge(m, size >> m[H_ARCH + A_PAGE_SHIFT])
+    return error
+
+
+@kernel
+def _overlaps_target(m: Mem, addr: int, old_len: int, new: int, new_len: int) -> int:
+    """1 if the old and the new range have a byte in common; 2.6 asks whether one holds the other's address."""
+    if m[H_RULES + R_MREMAP_OVERLAP_OLD] != 0 and ult(addr, new) == 0 and ult(addr, wrap(new + new_len)) != 0:
+        return 1
+    return overlaps(addr, old_len, new, new_len)
+
+
+@kernel
+def _moves_alone(m: Mem, vma: int) -> int:
+    """1 if `vma` may not be one of several areas of a move (vma_multi_allowed, 6.17).
+
+    Its file chooses addresses itself, which could disobey MREMAP_FIXED, and is neither shmem nor a file
+    whose choice is known: System V segments and /dev/zero.
+    """
+    return 1 if m[vma + V_FILE] != 0 and m[vma + V_OPS] in (OPS_SHM, OPS_ZERO) else 0
 
 
 @kernel
@@ -85,7 +122,9 @@ def _check_resize(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len:
     if mlock_future_ok(m, task, vm, pages) == 0:
         return -EAGAIN
     why = may_expand_vm(m, task, vm, pages)
-    return refuse(m, why, ENOMEM) if why != 0 else 0
+    if why != 0:
+        return refuse(m, why, ENOMEM)
+    return _charge_growth(m, task, vma, new_len - old_len)
 
 
 @kernel
@@ -205,6 +244,8 @@ def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: in
             return refuse(m, WHY_SEALED, EPERM)
         if m[H_RULES + R_MREMAP_MULTI] == 0:
             stop = end
+        elif _moves_alone(m, vma) != 0 and (result >= 0 or m[vma + V_END] < end):
+            return -EFAULT
         error = _check_resize(m, task, vma, start, stop - start, stop - start, flags)
         if error != 0:
             return error
@@ -268,7 +309,7 @@ def _mremap_old(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags:
     if flags & NEW_PLACE:
         if page_offset(m, new) != 0 or beyond(m, new, new_len) != 0:
             return -EINVAL
-        if overlaps(addr, old_len, new, new_len) != 0:
+        if _overlaps_target(m, addr, old_len, new, new_len) != 0:
             return -EINVAL
         error = _early_count(m, mm)
         if error != 0:

@@ -10,7 +10,7 @@ from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM
 from ...abi.mman import MAP_FIXED, MAP_SHARED
 from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_OVERCOMMIT
+from ...machine.rules import R_OVERCOMMIT, R_SHMDT_SAME_FILE
 from ..addr import page_align, page_floor, page_offset, uword
 from ..areas.space import range_is_free, recorded_success
 from ..areas.vmaset import find_vma
@@ -30,8 +30,8 @@ from ..files.shmseg import (
 from ..jit import kernel
 from ..state import (
     G_HAS_RET,
+    G_NEXT_SHMID,
     G_REC_RET,
-    G_SHM_LIST,
     H_ARCH,
     H_RULES,
     I_SIZE,
@@ -60,11 +60,15 @@ _IPC_64 = 0x100
 
 @kernel
 def _new_id(m: Mem) -> int:
-    """The identifier of a new segment: the recorded one, or one more than the newest."""
+    """The identifier of a new segment: the recorded one, or one more than any before (ipc_addid).
+
+    The kernel's numbers carry a sequence, so that one of a removed segment does not come back.
+    """
     if recorded_success(m) != 0:
+        m[G_NEXT_SHMID] = max(m[G_NEXT_SHMID], m[G_REC_RET] + 1)
         return m[G_REC_RET]
-    newest = m[G_SHM_LIST]
-    return m[newest + SHM_ID] + 1 if newest != 0 else 0
+    m[G_NEXT_SHMID] += 1
+    return m[G_NEXT_SHMID] - 1
 
 
 @kernel
@@ -138,7 +142,10 @@ def _is_fragment(m: Mem, vma: int, addr: int) -> int:
 
 @kernel
 def sys_shmdt(m: Mem, task: int, addr: int) -> int:
-    """shmdt(addr): 0, or -EINVAL if no piece of a segment attached at `addr` is left."""
+    """shmdt(addr): 0, or -EINVAL if no piece of a segment attached at `addr` is left.
+
+    The first piece that fits goes whatever its size; the segment's size bounds the others (ksys_shmdt).
+    """
     mm = m[task + T_MM]
     addr = uword(m, addr)
     if page_offset(m, addr) != 0 or addr < 0:
@@ -150,9 +157,13 @@ def sys_shmdt(m: Mem, task: int, addr: int) -> int:
         return -EINVAL
     file = m[vma + V_FILE]  # only compared below: the last piece takes it away
     size = page_align(m, m[m[vma + V_INODE] + I_SIZE])
+    end = m[vma + V_END]
+    do_munmap(m, mm, m[vma + V_START], end - m[vma + V_START])
+    vma = find_vma(m, mm, end)
+    any_file = 1 - m[H_RULES + R_SHMDT_SAME_FILE]
     while vma != 0 and m[vma + V_END] - addr <= size:
         end = m[vma + V_END]
-        if _is_fragment(m, vma, addr) != 0 and m[vma + V_FILE] == file:
+        if _is_fragment(m, vma, addr) != 0 and (any_file != 0 or m[vma + V_FILE] == file):
             do_munmap(m, mm, m[vma + V_START], end - m[vma + V_START])
         vma = find_vma(m, mm, end)
     return 0

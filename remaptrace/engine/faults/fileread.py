@@ -32,9 +32,11 @@ from ..state import (
     I_TYPE,
     MM_RSS,
     OPS_FILE,
+    OPS_SHM,
     V_END,
     V_FLAGS,
     V_INODE,
+    V_OPS,
     V_PROT,
     V_START,
     Mem,
@@ -147,11 +149,12 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
 
     The window is `fault_around_bytes` long, aligned in virtual space; it begins at the area's start if
     that comes later, and ends with the leaf table, the area or the file. A large folio that fits is mapped
-    whole instead (6.18). Returns the pages mapped.
+    whole instead (6.18). Segments of System V have none (shm_vm_ops has no map_pages). Returns the pages
+    mapped.
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     pages = m[H_RULES + R_FAULT_AROUND] >> shift
-    if pages <= 1:
+    if pages <= 1 or m[vma + V_OPS] == OPS_SHM:
         return 0
     inode = m[vma + V_INODE]
     at = pte_index(m, addr)

@@ -7,7 +7,21 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ..files.pagecache import cache_alloc, cache_drop, cache_find, cache_swapped, file_pages
 from ..jit import kernel
 from ..pages.frames import bytes_fill
-from ..state import H_ARCH, I_SIZE, I_VMAS, V_END, V_FLAGS, V_INEXT, V_MM, V_PGOFF, V_START, Mem
+from ..state import (
+    H_ARCH,
+    I_SIZE,
+    I_TYPE,
+    I_VMAS,
+    OPS_SHM,
+    OPS_SHMEM,
+    V_END,
+    V_FLAGS,
+    V_INEXT,
+    V_MM,
+    V_PGOFF,
+    V_START,
+    Mem,
+)
 from .nlzap import zap_nonlinear
 from .pgtable import ZAP_PUNCH, ZAP_TRUNCATE, zap_range
 
@@ -81,9 +95,13 @@ def inode_truncate(m: Mem, inode: int, size: int) -> int:
 def inode_punch(m: Mem, inode: int, start: int, end: int) -> int:
     """Make bytes [start, end) of `inode` a hole: whole pages go, the bytes of partial ones are zeroed.
 
-    Private copies of the pages stay mapped.
+    Private copies of the pages stay mapped. A hole that ends inside page 0 of shmem unmaps what it does not
+    punch: the last byte to unmap is -1, compared unsigned (mm/shmem.c shmem_fallocate, unmap_mapping_pages):
+    from offset 0 the whole file, else all but page 0.
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
+    if end >> shift == 0 and m[inode + I_TYPE] in (OPS_SHMEM, OPS_SHM):
+        unmap_mapping(m, inode, 0 if start == 0 else 1, -1, ZAP_PUNCH)
     first = (start + (1 << shift) - 1) >> shift
     last = end >> shift
     if first <= last:

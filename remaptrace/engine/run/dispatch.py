@@ -137,9 +137,9 @@ from ..state import (
 from ..tasks.exec import init_mm, init_vma
 from ..tasks.fork import dup_mm
 from ..tasks.process import mm_put, task_exec, task_exit, task_fork
+from ..why import NOT_MINE
 from .pressure import pressure_call
 
-NOT_MINE = -(1 << 62)
 PR_SET_MDWE = 65
 MDWE_REFUSE_EXEC_GAIN = 1
 MDWE_NO_INHERIT = 2

@@ -41,6 +41,7 @@ from ..state import (
     P_CAPS,
     P_PERSONALITY,
     P_RLIM,
+    P_UNDUMPABLE,
     P_UNKNOWN,
     P_USERS,
     P_WORDS,
@@ -85,12 +86,13 @@ def proc_new(m: Mem) -> int:
 
 @kernel
 def proc_copy(m: Mem, old: int) -> int:
-    """A child process: limits, capabilities and personality are inherited, fault counts are not."""
+    """A child process: limits, capabilities, personality and who may look at it are inherited, fault counts are not."""
     proc = kalloc(m, P_WORDS)
     m[proc + P_USERS] = 1
     m[proc + P_CAPS] = m[old + P_CAPS]
     m[proc + P_PERSONALITY] = m[old + P_PERSONALITY]
     m[proc + P_UNKNOWN] = m[old + P_UNKNOWN]
+    m[proc + P_UNDUMPABLE] = m[old + P_UNDUMPABLE]
     for i in range(_NLIMITS):
         m[proc + P_RLIM + i] = m[old + P_RLIM + i]
     return proc
