@@ -10,7 +10,7 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
 from . import output as out
 from . import session
-from .options import choice_options, format_option, output_option, placing_options
+from .options import choice_options, format_option, maps_option, output_option, placing_options
 
 if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @choice_options
 @placing_options
+@maps_option
 @click.option(
     "-n",
     "--differences",
@@ -35,6 +36,7 @@ def command(
     paths: tuple[str, ...],
     choice: session.Choice,
     placing: str | None,
+    maps: tuple[str, ...],
     differences: int,
     form: str,
     output: str | None,
@@ -46,7 +48,7 @@ def command(
     """
     from ..trace.detect import discover
 
-    items = discover(paths)
+    items = discover(paths, maps=maps)
     outcomes = []
     ticker = _Ticker(len(items))
     for item in items:

@@ -112,6 +112,18 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return machine_options()(file_options()(wrapped))
 
 
+def maps_option(command: C) -> C:
+    """--maps FILE, may be repeated."""
+    option: Callable[[C], C] = click.option(
+        "--maps",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="A /proc/PID/maps file, or a folder of them, that the trace starts from.",
+    )
+    return option(command)
+
+
 def output_option(command: C) -> C:
     """-o FILE."""
     option: Callable[[C], C] = click.option(

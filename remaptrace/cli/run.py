@@ -10,7 +10,7 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_OK
 from . import output as out
 from . import session
-from .options import choice_options, format_option, output_option, placing_options
+from .options import choice_options, format_option, maps_option, output_option, placing_options
 from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
 @choice_options
 @placing_options
-@click.option(
-    "--maps",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="A /proc/PID/maps file, or a folder of them, that the trace starts from.",
-)
+@maps_option
 @click.option(
     "-n",
     "--processes",
@@ -78,11 +72,13 @@ def command(
                 results.append(side)
             continue
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
-        compared = not rewrites and choice.is_own(trace, machine)
-        agreement = session.agreement(result, item, compared, seconds)
+        reason = "the trace was rewritten" if rewrites else choice.why_not_compared(trace, machine)
+        agreement = session.agreement(result, item, not reason, seconds)
         from ..report.facts.run import run_facts
 
-        found = run_facts(result, agreement, session.peak_snapshot(result, placing), seconds)
+        found = run_facts(
+            result, agreement, session.peak_snapshot(result, placing), seconds, not_compared=reason
+        )
         if (agreement and not agreement.agrees and agreement.tallies) or trace.skipped:
             status = EXIT_FINDINGS
         facts.append(found)

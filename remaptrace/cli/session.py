@@ -41,10 +41,25 @@ class Choice:
 
         return machine_of(trace, self.arch, self.kernel, self.settings, self.host)
 
-    def is_own(self, trace: Trace, machine: Machine) -> bool:
-        """True when `machine` is meant to be the one that recorded: nothing was chosen that differs."""
+    def why_not_compared(self, trace: Trace, machine: Machine) -> str:
+        """Why recorded answers say nothing about `machine`; empty if it may be the one that recorded.
+
+        A source that does not name its kernel is compared with whatever machine was asked for: the user
+        knows it better.
+        """
+        from ..machine.releases import preset_of_folder
+
         own = Choice().machine(trace)
-        return (own.arch.name, dict(own.kernel.values)) == (machine.arch.name, dict(machine.kernel.values))
+        named = trace.kernel or preset_of_folder(trace.sources) or trace.machine
+        same_arch = own.arch.name == machine.arch.name
+        if not trace.recorded or (same_arch and dict(own.kernel.values) == dict(machine.kernel.values)):
+            return ""
+        if not named and (same_arch or trace.arch is None):
+            return ""
+        if same_arch and own.kernel.name == machine.kernel.name:
+            changed = [f"{k}={machine.rule(k)}" for k in machine.overrides if machine.rule(k) != own.rule(k)]
+            return f"{', '.join(changed)} was asked for, which the recording does not say of its machine"
+        return f"the recording is of {own.kernel.name}, {own.arch.label}"
 
 
 def chosen(

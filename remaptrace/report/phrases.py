@@ -73,11 +73,81 @@ def agreement_phrase(agreement: Mapping[str, Any]) -> Span:
     truth = "expected" if agreement["kind"] == "program" else "recorded"
     wrong = {k: t for k, t in compared.items() if t["agree"] != t["total"]}
     right = listed([noun(k, t["total"]) for k, t in compared.items() if k not in wrong])
+    if not wrong and rests_on_nothing(agreement):
+        return f"Agrees, but shows nothing: {right}.", "warn"
     if not wrong:
         return f"All as {truth}: {right}.", "good"
     parts = [f"{number(t['total'] - t['agree'])} of {noun(k, t['total'])}" for k, t in wrong.items()]
     text = f"Not as {truth}: {listed(parts)}"
     return (f"{text}; as {truth}: {right}." if right else f"{text}."), "bad"
+
+
+def rests_on_nothing(agreement: Mapping[str, Any]) -> bool:
+    """True if everything that agrees does so by construction."""
+    ground = agreement.get("ground")
+    compared = {k for k, t in agreement["compared"].items() if t["total"]}
+    return ground is not None and compared == {"answers"} and not ground["answers"]["free"]
+
+
+_ASSUMED_FROM = 10
+"""Per cent of the areas at the peak from which being assumed is a warning."""
+
+_TRUTHS = {"map_counts": "VMA counts", "map_lines": "maps", "faults": "faults"}
+
+
+def ground_phrases(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the verdict of a run rests on, in sentences with their styles: agreements that were open, what has
+    no truth, which share of the peak is assumed, or why nothing was compared."""
+    out: list[tuple[str, str]] = []
+    if facts["not_compared"] and facts["trace"]["recorded"] and not facts["agreement"]:
+        tell = "" if "rewritten" in facts["not_compared"] else "; check compares with any machine"
+        out.append((f"Not compared with the recording: {facts['not_compared']}{tell}.", "warn"))
+    ground = (facts["agreement"] or {}).get("ground")
+    if ground:
+        out += _answers_ground(ground["answers"])
+        if ground["no_truth"]:
+            names = listed([_TRUTHS[what] for what in ground["no_truth"]])
+            out.append((f"{names}: no truth in this recording{_remedy(ground['no_truth'])}.", "dim"))
+    peak = facts["peak"]
+    assumed = peak["of_them"]["assumed"] if peak else 0
+    if assumed:
+        share = 100 * assumed / peak["vmas"]
+        of_all = f"{number(assumed)} of {counted(peak['vmas'], 'area')} at the peak ({share:.0f} %)"
+        text = f"{of_all} {'is' if assumed == 1 else 'are'} assumed: no call of the log made them."
+        out.append((text, "warn" if share >= _ASSUMED_FROM else "dim"))
+    return out
+
+
+def _remedy(missing: Sequence[str]) -> str:
+    """How to record what has no truth."""
+    if "map_lines" in missing:
+        return "; save maps beside the log, or use record"
+    return "; record page faults to check them" if list(missing) == ["faults"] else ""
+
+
+def _answers_ground(answers: Mapping[str, int]) -> list[tuple[str, str]]:
+    """How the answers that agree came to do so."""
+    total = sum(answers.values())
+    if not total:
+        return []
+    ways = [
+        ("placed", "is an address taken from the recording", "are addresses taken from the recording"),
+        ("assumed", "rests on what it made us assume", "rest on what they made us assume"),
+        (
+            "guessed",
+            "agrees only because that memory is unknown",
+            "agree only because that memory is unknown",
+        ),
+    ]
+    parts = [
+        f"{number(answers[w])} {one if answers[w] == 1 else many}" for w, one, many in ways if answers[w]
+    ]
+    if not parts:
+        return []
+    if not answers["free"]:
+        return [(f"No answer could have come out otherwise: {listed(parts)}.", "warn")]
+    text = f"{number(answers['free'])} of {noun('answers', total)} could have come out otherwise; {listed(parts)}."
+    return [(text, "dim")]
 
 
 def outcome_word(outcome: str) -> str:

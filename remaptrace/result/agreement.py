@@ -42,6 +42,20 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What the agreement of a recorded run rests on. The first four add up to the answers that agree.
+
+    `no_truth` names tallies that the recording has nothing for.
+    """
+
+    free: int  # could have come out otherwise
+    placed: int  # an address that the recording gave
+    assumed: int  # rests on areas or files that were assumed because of this very answer
+    guessed: int  # a refusal that only agrees because nothing is known of that memory
+    no_truth: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CheckOutcome:
     """Agreement of one scenario or one recorded run.
 
@@ -62,6 +76,7 @@ class CheckOutcome:
     seconds: float = 0.0
     arch: str = ""
     kernel: str = ""
+    ground: Ground | None = None  # of recorded runs
 
     @property
     def agrees(self) -> bool:

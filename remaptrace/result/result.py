@@ -103,6 +103,7 @@ class Result:
     observed: dict[int, Snapshot]  # event number -> what an observing event saw
     totals: dict[str, int]  # page tables, peak map_count, frames, ...
     notes: tuple[str, ...] = ()
+    followed: bool = True  # addresses that the kernel chose were taken from the recording
     looks: Callable[[int], Snapshot | None] | None = (
         None  # the address space behind an event, by replaying up to it
     )

@@ -28,6 +28,7 @@ from ..abi.signals import PF_KIND, SIGBUS, SIGSEGV
 from ..trace.events import MapsFile, MapsRow, Trace, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
+from .ground import ground_of
 from .result import Result, VmaRow
 
 _OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
@@ -54,6 +55,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
                 found += disagreements
     found.sort(key=lambda d: d.event if d.event >= 0 else len(trace))
     source = trace.sources[0] if trace.sources else ""
+    compared, equal = _answered(result)
     return CheckOutcome(
         name=name or trace.name or PurePath(source).stem,
         path=path or source,
@@ -65,6 +67,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
         seconds=seconds,
         arch=result.machine.arch.label,
         kernel=result.machine.kernel.name,
+        ground=ground_of(result, compared, equal, tallies),
     )
 
 
@@ -90,21 +93,28 @@ def _tally(
 _FIELD = {"answers": "result", "map_counts": "map_count", "counters": "counters", "faults": "outcome"}
 
 
-def _answers(result: Result) -> Found:
-    trace, columns = result.trace, result.trace.columns
+def _answered(result: Result) -> tuple[npt.NDArray[np.int64], Bools]:
+    """The events whose recorded result is compared, and which of them came out equal."""
+    columns = result.trace.columns
     flags, kinds = columns["flags"], columns["kind"]
     skip = ev.EVF_INJECTED | ev.EVF_MADE | ev.EVF_UNFINISHED
     wanted = (kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP)
     wanted &= ((flags & ev.EVF_HAS_RET) != 0) & ((flags & skip) == 0)
     wanted &= (result.columns["flags"] & (RSF_UNMODELLED | RSF_DEAD)) == 0
     compared = np.flatnonzero(wanted)
-    recorded, simulated = columns["ret"][compared], result.columns["ret"][compared]
+    return compared, columns["ret"][compared] == result.columns["ret"][compared]
+
+
+def _answers(result: Result) -> Found:
+    trace, kinds = result.trace, result.trace.columns["kind"]
+    compared, equal = _answered(result)
+    recorded, simulated = trace.columns["ret"][compared], result.columns["ret"][compared]
 
     def words(i: int) -> tuple[str, str]:
         kind = int(kinds[compared[i]])
         return result_text(int(recorded[i]), kind), result_text(int(simulated[i]), kind)
 
-    yield _tally(trace, "answers", compared, recorded == simulated, words)
+    yield _tally(trace, "answers", compared, equal, words)
 
 
 def _truth(result: Result) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]] | None:

@@ -224,7 +224,7 @@ def _initial_areas(trace: Trace) -> None:
     if loose.any():
         event = int(rows[np.flatnonzero(loose)[0]])
         raise _flaw(trace, event, "a0", "begins no area of whole pages", "start below end, both page aligned")
-    offset = columns["a3"][rows]
+    offset = columns["a3"][rows].astype(np.int64)
     if ((offset < 0) | (offset % _LEAST_PAGE != 0)).any():
         event = int(rows[np.flatnonzero((offset < 0) | (offset % _LEAST_PAGE != 0))[0]])
         raise _flaw(trace, event, "a3", "is no offset of a page", "a multiple of the page size")

@@ -226,6 +226,7 @@ class _Run:
             observed=self.observer.observed,
             totals=self.observer.totals(),
             notes=(*self._notes(), *notes),
+            followed=self.follow,
         )
 
     def _chunk(self, base: int, end: int) -> npt.NDArray[np.int64]:

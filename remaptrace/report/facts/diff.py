@@ -13,7 +13,7 @@ from ...result.diff import Diff, SideBySide, refused
 from ...result.protdiff import ProtectionDifference
 from ...result.result import Result, Snapshot
 from ...trace.wording import event_text, place, result_text
-from .memory import memory_facts
+from .memory import memory_facts, not_recorded
 from .run import machine_facts, peak_facts, process_facts, trace_facts
 
 SCHEMA = "remaptrace/diff/1"
@@ -27,6 +27,7 @@ def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: flo
         "trace": trace_facts(found.trace, len(process_facts(found.results[0]))),
         "seconds": round(seconds, 3),
         "differs": not found.equal,
+        "not_recorded": not_recorded(found.trace),
         "machines": [_machine_column(r, peak) for r, peak in zip(found.results, peaks, strict=True)],
         "pairs": [_pair_facts(i, diff, found.reasons.get(i)) for i, diff in enumerate(found.diffs)],
     }
@@ -38,6 +39,7 @@ def _machine_column(result: Result, peak: Snapshot | None) -> dict[str, Any]:
     returned = result.columns["ret"]
     wrong = refused(returned)
     outcomes = result.columns["outcome"]
+    seen = not not_recorded(result.trace)
     return {
         "machine": machine_facts(result.machine),
         "process": {"pid": top["pid"], "name": top["name"]} if top else None,
@@ -45,8 +47,8 @@ def _machine_column(result: Result, peak: Snapshot | None) -> dict[str, Any]:
         "course": top["course"] if top else [],
         "refused_calls": int(wrong.sum()),
         "refused_by_errno": _errnos(returned[wrong]),
-        "minor": int(result.columns["minor"].sum()),
-        "major": int(result.columns["major"].sum()),
+        "minor": int(result.columns["minor"].sum()) if seen else None,
+        "major": int(result.columns["major"].sum()) if seen else None,
         "refused_accesses": int((outcomes > 1).sum()),
         "memory": memory_facts(result, peak),
         "peak": peak_facts(result.trace, peak) if peak else None,

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -17,11 +18,11 @@ from ...abi.kinds import ACCESSES, EVF_MADE, KIND_NAMES
 from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
 from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import WHY_TEXT
-from ...result.agreement import CheckOutcome, Disagreement
+from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
-from .memory import memory_facts
+from .memory import memory_facts, not_recorded
 
 SCHEMA = "remaptrace/run/1"
 COURSE = 60
@@ -51,12 +52,17 @@ class ProcessFacts(TypedDict):
 
 
 def run_facts(
-    result: Result, agreement: CheckOutcome | None = None, peak: Snapshot | None = None, seconds: float = 0.0
+    result: Result,
+    agreement: CheckOutcome | None = None,
+    peak: Snapshot | None = None,
+    seconds: float = 0.0,
+    not_compared: str = "",
 ) -> dict[str, Any]:
     """Everything that a report of `run` says.
 
-    `agreement` is the comparison with the recording or the expectations, if there was one; `peak` the
-    snapshot of the process with the highest VMA count at that moment.
+    `agreement` is the comparison with the recording or the expectations, if there was one, `not_compared` the
+    reason why a recording was not compared; `peak` the snapshot of the process with the highest VMA count
+    at that moment.
     """
     trace = result.trace
     processes = process_facts(result)
@@ -66,6 +72,8 @@ def run_facts(
         "machine": machine_facts(result.machine),
         "seconds": round(seconds, 3),
         "agreement": agreement_facts(agreement) if agreement else None,
+        "not_compared": not_compared or None,
+        "not_recorded": not_recorded(trace),
         "processes": processes,
         "peak": peak_facts(trace, peak) if peak else None,
         "calls": call_facts(result),
@@ -290,13 +298,15 @@ def access_facts(result: Result) -> dict[str, Any]:
                 ],
             }
         )
+    seen = not not_recorded(trace)
     by_access = int(minor[rows].sum()), int(major[rows].sum())
+    inside = int(minor.sum()) - by_access[0], int(major.sum()) - by_access[1]
     return {
         "total": len(rows),
         "ok": int((mine == OUT_OK).sum()),
-        "minor": by_access[0],
-        "major": by_access[1],
-        "in_calls": {"minor": int(minor.sum()) - by_access[0], "major": int(major.sum()) - by_access[1]},
+        "minor": by_access[0] if seen else None,
+        "major": by_access[1] if seen else None,
+        "in_calls": {"minor": inside[0], "major": inside[1]} if seen else None,
         "refused": sorted(found, key=lambda f: -int(str(f["count"]))),
     }
 
@@ -315,7 +325,7 @@ def peak_facts(trace: Trace, snapshot: Snapshot) -> dict[str, Any]:
         extra["many-protections"] += "mp" in flags
         extra["assumed"] += row.assumed
         pages[row.perms] = pages.get(row.perms, 0) + 1
-    protections = snapshot.protections
+    protections = None if not_recorded(trace) else snapshot.protections
     differing = protections.differing if protections else ()
     return {
         "at": place(trace, snapshot.event),
@@ -328,8 +338,16 @@ def peak_facts(trace: Trace, snapshot: Snapshot) -> dict[str, Any]:
             {"start": r.start, "end": r.end, "vma": r.vma, "pte": r.pte, "reason": r.reason}
             for r in differing
         ],
-        "facts": dict(snapshot.facts),
+        "facts": _told(snapshot.facts, bool(not_recorded(trace))),
     }
+
+
+_UNSEEN = ("resident", "page_tables")
+"""Facts of a snapshot that calls alone do not tell."""
+
+
+def _told(facts: Mapping[str, Any], calls_only: bool) -> dict[str, Any]:
+    return {k: None if calls_only and k in _UNSEEN else v for k, v in facts.items()}
 
 
 def agreement_facts(outcome: CheckOutcome) -> dict[str, Any]:
@@ -352,10 +370,17 @@ def agreement_facts(outcome: CheckOutcome) -> dict[str, Any]:
             "line": outcome.error.line,
             "column": outcome.error.column,
         },
+        "ground": ground_facts(outcome.ground) if outcome.ground else None,
         "seconds": round(outcome.seconds, 3),
         "arch": outcome.arch,
         "kernel": outcome.kernel,
     }
+
+
+def ground_facts(ground: Ground) -> dict[str, Any]:
+    """What the agreement rests on: answers by how they came to agree, and what has no truth."""
+    answers = {name: getattr(ground, name) for name in ("free", "placed", "assumed", "guessed")}
+    return {"answers": answers, "no_truth": list(ground.no_truth)}
 
 
 def difference_facts(found: Disagreement) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errortext import printable
 from ..layout import percent, size
 from ..phrases import event_place, file_place, outcome_word
-from ..rich.diff import column_names, side
+from ..rich.diff import OF_PAGES, column_names, side
 from ..words import number
 
 Facts = Mapping[str, Any]
@@ -34,7 +34,9 @@ def diff_markdown(facts: Facts) -> str:
     rows: list[list[str]] = []
 
     def add(label: str, values: Sequence[int | None], form: Any = number) -> None:
-        if any(values):
+        if label in OF_PAGES and all(v is None for v in values):
+            rows.append([label, *["not recorded"] * len(values), ""])
+        elif any(values):
             cells = ["–" if v is None else form(v) for v in values]
             change = ""
             if len(values) == 2:

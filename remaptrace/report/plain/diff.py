@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..phrases import full_place
-from .run import line_of
+from .run import known, line_of
 
 Facts = Mapping[str, Any]
 
@@ -34,11 +34,11 @@ def _lines(facts: Facts) -> Iterator[str]:
             machine=i,
             refused_calls=m["refused_calls"],
             refused_accesses=m["refused_accesses"],
-            minor=m["minor"],
-            major=m["major"],
+            minor=known(m["minor"]),
+            major=known(m["major"]),
         )
         for name, value in m["memory"].items():
-            yield line_of("memory", machine=i, name=name, value=value)
+            yield line_of("memory", machine=i, name=name, value=known(value))
     for pair in facts["pairs"]:
         yield from _pair(pair)
 

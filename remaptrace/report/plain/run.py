@@ -30,6 +30,11 @@ def line_of(subject: str, **pairs: Any) -> str:
     return " ".join(words)
 
 
+def known(value: int | None) -> int | str:
+    """A count, or that the recorder could not see it."""
+    return "not-recorded" if value is None else value
+
+
 def _run_lines(facts: Facts) -> Iterator[str]:
     trace, machine, agreement = facts["trace"], facts["machine"], facts["agreement"]
     yield line_of(
@@ -46,9 +51,15 @@ def _run_lines(facts: Facts) -> Iterator[str]:
     yield line_of("machine", kernel=machine["kernel"], arch=machine["arch"], host=machine["host"])
     for name, value in machine["overrides"].items():
         yield line_of("override", name=name, value=value)
+    if facts["not_compared"]:
+        yield line_of("not_compared", because=facts["not_compared"])
     if agreement:
         for what, tally in agreement["compared"].items():
             yield line_of("compared", what=what, agree=tally["agree"], total=tally["total"])
+        if agreement["ground"]:
+            yield line_of("ground", **agreement["ground"]["answers"])
+            for what in agreement["ground"]["no_truth"]:
+                yield line_of("no_truth", what=what)
         yield from difference_lines(agreement["differences"])
     for p in facts["processes"]:
         yield line_of(
@@ -69,14 +80,15 @@ def _run_lines(facts: Facts) -> Iterator[str]:
             pairs = {"errno": r["errno"], "count": r["count"], "first": first, "why": r["why"] or None}
             yield line_of("refused", name=call["name"], **pairs)
     accesses = facts["accesses"]
+    inside = accesses["in_calls"] or {"minor": None, "major": None}
     yield line_of(
         "accesses",
         total=accesses["total"],
         ok=accesses["ok"],
-        minor=accesses["minor"],
-        major=accesses["major"],
-        minor_in_calls=accesses["in_calls"]["minor"],
-        major_in_calls=accesses["in_calls"]["major"],
+        minor=known(accesses["minor"]),
+        major=known(accesses["major"]),
+        minor_in_calls=known(inside["minor"]),
+        major_in_calls=known(inside["major"]),
     )
     for r in accesses["refused"]:
         first = r["first"][0]
@@ -88,7 +100,7 @@ def _run_lines(facts: Facts) -> Iterator[str]:
             access=first["access"],
         )
     for name, value in facts["memory"].items():
-        yield line_of("memory", name=name, value=value)
+        yield line_of("memory", name=name, value=known(value))
     for s in trace["skipped"]["first"]:
         yield line_of("skipped", code=s["code"], at=full_place(s), expected=s["expected"])
     for c in facts["not_modelled"]:

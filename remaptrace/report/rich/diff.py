@@ -21,6 +21,9 @@ _WORDS = {
     "counts": ("event with another VMA count", "events with other VMA counts"),
     "values": ("byte read differently", "bytes read differently"),
 }
+OF_PAGES = ("minor faults", "major faults", "page tables")
+"""Rows of what only page faults tell; a recording of calls has them not recorded, which is not 0."""
+
 _ROWS = 6
 
 
@@ -83,6 +86,9 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
     rows: list[list[Cell]] = [["", *[(n, "head") for n in names], ""]]
 
     def add(label: str, values: Sequence[int | None], form: Any = number) -> None:
+        if label in OF_PAGES and all(v is None for v in values):
+            rows.append([label, *[("not recorded", "dim")] * len(values), ""])
+            return
         if not any(values):
             return
         cells: list[Cell] = ["–" if v is None else form(v) for v in values]
@@ -101,7 +107,9 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
     add("VMA records", [m["memory"].get("vma_bytes") for m in machines], size)
     add("page tables", [m["memory"].get("page_table_bytes") for m in machines], size)
     both = [
-        m["memory"]["vma_bytes"] + m["memory"]["page_table_bytes"] if "vma_bytes" in m["memory"] else None
+        m["memory"]["vma_bytes"] + m["memory"]["page_table_bytes"]
+        if m["memory"].get("page_table_bytes")
+        else None
         for m in machines
     ]
     add("both together", both, size)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, size, sparkline, squeezed
-from ..phrases import agreement_phrase, event_place, full_place, line_place, outcome_word
+from ..phrases import agreement_phrase, event_place, full_place, ground_phrases, line_place, outcome_word
 from ..words import counted, number
 
 Facts = Mapping[str, Any]
@@ -43,6 +43,8 @@ def _head(sheet: Sheet, facts: Facts) -> None:
     agreement = facts["agreement"]
     answer: Span = agreement_phrase(agreement) if agreement else (_plain_answer(facts), "")
     sheet.paragraph(answer[0], answer[1])
+    for text, style in ground_phrases(facts):
+        sheet.paragraph(text, style, hang=2)
     for note in facts["notes"]:
         if note.startswith(_VERDICTS):
             sheet.paragraph(note, "good" if note.startswith(_VERDICTS[0]) else "bad")
@@ -176,7 +178,9 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
                 event_place(first["at"], sources),
             )
     calls = accesses["in_calls"]
-    if accesses["minor"] or accesses["major"] or calls["minor"] or calls["major"]:
+    if calls is None:
+        sheet.entry("faults", [("not recorded, nor which pages were resident", "dim")])
+    elif accesses["minor"] or accesses["major"] or calls["minor"] or calls["major"]:
         text = f"minor {number(accesses['minor'])} · major {number(accesses['major'])}"
         if calls["minor"] or calls["major"]:
             text += f"; inside calls minor {number(calls['minor'])} · major {number(calls['major'])}"
@@ -203,15 +207,15 @@ def _protections(sheet: Sheet, facts: Facts, peak: Mapping[str, Any]) -> None:
         sheet.entry("", [(f"  {more}; --format json has all", "dim")])
 
 
-def memory_phrase(memory: Mapping[str, int]) -> str:
+def memory_phrase(memory: Mapping[str, int | None]) -> str:
     """Page tables and VMA records of the largest process in bytes."""
     if not memory.get("vmas"):
         return ""
-    return (
-        f"page tables {number(memory['page_tables'])} ({size(memory['page_table_bytes'])}) · "
-        f"VMA records {number(memory['vmas'])} ({size(memory['vma_bytes'])}) · "
-        f"resident {counted(memory['rss_pages'], 'page')}"
-    )
+    records = f"VMA records {number(memory['vmas'] or 0)} ({size(memory['vma_bytes'] or 0)})"
+    tables, table_bytes, resident = (memory[k] for k in ("page_tables", "page_table_bytes", "rss_pages"))
+    if tables is None or table_bytes is None or resident is None:
+        return records
+    return f"page tables {number(tables)} ({size(table_bytes)}) · {records} · resident {counted(resident, 'page')}"
 
 
 def _differences(sheet: Sheet, facts: Facts) -> None:

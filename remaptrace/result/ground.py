@@ -1,0 +1,61 @@
+"""What a verdict on a recording rests on: which agreements could have come out otherwise, and what has no truth.
+
+While a recording is followed, part of what it says is taken from it, so that it agrees by construction: the
+addresses that the kernel chose, and whatever had to be assumed so that a recorded answer is possible. Only the
+rest says anything about the replay.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..abi import kinds as ev
+from ..abi.mman import MAP, MAP_FIXED, MREMAP_FIXED
+from ..abi.rows import RSF_ASSUMED, RSF_GUESSED
+from .agreement import Ground, Tally
+from .result import Result
+
+_FIXED = MAP_FIXED | MAP["fixed_noreplace"]
+
+TRUTHS = ("map_counts", "map_lines", "faults")
+"""What a recording may hold besides answers, by the names of tallies."""
+
+
+def ground_of(
+    result: Result,
+    answers: npt.NDArray[np.int64],
+    agree: npt.NDArray[np.bool_],
+    tallies: dict[str, Tally],
+) -> Ground:
+    """The ground of a comparison: `answers` are the compared events, `agree` which of them came out equal."""
+    events = answers[agree]
+    flags = result.columns["flags"][events]
+    guessed = (flags & RSF_GUESSED) != 0
+    assumed = ((flags & RSF_ASSUMED) != 0) & ~guessed
+    placed = _placed(result, events) & ~assumed & ~guessed
+    return Ground(
+        free=int(len(events) - guessed.sum() - assumed.sum() - placed.sum()),
+        placed=int(placed.sum()),
+        assumed=int(assumed.sum()),
+        guessed=int(guessed.sum()),
+        no_truth=tuple(what for what in TRUTHS if what not in tallies),
+    )
+
+
+def _placed(result: Result, events: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of `events` answered with an address that the replay took from the recording."""
+    columns = result.trace.columns
+    kind, ret, a0, a1, a3 = (columns[c][events].astype(np.int64) for c in ("kind", "ret", "a0", "a1", "a3"))
+    if not result.followed:
+        return np.zeros(len(events), dtype=bool)
+    fixed = np.zeros(len(events), dtype=bool)
+    maps = (kind == ev.K_MMAP) | (kind == ev.K_OLD_MMAP)
+    fixed |= maps & ((a3 & _FIXED) != 0)
+    moves = kind == ev.K_MREMAP
+    fixed |= moves & (((a3 & MREMAP_FIXED) != 0) | (ret == a0))
+    attaches = kind == ev.K_SHMAT
+    fixed |= attaches & (a1 != 0)
+    asks = (kind == ev.K_BRK) & (a0 == 0)  # where the heap begins is told, not found
+    done = (ret >= 0) | (ret < -4095)
+    return np.asarray(((maps | moves | attaches) & ~fixed | asks) & done)
