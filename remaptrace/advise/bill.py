@@ -12,7 +12,7 @@ import numpy as np
 from ..abi.kinds import KIND_NAMES, MEMORY_CALLS
 from ..result.result import Result, Snapshot, VmaRow
 from ..trace.events import Trace
-from .neighbours import why_apart
+from .neighbours import Neighbours
 from .patterns import PATTERNS, classify
 
 SIZE_CLASSES = ((4096, "1 page"), (64 << 10, "to 64 KiB"), (1 << 20, "to 1 MiB"), (64 << 20, "to 64 MiB"))
@@ -97,7 +97,8 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
             str(int(trace.tasks["tid"][tasks[vma.born]])) if 0 <= vma.born < len(tasks) else "before the log"
         )
 
-    patterns = classify(vmas)
+    asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
+    patterns = classify(vmas, asked)
     labels: dict[str, list[str]] = {
         "pattern": patterns,
         "call": [call(v) for v in vmas],
@@ -110,6 +111,6 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
     apart: defaultdict[str, int] = defaultdict(int)
     for lower, upper in itertools.pairwise(vmas):
         if lower.end == upper.start:
-            apart[why_apart(lower, upper)] += 1
+            apart[asked.why_apart(lower, upper)] += 1
     ordered = dict(sorted(apart.items(), key=lambda kv: -kv[1]))
     return Bill(shot.task, shot.event, len(vmas), calls, views, ordered, tuple(patterns), vmas)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
 from ..result.result import VmaRow
-from .neighbours import why_apart
+from .neighbours import Neighbours
 
 GUARD_STACK = "guards, one per stack"
 STACKS = "stacks above guards"
@@ -76,11 +76,11 @@ def _of_guard(vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
     return RESERVED
 
 
-def _differs_only_in_protection(a: VmaRow | None, b: VmaRow | None) -> bool:
+def _differs_only_in_protection(asked: Neighbours, a: VmaRow | None, b: VmaRow | None) -> bool:
     if a is None or b is None:
         return False
     lower, upper = (a, b) if a.start < b.start else (b, a)
-    return why_apart(lower, upper) == "protection"
+    return asked.by_protection(lower, upper)
 
 
 def _scattered(a: VmaRow | None, b: VmaRow | None) -> bool:
@@ -100,13 +100,14 @@ def _punched(a: VmaRow | None, b: VmaRow | None) -> bool:
     return bool(same_origin) and 0 < upper.start - lower.end <= HOLE_BYTES
 
 
-def classify(vmas: Sequence[VmaRow]) -> list[str]:
+def classify(vmas: Sequence[VmaRow], neighbours: Neighbours | None = None) -> list[str]:
     """The pattern of each of `vmas`, which are sorted by address."""
+    asked = neighbours or Neighbours()
     patterns: list[str] = []
     for i, vma in enumerate(vmas):
         below = vmas[i - 1] if i else None
         above = vmas[i + 1] if i + 1 < len(vmas) else None
-        patterns.append(_first_pattern(vma, below, above))
+        patterns.append(_first_pattern(asked, vma, below, above))
     for i, vma in enumerate(vmas):  # what lies beside a guard is known only now
         if patterns[i] not in (OTHER, ALTERNATING, HOLES):
             continue
@@ -119,7 +120,7 @@ def classify(vmas: Sequence[VmaRow]) -> list[str]:
     return patterns
 
 
-def _first_pattern(vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
+def _first_pattern(asked: Neighbours, vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
     if _fixed(vma):
         return FIXED
     of_file = _of_file(vma, below)
@@ -128,11 +129,13 @@ def _first_pattern(vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> s
     if vma.inode:
         if _scattered(vma, below) or _scattered(vma, above):
             return SCATTERED
-        near = _differs_only_in_protection(vma, below) or _differs_only_in_protection(vma, above)
+        near = _differs_only_in_protection(asked, vma, below) or _differs_only_in_protection(
+            asked, vma, above
+        )
         return ALTERNATING if near else SHARED
     if _inaccessible(vma):
         return _of_guard(vma, below, above)
-    if _differs_only_in_protection(vma, below) or _differs_only_in_protection(vma, above):
+    if _differs_only_in_protection(asked, vma, below) or _differs_only_in_protection(asked, vma, above):
         return ALTERNATING
     if _punched(vma, below) or _punched(vma, above):
         return HOLES

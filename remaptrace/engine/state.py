@@ -86,8 +86,9 @@ G_NEXT_SHMID = H_GLOB + 38  # identifier of the next System V segment
 G_NEW_TABLE = H_GLOB + 37  # 1: the fault being handled had to make its leaf table
 G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_SPARE = H_GLOB + 40  # first word free for single modules to name
-G_VMG = H_GLOB + 48  # 16 words: the merge being tried, see merge.py
+G_VMG_EXPAND = H_GLOB + 48  # see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
+G_VMG = H_GLOB + 72  # 24 words, laid out as a VMA: the merge being tried, see merge.py
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit

@@ -34,6 +34,13 @@ class VmaRow:
     anon_vma: int = 0
     assumed: bool = False
     born: int = -1  # the event that made it; -1: unknown
+    opened: int = 0  # identity of the open file description, which decides merging; 0: as `inode` and `file`
+    pgoff: int = (
+        -1
+    )  # pages; of anonymous memory too, which mremap takes along; -1: as `offset`, or its address
+    policy: int = 0  # NUMA policy, 0: default
+    uffd: int = 0  # userfaultfd context, 0: none
+    fork_child: bool = False  # its anon_vma chain has more than one entry
 
 
 @dataclass(frozen=True)

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from ...abi.vmflags import VM_ACCESS
-from ...machine.archwords import A_PAGE_SHIFT
 from ..jit import kernel
 from ..state import (
-    H_ARCH,
     V_AV,
     V_AVMULTI,
-    V_END,
-    V_FILE,
-    V_FLAGS,
     V_NEXT,
-    V_PGOFF,
-    V_POLICY,
     V_PREV,
-    V_START,
     Mem,
 )
-from .merge import VM_IGNORE_MERGE
+from .mergeable import VM_IGNORE_MERGE, object_apart, runs_on
 from .vma import anon_vma_new
 
 
 @kernel
 def _reusable_anon_vma(m: Mem, owner: int, low: int, high: int) -> int:
     """The anon_vma of `owner` if the touching areas `low` and `high` could be one but for r, w, x."""
-    if m[owner + V_AV] == 0 or m[owner + V_AVMULTI] != 0 or m[low + V_END] != m[high + V_START]:
+    if m[owner + V_AV] == 0 or m[owner + V_AVMULTI] != 0:
         return 0
-    if m[low + V_FILE] != m[high + V_FILE] or m[low + V_POLICY] != m[high + V_POLICY]:
+    if object_apart(m, low, high, VM_ACCESS | VM_IGNORE_MERGE) != 0:
         return 0
-    if (m[low + V_FLAGS] ^ m[high + V_FLAGS]) & ~(VM_ACCESS | VM_IGNORE_MERGE):
-        return 0
-    pages = (m[high + V_START] - m[low + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
-    return m[owner + V_AV] if m[high + V_PGOFF] == m[low + V_PGOFF] + pages else 0
+    return m[owner + V_AV] if runs_on(m, low, high) != 0 else 0
 
 
 @kernel

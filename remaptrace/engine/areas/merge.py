@@ -1,9 +1,9 @@
 """When areas join: the rules of mm/vma.c, for new ranges and for changed ones.
 
-A merge is described by the VMG_* words at G_VMG (struct vma_merge_struct): the range, the flags,
-file, page offset and anon_vma it would have, and its neighbours. Rules by kernel: linux-6.x 3 and
-7, linux-2.6.21 3.1 to 3.3. The cases of 2.6 (1 to 8) give the same areas as the two functions
-here; what differs is who may join whom:
+A merge is described by the VMG_* words at G_VMG (struct vma_merge_struct), laid out as a VMA: the range,
+the flags, file, page offset and anon_vma it would have, and its neighbours. What must be equal stands in
+mergeable.py. Rules by kernel: linux-6.x 3 and 7, linux-2.6.21 3.1 to 3.3. The cases of 2.6 (1 to 8) give
+the same areas as the two functions here; what differs is who may join whom:
 
 ==========================  =====================================================================
 rule                        an anon_vma on one side only
@@ -16,37 +16,21 @@ neither (2.6)               joins
 
 from __future__ import annotations
 
-from ...abi.vmflags import (
-    VM_DONTEXPAND,
-    VM_IO,
-    VM_MAYBE_GUARD,
-    VM_MIXEDMAP,
-    VM_PFNMAP,
-    VM_RESERVED,
-    VM_SOFTDIRTY,
-)
+from ...abi.vmflags import VM_MAYBE_GUARD
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import (
-    R_CLOSE_HOOK_BLOCKS,
-    R_MERGE_ANON_VMA_STRICT_FORK,
-    R_MERGE_FAULTED_UNFAULTED,
-    R_MERGE_LEFT_FIRST,
-    R_STICKY_GUARD,
-)
+from ...machine.rules import R_MERGE_LEFT_FIRST, R_STICKY_GUARD
 from ..jit import kernel
 from ..state import (
     G_VMG,
+    G_VMG_EXPAND,
     H_ARCH,
     H_RULES,
-    OPS_SHM,
-    OPS_SPECIAL,
     V_AV,
     V_AVMULTI,
     V_END,
     V_FILE,
     V_FLAGS,
     V_NEXT,
-    V_OPS,
     V_PGOFF,
     V_POLICY,
     V_PREV,
@@ -54,25 +38,23 @@ from ..state import (
     V_UFFD,
     Mem,
 )
+from .mergeable import VM_SPECIAL, anon_vma_joins, attributes_apart, has_close, runs_on
 from .split import split_vma
 from .vma import vma_free, vma_set_flags
 from .vmaset import remove_vma, set_bounds
 
-VMG_START = G_VMG  # bytes
-VMG_END = G_VMG + 1
-VMG_PGOFF = G_VMG + 2  # pages
-VMG_FLAGS = G_VMG + 3
-VMG_FILE = G_VMG + 4
-VMG_AV = G_VMG + 5  # anon_vma that the range brings, 0: none
-VMG_AVMULTI = G_VMG + 6  # 1: ... and it is a fork child's
-VMG_POLICY = G_VMG + 7
-VMG_UFFD = G_VMG + 8
-VMG_PREV = G_VMG + 9
-VMG_NEXT = G_VMG + 10
-VMG_EXPAND = G_VMG + 11  # 1: only the area below may grow (brk)
-
-VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP | VM_RESERVED
-VM_IGNORE_MERGE = VM_SOFTDIRTY | VM_MAYBE_GUARD
+VMG_START = G_VMG + V_START  # bytes
+VMG_END = G_VMG + V_END
+VMG_PGOFF = G_VMG + V_PGOFF  # pages
+VMG_FLAGS = G_VMG + V_FLAGS
+VMG_FILE = G_VMG + V_FILE
+VMG_AV = G_VMG + V_AV  # anon_vma that the range brings, 0: none
+VMG_AVMULTI = G_VMG + V_AVMULTI  # 1: ... and it is a fork child's
+VMG_POLICY = G_VMG + V_POLICY
+VMG_UFFD = G_VMG + V_UFFD
+VMG_PREV = G_VMG + V_PREV
+VMG_NEXT = G_VMG + V_NEXT
+VMG_EXPAND = G_VMG_EXPAND  # 1: only the area below may grow (brk)
 
 
 @kernel
@@ -92,64 +74,32 @@ def vmg_init(m: Mem, start: int, end: int, pgoff: int, flags: int, file: int) ->
 
 
 @kernel
-def has_close(m: Mem, vma: int) -> int:
-    """1 if the area's operations have a close hook, so that no merge may remove it."""
-    ops = m[vma + V_OPS]
-    return 1 if ops in (OPS_SHM, OPS_SPECIAL) else 0
-
-
-@kernel
-def _same_attributes(m: Mem, vma: int) -> int:
-    """1 if file, flags, policy and userfaultfd context of `vma` are those of the merge."""
-    if (m[vma + V_FLAGS] ^ m[VMG_FLAGS]) & ~VM_IGNORE_MERGE:
-        return 0
-    if m[vma + V_FILE] != m[VMG_FILE]:
-        return 0
-    if m[vma + V_POLICY] != m[VMG_POLICY] or m[vma + V_UFFD] != m[VMG_UFFD]:
-        return 0
-    if m[H_RULES + R_CLOSE_HOOK_BLOCKS] != 0 and has_close(m, vma) != 0:
-        return 0
-    return 1
-
-
-@kernel
-def _anon_vma_joins(m: Mem, vma: int, av: int, multi: int) -> int:
-    """1 if `vma` may take in a range with anon_vma `av` (is_mergeable_anon_vma)."""
-    mine = m[vma + V_AV]
-    if mine == av:
-        return 1
-    if m[H_RULES + R_MERGE_FAULTED_UNFAULTED] != 0:
-        if mine == 0:
-            return 1 - multi
-        return 1 - m[vma + V_AVMULTI] if av == 0 else 0
-    if m[H_RULES + R_MERGE_ANON_VMA_STRICT_FORK] != 0:
-        # the chain of a neighbour without anon_vma is empty, which is not "singular" either
-        return 1 - m[vma + V_AVMULTI] if av == 0 else 0
-    return 1 if av == 0 or mine == 0 else 0
+def vmg_like(m: Mem, vma: int, start: int, end: int, pgoff: int) -> int:
+    """Describe a merge of [start, end) with every attribute of `vma`."""
+    vmg_init(m, start, end, pgoff, m[vma + V_FLAGS], m[vma + V_FILE])
+    m[VMG_AV] = m[vma + V_AV]
+    m[VMG_AVMULTI] = m[vma + V_AVMULTI]
+    m[VMG_POLICY] = m[vma + V_POLICY]
+    m[VMG_UFFD] = m[vma + V_UFFD]
+    return 0
 
 
 @kernel
 def _joins_prev(m: Mem, av: int, multi: int) -> int:
     """1 if the range can follow its lower neighbour (can_vma_merge_after)."""
     prev = m[VMG_PREV]
-    if prev == 0 or m[prev + V_END] != m[VMG_START] or _same_attributes(m, prev) == 0:
+    if prev == 0 or runs_on(m, prev, G_VMG) == 0 or attributes_apart(m, prev, G_VMG) != 0:
         return 0
-    pages = (m[prev + V_END] - m[prev + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
-    if m[prev + V_PGOFF] + pages != m[VMG_PGOFF]:
-        return 0
-    return _anon_vma_joins(m, prev, av, multi)
+    return anon_vma_joins(m, prev, av, multi)
 
 
 @kernel
 def _joins_next(m: Mem) -> int:
     """1 if the range can stand before its upper neighbour (can_vma_merge_before)."""
     upper = m[VMG_NEXT]
-    if upper == 0 or m[upper + V_START] != m[VMG_END] or _same_attributes(m, upper) == 0:
+    if upper == 0 or runs_on(m, G_VMG, upper) == 0 or attributes_apart(m, upper, G_VMG) != 0:
         return 0
-    pages = (m[VMG_END] - m[VMG_START]) >> m[H_ARCH + A_PAGE_SHIFT]
-    if m[upper + V_PGOFF] != m[VMG_PGOFF] + pages:
-        return 0
-    return _anon_vma_joins(m, upper, m[VMG_AV], m[VMG_AVMULTI])
+    return anon_vma_joins(m, upper, m[VMG_AV], m[VMG_AVMULTI])
 
 
 @kernel
@@ -310,11 +260,9 @@ def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, poli
     """
     if _touches(m, vma, start, end) != 0:
         pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
-        vmg_init(m, start, end, pgoff, flags, m[vma + V_FILE])
-        m[VMG_AV] = m[vma + V_AV]
-        m[VMG_AVMULTI] = m[vma + V_AVMULTI]
+        vmg_like(m, vma, start, end, pgoff)
+        m[VMG_FLAGS] = flags
         m[VMG_POLICY] = policy
-        m[VMG_UFFD] = m[vma + V_UFFD]
         merged = _merge_changed(m, mm, vma)
         if merged != 0:
             return merged

@@ -74,7 +74,8 @@ from ...machine.rules import (
     R_WIPEONFORK,
 )
 from ..addr import page_align, page_offset, uword
-from ..areas.merge import VM_SPECIAL, vma_modify_flags
+from ..areas.merge import vma_modify_flags
+from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_READ, POP_WRITE, populate_range

@@ -9,7 +9,8 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26, R_MLOCK_FILLS_EACH
 from ..account import can_do_mlock, memlock_pages
 from ..addr import page_align, page_offset, uword
-from ..areas.merge import VM_SPECIAL, vma_modify_flags
+from ..areas.merge import vma_modify_flags
+from ..areas.mergeable import VM_SPECIAL
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult, wrap

@@ -44,7 +44,8 @@ from ..account import (
     vm_stat_account,
 )
 from ..addr import page_align, page_offset, uword
-from ..areas.merge import VM_SPECIAL, VMG_NEXT, VMG_PREV, merge_new, vmg_init
+from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_init
+from ..areas.mergeable import VM_SPECIAL
 from ..areas.space import get_unmapped_area, range_is_free, round_hint_to_min
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, link_vma

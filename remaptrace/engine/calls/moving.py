@@ -17,17 +17,7 @@ from ...machine.rules import (
     R_ZERO_FILE_PGOFF,
 )
 from ..account import charge, uncharge, vm_stat_account
-from ..areas.merge import (
-    VMG_AV,
-    VMG_AVMULTI,
-    VMG_NEXT,
-    VMG_POLICY,
-    VMG_PREV,
-    VMG_UFFD,
-    merge_new,
-    vma_modify_flags,
-    vmg_init,
-)
+from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vma_modify_flags, vmg_like
 from ..areas.space import get_unmapped_area
 from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
@@ -53,10 +43,8 @@ from ..state import (
     V_INODE,
     V_OPS,
     V_PGOFF,
-    V_POLICY,
     V_PREV,
     V_START,
-    V_UFFD,
     Mem,
 )
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
@@ -113,11 +101,7 @@ def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int, sta
         if m[vma + V_FILE] == 0 or m[H_RULES + R_ZERO_FILE_PGOFF] != 0:
             pgoff = addr >> m[H_ARCH + A_PAGE_SHIFT]
     upper = find_vma(m, mm, addr)
-    vmg_init(m, addr, addr + length, pgoff, m[vma + V_FLAGS], m[vma + V_FILE])
-    m[VMG_AV] = m[vma + V_AV]
-    m[VMG_AVMULTI] = m[vma + V_AVMULTI]
-    m[VMG_POLICY] = m[vma + V_POLICY]
-    m[VMG_UFFD] = m[vma + V_UFFD]
+    vmg_like(m, vma, addr, addr + length, pgoff)
     m[VMG_NEXT] = upper
     m[VMG_PREV] = m[upper + V_PREV] if upper != 0 else last_vma(m, mm)
     joins = m[H_RULES + R_DONTUNMAP_JOINS] if stays != 0 else DONTUNMAP_JOINS_ALL

@@ -26,7 +26,7 @@ from ...machine.rules import (
 )
 from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
-from ..areas.merge import VMG_AV, VMG_AVMULTI, VMG_NEXT, VMG_POLICY, VMG_PREV, VMG_UFFD, merge_new, vmg_init
+from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_like
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
@@ -39,17 +39,12 @@ from ..state import (
     OPS_SHM,
     OPS_ZERO,
     T_MM,
-    V_AV,
-    V_AVMULTI,
     V_END,
-    V_FILE,
     V_FLAGS,
     V_NEXT,
     V_OPS,
     V_PGOFF,
-    V_POLICY,
     V_START,
-    V_UFFD,
     Mem,
 )
 from ..why import WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
@@ -184,11 +179,7 @@ def _grow_in_place(m: Mem, task: int, vma: int, delta: int) -> int:
         set_bounds(m, mm, vma, m[vma + V_START], start + delta)
     else:
         pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> shift)
-        vmg_init(m, start, start + delta, pgoff, vm, m[vma + V_FILE])
-        m[VMG_AV] = m[vma + V_AV]
-        m[VMG_AVMULTI] = m[vma + V_AVMULTI]
-        m[VMG_POLICY] = m[vma + V_POLICY]
-        m[VMG_UFFD] = m[vma + V_UFFD]
+        vmg_like(m, vma, start, start + delta, pgoff)
         m[VMG_PREV] = vma
         m[VMG_NEXT] = m[vma + V_NEXT]
         if merge_new(m, mm) == 0:

@@ -48,9 +48,11 @@ from ..state import (
     MM_START_BRK,
     MM_TABLES,
     MM_TOTAL,
+    O_ID,
     O_INODE,
     OPS_FILE,
     V_AV,
+    V_AVMULTI,
     V_BORN,
     V_END,
     V_FILE,
@@ -60,7 +62,9 @@ from ..state import (
     V_NAME,
     V_NEXT,
     V_PGOFF,
+    V_POLICY,
     V_START,
+    V_UFFD,
 )
 from ..tasks.exec import MARK_ASSUMED
 
@@ -156,6 +160,11 @@ def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
         anon_vma=m[vma + V_AV],
         assumed=m[vma + V_MARK] == MARK_ASSUMED,
         born=m[vma + V_BORN],
+        opened=m[m[vma + V_FILE] + O_ID] if m[vma + V_FILE] else 0,
+        pgoff=m[vma + V_PGOFF],
+        policy=m[vma + V_POLICY],
+        uffd=m[vma + V_UFFD],
+        fork_child=m[vma + V_AVMULTI] != 0,
     )
 
 

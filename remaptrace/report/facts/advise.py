@@ -7,6 +7,7 @@ from typing import Any
 
 from ...advise.bill import Bill, Item
 from ...advise.limit import Limit
+from ...advise.neighbours import Neighbours
 from ...advise.remedies import Remedy
 from ...advise.whatif import remaining
 from ...result.result import Result
@@ -32,6 +33,7 @@ def advise_facts(
     trace = result.trace
     pid = int(trace.tasks["pid"][bill.task])
     name = next((p["name"] for p in process_facts(result) if p["pid"] == pid), "")
+    asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "trace": trace_facts(trace, len(process_facts(result))),
@@ -45,9 +47,9 @@ def advise_facts(
         "bill": {view: [_item(trace, item) for item in items] for view, items in bill.views.items()},
         "apart": dict(bill.apart),
         "left_if_pages_differ_in": {
-            "protection": remaining(bill.vmas, protection=True),
-            "offset": remaining(bill.vmas, offset=True),
-            "both": remaining(bill.vmas, protection=True, offset=True),
+            "protection": remaining(bill.vmas, protection=True, neighbours=asked),
+            "offset": remaining(bill.vmas, offset=True, neighbours=asked),
+            "both": remaining(bill.vmas, protection=True, offset=True, neighbours=asked),
         },
         "remedies": [_remedy(r) for r in remedies],
         "lookup": list(lookup) if lookup is not None else None,
