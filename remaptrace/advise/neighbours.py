@@ -34,8 +34,6 @@ from ..engine.areas.mergeable import (
 from ..engine.state import (
     H_ARCH,
     H_RULES,
-    N_ARCH,
-    N_RULES,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -48,8 +46,8 @@ from ..engine.state import (
     V_UFFD,
     V_WORDS,
 )
-from ..machine.archwords import A_PAGE_SHIFT
-from ..machine.rules import R_MERGE_FAULTED_UNFAULTED
+from ..machine.archwords import A_PAGE_SHIFT, N_ARCH
+from ..machine.rules import N_RULES, R_MERGE_FAULTED_UNFAULTED
 from ..result.result import VmaRow
 
 NOTHING = "nothing"

@@ -40,6 +40,7 @@ from ..state import (
     OPS_ZERO,
     T_MM,
     V_END,
+    V_FILE,
     V_FLAGS,
     V_NEXT,
     V_OPS,
