@@ -1,6 +1,6 @@
 """The catalogue of defects in PTE words and in the posted RFP series, for ``remaptrace explain``.
 
-Names are those of the facts file on PTE layouts: V in unpatched kernels, P07 in the series of March
+Names are those of pte-layouts 6: V in unpatched kernels, P07 in the series of March
 2007, P05 in that of August 2005.
 """
 

@@ -110,7 +110,7 @@ def test_maple_nodes_stay_within_their_limits(steps: list[Operation]) -> None:
 
 
 def test_contiguous_areas_fill_maple_nodes_twice_as_well_as_areas_with_gaps() -> None:
-    # facts for 6.x, section 6: 7.1 VMAs a node with gaps, 13.5 to 14.1 without
+    # linux-6.x 6: 7.1 VMAs a node with gaps, 13.5 to 14.1 without
     fill = {}
     for gap in (0, 1):
         tree = MapleTree()

@@ -12,7 +12,7 @@ from .slab import Slab, lines
 
 SHIFT = 6
 FANOUT = 1 << SHIFT
-NODE_SIZE = 552  # bytes, 64-bit (facts for 2.6.21, section 7.2)
+NODE_SIZE = 552  # bytes, 64-bit (linux-2.6.21 7.2)
 _HEAD = (0, 8)  # height and count
 _SLOTS = 24  # offset of the first slot
 

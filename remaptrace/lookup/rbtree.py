@@ -12,7 +12,7 @@ from .slab import Slab, lines
 RED, BLACK = 0, 1
 _NIL = -1
 
-VMA_SIZE = 168  # bytes of vm_area_struct, 64-bit without NUMA (facts for 2.6.21, section 7.2)
+VMA_SIZE = 168  # bytes of vm_area_struct, 64-bit without NUMA (linux-2.6.21 7.2)
 _FIELDS = ((8, 24), (48, 72))  # vm_start, vm_end; vm_rb
 
 

@@ -2,8 +2,8 @@
 
 A kernel is a value for each rule; presets are YAML files with `base:` and overrides. The engine
 reads ``m[H_RULES + R_X]`` and never asks for a version. To add a rule: one line here, a value in
-the presets where it differs, one use in the engine. Section numbers are those of the facts files
-for Linux 2.6.21, for 6.x and for the per-PTE series.
+the presets where it differs, one use in the engine. Section numbers are those of docs/kernel:
+linux-2.6.21, linux-6.x, linux-more and rfp-prot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The break: what stops it, what it joins, what it unmaps (facts on 6.x, 1.6)."""
+"""The break: what stops it, what it joins, what it unmaps (linux-6.x 1.6)."""
 
 from __future__ import annotations
 

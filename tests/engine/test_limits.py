@@ -1,4 +1,4 @@
-"""RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK and overcommit (facts on 6.x, 2.4), and what each call counts."""
+"""RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK and overcommit (linux-6.x 2.4), and what each call counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vm.max_map_count to the exact area (facts on 6.x, 2.3), with a limit of 40 in place of 65530."""
+"""vm.max_map_count to the exact area (linux-6.x 2.3), with a limit of 40 in place of 65530."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where mappings go without MAP_FIXED: gaps, guard gaps, huge alignment, MAP_32BIT (facts on 6.x, 1.3 to 1.5)."""
+"""Where mappings go without MAP_FIXED: gaps, guard gaps, huge alignment, MAP_32BIT (linux-6.x 1.3 to 1.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What 6.1, 6.12 and 6.18 do differently with areas: the examples of the facts on 6.x, 7.1."""
+"""What 6.1, 6.12 and 6.18 do differently with areas: the examples of linux-6.x 7.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engine P of remap_file_pages against a twin of the facts' table 4.5: results, values, minor and major faults."""
+"""Engine P of remap_file_pages against a twin of linux-2.6.21 4.5: results, values, minor and major faults."""
 
 from __future__ import annotations
 

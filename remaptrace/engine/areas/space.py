@@ -1,7 +1,7 @@
 """Choosing an address: get_unmapped_area and what stands behind it.
 
 Modern kernels search the free gaps (highest_gap, lowest_gap of `gaps`); 2.6 walks areas from
-`free_area_cache` (2.6.21 facts 1.3 to 1.7). While following a recording, a request without
+`free_area_cache` (linux-2.6.21 1.3 to 1.7). While following a recording, a request without
 MAP_FIXED goes where the recorded result says.
 """
 

@@ -83,7 +83,7 @@ def _unlink_inode(m: Mem, vma: int) -> int:
 def vma_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
     """1 if a clean page of a shared writable mapping is mapped read-only (dirty accounting).
 
-    Since 2.6.19 for files of disk file systems; shmem and SysV never (linux-6.x 5.2, 2.6.21 5.6).
+    Since 2.6.19 for files of disk file systems; shmem and SysV never (linux-6.x 5.2, linux-2.6.21 5.6).
     """
     if flags & (VM_SHARED | VM_WRITE) != (VM_SHARED | VM_WRITE):
         return 0

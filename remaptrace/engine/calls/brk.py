@@ -1,4 +1,4 @@
-"""brk: never an error, the new break or the old one (mm/mmap.c; linux-6.x 1.6, 2.6.21 3.7)."""
+"""brk: never an error, the new break or the old one (mm/mmap.c; linux-6.x 1.6, linux-2.6.21 3.7)."""
 
 from __future__ import annotations
 

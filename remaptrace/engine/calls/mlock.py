@@ -1,4 +1,4 @@
-"""mlock, mlock2, munlock, mlockall, munlockall (mm/mlock.c; linux-6.x 4.6, 2.6.21 3.11)."""
+"""mlock, mlock2, munlock, mlockall, munlockall (mm/mlock.c; linux-6.x 4.6, linux-2.6.21 3.11)."""
 
 from __future__ import annotations
 

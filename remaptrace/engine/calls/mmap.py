@@ -312,7 +312,7 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
         return addr
     if vm & VM_LOCKED:
         populate_range(m, task, addr, addr + length, POP_MLOCK)
-    if flags & MAP_POPULATE and m[H_RULES + R_RFP] == RFP_POPULATE:  # 2.6.21 4.4
+    if flags & MAP_POPULATE and m[H_RULES + R_RFP] == RFP_POPULATE:  # linux-2.6.21 4.4
         rfp_native(m, task, addr, length, 0, pgoff, flags & MAP_NONBLOCK)
     elif flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE and vm & VM_LOCKED == 0:
         if vm & VM_SHARED or m[H_RULES + R_POPULATE_PRIVATE] != 0:

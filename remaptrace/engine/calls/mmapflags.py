@@ -1,4 +1,4 @@
-"""What a mapping may be: VM flags from PROT_* and MAP_*, and the type checks (linux-6.x 2.1, 2.6.21 2.3, 2.4).
+"""What a mapping may be: VM flags from PROT_* and MAP_*, and the type checks (linux-6.x 2.1, linux-2.6.21 2.3, 2.4).
 
 Numbers of PROT_* and MAP_* are those of the generic ABI.
 """

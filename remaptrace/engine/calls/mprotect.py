@@ -1,4 +1,4 @@
-"""mprotect: order of checks and the change of one piece (mm/mprotect.c; linux-6.x 4.2, 2.6.21 3.6)."""
+"""mprotect: order of checks and the change of one piece (mm/mprotect.c; linux-6.x 4.2, linux-2.6.21 3.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""msync: write back dirty pages of shared file mappings (mm/msync.c; linux-6.x 4.7, 2.6.21 3.12)."""
+"""msync: write back dirty pages of shared file mappings (mm/msync.c; linux-6.x 4.7, linux-2.6.21 3.12)."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def _counters(m: Any, mm: int) -> Iterator[str]:
     for name, word in kept.items():
         if m[mm + word] != counted[name]:
             yield f"{name}_vm is {m[mm + word]} pages, the areas have {counted[name]}"
-    # MREMAP_DONTUNMAP counts locked pages twice, as the kernel does (facts file for 6.x, section 4.3)
+    # MREMAP_DONTUNMAP counts locked pages twice, as the kernel does (linux-6.x 4.3)
     if m[mm + MM_LOCKED] < counted["locked"]:
         yield f"locked_vm is {m[mm + MM_LOCKED]} pages, the areas have {counted['locked']}"
 

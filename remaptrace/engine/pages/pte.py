@@ -4,7 +4,7 @@ A PTE is an int64 bit pattern. The empty PTE is 0 in the engine, whatever the ma
 (`pte_shown` gives the machine's word). The order in which the fault path asks is that of Linux:
 present, none, file, else swap; so an encoding that sets a present bit by accident is misread here
 as there. A *protection* is the word that is or-ed into a PTE (pgprot); a *protection index* is
-r + 2w + 4x + 8 shared, the place in protection_map. Source: the facts file on PTE layouts.
+r + 2w + 4x + 8 shared, the place in protection_map. Source: pte-layouts 3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing dirty file pages back, which makes their PTEs clean and read-only (page_mkclean; 2.6.21 5.6).
+"""Writing dirty file pages back, which makes their PTEs clean and read-only (page_mkclean; linux-2.6.21 5.6).
 
 Only files with dirty accounting take part (rule write_notify). Kernels of 2.6 walk linear areas alone, so
 PTEs of non-linear ones stay writable and dirty; with the rule `mkclean_nonlinear` they are walked

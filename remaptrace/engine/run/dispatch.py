@@ -176,7 +176,7 @@ def _brk(m: Mem, task: int, addr: int) -> int:
 
 @kernel
 def _pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey: int) -> int:
-    """pkey_mprotect on a machine without protection keys: only key -1 exists (facts 6.x, section 0)."""
+    """pkey_mprotect on a machine without protection keys: only key -1 exists (linux-6.x 0)."""
     if pkey != -1:
         return -EINVAL
     return sys_mprotect(m, task, addr, length, prot)

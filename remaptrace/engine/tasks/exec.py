@@ -1,7 +1,7 @@
 """The address space that execve leaves, built from recorded maps or a scenario's initial areas (fs/exec.c).
 
 A maps line does not say everything that decides later merges. What it leaves out follows from how the
-kernel makes such areas (facts file for 6.x, section 1.1, and the rules found by replaying recordings):
+kernel makes such areas (linux-6.x 1.1, and the rules found by replaying recordings):
 
 * private areas that are or were writable are accounted (VM_ACCOUNT). A read-only piece of a file that
   touches another read-only piece of the same file at the next offset can only be apart because of that: it

@@ -176,7 +176,7 @@ def dup_mm(m: Mem, task: int, child: int) -> int:
     """A copy of `task`'s address space for `child`, or -ENOMEM (overcommit, arena full).
 
     Areas marked DONTCOPY are left out, WIPEONFORK ones come up empty, locks are dropped; page tables are
-    copied only for areas with an anon_vma and those that no fault could fill again (6.x 4.9, 2.6 3.14).
+    copied only for areas with an anon_vma and those that no fault could fill again (linux-6.x 4.9, linux-2.6.21 3.14).
     """
     old = m[task + T_MM]
     new = mm_new(m)

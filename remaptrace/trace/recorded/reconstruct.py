@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..events import MapsFile, MapsRow
 
-_STACK_AT_EXEC = 33 * 4096  # 128 KiB and a page of strings (facts file for 6.x, section 1.1)
+_STACK_AT_EXEC = 33 * 4096  # 128 KiB and a page of strings (linux-6.x 1.1)
 _SPECIAL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 
 
