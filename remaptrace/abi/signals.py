@@ -26,4 +26,6 @@ ACC_READ, ACC_WRITE, ACC_EXEC = 0, 1, 2
 # error code of a page fault as x86 pushes it, which recordings carry (arch/x86/include/asm/trap_pf.h)
 PF_PROT, PF_WRITE, PF_USER, PF_RSVD, PF_FETCH, PF_PK = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 PF_KIND = PF_PROT | PF_WRITE | PF_USER | PF_FETCH
+PF_UNSURE, PF_UNKNOWN = 0x100, 0x200
+"""Ours: whether a page was there was not recorded; nor what kind of access it was."""
 """The bits that say what kind of access faulted, and on what."""

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from ..abi import kinds as ev
 from ..abi.outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
-from ..abi.signals import PF_KIND, SIGBUS, SIGSEGV
+from ..abi.signals import PF_KIND, PF_PROT, PF_UNKNOWN, PF_UNSURE, PF_USER, SIGBUS, SIGSEGV
 from ..trace.events import MapsFile, MapsRow, Trace, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
@@ -280,15 +280,20 @@ def _faults(result: Result) -> Found:
     back = np.argsort(at, kind="stable")
     at, expected = at[back], expected[back]
     got = result.columns["outcome"][at].astype(np.int64)
-    kind = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at] & PF_KIND, 0)
+    recorded = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at], 0)
     taken = np.where(kinds[at] == ev.K_FAULT, result.columns["value"][at].astype(np.int64), 0)
+    kind = recorded & PF_KIND
+    told = np.full(len(at), PF_KIND)  # the bits that were recorded
+    told[(recorded & PF_UNSURE) != 0] &= ~PF_PROT
+    told[(recorded & PF_UNKNOWN) != 0] = PF_USER
+    same = np.where(taken < 0, kind == taken, (kind ^ taken) & told == 0)
 
     def words(i: int) -> tuple[str, str]:
         if expected[i] == got[i]:
             return _fault_text(int(kind[i])), _fault_text(int(taken[i]))
         return NAMES[int(expected[i])], NAMES[int(got[i])]
 
-    yield _tally(trace, "faults", at, (expected == got) & (kind == taken), words)
+    yield _tally(trace, "faults", at, (expected == got) & same, words)
 
 
 _RACE_EVENTS = 256  # how far back the other thread's fault may stand

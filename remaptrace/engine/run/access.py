@@ -11,14 +11,19 @@ from ...abi.signals import (
     ACC_WRITE,
     PF_FETCH,
     PF_KIND,
+    PF_PROT,
+    PF_UNKNOWN,
+    PF_UNSURE,
+    PF_USER,
     PF_WRITE,
     SEGV_MAPERR,
     SI_KERNEL,
     SIGBUS,
     SIGSEGV,
 )
-from ...abi.vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
+from ..areas.anonvma import anon_vma_prepare
 from ..areas.vmaset import find_exact
 from ..belief.assume import assume_length, assume_page, may_assume
 from ..belief.learn import learn_from_fault
@@ -82,6 +87,8 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     """
     access = ACC_READ
     wanted = VM_READ
+    if error_code & PF_UNKNOWN:
+        return _fault_of_unknown_kind(m, task, addr)
     if error_code & PF_FETCH:
         access = ACC_EXEC
         wanted = VM_READ | VM_EXEC
@@ -94,12 +101,50 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     if m[G_FOLLOW] != 0:
         assume_length(m, task, addr, m[G_REC_RET] if m[G_HAS_RET] == 0 else 0)
     code = fault_error_code(m, mm, addr, access)
+    if error_code & PF_UNSURE and code >= 0:
+        error_code |= code & PF_PROT
     if m[G_FOLLOW] != 0 and code != error_code & PF_KIND:
         if learn_from_fault(m, task, addr, error_code, code) != 0:
             m[G_RSFLAGS] |= RSF_ASSUMED
             code = fault_error_code(m, mm, addr, access)
     m[G_VALUE] = code
     return handle_access(m, task, addr, access, 0, 0)
+
+
+@kernel
+def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
+    """A page fault of which only the address was recorded; an OUT_*. What it is taken for is marked as assumed.
+
+    Where a read would take none it was a write, or a fetch. On a page that is not there it may have been either: the
+    page is treated as read, for a write that came later would show as another fault or as none, and both are right;
+    the area as written, for the first touch of private memory nearly always is a write, and what joins the area later
+    depends on it (mm/vma.c:is_mergeable_anon_vma).
+    """
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    if may_assume(m, task) != 0:
+        assume_page(m, task, addr, VM_READ)
+    mm = m[task + T_MM]
+    if m[G_FOLLOW] != 0:
+        assume_length(m, task, addr, m[G_REC_RET] if m[G_HAS_RET] == 0 else 0)
+    access = ACC_READ
+    code = fault_error_code(m, mm, addr, access)
+    if code < 0:
+        access = ACC_WRITE
+        code = fault_error_code(m, mm, addr, access)
+    if code < 0:
+        access = ACC_EXEC
+        code = fault_error_code(m, mm, addr, access)
+    if code < 0 and m[G_FOLLOW] != 0:
+        if learn_from_fault(m, task, addr, PF_USER, code) != 0:
+            access = ACC_READ
+            code = fault_error_code(m, mm, addr, access)
+    m[G_VALUE] = code
+    outcome = handle_access(m, task, addr, access, 0, 0)
+    vma = find_exact(m, mm, addr)
+    if outcome == OUT_OK and vma != 0 and m[vma + V_INODE] == 0:
+        if m[vma + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE:
+            anon_vma_prepare(m, mm, vma)
+    return outcome
 
 
 @kernel

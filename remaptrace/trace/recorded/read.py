@@ -17,10 +17,12 @@ from ...errors import InputError
 from ..events import Skipped, Trace
 from ..insertion import Insert, StringNumbers, insert
 from .assumed import assume_execs
+from .faults import add_faults
 from .initial import add_maps
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import read_maps
 from .races import settle_races
+from .threads import join_threads
 
 TEXTS = ("ftrace", "perf", "strace")
 """In order of preference: ftrace and perf have page faults; ftrace has clone flags of clone3 too."""
@@ -36,6 +38,7 @@ class RecordedSet:
     mapcount: Path | None
     maps: tuple[Path, ...]
     summary: Path | None
+    faults: Path | None = None
 
 
 def find_set(folder: str | Path) -> RecordedSet | None:
@@ -46,7 +49,12 @@ def find_set(folder: str | Path) -> RecordedSet | None:
         return None
     maps = tuple(sorted(p for p in folder.glob("maps/*") if ".maps" in p.name and p.is_file()))
     return RecordedSet(
-        folder, texts, _existing(folder / "mapcount.txt"), maps, _existing(folder / "summary.json")
+        folder,
+        texts,
+        _existing(folder / "mapcount.txt"),
+        maps,
+        _existing(folder / "summary.json"),
+        _existing(folder / "faults.txt"),
     )
 
 
@@ -68,6 +76,8 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     chosen = text or next(name for name in TEXTS if name in found.texts)
     path = found.texts[chosen]
     trace = read_text(chosen, read_bytes(path), str(path))
+    if chosen == "strace" and found.faults is not None:
+        add_faults(trace, read_bytes(found.faults), str(found.faults))
     trace.name = found.folder.name
     if found.summary is not None:
         _read_summary(trace, found.summary)
@@ -135,6 +145,10 @@ def _read_summary(trace: Trace, path: Path) -> None:
     if isinstance(root, int) and 0 < root < 1 << 31:  # a text without pids is of the first process
         for column in ("tid", "pid"):
             trace.tasks[column][trace.tasks[column] == 0] = root
+    groups = facts.get("threads", {})
+    if isinstance(groups, dict) and trace.format == "strace":
+        pairs = {tid: pid for tid, pid in groups.items() if str(tid).isdigit() and isinstance(pid, int)}
+        join_threads(trace, {int(tid): pid for tid, pid in pairs.items() if 0 < pid < 1 << 31})
     words = str(kernel).split()
     if trace.kernel is None and words:
         trace.kernel = words[0]

@@ -23,7 +23,6 @@ from .plan import (
     EXIT_CALLS,
     FORK_CALLS,
     HARMLESS,
-    NOT_TOLD,
     REFINED,
     UNMODELLED,
     CallNames,
@@ -197,8 +196,7 @@ class _Picked:
             name = calls.names[number]
             if not count or kinds[number] or name in HARMLESS:
                 continue
-            named = name in UNMODELLED or name.startswith("syscall_") or name.endswith(NOT_TOLD)
-            counts = self.unmodelled if named else self.ignored
+            counts = self.unmodelled if name in UNMODELLED or name.startswith("syscall_") else self.ignored
             counts[name] = count
 
     @staticmethod
