@@ -321,6 +321,21 @@ RT_MOMENT = code(
     "remaptrace maps --at 99999999 trace.txt",
     "Events count from 0; 'remaptrace run --format json' lists processes and gives event numbers.",
 )
+RT_RECORD = code(
+    "RT510",
+    "nothing can be recorded here",
+    "No back end of `record` may be used: tracefs needs root, ptrace needs a container or sandbox that allows it, perf"
+    " needs CAP_PERFMON. The message has the reason of each.",
+    "remaptrace record --with trace -- ls",
+    "In a container: `--cap-add SYS_PTRACE`, or a seccomp profile that allows ptrace. Else `--with ptrace`, or root.",
+)
+RT_ATTACH = code(
+    "RT511",
+    "process cannot be recorded",
+    "The process of -p is not there, is traced already, or belongs to somebody else.",
+    "remaptrace record -p 1",
+    "Record as its owner, or as root; kernel.yama.ptrace_scope 1 lets only parents trace.",
+)
 
 # -- RT32x: kernel traces as text (ftrace, perf) and recorded sets
 RT_KERNEL_LINE = code(

@@ -21,7 +21,8 @@ def run_command(args: Sequence[str]) -> int:
     """Run the command line `args` and return the exit status; never raises an Exception."""
     try:
         status = _dispatch(list(args))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: it was closed before we began
+            sys.stdout.flush()
         return status
     except click.exceptions.Exit as done:
         return done.exit_code

@@ -8,6 +8,7 @@ import importlib
 import click
 
 COMMANDS: dict[str, str] = {
+    "record": "Record a program or a process, and replay it.",
     "run": "Replay traces and report what the kernel does with them.",
     "check": "Replay scenarios and recorded sets, and compare with their truth.",
     "diff": "Replay one trace on two or more machines and show what differs.",

@@ -1,0 +1,81 @@
+"""One recording from beginning to end: choosing a back end, running it, and completing the set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .backends import chosen
+from .counters import read_proc
+from .facts import kernel_config, system_facts
+from .folder import SetFolder
+from .wish import Recording, Wish
+
+
+def folder_name(wish: Wish) -> Path:
+    """Where the set goes if nobody says: remaptrace-PROGRAM-PID, of this process where the program is started."""
+    if wish.output is not None:
+        return Path(wish.output)
+    if wish.pid:
+        name, number = (
+            (read_proc(wish.pid, "comm") or b"process").decode("utf-8", "replace").strip(),
+            wish.pid,
+        )
+    else:
+        name, number = os.path.basename(wish.command[0]), os.getpid()
+    return Path(f"remaptrace-{name.replace('/', '_')}-{number}")
+
+
+def record(wish: Wish, say: Callable[[str], None]) -> Recording:
+    """Record as wished; `say` gets the one line that tells which back end was taken and what it misses.
+
+    RecordError RT510 where no back end may be used, with the reasons; RT511 for a process that is not there.
+    """
+    backend = chosen(wish)
+    folder = SetFolder(folder_name(wish))
+    facts: dict[str, Any] = {"schema": "remaptrace/record/1", "backend": backend.name, "started": time.time()}
+    facts["command"] = list(wish.command) if not wish.pid else _command_of(wish.pid)
+    facts["options"] = {
+        "counts": wish.counts,
+        "stacks": wish.stacks,
+        "follow": wish.follow,
+        "pid": wish.pid or None,
+    }
+    facts["system"] = system_facts()
+    begun = time.monotonic()
+    say(backend.line())
+    try:
+        status, root = backend.record(folder, wish, facts)
+    finally:
+        folder.close()
+    if "exec_error" in facts:  # there was no program
+        shutil.rmtree(folder.path)
+        return Recording(folder.path, status, backend.name, facts=facts)
+    facts["seconds"] = round(time.monotonic() - begun, 3)
+    facts["missing"] = backend.missing
+    facts["root_pid"] = root
+    folder.json("record.json", facts)
+    folder.json("summary.json", _summary(facts, root))
+    config = kernel_config()
+    if config is not None:
+        folder.file("config.gz", config)
+    return Recording(folder.path, status, backend.name, backend.missing, facts)
+
+
+def _summary(facts: dict[str, Any], root: int) -> dict[str, Any]:
+    system = facts["system"]
+    release = system["release"].split("-")[0]
+    kernel = f"{'.'.join(release.split('.')[:2])} {system['arch']}"
+    summary = {"kernel": kernel, "command": " ".join(facts["command"]), "root_pid": root}
+    if "threads" in facts:
+        summary["threads"] = facts["threads"]
+    return summary
+
+
+def _command_of(pid: int) -> list[str]:
+    raw = read_proc(pid, "cmdline") or b""
+    return [os.fsdecode(word) for word in raw.split(b"\0") if word]

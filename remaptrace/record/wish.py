@@ -1,0 +1,53 @@
+"""What is to be recorded, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import RemapTraceError
+from .counters import Pace
+
+FAILED = 125
+"""Exit status when the recording failed, not the program."""
+
+
+class RecordError(RemapTraceError):
+    """Nothing could be recorded. Exit 125."""
+
+    exit_status = FAILED
+
+
+@dataclass
+class Wish:
+    """What is to be recorded, and how."""
+
+    command: Sequence[str] = ()
+    pid: int = 0
+    seconds: float | None = None
+    backend: str = "auto"
+    counts: str = "auto"
+    stacks: bool = False
+    follow: bool = True
+    limit: int = 0  # bytes of text; 0: none
+    output: str | None = None
+
+
+@dataclass
+class Recording:
+    """What came of it. `status` is the program's own exit status."""
+
+    folder: Path
+    status: int
+    backend: str
+    missing: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def pace_of(counts: str) -> Pace | None:
+    """The pace that ``--counts`` asks for: auto, all, no, or every Nth call."""
+    if counts == "no":
+        return None
+    return Pace(0 if counts == "auto" else 1 if counts == "all" else int(counts))

@@ -1,0 +1,81 @@
+"""Programs to record, and the recording of them by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[2]
+
+THREADS = """
+import mmap, threading
+def work():
+    for _ in range(3):
+        mmap.mmap(-1, 8192).close()
+ts = [threading.Thread(target=work) for _ in range(200)]
+[t.start() for t in ts]; [t.join() for t in ts]
+"""
+EXEC_FROM_THREAD = """
+import os, sys, threading
+code = "import mmap; mmap.mmap(-1, 8192)"
+threading.Thread(target=lambda: os.execv(sys.executable, [sys.executable, "-S", "-c", code])).start()
+threading.Event().wait()
+"""
+FORK_AND_EXEC = """
+import os, sys
+for _ in range(3):
+    pid = os.fork()
+    if not pid:
+        os.execv("/bin/true", ["true"])
+    os.waitpid(pid, 0)
+"""
+VFORK = "import subprocess; subprocess.run(['/bin/true']); subprocess.run(['/bin/echo', 'vforked'])"
+KILLED = "import os, mmap; m = mmap.mmap(-1, 65536); os.kill(os.getpid(), 9)"
+CRASHED = "import ctypes, mmap; m = mmap.mmap(-1, 65536); ctypes.string_at(8)"
+STOPPED = """
+import os, signal, subprocess, time
+sh = subprocess.Popen(["sh", "-c", "sleep 0.3; kill -CONT %d" % os.getpid()])
+os.kill(os.getpid(), signal.SIGSTOP)
+sh.wait(); print("continued")
+"""
+PIPES = "seq 1 2000 | sort -r | head -3 | tr 1 2; x=$(echo a | cat); echo $x; (ls / >/dev/null; true) & wait"
+
+
+def python(code: str) -> list[str]:
+    """The command that runs Python code, without site packages."""
+    return [sys.executable, "-S", "-c", code]
+
+
+def environment() -> dict[str, str]:
+    """Where subprocesses find the package."""
+    return {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def record(
+    folder: Path, command: list[str], *options: str, prefix: tuple[str, ...] = (), **more: object
+) -> subprocess.CompletedProcess[str]:
+    """`remaptrace record -o FOLDER --no-replay OPTIONS -- COMMAND`."""
+    args = [*prefix, sys.executable, "-m", "remaptrace", "record", "-o", str(folder), "--no-replay", *options]
+    if command:
+        args += ["--", *command]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        args,
+        env=environment(),
+        text=True,
+        capture_output=True,
+        check=False,
+        **{"stdin": subprocess.DEVNULL, **more},
+    )
+
+
+def check(folder: Path) -> dict[str, object]:
+    """The facts of `remaptrace check FOLDER --format json`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "remaptrace", "check", str(folder), "--format", "json"],
+        env=environment(), text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    facts: dict[str, object] = json.loads(done.stdout)
+    return facts

@@ -1,0 +1,273 @@
+"""What `remaptrace record` makes of real programs: a set that `check` finds complete, every time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from remaptrace.record.backends import chosen
+from remaptrace.record.wish import RecordError, Wish
+
+from . import programs as p
+
+NOBODY = 65534
+
+
+def need(backend: str) -> None:
+    """Skip where this machine does not allow a back end."""
+    try:
+        chosen(Wish(["true"], backend=backend))
+    except RecordError as error:
+        pytest.skip(f"{backend}: {error.found}")
+
+
+@pytest.fixture(params=["ptrace"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each back end that can be used here."""
+    need(request.param)
+    return str(request.param)
+
+
+def complete(folder: Path, *tallies: str) -> dict[str, dict[str, int]]:
+    """The tallies of a set that agrees in everything; `tallies` must be among them."""
+    facts = p.check(folder)
+    outcome = facts["outcomes"][0]  # type: ignore[index]
+    assert outcome["agrees"], json.dumps(outcome["differences"][:5], indent=1)
+    assert facts["unreadable"] == 0
+    compared: dict[str, dict[str, int]] = outcome["compared"]
+    for name in ("answers", "map_lines", *tallies):
+        assert compared[name]["total"] > 0, name
+    for name, tally in compared.items():
+        assert tally["agree"] == tally["total"], name
+    return compared
+
+
+CASES: dict[str, tuple[list[str], int]] = {  # command, exit status
+    "single": (["/bin/ls", "/"], 0),
+    "fork and exec": (p.python(p.FORK_AND_EXEC), 0),
+    "pipes": (["/bin/sh", "-c", p.PIPES], 0),
+    "200 threads": (p.python(p.THREADS), 0),
+    "vfork": (p.python(p.VFORK), 0),
+    "exec from a thread": (p.python(p.EXEC_FROM_THREAD), 0),
+    "killed by SIGKILL": (p.python(p.KILLED), 137),
+    "crashed": (p.python(p.CRASHED), 139),
+    "stopped and continued": (p.python(p.STOPPED), 0),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fresh_set_is_complete(name: str, backend: str, tmp_path: Path) -> None:
+    command, status = CASES[name]
+    done = p.record(tmp_path / "set", command, "--with", backend)
+    assert done.returncode == status, done.stderr
+    compared = complete(tmp_path / "set")
+    assert compared["map_files"]["total"] == len(list((tmp_path / "set").glob("maps/*.exit.maps"))) > 0
+
+
+def test_three_runs_in_a_row_without_a_difference(backend: str, tmp_path: Path) -> None:
+    for number in range(3):
+        folder = tmp_path / str(number)
+        assert p.record(folder, p.python(p.EXEC_FROM_THREAD), "--with", backend).returncode == 0
+        complete(folder)
+
+
+@pytest.mark.parametrize(("command", "status"), [("/no/such/program", 127), ("/etc/passwd", 126)])
+def test_a_command_that_cannot_run_is_said_as_a_shell_does(command: str, status: int, tmp_path: Path) -> None:
+    need("ptrace")
+    done = p.record(tmp_path / "set", [command])
+    assert done.returncode == status
+    assert command in done.stderr
+    assert not (tmp_path / "set").exists()
+
+
+def test_the_exit_status_and_standard_input_are_the_programs_own(backend: str, tmp_path: Path) -> None:
+    done = p.record(
+        tmp_path / "set",
+        ["/bin/sh", "-c", "cat; exit 7"],
+        "--with",
+        backend,
+        stdin=None,
+        input="passed through",
+    )
+    assert (done.returncode, done.stdout) == (7, "passed through")
+
+
+def test_a_closed_output_is_the_programs_own_affair(backend: str, tmp_path: Path) -> None:
+    done = p.record(
+        tmp_path / "set",
+        ["/bin/sh", "-c", "echo x; exit 3"],
+        "--with",
+        backend,
+        prefix=("sh", "-c", 'exec "$@" >&-', "sh"),
+    )
+    assert done.returncode == 3
+    complete(tmp_path / "set")
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path: Path) -> None:
+    need("ptrace")
+    (tmp_path / "set" / "maps").mkdir(parents=True)
+    done = p.record(tmp_path / "set", ["/bin/true"])
+    assert done.returncode == 125
+    assert "RT502" in done.stderr
+
+
+def test_interrupts_are_the_programs_own(backend: str, tmp_path: Path) -> None:
+    code = "import signal,sys,time; signal.signal(2, lambda *_: sys.exit(9)); print('up', flush=True); time.sleep(60)"
+    args = [
+        sys.executable,
+        "-m",
+        "remaptrace",
+        "record",
+        "-o",
+        str(tmp_path / "set"),
+        "--no-replay",
+        "--with",
+        backend,
+    ]
+    with subprocess.Popen(
+        [*args, "--", *p.python(code)], env=p.environment(), stdout=subprocess.PIPE, process_group=0
+    ) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.wait() == 9
+    complete(tmp_path / "set")
+
+
+def test_children_are_left_alone_when_asked(tmp_path: Path) -> None:
+    """A child that asks to be traced by its parent, as debuggers and User-mode Linux do, is."""
+    need("ptrace")
+    code = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None)
+pid = os.fork()
+if not pid:
+    os._exit(libc.ptrace(0, 0, 0, 0) & 1 and 5)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert p.record(tmp_path / "followed", p.python(code)).returncode == 5
+    assert p.record(tmp_path / "alone", p.python(code), "--no-follow").returncode == 0
+    complete(tmp_path / "alone")
+
+
+def test_the_threads_of_a_process_are_followed_all_the_same(tmp_path: Path) -> None:
+    need("ptrace")
+    done = p.record(
+        tmp_path / "set", p.python(p.THREADS.replace("200", "20")), "--no-follow", "--with", "ptrace"
+    )
+    assert done.returncode == 0
+    complete(tmp_path / "set", "map_counts")
+
+
+def attached(folder: Path, backend: str, code: str, seconds: str = "0.7") -> None:
+    """Record a running Python program for a while; it must still run afterwards."""
+    with subprocess.Popen(p.python(code), stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        done = p.record(folder, [], "--with", backend, "-p", str(run.pid), "--for", seconds)
+        assert done.returncode == 0, done.stderr
+        time.sleep(0.1)
+        assert run.poll() is None
+        run.kill()
+
+
+BUSY = """
+import mmap, threading, time
+def work():
+    kept = []
+    while True:
+        kept.append(mmap.mmap(-1, 8192)); time.sleep(0.01)
+        if len(kept) > 5: kept.pop(0).close()
+for _ in range(3): threading.Thread(target=work, daemon=True).start()
+print("up", flush=True); time.sleep(120)
+"""
+
+
+def test_a_running_program_with_threads_is_recorded_and_let_go(backend: str, tmp_path: Path) -> None:
+    attached(tmp_path / "set", backend, BUSY)
+    compared = p.check(tmp_path / "set")["outcomes"][0]  # type: ignore[index]
+    assert compared["agrees"], compared["differences"][:5]
+    assert compared["compared"]["answers"]["total"] > 50
+
+
+def test_a_process_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    done = p.record(tmp_path / "set", [], "-p", "4194304")
+    assert done.returncode == 125
+    assert "RT511" in done.stderr
+
+
+def as_nobody(folder: Path) -> tuple[str, ...]:
+    """What runs a command as nobody, who may write in `folder`."""
+    if os.geteuid():
+        pytest.skip("only root can become nobody")
+    os.chmod(folder, 0o777)
+    for parent in folder.parents:
+        if not os.stat(parent).st_mode & 1:
+            pytest.skip("the folder cannot be reached by nobody")
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("setpriv is not here")
+    return (
+        setpriv,
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+    )
+
+
+def in_user_namespace(_folder: Path) -> tuple[str, ...]:
+    """What runs a command in a user namespace of its own."""
+    unshare = shutil.which("unshare")
+    if (
+        unshare is None
+        or subprocess.run([unshare, "-Ur", "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no user namespaces here")
+    return (unshare, "-Ur")
+
+
+@pytest.mark.parametrize("who", [as_nobody, in_user_namespace])
+def test_no_rights_are_needed(who: Callable[[Path], tuple[str, ...]]) -> None:
+    need("ptrace")
+    folder = Path("/tmp") / f"remaptrace-test-{os.getpid()}-{who.__name__}"
+    folder.mkdir()
+    try:
+        done = p.record(folder / "set", ["/bin/sh", "-c", p.PIPES], prefix=who(folder), cwd="/")
+        assert done.returncode == 0, done.stderr
+        complete(folder / "set", "map_counts")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_the_set_tells_of_the_machine_that_recorded(tmp_path: Path) -> None:
+    need("ptrace")
+    folder = tmp_path / "set"
+    assert p.record(folder, ["/bin/ls", "/"]).returncode == 0
+    facts = json.loads((folder / "record.json").read_text())
+    assert facts["system"]["sysctl"]["vm.max_map_count"].isdigit()
+    assert facts["system"]["rlimits"]["stack"]
+    assert facts["ended"] == "exited"
+    headers = list((folder / "elf").iterdir())
+    assert len(headers) >= 2
+    assert all(path.read_bytes()[:4] == b"\x7fELF" for path in headers)
+    assert b"VmFlags:" in next(folder.glob("maps/*.exit.smaps")).read_bytes()
+
+
+def test_recording_stops_at_its_limit_and_the_program_goes_on(tmp_path: Path) -> None:
+    need("ptrace")
+    done = p.record(tmp_path / "set", ["/bin/sh", "-c", p.PIPES], "--with", "ptrace", "--limit", "4k")
+    assert done.returncode == 0
+    assert "continued" not in done.stderr
+    assert json.loads((tmp_path / "set" / "record.json").read_text())["ended"] == "limit"
