@@ -38,6 +38,8 @@ VM_MIXEDMAP = 0x10000000
 VM_HUGEPAGE = 0x20000000
 VM_NOHUGEPAGE = 0x40000000
 VM_MERGEABLE = 0x80000000
+PKEY_SHIFT = 32  # VM_PKEY_BIT0..3: four bits with the number of a protection key
+VM_PKEY = 0xF << PKEY_SHIFT
 VM_DROPPABLE = 1 << 40
 VM_SEALED = 1 << 42
 VM_NONLINEAR = 1 << 44  # 2.6: 0x00800000
@@ -85,3 +87,8 @@ VMFLAG_NAMES: tuple[tuple[int, str], ...] = (
     (VM_NONLINEAR, "nl"),
     (VM_MANYPROTS, "mp"),
 )
+
+
+def pkey_of(flags: int) -> int:
+    """The protection key of an area."""
+    return (flags & VM_PKEY) >> PKEY_SHIFT

@@ -119,6 +119,7 @@ V_MARK = 18  # 1: assumed, not proven by a recorded map
 V_BORN = 19  # event that made it (for reports)
 V_INEXT = 20  # list of the VMAs of one inode
 V_IPREV = 21
+V_ANAME = 22  # name of anonymous memory: a string number, see abi.vmanames, 0: none
 V_WORDS = 24
 
 OPS_ANON = 0  # no vm_ops

@@ -186,6 +186,20 @@ R_BRK_FROM_END_CODE = _rule(
     "brk_from_end_code", "bool", 0, "the break may fall to the code, RLIMIT_DATA counts from the data (2.6)"
 )
 
+# -- names of anonymous areas
+R_ANON_NAME_CONFIG = _rule(
+    "anon_vma_name",
+    "bool",
+    0,
+    "CONFIG_ANON_VMA_NAME: prctl(PR_SET_VMA) names anonymous areas; a recorded success shows that it was set",
+)
+R_ANON_NAMES = _choice(
+    "anon_names",
+    ("none", "private", "shmem"),
+    "shmem",
+    "which areas PR_SET_VMA_ANON_NAME may name (5.17, 6.2)",
+)
+
 # -- guard regions
 R_GUARD = _choice("guard_regions", ("none", "anonymous", "all"), "all", "MADV_GUARD_INSTALL (6.13, 6.15)")
 

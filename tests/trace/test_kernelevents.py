@@ -266,7 +266,7 @@ def test_fcntl_and_prctl_mean_what_their_command_says() -> None:
         "7 sys_prctl(option: 0x53564d41, arg2: 0, arg3: 0x7000, arg4: 0x1000, arg5: 0x10)",
         "7 sys_prctl -> 0x0",
     )
-    assert events(t) == [("dup", 7, (3, -1, 0x80000)), ("prctl_vma_name", 7, (0x7000, 0x1000, 0))]
+    assert events(t) == [("dup", 7, (3, -1, 0x80000)), ("prctl_vma_name", 7, (0x7000, 0x1000, 2))]
 
 
 def test_calls_without_an_event_are_counted_by_what_they_touch() -> None:

@@ -25,6 +25,7 @@ from ..state import (
     G_VMG_EXPAND,
     H_ARCH,
     H_RULES,
+    V_ANAME,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -54,12 +55,13 @@ VMG_POLICY = G_VMG + V_POLICY
 VMG_UFFD = G_VMG + V_UFFD
 VMG_PREV = G_VMG + V_PREV
 VMG_NEXT = G_VMG + V_NEXT
+VMG_ANAME = G_VMG + V_ANAME
 VMG_EXPAND = G_VMG_EXPAND  # 1: only the area below may grow (brk)
 
 
 @kernel
 def vmg_init(m: Mem, start: int, end: int, pgoff: int, flags: int, file: int) -> int:
-    """Describe a merge of [start, end) with these attributes; anon_vma, policy and uffd: none."""
+    """Describe a merge of [start, end) with these attributes; anon_vma, policy, uffd and name: none."""
     m[VMG_START] = start
     m[VMG_END] = end
     m[VMG_PGOFF] = pgoff
@@ -70,6 +72,7 @@ def vmg_init(m: Mem, start: int, end: int, pgoff: int, flags: int, file: int) ->
     m[VMG_POLICY] = 0
     m[VMG_UFFD] = 0
     m[VMG_EXPAND] = 0
+    m[VMG_ANAME] = 0
     return 0
 
 
@@ -81,6 +84,7 @@ def vmg_like(m: Mem, vma: int, start: int, end: int, pgoff: int) -> int:
     m[VMG_AVMULTI] = m[vma + V_AVMULTI]
     m[VMG_POLICY] = m[vma + V_POLICY]
     m[VMG_UFFD] = m[vma + V_UFFD]
+    m[VMG_ANAME] = m[vma + V_ANAME]
     return 0
 
 
@@ -251,10 +255,10 @@ def _touches(m: Mem, vma: int, start: int, end: int) -> int:
 
 
 @kernel
-def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int) -> int:
+def _modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int, name: int) -> int:
     """The area that holds exactly the changed range, or one that took it in; -errno if a split fails.
 
-    [start, end) lies in `vma`. Merges as if it had `flags` and `policy`, else splits so that an area
+    [start, end) lies in `vma`. Merges as if it had `flags`, `policy` and `name`, else splits so that an area
     holds the range alone (vma_modify). The caller stores the flags; those that stick are in the
     result already. A split that worked stays when the other fails.
     """
@@ -263,6 +267,7 @@ def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, poli
         vmg_like(m, vma, start, end, pgoff)
         m[VMG_FLAGS] = flags
         m[VMG_POLICY] = policy
+        m[VMG_ANAME] = name
         merged = _merge_changed(m, mm, vma)
         if merged != 0:
             return merged
@@ -275,6 +280,23 @@ def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, poli
         if error != 0:
             return error
     return vma
+
+
+@kernel
+def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int) -> int:
+    """`_modify` with the name that the area has."""
+    return _modify(m, mm, vma, start, end, flags, policy, m[vma + V_ANAME])
+
+
+@kernel
+def vma_modify_name(m: Mem, mm: int, vma: int, start: int, end: int, name: int) -> int:
+    """Give [start, end) of `vma` the name `name` (0: none); the area that holds it now, or -errno."""
+    if m[vma + V_ANAME] == name:
+        return vma
+    target = _modify(m, mm, vma, start, end, m[vma + V_FLAGS], m[vma + V_POLICY], name)
+    if target > 0:
+        m[target + V_ANAME] = name
+    return target
 
 
 @kernel

@@ -31,6 +31,7 @@ from ..state import (
     H_RULES,
     OPS_SHM,
     OPS_SPECIAL,
+    V_ANAME,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -58,6 +59,7 @@ APART_CLOSE = 6
 APART_HOLE = 7
 APART_OFFSET = 8
 APART_ANON_VMA = 9
+APART_NAME = 10
 APART_NAMES: dict[int, str] = {
     APART_SPECIAL: "special mapping",
     APART_FLAGS: "flags",
@@ -68,6 +70,7 @@ APART_NAMES: dict[int, str] = {
     APART_HOLE: "hole",
     APART_OFFSET: "offset",
     APART_ANON_VMA: "anon_vma",
+    APART_NAME: "name",
 }
 
 
@@ -102,6 +105,8 @@ def attributes_apart(m: Mem, vma: int, other: int) -> int:
         return apart
     if m[vma + V_UFFD] != m[other + V_UFFD]:
         return APART_UFFD
+    if m[vma + V_ANAME] != m[other + V_ANAME]:
+        return APART_NAME
     if m[H_RULES + R_CLOSE_HOOK_BLOCKS] != 0 and has_close(m, vma) != 0:
         return APART_CLOSE
     return 0

@@ -70,6 +70,7 @@ from ..state import (
     I_FILLED,
     I_FILLK,
     I_FOLIO,
+    I_LINKS,
     I_NAME,
     I_SEALS,
     I_SIZE,
@@ -132,6 +133,7 @@ def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
     m[inode + I_BORN] = m[G_EVENT]
     m[inode + I_CACHED] = 1 if kind == OPS_FILE else 0
     m[inode + I_UNSURE] = 1
+    m[inode + I_LINKS] = 1
     if 0 < path < m[G_NPATHS]:
         m[m[G_PATHS] + path] = inode_get(m, inode)
         inode_put(m, known)

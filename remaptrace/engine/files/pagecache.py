@@ -50,7 +50,6 @@ from ..state import (
     I_FILLK,
     I_HEIGHT,
     I_ID,
-    I_LINKS,
     I_NEXT,
     I_PAGES,
     I_REFS,
@@ -80,7 +79,6 @@ def inode_new(m: Mem, kind: int, size: int) -> int:
     m[inode + I_TYPE] = kind
     m[inode + I_SIZE] = size
     m[inode + I_REFS] = 1
-    m[inode + I_LINKS] = 1
     m[inode + I_NEXT] = m[G_INODE_LIST]
     m[G_INODE_LIST] = inode
     return inode

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...abi.vmanames import shown_name
 from ...abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
@@ -51,6 +52,7 @@ from ..state import (
     O_ID,
     O_INODE,
     OPS_FILE,
+    V_ANAME,
     V_AV,
     V_AVMULTI,
     V_BORN,
@@ -145,6 +147,8 @@ def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
         file = file_name(m, inode, strings)
     else:
         name = _special_name(m, mm, vma)
+    if m[vma + V_ANAME] and not name:
+        name = shown_name(strings[m[vma + V_ANAME]], bool(inode))
     if not inode and not m[H_RULES + R_MAPS_ANON_PGOFF]:
         offset = 0
     return VmaRow(

@@ -112,6 +112,7 @@ from ..calls.msync import sys_msync
 from ..calls.munmap import sys_munmap
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
+from ..calls.vmaname import sys_set_vma_name
 from ..jit import kernel
 from ..state import (
     G_HAS_RET,
@@ -261,7 +262,11 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         return sys_shmctl(m, task, a0, a1)
     if kind == K_USERFAULTFD:
         return anonymous_fd(m, task, 1 if a0 & O_CLOEXEC else 0)
-    if kind in (K_PKEY_ALLOC, K_PKEY_FREE, K_SET_VMA_NAME):
+    if kind == K_SET_VMA_NAME:
+        if may_assume(m, task) != 0:
+            assume_range(m, task, a0, a0 + a1, VM_READ | VM_WRITE)
+        return sys_set_vma_name(m, task, a0, a1, a2)
+    if kind in (K_PKEY_ALLOC, K_PKEY_FREE):
         return -EINVAL
     return NOT_MINE
 

@@ -32,8 +32,20 @@ from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
 from ..look.observe import Observer, wants_observation
-from ..state import ERR_ARENA, ERR_FRAMES, G_ASSUMED, G_LEARNT, G_NOTASK, G_TASKS, G_UNPLACED, H_ERROR, T_MM
+from ..state import (
+    ERR_ARENA,
+    ERR_FRAMES,
+    G_ASSUMED,
+    G_LEARNT,
+    G_NOTASK,
+    G_TASKS,
+    G_UNPLACED,
+    H_ERROR,
+    H_RULES,
+    T_MM,
+)
 from .setup import set_up
+from .shown import shown_by
 
 if TYPE_CHECKING:
     from ...machinecode.load import Function
@@ -197,6 +209,9 @@ class _Run:
         self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
         self.view = memoryview(self.m) if compiled else self.m
         set_up(self.view, trace, follow)
+        shown, self.notes = shown_by(trace, machine)
+        for rule, value in shown.items():
+            self.view[H_RULES + rule] = value
         self.observer = Observer(self.view, trace)
         self.watch: Callable[[Any, int], None] | None = None
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
@@ -295,7 +310,7 @@ class _Run:
         )
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = list(self.notes)
         assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
         if assumed:
             notes.append(f"{assumed} areas or files assumed, because recorded calls prove that they existed")

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ... import errorcodes as ec
+from ...abi import vmanames
 from ...errors import ReplayError
 from ...trace.events import Trace, has_accesses
+from ..calls import vmaname
 from ..state import (
     G_FOLLOW,
     G_NEXT_RELOCATION,
@@ -40,7 +42,12 @@ _SHMEM_PREFIXES = ("/memfd:", "/dev/shm/", "/dev/zero", "/SYSV", "/anon_hugepage
 
 
 def name_kind(text: str) -> int:
-    """Which kind of area a name in a maps file stands for, as a NAME_* of the engine."""
+    """Which kind of area a name in a maps file stands for, or which kind of name it is, as a NAME_* of the engine."""
+    if text.startswith("anon") and text[4:5] in (":", "@", "!"):
+        if text == vmanames.UNREADABLE:
+            return vmaname.NAME_VMA_UNREADABLE
+        known = text.startswith(vmanames.POINTER) or vmanames.is_valid(text)
+        return vmaname.NAME_VMA if known else vmaname.NAME_VMA_REFUSED
     if text.startswith("["):
         return _BRACKETED.get(text, names.NAME_ANON)
     if text.startswith(_SHMEM_PREFIXES):

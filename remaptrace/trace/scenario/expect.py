@@ -27,7 +27,10 @@ _NUMBERS = {
     "free_area_cache",
     "total_pages",
 }
-_AREA_KEYS = ("start", "end", "perms", "offset", "file", "vmflags", "pages", "access", "file_pages")
+_AREA_KEYS = (
+    *("start", "end", "perms", "offset", "file", "name", "path", "pkey", "vmflags", "pages", "access"),
+    "file_pages",
+)
 _INITIAL_KEYS = ("start", "end", "name", "perms", "file", "offset")
 _PERMS = {"r": 1, "w": 2, "x": 4, "s": 8}
 INITIAL_PERMS = {"(program)": "r-xp", "[vvar]": "r--p", "[vvar_vclock]": "r--p", "[vdso]": "r-xp"}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ... import errorcodes as ec
+from ...abi import vmanames
 from .steps import SYSCTLS, Field
 
 if TYPE_CHECKING:
@@ -220,6 +221,17 @@ def text(b: Builder, value: Any, field: Field) -> Value:
     raise Problem(ec.RT_VALUE, f"{field.name} must be text", (field.name,), "a name")
 
 
+def vma_name(b: Builder, value: Any, field: Field) -> Value:
+    """A name for memory, null for none, or a number: an address that cannot be read."""
+    if value is None or type(value) is str:
+        return b.string(vmanames.name_string(value))
+    if type(value) is int and 0 <= value < 1 << 64:
+        return b.string(vmanames.UNREADABLE if value else "")
+    raise Problem(
+        ec.RT_VALUE, f"{field.name} must be text or null, not {_kind_of(value)}", (field.name,), "heap, null"
+    )
+
+
 def sysctl(_b: Builder, value: Any, field: Field) -> Value:
     """The number of the rule that a sysctl sets."""
     from ...machine.rules import RULES
@@ -250,5 +262,6 @@ CONVERTERS: dict[str, Callable[[Builder, Any, Field], Value]] = {
     "fd": descriptor,
     "newfd": new_descriptor,
     "text": text,
+    "vmaname": vma_name,
     "sysctl": sysctl,
 }

@@ -14,6 +14,7 @@ from typing import Any
 from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi import mman as names
+from ...abi import vmanames
 from ...abi.errnos import ERRNO_NAMES
 from ...abi.kinds import K_SYSCTL
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
@@ -267,6 +268,11 @@ class _Writer:
             return text(known[value]) if value in known else str(unsigned)
         if field.kind in ("fd", "newfd"):
             return self._descriptor(value, made=field.kind == "newfd")
+        if field.kind == "vmaname":
+            name = self.trace.strings[value]
+            if name.startswith(vmanames.POINTER) or name == vmanames.UNREADABLE:
+                return "1"
+            return text(name.removeprefix(vmanames.PREFIX)) if name else "null"
         if field.kind == "text":
             return text(self.trace.strings[value])
         if field.kind == "limit" and value == -1:

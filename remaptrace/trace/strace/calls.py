@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...abi import kinds as ev
+from ...abi import vmanames
 from ...abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -267,12 +268,20 @@ def _process_madvise(model: Model, call: Call) -> None:
         left = (left or 0) - length
 
 
+def _vma_name(model: Model, call: Call) -> int:
+    """The string of the name of PR_SET_VMA_ANON_NAME; strace shows a name that it cannot read as its address."""
+    token = _argument(call, 4)
+    name = string(token)
+    if name is not None or token == b"NULL":
+        return model.string(vmanames.name_string(name))
+    return model.string(vmanames.pointer_string(value(token), call.result.value or 0))
+
+
 @_handles("prctl")
 def _prctl(model: Model, call: Call) -> None:
     option = _argument(call, 0)
     if option.startswith((b"PR_SET_VMA", b"0x53564d41")):
-        name = string(_argument(call, 4)) or ""
-        numbers = (value(_argument(call, 2)), value(_argument(call, 3)), model.string(name))
+        numbers = (value(_argument(call, 2)), value(_argument(call, 3)), _vma_name(model, call))
         model.add(call, ev.K_SET_VMA_NAME, numbers, call.result.value)
     elif option.startswith(b"PR_SET_MM"):
         _unmodelled(model, call, "prctl(PR_SET_MM)")

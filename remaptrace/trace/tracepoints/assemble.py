@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...abi.vmanames import pointer_string
 from ..eventblocks import narrow
 from ..events import COLUMNS, IntArray, Trace
 from .lives import Lives
@@ -63,6 +64,7 @@ def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_siz
         del columns["time"]
     columns["source"] = np.full(len(columns["kind"]), source, dtype=np.int32)
     strings, tasks = lives.tables(rows)
+    _name_pointers(columns, strings)
     notes += lives.notes
     if picked.stray_returns:
         notes.append(f"{picked.stray_returns} returns have no entry in the trace and were left out")
@@ -85,6 +87,22 @@ def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_siz
         ignored=picked.ignored,
         notes=notes,
     )
+
+
+def _name_pointers(columns: dict[str, IntArray], strings: list[str]) -> None:
+    """Give the addresses of names (PR_SET_VMA_ANON_NAME) strings of their own."""
+    here = np.flatnonzero(columns["kind"] == ev.K_SET_VMA_NAME)
+    if len(here) == 0:
+        return
+    known: dict[str, int] = {"": 0}
+    column = columns["a2"].astype(np.int64)
+    for event in here.tolist():
+        text = pointer_string(int(column[event]), int(columns["ret"][event]))
+        if text not in known:
+            known[text] = len(strings)
+            strings.append(text)
+        column[event] = known[text]
+    columns["a2"] = narrow(column)
 
 
 def _dense_tids(records: Records) -> tuple[npt.NDArray[np.int32], Column]:

@@ -81,7 +81,7 @@ PLANS: dict[str, Plan] = {
     "fcntl(F_DUPFD_CLOEXEC)": Plan(ev.K_DUP, (0, MINUS_ONE, CLOEXEC), (0,)),
     "fcntl(F_SETFD)": Plan(ev.K_SETFD, (0, 2), (0, 1)),
     "fcntl(F_ADD_SEALS)": Plan(ev.K_SEAL, (0, 2), (0, 1)),
-    "prctl(PR_SET_VMA)": Plan(ev.K_SET_VMA_NAME, (2, 3, ZERO)),
+    "prctl(PR_SET_VMA)": Plan(ev.K_SET_VMA_NAME, (2, 3, 4)),
 }
 """What each call means."""
 

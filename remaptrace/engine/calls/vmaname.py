@@ -1,0 +1,90 @@
+"""prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME): names of anonymous areas (mm/madvise.c, kernel/sys.c; 5.17, shmem 6.2).
+
+A name is an attribute of merging, compared by content: equal names join, different ones never. It is the number of
+a string, see `abi.vmanames`. Needs CONFIG_ANON_VMA_NAME, without which everything is EINVAL.
+"""
+
+from __future__ import annotations
+
+from ...abi.errnos import EAGAIN, EBADF, EFAULT, EINVAL, ENOMEM
+from ...machine.rules import R_ANON_NAME_CONFIG, R_ANON_NAMES
+from ..addr import page_align, page_offset, uword
+from ..areas.merge import vma_modify_name
+from ..areas.vmaset import find_vma
+from ..jit import kernel, ult, wrap
+from ..state import (
+    G_STRKINDS,
+    H_RULES,
+    I_LINKS,
+    OPS_SHMEM,
+    T_MM,
+    V_END,
+    V_FILE,
+    V_INODE,
+    V_NEXT,
+    V_OPS,
+    V_START,
+    Mem,
+)
+from ..why import WHY_HOLE, refuse
+
+NAME_VMA, NAME_VMA_REFUSED, NAME_VMA_UNREADABLE = 8, 9, 10  # kinds of strings beside those of tasks.exec
+NAMES_SHMEM = 2  # value of R_ANON_NAMES: shared anonymous memory and memfds too
+
+
+@kernel
+def _may_be_named(m: Mem, vma: int) -> int:
+    """1 for private anonymous memory, and for shmem without a link in a file system (vma_is_anon_shmem)."""
+    if m[vma + V_FILE] == 0:
+        return 1
+    if m[vma + V_OPS] != OPS_SHMEM or m[H_RULES + R_ANON_NAMES] < NAMES_SHMEM:
+        return 0
+    return 1 if m[m[vma + V_INODE] + I_LINKS] == 0 else 0
+
+
+@kernel
+def sys_set_vma_name(m: Mem, task: int, addr: int, length: int, name: int) -> int:
+    """Name the mapped parts of [addr, addr + length); `name` is the number of a string, 0 takes names off.
+
+    0; EINVAL, EFAULT; ENOMEM if there was a hole; EBADF at a file mapping, areas before it stay named.
+    """
+    if m[H_RULES + R_ANON_NAMES] == 0 or m[H_RULES + R_ANON_NAME_CONFIG] == 0:
+        return -EINVAL
+    kind = m[m[G_STRKINDS] + name] if name != 0 else NAME_VMA
+    if kind != NAME_VMA:
+        return -EFAULT if kind == NAME_VMA_UNREADABLE else -EINVAL
+    start = uword(m, addr)
+    given = uword(m, length)
+    length = page_align(m, given)
+    if page_offset(m, start) != 0 or (given != 0 and length == 0):
+        return -EINVAL
+    end = uword(m, wrap(start + length))
+    if ult(end, start) != 0:
+        return -EINVAL
+    if end == start:
+        return 0
+    if start < 0:
+        return refuse(m, WHY_HOLE, ENOMEM)
+    if end < 0:
+        end = 1 << 62
+    mm = m[task + T_MM]
+    hole = 0
+    vma = find_vma(m, mm, start)
+    while start < end:
+        if vma == 0:
+            return refuse(m, WHY_HOLE, ENOMEM)
+        if start < m[vma + V_START]:
+            hole = 1
+            start = m[vma + V_START]
+            if start >= end:
+                break
+        if _may_be_named(m, vma) == 0:
+            return -EBADF
+        stop = min(m[vma + V_END], end)
+        vma = vma_modify_name(m, mm, vma, start, stop, name)
+        if vma < 0:
+            return -EAGAIN if vma == -ENOMEM else vma
+        start = stop
+        if m[vma + V_END] <= start:
+            vma = m[vma + V_NEXT]
+    return refuse(m, WHY_HOLE, ENOMEM) if hole != 0 else 0
