@@ -104,6 +104,10 @@ def _settings(options: Mapping[str, str], on: Callable[[str], bool]) -> dict[str
         settings["thp_enabled"] = "1"
     elif on("TRANSPARENT_HUGEPAGE_NEVER"):
         settings["thp_enabled"] = "0"
+    if options.get("ANON_VMA_NAME") == "n":
+        settings["anon_vma_name"] = "no"
+    elif on("ANON_VMA_NAME"):
+        settings["anon_vma_name"] = "yes"
     if options.get("SWAP") == "n":
         settings["swap"] = "0"
     return settings
