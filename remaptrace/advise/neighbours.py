@@ -15,6 +15,7 @@ from ..abi.vmflags import (
     VM_MAYREAD,
     VM_MAYWRITE,
     VM_NONLINEAR,
+    VM_PKEY,
     VMFLAG_NAMES,
 )
 from ..engine.areas.mergeable import (
@@ -23,6 +24,7 @@ from ..engine.areas.mergeable import (
     APART_FILE,
     APART_FLAGS,
     APART_HOLE,
+    APART_NAME,
     APART_NAMES,
     APART_OFFSET,
     APART_POLICY,
@@ -34,6 +36,7 @@ from ..engine.areas.mergeable import (
 from ..engine.state import (
     H_ARCH,
     H_RULES,
+    V_ANAME,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -62,6 +65,7 @@ _WORDS_OF = {
     APART_UFFD: (V_UFFD,),
     APART_CLOSE: (V_OPS,),
     APART_ANON_VMA: (V_AV, V_AVMULTI),
+    APART_NAME: (V_ANAME,),
 }
 _PROTECTION = VM_ACCESS | VM_ACCOUNT | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 
@@ -101,7 +105,7 @@ class Neighbours:
         m = self._m
         m[at + V_START], m[at + V_END], m[at + V_FLAGS] = vma.start, vma.end, vma.vm_flags
         m[at + V_FILE], m[at + V_PGOFF] = self._file(vma), self.pgoff(vma)
-        m[at + V_POLICY], m[at + V_UFFD] = vma.policy, vma.uffd
+        m[at + V_POLICY], m[at + V_UFFD], m[at + V_ANAME] = vma.policy, vma.uffd, vma.named
         m[at + V_AV], m[at + V_AVMULTI] = vma.anon_vma, int(vma.fork_child)
 
     def one_area(
@@ -136,6 +140,7 @@ class Neighbours:
             m[_HIGH + V_PGOFF] - m[_LOW + V_PGOFF] - ((lower.end - lower.start) >> self._shift),
             m[_LOW + V_POLICY] - m[_HIGH + V_POLICY],
             m[_LOW + V_UFFD] - m[_HIGH + V_UFFD],
+            m[_LOW + V_ANAME] - m[_HIGH + V_ANAME],
             (m[_LOW + V_AV] != 0) + 2 * (m[_HIGH + V_AV] != 0) + 4 * (m[_LOW + V_AV] == m[_HIGH + V_AV]),
             m[_LOW + V_AVMULTI] + 2 * m[_HIGH + V_AVMULTI],
         )
@@ -154,6 +159,8 @@ class Neighbours:
             if found == APART_FLAGS:
                 differing = (m[_LOW + V_FLAGS] ^ m[_HIGH + V_FLAGS]) & ~VM_IGNORE_MERGE
                 words += flag_names(differing).split()
+                if differing & VM_PKEY:
+                    words.append("protection key")
             else:
                 words.append(APART_NAMES[found])
             for word in _WORDS_OF.get(found, ()):

@@ -39,6 +39,7 @@ class VmaRow:
         -1
     )  # pages; of anonymous memory too, which mremap takes along; -1: as `offset`, or its address
     policy: int = 0  # NUMA policy, 0: default
+    named: int = 0  # identity of the name that the program gave it, 0: none
     uffd: int = 0  # userfaultfd context, 0: none
     fork_child: bool = False  # its anon_vma chain has more than one entry
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.advise.neighbours import Neighbours
 from remaptrace.api import Machine, load, replay
 from remaptrace.result.result import Result
 from remaptrace.trace.scenario.read import read_scenario
@@ -90,3 +91,9 @@ def test_a_name_is_written_and_read_back(name: str | None) -> None:
     trace = read_scenario(text, name="t.yaml")
     again = read_scenario("".join(write_yaml(trace)), name="t.yaml")
     assert again.strings[int(again.columns["a2"][-1])] == trace.strings[int(trace.columns["a2"][-1])]
+
+
+def test_advise_says_that_names_part_areas(tmp_path: Path) -> None:
+    rows = replay(load(_file(tmp_path, STRACE)), Machine.load()).vmas()
+    named = [row for row in rows if 0x7F0000000000 <= row.start < 0x7F0000004000]
+    assert Neighbours().why_apart(named[0], named[1]) == "name"

@@ -166,6 +166,7 @@ def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
         born=m[vma + V_BORN],
         opened=m[m[vma + V_FILE] + O_ID] if m[vma + V_FILE] else 0,
         pgoff=m[vma + V_PGOFF],
+        named=m[vma + V_ANAME],
         policy=m[vma + V_POLICY],
         uffd=m[vma + V_UFFD],
         fork_child=m[vma + V_AVMULTI] != 0,
