@@ -212,7 +212,7 @@ def _starts(trace: Trace) -> list[_Start]:
             first = int(mine[0]) if len(mine) else 0
             out.append(_Start(-1, row, pid, first, execs[0] if execs else end, ""))
         for event, last in zip(execs, (*execs[1:], end), strict=False):
-            program = trace.strings[int(trace.columns["a0"][event])]
+            program = trace.strings[int(trace.columns["a0"][event])] or "a program"
             out.append(_Start(event, int(task[event]), pid, event + 1, last, program))
     return sorted(out, key=lambda s: s.first)
 
@@ -341,7 +341,8 @@ def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tup
         file = maps_at_exec(exits[pid], program)
         if file is not None:
             pairs.append((event, file))
-            trace.notes.append(f"the areas behind execve of {program} are told from {exits[pid].path}")
+            what = f"execve of {program}" if program else f"the execve of process {pid}"
+            trace.notes.append(f"the areas behind {what} are told from {exits[pid].path}")
     return pairs
 
 

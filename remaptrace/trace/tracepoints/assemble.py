@@ -24,6 +24,7 @@ from .plan import (
     EXIT_CALLS,
     FORK_CALLS,
     HARMLESS,
+    NOT_TOLD,
     REFINED,
     UNMODELLED,
     CallNames,
@@ -214,7 +215,8 @@ class _Picked:
             name = calls.names[number]
             if not count or kinds[number] or name in HARMLESS:
                 continue
-            counts = self.unmodelled if name in UNMODELLED or name.startswith("syscall_") else self.ignored
+            named = name in UNMODELLED or name.startswith("syscall_") or name.endswith(NOT_TOLD)
+            counts = self.unmodelled if named else self.ignored
             counts[name] = count
 
     @staticmethod

@@ -101,6 +101,9 @@ REFINED = (
 BEHIND_POINTERS = frozenset(("process_madvise", "setrlimit", "prlimit64", "ipc", "process_vm_writev"))
 """Calls that matter to memory maps, but whose arguments are in memory that no tracepoint prints."""
 
+NOT_TOLD = " not told)"
+"""Ends the name under which a call is counted whose argument the recorder did not print: `madvise(behavior ..`."""
+
 UNMODELLED = BEHIND_POINTERS | {
     *("io_setup", "io_destroy", "map_shadow_stack", "set_mempolicy_home_node", "uselib", "memfd_secret"),
     *("process_mrelease", "vm86", "vm86old", "subpage_prot", "cacheflush", "modify_ldt"),
