@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RemapTraceError
 from ..machine.kernel import parsed_settings
 
 if TYPE_CHECKING:
@@ -232,17 +231,3 @@ def agreement(result: Result, item: Item, own: bool, seconds: float) -> CheckOut
 
         return check_recorded(result, item.name, item.paths[0], seconds)
     return None
-
-
-def each_or_first_error(
-    items: Sequence[Item], act: Callable[[Item], None], show_error: Callable[[RemapTraceError], None]
-) -> RemapTraceError | None:
-    """Act on every item; an unreadable one does not stop the others. The first error, if any."""
-    first: RemapTraceError | None = None
-    for item in items:
-        try:
-            act(item)
-        except RemapTraceError as error:
-            first = first or error
-            show_error(error)
-    return first

@@ -153,8 +153,3 @@ def _answers_ground(answers: Mapping[str, int]) -> list[tuple[str, str]]:
 def outcome_word(outcome: str) -> str:
     """An outcome as the reports show it: without the prefixes that every reader knows."""
     return outcome.replace("SIGSEGV/SEGV_", "SIGSEGV/").replace("SIGBUS/BUS_", "SIGBUS/")
-
-
-def outcome_style(outcome: str) -> str:
-    """The style of an outcome: everything but ok is a refusal."""
-    return "good" if outcome == "ok" else "bad"

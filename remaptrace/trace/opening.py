@@ -59,11 +59,6 @@ def _read_file(path: str) -> bytes:
         ) from None
 
 
-def is_compressed(head: bytes) -> bool:
-    """True if `head` begins a gzip or zstd file."""
-    return head.startswith((_GZIP, _ZSTD))
-
-
 def decompressed(data: bytes, path: str) -> bytes:
     """`data` without its gzip or zstd compression, if it has one."""
     if data.startswith(_GZIP):

@@ -8,7 +8,6 @@ address space is the business of `vmaset`.
 from __future__ import annotations
 
 from ...abi.vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
-from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
 from ..files.shmseg import shm_close
@@ -16,7 +15,6 @@ from ..jit import kernel
 from ..state import (
     G_EVENT,
     G_NEXT_AV,
-    H_ARCH,
     H_RULES,
     I_VMAS,
     OPS_ANON,
@@ -115,12 +113,6 @@ def vma_set_flags(m: Mem, vma: int, flags: int) -> int:
 def vma_is_anonymous(m: Mem, vma: int) -> int:
     """1 if `vma` is private anonymous memory, private /dev/zero included (no vm_ops)."""
     return 1 if m[vma + V_OPS] in (OPS_ANON, OPS_ZERO) else 0
-
-
-@kernel
-def vma_pages(m: Mem, vma: int) -> int:
-    """Length of `vma` in pages."""
-    return (m[vma + V_END] - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
 
 
 @kernel

@@ -61,7 +61,6 @@ from .fork import dup_mm
 from .mm import exit_mmap, mm_new
 
 ADDR_COMPAT_LAYOUT = 0x0200000
-ADDR_NO_RANDOMIZE = 0x0040000
 
 UNBORN = 0  # T_ALIVE
 ALIVE = 1
