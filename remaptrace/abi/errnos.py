@@ -59,6 +59,12 @@ ERRNOS: dict[str, int] = {
 }
 
 
+ERRNO_NOT_SHOWN = 4095
+"""In recorded results: the call failed and the log does not say with which error. No kernel returns this one."""
+
+
 def errno_name(number: int) -> str:
     """The name of an error number, or ``errno N`` for one without a name."""
+    if number == ERRNO_NOT_SHOWN:
+        return "an error (which is not shown)"
     return ERRNO_NAMES.get(number, f"errno {number}")

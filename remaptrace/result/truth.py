@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
+from ..abi.errnos import ERRNO_NOT_SHOWN
 from ..abi.outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..abi.signals import PF_KIND, PF_PROT, PF_UNKNOWN, PF_UNSURE, PF_USER, SIGBUS, SIGSEGV
@@ -102,7 +103,9 @@ def _answered(result: Result) -> tuple[npt.NDArray[np.int64], Bools]:
     wanted &= ((flags & ev.EVF_HAS_RET) != 0) & ((flags & skip) == 0)
     wanted &= (result.columns["flags"] & (RSF_UNMODELLED | RSF_DEAD)) == 0
     compared = np.flatnonzero(wanted)
-    return compared, columns["ret"][compared] == result.columns["ret"][compared]
+    recorded, simulated = columns["ret"][compared], result.columns["ret"][compared]
+    some_error = (recorded == -ERRNO_NOT_SHOWN) & (simulated < 0) & (simulated > -ERRNO_NOT_SHOWN)
+    return compared, (recorded == simulated) | some_error
 
 
 def _answers(result: Result) -> Found:

@@ -58,6 +58,7 @@ class Item:
         return all(Path(p).is_dir() or can_be_read_again(p) for p in (*self.paths, *self.maps))
 
     def _read(self, progress: Progress | None = None) -> Trace:
+        is_text = True
         if self.kind == "set":
             from .recorded.read import read_set
 
@@ -66,11 +67,13 @@ class Item:
                 trace.notes.append("--maps was not used: a recorded set brings its own maps")
             return trace
         if self.kind == "family":
+            from .pasted import unpasted
             from .strace.read import read_strace_files
 
-            trace = read_strace_files([(p, read_input(p)) for p in self.paths])
+            undone = [unpasted(read_input(p)) for p in self.paths]
+            trace = read_strace_files([(p, data) for p, (data, _) in zip(self.paths, undone, strict=True)])
             trace.name = self.name
-            chosen: str | None = "strace"
+            trace.notes += dict.fromkeys(note for _, notes in undone for note in notes)
         else:
             stored = _stored(self.paths[0], self.format)
             if stored is not None:
@@ -79,14 +82,14 @@ class Item:
                 return stored
             path = self.paths[0]
             data = read_input(path)
-            chosen = self.format or recognise(data)
-            trace = read_data(data, shown(path), chosen, progress)
+            trace = read_data(data, shown(path), self.format, progress)
+            is_text = (self.format or recognise(data)) not in ("columns", "jsonl")
         if self.maps:
             from .recorded.initial import add_maps
             from .recorded.mapsfile import read_maps
 
             add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)], named=True)
-        if chosen == "strace":
+        if is_text and trace.format == "strace":
             from .insertion import StringNumbers
             from .recorded.assumed import assume_execs
 
@@ -276,6 +279,12 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
     if not data.strip():
         raise InputError(ec.RT_EMPTY, "the input is empty", path, expected="a trace or scenario")
     chosen = format or recognise(data)
+    notes: list[str] = []
+    if chosen in (None, "strace", "ftrace", "perf"):
+        from .pasted import unpasted
+
+        data, notes = unpasted(data)
+        chosen = format or recognise(data)
     name = _base(path)
     if chosen == "scenario":
         from .scenario.read import read_scenario
@@ -292,6 +301,7 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
     if chosen in ("strace", "ftrace", "perf"):
         trace = _text_reader(chosen, data, path, progress)
         trace.name, trace.sources = name, [path]
+        trace.notes += notes
         return trace
     raise _unknown(data, path)
 

@@ -25,7 +25,27 @@ from .strace_case_file import read_cases
 DATA = Path(__file__).parent / "data" / "strace"
 RECORDED = sorted((Path(__file__).parents[2] / "traces").glob("*/strace.txt*"))
 CASES = [line.encode() for case in read_cases() for line in (*case.before, case.line)]
-INSERTED = [b"<", b">", b'"', b"(", b")", b", ", b"|", b"0x", b" = ", b"9" * 19]
+INSERTED = [b"<", b">", b'"', b"(", b")", b", ", b"|", b"0x", b" = ", b"9" * 19, b"-", b"-0xfffffffffffff000"]
+INSERTED += [
+    b"0xffffffffffffffff",
+    b"(INJECTED)",
+    b"(deleted)",
+    b" <0.1>",
+    b"\r",
+    b" munmap(0x1000, 4096) = 0",
+    b"\t",
+]
+INSERTED += [
+    b"<unfinished ...>",
+    b" -1",
+    b" errno=12",
+    b"SYS_9(",
+    b"old_mmap(",
+    b"syscall_0x9(",
+    b"/* x */",
+    b" attached",
+]
+REPORTS = sorted((Path(__file__).parent / "data" / "reports").glob("strace-*"))
 SEED_LINES = [*CASES, *generate(400, seed=3, split=0.5).splitlines()]
 
 
@@ -58,6 +78,11 @@ def assert_same(data: bytes, threads: int = 1) -> None:
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.gz")), ids=lambda path: path.name)
 def test_every_form_is_read_alike(path: Path) -> None:
     assert_same(content(path))
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.name)
+def test_lines_that_were_once_read_differently_are_read_alike(path: Path) -> None:
+    assert_same(path.read_bytes())
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.parent.name)

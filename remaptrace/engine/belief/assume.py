@@ -51,10 +51,12 @@ from ..state import (
     I_TYPE,
     I_UNSURE,
     MM_BRK,
+    MM_END_DATA,
     MM_FRESH,
     MM_FRESH_END,
     MM_LOCKED,
     MM_START_BRK,
+    MM_START_DATA,
     O_INODE,
     OPS_ANON,
     OPS_FILE,
@@ -191,7 +193,10 @@ def assume_page(m: Mem, task: int, addr: int, access: int) -> int:
 
 @kernel
 def assume_brk(m: Mem, task: int) -> int:
-    """Learn the break from a recorded answer of brk when the start of the heap is unknown."""
+    """Learn the break from a recorded answer of brk when the start of the heap is unknown.
+
+    The data segment, which 2.6 never lets the break go below, then ends where the heap starts.
+    """
     mm = m[task + T_MM]
     if (
         m[mm + MM_START_BRK] == 0
@@ -201,6 +206,9 @@ def assume_brk(m: Mem, task: int) -> int:
     ):
         m[mm + MM_START_BRK] = m[G_REC_RET]
         m[mm + MM_BRK] = m[G_REC_RET]
+        if m[mm + MM_START_DATA] == 0:
+            m[mm + MM_START_DATA] = m[G_REC_RET]
+            m[mm + MM_END_DATA] = m[G_REC_RET]
     return 0
 
 

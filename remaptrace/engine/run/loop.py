@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...abi.errnos import ERRNO_NOT_SHOWN
 from ...abi.kinds import (
     EVF_HAS_RET,
     EVF_INJECTED,
@@ -128,7 +129,8 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
             outcome = OUT_LIVELOCK
             stop_after(m, task, outcome)
         if m[G_HAS_RET] != 0 and ret != m[G_REC_RET]:
-            m[G_RSFLAGS] |= RSF_DIVERGED
+            if m[G_REC_RET] != -ERRNO_NOT_SHOWN or ret >= 0 or ret < -ERRNO_NOT_SHOWN:
+                m[G_RSFLAGS] |= RSF_DIVERGED
     rs[out + RS_RET] = ret
     rs[out + RS_OUTCOME] = outcome
     return 0

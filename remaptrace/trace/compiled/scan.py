@@ -130,6 +130,8 @@ def scan_number(b: Bytes, p: int) -> tuple[int, int]:
     else:
         v, p = scan_decimal(b, p)
     if negative:
+        if v < 0:
+            return v, -1
         v = -v
     return v, p
 
@@ -222,13 +224,21 @@ def scan_annotation(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
     if p >= end or at(b, p) != GREATER:
         return start, stop, -1
     p += 1
-    if at(b, p) == LEFT:  # (deleted)
-        while p < end and at(b, p) != RIGHT:
-            p += 1
-        p += 1
-        if p > end:
+    if at(b, p) == LEFT:
+        if not _is_deleted(b, p, end):
             return start, stop, -1
+        p += 9
     return start, stop, p
+
+
+@kernel
+def _is_deleted(b: Bytes, p: int, end: int) -> bool:
+    """True if ``(deleted)`` stands at `p`."""
+    if end - p < 9 or at(b, p + 8) != RIGHT or at(b, p + 1) != 100 or at(b, p + 2) != 101:
+        return False
+    if at(b, p + 3) != 108 or at(b, p + 4) != 101 or at(b, p + 5) != 116:
+        return False
+    return at(b, p + 6) == 101 and at(b, p + 7) == 100
 
 
 @kernel

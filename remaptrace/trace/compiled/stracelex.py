@@ -16,12 +16,15 @@ A row (int64) has W words:
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...abi.signals import SIGBUS, SIGSEGV
 from .jit import Bytes, Words, entry, kernel
 from .scan import (
     BAR,
     BLANK,
     CAPITALS,
+    CLASSES,
     COLON,
     COMMA,
     DOT,
@@ -74,8 +77,10 @@ OP_IGNORED = 64  # + number
 
 ST_UNFINISHED, ST_RESUMED = 1, 2
 
-P_KIND, P_LEAST, P_MOST, P_FD, P_PAGES = 0, 1, 2, 3, 4
-"""Columns of the table of plain calls; P_PAGES 1: a length in hex means an offset in pages (raw mmap2)."""
+P_KIND, P_LEAST, P_MOST, P_FD, P_PAGES, P_RETURNS = 0, 1, 2, 3, 4, 5
+"""Columns of the table of plain calls. P_PAGES 1: an offset may be in pages (mmap2); P_RETURNS: see `calls`."""
+
+_ANY, _ADDRESS, _ZERO = 0, 1, 2
 
 TEXTS = (
     b" <unfinished ...>",
@@ -86,9 +91,9 @@ TEXTS = (
     b", si_addr=",
     b"PR_",
     b"PR_SET_VMA",
-    b"PR_SET_MM",
+    b"PR_SET_M",
     b"PR_SET_THP_DISABLE",
-    b"PR_SET_MDWE",
+    b"PR_SET_SHADOW",
     b"ARCH_",
     b"ARCH_MAP_VDSO",
     b"ARCH_SHSTK_ENABLE",
@@ -97,6 +102,8 @@ TEXTS = (
     b"F_SETL",
     b"<... ",
     b" resumed>",
+    b"DRM",
+    b"PAGEMAP",
 )
 """Texts that lines are compared with, by these numbers."""
 (
@@ -108,9 +115,9 @@ TEXTS = (
     WORD_ADDRESS,
     WORD_PR,
     WORD_PR_VMA,
-    WORD_PR_MM,
+    WORD_PR_M,
     WORD_PR_THP,
-    WORD_PR_MDWE,
+    WORD_PR_SHADOW,
     WORD_ARCH,
     WORD_ARCH_VDSO,
     WORD_ARCH_SHSTK,
@@ -119,7 +126,9 @@ TEXTS = (
     WORD_F_SETL,
     WORD_RESUMED,
     WORD_RESUMED_END,
-) = range(19)
+    WORD_DRM,
+    WORD_PAGEMAP,
+) = range(21)
 
 _EPOCH_FROM = 100_000_000
 _T_NONE, _T_ABSOLUTE, _T_OF_DAY, _T_RELATIVE = 0, 1, 2, 3
@@ -310,8 +319,11 @@ def _read_arguments(
                     rows[i, L_ARG] = _span(start, stop)
             elif at(b, p) == BLANK:
                 p = _skip_comment(b, p, end)
-        if count == fd_index and v >= 0x8000_0000 and v <= 0xFFFF_FFFF:
-            v -= 1 << 32
+        if count == fd_index:
+            if v < -0x8000_0000 or v > 0xFFFF_FFFF:
+                return count, -1
+            if v >= 0x8000_0000:
+                v -= 1 << 32
         rows[i, L_A0 + count] = v
         count += 1
         if at(b, p) == COMMA and at(b, p + 1) == BLANK:
@@ -342,13 +354,17 @@ def _is_word(b: Bytes, p: int, end: int, words: Bytes, number: int) -> bool:
 
 
 @kernel
-def _read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words) -> bool:
-    """`` = result`` and what may stand behind it: True if all of it is plain."""
+def _read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, returns: int) -> bool:
+    """`` = result`` and what may stand behind it: True if all of it is plain.
+
+    `returns` is what calls of this name return, see P_RETURNS.
+    """
     p = skip_blanks(b, p)
     if at(b, p) != EQUAL or at(b, p + 1) != BLANK or at(b, p + 2) == QUESTION:
         return False
+    hexadecimal = at(b, p + 3) == LOWER_X
     v, p = scan_number(b, p + 2)
-    if p < 0:
+    if p < 0 or (hexadecimal and v < 0):
         return False
     rows[i, L_SHOWN] = 0
     if at(b, p) == LESS:
@@ -365,17 +381,55 @@ def _read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words) 
         if at(b, p) == BLANK and at(b, p + 1) == LEFT:
             if at(b, p + 2) == 73 and at(b, p + 3) == 78:  # (INJECTED)
                 return False
-            while p < end and at(b, p) != RIGHT:
+            p += 2
+            while p < end and at(b, p) != RIGHT and at(b, p) != LEFT:
                 p += 1
+            if p >= end or at(b, p) == LEFT:
+                return False
             p += 1
+    elif v == -1:
+        return False  # an error that is spelled otherwise, or not shown
     rows[i, L_RET] = v
-    if p == end:
-        return True
-    if at(b, p) != BLANK or at(b, p + 1) != LESS or not _is_digit(at(b, p + 2)) or p > end:
+    if returns != _ANY and not _can_return(returns, v):
         return False
-    while p < end and at(b, p) != GREATER:
+    return p == end or _is_duration(b, p, end)
+
+
+@kernel
+def _can_return(returns: int, v: int) -> bool:
+    """As `calls.can_return`, for what is not ANY."""
+    if -4095 <= v < 0:
+        return True
+    if returns == _ADDRESS:
+        return v >= 0 and v & 4095 == 0
+    return v == 0 or (returns != _ZERO and v >= 4096)
+
+
+@kernel
+def _is_duration(b: Bytes, p: int, end: int) -> bool:
+    """True if `` <0.000123>`` and no more stands from `p` to the line's end."""
+    if at(b, p) != BLANK or at(b, p + 1) != LESS or not _is_digit(at(b, p + 2)):
+        return False
+    p += 2
+    while _is_digit(at(b, p)):
         p += 1
-    return p == end - 1
+    if at(b, p) != DOT or not _is_digit(at(b, p + 1)):
+        return False
+    p += 1
+    while _is_digit(at(b, p)):
+        p += 1
+    return p == end - 1 and at(b, p) == GREATER
+
+
+@kernel
+def _is_one_call(b: Bytes, p: int, end: int) -> bool:
+    """True if no second call may stand behind the name that ends at `p`: no ``name(`` from there on."""
+    p += 1
+    while p < end:
+        if at(b, p) == LEFT and CLASSES[np.uint64(at(b, p - 1))] & WORDS:
+            return False
+        p += 1
+    return True
 
 
 @kernel
@@ -431,9 +485,9 @@ def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Bytes
     """True if a call of `MAYBE` is one that is only counted. Its arguments begin at `p` and `second`."""
     if op == OP_PRCTL:
         number = WORD_PR_VMA
-        while number <= WORD_PR_MDWE and not _begins(b, p, end, words, number):
+        while number <= WORD_PR_SHADOW and not _begins(b, p, end, words, number):
             number += 1
-        return number > WORD_PR_MDWE and _begins(b, p, end, words, WORD_PR)
+        return number > WORD_PR_SHADOW and _begins(b, p, end, words, WORD_PR)
     if op == OP_ARCH_PRCTL:
         if _begins(b, p, end, words, WORD_ARCH_VDSO) or _begins(b, p, end, words, WORD_ARCH_SHSTK):
             return False
@@ -441,7 +495,9 @@ def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Bytes
     if second < 0:
         return False
     if op == OP_IOCTL:
-        return not _begins(b, second, end, words, WORD_UFFDIO)
+        if _begins(b, second, end, words, WORD_UFFDIO) or _begins(b, second, end, words, WORD_DRM):
+            return False
+        return UPPER_A <= at(b, second) <= UPPER_Z and not _begins(b, second, end, words, WORD_PAGEMAP)
     return _begins(b, second, end, words, WORD_F_GET) or _begins(b, second, end, words, WORD_F_SETL)
 
 
@@ -471,25 +527,28 @@ def lex_line(
         if not _begins(b, q, end, words, WORD_RESUMED_END):
             return OP_SLOW
         if op >= OP_IGNORED:
-            return OP_NOTE_OF_TASK
+            return OP_NOTE_OF_TASK if _is_one_call(b, q, end) else OP_SLOW
         p = q + 9
         if at(b, p) == BLANK:
             p += 1
         if OP_FCNTL <= op <= OP_ARCH_PRCTL:
-            return op
+            return op if _is_one_call(b, q, end) else OP_SLOW
         if at(b, p) != RIGHT:
             return OP_SLOW
-        return op if _read_result(b, p + 1, end, rows, i, names) else OP_SLOW
+        returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else _ANY
+        return op if _read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
     if at(b, q) != LEFT:
         return OP_SLOW
     if op >= OP_IGNORED:
-        return op if at(b, end - 1) != 100 else OP_SLOW  # "strace: Process 5 attached" ends in d
+        if at(b, end - 1) == 100:  # "strace: Process 5 attached" ends in d
+            return OP_SLOW
+        return op if _is_one_call(b, q, end) else OP_SLOW
     if OP_FCNTL <= op <= OP_ARCH_PRCTL:
         if at(b, end - 1) == 100:
             return OP_SLOW
         second = _second_argument(b, q + 1, end)
         if _only_counted(b, q + 1, second, end, op, words):
-            return op
+            return op if _is_one_call(b, q, end) else OP_SLOW
         if op != OP_FCNTL or second < 0 or at(b, second) != 70:  # F
             return OP_SLOW
         op = OP_FDCTL
@@ -511,7 +570,6 @@ def _lex_call(
         least = 1 if op == OP_DUP else 2 if op == OP_DUP2 else 3
     for k in range(6):
         rows[i, L_A0 + k] = 0
-    first = p
     string_index = 1 if op == OP_OPENAT else 0 if op == OP_OPEN else -1
     count, p = _read_arguments(b, p, end, rows, i, fd_index, string_index, names)
     if p < 0 or count < least:
@@ -519,17 +577,15 @@ def _lex_call(
     if op >= OP_PLAIN:
         for k in range(plain[op - OP_PLAIN, P_MOST], count):
             rows[i, L_A0 + k] = 0
-        if plain[op - OP_PLAIN, P_PAGES]:
-            while first < end and at(b, first) != COMMA:
-                first += 1
-            if at(b, first + 3) == LOWER_X:
-                return OP_SLOW
+        if plain[op - OP_PLAIN, P_PAGES] and (rows[i, L_A0 + 5] != 0 or count < 6):
+            return OP_SLOW
     elif string_index >= 0 and (count < string_index + 2 or rows[i, L_ARG] == 0):
         return OP_SLOW
     if at(b, p) == BLANK:
         rows[i, L_STATE] = ST_UNFINISHED
         return op if _is_word(b, p, end, words, WORD_UNFINISHED) else OP_SLOW
-    return op if _read_result(b, p + 1, end, rows, i, names) else OP_SLOW
+    returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else _ANY
+    return op if _read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
 
 
 @entry("int64(uint8[::1], int64[::1], int64, int64[:, ::1], int64[:, :, ::1], int64[:, ::1], uint8[:, ::1])")

@@ -15,7 +15,7 @@ from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi import vmanames
-from ...abi.errnos import ERRNO_NAMES
+from ...abi.errnos import ERRNO_NAMES, ERRNO_NOT_SHOWN
 from ...abi.kinds import K_SYSCTL
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ...abi.signals import PF_FETCH, PF_WRITE
@@ -330,7 +330,8 @@ class _Writer:
             fields, on = known.fields, known.on
         elif row[E_FLAGS] & ev.EVF_HAS_RET and row[E_KIND] < _CALLS and "result" in step.answers:
             ret = row[E_RET]
-            fields = {"error": ERRNO_NAMES[-ret]} if -ret in ERRNO_NAMES else {"result": ret & _U64}
+            if ret != -ERRNO_NOT_SHOWN:
+                fields = {"error": ERRNO_NAMES[-ret]} if -ret in ERRNO_NAMES else {"result": ret & _U64}
         if known is None and not fields:
             return
         if "vmas" in fields and not on:

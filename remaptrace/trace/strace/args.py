@@ -21,6 +21,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(?:\.\.\.)?', re.DOTALL)
 _PATH = re.compile(rb"<[^<>]*(?:<[^<>]*>)?>")
 _OTHER_FILE = re.compile(rb"<(?:[^<>]|->)*(?:<[^<>]*>)?>")
 _COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
+_BEHIND_VALUE = re.compile(rb"(?:</[^<>]*(?:<[^<>]*>)?>|<(?:[^<>]|->)*(?:<[^<>]*>)?>)(?:\(deleted\))?")
 _NUMBER = re.compile(rb"(-?)(?:0x([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))\Z")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f", b"a": b"\a", b"b": b"\b"}
@@ -102,7 +103,10 @@ def value(token: bytes) -> int:
     if b"/*" in plain:
         plain = _COMMENT.sub(b"", plain).strip()
     if b"<" in plain and b"<<" not in plain:
-        plain = plain[: plain.index(b"<")]
+        start = plain.index(b"<")
+        if _BEHIND_VALUE.fullmatch(plain, start) is None:
+            raise BadLine(RT_ARGUMENT, 0, token, "</path> or nothing behind a descriptor")
+        plain = plain[:start]
     total = 0
     for part in plain.split(b"|"):
         total |= _term(part.strip(), token)
@@ -182,16 +186,23 @@ def annotation(token: bytes) -> str | None:
     A ``(deleted)`` behind it and the device of ``-yy`` are left out: ``</dev/null<char 1:3>>`` is /dev/null.
     """
     at = token.find(b"<")
-    if at <= 0 or token[at + 1 : at + 2] == b"<":
+    found = annotation_at(token, at) if at > 0 else None
+    return found[0] if found is not None else None
+
+
+def annotation_at(text: bytes, at: int) -> tuple[str, int] | None:
+    """What `annotation` finds at the ``<`` at `at`, and the index behind it and its ``(deleted)``."""
+    if text[at + 1 : at + 2] == b"<":
         return None
-    pattern = _PATH if token[at + 1 : at + 2] == b"/" else _OTHER_FILE
-    match = pattern.match(token, at)
+    pattern = _PATH if text[at + 1 : at + 2] == b"/" else _OTHER_FILE
+    match = pattern.match(text, at)
     if match is None:
         return None
     inside = match.group()[1:-1]
     if inside.startswith(b"/"):
         inside = inside.partition(b"<")[0]
-    return unescape(inside)
+    end = match.end()
+    return unescape(inside), end + 9 if text.startswith(b"(deleted)", end) else end
 
 
 def fields(token: bytes) -> dict[bytes, bytes]:

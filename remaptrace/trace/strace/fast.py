@@ -23,7 +23,8 @@ from ..compiled import stracelex as lex
 from ..symbols import SYMBOLS
 from ..syscalls import TABLES
 from .args import unescape
-from .calls import NEW_CALLS, PLAIN, concerns_memory
+from .callnames import ALIASES, NEW_CALLS, harmless
+from .calls import PLAIN, concerns_memory
 from .lines import call_name, read_head, unfinished
 from .model import Pending, Task, file_type
 from .read import Log, StraceReader
@@ -46,8 +47,10 @@ _SPECIAL = {
     b"dup2": lex.OP_DUP2,
     b"dup3": lex.OP_DUP3,
 }
-_NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS.items() if name in PLAIN}
-"""What an strace prints that is older than the call."""
+_NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS.items() if name in PLAIN} | {
+    alias: name for alias, name in ALIASES.items() if name in PLAIN
+}
+"""What an strace prints that is older than the call, or of another machine."""
 
 Words = npt.NDArray[np.int64]
 
@@ -82,7 +85,7 @@ class FastStraceReader(StraceReader):
         self._known_ignored: set[str] = set()
         self._names = np.zeros((3, scan.TABLE_MASK + 1, 4), dtype=np.int64)
         self._names[:, :, 3] = -1
-        self._plain = np.zeros((len(PLAIN) + 1, 5), dtype=np.int64)
+        self._plain = np.zeros((len(PLAIN) + 1, 6), dtype=np.int64)
         self._words = _word_table()
         self._fill_names()
 
@@ -95,7 +98,7 @@ class FastStraceReader(StraceReader):
         for name, value in ERRNOS.items():
             self._add(scan.T_ERRORS, name.encode(), value)
         for row, (call, plain) in enumerate(PLAIN.items()):
-            self._plain[row] = (plain.kind, plain.least, plain.most, plain.fd, 0)
+            self._plain[row] = (plain.kind, plain.least, plain.most, plain.fd, 0, plain.returns)
             self._add(scan.T_CALLS, call, lex.OP_PLAIN + row)
             for alias, meant in _NUMBERED.items():
                 if meant == call:
@@ -240,7 +243,7 @@ class FastStraceReader(StraceReader):
         text = line[read_head(line).start :]
         name, first_part = call_name(text), unfinished(text)
         assert name is not None and first_part is not None
-        name = _NUMBERED.get(name, name)
+        name = self.names.real(name)
         self.model.pend(task, Pending(name, first_part[0], int(self._tasks[task.row, fo.T_LINE])))
 
     def _note_pending(self, task: Task) -> None:
@@ -280,7 +283,7 @@ class FastStraceReader(StraceReader):
         text, number = name.decode(), len(self._ignored)
         if text in self._known_ignored or number >= _MAX_IGNORED:
             return
-        if len(name) > _MAX_NAME or concerns_memory(name):
+        if len(name) > _MAX_NAME or concerns_memory(name) or name not in harmless():
             return
         if self._add(scan.T_CALLS, name, lex.OP_IGNORED + number):
             self._ignored.append(text)

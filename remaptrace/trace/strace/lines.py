@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...abi.errnos import ERRNOS
-from ...errorcodes import RT_LINE
-from .args import BadLine, annotation, split_arguments, value
+from ...abi.errnos import ERRNO_NOT_SHOWN, ERRNOS
+from ...errorcodes import RT_ARGUMENT, RT_LINE
+from .args import BadLine, annotation_at, split_arguments, value
 
 T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3
 """Kinds of time stamps: none, nanoseconds since the epoch, since midnight, since the line before."""
@@ -32,11 +32,20 @@ _HEAD = re.compile(
     re.VERBOSE,
 )
 
-_CALL = re.compile(rb"([a-z_][a-z0-9_]*|\?+)\(")
+_CALL = re.compile(rb"([a-z_][a-z0-9_]*|SYS_\d+|\?+)\(")
 _RESUMED = re.compile(rb"<\.\.\. ([a-z_?][a-z0-9_?]*) resumed>")
 _UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z")
 _RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
-_ERROR = re.compile(rb" (E[A-Z0-9_]+)(?: |\Z)")
+_REST = re.compile(
+    rb"""(?:\ +(?P<name>E[A-Z][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.]) | \ *[(\[]?(?P<word>E[A-Z][A-Z0-9]*)[)\]](?=\ |\Z)
+      | \ *\(?err(?:no|or)?[ =:]\ ?(?P<number>\d{1,4})\b\)?)?
+    (?P<remarks>(?:\ *\((?:[^()]|\([^()]*\))*\))*)
+    (?:\ */\*.*?\*/)?
+    (?:\ *<(?:\d+\.\d+|unavailable)>)?
+    [\ \t;]*\Z""",
+    re.VERBOSE | re.DOTALL,
+)
+"""What may stand behind a result: an error in any spelling, remarks in parentheses, a comment, the duration."""
 _INJECTED = re.compile(rb"\(INJECTED(?:: (?!args\))[^)]*)?\)")
 _EXITED = re.compile(rb"\+\+\+ exited with (\d+) \+\+\+\Z")
 _KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\+\Z")
@@ -92,27 +101,47 @@ def read_head(line: bytes) -> Head:
 
 
 def read_result(text: bytes, at: int) -> Result | None:
-    """The result behind the closing parenthesis at `at`; None if there is none (a line cut off)."""
+    """The result behind the closing parenthesis at `at`; None if there is none (a line cut off).
+
+    BadLine RT301 if anything but remarks, a comment and the duration stands behind it, RT305 for a number that
+    no call returns. A -1 without an error is -ERRNO_NOT_SHOWN.
+    """
     match = _RESULT.match(text, at)
     if match is None:
         return None
-    token = match.group(1)
-    rest = text[match.end() :]
-    injected = b"(INJECTED" in rest and _INJECTED.search(rest) is not None
+    token, end, path = match.group(1), match.end(), None
+    if token != b"?" and text[end : end + 1] == b"<" and (found := annotation_at(text, end)) is not None:
+        path, end = found
+    rest = _REST.match(text, end)
+    if rest is None:
+        raise BadLine(RT_LINE, end, text[end:], "(remarks), /* a comment */ or <seconds> behind a result")
+    injected = _INJECTED.search(rest.group("remarks")) is not None
     if token == b"?":
-        return Result(None, b" ERESTART" in rest, injected)
+        return Result(None, text.startswith(b" ERESTART", end), injected)
     number = value(token)
+    if number >> 63 > 0:
+        raise BadLine(RT_ARGUMENT, match.start(1), token, "a result below 2**63, or -1 and an error")
+    error = _error(rest, end)
     if number == -1:
-        error = _ERROR.match(rest)
-        if error is not None:
-            name = error.group(1).decode()
-            if name not in ERRNOS:
-                raise BadLine(RT_LINE, match.end(), error.group(1), "the name of an error")
-            number = -ERRNOS[name]
-    path = None
-    if rest.startswith(b"<"):
-        path = annotation(b"3" + rest)
+        number = -error if error else -ERRNO_NOT_SHOWN
+    elif error and number != -error:
+        raise BadLine(RT_LINE, end, text[end:], "no error behind a result that is not -1")
     return Result(number, False, injected, path)
+
+
+def _error(rest: re.Match[bytes], at: int) -> int:
+    """The number of the error that a result names, 0 if it names none."""
+    if rest.group("number") is not None:
+        return int(rest.group("number"))
+    name = rest.group("name") or rest.group("word")
+    if name is None:
+        return 0
+    if name.startswith(b"ERRNO_"):
+        return int(name[6:])
+    number = ERRNOS.get(name.decode())
+    if number is None:
+        raise BadLine(RT_LINE, at, name, "the name of an error")
+    return number
 
 
 def split_call(text: bytes) -> tuple[bytes, list[bytes], Result] | None:

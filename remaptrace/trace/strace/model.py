@@ -89,6 +89,8 @@ class Model:
     notes: list[str] = field(default_factory=list)
     fork_return: Callable[[int], int | None] = lambda _tid: None
     """Finds, further on in the log, the thread whose fork returns the given thread id."""
+    in_pages: Callable[[], bool] = lambda: False
+    """Whether mmap2 shows its offset in pages in this log."""
 
     def __post_init__(self) -> None:
         self._string_numbers: dict[str, int] = {"": 0}
@@ -281,7 +283,8 @@ class Model:
     def descriptor(self, call: Call, token: bytes) -> int:
         """The descriptor number in `token`; if the log names a path we did not know, an event says so."""
         fd = value(token)
-        fd = fd - (1 << 32) if 0x8000_0000 <= fd <= 0xFFFF_FFFF else fd
+        fd = fd & 0xFFFF_FFFF
+        fd = fd - (1 << 32) if fd >= 0x8000_0000 else fd
         if b"<" in token and fd >= 0:
             self.known(call, fd, annotation(token))
         return fd

@@ -20,9 +20,11 @@ from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ...errors import InputError
 from ..events import TASK_DTYPE, Skipped, Trace
 from . import lines
-from .args import BadLine
-from .calls import MAYBE, apply, concerns_memory, only_counted, real_name, signal
+from .args import BadLine, split_arguments, value
+from .callnames import CallNames
+from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, signal, swallowed
 from .model import FORKS, Call, Model, Pending, Task
+from .origin import origin_of
 
 Log = bytes | mmap
 
@@ -42,6 +44,10 @@ _FORK_RETURN = re.compile(
 )
 _CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]+|\d+)\b")
 _TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
+_WITH_RESULT = re.compile(rb"\b([a-z_][a-z0-9_]*|SYS_\d+)\([^\n]*?\) *= (?:-?\d|\?)")
+_MMAP2_OFFSET = re.compile(
+    rb"(?:mmap2|mmap_pgoff)\([^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|\d{1,19})\) *= 0x"
+)
 _SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
 
 
@@ -72,7 +78,12 @@ def read_strace_files(files: Sequence[tuple[str, bytes]]) -> Trace:
         model.note("the files have no absolute time stamps: threads are ordered by the calls that made them")
         _read_by_birth(readers, model)
     skipped = [bad for reader in readers for bad in reader.skipped]
-    return finish(model, [name for name, _data in files], skipped, files[0][0] if files else "")
+    origin = next((reader.origin for reader in readers if reader.origin.note), None)
+    if origin is not None:
+        model.note(origin.note)
+    trace = finish(model, [name for name, _data in files], skipped, files[0][0] if files else "")
+    trace.arch = origin.arch if origin is not None else None
+    return trace
 
 
 def _read_by_birth(readers: list[StraceReader], model: Model) -> None:
@@ -117,7 +128,11 @@ class StraceReader:
         self._announced: set[int] = set()
         self._clock = 0
         self._day = 0
+        self._in_pages: bool | None = None
         self.own_tid: int | None = None  # of a file that holds one thread
+        self.origin = origin_of(data)
+        self.names = CallNames(known_calls(), self.origin.table)
+        self.model.in_pages = self._mmap2_in_pages
 
     # -- lines
 
@@ -196,7 +211,7 @@ class StraceReader:
             self._other(line, number)
 
     def _other(self, line: bytes, number: int) -> None:
-        if lines.is_noise(line):
+        if lines.is_noise(line) and not self._hides_a_call(line):
             for match in re.finditer(rb"Process (\d{1,9})(?:<[^>]*>)? attached", line):
                 self._announced.add(int(match.group(1)))
             return
@@ -204,12 +219,26 @@ class StraceReader:
             number, 0, RT_LINE, line[:80].decode("utf-8", "backslashreplace"), "a line of strace output"
         )
 
+    def _hides_a_call(self, line: bytes) -> bool:
+        """True if a line that is noise by its beginning holds a call that concerns memory, and its result."""
+        if line.startswith(b" | ") or b"= " not in line:
+            return False
+        ends = tuple(known_calls())  # "attachedmunmap(": a notice and a call have run together
+        return any(self.names.real(found).endswith(ends) for found in _WITH_RESULT.findall(line))
+
+    def _mmap2_in_pages(self) -> bool:
+        """True if some mmap2 of the log succeeded with an offset that is no multiple of 4,096."""
+        if self._in_pages is None:
+            found = (value(match.group(1)) for match in _MMAP2_OFFSET.finditer(self.data))
+            self._in_pages = any(offset & 4095 for offset in found)
+        return self._in_pages
+
     def _is_cut(self) -> bool:
         """True if the current line is the last one and lacks its newline."""
         return self.offset >= len(self.data) and self.data[-1:] != b"\n"
 
     def _skip(self, number: int, column: int, code: str, found: str, expected: str) -> None:
-        if code == RT_LINE and self._is_cut():
+        if self._is_cut():
             code = RT_CUT
         self.skipped.append(Skipped(self.source, number, column + 1, code, found, expected))
 
@@ -222,27 +251,30 @@ class StraceReader:
             self._open = line[: head.start + broken]
             return
         task, time = self._task(head, name, number), self._time(head)
-        self.understood += 1
-        name = real_name(name)
+        name = self.names.real(name)
         first_part = lines.unfinished(text)
         if not concerns_memory(name) or (name in MAYBE and only_counted(text)):
-            self.model.count(self.model.ignored, name.decode("utf-8", "replace"))
+            if swallowed(self.names, text):
+                raise BadLine(RT_LINE, 0, text, "one call in a line")
+            self.understood += 1
+            count_only(self.model, self.names, name, text)
             self.model.pend(task, None)
             if task.tid == 0 and name in (b"set_tid_address", b"gettid"):
                 self._name_by_result(text)
             return
-        if first_part is not None:
+        self.understood += 1
+        if first_part is not None and not _is_whole(first_part[0]):
             self.model.pend(task, Pending(name, first_part[0], number))
             return
         self.model.pend(task, None)
-        self._complete(task, text, number, time)
+        self._complete(task, text if first_part is None else first_part[0], number, time)
 
     def _complete(self, task: Task, text: bytes, number: int, time: int) -> None:
         parts = lines.split_call(text)
         if parts is None:
             raise BadLine(RT_LINE, 0, text, "arguments, a closing parenthesis, = and a result")
         name, arguments, result = parts
-        apply(self.model, Call(task, real_name(name), arguments, result, number, time))
+        apply(self.model, Call(task, self.names.real(name), arguments, result, number, time))
 
     def _name_by_result(self, text: bytes) -> None:
         """set_tid_address and gettid return the thread's own id."""
@@ -251,16 +283,16 @@ class StraceReader:
             self._name_root(parts[2].value)
 
     def _resumed(self, head: lines.Head, name: bytes, rest: bytes, number: int) -> None:
-        name = real_name(name)
+        name = self.names.real(name)
         self.understood += 1
         if head.tid is not None and head.tid in self.model.by_tid and not self.model.by_tid[head.tid].alive:
             self._time(head)
             return
         task, time = self._task(head, name, number, resumed=True), self._time(head)
         pending = task.pending
-        if not concerns_memory(name):
-            return
-        if pending is None and name in MAYBE:
+        if not concerns_memory(name) or (pending is None and name in MAYBE):
+            if swallowed(self.names, name + b"(" + rest):
+                raise BadLine(RT_LINE, 0, rest, "one call in a line")
             return
         if pending is None or pending.name != name:
             raise BadLine(RT_RESUMED, 0, rest, "the beginning of this call before it")
@@ -370,7 +402,16 @@ class StraceReader:
                 found=first.found,
                 expected=first.expected,
             )
-        return finish(self.model, [self.name], self.skipped, self.name)
+        if self.origin.note:
+            self.model.note(self.origin.note)
+        trace = finish(self.model, [self.name], self.skipped, self.name)
+        trace.arch = self.origin.arch
+        return trace
+
+
+def _is_whole(text: bytes) -> bool:
+    """True if the first part of a call has its closing parenthesis: then it is no first part."""
+    return split_arguments(text, text.find(b"(") + 1)[1] >= 0
 
 
 def finish(model: Model, sources: list[str], skipped: list[Skipped], name: str) -> Trace:
