@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..kept import cache_root, keep, kept
 
 ROOMS = ("kernels", "arches")
 Parsed = dict[str, dict[str, dict[str, Any]]]
@@ -34,11 +35,11 @@ def all_presets() -> Parsed:
     digest = hashlib.blake2b(digest_size=12)
     for (room, name), data in files.items():
         digest.update(f"{room}/{name}:{len(data)}\n".encode() + data)
-    kept = _cache_file(digest.hexdigest())
-    parsed = _load(kept)
+    path = _cache_file(digest.hexdigest())
+    parsed = _load(path, {room: {name for r, name in files if r == room} for room in ROOMS})
     if parsed is None:
         parsed = _parse(files)
-        _store(parsed, kept)
+        _store(parsed, path)
     return parsed
 
 
@@ -57,30 +58,21 @@ def _parse(files: dict[tuple[str, str], bytes]) -> Parsed:
 
 
 def _cache_file(digest: str) -> Path:
-    root = os.environ.get("REMAPTRACE_CACHE")
-    if not root:
-        import platformdirs
-
-        root = platformdirs.user_cache_dir("remaptrace")
-    return Path(root) / "presets" / f"{digest}.json"
+    return cache_root() / "presets" / f"{digest}.json"
 
 
-def _load(path: Path) -> Parsed | None:
-    try:
-        parsed: Parsed = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+def _load(path: Path, names: dict[str, set[str]]) -> Parsed | None:
+    """What is kept at `path`, if it holds presets of exactly these names."""
+    data = kept(path)
+    if data is None:
         return None
-    return parsed if isinstance(parsed, dict) and parsed.keys() == set(ROOMS) else None
+    parsed: Parsed = json.loads(data)
+    return parsed if {room: set(found) for room, found in parsed.items()} == names else None
 
 
 def _store(parsed: Parsed, path: Path) -> None:
     text = json.dumps(parsed)
     if json.loads(text) != parsed:
         return  # keys that JSON cannot hold: YAML stays the only form
-    temporary = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        return  # a read-only home: the next start parses again
+    with suppress(OSError):  # a read-only home: the next start parses again
+        keep(path, text.encode())

@@ -21,8 +21,9 @@ from typing import Any, TypeVar
 
 from .. import errorcodes as ec
 from ..errors import ReplayError
+from ..kept import make_folder
 from .folders import ENGINE, READERS, object_file
-from .objectfile import write_object
+from .objectfile import read_object, write_object
 from .target import SYMBOL, target_machine
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -139,10 +140,10 @@ def keep_object(room: str, name: str) -> None:
     Raises ReplayError RT605 if it cannot be compiled or kept.
     """
     path = object_file(room, name)
-    if path.is_file():
+    if read_object(path) is not None:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)  # before a minute is spent on what has no place
+        make_folder(path.parent)  # before a minute is spent on what has no place
         write_object(path, make_object(room, name))
     except OSError as error:
         raise ReplayError(

@@ -8,10 +8,10 @@ processor and the versions of the compilers are part of it too.
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
 
+from ..kept import cache_root, may_use
 from ..sources import PACKAGE, import_closure
 
 ENGINE, READERS = "engine", "trace"
@@ -42,7 +42,6 @@ def cache_folder(room: str) -> Path:
     """The folder of the code made from exactly these sources for this processor (not created)."""
     from importlib.metadata import version
 
-    import platformdirs
     from llvmlite import binding as llvm
 
     digest = hashlib.sha256()
@@ -51,8 +50,7 @@ def cache_folder(room: str) -> Path:
         digest.update(path.read_bytes())
     for part in (version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), processor_features()):
         digest.update(part.encode())
-    root = os.environ.get("REMAPTRACE_CACHE") or platformdirs.user_cache_dir("remaptrace")
-    return Path(root) / room / digest.hexdigest()[:16]
+    return cache_root() / room / digest.hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)
@@ -66,9 +64,9 @@ def processor_features() -> str:
 
 def object_file(room: str, name: str) -> Path:
     """Where the machine code of function `name` ("module.function") is kept."""
-    return cache_folder(room) / f"{name}.obj"
+    return cache_folder(room) / f"{name}.code"
 
 
 def is_compiled(room: str, name: str) -> bool:
-    """True when the machine code of `name`, made from these sources, is on disk already."""
-    return object_file(room, name).is_file()
+    """True when the machine code of `name`, made from these sources, is on disk already and may be used."""
+    return may_use(object_file(room, name))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
+from ..kept import cache_root, damaged, keep, kept, make_folder, may_use
 
 _SOURCE = Path(__file__).with_name("runner.c")
 
@@ -32,19 +33,20 @@ def runner() -> Path:
 
     Raises UsageError (RT801) without a C compiler, InputError (RT802) when compiling fails.
     """
-    import platformdirs
-
     digest = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
-    root = Path(os.environ.get("REMAPTRACE_CACHE") or platformdirs.user_cache_dir("remaptrace"))
-    target = root / "native" / f"runner-{digest}"
-    if target.exists():
+    target = cache_root() / "native" / f"runner-{digest}"
+    seal = target.with_suffix(".seal")
+    if _is_whole(target, seal):
         return target
     cc = compiler()
     if cc is None:
         raise UsageError(
             ec.RT_COMPILER, "running on this kernel needs a C compiler", expected="cc, gcc or clang"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        make_folder(target.parent)
+    except OSError as error:
+        raise InputError(ec.RT_RUNNER, "the runner cannot be kept", str(target), found=str(error)) from None
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / "runner"
         done = subprocess.run(
@@ -55,8 +57,30 @@ def runner() -> Path:
             raise InputError(
                 ec.RT_RUNNER, "the runner does not compile here", found=done.stderr.strip()[:400]
             )
-        built.replace(target)
+        try:
+            built.chmod(0o700)
+            keep(seal, hashlib.blake2b(built.read_bytes()).digest())
+            built.replace(target)
+        except OSError as error:
+            raise InputError(
+                ec.RT_RUNNER, "the runner cannot be kept", str(target), found=str(error)
+            ) from None
     return target
+
+
+def _is_whole(target: Path, seal: Path) -> bool:
+    """True if the runner is there, is nobody else's, and is what its seal says: it is code that will run."""
+    if not may_use(target):
+        return False
+    wanted = kept(seal)
+    try:
+        whole = wanted is not None and hashlib.blake2b(target.read_bytes()).digest() == wanted
+        if whole and os.access(target, os.X_OK):
+            return True
+    except OSError:
+        pass
+    damaged(target)
+    return False
 
 
 def run_program(text: str, timeout: float = 30.0) -> str:

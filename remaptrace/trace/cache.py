@@ -8,13 +8,13 @@ column file.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..kept import cache_root, damaged, make_folder, may_use
 from ..sources import import_closure
 from .columnfile import open_columns, write_columns
 from .events import Trace
@@ -27,12 +27,7 @@ _STEP = 1 << 20
 
 def cache_folder() -> Path:
     """Where column files are kept: $REMAPTRACE_CACHE/traces or the user's cache folder."""
-    root = os.environ.get("REMAPTRACE_CACHE")
-    if not root:
-        import platformdirs
-
-        root = platformdirs.user_cache_dir("remaptrace")
-    return Path(root) / "traces"
+    return cache_root() / "traces"
 
 
 @lru_cache(maxsize=1)
@@ -71,17 +66,17 @@ def cached(item: Item, read: Callable[[], Trace]) -> Trace:
         path = cache_folder() / f"{content_key(item)}.rtcols"
     except OSError:
         return read()  # the reader says what is wrong with the input
-    if path.exists():
+    if may_use(path):
         try:
-            trace = open_columns(path)[0]
+            trace = open_columns(path, sealed=True)[0]
         except InputError:
-            path.unlink(missing_ok=True)
+            damaged(path)
         else:
             return _renamed(trace, item)
     trace = read()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_columns(trace, path, inputs=[str(p) for p in item.paths])
+        make_folder(path.parent)
+        write_columns(trace, path, private=True, inputs=[str(p) for p in item.paths])
     except (OSError, InputError) as e:
         trace.notes.append(f"the trace could not be kept for the next time: {e}")
     return trace

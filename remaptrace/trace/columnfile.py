@@ -81,8 +81,10 @@ class Columns(dict[str, Any]):
         return [self[name] for name in self]
 
 
-def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
-    """Write `trace` to `path`, whole or not at all. `extra` goes into the header under "extra"."""
+def write_columns(trace: Trace, path: str | Path, *, private: bool = False, **extra: Any) -> None:
+    """Write `trace` to `path`, whole or not at all; `private`: for this user alone, as caches are kept.
+
+    `extra` goes into the header under "extra"."""
     blocks: list[npt.NDArray[Any]] = []
     header: dict[str, Any] = {
         "version": VERSION,
@@ -126,7 +128,7 @@ def write_columns(trace: Trace, path: str | Path, **extra: Any) -> None:
     digest = hashlib.blake2b(size, digest_size=_SEAL)
     for chunk in chunks():
         digest.update(chunk)
-    write_whole(path, itertools.chain((MAGIC + size + digest.digest(),), chunks()))
+    write_whole(path, itertools.chain((MAGIC + size + digest.digest(),), chunks()), private=private)
 
 
 def _round_up(size: int) -> int:
@@ -169,24 +171,29 @@ def _coded(
     return table, np.searchsorted(table, column)
 
 
-def write_whole(path: str | Path, chunks: Iterable[bytes]) -> None:
+def write_whole(path: str | Path, chunks: Iterable[bytes], *, private: bool = False) -> None:
     """Write `chunks` to `path` as `remaptrace.outfile` does. InputError RT220."""
     try:
-        write_file(path, chunks)
+        write_file(path, chunks, private=private)
     except BrokenPipeError:
         raise
     except OSError as e:
         raise InputError(ec.RT_WRITE, f"cannot write: {e.strerror or e}", str(path)) from None
 
 
-def open_columns(path: str | Path) -> tuple[Trace, dict[str, Any]]:
-    """Map a column file: the trace, and the `extra` it was written with. InputError RT200, RT210."""
+def open_columns(path: str | Path, *, sealed: bool = False) -> tuple[Trace, dict[str, Any]]:
+    """Map a column file: the trace, and the `extra` it was written with. InputError RT200, RT210.
+
+    `sealed`: only a file with a checksum will do.
+    """
     try:
         data: npt.NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
     except OSError as e:
         raise InputError(ec.RT_MISSING, e.strerror or "cannot be opened", str(path)) from None
     except ValueError:
         raise InputError(ec.RT_EMPTY, "the file is empty", str(path)) from None
+    if sealed and data[:8].tobytes() != MAGIC:
+        raise InputError(ec.RT_COLUMNS, "a column file without a checksum", str(path))
     return _parse(data, str(path))
 
 

@@ -80,4 +80,4 @@ def test_files_keep_to_one_subject() -> None:
 
 def test_the_table_covers_every_module() -> None:
     table = floors()
-    assert all(place(module, table)[0] for module in modules())
+    assert all(place(module, table)[0] >= 0 for module in modules())

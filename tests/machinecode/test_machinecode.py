@@ -85,4 +85,4 @@ def test_where_nothing_can_be_kept_the_function_works_all_the_same(
         build.keep_object("trace", "scan.add_name")
     folders.cache_folder.cache_clear()
     assert caught.value.code == "RT605"
-    assert caught.value.path.endswith("scan.add_name.obj")
+    assert caught.value.path.endswith("scan.add_name.code")

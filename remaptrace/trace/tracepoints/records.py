@@ -35,8 +35,16 @@ LONGEST_LINE = 8192
 """Bytes beyond which a line is no line of a recorder: paths have at most 4,096."""
 
 
+_HALF = 1 << 63
+
+
+def _word(value: int) -> int:
+    return (value + _HALF) % (2 * _HALF) - _HALF
+
+
 def matrix(rows: list[tuple[int, ...]]) -> Records:
-    """Records that were collected one by one."""
+    """Records that were collected one by one. Numbers are words: what is printed as 2^63 or more is negative."""
+    rows = [row if all(-_HALF <= v < _HALF for v in row) else tuple(map(_word, row)) for row in rows]
     return np.array(rows, dtype=np.int64).reshape(len(rows), RECORD_WORDS).T.copy()
 
 
