@@ -289,3 +289,22 @@ def test_damaged_lines_are_skipped_with_their_place() -> None:
     )
     assert [(s.line, s.code) for s in t.skipped] == [(1, "RT320"), (2, "RT320"), (3, "RT320")]
     assert len(t) == 0
+
+
+def test_commands_that_change_areas_are_never_among_the_harmless() -> None:
+    t = ftrace(
+        "7 sys_ioctl(fd: 0x3, cmd: 0xc020aa00, arg: 0x7f00)",
+        "7 sys_ioctl -> 0x0",
+        "7 sys_ioctl(fd: 0x3, cmd: 0xc018aa3f, arg: 0x7f00)",
+        "7 sys_ioctl -> 0x0",
+        "7 sys_prctl(option: 0x23, arg2: 0x1, arg3: 0x0, arg4: 0x0, arg5: 0x0)",
+        "7 sys_prctl -> 0x0",
+        "7 sys_arch_prctl(option: 0x5001, arg2: 0x1)",
+        "7 sys_arch_prctl -> 0x0",
+    )
+    assert t.unmodelled == {
+        "ioctl(UFFDIO_REGISTER)": 1,
+        "prctl(PR_SET_MM)": 1,
+        "arch_prctl(ARCH_SHSTK_ENABLE)": 1,
+    }
+    assert t.ignored == {"ioctl": 1}

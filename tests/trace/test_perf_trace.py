@@ -113,6 +113,7 @@ def test_calls_without_an_effect_on_memory_may_have_any_words(row: str) -> None:
     [
         ("madvise(start: 0x1000, len_in: 4096, behavior: ) = 0", "madvise(behavior not told)"),
         ("mmap(len: 4096, flags: PRIVATE|SOME_NEW_WORD) = 0x1000", "mmap(flags not told)"),
+        ("ioctl(fd: 3, cmd: (READ|WRITE, 0xaa, 0x3, 0x28), arg: 0x7f) = 0", "ioctl(UFFDIO_COPY)"),
         ("fcntl(fd: 3, cmd: SOME_NEW_WORD) = 0", "fcntl(cmd not told)"),
     ],
 )

@@ -222,10 +222,10 @@ class _Picked:
     @staticmethod
     def _refine(records: Records, entry: Column, call: Column, calls: CallNames) -> None:
         """Rewrite `call` where a call means what its command register says."""
-        for name, register, command, plan in REFINED:
+        for name, register, command, mask, plan in REFINED:
             here = np.flatnonzero(call == calls.number(name))
             if len(here):
-                chosen = (records[R_A0 + register, entry[here]] & 0xFFFF_FFFF) == command
+                chosen = (records[R_A0 + register, entry[here]] & mask) == command
                 call[here[chosen]] = calls.number(plan)
 
     @staticmethod

@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from ...abi.signals import PF_PROT, PF_WRITE
 from ..events import TASK_DTYPE
 from .plan import EXEC_CALLS, EXIT_CALLS, FORK_CALLS
 from .records import (
     OP_ENTER,
     OP_EXEC,
     OP_EXIT,
+    OP_FAULT,
     OP_FORK,
     OP_LOST,
     OP_NEWTASK,
@@ -38,6 +40,7 @@ from .records import (
 THREAD_FLAGS = 0x3D0F00
 """What pthread_create of glibc asks of clone3."""
 CSIGNAL = 0xFF
+PF_WRITTEN = PF_PROT | PF_WRITE
 
 
 @dataclass
@@ -90,6 +93,7 @@ class Lives:
         self._group_code: dict[int, int] = {}
         self._exec_at: dict[int, int] = {}  # tid -> its K_EXEC event that waits for the return
         self._last_child: dict[int, int] = {}  # parent -> child of its latest birth event
+        self._copies: dict[int, int] = {}  # pid -> record at which its memory was last copied
         self._execs: dict[int, list[int]] = {}
         self._ends: dict[int, list[tuple[int, int]]] = {}
         self._deduced = {"thread": 0, "spawn": 0, "fork": 0}
@@ -207,7 +211,11 @@ class Lives:
             known = pending.flags
         flags = known if known >= 0 else self._deduce(record, parent_row, child, group)
         pid = self._rows[parent_row][1] if flags & CLONE_THREAD else child
-        key = record * 2 + 1
+        entered = pending.record if pending is not None and not flags & CLONE_VM else record
+        copied = self._copied_before(entered, record, parent_row)
+        key = copied * 2 if copied < record else record * 2 + 1
+        if not flags & CLONE_VM:
+            self._copies[self._rows[parent_row][1]] = copied
         if came_first:  # its first record stands before that of its birth
             record, key = first, first * 2
         if came_first and child in self._alive:
@@ -218,27 +226,79 @@ class Lives:
             row = self._new_row(child, pid, parent_row, record)
         self.events.append(Found(record, key, ev.K_FORK, parent_row, (row, flags), child))
 
+    def _copied_before(self, entered: int, record: int, parent_row: int) -> int:
+        """The record in front of which the memory was copied by the fork entered at `entered`; `record`: not told.
+
+        The scheduler announces a child when the copy is long made (kernel/fork.c: copy_process, then
+        trace_sched_process_fork). Meanwhile other threads meet pages that the copy made read-only: a write fault
+        on a present page that had been written since the copy before it proves that this copy is made.
+        """
+        part = self._records[:, entered:record]
+        meets = (part[R_OP] == OP_FAULT) & (part[R_A1] & PF_WRITTEN == PF_WRITTEN)
+        pid = self._rows[parent_row][1]
+        for at in np.flatnonzero(meets).tolist():
+            row = self._alive.get(int(part[R_TID, at]), parent_row)
+            if row == parent_row or self._rows[row][1] != pid:
+                continue
+            page = int(part[R_A0, at]) >> 12
+            before = self._records[:, self._copies.get(pid, 0) : entered]
+            faults = np.flatnonzero((before[R_OP] == OP_FAULT) & (before[R_A0] >> 12 == page))
+            mine = [
+                f
+                for f in faults.tolist()
+                if (known := self._alive.get(int(before[R_TID, f]))) is not None
+                and self._rows[known][1] == pid
+            ]
+            if mine and int(before[R_A1, mine[-1]]) & PF_WRITE:
+                return entered + int(at)
+        return record
+
     def _deduce(self, record: int, parent_row: int, child: int, group: int) -> int:
         """Clone flags that no record tells: from thread groups, a later exec, the way of the end."""
         if not group and child in self._first and child not in self._born:
             group = int(self._records[R_TGID, self._first[child]])
-        ended, dead = next(
-            ((at, dead) for at, dead in self._ends.get(child, ()) if at > record), (1 << 62, -1)
-        )
-        execs = any(record < at < ended for at in self._execs.get(child, ()))
-        if group == self._rows[parent_row][1]:
+        leader = self._rows[parent_row][1]
+        ended, dead = self._end_after(child, record)
+        execs = [at for at in self._execs.get(child, ()) if record < at < ended]
+        if group == leader:
             return THREAD_FLAGS
+        if any(self._records[R_A0, at] != child for at in execs):
+            self._deduced["thread"] += 1
+            return THREAD_FLAGS  # its exec took a leader's id: only a thread that is none does that
         if execs:
             self._deduced["spawn"] += 1
             return CLONE_VM | CLONE_VFORK
-        if group == child:
-            self._deduced["fork"] += 1
-            return 0
-        if dead == 1:
+        if group == child or self._is_a_group(child, leader, record, ended, dead):
             self._deduced["fork"] += 1
             return 0
         self._deduced["thread"] += 1
         return THREAD_FLAGS
+
+    def _end_after(self, tid: int, record: int) -> tuple[int, int]:
+        """Where the life of `tid` behind `record` ends, and what its group_dead says (-1: nothing)."""
+        return next(((at, dead) for at, dead in self._ends.get(tid, ()) if at > record), (1 << 62, -1))
+
+    def _is_a_group(self, child: int, leader: int, record: int, ended: int, dead: int) -> bool:
+        """Whether the ends prove that `child` is a process of its own, and no thread of `leader`'s.
+
+        group_dead (do_exit of kernel/exit.c) is true of the last thread of a group to end, which need not be
+        the leader. A group has one such end, and none of its threads comes behind it.
+        """
+        last, leader_dead = self._end_after(leader, record)
+        if leader_dead == 1 and last < ended:
+            return True  # the parent's group was over
+        if dead != 1:
+            return False
+        if last > ended:
+            return True  # the last of its group, while the parent's group lived
+        if leader_dead != 0:
+            return leader_dead < 0  # not told of the leader: the child's own word stands
+        # The leader left others behind, and one of them is the last of its group: this one, unless
+        # another thread of the group is known to be.
+        return any(
+            row_pid == leader and tid not in (leader, child) and self._end_after(tid, record)[1] == 1
+            for tid, row_pid, _ in self._rows
+        )
 
     def _exec(self, record: int, tid: int, old_tid: int, name: int) -> None:
         row = self._life(old_tid)

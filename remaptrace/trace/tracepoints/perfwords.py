@@ -52,6 +52,8 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "exit": ("error_code",),
     "exit_group": ("error_code",),
     "personality": ("personality",),
+    "ioctl": ("fd", "cmd", "arg"),
+    "arch_prctl": ("option", "arg2"),
     "prctl": ("option", "arg2", "arg3", "arg4", "arg5"),
     "setuid": ("uid",),
     "userfaultfd": ("flags",),
@@ -184,6 +186,8 @@ _WORDS: dict[tuple[str, str], dict[str, int]] = {  # by call and argument; "": a
     ("close_range", "flags"): {"UNSHARE": 2, "CLOEXEC": 4},
     ("memfd_create", "flags"): _MEMFD,
 }
+_IOCTL = re.compile(r"\bcmd: \([^,()]*, (0x[0-9a-f]{1,4}), (0x[0-9a-f]{1,4}|\d{1,4}),")
+"""A command that perf has no name for: (direction, type, number, size)."""
 _PREFIX = re.compile(
     r"^(?:PROT|MAP|MADV|MREMAP|MS|MCL|MLOCK|O|CLONE|F|PR|MFD|FALLOC_FL|FD|AT|SHM|CLOSE_RANGE)_"
 )
@@ -201,6 +205,9 @@ def registers(call: str, arguments: str) -> tuple[tuple[int, ...], str]:
     values = [0] * 6
     seen: set[str] = set()
     unknown = ""
+    if call == "ioctl" and (command := _IOCTL.search(arguments)):
+        values[1] = int(command[1], 16) << 8 | int(command[2], 0)
+        return tuple(values), ""
     for name, value in _ARGUMENT.findall(arguments):
         seen.add(name)
         if name not in names:

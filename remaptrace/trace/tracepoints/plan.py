@@ -85,18 +85,43 @@ PLANS: dict[str, Plan] = {
 }
 """What each call means."""
 
+_WHOLE, _IOC = 0xFFFF_FFFF, 0xFFFF
+_UFFDIO = {
+    0: "REGISTER",
+    1: "UNREGISTER",
+    3: "COPY",
+    4: "ZEROPAGE",
+    5: "MOVE",
+    6: "WRITEPROTECT",
+    7: "CONTINUE",
+    8: "POISON",
+}
+"""Commands of userfaultfd that change areas or pages, include/uapi/linux/userfaultfd.h; their type is 0xAA."""
+
+_CHANGING = {
+    **{("ioctl", 0xAA00 | number, _IOC): f"ioctl(UFFDIO_{name})" for number, name in _UFFDIO.items()},
+    ("prctl", 35, _WHOLE): "prctl(PR_SET_MM)",
+    ("arch_prctl", 0x2001, _WHOLE): "arch_prctl(ARCH_MAP_VDSO_X32)",
+    ("arch_prctl", 0x2002, _WHOLE): "arch_prctl(ARCH_MAP_VDSO_32)",
+    ("arch_prctl", 0x2003, _WHOLE): "arch_prctl(ARCH_MAP_VDSO_64)",
+    ("arch_prctl", 0x5001, _WHOLE): "arch_prctl(ARCH_SHSTK_ENABLE)",
+}
+"""Calls that change an address space only with this command: counted as not modelled."""
+
 REFINED = (
-    ("fcntl", 1, 0, "fcntl(F_DUPFD)"),
-    ("fcntl", 1, 1030, "fcntl(F_DUPFD_CLOEXEC)"),
-    ("fcntl", 1, 2, "fcntl(F_SETFD)"),
-    ("fcntl", 1, 1033, "fcntl(F_ADD_SEALS)"),
-    ("fcntl64", 1, 0, "fcntl(F_DUPFD)"),
-    ("fcntl64", 1, 1030, "fcntl(F_DUPFD_CLOEXEC)"),
-    ("fcntl64", 1, 2, "fcntl(F_SETFD)"),
-    ("prlimit64", 2, 0, "prlimit64(get)"),
-    ("prctl", 0, 0x53564D41, "prctl(PR_SET_VMA)"),
+    ("fcntl", 1, 0, _WHOLE, "fcntl(F_DUPFD)"),
+    ("fcntl", 1, 1030, _WHOLE, "fcntl(F_DUPFD_CLOEXEC)"),
+    ("fcntl", 1, 2, _WHOLE, "fcntl(F_SETFD)"),
+    ("fcntl", 1, 1033, _WHOLE, "fcntl(F_ADD_SEALS)"),
+    ("fcntl64", 1, 0, _WHOLE, "fcntl(F_DUPFD)"),
+    ("fcntl64", 1, 1030, _WHOLE, "fcntl(F_DUPFD_CLOEXEC)"),
+    ("fcntl64", 1, 2, _WHOLE, "fcntl(F_SETFD)"),
+    ("fcntl64", 1, 1033, _WHOLE, "fcntl(F_ADD_SEALS)"),
+    ("prlimit64", 2, 0, _WHOLE, "prlimit64(get)"),
+    ("prctl", 0, 0x53564D41, _WHOLE, "prctl(PR_SET_VMA)"),
+    *((call, int(call == "ioctl"), command, mask, name) for (call, command, mask), name in _CHANGING.items()),
 )
-"""Call, register that holds the command, command, and the plan that then holds."""
+"""Call, register that holds the command, command and the bits that count, and the plan that then holds."""
 
 BEHIND_POINTERS = frozenset(("process_madvise", "setrlimit", "prlimit64", "ipc", "process_vm_writev"))
 """Calls that matter to memory maps, but whose arguments are in memory that no tracepoint prints."""
@@ -105,6 +130,7 @@ NOT_TOLD = " not told)"
 """Ends the name under which a call is counted whose argument the recorder did not print: `madvise(behavior ..`."""
 
 UNMODELLED = BEHIND_POINTERS | {
+    *_CHANGING.values(),
     *("io_setup", "io_destroy", "map_shadow_stack", "set_mempolicy_home_node", "uselib", "memfd_secret"),
     *("process_mrelease", "vm86", "vm86old", "subpage_prot", "cacheflush", "modify_ldt"),
 }
@@ -136,7 +162,7 @@ class CallNames:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.numbers: dict[str, int] = {}
-        for name in (*PLANS, *sorted(HARMLESS)):
+        for name in (*PLANS, *sorted(HARMLESS), *_CHANGING.values()):
             self.number(name)
 
     def number(self, name: str) -> int:
