@@ -181,7 +181,9 @@ P_CAPS = 1  # 1: all capabilities
 P_PERSONALITY = 2
 P_MINFLT = 3
 P_MAJFLT = 4
-P_UNKNOWN = 5  # 1: its initial areas are not in the log, so that areas may be assumed
+P_UNKNOWN = (
+    5  # 1: its initial areas are not in the log, so that areas may be assumed; 2: only vdso and stack are not
+)
 P_UNDUMPABLE = 7  # 1: gave up root (setuid)
 P_RLIM = 8  # RLIM_* soft limits in bytes, -1: unlimited
 RLIM_CPU, RLIM_FSIZE, RLIM_DATA, RLIM_STACK, RLIM_CORE = 0, 1, 2, 3, 4

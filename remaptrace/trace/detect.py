@@ -89,11 +89,11 @@ class Item:
             from .recorded.mapsfile import read_maps
 
             add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)], named=True)
-        if is_text and trace.format == "strace":
+        if is_text and trace.recorded:
             from .insertion import StringNumbers
             from .recorded.assumed import assume_execs
 
-            assume_execs(trace, StringNumbers(trace))
+            assume_execs(trace, StringNumbers(trace), Path(self.paths[0]).parent)
         return trace
 
 

@@ -204,7 +204,11 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     """
     mm = m[task + T_MM]
     assumed = m[G_EVFLAGS] & EVF_ASSUMED
-    m[m[task + T_PROC] + P_UNKNOWN] = 1 if assumed else 0
+    proc = m[task + T_PROC]
+    if assumed == 0:
+        m[proc + P_UNKNOWN] = 0
+    elif m[proc + P_UNKNOWN] == 0:
+        m[proc + P_UNKNOWN] = 2
     shift = m[H_ARCH + A_PAGE_SHIFT]
     kind = m[m[G_STRKINDS] + (name if name != 0 else file)]
     if name == 0 and file == 0:

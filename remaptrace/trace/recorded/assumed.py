@@ -1,56 +1,80 @@
 """What execve mapped, assumed: for logs of calls whose exec left neither maps nor page faults.
 
-A dynamic program shows where its own and its interpreter's data segments lie when the loader makes their RELRO
-parts read-only: two mprotect calls on memory that no call of the log mapped. Around these the areas
-that execve always makes are assumed, four for each file, the vdso's and the stack, so that VMA counts start
-right. Their sizes are guesses of one page; every such area is marked as assumed.
+Where the program headers of what was executed are at hand, they tell its areas (`execareas`). Otherwise a dynamic
+program shows where its own and its interpreter's data segments lie when the loader makes their RELRO parts
+read-only: two mprotect calls on memory that no call of the log mapped. Around these the areas that execve
+always makes are assumed, four for each file, the vdso's and the stack, so that VMA counts start right. Their
+sizes are guesses of one page; every such area is marked as assumed. Whether a program has an area of .bss beside
+its data nothing in a log tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ...abi import kinds as ev
 from ..events import Trace, has_accesses
 from ..insertion import Insert, insert
-
-_PAGE = 4096
-_STACK_TOP, _STACK_PAGES = 0x7FFFFFFFF000, 33
-_SCANNED = 2000
-"""Events behind an exec among which the loader's calls are looked for."""
+from .elf import Files
+from .execareas import (
+    PAGE,
+    STACK_TOP,
+    Row,
+    exec_areas,
+    mapped_below,
+    special_areas,
+    stack_area,
+    unplaced_special,
+    usual_interpreter,
+)
+from .loader import Start, first_calls
 
 _R, _RW, _RX = 1, 3, 5
+_FIXED_BASE = 0x400000
+"""Where linkers put programs that are not position-independent."""
+
+_MADE, _ASSUMED = ev.EVF_MADE, ev.EVF_MADE | ev.EVF_ASSUMED
 
 
-@dataclass(frozen=True)
-class _Found:
-    """RELRO ranges of the program and its interpreter, and the first break."""
+def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None = None) -> None:
+    """Insert the areas behind every exec without maps; `folder` is where the log lies.
 
-    program: tuple[int, int]
-    interpreter: tuple[int, int]
-    brk: int
-
-
-def assume_execs(trace: Trace, string: Callable[[str], int]) -> None:
-    """Insert the areas behind every exec, or first event, of a log without maps and accesses."""
-    if not trace.recorded or not len(trace) or has_accesses(trace):
+    A log that begins behind an exec, and one whose files are not at hand, gets assumed areas if it has no
+    page faults, which tell more.
+    """
+    if not trace.recorded or not len(trace):
         return
+    files, seen = Files(folder), has_accesses(trace)
     inserts: list[Insert] = []
     for before, task, program in _starts(trace):
-        found = _loader_calls(trace, before, task)
-        if found is None:
+        start = first_calls(trace, before, task)
+        placed = exec_areas(program, start, files, string)
+        if not isinstance(placed, str):
+            inserts.append(Insert(before, ev.K_INIT_MM, task, (start.brk, 0, placed.base, 0, 0), flags=_MADE))
+            inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_MADE) for row in placed.known]
+            assumed = placed.assumed[:-1] if seen else placed.assumed  # page faults tell where the stack is
+            inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in assumed]
+            _note(trace, placed.note)
             continue
-        rows = _areas(found, string(program), string("(interpreter)"), string)
-        inserts += [
-            Insert(before, ev.K_INIT_VMA, task, row, flags=ev.EVF_MADE | ev.EVF_ASSUMED) for row in rows
-        ]
-        trace.notes.append(
-            f"{len(rows)} areas assumed behind the exec of {program}: the log has no maps of that moment"
-        )
+        if placed:
+            _note(trace, placed)
+        rows, sort = ([], "") if seen else _guessed(start, program, files, string)
+        inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in rows]
+        if rows:
+            _note(
+                trace,
+                f"{len(rows)} areas assumed behind the exec of {program}{sort}: the log has no maps of that"
+                " moment, and the program is not at hand; one of .bss may be missing",
+            )
     insert(trace, inserts)
+
+
+def _note(trace: Trace, text: str) -> None:
+    if text not in trace.notes:
+        trace.notes.append(text)
 
 
 def _starts(trace: Trace) -> list[tuple[int, int, str]]:
@@ -71,54 +95,48 @@ def _starts(trace: Trace) -> list[tuple[int, int, str]]:
     return sorted(out)
 
 
-def _loader_calls(trace: Trace, start: int, task: int) -> _Found | None:
-    """What the loader of the program that starts at event `start` did to memory that no call mapped."""
-    columns = trace.columns
-    pids = trace.tasks["pid"]
-    stop = min(start + _SCANNED, len(trace))
-    mine = start + np.flatnonzero(pids[columns["task"][start:stop]] == pids[task])
-    mapped: list[tuple[int, int]] = []
-    relros: list[tuple[int, int]] = []
-    brk = 0
-    for event in mine.tolist():
-        kind, a0, a1, ret = (int(columns[c][event]) for c in ("kind", "a0", "a1", "ret"))
-        if kind in (ev.K_EXEC, ev.K_EXIT) and ret >= 0:
-            break
-        if kind == ev.K_BRK and not brk:
-            brk = ret
-        elif kind == ev.K_MMAP and ret > 0:
-            mapped.append((ret, ret + a1))
-        elif kind == ev.K_MPROTECT and ret == 0 and int(columns["a2"][event]) == 1:
-            if not any(low < a0 + a1 and a0 < high for low, high in mapped):
-                relros.append((a0, a0 + a1))
-    below = [r for r in relros if r[1] <= brk]
-    above = [r for r in relros if mapped and r[0] >= max(high for _, high in mapped) and r[0] > brk]
-    if not below or not above or above[-1][0] < 1 << 32:
-        return None
-    return _Found(below[0], above[0], brk)
+def _guessed(start: Start, path: str, files: Files, string: Callable[[str], int]) -> tuple[list[Row], str]:
+    """Areas that execve must have made, by address, and what kind of program they are of."""
+    program = string(path)
+    top = max((high for _, high in start.mapped), default=0)
+    below = [r for r in start.relros if r[1] <= start.brk]
+    above = [r for r in start.relros if start.mapped and r[0] >= top and r[0] > start.brk]
+    if below and above and above[-1][0] >= 1 << 32:
+        rows = _segments(below[0], program, start.brk)
+        loader = usual_interpreter(start, rows, files, string)
+        if not loader:
+            loader = _segments(above[0], string("(interpreter)"), STACK_TOP)
+        low = loader[0][0]
+        rows += special_areas(low, mapped_below(start, low), string)
+        return [*rows, *loader, stack_area(string)], ""
+    if start.libraries or not start.calls or start.brk >= 1 << 32 or (not start.brk and top):
+        return [], ""
+    return _static(start, below, program, string), ", taken to be static"
 
 
-def _areas(
-    found: _Found, program: int, interpreter: int, string: Callable[[str], int]
-) -> list[tuple[int, ...]]:
-    """Arguments of K_INIT_VMA: start, end, permissions, offset, file, name; by address."""
-    rows = _segments(found.program, program, found.brk)
-    low = found.interpreter[0] - 3 * _PAGE
-    rows.append((low - 8 * _PAGE, low - 4 * _PAGE, _R, 0, 0, string("[vvar]")))
-    rows.append((low - 4 * _PAGE, low - 2 * _PAGE, _R, 0, 0, string("[vvar_vclock]")))
-    rows.append((low - 2 * _PAGE, low, _RX, 0, 0, string("[vdso]")))
-    rows += _segments(found.interpreter, interpreter, _STACK_TOP)
-    rows.append((_STACK_TOP - _STACK_PAGES * _PAGE, _STACK_TOP, _RW, 0, 0, string("[stack]")))
-    return rows
+def _static(
+    start: Start, below: list[tuple[int, int]], program: int, string: Callable[[str], int]
+) -> list[Row]:
+    """Areas of a static program: headers, code, read-only data, data, .bss, the vdso's and the stack."""
+    relro = below[0] if below else (_FIXED_BASE + 3 * PAGE, _FIXED_BASE + 4 * PAGE)
+    rows = _segments(relro, program, start.brk or STACK_TOP)
+    data = rows[-1][1]
+    if not below:  # nothing shows a RELRO part, which would come apart from the data
+        rows[-1] = (*rows[-1][:3], 3 * PAGE, *rows[-1][4:])
+    if not start.brk or data + PAGE <= start.brk:
+        rows.append((data, data + PAGE, _RW, 0, 0, 0))
+    if start.first > 1 << 32:
+        return [*rows, *special_areas(start.first + 8 * PAGE, start.first, string), stack_area(string)]
+    return [*rows, *unplaced_special(string), stack_area(string)]
 
 
-def _segments(relro: tuple[int, int], file: int, limit: int) -> list[tuple[int, ...]]:
+def _segments(relro: tuple[int, int], file: int, limit: int) -> list[Row]:
     """Headers, code, read-only data and the data segment that `relro` begins."""
-    start = relro[0] - 3 * _PAGE
-    rows: list[tuple[int, ...]] = [
-        (start + i * _PAGE, start + (i + 1) * _PAGE, perms, i * _PAGE, file, 0)
+    start = relro[0] - 3 * PAGE
+    rows: list[Row] = [
+        (start + i * PAGE, start + (i + 1) * PAGE, perms, i * PAGE, file, 0)
         for i, perms in enumerate((_R, _RX, _R))
     ]
     # its own page of the file is repeated, as linkers lay it out, so that it continues nothing
-    rows.append((relro[0], max(relro[1], min(relro[1] + _PAGE, limit)), _RW, 2 * _PAGE, file, 0))
+    rows.append((relro[0], max(relro[1], min(relro[1] + PAGE, limit)), _RW, 2 * PAGE, file, 0))
     return rows

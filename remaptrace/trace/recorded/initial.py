@@ -18,6 +18,7 @@ from ...errors import InputError
 from ..events import TASK_DTYPE, MapsFile, Trace
 from ..insertion import Insert, StringNumbers, insert, prepend
 from .areas import is_gate
+from .loader import first_calls
 from .mapsfile import initial_rows
 from .reconstruct import maps_at_exec
 
@@ -181,7 +182,8 @@ class _Placing:
             text += " where its log begins"
             text += _later_or_other(trace, start, file)
         else:
-            at_exec = maps_at_exec(file, start.program)
+            relros = first_calls(trace, start.event + 1, start.task).relros
+            at_exec = maps_at_exec(file, start.program, relros)
             if at_exec is None or _is_at_exec(file, at_exec):
                 self._behind_exec(start.event, file)
                 text += f" behind its execve of {start.program}"
@@ -338,7 +340,8 @@ def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tup
         if event in known or pid not in exits:
             continue
         program = trace.strings[int(trace.columns["a0"][event])]
-        file = maps_at_exec(exits[pid], program)
+        relros = first_calls(trace, event + 1, int(task[event])).relros
+        file = maps_at_exec(exits[pid], program, relros)
         if file is not None:
             pairs.append((event, file))
             what = f"execve of {program}" if program else f"the execve of process {pid}"

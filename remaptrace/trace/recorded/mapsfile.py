@@ -64,11 +64,16 @@ def initial_rows(
 
 
 def mmap_base(rows: tuple[MapsRow, ...]) -> int:
-    """Where top-down placement began: the end of the interpreter, which exec maps first; 0 if unclear."""
+    """Where top-down placement began: the end of the interpreter, which exec maps first; 0 if unclear.
+
+    A static program has none; there the vdso is mapped first, unless it lies above the stack (as it did before
+    the kernel placed it like any mapping).
+    """
     stack = next((row for row in rows if row.name.startswith("[stack")), None)
     if stack is None:
         return 0
     below = [row for row in rows if row.end <= stack.start and not row.name.startswith(_SPECIAL)]
     if not below or below[-1].name == rows[0].name:
-        return 0
+        special = [row.end for row in rows if row.name in ("[vdso]", "[vvar]") and row.end <= stack.start]
+        return max(special, default=0)
     return below[-1].end

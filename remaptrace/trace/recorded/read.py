@@ -87,8 +87,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     elif text is None and "strace" in found.texts:
         _complement(trace, found.texts["strace"])
     add_maps(trace, maps)
-    if chosen == "strace":
-        assume_execs(trace, StringNumbers(trace))
+    assume_execs(trace, StringNumbers(trace), found.folder)
     if found.mapcount is not None:
         rows, skipped = read_mapcount(read_bytes(found.mapcount))
         if skipped:

@@ -7,6 +7,7 @@ RELRO part that the loader split off the data segment, the growth of the stack, 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..events import MapsFile, MapsRow
@@ -15,8 +16,11 @@ _STACK_AT_EXEC = 33 * 4096  # 128 KiB and a page of strings (linux-6.x 1.1)
 _SPECIAL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 
 
-def maps_at_exec(later: MapsFile, program: str) -> MapsFile | None:
+def maps_at_exec(later: MapsFile, program: str, relros: Collection[tuple[int, int]]) -> MapsFile | None:
     """The areas right behind the exec of `program`, from maps taken `later`; None if it is not in them.
+
+    `relros` are the ranges that recorded calls made read-only: a read-only piece is part of the data segment only
+    where one of them made it so; linkers also write read-only data that looks the same.
 
     A program named by a link is taken to be the file at the lowest address.
     """
@@ -28,21 +32,21 @@ def maps_at_exec(later: MapsFile, program: str) -> MapsFile | None:
     name = program if any(row.name == program for row in files) else files[0].name
     below = [row for row in files if row.end <= stack.start]
     interpreter = below[-1].name if below else name
-    out = _segments(rows, name)
+    out = _segments(rows, name, relros)
     if interpreter != name:
-        out += _segments(rows, interpreter)
+        out += _segments(rows, interpreter, relros)
     out += [row for row in rows if row.name in _SPECIAL]
     out.append(replace(stack, start=max(stack.start, stack.end - _STACK_AT_EXEC)))
     out.sort(key=lambda row: row.start)
     return replace(later, rows=tuple(out))
 
 
-def _segments(rows: tuple[MapsRow, ...], name: str) -> list[MapsRow]:
+def _segments(rows: tuple[MapsRow, ...], name: str, relros: Collection[tuple[int, int]]) -> list[MapsRow]:
     """The pieces of one ELF file as they were mapped, with its anonymous bss."""
     mine = [row for row in rows if row.name == name and row.perms[3] == "p"]
     out: list[MapsRow] = []
     for row in mine:
-        if row.perms == "rw-p" and out and _is_relro(out, row):
+        if row.perms == "rw-p" and out and _is_relro(out[-1], row, relros):
             relro = out.pop()
             row = replace(row, start=relro.start, offset=relro.offset)  # noqa: PLW2901
         out.append(row)
@@ -53,15 +57,10 @@ def _segments(rows: tuple[MapsRow, ...], name: str) -> list[MapsRow]:
     return out
 
 
-def _is_relro(before: list[MapsRow], data: MapsRow) -> bool:
-    """Whether the last piece before `data` was cut off it.
-
-    It touches it and continues it in the file. Read-only data of its own looks the same, but only one such
-    piece stands between code and data; a file that begins with code has none.
-    """
-    last = before[-1]
+def _is_relro(last: MapsRow, data: MapsRow, relros: Collection[tuple[int, int]]) -> bool:
+    """Whether `last`, the piece before `data`, was cut off it: it continues in it, and a call made it read-only."""
     if last.perms != "r--p" or last.end != data.start:
         return False
     if last.offset + last.end - last.start != data.offset:
         return False
-    return len(before) == 2 or (len(before) > 2 and before[-2].perms == "r--p")
+    return any(low <= last.start and last.end <= high for low, high in relros)

@@ -1,0 +1,174 @@
+"""What execve mapped, from the program headers of the program and its interpreter.
+
+Where they lie is not in the headers: a fixed program (ET_EXEC) lies at its own addresses; any other is found by
+the loader's own mprotect of its RELRO part, whose length and distance the headers give. A file that does not
+fit the log this way is another build of it, and is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .elf import Files, Headers
+from .loader import Start
+
+PAGE = 4096
+STACK_TOP, STACK_PAGES = 0x7FFFFFFFF000, 33
+_BRK_REACH = 1 << 30
+"""Bytes between the end of .bss and the first break at most (arch_randomize_brk of 64-bit programs)."""
+
+_VDSO = {8: (4, 2, 2), 6: (4, 0, 2), 5: (3, 0, 2), 4: (2, 0, 2)}
+"""Pages of [vvar], [vvar_vclock] and [vdso] by those that lie between the interpreter and what was mapped next:
+6.13 on, 5.6 on, before; arm64. Where nothing tells: the first."""
+
+_R, _RX = 1, 5
+
+Row = tuple[int, ...]
+"""Arguments of K_INIT_VMA: start, end, permissions, offset, file, name."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Areas behind an exec: those that headers prove, those that are assumed beside them, and a note."""
+
+    known: list[Row]
+    assumed: list[Row]
+    base: int  # where top-down placement begins, 0: not known
+    note: str
+
+
+def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], int]) -> Placed | str:
+    """The areas behind the exec of `path`, or why its headers are of no use; empty if there are none."""
+    program, where = files.find(path)
+    if program is None:
+        return ""
+    other = f"{path}: {where} does not fit the log, so that it is another build; it was not used"
+    base = _program_base(program, start)
+    if base is None:
+        return other
+    rows = _rows(program, base, string(path))
+    if not program.interpreter:
+        low = start.first if start.first > 1 << 32 or not program.fixed else 0
+        proved = program.relro[1] and start.relros
+        names = f"{path} ({where}{'' if proved else ', which nothing in the log proves to be the same file'})"
+        special = special_areas(low + 8 * PAGE, low, string) if low else unplaced_special(string)
+        return Placed(rows, [*special, stack_area(string)], special[-1][1] if low else 0, _note(names))
+    interpreter, its = files.find(program.interpreter)
+    if interpreter is None:
+        return f"{path}: its interpreter {program.interpreter} is not at hand"
+    at = _interpreter_base(interpreter, start, rows)
+    if at is None:
+        return f"{path}: {its} does not fit the log, so that it is another build; it was not used"
+    rows += _rows(interpreter, at, string(program.interpreter))
+    top = rows[-1][1]
+    low = at + (interpreter.loads[0].vaddr & -PAGE)
+    assumed = [*special_areas(low, mapped_below(start, low), string), stack_area(string)]
+    return Placed(rows, assumed, top, _note(f"{path} ({where}) and of {program.interpreter} ({its})"))
+
+
+def _note(names: str) -> str:
+    return f"areas behind the exec told from the program headers of {names}; [vdso] and [stack] are assumed"
+
+
+def _up(value: int) -> int:
+    return (value + PAGE - 1) & -PAGE
+
+
+def _rows(headers: Headers, base: int, file: int) -> list[Row]:
+    return [
+        (low, high, prot, offset, file if stored else 0, 0)
+        for low, high, prot, offset, stored in headers.areas(base, PAGE)
+    ]
+
+
+def _end(headers: Headers, base: int) -> int:
+    return max(high for _, high, *_ in headers.areas(base, PAGE))
+
+
+def _program_base(headers: Headers, start: Start) -> int | None:
+    """The load address of the program; None if its headers and the log do not fit."""
+    for base in [0] if headers.fixed else _bases(headers, start):
+        end = _end(headers, base)
+        if start.brk and (headers.fixed or headers.interpreter) and not 0 <= start.brk - end <= _BRK_REACH:
+            continue
+        if any(not start.is_free(low, high) for low, high, *_ in headers.areas(base, PAGE) if headers.fixed):
+            continue
+        if headers.fixed and headers.relro[1] and not _shows_relro(headers, start):
+            continue
+        return base
+    return None
+
+
+def _shows_relro(headers: Headers, start: Start) -> bool:
+    """Whether the log shows the RELRO part of a fixed program being made read-only, or no mprotect at all."""
+    at, length = headers.relro_pages(PAGE)
+    return not length or not start.relros or (at, at + length) in start.relros
+
+
+def _bases(headers: Headers, start: Start) -> list[int]:
+    """Load addresses at which the loader's mprotect of RELRO would be one that the log shows."""
+    at, length = headers.relro_pages(PAGE)
+    if not headers.relro[1] or length <= 0:
+        return []
+    found = [low - at for low, high in start.relros if high - low == length and low >= at]
+    return [b for b in found if all(start.is_free(low, high) for low, high, *_ in headers.areas(b, PAGE))]
+
+
+def _interpreter_base(headers: Headers, start: Start, program: list[Row]) -> int | None:
+    """The load address of the interpreter: the highest that fits, for it is what exec maps first of the two."""
+    taken = [(row[0], row[1]) for row in program]
+    fits = [
+        base
+        for base in _bases(headers, start)
+        if not any(low < b and a < high for low, high, *_ in headers.areas(base, PAGE) for a, b in taken)
+    ]
+    return max(fits, default=None)
+
+
+_USUAL = (
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-linux-riscv64-lp64d.so.1",
+    "/lib/ld-musl-x86_64.so.1",
+)
+"""Interpreters that a program at hand to nobody may have had."""
+
+
+def usual_interpreter(
+    start: Start, program: list[Row], files: Files, string: Callable[[str], int]
+) -> list[Row]:
+    """The areas of an interpreter that is at hand and fits the log, of a program that is not; empty if none does."""
+    for path in _USUAL:
+        headers, _ = files.find(path)
+        base = _interpreter_base(headers, start, program) if headers is not None else None
+        if headers is not None and base is not None and base >= 1 << 32:
+            return _rows(headers, base, string(path))
+    return []
+
+
+def mapped_below(start: Start, low: int) -> int:
+    """Where the highest mapping of the log below `low` ends."""
+    return _up(max((high for _, high in start.mapped if high <= low), default=0))
+
+
+def special_areas(high: int, low: int, string: Callable[[str], int]) -> list[Row]:
+    """[vvar], [vvar_vclock] and [vdso] below `high`; `low` is where the next mapping below them ends, 0 unknown."""
+    vvar, vclock, vdso = _VDSO.get((high - low) // PAGE, _VDSO[8])
+    at = high - (vvar + vclock + vdso) * PAGE
+    rows: list[Row] = []
+    for pages, perms, name in ((vvar, _R, "[vvar]"), (vclock, _R, "[vvar_vclock]"), (vdso, _RX, "[vdso]")):
+        if pages:
+            rows.append((at, at + pages * PAGE, perms, 0, 0, string(name)))
+        at += pages * PAGE
+    return rows
+
+
+def unplaced_special(string: Callable[[str], int]) -> list[Row]:
+    """The same where nothing tells their place: a little below the stack."""
+    return special_areas(STACK_TOP - (STACK_PAGES + (1 << 18)) * PAGE, 0, string)
+
+
+def stack_area(string: Callable[[str], int]) -> Row:
+    """[stack] as exec leaves it, at the highest place it can have: its own is random."""
+    return (STACK_TOP - STACK_PAGES * PAGE, STACK_TOP, 3, 0, 0, string("[stack]"))

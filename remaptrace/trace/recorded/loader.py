@@ -1,0 +1,53 @@
+"""What a log shows of the start of a program: the calls of its loader, from which follows where execve put it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...abi import kinds as ev
+from ...abi.mman import MAP_FIXED, PROT_EXEC, PROT_READ
+from ..events import Trace
+
+_SCANNED = 2000
+"""Events behind an exec among which the loader's calls are looked for."""
+
+
+@dataclass
+class Start:
+    """The first calls of a program. Ranges are (start, end) in bytes."""
+
+    brk: int = 0  # the first break, 0: not in the log
+    mapped: list[tuple[int, int]] = field(default_factory=list)
+    relros: list[tuple[int, int]] = field(default_factory=list)  # made read-only, and mapped by no call
+    first: int = 0  # end of the first area whose place the kernel chose, 0: none
+    libraries: bool = False  # code of files was mapped
+    calls: int = 0
+
+    def is_free(self, low: int, high: int) -> bool:
+        """Whether no call mapped a part of [low, high)."""
+        return not any(low < b and a < high for a, b in self.mapped)
+
+
+def first_calls(trace: Trace, start: int, task: int) -> Start:
+    """What the program that `task` began to execute in front of event `start` did first."""
+    columns, pids = trace.columns, trace.tasks["pid"]
+    stop = min(start + _SCANNED, len(trace))
+    mine = start + np.flatnonzero(pids[columns["task"][start:stop]] == pids[task])
+    found = Start()
+    for event in mine.tolist():
+        kind, a0, a1, a2, a3, ret = (int(columns[c][event]) for c in ("kind", "a0", "a1", "a2", "a3", "ret"))
+        if kind in (ev.K_EXEC, ev.K_EXIT) and ret >= 0:
+            break
+        found.calls += 1
+        if kind == ev.K_BRK and not found.brk:
+            found.brk = max(ret, 0)
+        elif kind == ev.K_MMAP and ret > 0:
+            found.mapped.append((ret, ret + a1))
+            found.libraries |= bool(a2 & PROT_EXEC) and int(columns["a4"][event]) >= 0
+            if not found.first and a0 == 0 and not a3 & MAP_FIXED:
+                found.first = ret + a1
+        elif kind == ev.K_MPROTECT and ret == 0 and a2 == PROT_READ and found.is_free(a0, a0 + a1):
+            found.relros.append((a0, a0 + a1))
+    return found
