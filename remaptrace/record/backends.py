@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from typing import Any, Protocol
 
 from .. import errorcodes as ec
-from . import libc
+from . import libc, tracefs
 from .faults import faults_refused
 from .folder import SetFolder
-from .program import Signals, start_program
+from .program import run_attached, start_program
 from .tracer import Tracer
+from .watcher import Watcher
 from .wish import RecordError, Wish, pace_of
+
+_FTRACE_HEAD = "# tracer: nop\n#\n"
 
 
 class Backend(Protocol):
@@ -33,13 +37,79 @@ class Backend(Protocol):
 def chosen(wish: Wish) -> Backend:
     """The back end for a wish. RecordError RT510 with every reason where there is none."""
     reasons: list[str] = []
-    for backend, name in (("ptrace", PtraceBackend),):
-        if wish.backend in ("auto", backend):
-            reason = name.refusal(wish)
+    ways: list[type[TraceBackend] | type[PtraceBackend]] = [TraceBackend, PtraceBackend]
+    for way in ways:
+        if wish.backend in ("auto", way.name):
+            reason = way.refusal(wish)
             if reason is None:
-                return name(wish)
-            reasons.append(f"{backend}: {reason}")
+                return way(wish)
+            reasons.append(f"{way.name}: {reason}")
     raise RecordError(ec.RT_RECORD, "nothing can be recorded here", found="; ".join(reasons))
+
+
+class TraceBackend:
+    """A tracefs instance, and a watcher for the maps."""
+
+    name = "trace"
+
+    def __init__(self, wish: Wish) -> None:
+        self.missing: list[str] = ["counters"]
+
+    @staticmethod
+    def refusal(wish: Wish) -> str | None:
+        """Why tracefs cannot be used; None if it can."""
+        return tracefs.refusal() or ptrace_refused(wish)
+
+    def line(self) -> str:
+        """One line: what was taken and what it misses."""
+        return "recording with tracefs: calls, page faults, maps; no " + ", no ".join(self.missing)
+
+    def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
+        """Record; the program's exit status and the first process."""
+        watcher = Watcher(folder, follow=wish.follow)
+        tids = _attach(watcher, wish) if wish.pid else []
+        instance = tracefs.Instance(tracefs.open_tracefs())
+        try:
+            instance.prepare()
+            return self._record(instance, watcher, tids, folder, wish, facts)
+        finally:
+            instance.remove()
+
+    def _record(
+        self,
+        instance: tracefs.Instance,
+        watcher: Watcher,
+        tids: list[int],
+        folder: SetFolder,
+        wish: Wish,
+        facts: dict[str, Any],
+    ) -> tuple[int, int]:
+        text: list[tracefs.Text] = []
+
+        def begin(pid: int) -> None:
+            write = partial(folder.write, "ftrace.txt")
+            text.append(tracefs.Text(write, pid, begun=bool(wish.pid)))
+            write(_FTRACE_HEAD)
+            instance.start(tids or [pid])
+
+        def tick() -> None:
+            if wish.limit and folder.written > wish.limit:
+                watcher.ended = "limit"
+                instance.stop()
+            instance.drain(text[0].take, half_full=not wish.limit)
+
+        watcher.ticks.append(tick)
+        if wish.pid:
+            begin(wish.pid)
+            status = run_attached(wish, watcher, facts)
+        else:
+            status = start_program(wish, watcher, facts, seccomp=False, ready=begin)
+        instance.stop()
+        instance.drain(text[0].take)
+        facts["lines"], facts["lost"] = text[0].lines, instance.count_lost()
+        if instance.missing:
+            self.missing += instance.missing
+        return status, watcher.root
 
 
 class PtraceBackend:
@@ -57,19 +127,7 @@ class PtraceBackend:
         """Why ptrace cannot be used; None if it can."""
         if libc.machine() not in libc.AUDIT_ARCHES.values():
             return f"the calls of {libc.machine()} are not known by number"
-        if wish.pid:
-            return None
-        pid = os.fork()
-        if not pid:
-            _wait()
-        try:
-            libc.ptrace(libc.SEIZE, pid, 0, 0)
-        except OSError as error:
-            return f"{error.strerror} (in a container: --cap-add SYS_PTRACE, or a seccomp profile that allows ptrace)"
-        finally:
-            os.kill(pid, 9)
-            os.waitpid(pid, libc.WALL)
-        return None
+        return ptrace_refused(wish)
 
     def line(self) -> str:
         """One line: what was taken and what it misses."""
@@ -91,20 +149,11 @@ class PtraceBackend:
             folder, follow=wish.follow, seccomp=seccomp, counts=pace_of(wish.counts), limit=wish.limit
         )
         if wish.pid:
-            try:
-                tids = tracer.attach(wish.pid)
-            except OSError as error:
-                raise RecordError(
-                    ec.RT_ATTACH, f"process {wish.pid} cannot be traced: {error.strerror}"
-                ) from None
+            tids = _attach(tracer, wish)
             facts["threads"] = {tid: wish.pid for tid in tids}
             self._sample(tracer, tids)
-            with Signals(tracer, wish.pid, True):
-                tracer.begin()
-                tracer.let_go()
-                tracer.run(wish.seconds)
-            status = 0
-            facts["ended"] = tracer.ended
+            tracer.begin()
+            status = run_attached(wish, tracer, facts)
         else:
             status = start_program(
                 wish, tracer, facts, seccomp=seccomp, ready=lambda pid: self._sample(tracer, [pid])
@@ -119,6 +168,32 @@ class PtraceBackend:
         if tracer.unknown_arches:
             facts["unknown_arches"] = {hex(arch): count for arch, count in tracer.unknown_arches.items()}
         return status, tracer.root
+
+
+def ptrace_refused(wish: Wish) -> str | None:
+    """Why a program may not be traced here; None if it may. Of a running process the attempt will tell."""
+    if wish.pid:
+        return None
+    pid = os.fork()
+    if not pid:
+        _wait()
+    try:
+        libc.ptrace(libc.SEIZE, pid, 0, 0)
+    except OSError as error:
+        return f"{error.strerror} (in a container: --cap-add SYS_PTRACE, or a seccomp profile that allows ptrace)"
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, libc.WALL)
+    return None
+
+
+def _attach(watcher: Watcher, wish: Wish) -> list[int]:
+    """Stop every thread of the process; their tids. RecordError RT511 if that is refused."""
+    try:
+        tids = watcher.attach(wish.pid)
+    except OSError as error:
+        raise RecordError(ec.RT_ATTACH, f"process {wish.pid} cannot be traced: {error.strerror}") from None
+    return tids
 
 
 def _wait() -> None:

@@ -85,3 +85,12 @@ def start_program(
         facts["exec_error"] = failure.strerror
         sys.stderr.write(f"remaptrace: {failure.filename}: {failure.strerror}\n")
     return exit_status(watcher.status)
+
+
+def run_attached(wish: Wish, watcher: Watcher, facts: dict[str, Any]) -> int:
+    """Watch a process whose threads are stopped, for as long as wished; 0."""
+    with Signals(watcher, wish.pid, True):
+        watcher.let_go()
+        watcher.run(wish.seconds)
+    facts["ended"] = watcher.ended
+    return 0

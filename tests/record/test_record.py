@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.record import tracefs
 from remaptrace.record.backends import chosen
 from remaptrace.record.wish import RecordError, Wish
 
@@ -30,7 +31,7 @@ def need(backend: str) -> None:
         pytest.skip(f"{backend}: {error.found}")
 
 
-@pytest.fixture(params=["ptrace"])
+@pytest.fixture(params=["ptrace", "trace"])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each back end that can be used here."""
     need(request.param)
@@ -263,6 +264,39 @@ def test_the_set_tells_of_the_machine_that_recorded(tmp_path: Path) -> None:
     assert len(headers) >= 2
     assert all(path.read_bytes()[:4] == b"\x7fELF" for path in headers)
     assert b"VmFlags:" in next(folder.glob("maps/*.exit.smaps")).read_bytes()
+
+
+def instances() -> set[str]:
+    return {
+        name for name in os.listdir(tracefs.open_tracefs() / "instances") if name.startswith("remaptrace-")
+    }
+
+
+def test_nothing_is_left_behind_even_after_sigkill(tmp_path: Path) -> None:
+    need("trace")
+    before = instances()
+    args = [
+        sys.executable,
+        "-m",
+        "remaptrace",
+        "record",
+        "-o",
+        str(tmp_path / "set"),
+        "--with",
+        "trace",
+        "--",
+        "sleep",
+        "60",
+    ]
+    with subprocess.Popen(args, env=p.environment(), stderr=subprocess.PIPE) as run:
+        while not (new := {name for name in instances() - before if name.endswith(f"-{run.pid}")}):
+            time.sleep(0.05)
+            assert run.poll() is None
+        time.sleep(0.5)
+        run.kill()
+    assert new <= instances()
+    assert p.record(tmp_path / "next", ["/bin/true"], "--with", "trace").returncode == 0
+    assert not new & instances()
 
 
 def test_recording_stops_at_its_limit_and_the_program_goes_on(tmp_path: Path) -> None:
