@@ -368,6 +368,8 @@ def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:
         name = trace.strings.index("exit_group")
         for event in ((kind == ev.K_MARK) & (a0 == name)).nonzero()[0].tolist():
             leaves.setdefault(int(trace.tasks["pid"][task[event]]), event)
+    last = _last_events(trace, {file.tid for file in maps if file.moment == "exit"} - leaves.keys())
+    leaves.update(last)
     out = []
     for file in maps:
         event = leaves.get(file.tid, -1) if file.moment == "exit" else -1
@@ -375,6 +377,18 @@ def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:
             trace.columns["flags"][event] |= ev.EVF_OBSERVE
         out.append(replace(file, event=event))
     return out
+
+
+def _last_events(trace: Trace, pids: set[int]) -> dict[int, int]:
+    """The last event before the end of processes that a signal killed, whose maps were kept on the way out."""
+    if not pids:
+        return {}
+    kind = trace.columns["kind"]
+    pid = trace.tasks["pid"][trace.columns["task"]]
+    mine = np.flatnonzero(np.isin(pid, list(pids)) & (kind != ev.K_EXIT))
+    last = dict(zip(pid[mine].tolist(), mine.tolist(), strict=True))
+    ended = set(pid[kind == ev.K_EXIT].tolist())
+    return {number: event for number, event in last.items() if number in ended}
 
 
 def _without_effect(trace: Trace, used: set[str]) -> list[str]:

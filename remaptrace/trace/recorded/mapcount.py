@@ -132,7 +132,7 @@ def _events_by_tid(trace: Trace) -> dict[int, list[tuple[int, str, int]]]:
     wanted = np.isin(kind, [*_CALL_OF_KIND, ev.K_MARK])
     chosen = np.flatnonzero(wanted)
     sides: dict[int, list[tuple[int, str, int]]] = {}
-    tids = trace.tasks["tid"][trace.columns["task"][chosen]] if len(chosen) else chosen
+    tids = _tids_then(trace, chosen)
     columns = (chosen, tids, kind[chosen], trace.columns["a0"][chosen], trace.columns["ret"][chosen])
     for event, tid, kind_, a0, ret in zip(*(c.tolist() for c in columns), strict=True):
         call = _CALL_OF_KIND.get(kind_) or marks[a0]
@@ -141,6 +141,17 @@ def _events_by_tid(trace: Trace) -> dict[int, list[tuple[int, str, int]]]:
         shown = {ret for event, call, ret in side if call in _FORKS and kind[event] == ev.K_MARK and ret > 0}
         sides[tid] = [row for row in side if kind[row[0]] != ev.K_FORK or row[2] not in shown]
     return sides
+
+
+def _tids_then(trace: Trace, events: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The thread id that the task of each event had then: a thread that execs goes on under its leader's."""
+    kind, task, ret = (trace.columns[name] for name in ("kind", "task", "ret"))
+    tids = trace.tasks["tid"][task[events]].astype(np.int64)
+    for event in np.flatnonzero((kind == ev.K_EXEC) & (ret >= 0)).tolist():
+        row = trace.tasks[int(task[event])]
+        if row["tid"] != row["pid"]:
+            tids[(events >= event) & (task[events] == task[event])] = row["pid"]
+    return tids
 
 
 def _reason(trace: Trace, side: list[tuple[int, str, int]], row: CountRow) -> str:

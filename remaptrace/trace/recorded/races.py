@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...abi.mman import CLONE_VM
 from ..events import Trace
 
 _NEAR = 16
@@ -89,6 +90,47 @@ def settle_races(trace: Trace, times: npt.NDArray[np.int64]) -> None:
     if moved:
         trace.notes.append(
             f"{moved} calls were moved before a counter of another thread that shows their effect already"
+        )
+
+
+_FORKS = frozenset(("fork", "vfork", "clone", "clone3"))
+
+
+def drop_ambiguous(trace: Trace) -> None:
+    """Take readings at a thread's birth out of the truth that show calls of other threads which return later.
+
+    Starting a thread changes no area. A reading at its return that differs from the one before it saw a call under
+    way; if the counters then go on towards those of other threads' returns, no place in the log is behind it.
+    """
+    truth = trace.truth
+    if truth is None or len(truth) < 3:
+        return
+    kind, task, a0, a1 = (trace.columns[name] for name in ("kind", "task", "a0", "a1"))
+    shared = {
+        int(a0[event]) for event in np.flatnonzero((kind == ev.K_FORK) & ((a1 & CLONE_VM) != 0)).tolist()
+    }
+    tids = {int(trace.tasks["tid"][child]) for child in shared}
+    counters = truth["map_count"].astype(np.int64)
+    kept = np.ones(len(truth), dtype=np.bool_)
+    pids = trace.tasks["pid"][task[truth["event"]]]
+    for pid in np.unique(pids).tolist():
+        rows = np.flatnonzero(pids == pid)
+        for before, row, at in zip(rows[:-2].tolist(), rows[1:-1].tolist(), range(2, len(rows)), strict=True):
+            event = int(truth["event"][row])
+            mark = kind[event] == ev.K_MARK and trace.strings[int(a0[event])] in _FORKS
+            if not (mark or kind[event] == ev.K_FORK) or int(trace.columns["ret"][event]) not in tids:
+                continue
+            was, is_ = int(counters[before]), int(counters[row])
+            later = [r for r in rows[at : at + _NEAR].tolist() if task[truth["event"][r]] != task[event]]
+            reached = [int(counters[r]) for r in later if kind[truth["event"][r]] in _CHANGING]
+            if was != is_ and any(min(was, to) <= is_ <= max(was, to) for to in reached):
+                kept[row] = False
+    count = int((~kept).sum())
+    if count:
+        trace.truth = truth[kept]
+        trace.columns["flags"][truth["event"][~kept]] &= ~ev.EVF_EXPECT_TRUTH
+        trace.notes.append(
+            f"{count} counters read as a thread was born show calls of others under way; they are not compared"
         )
 
 

@@ -21,7 +21,7 @@ from .faults import add_faults
 from .initial import add_maps
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import read_maps
-from .races import settle_races
+from .races import drop_ambiguous, settle_races
 from .threads import join_threads
 
 TEXTS = ("ftrace", "perf", "strace")
@@ -97,6 +97,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
         trace.truth, times, untied = tie(trace, rows)
         trace.columns["flags"][trace.truth["event"]] |= ev.EVF_EXPECT_TRUTH
         settle_races(trace, times)
+        drop_ambiguous(trace)
         trace.notes += summary(untied)
     return trace
 
