@@ -49,13 +49,16 @@ def wants_observation(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return np.isin(kinds, _OBSERVING)
 
 
-def _events_with_pages(trace: Trace) -> set[int]:
-    """Events whose expected list of areas says something of pages."""
-    found = set()
+def _areas_with_pages(trace: Trace) -> dict[int, dict[int, int]]:
+    """By event: starts of the areas whose expectation says something of pages, and how many pages it names."""
+    found: dict[int, dict[int, int]] = {}
     for expectation in trace.expects:
         for fields in (expectation.fields, *expectation.on.values()):
-            if any(not _PAGE_KEYS.isdisjoint(area) for area in fields.get("vmas") or ()):
-                found.add(expectation.event)
+            for area in fields.get("vmas") or ():
+                named = [len(area[key]) for key in _PAGE_KEYS if key in area]
+                if named:
+                    starts = found.setdefault(expectation.event, {})
+                    starts[area["start"]] = max(starts.get(area["start"], 0), *named)
     return found
 
 
@@ -78,13 +81,20 @@ class Observer:
         self._dropped = 0
         self._peak = 0
 
-        self._with_pages = _events_with_pages(trace)
+        self._with_pages = _areas_with_pages(trace)
 
-    def _add_pages(self, shot: Snapshot, mm: int) -> None:
-        """Add the state of every page of every area to the facts of `shot`, by start address."""
+    def _add_pages(self, shot: Snapshot, mm: int, asked: dict[int, int]) -> None:
+        """Add the state of the pages of the areas that begin at `asked` to the facts of `shot`.
+
+        At most one page more than an expectation names: enough to differ, whatever the area's length.
+        """
         page = 1 << self.m[H_ARCH + A_PAGE_SHIFT]
         shot.facts["area_pages"] = {
-            v.start: inspect.pages_row(self.m, mm, v.start, (v.end - v.start) // page) for v in shot.vmas
+            v.start: inspect.pages_row(
+                self.m, mm, v.start, min((v.end - v.start) // page, asked[v.start] + 1)
+            )
+            for v in shot.vmas
+            if v.start in asked
         }
 
     def _task(self, row: int) -> int:
@@ -114,7 +124,7 @@ class Observer:
             name = self.trace.strings[int(columns["a0"][event])] if kind == K_SNAPSHOT else ""
             self.observed[event] = self.snapshot(event, row, name, event in self.behind)
             if event in self._with_pages:
-                self._add_pages(self.observed[event], mm)
+                self._add_pages(self.observed[event], mm, self._with_pages[event])
         elif not mm:
             self.observed[event] = Snapshot(event, row, ())
         elif kind == K_PAGES:
@@ -160,7 +170,7 @@ class Observer:
                 self._peak = max(self._peak, m[mm + MM_PEAK])
                 shots.append(self.snapshot(-1, row, whole=not self.trace.recorded))
                 if -1 in self._with_pages:
-                    self._add_pages(shots[-1], mm)
+                    self._add_pages(shots[-1], mm, self._with_pages[-1])
         notes = []
         if self._dropped:
             notes.append(f"areas of {self._dropped} processes at their exit were not kept")
