@@ -6,7 +6,7 @@ may_expand_vm and vm_stat_account, mm/util.c __vm_enough_memory; linux-6.x 2.4, 
 
 from __future__ import annotations
 
-from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
+from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.rules import (
     R_DATA_LIMIT,
@@ -65,7 +65,7 @@ def is_data_mapping(flags: int) -> int:
 @kernel
 def accountable(flags: int) -> int:
     """1 if a mapping with `flags` is charged against overcommit (accountable_mapping)."""
-    return 1 if flags & (VM_NORESERVE | VM_SHARED | VM_WRITE) == VM_WRITE else 0
+    return 1 if flags & (VM_NORESERVE | VM_SHARED | VM_WRITE | VM_HUGETLB) == VM_WRITE else 0
 
 
 @kernel

@@ -85,6 +85,15 @@ G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_VMG_EXPAND = H_GLOB + 48  # see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
 G_VMG = H_GLOB + 72  # 24 words, laid out as a VMA: the merge being tried, see merge.py
+# huge page pool, see hugepool.py: counts of huge pages
+G_HT_TOTAL = H_GLOB + 108
+G_HT_FREE = H_GLOB + 109
+G_HT_RESERVED = H_GLOB + 110
+G_HT_SURPLUS = H_GLOB + 111
+G_HT_ASSUMED = H_GLOB + 112
+# userfaultfd and NUMA policies
+G_UFFD_CLOSED = H_GLOB + 113  # contexts whose last descriptor is closed, not yet taken off their areas
+G_POLICIES = H_GLOB + 114  # list of NUMA policies, see policy.py
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit
@@ -115,6 +124,7 @@ V_BORN = 19  # event that made it (for reports)
 V_INEXT = 20  # list of the VMAs of one inode
 V_IPREV = 21
 V_ANAME = 22  # name of anonymous memory: a string number, see abi.vmanames, 0: none
+V_RESV = V_CURSOR  # hugetlb: reserve map of the owner, see hugepool.py (vm_private_data, too)
 V_WORDS = 24
 
 OPS_ANON = 0  # no vm_ops
@@ -124,6 +134,7 @@ OPS_SHM = 3  # SysV: close hook
 OPS_SPECIAL = 4  # vdso, vvar: close hook, may not be split
 OPS_ZERO = 5  # private /dev/zero
 OPS_DEVICE = 6  # device with pfn mapping
+OPS_HUGETLB = 12  # a file of hugetlbfs: pages from the pool, close hook, may be split between huge pages only
 
 # ---- mm_struct -------------------------------------------------------------------------------
 MM_SET = 0  # VMA set
@@ -227,7 +238,9 @@ I_HEIGHT = 19  # levels of the page cache's tree
 I_FILLED = 20  # pages below this number have their first content in the page cache, unless the tree says else
 I_FOLIO = 22  # pages of the folios that hold its page cache, a power of two; 0: single pages
 I_UNSURE = 23  # 1: the log does not tell the size, see assume.assume_length
-I_WORDS = 24
+I_RESV = 24  # hugetlb: first range of the reserve map of a shared object, see hugepool.py
+I_POLICIES = 25  # first NUMA policy of a range of a shared object, see policy.py
+I_WORDS = 28
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
 
@@ -253,6 +266,12 @@ FF_LAZYFREE = 16
 FF_EXCLUSIVE = 64
 FF_UPTODATE = 128
 FF_HUGE = 256  # head of a huge page whose other frames are not set up
+FF_RESTORE = 512  # page of the hugetlb pool: its reservation returns when it is freed
+
+# ---- reserve map of a private hugetlb mapping ----------------------------------------------------
+RV_REFS = 0  # areas of the owner
+RV_FIRST = 1  # first range
+RV_WORDS = 4
 
 
 CLASS_VMA = 0

@@ -21,6 +21,8 @@ WHY_MAY = 10
 WHY_MDWE = 11
 WHY_SPECIAL = 12
 WHY_ARENA = 13
+WHY_HUGE_POOL = 14
+WHY_HUGE_PAGE = 15
 
 WHY_TEXT: tuple[str, ...] = (
     "",
@@ -37,6 +39,8 @@ WHY_TEXT: tuple[str, ...] = (
     "memory-deny-write-execute",
     "a special area (vdso, vvar, device) may not be split or changed so",
     "the arena of the simulator is full",
+    "vm.nr_hugepages: the pool has no huge page left to reserve",
+    "an area of huge pages may be split between them only",
 )
 
 

@@ -58,6 +58,13 @@ R_UNLIMITED_LEGACY = _rule(
     "unlimited_stack_is_legacy", "bool", 0, "RLIMIT_STACK unlimited at exec: bottom-up layout (2.6)"
 )
 R_THP_MODE = _rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
+R_NR_HUGEPAGES = _rule("nr_hugepages", "int", 0, "vm.nr_hugepages: pages in the pool of hugetlb, huge pages")
+R_NR_OVERCOMMIT_HUGE = _rule(
+    "nr_overcommit_hugepages", "int", 0, "vm.nr_overcommit_hugepages: pages the pool may grow by, huge pages"
+)
+R_GIGANTIC_PAGES = _rule(
+    "gigantic_pages", "bool", 1, "the processor has pages of 1 GiB: their pool is known, and empty"
+)
 R_EXEC_STACK_PAGES = _rule(
     "exec_stack_pages",
     "int",
@@ -144,6 +151,15 @@ R_THP_ALIGN_FILE = _rule(
 R_NOREPLACE = _rule("map_fixed_noreplace", "bool", 1, "MAP_FIXED_NOREPLACE is known (4.17)")
 R_SHARED_VALIDATE = _rule("map_shared_validate", "bool", 1, "MAP_SHARED_VALIDATE is known (4.15)")
 R_DROPPABLE = _rule("map_droppable", "bool", 1, "MAP_DROPPABLE is known (6.11)")
+R_HUGETLB_MAP_32BIT = _rule(
+    "hugetlb_map_32bit", "bool", 1, "MAP_32BIT chooses the low range for huge pages too (6.13); else ignored"
+)
+R_HUGETLB_RESTORE = _rule(
+    "hugetlb_dontneed_reserves",
+    "bool",
+    1,
+    "a page that its owner drops (MADV_DONTNEED) is reserved for it again (6.9)",
+)
 R_THP_ALIGN = _choice(
     "thp_align",
     ("never", "any_length", "multiples", "multiples_no_hint"),

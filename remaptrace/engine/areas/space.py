@@ -20,6 +20,7 @@ from ...machine.archwords import (
 from ...machine.rules import (
     R_DAC_MMAP_MIN_ADDR,
     R_HINT_MIN,
+    R_HUGETLB_MAP_32BIT,
     R_MMAP_MIN_ADDR,
     R_SEARCH,
     R_THP_ALIGN,
@@ -54,6 +55,9 @@ MAP_ABOVE4G = 0x80
 LOW_BEGIN = 0x40000000  # MAP_32BIT: [1 GiB, 2 GiB)
 LOW_END = 0x80000000
 FOUR_GIB = 1 << 32
+
+HUGE_KIND = 256
+"""Plus log2 of the page size: the `kind` of a mapping of hugetlbfs."""
 
 ALIGN_NEVER, ALIGN_ANY_LENGTH, ALIGN_MULTIPLES, ALIGN_MULTIPLES_NO_HINT = 0, 1, 2, 3  # R_THP_ALIGN
 
@@ -201,10 +205,33 @@ def _wants_huge(m: Mem, hint: int, length: int, kind: int) -> int:
 
 
 @kernel
+def _hugetlb_place(m: Mem, mm: int, hint: int, length: int, flags: int, shift: int) -> int:
+    """hugetlb_get_unmapped_area: the hint rounded up, then the search for a gap aligned to 1 << shift."""
+    size = 1 << shift
+    if length & (size - 1):
+        return -EINVAL
+    hint = (hint + size - 1) & -size
+    top = m[H_ARCH + A_TASK_SIZE]
+    if hint != 0 and length <= top and _hint_is_free(m, mm, hint, length, top) != 0:
+        return hint
+    if m[H_RULES + R_HUGETLB_MAP_32BIT] == 0:
+        flags &= ~MAP_32BIT
+    spare = length + size - (1 << m[H_ARCH + A_PAGE_SHIFT])
+    down = m[mm + MM_LEGACY] == 0 and not (flags & MAP_32BIT and m[H_ARCH + A_HAS_32BIT] != 0)
+    if down:
+        low = max(m[H_RULES + R_MMAP_MIN_ADDR], 1 << m[H_ARCH + A_PAGE_SHIFT])
+        found = highest_gap(m, mm, low, m[mm + MM_BASE], spare)
+        if found >= 0:
+            return (found + spare - length) & -size
+    found = _bottomup(m, mm, 0, spare, flags)
+    return found if found < 0 else (found + size - 1) & -size
+
+
+@kernel
 def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, flags: int, kind: int) -> int:
     """The address for a mapping of `length` (page aligned) bytes, or -errno (__get_unmapped_area).
 
-    `kind` is -1 for private anonymous memory, else the OPS_* type of the object; `pgoff` is its page
+    `kind` is -1 for private anonymous memory, else the OPS_* type of the object (hugetlbfs: HUGE_KIND); `pgoff` is its page
     offset (0 for anonymous memory). Order: length, search or fixed, end of user space, alignment,
     lowest address.
     """
@@ -216,7 +243,11 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
         if recorded_place(m, task, length) != 0:
             return m[G_REC_RET]
         found = -1
-        if _wants_huge(m, addr, length, kind) != 0:
+        if kind >= HUGE_KIND:
+            found = _hugetlb_place(m, mm, addr, length, flags, kind - HUGE_KIND)
+            if found < 0:
+                return found
+        elif _wants_huge(m, addr, length, kind) != 0:
             found = _huge_aligned(m, mm, addr, length, flags, pgoff << m[H_ARCH + A_PAGE_SHIFT])
         if found < 0:
             found = _search(m, mm, addr, length, flags)
@@ -227,6 +258,8 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
     if beyond(m, addr, length) != 0:
         return -ENOMEM
     if page_offset(m, addr) != 0:
+        return -EINVAL
+    if kind >= HUGE_KIND and (addr | length) & ((1 << (kind - HUGE_KIND)) - 1):
         return -EINVAL
     if addr < m[H_RULES + R_DAC_MMAP_MIN_ADDR] and capable(m, task) == 0:
         return -EPERM

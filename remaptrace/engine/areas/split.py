@@ -5,13 +5,16 @@ from __future__ import annotations
 from ...abi.errnos import EINVAL, ENOMEM
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MAX_MAP_COUNT
+from ..files.hugepool import hugefile_shift
 from ..jit import kernel
 from ..state import (
     H_ARCH,
     H_RULES,
     MM_COUNT,
+    OPS_HUGETLB,
     OPS_SPECIAL,
     V_END,
+    V_INODE,
     V_NEXT,
     V_OPS,
     V_PGOFF,
@@ -19,7 +22,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
+from ..why import WHY_ARENA, WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SPECIAL, refuse
 from .vma import vma_dup
 from .vmaset import link_vma, set_bounds
 
@@ -33,6 +36,8 @@ def split_vma_uncounted(m: Mem, mm: int, vma: int, addr: int, new_below: int) ->
     """
     if m[vma + V_OPS] == OPS_SPECIAL:  # special_mapping_split
         return refuse(m, WHY_SPECIAL, EINVAL)
+    if m[vma + V_OPS] == OPS_HUGETLB and addr & ((1 << hugefile_shift(m, m[vma + V_INODE])) - 1):
+        return refuse(m, WHY_HUGE_PAGE, EINVAL)  # hugetlb_vm_op_split
     new = vma_dup(m, vma)
     if new == 0:
         return refuse(m, WHY_ARENA, ENOMEM)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...abi.vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
+from ..files.hugepool import resv_close, resv_get
 from ..files.shmseg import shm_close
 from ..jit import kernel
 from ..state import (
@@ -19,6 +20,7 @@ from ..state import (
     I_VMAS,
     OPS_ANON,
     OPS_FILE,
+    OPS_HUGETLB,
     OPS_SHM,
     OPS_ZERO,
     V_AV,
@@ -37,6 +39,7 @@ from ..state import (
     V_PGOFF,
     V_PREV,
     V_PROT,
+    V_RESV,
     V_START,
     V_WORDS,
     Mem,
@@ -147,6 +150,8 @@ def vma_dup(m: Mem, vma: int) -> int:
     m[copy + V_NEXT] = 0
     m[copy + V_PREV] = 0
     m[copy + V_CHUNK] = 0
+    if m[copy + V_OPS] == OPS_HUGETLB:
+        resv_get(m, m[copy + V_RESV])
     file_get(m, m[copy + V_FILE])
     _link_inode(m, copy)
     return copy
@@ -156,7 +161,9 @@ def vma_dup(m: Mem, vma: int) -> int:
 def vma_free(m: Mem, vma: int) -> int:
     """Drop the references of an unlinked VMA and give it back (remove_vma)."""
     _unlink_inode(m, vma)
-    if m[vma + V_OPS] == OPS_SHM:
+    if m[vma + V_OPS] == OPS_HUGETLB:
+        resv_close(m, vma)
+    if m[vma + V_OPS] in (OPS_SHM, OPS_HUGETLB):  # SHM_HUGETLB too: no other object has a segment
         shm_close(m, m[vma + V_INODE])
     file_put(m, m[vma + V_FILE])
     kfree(m, vma, V_WORDS)

@@ -14,15 +14,17 @@ from ...abi.vmflags import (
     VM_DONTEXPAND,
     VM_DROPPABLE,
     VM_EXEC,
+    VM_HUGETLB,
     VM_IO,
     VM_LOCKED,
     VM_LOCKONFAULT,
+    VM_MAYSHARE,
     VM_NORESERVE,
     VM_PFNMAP,
     VM_READ,
     VM_SHARED,
 )
-from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
+from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_FIXED_KEEPS_OLD,
     R_LIMIT_BEFORE_UNMAP,
@@ -46,12 +48,13 @@ from ..account import (
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_init
 from ..areas.mergeable import VM_SPECIAL
-from ..areas.space import get_unmapped_area, range_is_free, round_hint_to_min
+from ..areas.space import HUGE_KIND, get_unmapped_area, range_is_free, round_hint_to_min
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, link_vma
 from ..faults.nonlinear import RFP_POPULATE
 from ..faults.populate import POP_MLOCK, POP_MMAP, populate_range
-from ..files.files import FMODE_READ, FMODE_WRITE, fget, file_new, file_put
+from ..files.files import FMODE_READ, FMODE_WRITE, fget, file_get, file_new, file_put
+from ..files.hugepool import hugefile_shift, resv_new
 from ..files.pagecache import inode_new, inode_put
 from ..jit import kernel, shr, ult, wrap
 from ..state import (
@@ -68,6 +71,7 @@ from ..state import (
     O_NOEXEC,
     OPS_ANON,
     OPS_DEVICE,
+    OPS_HUGETLB,
     OPS_SHMEM,
     OPS_ZERO,
     P_PERSONALITY,
@@ -76,12 +80,13 @@ from ..state import (
     V_END,
     V_FLAGS,
     V_NEXT,
+    V_RESV,
     V_START,
     Mem,
 )
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_MDWE, WHY_RLIMIT_MEMLOCK, refuse
+from .hugetlb import huge_shift, hugefile_open, hugetlb_mmap
 from .mmapflags import (
-    GIGANTIC_SHIFT,
     MAP_FIXED_NOREPLACE,
     MAP_HUGETLB,
     MAP_LOCKED,
@@ -89,7 +94,6 @@ from .mmapflags import (
     MAP_POPULATE,
     anonymous_flags,
     file_flags,
-    huge_shift,
     late_errors,
     wanted_flags,
 )
@@ -199,6 +203,8 @@ def _new_area(
     inode = m[file + O_INODE] if file != 0 and ops != OPS_ZERO else 0
     vma = vma_alloc(m, mm, addr, addr + length, vm, pgoff, file, inode, ops)
     file_put(m, made)
+    if vma != 0 and vm & (VM_HUGETLB | VM_MAYSHARE | VM_NORESERVE) == VM_HUGETLB:
+        m[vma + V_RESV] = resv_new(m)
     if vma == 0 or link_vma(m, mm, vma, m[VMG_PREV], m[VMG_NEXT]) < 0:
         return refuse(m, WHY_ARENA, ENOMEM)
     return vma
@@ -217,6 +223,8 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
     error = _make_room(m, task, addr, length, vm)
     if error == 0:
         error = late_errors(m, file, vm)
+        if error == 0 and vm & VM_HUGETLB:
+            error = hugetlb_mmap(m, m[file + O_INODE], vm, pgoff, length)
         if error != 0:
             uncharge(m, m[VMS_CHARGED])
     if error != 0:
@@ -259,8 +267,8 @@ def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgo
         pgoff = 0
         if flags & MAP_SHARED:
             kind = OPS_SHMEM
-    if flags & MAP_HUGETLB and flags & MAP_FIXED and addr & ((1 << huge_shift(m, flags)) - 1) != 0:
-        return -EINVAL
+    if kind == OPS_HUGETLB:
+        kind = HUGE_KIND + hugefile_shift(m, m[file + O_INODE])
     addr = get_unmapped_area(m, task, addr, length, pgoff, flags, kind)
     if addr >= 0 and flags & MAP_FIXED_NOREPLACE and m[H_RULES + R_NOREPLACE] != 0:
         if range_is_free(m, m[task + T_MM], addr, addr + length) == 0:
@@ -305,7 +313,7 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
             pgoff = 0
     if vm < 0:
         return vm
-    if flags & MAP_NORESERVE and m[H_RULES + R_OVERCOMMIT] != 2:
+    if flags & MAP_NORESERVE and (m[H_RULES + R_OVERCOMMIT] != 2 or vm & VM_HUGETLB):
         vm |= VM_NORESERVE
     addr = mmap_region(m, task, file, addr, length, vm, pgoff)
     if addr < 0:
@@ -331,12 +339,23 @@ def sys_mmap(m: Mem, task: int, addr: int, length: int, prot: int, flags: int, f
         file = fget(m, task, fd)
         if file == 0:
             return -EBADF
-        if flags & MAP_HUGETLB:
+        big = 0
+        if m[m[file + O_INODE] + I_TYPE] == OPS_HUGETLB:
+            big = hugefile_shift(m, m[file + O_INODE])
+        elif flags & MAP_HUGETLB:
             return -EINVAL
-    elif flags & MAP_HUGETLB:
-        shift = huge_shift(m, flags)
-        if m[H_ARCH + A_HUGE_SHIFT] == 0 or shift not in (m[H_ARCH + A_HUGE_SHIFT], GIGANTIC_SHIFT):
+        file_get(m, file)
+    else:
+        big = huge_shift(m, flags) if flags & MAP_HUGETLB else 0
+        if flags & MAP_HUGETLB and big == 0:
             return -EINVAL
-        length = uword(m, wrap(length + (1 << shift) - 1) & -(1 << shift))
+    if big != 0:
+        length = uword(m, wrap(length + (1 << big) - 1) & -(1 << big))
+        if file == 0:
+            file = hugefile_open(m, big, length)
+            if file == 0:
+                return refuse(m, WHY_ARENA, ENOMEM)
     pgoff = shr(offset, m[H_ARCH + A_PAGE_SHIFT])
-    return do_mmap(m, task, file, uword(m, addr), length, prot, flags, pgoff)
+    result = do_mmap(m, task, file, uword(m, addr), length, prot, flags, pgoff)
+    file_put(m, file)
+    return result

@@ -5,7 +5,7 @@ Numbers of PROT_* and MAP_* are those of the generic ABI.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM
+from ...abi.errnos import EACCES, EINVAL, ENODEV, EOPNOTSUPP, EOVERFLOW, EPERM
 from ...abi.mman import (
     MAP_DROPPABLE,
     MAP_PRIVATE,
@@ -13,10 +13,10 @@ from ...abi.mman import (
     MAP_SHARED_VALIDATE,
     MAP_TYPE,
 )
-from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import (
     VM_ACCESS,
     VM_DONTDUMP,
+    VM_DONTEXPAND,
     VM_DROPPABLE,
     VM_EXEC,
     VM_GROWSDOWN,
@@ -33,7 +33,7 @@ from ...abi.vmflags import (
     VM_WIPEONFORK,
     VM_WRITE,
 )
-from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
+from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_DROPPABLE,
     R_FILE_GROWSDOWN_EARLY,
@@ -46,7 +46,6 @@ from ...machine.rules import (
 from ..files.files import FMODE_READ, FMODE_WRITE
 from ..jit import kernel, ult
 from ..state import (
-    G_RSFLAGS,
     H_ARCH,
     H_RULES,
     I_SEALS,
@@ -58,6 +57,7 @@ from ..state import (
     O_NOEXEC,
     OPS_DEVICE,
     OPS_FILE,
+    OPS_HUGETLB,
     T_MM,
     TYPE_UNMAPPABLE,
     Mem,
@@ -71,20 +71,11 @@ MAP_POPULATE = 0x8000
 MAP_STACK = 0x20000
 MAP_HUGETLB = 0x40000
 MAP_SYNC = 0x80000
-MAP_HUGE_SHIFT = 26
-GIGANTIC_SHIFT = 30
 MAP_FIXED_NOREPLACE = 0x100000
 LEGACY_MAP_MASK = 0x0407_FFF3 | (0x3F << 26)  # what MAP_SHARED_VALIDATE knows beside MAP_SYNC
 
 SEAL_WRITE, SEAL_FUTURE_WRITE = 8, 16
 MAX_LFS_FILESIZE = (1 << 63) - 1
-
-
-@kernel
-def huge_shift(m: Mem, flags: int) -> int:
-    """log2 of the page size that MAP_HUGETLB asks for."""
-    shift = (flags >> MAP_HUGE_SHIFT) & 0x3F
-    return shift if shift != 0 else m[H_ARCH + A_HUGE_SHIFT]
 
 
 @kernel
@@ -129,6 +120,8 @@ def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, le
         return -ENODEV
     if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
         return -EINVAL
+    if m[inode + I_TYPE] == OPS_HUGETLB:
+        vm |= VM_HUGETLB | VM_DONTEXPAND
     return _seal_flags(m, m[inode + I_SEALS], vm)
 
 
@@ -154,8 +147,6 @@ def _seal_flags(m: Mem, seals: int, vm: int) -> int:
 def anonymous_flags(m: Mem, flags: int, vm: int) -> int:
     """The VM flags of an anonymous mapping, or -EINVAL: step 13 of linux-6.x 2.1."""
     kind = flags & MAP_TYPE
-    if flags & MAP_HUGETLB:  # a file of hugetlbfs stands behind it
-        return vm | VM_HUGETLB if kind in (MAP_SHARED, MAP_PRIVATE) else -EINVAL
     if kind == MAP_SHARED:
         if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
             return -EINVAL
@@ -171,13 +162,8 @@ def anonymous_flags(m: Mem, flags: int, vm: int) -> int:
 def late_errors(m: Mem, file: int, vm: int) -> int:
     """Errors of the file's own mmap method, and of seals on kernels that ask late: 0 or -errno.
 
-    Huge pages: the pool is empty (linux-6.x 0). Without a reservation (MAP_NORESERVE) the kernel
-    would map them all the same, which is not modelled.
+    The method of hugetlbfs reserves, see `hugetlb_reserve`.
     """
-    if vm & VM_HUGETLB:
-        if vm & VM_NORESERVE:
-            m[G_RSFLAGS] |= RSF_UNMODELLED
-        return -ENOMEM
     if file == 0:
         return 0
     inode = m[file + O_INODE]

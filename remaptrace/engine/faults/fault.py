@@ -17,7 +17,7 @@ from ...abi.outcomes import (
     OUT_SPURIOUS,
 )
 from ...abi.signals import ACC_EXEC, ACC_WRITE, PF_FETCH, PF_PROT, PF_USER, PF_WRITE
-from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_MANYPROTS, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_HUGETLB, VM_MANYPROTS, VM_WRITE
 from ...machine.archwords import (
     A_CANONICAL_BITS,
     A_HUGE_SHIFT,
@@ -65,6 +65,7 @@ from ..state import (
 )
 from .fileread import do_fault
 from .hugefault import huge_fault, vma_is_anonymous
+from .hugetlbfault import hugetlb_fault
 from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
 from .vmfault import (
     VMF_MAJOR,
@@ -109,6 +110,8 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
 @kernel
 def handle_mm_fault(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
     """A fault at `addr` inside `vma`, whose flags allow the access; a VMF_* code."""
+    if m[vma + V_FLAGS] & VM_HUGETLB:
+        return hugetlb_fault(m, mm, vma, addr, access)
     p = pte_lookup(m, mm, addr)
     m[G_NEW_TABLE] = 1 if p == 0 else 0
     if p == 0:

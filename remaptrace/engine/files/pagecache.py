@@ -17,7 +17,7 @@ allocated.
 
 from __future__ import annotations
 
-from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ..jit import kernel
 from ..pages.frames import (
     byte_load,
@@ -30,6 +30,7 @@ from ..pages.frames import (
     frame_put,
 )
 from ..pages.swap import swap_cache_drop, swap_put, swap_read
+from .hugepool import hugepage_put, pool_unreserve, region_del
 from ..state import (
     F_BYTES,
     F_FILL,
@@ -53,10 +54,12 @@ from ..state import (
     I_NEXT,
     I_PAGES,
     I_REFS,
+    I_RESV,
     I_SIZE,
     I_TYPE,
     I_WORDS,
     OPS_FILE,
+    OPS_HUGETLB,
     Mem,
     kalloc,
     kfree,
@@ -103,7 +106,11 @@ def inode_put(m: Mem, inode: int) -> int:
     m[G_COMMITTED] -= m[inode + I_CHARGED]
     m[inode + I_FILLED] = 0
     m[inode + I_CACHED] = 0
-    cache_drop(m, inode, 0, -1)
+    if m[inode + I_TYPE] == OPS_HUGETLB:
+        freed = hugefile_drop(m, inode, 0, -1, 1)
+        pool_unreserve(m, region_del(m, inode + I_RESV, 0, 1 << 62) - freed)
+    else:
+        cache_drop(m, inode, 0, -1)
     _free_tree(m, inode)
     p = G_INODE_LIST
     while m[p] != inode:
@@ -408,6 +415,52 @@ def cache_drop(m: Mem, inode: int, first: int, last: int) -> int:
     return 0
 
 
+# ---- files of hugetlbfs: indices and frames are those of huge pages --------------------------
+
+
+@kernel
+def hugefile_find(m: Mem, inode: int, index: int) -> int:
+    """The head of huge page `index` of the file, 0 if it is absent."""
+    entry = _entry(m, inode, index)
+    return max(m[entry], 0) if entry != 0 else 0
+
+
+@kernel
+def hugefile_insert(m: Mem, inode: int, index: int, head: int) -> int:
+    """Make `head` huge page `index` of the file, which takes a reference; 0 if the arena is full, else 1."""
+    entry = _entry_make(m, inode, index)
+    if entry == 0:
+        return 0
+    m[entry] = head
+    m[frame(m, head) + F_REFS] += 1
+    m[frame(m, head) + F_INODE] = inode
+    m[inode + I_PAGES] += 1
+    return 1
+
+
+@kernel
+def hugefile_drop(m: Mem, inode: int, first: int, last: int, truncated: int) -> int:
+    """Take huge pages first..last-1 (last -1: all) out of the file; how many there were (remove_inode_hugepages).
+
+    A hole (`truncated` 0) also forgets that they were reserved.
+    """
+    freed = 0
+    index = cache_next(m, inode, first)
+    while index >= 0 and (last < 0 or index < last):
+        entry = _entry(m, inode, index)
+        head = m[entry]
+        m[entry] = 0
+        if head > 0:
+            m[frame(m, head) + F_INODE] = 0
+            m[inode + I_PAGES] -= 1
+            hugepage_put(m, head)
+            freed += 1
+            if truncated == 0:
+                region_del(m, inode + I_RESV, index, index + 1)
+        index = cache_next(m, inode, index + 1)
+    return freed
+
+
 # ---- bytes -----------------------------------------------------------------------------------
 
 
@@ -417,6 +470,10 @@ def file_load(m: Mem, inode: int, offset: int) -> int:
     if offset >= m[inode + I_SIZE]:
         return -1
     shift = m[H_ARCH + A_PAGE_SHIFT]
+    if m[inode + I_TYPE] == OPS_HUGETLB:
+        shift = m[H_ARCH + A_HUGE_SHIFT]
+        head = hugefile_find(m, inode, offset >> shift)
+        return byte_load(m, head, offset & ((1 << shift) - 1)) if head != 0 else 0
     pfn = cache_find(m, inode, offset >> shift)
     if pfn == 0 and cache_swapped(m, inode, offset >> shift) != 0:
         pfn = cache_add_swapped(m, inode, offset >> shift)

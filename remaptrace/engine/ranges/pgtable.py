@@ -6,7 +6,7 @@ offered here too.
 
 from __future__ import annotations
 
-from ...abi.vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_HUGETLB, VM_SHARED, VM_WRITE
 from ...machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
 from ..areas.vma import vma_wants_writenotify
 from ..jit import kernel
@@ -54,6 +54,7 @@ from ..state import (
     V_PROT,
     Mem,
 )
+from .hugetlb import hugetlb_zap
 
 __all__ = [
     "ZAP_DONTNEED",
@@ -121,6 +122,8 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     Frames lose a reference, swap slots a user. Leaf tables stay, but with `pt_reclaim` a DONTNEED that
     empties a table over its whole span frees it. Cost: the tables and PTEs there are.
     """
+    if m[vma + V_FLAGS] & VM_HUGETLB:
+        return hugetlb_zap(m, mm, vma, start, end)
     whole = 1 << span_shift(m)
     addr = next_leaf(m, mm, start, end)
     while addr < end:

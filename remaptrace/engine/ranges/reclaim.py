@@ -9,7 +9,7 @@ swap) stay, shmem pages unmapped.
 
 from __future__ import annotations
 
-from ...abi.vmflags import VM_IO, VM_LOCKED, VM_PFNMAP
+from ...abi.vmflags import VM_HUGETLB, VM_IO, VM_LOCKED, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_RAM_PAGES
 from ..areas.vmaset import find_vma
@@ -40,6 +40,7 @@ from ..state import (
     MM_FIRST,
     MM_NEXT,
     OPS_FILE,
+    OPS_HUGETLB,
     T_MM,
     V_END,
     V_FLAGS,
@@ -96,7 +97,7 @@ def _one_page(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
 @kernel
 def _area(m: Mem, vma: int, start: int, end: int, write: int) -> int:
     """Unmap the pages of [start, end) of one area; `write` 1: and free each at once."""
-    if m[vma + V_FLAGS] & (VM_LOCKED | VM_IO | VM_PFNMAP):
+    if m[vma + V_FLAGS] & (VM_LOCKED | VM_IO | VM_PFNMAP | VM_HUGETLB):
         return 0
     mm = m[vma + V_MM]
     size = 1 << m[H_ARCH + A_PAGE_SHIFT]
@@ -133,6 +134,8 @@ def reclaim_range(m: Mem, task: int, start: int, end: int) -> int:
 @kernel
 def reclaim_inode(m: Mem, inode: int) -> int:
     """Reclaim every page of a file, mapped or only cached; pages freed."""
+    if m[inode + I_TYPE] == OPS_HUGETLB:
+        return 0
     vma = m[inode + I_VMAS]
     while vma != 0:
         _area(m, vma, m[vma + V_START], m[vma + V_END], 0)

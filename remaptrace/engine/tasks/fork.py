@@ -24,6 +24,7 @@ from ..account import charge, uncharge, vm_stat_account
 from ..areas.area26 import ALL_ONES
 from ..areas.vma import anon_vma_new, vma_dup, vma_free, vma_set_flags
 from ..areas.vmaset import insert_vma
+from ..files.hugepool import resv_put
 from ..jit import kernel
 from ..pages.frames import frame, frame_map
 from ..pages.pgwalk import (
@@ -48,6 +49,7 @@ from ..pages.pte import (
 )
 from ..pages.swap import swap_get
 from ..pages.thp import huge_copy
+from ..ranges.hugetlb import hugetlb_copy
 from ..state import (
     F_FLAGS,
     FF_EXCLUSIVE,
@@ -71,6 +73,7 @@ from ..state import (
     MM_START_BRK,
     MM_START_DATA,
     MM_TOTAL,
+    OPS_HUGETLB,
     T_MM,
     V_AV,
     V_AVMULTI,
@@ -78,6 +81,8 @@ from ..state import (
     V_FLAGS,
     V_MM,
     V_NEXT,
+    V_OPS,
+    V_RESV,
     V_START,
     Mem,
 )
@@ -156,6 +161,9 @@ def _dup_area(m: Mem, task: int, old: int, new: int, vma: int) -> int:
             uncharge(m, pages)
         return -ENOMEM
     m[copy + V_MM] = new
+    if m[copy + V_OPS] == OPS_HUGETLB:  # reservations stay with the parent (hugetlb_dup_vma_private)
+        resv_put(m, m[copy + V_RESV])
+        m[copy + V_RESV] = 0
     vma_set_flags(m, copy, flags & ~(VM_LOCKED | VM_LOCKONFAULT))
     m[copy + V_AVMULTI] = 0
     if flags & VM_WIPEONFORK:
@@ -167,6 +175,8 @@ def _dup_area(m: Mem, task: int, old: int, new: int, vma: int) -> int:
         vma_free(m, copy)
         return -ENOMEM
     if flags & VM_WIPEONFORK == 0 and (m[vma + V_AV] != 0 or flags & _COPIED):
+        if flags & VM_HUGETLB:
+            return hugetlb_copy(m, old, new, vma)
         return copy_range(m, old, new, vma)
     return 0
 
