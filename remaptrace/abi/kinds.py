@@ -34,7 +34,8 @@ K_SHMGET = _kind(18, "shmget", "key", "size", "flags")
 K_SHMAT = _kind(19, "shmat", "shmid", "addr", "flags")
 K_SHMDT = _kind(20, "shmdt", "addr")
 K_SHMCTL = _kind(21, "shmctl", "shmid", "command")
-K_MBIND = _kind(22, "mbind", "addr", "length", "mode", "nodes")
+# nodes: the mask's first word; maxnode as given, with MASK_UNKNOWN where the log shows only a pointer
+K_MBIND = _kind(22, "mbind", "addr", "length", "mode", "nodes", "maxnode", "flags")
 K_SET_VMA_NAME = _kind(23, "prctl_vma_name", "addr", "length", "name")
 K_USERFAULTFD = _kind(24, "userfaultfd", "flags")
 K_PKEY_ALLOC = _kind(25, "pkey_alloc", "flags", "rights")
@@ -87,7 +88,23 @@ K_MM = _kind(122, "mm")
 K_SNAPSHOT = _kind(123, "snapshot", "name")
 K_RECLAIM = _kind(124, "reclaim", "addr", "length", "fd")  # length 0 and fd -1: everything
 K_WRITEBACK = _kind(125, "writeback", "fd")  # -1: all files
+K_HUGEPAGES = _kind(126, "hugepages")  # the pool of huge pages: total, free, reserved, surplus
 K_UNMODELLED = _kind(140, "unmodelled", "name")  # a call without effect on memory maps, or unknown
+# -- more calls on memory. fd: a userfaultfd; mode and features as the kernel's numbers
+K_UFFD_API = _kind(160, "uffdio_api", "fd", "features", "version")
+K_UFFD_REGISTER = _kind(161, "uffdio_register", "fd", "addr", "length", "mode")
+K_UFFD_UNREGISTER = _kind(162, "uffdio_unregister", "fd", "addr", "length")
+K_UFFD_COPY = _kind(163, "uffdio_copy", "fd", "dst", "src", "length", "mode")
+K_UFFD_ZEROPAGE = _kind(164, "uffdio_zeropage", "fd", "addr", "length", "mode")
+K_UFFD_WRITEPROTECT = _kind(165, "uffdio_writeprotect", "fd", "addr", "length", "mode")
+K_UFFD_CONTINUE = _kind(166, "uffdio_continue", "fd", "addr", "length", "mode")
+K_UFFD_MOVE = _kind(167, "uffdio_move", "fd", "dst", "src", "length", "mode")
+K_UFFD_POISON = _kind(168, "uffdio_poison", "fd", "addr", "length", "mode")
+K_UFFD_WAKE = _kind(169, "uffdio_wake", "fd", "addr", "length")
+K_HOME_NODE = _kind(170, "set_mempolicy_home_node", "addr", "length", "node", "flags")
+K_SET_MEMPOLICY = _kind(171, "set_mempolicy", "mode", "nodes", "maxnode")
+# write 1: process_vm_writev. pid 0: the caller itself. Addresses of the other side and of the own buffer
+K_PROCESS_VM = _kind(172, "process_vm", "pid", "remote", "local", "length", "write")
 
 KIND_NAMES: dict[int, str] = dict(_NAMES)
 
@@ -107,5 +124,9 @@ MEMORY_CALLS = range(K_MMAP, K_OPEN)
 FILE_CALLS = range(K_OPEN, K_FORK)
 ACCESSES = (K_READ, K_WRITE, K_EXECUTE, K_FAULT)
 """Kinds of a program's own accesses; K_SIGNAL says how one before it ended."""
+MORE_MEMORY_CALLS = range(K_UFFD_API, K_PROCESS_VM + 1)
+"""Kinds of the calls on memory that found no number among MEMORY_CALLS."""
+MASK_UNKNOWN = -1
+"""`maxnode` of a call whose node mask the log does not show."""
 SPLITTING = (K_MUNMAP, K_MPROTECT, K_MADVISE)
 """Calls on a part of an area that leave more areas than before."""

@@ -114,6 +114,60 @@ RLIMITS: dict[str, int] = {
     "as": 9,
 }
 
+HUGE_SIZE_SHIFT = 26
+"""Where flags of mmap, memfd_create and shmget have log2 of a page size."""
+HUGE_DEFAULT = 2
+"""In place of that number in a scenario's event: the machine's default size."""
+MFD: dict[str, int] = {"cloexec": 1, "allow_sealing": 2, "hugetlb": 4, "noexec_seal": 8, "exec": 16}
+
+MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE = 0, 1, 2, 3
+MPOL_LOCAL, MPOL_PREFERRED_MANY, MPOL_WEIGHTED_INTERLEAVE = 4, 5, 6
+MPOL_F_STATIC_NODES, MPOL_F_RELATIVE_NODES, MPOL_F_NUMA_BALANCING = 0x8000, 0x4000, 0x2000
+MPOL_MF_STRICT, MPOL_MF_MOVE, MPOL_MF_MOVE_ALL = 1, 2, 4
+MPOL: dict[str, int] = {
+    "default": MPOL_DEFAULT,
+    "preferred": MPOL_PREFERRED,
+    "bind": MPOL_BIND,
+    "interleave": MPOL_INTERLEAVE,
+    "local": MPOL_LOCAL,
+    "preferred_many": MPOL_PREFERRED_MANY,
+    "weighted_interleave": MPOL_WEIGHTED_INTERLEAVE,
+    "static_nodes": MPOL_F_STATIC_NODES,
+    "relative_nodes": MPOL_F_RELATIVE_NODES,
+    "numa_balancing": MPOL_F_NUMA_BALANCING,
+    "f_static_nodes": MPOL_F_STATIC_NODES,
+    "f_relative_nodes": MPOL_F_RELATIVE_NODES,
+    "f_numa_balancing": MPOL_F_NUMA_BALANCING,
+}
+MPOL_MF: dict[str, int] = {"strict": MPOL_MF_STRICT, "move": MPOL_MF_MOVE, "move_all": MPOL_MF_MOVE_ALL}
+
+UFFD_USER_MODE_ONLY = 1
+UFFD: dict[str, int] = {"user_mode_only": UFFD_USER_MODE_ONLY, "UFFD_USER_MODE_ONLY": UFFD_USER_MODE_ONLY}
+UFFD_FEATURES: dict[str, int] = {
+    "pagefault_flag_wp": 1 << 0,
+    "event_fork": 1 << 1,
+    "event_remap": 1 << 2,
+    "event_remove": 1 << 3,
+    "missing_hugetlbfs": 1 << 4,
+    "missing_shmem": 1 << 5,
+    "event_unmap": 1 << 6,
+    "sigbus": 1 << 7,
+    "thread_id": 1 << 8,
+    "minor_hugetlbfs": 1 << 9,
+    "minor_shmem": 1 << 10,
+    "exact_address": 1 << 11,
+    "wp_hugetlbfs_shmem": 1 << 12,
+    "wp_unpopulated": 1 << 13,
+    "poison": 1 << 14,
+    "wp_async": 1 << 15,
+    "move": 1 << 16,
+}
+UFFD_MODES: dict[str, int] = {"missing": 1, "wp": 2, "minor": 4}  # of UFFDIO_REGISTER
+UFFD_COPY_MODES: dict[str, int] = {"dontwake": 1, "wp": 2}
+UFFD_WP_MODES: dict[str, int] = {"wp": 1, "dontwake": 2}
+UFFD_WAKE_MODES: dict[str, int] = {"dontwake": 1}  # of ZEROPAGE, CONTINUE (which has wp too), POISON
+UFFD_MOVE_MODES: dict[str, int] = {"dontwake": 1, "allow_src_holes": 2}
+
 PERSONALITIES: dict[str, int] = {
     "addr_no_randomize": 0x0040000,
     "mmap_page_zero": 0x0100000,

@@ -92,7 +92,7 @@ G_HT_RESERVED = H_GLOB + 110
 G_HT_SURPLUS = H_GLOB + 111
 G_HT_ASSUMED = H_GLOB + 112
 # userfaultfd and NUMA policies
-G_UFFD_CLOSED = H_GLOB + 113  # contexts whose last descriptor is closed, not yet taken off their areas
+G_UFFD_CLOSED = H_GLOB + 113  # userfaultfds whose last descriptor is closed, not yet taken off their areas
 G_POLICIES = H_GLOB + 114  # list of NUMA policies, see policy.py
 HEAP = H_GLOB + 128
 

@@ -231,9 +231,9 @@ def _hugetlb_place(m: Mem, mm: int, hint: int, length: int, flags: int, shift: i
 def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, flags: int, kind: int) -> int:
     """The address for a mapping of `length` (page aligned) bytes, or -errno (__get_unmapped_area).
 
-    `kind` is -1 for private anonymous memory, else the OPS_* type of the object (hugetlbfs: HUGE_KIND); `pgoff` is its page
-    offset (0 for anonymous memory). Order: length, search or fixed, end of user space, alignment,
-    lowest address.
+    `kind` is -1 for private anonymous memory, else the OPS_* type of the object (hugetlbfs: HUGE_KIND);
+    `pgoff` is its page offset (0 for anonymous memory). Order: length, search or fixed, end of user space,
+    alignment, lowest address.
     """
     top = m[H_ARCH + A_TASK_SIZE]
     if length < 0 or length > top:

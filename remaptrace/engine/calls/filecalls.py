@@ -26,12 +26,14 @@ from ...abi.fcntl import (
     FALLOC_ZERO_RANGE,
     MFD_ALLOW_SEALING,
     MFD_CLOEXEC,
+    MFD_HUGETLB,
     MFD_NOEXEC_SEAL,
     O_CLOEXEC,
     O_CREAT,
     O_EXCL,
 )
 from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
+from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_FALLOCATE_FLAGS
@@ -49,8 +51,10 @@ from ..files.files import (
     files_copy,
     files_put,
 )
+from ..files.hugepool import hugefile_shift
 from ..files.pagecache import cached_frame, file_load, file_pages, file_store, inode_get, inode_new, inode_put
 from ..jit import kernel
+from ..ranges.hugetlb import hugefile_truncate
 from ..ranges.reclaim import frame_available
 from ..ranges.truncate import inode_punch, inode_truncate
 from ..state import (
@@ -81,6 +85,7 @@ from ..state import (
     O_MODE,
     OPS_DEVICE,
     OPS_FILE,
+    OPS_HUGETLB,
     OPS_SHMEM,
     OPS_ZERO,
     T_FILES,
@@ -90,8 +95,11 @@ from ..state import (
     Mem,
 )
 from ..why import NOT_MINE
+from .hugetlb import huge_shift, hugefile_fallocate, hugefile_new
 
 _ALL_SEALS = 63
+_MFD_KNOWN = 0x1F  # CLOEXEC, ALLOW_SEALING, HUGETLB, NOEXEC_SEAL, EXEC
+_MFD_SIZES = 0x3F << HUGE_SIZE_SHIFT
 
 UNKNOWN_SIZE = 1 << 50  # a recorded file: its writes are not in the log, so no access is beyond its end
 _MAX_SIZE = (1 << 63) - 1
@@ -257,7 +265,15 @@ def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
     """memfd_create: an empty shmem file; sealed against seals unless the flags allow them."""
     if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
         return m[G_REC_RET]
-    inode = inode_new(m, OPS_SHMEM, 0)
+    if flags & ~_MFD_KNOWN and flags & ~(_MFD_KNOWN | _MFD_SIZES) | (flags & MFD_HUGETLB == 0):
+        return -EINVAL
+    if flags & MFD_HUGETLB:
+        shift = huge_shift(m, flags)
+        if shift == 0:
+            return -ENODEV
+        inode = hugefile_new(m, shift, 0, name)
+    else:
+        inode = inode_new(m, OPS_SHMEM, 0)
     m[inode + I_NAME] = name
     if flags & MFD_NOEXEC_SEAL:
         m[inode + I_SEALS] = F_SEAL_EXEC
@@ -275,6 +291,13 @@ def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name:
     page is in the page cache, in folios of `folio` pages (a power of two; 0 or 1: single pages). Without,
     it is one hole.
     """
+    if disk > 1:  # of huge pages: HUGE_DEFAULT, or log2 of their size
+        shift = huge_shift(m, 0 if disk == HUGE_DEFAULT else disk << HUGE_SIZE_SHIFT)
+        if shift == 0:
+            return -ENODEV
+        inode = hugefile_new(m, shift, size, name)
+        fd_install(m, m[task + T_FILES], fd, _file_of(m, inode, FMODE_READ | FMODE_WRITE), 0)
+        return 0
     inode = inode_new(m, OPS_FILE if disk != 0 else OPS_SHMEM, size)
     m[inode + I_NAME] = name
     if fill != 0:
@@ -306,14 +329,20 @@ def sys_ftruncate(m: Mem, task: int, fd: int, length: int) -> int:
     if o == 0:
         return -EBADF
     inode = m[o + O_INODE]
-    if m[inode + I_TYPE] >= OPS_ZERO or (m[o + O_MODE] & FMODE_WRITE) == 0:
+    huge = 1 if m[inode + I_TYPE] == OPS_HUGETLB else 0
+    if (m[inode + I_TYPE] >= OPS_ZERO and huge == 0) or (m[o + O_MODE] & FMODE_WRITE) == 0:
+        return -EINVAL
+    if huge != 0 and length & ((1 << hugefile_shift(m, inode)) - 1):
         return -EINVAL
     seals = m[inode + I_SEALS]
     if length < m[inode + I_SIZE] and seals & F_SEAL_SHRINK:
         return -EPERM
     if length > m[inode + I_SIZE] and seals & F_SEAL_GROW:
         return -EPERM
-    inode_truncate(m, inode, length)
+    if huge != 0:
+        hugefile_truncate(m, inode, length)
+    else:
+        inode_truncate(m, inode, length)
     return 0
 
 
@@ -359,6 +388,8 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
     kind = m[inode + I_TYPE]
     if kind >= TYPE_UNMAPPABLE:  # a pipe, a directory, a socket: each has its own error
         return NOT_MINE
+    if kind == OPS_HUGETLB:
+        return hugefile_fallocate(m, inode, mode, offset, length)
     if kind >= OPS_ZERO:
         return -ENODEV
     if mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
@@ -402,6 +433,8 @@ def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
     if offset < 0:
         return -EINVAL
     inode = m[o + O_INODE]
+    if m[inode + I_TYPE] == OPS_HUGETLB:  # hugetlbfs has no write method
+        return -EINVAL
     seals = m[inode + I_SEALS]
     if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
         return -EPERM
@@ -422,7 +455,7 @@ def sys_add_seals(m: Mem, task: int, fd: int, seals: int) -> int:
     inode = m[o + O_INODE]
     if (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EPERM
-    if seals & ~_ALL_SEALS or m[inode + I_TYPE] != OPS_SHMEM:
+    if seals & ~_ALL_SEALS or m[inode + I_TYPE] not in (OPS_SHMEM, OPS_HUGETLB):
         return -EINVAL
     if m[inode + I_SEALS] & F_SEAL_SEAL:
         return -EPERM

@@ -1,15 +1,31 @@
-"""mmap of huge pages: the object behind it, its checks, and the reservation (hugetlb_file_setup, hugetlb_reserve_pages)."""
+"""mmap of huge pages: the object behind it, checks, reservation (hugetlb_file_setup, hugetlb_reserve_pages)."""
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL, ENOMEM
+from ...abi.errnos import EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM
+from ...abi.fcntl import (
+    F_SEAL_FUTURE_WRITE,
+    F_SEAL_GROW,
+    F_SEAL_WRITE,
+    FALLOC_KEEP_SIZE,
+    FALLOC_PUNCH_HOLE,
+)
+from ...abi.mman import HUGE_SIZE_SHIFT
 from ...abi.vmflags import VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import R_GIGANTIC_PAGES, R_NR_OVERCOMMIT_HUGE
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new
-from ..files.hugepool import hugefile_shift, pool_believe, pool_reserve, region_add, region_count
-from ..files.pagecache import inode_new, inode_put
+from ..files.hugepool import (
+    hugefile_shift,
+    hugepage_alloc,
+    pool_believe,
+    pool_reserve,
+    region_add,
+    region_count,
+)
+from ..files.pagecache import hugefile_find, hugefile_insert, inode_new, inode_put
 from ..jit import kernel
+from ..ranges.hugetlb import hugefile_punch
 from ..state import (
     G_EVENT,
     G_FOLLOW,
@@ -22,23 +38,23 @@ from ..state import (
     H_RULES,
     I_BORN,
     I_FOLIO,
+    I_NAME,
     I_RESV,
+    I_SEALS,
     I_SIZE,
-    Mem,
     OPS_HUGETLB,
+    Mem,
 )
 from ..why import WHY_HUGE_POOL, refuse
 
 GIGANTIC_SHIFT = 30
 _SIZE_MASK = 0x3F
-SIZE_SHIFT = 26
-"""Where the flags of mmap, memfd_create and shmget have log2 of the page size."""
 
 
 @kernel
 def huge_shift(m: Mem, flags: int) -> int:
     """log2 of the page size that `flags` ask for; 0 if there is no such pool."""
-    asked = (flags >> SIZE_SHIFT) & _SIZE_MASK
+    asked = (flags >> HUGE_SIZE_SHIFT) & _SIZE_MASK
     normal = m[H_ARCH + A_HUGE_SHIFT]
     if normal == 0:
         return 0
@@ -52,6 +68,7 @@ def hugefile_new(m: Mem, shift: int, size: int, name: int) -> int:
     """An object of hugetlbfs with pages of 1 << shift bytes, `size` bytes long; 0: arena full."""
     inode = inode_new(m, OPS_HUGETLB, size)
     if inode != 0:
+        m[inode + I_NAME] = name
         m[inode + I_BORN] = m[G_EVENT]
         m[inode + I_FOLIO] = shift
     return inode
@@ -115,5 +132,36 @@ def hugetlb_mmap(m: Mem, inode: int, vm: int, pgoff: int, length: int) -> int:
         return error
     end = (pgoff << shift) + length
     if vm & VM_WRITE and m[inode + I_SIZE] < end:
+        m[inode + I_SIZE] = end
+    return 0
+
+
+@kernel
+def hugefile_fallocate(m: Mem, inode: int, mode: int, offset: int, length: int) -> int:
+    """fallocate on hugetlbfs: holes between whole pages, pages that are made and reserved; 0 or -errno."""
+    if mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
+        return -EOPNOTSUPP
+    seals = m[inode + I_SEALS]
+    if mode & FALLOC_PUNCH_HOLE:
+        if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+            return -EPERM
+        hugefile_punch(m, inode, offset, offset + length)
+        return 0
+    end = offset + length
+    if end > m[inode + I_SIZE] and seals & F_SEAL_GROW:
+        return -EPERM
+    big = hugefile_shift(m, inode)
+    for index in range(offset >> big, (end + (1 << big) - 1) >> big):
+        if hugefile_find(m, inode, index) != 0:
+            continue
+        head = 0
+        if big == m[H_ARCH + A_HUGE_SHIFT]:
+            reserved = region_count(m, inode + I_RESV, index, index + 1)
+            head = hugepage_alloc(m, reserved, index << (big - m[H_ARCH + A_PAGE_SHIFT]))
+        if head == 0:
+            return refuse(m, WHY_HUGE_POOL, ENOSPC)
+        region_add(m, inode + I_RESV, index, index + 1)
+        hugefile_insert(m, inode, index, head)
+    if mode & FALLOC_KEEP_SIZE == 0 and end > m[inode + I_SIZE]:
         m[inode + I_SIZE] = end
     return 0

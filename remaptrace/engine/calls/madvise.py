@@ -57,7 +57,7 @@ from ...abi.vmflags import (
     VM_WIPEONFORK,
     VM_WRITE,
 )
-from ...machine.archwords import A_HUGE_SHIFT
+from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import (
     R_COLD,
     R_COLLAPSE,
@@ -79,7 +79,9 @@ from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_READ, POP_WRITE, populate_range
+from ..files.hugepool import hugefile_shift
 from ..jit import kernel, ult, wrap
+from ..ranges.hugetlb import hugefile_punch
 from ..ranges.nlzap import zap_nonlinear
 from ..ranges.pgtable import ZAP_DONTNEED, zap_range
 from ..state import (
@@ -98,6 +100,7 @@ from ..state import (
     V_INODE,
     V_NEXT,
     V_OPS,
+    V_PGOFF,
     V_START,
     Mem,
 )
@@ -200,13 +203,16 @@ def _advised_flags(m: Mem, vma: int, advice: int) -> int:
 def _remove(m: Mem, task: int, vma: int, start: int, end: int) -> int:
     """MADV_REMOVE: punch a hole in the file behind the range."""
     flags = m[vma + V_FLAGS]
-    if flags & (VM_LOCKED | VM_NONLINEAR | VM_HUGETLB) or m[vma + V_FILE] == 0:
+    if flags & (VM_LOCKED | VM_NONLINEAR) or m[vma + V_FILE] == 0:
         return -EINVAL
     need = VM_SHARED | (VM_MAYWRITE if m[H_RULES + R_REMOVE_MAYWRITE] != 0 else VM_WRITE)
     if flags & need != need:
         return -EACCES
     if m[m[vma + V_INODE] + I_SEALS] & _SEAL_WRITE:
         return refuse(m, WHY_SEALED, EPERM)
+    if flags & VM_HUGETLB:
+        offset = start - m[vma + V_START] + (m[vma + V_PGOFF] << m[H_ARCH + A_PAGE_SHIFT])
+        return hugefile_punch(m, m[vma + V_INODE], offset, offset + end - start)
     if m[vma + V_OPS] == OPS_FILE and m[H_RULES + R_MADV_FLAGS] == 0:  # 2.6: only tmpfs can
         return -ENOSYS
     return advise_remove(m, task, vma, start, end)
@@ -245,6 +251,12 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     """Advice about the pages of one area: 0 or -errno."""
     mm = m[task + T_MM]
     flags = m[vma + V_FLAGS]
+    if advice in (MADV_DONTNEED, MADV_DONTNEED_LOCKED) and flags & VM_HUGETLB:
+        size = 1 << hugefile_shift(m, m[vma + V_INODE])
+        if start & (size - 1) or m[H_RULES + R_DONTNEED_LOCKED] == 0:
+            return -EINVAL
+        zap_range(m, mm, vma, start, max(start, end & -size), ZAP_DONTNEED)
+        return 0
     if advice in (MADV_DONTNEED, MADV_DONTNEED_LOCKED):
         if flags & (VM_PFNMAP | (VM_LOCKED if advice == MADV_DONTNEED else 0)):
             return -EINVAL

@@ -18,10 +18,11 @@ from ...machine.rules import (
 )
 from ..account import charge, uncharge, vm_stat_account
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vma_modify_flags, vmg_like
-from ..areas.space import get_unmapped_area
+from ..areas.space import HUGE_KIND, get_unmapped_area
 from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
 from ..faults.populate import POP_MLOCK, populate_range
+from ..files.hugepool import hugefile_shift, resv_put
 from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import move_range
 from ..state import (
@@ -33,6 +34,7 @@ from ..state import (
     I_TYPE,
     MM_COUNT,
     MM_LOCKED,
+    OPS_HUGETLB,
     OPS_SPECIAL,
     T_MM,
     V_AV,
@@ -44,6 +46,7 @@ from ..state import (
     V_OPS,
     V_PGOFF,
     V_PREV,
+    V_RESV,
     V_START,
     Mem,
 )
@@ -185,6 +188,9 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
         if vm & VM_ACCOUNT:
             uncharge(m, size >> shift)
         return refuse(m, WHY_ARENA, ENOMEM)
+    if m[vma + V_OPS] == OPS_HUGETLB and copy != vma:  # the reservation moves (clear_vma_resv_huge_pages)
+        resv_put(m, m[vma + V_RESV])
+        m[vma + V_RESV] = 0
     if old_len != 0:
         move_range(m, mm, find_exact(m, mm, addr), addr, copy, new, old_len)
     vm_stat_account(m, mm, vm, new_len >> shift)
@@ -210,6 +216,8 @@ def new_place(
     if m[vma + V_FILE] != 0:
         pgoff = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
         kind = m[m[vma + V_INODE] + I_TYPE] if m[vma + V_INODE] != 0 else m[vma + V_OPS]
+        if kind == OPS_HUGETLB:
+            kind = HUGE_KIND + hugefile_shift(m, m[vma + V_INODE])
     if m[vma + V_FLAGS] & VM_MAYSHARE:
         how |= MAP_SHARED
     hint = new if flags & NEW_PLACE else 0

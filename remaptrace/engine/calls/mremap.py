@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
-from ...abi.vmflags import VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED, VM_MAYSHARE, VM_PFNMAP, VM_SEALED, VM_SHARED
+from ...abi.vmflags import (
+    VM_ACCOUNT,
+    VM_DONTEXPAND,
+    VM_HUGETLB,
+    VM_LOCKED,
+    VM_MAYSHARE,
+    VM_PFNMAP,
+    VM_SEALED,
+    VM_SHARED,
+)
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import (
     R_DONTUNMAP,
@@ -30,6 +39,7 @@ from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_like
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
+from ..files.hugepool import hugefile_shift
 from ..jit import kernel, ult, wrap
 from ..state import (
     H_ARCH,
@@ -42,13 +52,14 @@ from ..state import (
     V_END,
     V_FILE,
     V_FLAGS,
+    V_INODE,
     V_NEXT,
     V_OPS,
     V_PGOFF,
     V_START,
     Mem,
 )
-from ..why import WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
+from ..why import WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
 from .moving import NEW_PLACE, STAY_BELOW, charge_area, move_vma, new_place, overlaps
 from .munmap import do_munmap
 
@@ -216,6 +227,21 @@ def _mremap_at(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len: in
 
 
 @kernel
+def huge_length(m: Mem, vma: int, length: int) -> int:
+    """`length` rounded up to the huge pages of hugetlb area `vma`."""
+    size = 1 << hugefile_shift(m, m[vma + V_INODE])
+    return (length + size - 1) & -size
+
+
+@kernel
+def _huge_aligned(m: Mem, vma: int, addr: int, old_len: int, new_len: int, new: int) -> int:
+    """1 if a request on hugetlb area `vma` keeps to whole huge pages and does not grow (align_hugetlb)."""
+    if (addr | new) & ((1 << hugefile_shift(m, m[vma + V_INODE])) - 1):
+        return 0
+    return 1 if huge_length(m, vma, new_len) <= huge_length(m, vma, old_len) else 0
+
+
+@kernel
 def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: int) -> int:
     """A move without resize (remap_move): every area of the range in turn, holes kept in between."""
     mm = m[task + T_MM]
@@ -238,6 +264,10 @@ def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: in
             stop = end
         elif _moves_alone(m, vma) != 0 and (result >= 0 or m[vma + V_END] < end):
             return -EFAULT
+        if m[vma + V_FLAGS] & VM_HUGETLB:
+            stop = start + huge_length(m, vma, stop - start)
+            if _huge_aligned(m, vma, start, stop - start, stop - start, target) == 0:
+                return refuse(m, WHY_HUGE_PAGE, EINVAL)
         error = _check_resize(m, task, vma, start, stop - start, stop - start, flags)
         if error != 0:
             return error
@@ -274,6 +304,11 @@ def _mremap_checked(m: Mem, task: int, addr: int, old_len: int, new_len: int, fl
         return -EFAULT
     if m[vma + V_FLAGS] & VM_SEALED:
         return refuse(m, WHY_SEALED, EPERM)
+    if m[vma + V_FLAGS] & VM_HUGETLB:
+        if _huge_aligned(m, vma, addr, old_len, new_len, new) == 0:
+            return refuse(m, WHY_HUGE_PAGE, EINVAL)
+        old_len = huge_length(m, vma, old_len)
+        new_len = huge_length(m, vma, new_len)
     if flags & NEW_PLACE:
         inside = min(old_len, new_len) if old_len >= 0 else new_len
         error = _check_resize(m, task, vma, addr, inside, new_len, flags)
@@ -298,6 +333,11 @@ def _mremap_old(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags:
             return -EFAULT
         if m[vma + V_FLAGS] & VM_SEALED:
             return refuse(m, WHY_SEALED, EPERM)
+    if vma != 0 and m[vma + V_FLAGS] & VM_HUGETLB:
+        if _huge_aligned(m, vma, addr, old_len, new_len, new) == 0:
+            return refuse(m, WHY_HUGE_PAGE, EINVAL)
+        old_len = huge_length(m, vma, old_len)
+        new_len = huge_length(m, vma, new_len)
     if flags & NEW_PLACE:
         if page_offset(m, new) != 0 or beyond(m, new, new_len) != 0:
             return -EINVAL

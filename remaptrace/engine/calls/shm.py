@@ -27,16 +27,18 @@ from ..files.shmseg import (
     shm_destroy,
     shm_new,
 )
-from ..jit import kernel
+from ..jit import kernel, wrap
 from ..state import (
     G_HAS_RET,
     G_NEXT_SHMID,
     G_REC_RET,
     H_ARCH,
     H_RULES,
+    I_SHMID,
     I_SIZE,
     I_VMAS,
     O_INODE,
+    OPS_HUGETLB,
     OPS_SHM,
     T_MM,
     V_END,
@@ -48,11 +50,12 @@ from ..state import (
     V_START,
     Mem,
 )
+from .hugetlb import huge_shift, hugefile_open, hugetlb_reserve
 from .mmap import do_mmap, shmem_object
 from .munmap import do_munmap
 
 IPC_PRIVATE = 0
-IPC_CREAT, IPC_EXCL, SHM_NORESERVE = 0o1000, 0o2000, 0o10000
+IPC_CREAT, IPC_EXCL, SHM_HUGETLB, SHM_NORESERVE = 0o1000, 0o2000, 0o4000, 0o10000
 SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000
 IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK = 0, 1, 2, 11, 12
 _IPC_64 = 0x100
@@ -72,6 +75,26 @@ def _new_id(m: Mem) -> int:
 
 
 @kernel
+def _huge_segment(m: Mem, size: int, flags: int) -> int:
+    """The file of a segment of huge pages, which are reserved at once (newseg, hugetlb_file_setup); or -errno."""
+    shift = huge_shift(m, flags)
+    if shift == 0:
+        return -EINVAL
+    length = uword(m, wrap(size + (1 << shift) - 1) & -(1 << shift))
+    if length <= 0:
+        return -ENOMEM
+    file = hugefile_open(m, shift, length)
+    if file == 0:
+        return -ENOMEM
+    noreserve = VM_NORESERVE if flags & SHM_NORESERVE else 0
+    error = hugetlb_reserve(m, m[file + O_INODE], 0, length >> shift, noreserve, 1)
+    if error != 0:
+        file_put(m, file)
+        return error
+    return file
+
+
+@kernel
 def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
     """shmget(key, size, flags), size in bytes: the identifier or -errno."""
     size = uword(m, size)
@@ -85,10 +108,15 @@ def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
             return -ENOENT
     if size <= 0:
         return -EINVAL
-    noreserve = VM_NORESERVE if flags & SHM_NORESERVE and m[H_RULES + R_OVERCOMMIT] != 2 else 0
-    file = shmem_object(m, task, size, noreserve, OPS_SHM)
-    if file == 0:
-        return -ENOMEM
+    if flags & SHM_HUGETLB:
+        file = _huge_segment(m, size, flags)
+    else:
+        noreserve = VM_NORESERVE if flags & SHM_NORESERVE and m[H_RULES + R_OVERCOMMIT] != 2 else 0
+        file = shmem_object(m, task, size, noreserve, OPS_SHM)
+        if file == 0:
+            return -ENOMEM
+    if file < 0:
+        return file
     ident = _new_id(m)
     seg = shm_new(m, ident, key, inode_get(m, m[file + O_INODE]), size)
     file_put(m, file)
@@ -135,7 +163,7 @@ def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
 @kernel
 def _is_fragment(m: Mem, vma: int, addr: int) -> int:
     """1 if `vma` is a piece of a segment that was attached at `addr`."""
-    if m[vma + V_OPS] != OPS_SHM:
+    if m[vma + V_OPS] != OPS_SHM and (m[vma + V_OPS] != OPS_HUGETLB or m[m[vma + V_INODE] + I_SHMID] == 0):
         return 0
     return 1 if (m[vma + V_START] - addr) >> m[H_ARCH + A_PAGE_SHIFT] == m[vma + V_PGOFF] else 0
 

@@ -30,7 +30,6 @@ from ..pages.frames import (
     frame_put,
 )
 from ..pages.swap import swap_cache_drop, swap_put, swap_read
-from .hugepool import hugepage_put, pool_unreserve, region_del
 from ..state import (
     F_BYTES,
     F_FILL,
@@ -64,6 +63,7 @@ from ..state import (
     kalloc,
     kfree,
 )
+from .hugepool import hugepage_put, pool_unreserve, region_del
 
 HOLE = -1
 _RECORD = 2  # words of a page on disk: fill, exceptions

@@ -53,6 +53,7 @@ from ..state import (
     O_INODE,
     OPS_FILE,
     V_ANAME,
+    OPS_HUGETLB,
     V_AV,
     V_AVMULTI,
     V_BORN,
@@ -128,6 +129,8 @@ def file_name(m: View, inode: int, strings: Sequence[str]) -> str:
     Without one ``shm@N`` for shared memory and ``file@N`` for a file that event N made or first showed.
     """
     name: str = strings[m[inode + I_NAME]] if 0 <= m[inode + I_NAME] < len(strings) else ""
+    if not name and m[inode + I_TYPE] == OPS_HUGETLB:
+        return "/anon_hugepage (deleted)"
     return name or f"{'file' if m[inode + I_TYPE] == OPS_FILE else 'shm'}@{m[inode + I_BORN]}"
 
 

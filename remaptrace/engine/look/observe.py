@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...abi.kinds import K_DUMP, K_EXIT, K_MINCORE, K_MM, K_PAGES, K_SNAPSHOT, K_SYSCTL
+from ...abi.kinds import K_DUMP, K_EXIT, K_HUGEPAGES, K_MINCORE, K_MM, K_PAGES, K_SNAPSHOT, K_SYSCTL
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
 from ...trace.events import Trace
 from ..state import (
     G_COMMITTED,
+    G_HT_FREE,
+    G_HT_RESERVED,
+    G_HT_SURPLUS,
+    G_HT_TOTAL,
     G_MM_LIST,
     G_NTASKS,
     G_RAM_USED,
@@ -38,7 +42,7 @@ from . import inspect
 from .protections import protections
 from .resident import resident
 
-_OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL)
+_OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL, K_HUGEPAGES)
 _PAGE_KEYS = frozenset(("pages", "access", "file_pages"))
 _KEPT_ROWS = 500_000
 """Areas kept of processes that ended; beyond, only their counts are known."""
@@ -133,6 +137,10 @@ class Observer:
         elif kind == K_MINCORE:
             text = inspect.resident_text(self.m, mm, int(columns["a0"][event]), int(columns["a1"][event]))
             self.observed[event] = Snapshot(event, row, (), facts={"resident": text})
+        elif kind == K_HUGEPAGES:
+            words = {"total": G_HT_TOTAL, "free": G_HT_FREE, "reserved": G_HT_RESERVED, "surplus": G_HT_SURPLUS}
+            pool: dict[str, Any] = {name: int(self.m[word]) for name, word in words.items()}
+            self.observed[event] = Snapshot(event, row, (), facts=pool)
         elif kind in (K_MM, K_SYSCTL):
             facts: dict[str, Any] = dict(inspect.mm_facts(self.m, mm))
             if kind == K_SYSCTL:

@@ -70,6 +70,7 @@ from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_NR_HUGEPAGES
 from ..addr import page_align, uword
 from ..areas.vmaset import find_exact
 from ..belief.assume import (
@@ -113,6 +114,7 @@ from ..calls.munmap import sys_munmap
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from ..calls.vmaname import sys_set_vma_name
+from ..files.hugepool import pool_resize
 from ..jit import kernel
 from ..state import (
     G_HAS_RET,
@@ -387,6 +389,8 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int
         if a2 != 0:
             value += m[m[task + T_MM] + MM_COUNT]
         m[H_RULES + a0] = value
+        if a0 == R_NR_HUGEPAGES:
+            pool_resize(m, value)
         return 0
     if kind == K_PRCTL:
         if a0 == PR_SET_MDWE:

@@ -10,6 +10,7 @@ from ...abi.kinds import (
     K_DUMP,
     K_EXECUTE,
     K_FAULT,
+    K_HUGEPAGES,
     K_MARK,
     K_READ,
     K_SIGNAL,
@@ -118,7 +119,7 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         outcome = recorded_fault(m, task, a0, a1)
     elif kind == K_SIGNAL:
         outcome = signal_fits(m, task, a0, a1, a2)
-    elif kind == K_MARK or K_DUMP <= kind <= K_DUMP + 3 or m[G_EVFLAGS] & EVF_INJECTED:
+    elif kind in (K_MARK, K_HUGEPAGES) or K_DUMP <= kind <= K_DUMP + 3 or m[G_EVFLAGS] & EVF_INJECTED:
         ret = m[G_REC_RET]
     elif kind == K_UNMODELLED:
         ret = m[G_REC_RET]

@@ -11,6 +11,7 @@ from ...abi import vmanames
 from ...errors import ReplayError
 from ...trace.events import Trace, has_accesses
 from ..calls import vmaname
+from ..files.hugepool import pool_start
 from ..state import (
     G_FOLLOW,
     G_NEXT_RELOCATION,
@@ -59,6 +60,7 @@ def set_up(m: Any, trace: Trace, follow: bool) -> None:
     """Fill the arena's tables for `trace`."""
     m[G_FOLLOW] = 1 if follow else 0
     m[G_NO_ACCESSES] = 1 if trace.recorded and not has_accesses(trace) else 0
+    pool_start(m)
     _tasks(m, trace)
     _strings(m, trace.strings)
     _references(m, trace)

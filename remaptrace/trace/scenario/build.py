@@ -237,6 +237,10 @@ class Builder(EventTable):
 
     def _special(self, step: Step, entry: dict[str, Any], args: list[Value]) -> tuple[int, list[Value]]:
         given = entry[step.name] if isinstance(entry[step.name], dict) else {}
+        if step.name == "memfd_create":
+            return K_MAKEFILE, [args[0], 0, 0, self._huge_size(args[1]), self.string(given["id"])]
+        if step.name == "memfd":
+            return K_MAKEFILE, [*args[:3], args[3], self.string(given["id"]), 1]
         if step.kind == K_MAKEFILE:
             disk = 1 if step.name == "diskfile" else 0
             folio = given.get("folio", 1)
@@ -262,6 +266,14 @@ class Builder(EventTable):
             plus = 1 if "areas_plus" in given else 0
             return step.kind, [args[0], args[2] if plus else args[1], plus]
         return self._child(step, given, args)
+
+    def _huge_size(self, flags: Value) -> int:
+        """log2 of the page size that flags of memfd_create ask for, 0: ordinary pages, 1 << 6 and more: unknown."""
+        if not isinstance(flags, int):
+            raise Problem(ec.RT_VALUE, "flags of memfd_create cannot vary", ("memfd_create", "flags"), "[]")
+        if not flags & names.MFD["hugetlb"]:
+            return 0
+        return flags >> names.HUGE_SIZE_SHIFT & 63 or names.HUGE_DEFAULT
 
     def _child(self, step: Step, given: dict[str, Any], args: list[Value]) -> tuple[int, list[Value]]:
         if not isinstance(self.events, int):

@@ -26,6 +26,10 @@ _NUMBERS = {
     "cached_hole_size",
     "free_area_cache",
     "total_pages",
+    "total",
+    "free",
+    "reserved",
+    "surplus",
 }
 _AREA_KEYS = (
     *("start", "end", "perms", "offset", "file", "name", "path", "pkey", "vmflags", "pages", "access"),

@@ -21,6 +21,7 @@ from ...abi.kinds import (
     K_FORK_STEP,
     K_FORK_WAIT,
     K_FTRUNCATE,
+    K_HUGEPAGES,
     K_MADVISE,
     K_MAKEFILE,
     K_MINCORE,
@@ -216,8 +217,14 @@ _TABLE = (
     Step(
         "memfd",
         K_MAKEFILE,
-        (Field("id", "newfd"), Field("pages", "int", 0, most=MOST_FILE_PAGES), Field("fill", "bool", 0)),
-        "make file id of pages pages on shmem; fill: every byte of page p is (p + 1 + 32k) mod 256",
+        (
+            Field("id", "newfd"),
+            Field("pages", "int", 0, most=MOST_FILE_PAGES),
+            Field("fill", "bool", 0),
+            Field("hugetlb", "hugesize", 0),
+        ),
+        "make file id of pages pages on shmem; fill: every byte of page p is (p + 1 + 32k) mod 256; "
+        "hugetlb: of huge pages of that size",
         special=True,
     ),
     Step(
@@ -230,6 +237,14 @@ _TABLE = (
             Field("folio", "int", 1, most=512),
         ),
         "make file id on a disk with dirty accounting; folio: pages of a large folio in its page cache",
+        special=True,
+    ),
+    Step(
+        "memfd_create",
+        K_MAKEFILE,
+        (Field("id", "newfd"), _flags(names.MFD, 0)),
+        "make file id as memfd_create does: empty; flags hugetlb, 21<<mfd_huge_shift: of huge pages",
+        ("result", "error"),
         special=True,
     ),
     Step("ftruncate", K_FTRUNCATE, (FD, Field("size", "int")), "set the size of a file"),
@@ -372,6 +387,14 @@ _TABLE = (
         observe=True,
     ),
     Step(
+        "hugepages",
+        K_HUGEPAGES,
+        (),
+        "report the pool of huge pages",
+        ("total", "free", "reserved", "surplus"),
+        observe=True,
+    ),
+    Step(
         "reclaim",
         K_RECLAIM,
         (Field("addr", "addr", 0), Field("length", "int", 0), Field("fd", "fd", -1)),
@@ -391,5 +414,10 @@ SYSCTLS: dict[str, str] = {
     "vm.overcommit_ratio": "overcommit_ratio",
     "vm.mmap_min_addr": "mmap_min_addr",
     "vm.legacy_va_layout": "legacy_va_layout",
+    "vm.nr_hugepages": "nr_hugepages",
+    "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
+    "thp_enabled": "thp_enabled",
+    "thp_shmem_enabled": "shmem_enabled",
+    "vm.unprivileged_userfaultfd": "unprivileged_userfaultfd",
 }
 """sysctl names and the rules of remaptrace.machine.rules that they set."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ... import errorcodes as ec
 from ...abi import vmanames
+from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
 from .steps import SYSCTLS, Field
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _LETTERS = {
     "".join(p): sum({"r": 1, "w": 2, "x": 4}[c] for c in p)
     for p in ("r", "w", "x", "rw", "wr", "rx", "xr", "wx", "xw", "rwx", "rxw", "wrx", "wxr", "xrw", "xwr")
 }
+_SHIFTED = re.compile(r"(\d{1,2}) ?<< ?(?:map|mfd|shm)_huge_shift\Z", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
 
 
@@ -156,6 +158,9 @@ def _flag(b: Builder, value: Any, field: Field, table: dict[str, int], path: tup
         bits = table.get(value)
         if bits is not None:
             return bits
+        shifted = _SHIFTED.match(value)
+        if shifted:
+            return int(shifted[1]) << HUGE_SIZE_SHIFT
         if b.knows(value):
             return b.expression(value, field.name)
         raise Problem(
@@ -230,6 +235,14 @@ def vma_name(b: Builder, value: Any, field: Field) -> Value:
     raise Problem(
         ec.RT_VALUE, f"{field.name} must be text or null, not {_kind_of(value)}", (field.name,), "heap, null"
     )
+def huge_size(b: Builder, value: Any, field: Field) -> Value:
+    """A page size in bytes (2MiB), or true: log2 of it, HUGE_DEFAULT for the machine's own."""
+    if type(value) is bool:
+        return HUGE_DEFAULT if value else 0
+    size = number(b, value, field)
+    if isinstance(size, int) and size > 1 and size & (size - 1) == 0:
+        return size.bit_length() - 1
+    raise Problem(ec.RT_VALUE, f"{field.name} must be a size of pages", (field.name,), "2MiB, 1GiB or true")
 
 
 def sysctl(_b: Builder, value: Any, field: Field) -> Value:
@@ -264,4 +277,5 @@ CONVERTERS: dict[str, Callable[[Builder, Any, Field], Value]] = {
     "text": text,
     "vmaname": vma_name,
     "sysctl": sysctl,
+    "hugesize": huge_size,
 }
