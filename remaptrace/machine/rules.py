@@ -151,8 +151,11 @@ R_THP_ALIGN_FILE = _rule(
 R_NOREPLACE = _rule("map_fixed_noreplace", "bool", 1, "MAP_FIXED_NOREPLACE is known (4.17)")
 R_SHARED_VALIDATE = _rule("map_shared_validate", "bool", 1, "MAP_SHARED_VALIDATE is known (4.15)")
 R_DROPPABLE = _rule("map_droppable", "bool", 1, "MAP_DROPPABLE is known (6.11)")
-R_HUGETLB_MAP_32BIT = _rule(
-    "hugetlb_map_32bit", "bool", 1, "MAP_32BIT chooses the low range for huge pages too (6.13); else ignored"
+R_HUGETLB_GENERIC = _rule(
+    "hugetlb_generic_search",
+    "bool",
+    1,
+    "huge pages are placed by the common search (6.13): hint rounded up, MAP_32BIT heard; else down, not",
 )
 R_HUGETLB_RESTORE = _rule(
     "hugetlb_dontneed_reserves",

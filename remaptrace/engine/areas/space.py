@@ -20,7 +20,7 @@ from ...machine.archwords import (
 from ...machine.rules import (
     R_DAC_MMAP_MIN_ADDR,
     R_HINT_MIN,
-    R_HUGETLB_MAP_32BIT,
+    R_HUGETLB_GENERIC,
     R_MMAP_MIN_ADDR,
     R_SEARCH,
     R_THP_ALIGN,
@@ -206,15 +206,17 @@ def _wants_huge(m: Mem, hint: int, length: int, kind: int) -> int:
 
 @kernel
 def _hugetlb_place(m: Mem, mm: int, hint: int, length: int, flags: int, shift: int) -> int:
-    """hugetlb_get_unmapped_area: the hint rounded up, then the search for a gap aligned to 1 << shift."""
+    """hugetlb_get_unmapped_area: the hint rounded, then the search for a gap aligned to 1 << shift."""
     size = 1 << shift
     if length & (size - 1):
         return -EINVAL
-    hint = (hint + size - 1) & -size
+    if m[H_RULES + R_HUGETLB_GENERIC] != 0:
+        hint += size - 1
+    hint &= -size
     top = m[H_ARCH + A_TASK_SIZE]
     if hint != 0 and length <= top and _hint_is_free(m, mm, hint, length, top) != 0:
         return hint
-    if m[H_RULES + R_HUGETLB_MAP_32BIT] == 0:
+    if m[H_RULES + R_HUGETLB_GENERIC] == 0:
         flags &= ~MAP_32BIT
     spare = length + size - (1 << m[H_ARCH + A_PAGE_SHIFT])
     down = m[mm + MM_LEGACY] == 0 and not (flags & MAP_32BIT and m[H_ARCH + A_HAS_32BIT] != 0)

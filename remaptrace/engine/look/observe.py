@@ -138,7 +138,12 @@ class Observer:
             text = inspect.resident_text(self.m, mm, int(columns["a0"][event]), int(columns["a1"][event]))
             self.observed[event] = Snapshot(event, row, (), facts={"resident": text})
         elif kind == K_HUGEPAGES:
-            words = {"total": G_HT_TOTAL, "free": G_HT_FREE, "reserved": G_HT_RESERVED, "surplus": G_HT_SURPLUS}
+            words = {
+                "total": G_HT_TOTAL,
+                "free": G_HT_FREE,
+                "reserved": G_HT_RESERVED,
+                "surplus": G_HT_SURPLUS,
+            }
             pool: dict[str, Any] = {name: int(self.m[word]) for name, word in words.items()}
             self.observed[event] = Snapshot(event, row, (), facts=pool)
         elif kind in (K_MM, K_SYSCTL):

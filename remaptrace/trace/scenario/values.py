@@ -235,6 +235,8 @@ def vma_name(b: Builder, value: Any, field: Field) -> Value:
     raise Problem(
         ec.RT_VALUE, f"{field.name} must be text or null, not {_kind_of(value)}", (field.name,), "heap, null"
     )
+
+
 def huge_size(b: Builder, value: Any, field: Field) -> Value:
     """A page size in bytes (2MiB), or true: log2 of it, HUGE_DEFAULT for the machine's own."""
     if type(value) is bool:
