@@ -93,7 +93,7 @@ G_HT_SURPLUS = H_GLOB + 111
 G_HT_ASSUMED = H_GLOB + 112
 # userfaultfd and NUMA policies
 G_UFFD_CLOSED = H_GLOB + 113  # userfaultfds whose last descriptor is closed, not yet taken off their areas
-G_POLICIES = H_GLOB + 114  # list of NUMA policies, see policy.py
+G_POLICIES = H_GLOB + 114  # list of NUMA policies, see mbind.py
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit
@@ -239,7 +239,6 @@ I_FILLED = 20  # pages below this number have their first content in the page ca
 I_FOLIO = 22  # pages of the folios that hold its page cache, a power of two; 0: single pages
 I_UNSURE = 23  # 1: the log does not tell the size, see assume.assume_length
 I_RESV = 24  # hugetlb: first range of the reserve map of a shared object, see hugepool.py
-I_POLICIES = 25  # first NUMA policy of a range of a shared object, see policy.py
 I_WORDS = 28
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...

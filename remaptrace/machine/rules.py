@@ -273,6 +273,17 @@ R_RFP_MULTI = _rule(
     "rfp_spans_areas", "bool", 1, "emulated remap_file_pages may span areas, a linear request acts (4.5)"
 )
 
+# -- NUMA
+R_NODES = _rule("nodes", "int", 1, "NUMA nodes that are online and have memory, numbered from 0")
+R_MEMPOLICY_MODES = _rule(
+    "mempolicy_modes",
+    "int",
+    7,
+    "modes that mbind knows: 5 with LOCAL, 6 PREFERRED_MANY (5.15), 7 WEIGHTED (6.9)",
+)
+R_NUMA_BALANCING_MODE = _rule("numa_balancing_mode", "bool", 1, "MPOL_F_NUMA_BALANCING is known (5.12)")
+R_HOME_NODE = _rule("home_node", "bool", 1, "set_mempolicy_home_node exists (5.17)")
+
 # -- mremap
 R_MREMAP_LOOKUP_FIRST = _rule(
     "mremap_needs_area", "bool", 1, "EFAULT without an area at the old address, whatever is asked (3.x)"

@@ -20,6 +20,7 @@ from ...abi.kinds import (
     K_FORK_STEP,
     K_FORK_WAIT,
     K_FTRUNCATE,
+    K_HOME_NODE,
     K_INIT_MM,
     K_INIT_VMA,
     K_KNOWN_FD,
@@ -54,6 +55,7 @@ from ...abi.kinds import (
     K_REMAP_FILE_PAGES,
     K_REOPEN,
     K_SEAL,
+    K_SET_MEMPOLICY,
     K_SET_VMA_NAME,
     K_SETFD,
     K_SETRLIMIT,
@@ -63,6 +65,7 @@ from ...abi.kinds import (
     K_SHMDT,
     K_SHMGET,
     K_SYSCTL,
+    K_UFFD_API,
     K_USERFAULTFD,
     K_WRITEBACK,
 )
@@ -102,7 +105,7 @@ from ..calls.filecalls import (
     sys_setfd,
 )
 from ..calls.madvise import sys_madvise
-from ..calls.mbind import sys_mbind
+from ..calls.mbind import sys_home_node, sys_mbind, sys_set_mempolicy
 from ..calls.mincore import sys_mincore
 from ..calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
 from ..calls.mmap import sys_mmap
@@ -252,7 +255,7 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     if kind == K_MUNLOCKALL:
         return sys_munlockall(m, task)
     if kind == K_MBIND:
-        return sys_mbind(m, task, a0, a1, a2, a3)
+        return sys_mbind(m, task, a0, a1, a2, a3, a4, a5)
     if kind == K_SHMGET:
         return sys_shmget(m, task, a0, a1, a2)
     if kind == K_SHMAT:
@@ -270,6 +273,16 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         return sys_set_vma_name(m, task, a0, a1, a2)
     if kind in (K_PKEY_ALLOC, K_PKEY_FREE):
         return -EINVAL
+    return NOT_MINE
+
+
+@kernel
+def more_memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
+    """The calls on memory beyond K_UFFD_API."""
+    if kind == K_HOME_NODE:
+        return sys_home_node(m, task, a0, a1, a2, a3)
+    if kind == K_SET_MEMPOLICY:
+        return sys_set_mempolicy(m, a0, a1, a2)
     return NOT_MINE
 
 
@@ -409,6 +422,8 @@ def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         result = file_call(m, task, kind, a0, a1, a2, a3, a4, a5)
     elif kind < K_PERSONALITY:
         result = process_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    elif kind >= K_UFFD_API:
+        result = more_memory_call(m, task, kind, a0, a1, a2, a3, a4)
     elif kind in (K_RECLAIM, K_WRITEBACK):
         result = pressure_call(m, task, kind, a0, a1, a2)
     else:

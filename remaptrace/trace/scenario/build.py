@@ -237,6 +237,10 @@ class Builder(EventTable):
 
     def _special(self, step: Step, entry: dict[str, Any], args: list[Value]) -> tuple[int, list[Value]]:
         given = entry[step.name] if isinstance(entry[step.name], dict) else {}
+        if step.name in ("mbind", "set_mempolicy"):  # no mask is a mask of no bits
+            if given.get("nodes", 0) is None:
+                args[4 if step.name == "mbind" else 2] = 1
+            return step.kind, args
         if step.name == "memfd_create":
             return K_MAKEFILE, [args[0], 0, 0, self._huge_size(args[1]), self.string(given["id"])]
         if step.name == "memfd":

@@ -247,6 +247,17 @@ def huge_size(b: Builder, value: Any, field: Field) -> Value:
     raise Problem(ec.RT_VALUE, f"{field.name} must be a size of pages", (field.name,), "2MiB, 1GiB or true")
 
 
+def node_mask(b: Builder, value: Any, field: Field) -> Value:
+    """NUMA nodes as a list of their numbers, a mask, or null."""
+    if value is None:
+        return 0
+    if type(value) is list:
+        if all(type(v) is int and 0 <= v < 63 for v in value):
+            return sum(1 << v for v in set(value))
+        raise Problem(ec.RT_VALUE, f"{field.name} must be numbers of nodes", (field.name,), "[0, 1]")
+    return number(b, value, field)
+
+
 def sysctl(_b: Builder, value: Any, field: Field) -> Value:
     """The number of the rule that a sysctl sets."""
     from ...machine.rules import RULES
@@ -279,5 +290,6 @@ CONVERTERS: dict[str, Callable[[Builder, Any, Field], Value]] = {
     "text": text,
     "vmaname": vma_name,
     "sysctl": sysctl,
+    "nodes": node_mask,
     "hugesize": huge_size,
 }
