@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..abi.errnos import errno_name
-from ..abi.kinds import K_FORK, K_FORK_STEP
+from ..abi.kinds import K_FORK, K_FORK_STEP, K_MAKEFILE
 from ..abi.outcomes import NAMES
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..abi.signals import SIGCODES
@@ -195,12 +195,35 @@ def _areas(result: Result, event: int, wanted: list[dict[str, Any]]) -> Answer:
         if i >= len(rows):
             return False, area_words(area), f"no area (there are {len(rows)})"
         got = area_fields(rows[i], pages.get(rows[i].start), result.trace.prelude)
+        got["path"] = _shown_path(got["path"], area.get("path"), result.trace)
         if any(not _area_field(key, got.get(key, _NOTHING), value) for key, value in area.items()):
             return False, area_words(area), area_words({key: got.get(key, _NOTHING) for key in area})
     if len(rows) > len(wanted):
         extra = area_fields(rows[len(wanted)], None, result.trace.prelude)
         return False, f"no area (there are {len(wanted)})", area_words(extra)
     return True, "", ""
+
+
+def _shown_path(path: Any, wanted: Any, trace: Trace) -> Any:
+    """The path of an object under the name that /proc/PID/maps gives it, where a scenario does not know that name.
+
+    A scenario names a memfd by its id and shared memory by its step; the kernel shows the name that the program
+    gave, /dev/zero, or the key. What kind of object it is has to agree.
+    """
+    if not isinstance(path, str) or not isinstance(wanted, str):
+        return path
+    if path.startswith("shm@") and (wanted == "/dev/zero (deleted)" or wanted.startswith("/SYSV")):
+        return wanted
+    if wanted.startswith("/memfd:") and path in _memfds(trace):
+        return wanted
+    return path
+
+
+def _memfds(trace: Trace) -> set[str]:
+    """The ids of the files on shmem or of huge pages that steps make."""
+    columns = trace.columns
+    made = (columns["kind"] == K_MAKEFILE) & (columns["a3"] != 1)
+    return {trace.strings[i] for i in columns["a4"][made].tolist()}
 
 
 def _area_field(key: str, got: Any, wanted: Any) -> bool:

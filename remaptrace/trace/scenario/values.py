@@ -253,7 +253,7 @@ def node_mask(b: Builder, value: Any, field: Field) -> Value:
         return 0
     if type(value) is list:
         if all(type(v) is int and 0 <= v < 63 for v in value):
-            return sum(1 << v for v in set(value))
+            return sum([1 << int(v) for v in set(value)])
         raise Problem(ec.RT_VALUE, f"{field.name} must be numbers of nodes", (field.name,), "[0, 1]")
     return number(b, value, field)
 
