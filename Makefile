@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 
-.PHONY: demo test bench lint types clean
+.PHONY: demo test bench lint types wheel clean
 
 demo: $(READY)
 	@$(BIN)/remaptrace warm
@@ -26,6 +26,12 @@ types: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+# Compiles the engine and the readers for every level of processor, and packs them into dist/.
+wheel: $(READY)
+	$(BIN)/python -m remaptrace.machinecode.ship
+	rm -rf build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 $(READY): pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV)

@@ -11,7 +11,6 @@ together with all that it calls, over and over, and take three times as long.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,15 +21,14 @@ from typing import Any, TypeVar
 from .. import errorcodes as ec
 from ..errors import ReplayError
 from ..kept import make_folder
+from .emit import make_private, object_of
 from .folders import ENGINE, READERS, object_file
+from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
-from .target import SYMBOL, target_machine
+from .shipped import is_shipped
+from .target import target_machine
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_INLINE = 225  # LLVM's own threshold at this level
-_LEVEL = 3
-_PASSES = 2  # the first finds that no error exists, the second makes use of it
 
 
 class Jit:
@@ -73,40 +71,16 @@ class Entry:
     def __init__(self, function: Callable[..., int], signature: str, options: dict[str, Any]) -> None:
         self._function, self._signature, self._options = function, signature, options
 
-    def machine_code(self) -> bytes:
-        """Compile it with all that it calls: the object file.
-
-        Raises RuntimeError if the code would need anything outside itself: it could not be loaded without numba.
-        """
+    def module(self) -> Any:
+        """Compile it with all that it calls: an LLVM module in which only it is visible, not optimized."""
         import numba
         from llvmlite import binding as llvm
 
+        once = put_off_linking()
         compiled = numba.cfunc(self._signature, **self._options)(self._function)
-        module = llvm.parse_assembly(compiled.inspect_llvm())
-        for one in module.functions:
-            if not one.is_declaration:
-                one.linkage = "external" if one.name == compiled.native_name else "internal"
-        module.get_function(compiled.native_name).name = SYMBOL
-        machine = target_machine()
-        for _ in range(_PASSES):
-            tuning = llvm.create_pipeline_tuning_options(speed_level=_LEVEL)
-            tuning.inlining_threshold = _INLINE
-            tuning.loop_vectorization = False  # the loops are short
-            builder = llvm.create_pass_builder(machine, tuning)
-            builder.getModulePassManager().run(module, builder)
-        module.verify()
-        _refuse_outside(module)
-        code: bytes = machine.emit_object(module)
-        return code
-
-
-_KNOWN = re.compile(r"llvm\.|mem(cpy|set|move|cmp)$")
-
-
-def _refuse_outside(module: Any) -> None:
-    outside = [f.name for f in module.functions if f.is_declaration and not _KNOWN.match(f.name)]
-    if outside:
-        raise RuntimeError(f"compiled code calls {', '.join(outside)}")
+        module = linked(compiled._library) if once else llvm.parse_assembly(compiled.inspect_llvm())
+        make_private(module, compiled.native_name)
+        return module
 
 
 # where the functions of a room are found with numba around them
@@ -114,14 +88,23 @@ _PACKAGES = {ENGINE: "remaptrace._jitted", READERS: "remaptrace.trace._jitted"}
 
 
 def make_object(room: str, name: str) -> bytes:
-    """The machine code of function `name` ("module.function") of `room`, compiled now.
+    """The machine code of function `name` ("module.function") of `room` for this processor, compiled now.
 
     Raises ReplayError RT605 with what the compiler said.
     """
+    return _made(room, name, "object")
+
+
+def make_bitcode(room: str, name: str) -> bytes:
+    """The same before LLVM optimizes it, as bitcode: for any processor. Raises as `make_object`."""
+    return _made(room, name, "bitcode")
+
+
+def _made(room: str, name: str, form: str) -> bytes:
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", __name__, room, name],
+        [sys.executable, "-m", __name__, room, name, form],
         env={**os.environ, "NUMBA_OPT": "0", "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -139,6 +122,8 @@ def keep_object(room: str, name: str) -> None:
 
     Raises ReplayError RT605 if it cannot be compiled or kept.
     """
+    if is_shipped(room, name):
+        return
     path = object_file(room, name)
     if read_object(path) is not None:
         return
@@ -152,11 +137,12 @@ def keep_object(room: str, name: str) -> None:
 
 
 def main() -> None:
-    """The process that `make_object` starts: ROOM NAME; the object file goes to standard output."""
-    room, name = sys.argv[1:]
+    """The process that `make_object` starts: ROOM NAME FORM; an object file or bitcode goes to standard output."""
+    room, name, form = sys.argv[1:]
     module, _, function = name.rpartition(".")
     entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)
-    sys.stdout.buffer.write(entry.machine_code())
+    whole = entry.module()
+    sys.stdout.buffer.write(whole.as_bitcode() if form == "bitcode" else object_of(whole, target_machine()))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ..kept import cache_root, may_use
 from ..sources import PACKAGE, import_closure
 
 ENGINE, READERS = "engine", "trace"
-_COMPILER = ("machinecode.build", "machinecode.target")
+_COMPILER = ("machinecode.build", "machinecode.emit", "machinecode.linkonce", "machinecode.target")
 ROOMS: dict[str, tuple[str, ...]] = {
     ENGINE: ("engine.run.loop", *_COMPILER),
     READERS: (
@@ -67,6 +67,6 @@ def object_file(room: str, name: str) -> Path:
     return cache_folder(room) / f"{name}.code"
 
 
-def is_compiled(room: str, name: str) -> bool:
+def is_kept(room: str, name: str) -> bool:
     """True when the machine code of `name`, made from these sources, is on disk already and may be used."""
     return may_use(object_file(room, name))

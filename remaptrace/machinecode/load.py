@@ -11,6 +11,7 @@ import numpy as np
 
 from .folders import object_file
 from .objectfile import read_object, write_object
+from .shipped import shipped_address
 from .target import SYMBOL, target_machine
 
 _alive: list[Any] = []
@@ -58,6 +59,9 @@ class Function:
             return self._prototypes[words]
 
     def _link(self) -> int:
+        address = shipped_address(self._room, self._name)
+        if address:
+            return address
         path = object_file(self._room, self._name)
         code = read_object(path)
         if code is None:

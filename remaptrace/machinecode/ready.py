@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .folders import READERS, is_compiled
+from .folders import READERS, is_kept
+from .shipped import is_shipped
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much is done and the whole."""
 
 _KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
 _STRACE = ("stracelex.lex_lines", "stracefollow.follow", "stracefollow.add_path", "scan.add_name")
-_FUNCTIONS = tuple(dict.fromkeys(_STRACE + _KERNEL_TEXT))
+FUNCTIONS = tuple(dict.fromkeys(_STRACE + _KERNEL_TEXT))
 _MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}
 """For each recorder the compiled functions that its reader calls."""
 
 COMPILE_FOR = {"strace": 32 << 20, "ftrace": 48 << 20, "perf": 48 << 20}
 """From how many bytes of text on even compiling its reader is worth it."""
+
+
+def is_compiled(room: str, name: str) -> bool:
+    """True when machine code of `name`, made from these sources, is at hand: shipped, or kept on disk."""
+    return is_shipped(room, name) or is_kept(room, name)
 
 
 def is_ready(recorder: str) -> bool:
@@ -38,5 +44,5 @@ def warm() -> None:
     """Compile the readers that are not on disk yet. Raises ReplayError RT605 if one cannot be made or kept."""
     from .build import keep_object
 
-    for name in _FUNCTIONS:
+    for name in FUNCTIONS:
         keep_object(READERS, name)

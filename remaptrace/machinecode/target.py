@@ -1,13 +1,53 @@
-"""What machine code is made for: this processor."""
+"""What machine code is made for: this processor, or one of the levels that are shipped."""
 
 from __future__ import annotations
 
+import platform
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .folders import processor_features
 
 SYMBOL = "entry"
 """The name of the one function that an object file offers."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a processor must be able to do for code that was made elsewhere."""
+
+    name: str
+    machine: str  # as uname says it
+    triple: str
+    cpu: str  # LLVM's name
+    flags: frozenset[str]  # words of /proc/cpuinfo that must be there
+
+
+_V2 = frozenset("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3".split())
+_V3 = _V2 | frozenset("abm avx avx2 bmi1 bmi2 f16c fma movbe xsave".split())
+LEVELS = (
+    Level("x86-64-v3", "x86_64", "x86_64-unknown-linux-gnu", "x86-64-v3", _V3),
+    Level("x86-64-v2", "x86_64", "x86_64-unknown-linux-gnu", "x86-64-v2", _V2),
+    Level("aarch64", "aarch64", "aarch64-unknown-linux-gnu", "generic", frozenset()),
+)
+"""The best first. x86-64 levels as the System V ABI supplement defines them."""
+
+
+@lru_cache(maxsize=1)
+def own_level() -> Level | None:
+    """The best level that this processor has; None if it has none."""
+    flags: set[str] = set()
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith(("flags", "Features")):
+                    flags = set(line.partition(":")[2].split())
+                    break
+    except OSError:
+        pass
+    machine = platform.machine()
+    return next((one for one in LEVELS if one.machine == machine and one.flags <= flags), None)
 
 
 def target_machine() -> Any:
@@ -23,3 +63,13 @@ def target_machine() -> Any:
         codemodel="jitdefault",
         jit=True,
     )
+
+
+def level_machine(level: Level) -> Any:
+    """LLVM's description of a level, for code that is linked into a shared object."""
+    from llvmlite import binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple(level.triple)
+    return target.create_target_machine(cpu=level.cpu, opt=3, reloc="pic", codemodel="small")

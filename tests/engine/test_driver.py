@@ -123,6 +123,7 @@ def test_an_empty_trace_gives_an_empty_result() -> None:
 
 def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = load.Function("engine", "run.loop.replay")
+    monkeypatch.setattr(driver, "SHIPPED", Path("nowhere"))
     monkeypatch.setattr(driver, "_machine_code", lru_cache(lambda: engine))
     assert driver._machine_code() is engine  # made, not linked
     small = read_scenario(HEAD + ANON)
@@ -138,6 +139,7 @@ def test_a_small_replay_loads_nothing_of_the_compiled_engine() -> None:
     program = (
         "import sys; from remaptrace.engine.run.driver import replay; from remaptrace.machine.machine import Machine;"
         "from remaptrace.trace.scenario.read import read_scenario;"
+        "import pathlib; import remaptrace.engine.run.driver as d; d.SHIPPED = pathlib.Path('nowhere');"
         f"replay(read_scenario({HEAD + ANON!r}), Machine.load());"
         "sys.exit(any(name.startswith(('remaptrace.machinecode', 'llvmlite', 'numba')) for name in sys.modules))"
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from remaptrace.errors import ReplayError
-from remaptrace.machinecode import build, folders, load
+from remaptrace.machinecode import build, folders, load, shipped
 from remaptrace.machinecode.objectfile import read_object, write_object
 
 
@@ -17,9 +17,12 @@ from remaptrace.machinecode.objectfile import read_object, write_object
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache folder for this test."""
     monkeypatch.setenv("REMAPTRACE_CACHE", str(tmp_path))
+    monkeypatch.setenv("REMAPTRACE_SHIPPED", "0")
+    shipped._fitting.cache_clear()
     folders.cache_folder.cache_clear()
     yield tmp_path
     folders.cache_folder.cache_clear()
+    shipped._fitting.cache_clear()
 
 
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
@@ -76,6 +79,8 @@ def test_where_nothing_can_be_kept_the_function_works_all_the_same(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("REMAPTRACE_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv("REMAPTRACE_SHIPPED", "0")
+    shipped._fitting.cache_clear()
     folders.cache_folder.cache_clear()
     names = np.full((1, 4096, 4), -1, dtype=np.int64)
     call = load.Function("trace", "scan.add_name", whole_arrays=True)

@@ -27,6 +27,7 @@ from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
 from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import ReplayError, TraceRefused, UsageError
 from ...result.result import Result, Snapshot
+from ...sources import SHIPPED
 from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
@@ -87,6 +88,8 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
         raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
     if engine != "auto":
         return engine
+    if _came_with_the_package():  # loading it costs less than importing the engine's modules
+        return "compiled"
     weight = len(trace)
     kinds = trace.columns["kind"]
     touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
@@ -100,11 +103,20 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     return "compiled"
 
 
+def _came_with_the_package() -> bool:
+    """True when shipped machine code fits these sources; where there is none, nothing is loaded to find that out."""
+    if not SHIPPED.is_dir():
+        return False
+    from ...machinecode.shipped import is_shipped
+
+    return is_shipped(*_LOOP)
+
+
 def is_compiled() -> bool:
     """True when the machine code of the engine, made from these sources, is on disk."""
-    from ...machinecode import folders
+    from ...machinecode.ready import is_compiled as at_hand
 
-    return folders.is_compiled(*_LOOP)
+    return at_hand(*_LOOP)
 
 
 @lru_cache(maxsize=1)

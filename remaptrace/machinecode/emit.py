@@ -1,0 +1,42 @@
+"""From the code of one function and all that it calls to an object file: what LLVM does, for any processor."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .target import SYMBOL
+
+_INLINE = 225  # LLVM's own threshold at this level
+_LEVEL = 3
+_PASSES = 2  # the first finds that no error exists, the second makes use of it
+_KNOWN = re.compile(r"llvm\.|mem(cpy|set|move|cmp)$")
+
+
+def make_private(module: Any, name: str) -> None:
+    """Only function `name` of an LLVM module stays visible, as SYMBOL: LLVM may do with the others what it likes."""
+    for one in module.functions:
+        if not one.is_declaration:
+            one.linkage = "external" if one.name == name else "internal"
+    module.get_function(name).name = SYMBOL
+
+
+def object_of(module: Any, machine: Any) -> bytes:
+    """The object file that LLVM makes of a module for a machine.
+
+    Raises RuntimeError if the code would need anything outside itself: it could not be loaded without numba.
+    """
+    from llvmlite import binding as llvm
+
+    for _ in range(_PASSES):
+        tuning = llvm.create_pipeline_tuning_options(speed_level=_LEVEL)
+        tuning.inlining_threshold = _INLINE
+        tuning.loop_vectorization = False  # the loops are short
+        builder = llvm.create_pass_builder(machine, tuning)
+        builder.getModulePassManager().run(module, builder)
+    module.verify()
+    outside = [f.name for f in module.functions if f.is_declaration and not _KNOWN.match(f.name)]
+    if outside:
+        raise RuntimeError(f"compiled code calls {', '.join(outside)}")
+    code: bytes = machine.emit_object(module)
+    return code

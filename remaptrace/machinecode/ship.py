@@ -1,0 +1,104 @@
+"""Make the machine code that a wheel carries: ``python -m remaptrace.machinecode.ship``.
+
+Each function is compiled once by numba; LLVM then makes an object for every level of processor, which a linker turns
+into a shared object. Made from the same sources by the same versions it is the same, byte for byte. Needs numba,
+llvmlite and a linker; levels of another architecture need that architecture's linker (binutils-aarch64-linux-gnu).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ..sources import PACKAGE
+from . import shipped
+from .build import make_bitcode
+from .emit import object_of
+from .folders import ENGINE, READERS, sources
+from .ready import FUNCTIONS
+from .target import LEVELS, Level, level_machine
+
+WHOLE = ((ENGINE, "run.loop.replay"), *((READERS, name) for name in FUNCTIONS))
+"""Every function that is compiled."""
+
+
+def linker(level: Level) -> list[str] | None:
+    """The command that links for `level`; None if this machine has none."""
+    for name in (f"{level.machine}-linux-gnu-ld", "ld" if level.machine == _own_machine() else ""):
+        found = shutil.which(name) if name else None
+        if found:
+            return [found, "-shared", "-s", "--build-id=none", "-z", "noexecstack"]
+    return None
+
+
+def _own_machine() -> str:
+    import platform
+
+    return platform.machine()
+
+
+def retargeted(bitcode: bytes, level: Level, machine: Any) -> Any:
+    """The module of `bitcode` as one for another processor: only two lines of a module name its target."""
+    from llvmlite import binding as llvm
+
+    text = str(llvm.parse_bitcode(bitcode))
+    text = re.sub(r'^target triple = ".*"$', f'target triple = "{level.triple}"', text, count=1, flags=re.M)
+    layout = f'target datalayout = "{machine.target_data}"'
+    text = re.sub(r'^target datalayout = ".*"$', layout, text, count=1, flags=re.M)
+    text = re.sub(r'"target-(?:cpu|features)"="[^"]*"', "", text)
+    return llvm.parse_assembly(text)
+
+
+def ship(
+    folder: Path = shipped.FOLDER, functions: Sequence[tuple[str, str]] = WHOLE, say: Any = print
+) -> list[str]:
+    """Compile `functions` into `folder`; the levels that were made. RuntimeError if none could be."""
+    levels = [(level, command) for level in LEVELS if (command := linker(level)) is not None]
+    if not levels:
+        raise RuntimeError("no linker for any level was found")
+    with ThreadPoolExecutor(2) as pool:
+        codes = dict(zip(functions, pool.map(lambda one: make_bitcode(*one), functions), strict=True))
+    shutil.rmtree(folder, ignore_errors=True)
+    objects: dict[str, dict[str, dict[str, str]]] = {ENGINE: {}, READERS: {}}
+    for level, command in levels:
+        machine = level_machine(level)
+        (folder / level.name).mkdir(parents=True)
+        for (room, name), bitcode in codes.items():
+            path = shipped.shared_object(level.name, room, name)
+            path = folder / path.relative_to(shipped.FOLDER)
+            _link(command, object_of(retargeted(bitcode, level, machine), machine), path)
+            seal = hashlib.sha256(path.read_bytes()).hexdigest()
+            objects[room].setdefault(level.name, {})[name] = seal
+        say(f"{level.name}: {len(codes)} functions", file=sys.stderr)
+    rooms = {}
+    for room, made in objects.items():
+        files = [str(path.relative_to(PACKAGE)) for path in sources(room)]
+        rooms[room] = {"files": files, "digest": shipped.digest_of(files), "objects": made}
+    (folder / shipped.STAMP).write_text(json.dumps({"rooms": rooms}, indent=1) + "\n", encoding="utf-8")
+    return [level.name for level, _ in levels]
+
+
+def _link(command: list[str], code: bytes, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        source = Path(work) / "code.o"
+        source.write_bytes(code)
+        done = subprocess.run(
+            [*command, "-o", str(path), str(source)], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise RuntimeError(f"linking {path.name} failed: {done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    missing = {level.name for level in LEVELS} - set(ship())
+    if missing:
+        sys.stderr.write(f"left out, since no linker for them is here: {', '.join(sorted(missing))}\n")

@@ -1,0 +1,77 @@
+"""Machine code that comes with the package, made when it was built: loaded without numba, llvmlite or a compiler.
+
+``shipped/stamp.json`` says of which sources it was made: every file with all of them hashed together, and the checksum
+of each shared object. In a checkout whose sources were edited the stamp does not fit, and the code is not used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..sources import PACKAGE, SHIPPED
+from .target import SYMBOL, own_level
+
+FOLDER = SHIPPED
+STAMP = "stamp.json"
+_loaded: dict[tuple[str, str], Any] = {}
+
+
+def digest_of(files: Iterable[str], root: Path = PACKAGE) -> str:
+    """One hash over sources, by their names below the package's folder. OSError if one is not there."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in files:
+        digest.update(name.encode() + b"\0" + (root / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _fitting(room: str) -> dict[str, str]:
+    """For each function of `room` the checksum of its object for this processor, if it was made of these sources.
+
+    A source that imports more than it did has changed itself, so that hashing the files of the stamp is enough.
+    """
+    if os.environ.get("REMAPTRACE_SHIPPED") == "0":
+        return {}
+    level = own_level()
+    try:
+        stamp = json.loads((FOLDER / STAMP).read_bytes())
+        made_of = stamp["rooms"][room]
+        if level is None or digest_of(made_of["files"]) != made_of["digest"]:
+            return {}
+        found: dict[str, str] = made_of["objects"].get(level.name, {})
+    except (OSError, ValueError, KeyError):
+        return {}
+    return found
+
+
+def is_shipped(room: str, name: str) -> bool:
+    """True when code of function `name` that fits sources and processor came with the package."""
+    return name in _fitting(room)
+
+
+def shared_object(level: str, room: str, name: str) -> Path:
+    """Where the shared object of a function lies."""
+    return FOLDER / level / f"{room}.{name}.so"
+
+
+def shipped_address(room: str, name: str) -> int:
+    """The address of a shipped function, loaded now; 0 if there is none that fits, or it is damaged."""
+    level = own_level()
+    if level is None or not is_shipped(room, name):
+        return 0
+    if (room, name) not in _loaded:
+        path = shared_object(level.name, room, name)
+        try:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != _fitting(room)[name]:
+                return 0
+            _loaded[room, name] = ctypes.CDLL(str(path))
+        except OSError:
+            return 0
+    return ctypes.cast(getattr(_loaded[room, name], SYMBOL), ctypes.c_void_p).value or 0

@@ -1,0 +1,125 @@
+"""Machine code that comes with the package: loaded without numba, used only for the sources it was made of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from remaptrace.machinecode import ship, shipped
+from remaptrace.machinecode.target import LEVELS, Level, own_level
+from remaptrace.sources import PACKAGE
+
+ONE = ("trace", "scan.add_name")
+_PROGRAM = """
+import sys
+from pathlib import Path
+import numpy as np
+sys.modules["numba"] = sys.modules["llvmlite"] = None  # importing either fails
+from remaptrace.machinecode import load, shipped
+shipped.FOLDER = Path(sys.argv[1])
+names = np.full((1, 4096, 4), -1, dtype=np.int64)
+call = load.Function("trace", "scan.add_name", whole_arrays=True)
+assert call(np.frombuffer(b"mmap", dtype=np.uint8), names, 0, 17) == 0
+(slot,) = np.flatnonzero(names[0, :, 3] != -1)
+print(slot, names[0, slot].tolist())
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small function, shipped for every level that this machine can link."""
+    if all(ship.linker(level) is None for level in LEVELS):
+        pytest.skip("no linker is here")
+    made = tmp_path_factory.mktemp("shipped")
+    ship.ship(made, [ONE], say=lambda *_args, **_more: None)
+    return made
+
+
+@pytest.fixture
+def used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    monkeypatch.delenv("REMAPTRACE_SHIPPED", raising=False)
+    shipped._fitting.cache_clear()
+    yield folder
+    shipped._fitting.cache_clear()
+
+
+def test_shipped_code_runs_where_there_is_no_compiler(folder: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(folder)],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PACKAGE.parent),
+            "REMAPTRACE_CACHE": str(tmp_path),
+            "REMAPTRACE_SHIPPED": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split(" ", 1)[1].strip() == str([0, 0, int.from_bytes(b"mmap", "big"), 17])
+    assert not list(tmp_path.iterdir())
+
+
+def test_code_is_made_again_byte_for_byte(folder: Path, tmp_path: Path) -> None:
+    ship.ship(tmp_path / "again", [ONE], say=lambda *_args, **_more: None)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert (tmp_path / "again" / path.relative_to(folder)).read_bytes() == path.read_bytes()
+
+
+def test_it_is_used_only_for_its_sources(used: Path) -> None:
+    assert shipped.is_shipped(*ONE)
+    stamp = json.loads((used / shipped.STAMP).read_text(encoding="utf-8"))
+    files = stamp["rooms"]["trace"]["files"]
+    assert shipped.digest_of(files) == stamp["rooms"]["trace"]["digest"]
+    assert "trace/compiled/scan.py" in files
+    assert "abi/kinds.py" in files
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda stamp: stamp["rooms"]["trace"].update(digest="0"),
+        lambda stamp: stamp["rooms"]["trace"]["files"].append("nowhere.py"),
+        lambda stamp: stamp["rooms"].pop("trace"),
+        lambda stamp: stamp["rooms"]["trace"]["objects"].clear(),
+    ],
+)
+def test_a_stamp_that_does_not_fit_means_no_shipped_code(
+    used: Path, tmp_path: Path, spoil, monkeypatch
+) -> None:
+    stamp = json.loads((used / shipped.STAMP).read_text(encoding="utf-8"))
+    spoil(stamp)
+    (tmp_path / shipped.STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    shipped._fitting.cache_clear()
+    assert not shipped.is_shipped(*ONE)
+    assert shipped.shipped_address(*ONE) == 0
+
+
+def test_a_damaged_object_is_not_loaded(used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    level = own_level()
+    assert level is not None
+    (tmp_path / level.name).mkdir()
+    (tmp_path / shipped.STAMP).write_bytes((used / shipped.STAMP).read_bytes())
+    name = f"{level.name}/trace.scan.add_name.so"
+    code = bytearray((used / name).read_bytes())
+    code[len(code) // 2] ^= 1
+    (tmp_path / name).write_bytes(code)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "_loaded", {})
+    assert shipped.shipped_address(*ONE) == 0
+
+
+def test_levels_are_asked_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = own_level()
+    assert best is None or isinstance(best, Level)
+    assert LEVELS[0].flags > LEVELS[1].flags
