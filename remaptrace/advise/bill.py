@@ -58,7 +58,8 @@ def peak(result: Result) -> tuple[int, int]:
     return event, int(result.trace.columns["task"][event])
 
 
-def _size_class(vma: VmaRow) -> str:
+def size_class(vma: VmaRow) -> str:
+    """The class of its size, as the bill names it."""
     size = vma.end - vma.start
     return next((label for limit, label in SIZE_CLASSES if size <= limit), "larger")
 
@@ -79,6 +80,13 @@ def _view(
         for label, n in count.most_common()
     ]
     return sorted(items, key=lambda item: order(item.label)) if order else items  # type: ignore[arg-type, return-value]
+
+
+def bill_views(vmas: Sequence[VmaRow], labels: dict[str, list[str]], calls: int) -> dict[str, list[Item]]:
+    """Views of `vmas`, each by a label an area; patterns that are equally large in their own order."""
+    views = {name: _view(vmas, column, calls) for name, column in labels.items()}
+    views["pattern"] = sorted(views["pattern"], key=lambda i: (-i.vmas, PATTERNS.index(i.label)))
+    return views
 
 
 def make_bill(result: Result, shot: Snapshot) -> Bill:
@@ -104,10 +112,9 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
         "call": [call(v) for v in vmas],
         "thread": [thread(v) for v in vmas],
         "file": [v.name or v.file or "anonymous" for v in vmas],
-        "size": [_size_class(v) for v in vmas],
+        "size": [size_class(v) for v in vmas],
     }
-    views = {name: _view(vmas, column, calls) for name, column in labels.items()}
-    views["pattern"] = sorted(views["pattern"], key=lambda i: (-i.vmas, PATTERNS.index(i.label)))
+    views = bill_views(vmas, labels, calls)
     apart: defaultdict[str, int] = defaultdict(int)
     for lower, upper in itertools.pairwise(vmas):
         if lower.end == upper.start:

@@ -22,13 +22,17 @@ ALTERNATING = "alternating protections"
 HOLES = "pieces of arenas with holes"
 RELRO = "RELRO of libraries (account)"
 LIBRARIES = "programs and libraries"
+HEAPS = "heaps inside reservations (arenas, GC)"
+CODE = "generated code (JIT)"
+DECOMMITTED = "decommitted memory (mapped PROT_NONE over it)"
+UNTOLD = "anonymous memory, access not shown"
 FIXED = "stack, heap, vdso"
 SHARED = "other shared mappings"
 OTHER = "other anonymous memory"
 
 PATTERNS = (
-    GUARD_STACK, STACKS, GUARD_DATA, DATA, SCATTERED, ALTERNATING, HOLES, RESERVED, RELRO, LIBRARIES, FIXED,
-    SHARED, OTHER,
+    GUARD_STACK, STACKS, GUARD_DATA, DATA, DECOMMITTED, SCATTERED, ALTERNATING, HOLES, CODE, HEAPS, RESERVED,
+    RELRO, LIBRARIES, FIXED, SHARED, OTHER, UNTOLD,
 )  # fmt: skip
 
 GUARD_BYTES = 256 << 10
@@ -44,7 +48,12 @@ def _inaccessible(vma: VmaRow) -> bool:
 
 
 def _anonymous(vma: VmaRow) -> bool:
-    return not vma.inode and not vma.vm_flags & VM_SHARED and not vma.name.startswith("[")
+    return not vma.inode and not vma.vm_flags & VM_SHARED and not _has_place(vma)
+
+
+def _has_place(vma: VmaRow) -> bool:
+    """True for [heap], [stack], [vdso] and the like; names that programs give ([anon:...]) are none of these."""
+    return vma.name.startswith("[") and not vma.name.startswith(("[anon", "[stack:"))
 
 
 def _size(vma: VmaRow) -> int:
@@ -52,7 +61,7 @@ def _size(vma: VmaRow) -> int:
 
 
 def _fixed(vma: VmaRow) -> bool:
-    return vma.name.startswith("[") or bool(vma.vm_flags & VM_GROWSDOWN)
+    return _has_place(vma) or bool(vma.vm_flags & VM_GROWSDOWN)
 
 
 def _of_file(vma: VmaRow, below: VmaRow | None) -> str | None:
@@ -123,6 +132,8 @@ def classify(vmas: Sequence[VmaRow], neighbours: Neighbours | None = None) -> li
 def _first_pattern(asked: Neighbours, vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
     if _fixed(vma):
         return FIXED
+    if "?" in vma.perms:
+        return LIBRARIES if vma.inode else UNTOLD
     of_file = _of_file(vma, below)
     if of_file:
         return of_file

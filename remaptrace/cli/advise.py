@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,46 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
+from .mapadvice import advise_dumps, advise_process, dumps_of
 from .options import choice_options, format_option, output_option, placing_options
 
 if TYPE_CHECKING:
     from ..result.result import Result
 
 
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """A time such as 5, 5s, 500ms or 2m, in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", value)
+    seconds = float(found[1]) * {"ms": 0.001, "m": 60, "h": 3600}.get(found[2], 1) if found else 0
+    if seconds <= 0:
+        raise UsageError(RT_USAGE, f"{value!r} is not a time", expected="a time such as 5s or 2m")
+    return seconds
+
+
 @click.command("advise")
-@click.argument("trace", metavar="TRACE")
+@click.argument("traces", nargs=-1, metavar="TRACE [NEWER]")
 @choice_options
 @placing_options
 @click.option(
     "--maps", multiple=True, type=click.Path(), metavar="FILE", help="/proc/PID/maps files, as in run."
+)
+@click.option(
+    "-p", "--pid", type=click.IntRange(1), metavar="PID", help="Of this running process, as it is now."
+)
+@click.option(
+    "--every",
+    callback=_seconds,
+    metavar="TIME",
+    help="With -p: look again and again (5s, 2m), and say what grew at the end.",
+)
+@click.option(
+    "--times",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="With --every: looks in all. [default: until it ends]",
 )
 @click.option("--lookup", is_flag=True, help="Add what VMA lookups cost in the trees that kernels have used.")
 @click.option(
@@ -31,10 +60,13 @@ if TYPE_CHECKING:
 @format_option("rich", "plain", "json", "markdown")
 @output_option
 def command(
-    trace: str,
+    traces: tuple[str, ...],
     choice: session.Choice,
     placing: str | None,
     maps: tuple[str, ...],
+    pid: int | None,
+    every: float | None,
+    times: int,
     lookup: bool,
     rows: int,
     form: str,
@@ -43,8 +75,25 @@ def command(
     """Show where the VMAs of TRACE go and what would save them.
 
     The bill counts every VMA of the largest process at its peak once, by what it is there for. What would
-    help is measured: the rewritten trace is replayed.
+    help is measured: the rewritten trace is replayed. TRACE may be a map alone (/proc/PID/maps, smaps, pmap,
+    a core file, hs_err, a tombstone, lists of gdb, valgrind and sanitizers); with a second, NEWER one: what grew.
     """
+    if pid is not None:
+        if traces:
+            raise UsageError(RT_USAGE, "-p and a TRACE are named", expected="one of them")
+        advise_process(pid, every, times, choice, form, output, rows)
+        return
+    if every is not None:
+        raise UsageError(RT_USAGE, "--every looks at a running process", expected="-p PID")
+    if not traces:
+        raise UsageError(RT_USAGE, "no input is named", expected="a TRACE, maps, or -p PID")
+    dumps = dumps_of(traces) if not maps else None
+    if dumps is not None:
+        advise_dumps(dumps, choice, form, output, rows)
+        return
+    if len(traces) != 1:
+        raise UsageError(RT_USAGE, f"{len(traces)} traces are named", expected="one trace; two only of maps")
+    trace = traces[0]
     loaded = [t for _, t in session.load_traces([trace], maps=maps)]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")

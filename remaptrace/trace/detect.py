@@ -18,7 +18,7 @@ from ..machinecode.ready import Progress
 from .events import Trace
 from .opening import can_be_read_again, decompressed, read_input, shown
 
-FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns")
+FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns", "maps")
 _HEAD = 1 << 16
 _SCENARIO = re.compile(r".+\.ya?ml(\.gz|\.zst)?\Z")
 _RECORDINGS = tuple(
@@ -248,6 +248,10 @@ def recognise(data: bytes) -> str | None:
 
     if data.startswith(MAGICS):
         return "columns"
+    from .dumps.door import form_of
+
+    if form_of(data) is not None:
+        return "maps"
     head = bytes(data[:_HEAD])
     if b"\0" in head:
         return None
@@ -298,6 +302,11 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
         from .columnfile import read_columns
 
         return read_columns(data, path=path)
+    if chosen == "maps":
+        from .dumps.door import read_dump
+        from .dumps.dump import trace_of
+
+        return trace_of(read_dump(data, path), name)
     if chosen in ("strace", "ftrace", "perf"):
         trace = _text_reader(chosen, data, path, progress)
         trace.name, trace.sources = name, [path]
@@ -343,7 +352,8 @@ def _unknown(data: bytes, path: str) -> InputError:
         1 if text else 0,
         text=text,
         found=hint,
-        expected="a YAML scenario, strace, ftrace, perf script or perf trace text, JSON Lines, or a column file",
+        expected="a YAML scenario, strace, ftrace, perf script or perf trace text, JSON Lines, a column file, or a map"
+        " (/proc/PID/maps, smaps, pmap, a core file, hs_err, a tombstone)",
     )
 
 

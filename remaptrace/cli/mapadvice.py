@@ -1,0 +1,156 @@
+"""`remaptrace advise` on what has no calls: a map, two maps, a live process."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..errorcodes import RT_MISSING, RT_USAGE
+from ..errors import InputError, UsageError
+from . import output as out
+from . import session
+
+if TYPE_CHECKING:
+    from ..trace.dumps.dump import Dump
+
+
+def dumps_of(paths: tuple[str, ...]) -> list[Dump] | None:
+    """The dumps that `paths` name; None if the first is none. UsageError if only some of them are."""
+    from ..trace.dumps.door import dump_of_path
+
+    found = [dump_of_path(path) for path in paths]
+    if all(d is None for d in found):
+        return None
+    for path, dump in zip(paths, found, strict=True):
+        if dump is None:
+            raise UsageError(
+                RT_USAGE,
+                f"'{path}' is no map, and another input is one",
+                expected="one or two maps, or one trace",
+            )
+    return [d for d in found if d is not None]
+
+
+def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: str | None, rows: int) -> None:
+    """Report on one map, or on what grew from the first to the second."""
+    from ..advise.dumped import dump_bill
+    from ..report.facts.dump import dump_facts, growth_facts
+
+    if len(dumps) > 2:
+        raise UsageError(RT_USAGE, f"{len(dumps)} maps are named", expected="one, or an old and a new one")
+    bills = [dump_bill(d) for d in dumps]
+    if len(bills) == 2:
+        _deliver(growth_facts(bills[0], bills[1]), form, output, rows)
+    else:
+        _deliver(dump_facts(bills[0], *_limit(dumps[0], choice)), form, output, rows)
+
+
+def advise_process(
+    pid: int,
+    every: float | None,
+    times: int,
+    choice: session.Choice,
+    form: str,
+    output: str | None,
+    rows: int,
+) -> None:
+    """Report on a running process, once or `times` looks apart by `every` seconds (0: until it ends)."""
+    from ..advise.dumped import dump_bill
+    from ..report.facts.dump import dump_facts, growth_facts
+
+    first = dump_bill(read_process(pid))
+    limit = _limit(first.dump, choice, live=True)
+    if every is None:
+        _deliver(dump_facts(first, *limit), form, output, rows)
+        return
+    begun = time.monotonic()
+    last, seconds, looks = first, 0.0, 1
+    try:
+        while not times or looks < times:
+            time.sleep(every)
+            now = dump_bill(read_process(pid))
+            seconds = time.monotonic() - begun
+            looks += 1
+            sys.stderr.write(f"{seconds:8.1f} s  {now.total:,} VMAs  {now.total - last.total:+,}\n")
+            last = now
+    except InputError:
+        sys.stderr.write(f"# process {pid} has ended\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+    _deliver(growth_facts(first, last, round(seconds, 3)), form, output, rows)
+
+
+def read_process(pid: int) -> Dump:
+    """The areas of a running process, with their flags where the kernel lets us see them.
+
+    InputError RT200 if there is no such process or it is not ours to look at.
+    """
+    from dataclasses import replace
+
+    from ..trace.dumps.proc import read_proc
+
+    data, error = b"", OSError(errno.ESRCH, "no such process")
+    for name in ("smaps", "maps"):
+        try:
+            with open(f"/proc/{pid}/{name}", "rb") as file:
+                data = file.read()
+        except OSError as e:
+            error = e
+            continue
+        if data:
+            break
+    if not data:
+        alive = os.path.exists(f"/proc/{pid}")
+        problem = (error.strerror or "cannot be read") if alive else "there is no such process"
+        if alive and error.errno == errno.ESRCH:
+            problem = "it has no address space: a kernel thread, or a process that has ended"
+        raise InputError(RT_MISSING, problem, f"/proc/{pid}/maps", expected="a running process of yours")
+    dump = read_proc(data, f"/proc/{pid}/maps")
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
+            program = comm.read().strip()
+    except OSError:
+        program = ""
+    return replace(dump, pid=pid, program=program)
+
+
+def _limit(dump: Dump, choice: session.Choice, live: bool = False) -> tuple[int, str]:
+    """vm.max_map_count and who says so: the options, the dump itself, this system, the kernel's default."""
+    from ..trace.events import TraceBuilder
+
+    machine = choice.machine(TraceBuilder().finish())
+    asked = int(machine.kernel.values["max_map_count"])
+    if (choice.settings or {}).get("max_map_count") is not None:
+        return asked, "as set"
+    if dump.limit:
+        return dump.limit, "the file's own"
+    if live:
+        try:
+            with open("/proc/sys/vm/max_map_count", encoding="ascii") as file:
+                return int(file.read()), "of this system"
+        except (OSError, ValueError):
+            pass
+    return asked, "the kernel's default"
+
+
+def _deliver(facts: dict[str, Any], form: str, output: str | None, rows: int) -> None:
+    if form == "json":
+        from ..report.jsonout import to_json
+
+        out.write_text([to_json(facts)], output)
+    elif form == "plain":
+        from ..report.plain.dump import dump_plain
+
+        out.write_text([dump_plain(facts)], output)
+    elif form == "markdown":
+        from ..report.markdown.dump import dump_markdown
+
+        out.write_text([dump_markdown(facts)], output)
+    else:
+        from ..report.rich.dump import dump_sheet, growth_sheet
+
+        sheet = growth_sheet if "grown" in facts else dump_sheet
+        out.show(sheet(facts, out.width(), rows), output, "remaptrace advise")

@@ -1,0 +1,123 @@
+"""The reports of `advise` on one map and on two, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errortext import printable
+from ..facts.dump import size_words
+from ..layout import Cell, Sheet
+from ..words import counted, number
+
+Facts = Mapping[str, Any]
+
+
+def dump_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
+    """Lay out the facts of report.facts.dump; `rows` of each smaller view, 0: all."""
+    sheet = Sheet(width)
+    sheet.sides([(printable(facts["source"]), "head")], (f"a {facts['form']}, no calls", "dim"))
+    limit = facts["limit"]
+    shown = facts["total"] if facts["counted"] is None else max(facts["total"], facts["counted"])
+    sheet.paragraph(
+        f"{counted(shown, 'VMA')}, limit {number(limit['limit'])} ({limit['of']})"
+        + (": met." if limit["met"] else f": {number(limit['left'])} left.")
+    )
+    table: list[list[Cell]] = [[("the bill", "head"), ("VMAs", "dim"), ("size", "dim")]]
+    for item in facts["bill"]["pattern"]:
+        table.append([item["label"], number(item["vmas"]), size_words(item["bytes"])])
+    table.append(["", number(facts["total"]), ""])
+    sheet.blank()
+    sheet.table(table, "lrr", flexible=0)
+    for title, words in (
+        ("neighbours kept apart by", _apart(facts)),
+        ("holes between equal areas", _holes(facts)),
+    ):
+        if words:
+            sheet.paragraph(f"{title}   {words}", hang=4)
+    if facts["guards"] and facts["guards"]["areas"]:
+        g = facts["guards"]
+        sheet.paragraph(
+            f"guards   {number(g['areas'])}; as guard regions {number(facts['total'])} VMAs become "
+            f"{number(g['left'])} at best",
+            hang=4,
+        )
+    if facts["untouched"]:
+        u = facts["untouched"]
+        sheet.paragraph(
+            f"nothing resident in   {counted(u['areas'], 'area')}, {size_words(u['bytes'])}", hang=4
+        )
+    if facts["fault"]:
+        sheet.paragraph(_fault(facts["fault"]), hang=4)
+    sheet.blank()
+    for view in ("file", "size"):
+        items = facts["bill"][view]
+        some = items if rows == 0 else items[:rows]
+        named = [f"{_short(i['label'])} {number(i['vmas'])}" for i in some]
+        rest = sum(i["vmas"] for i in items[len(some) :])
+        sheet.entry(f"by {view}", " · ".join(named + ([f"others {number(rest)}"] if rest else [])))
+    sheet.blank()
+    for sentence in facts["sentences"]:
+        sheet.paragraph(printable(sentence))
+    if facts["not_shown"]:
+        told = [n["what"] + (f" ({n['see']})" if n["see"] else "") for n in facts["not_shown"]]
+        sheet.paragraph(f"not shown in a {facts['form']}: {', '.join(told)}", "dim", hang=4)
+    return sheet
+
+
+def _apart(facts: Facts) -> str:
+    return " · ".join(f"{printable(k)} {number(v)}" for k, v in (facts["apart"] or {}).items())
+
+
+def _holes(facts: Facts) -> str:
+    return " · ".join(f"{h['size']} {number(h['count'])}" for h in facts["holes"] or ())
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    inside, below, above = fault["inside"], fault["below"], fault["above"]
+    if inside:
+        return f"the access that ended it   {fault['address']:#x}, inside {_area(inside)}"
+    near = [f"{fault['address'] - below['end']:,} bytes above {_area(below)}"] if below else []
+    near += [f"{above['start'] - fault['address']:,} bytes below {_area(above)}"] if above else []
+    return f"the access that ended it   {fault['address']:#x}, between areas: {', '.join(near)}"
+
+
+def _area(area: Mapping[str, Any]) -> str:
+    return f"{area['start']:x}-{area['end']:x} {area['perms']} {printable(area['name'])}".rstrip()
+
+
+def _short(label: str) -> str:
+    return printable(label if label.startswith("[") else label.rpartition("/")[2] or label)
+
+
+def growth_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
+    """Lay out what grew between two maps."""
+    sheet = Sheet(width)
+    sheet.sides([(" -> ".join(printable(s) for s in facts["sources"]), "head")], ("two maps", "dim"))
+    for sentence in facts["sentences"]:
+        sheet.paragraph(printable(sentence))
+    for view, lines in facts["grown"].items():
+        if not lines:
+            continue
+        some = lines if rows == 0 else lines[: max(rows, 1) * 2]
+        table: list[list[Cell]] = [
+            [(f"by {view}", "head"), ("before", "dim"), ("after", "dim"), ("VMAs", "dim"), ("bytes", "dim")]
+        ]
+        for g in some:
+            more = g["bytes_after"] - g["bytes_before"]
+            table.append(
+                [
+                    _short(g["label"]),
+                    number(g["before"]),
+                    number(g["after"]),
+                    f"{g['after'] - g['before']:+,}",
+                    ("+" if more >= 0 else "-") + size_words(abs(more)),
+                ]
+            )
+        sheet.blank()
+        sheet.table(table, "lrrrr", flexible=0)
+    for item in (facts["new"] or [])[: rows or None]:
+        sheet.entry(
+            "new", f"{number(item['vmas'])} of {size_words(item['bytes'])}, {printable(item['label'])}"
+        )
+    return sheet

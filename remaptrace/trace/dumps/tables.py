@@ -1,0 +1,254 @@
+"""Tables of areas that tools print: pmap, gdb `info proc mappings`, Android tombstones, valgrind's segments."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ...errorcodes import RT_MAPS
+from ...errors import InputError
+from ..events import MapsRow
+from .dump import Dump, checked, without_gates
+from .proc import _BITS
+
+_HIDDEN = ("policy of NUMA", "userfaultfd", "anon_vma", "open file descriptions")
+_UNTOLD = ("accounting", "advice flags", *_HIDDEN)
+_PREFIX = r"[\s>+|]*"
+_PMAP_HEAD = re.compile(_PREFIX + r"(\d+):\s+(.*)")
+_PMAP_X = re.compile(
+    _PREFIX + r"([0-9a-f]{4,16})\s+(\d+)\s+(\d+|-)\s+(\d+|-)\s+([r-][w-][x-][s-][R-]?)\s+(.*)"
+)
+_PMAP = re.compile(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)K\s+([r-][w-][x-][s-][R-]?)\s+(.*)")
+_PMAP_FULL = re.compile(
+    _PREFIX + r"([0-9a-f]{4,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]+)\s+([0-9a-f]+:[0-9a-f]+)\s+(\d+)\s+(.*)"
+)
+_PMAP_END = re.compile(_PREFIX + r"(?:-{4,}|={4,}|total\b|mapped:)")
+_GDB = re.compile(
+    _PREFIX
+    + r"(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)(?:\s+([r-][w-][x-][ps]))?\s*(.*)"
+)
+_TOMB_HEAD = re.compile(r"memory map(?: \((\d+) entr(?:y|ies)\))?", re.IGNORECASE)
+_TOMB = re.compile(
+    r"(?:.*?\s)?(?:--->|\s{2,})?([0-9a-f]{8}(?:'?[0-9a-f]{8})?)-([0-9a-f]{8}(?:'?[0-9a-f]{8})?)\s+([r-][w-][x-])\s+"
+    r"([0-9a-f]+)\s+([0-9a-f]+)(?:\s+(.*))?$"
+)
+_TOMB_FAULT = re.compile(r"fault addr (?:0x)?([0-9a-f']{4,17})")
+_SEGMENTS = re.compile(r"<<< SHOW_SEGMENTS: .*?\((\d+) segments")
+_SEGMENT = re.compile(
+    r"(\d+): (\S{4}) ([0-9a-f]+)-([0-9a-f]+)\s+\S+ ([r-][w-][x-])\S*\s*"
+    r"(?:d=(0x[0-9a-f]+) i=(\d+)\s+o=(\d+)\s+\((\d+),)?"
+)
+_SEGMENT_NAME = re.compile(r"aspacem\s+\((\d+),\d+,\d+\) (.*)")
+
+
+def read_pmap(data: bytes, path: str) -> Dump:
+    """What pmap prints, plain or with -x, -X or -XX: starts and sizes in KiB."""
+    pid, program, header = 0, "", []
+    rows: list[MapsRow] = []
+    lines: list[int] = []
+    flags: list[int] = []
+    resident: list[int] = []
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+        head = _PMAP_HEAD.match(line)
+        if head and not rows:
+            pid, program = int(head[1]), head[2].strip()
+            continue
+        if line.split()[:1] == ["Address"]:
+            header = line.split()
+            continue
+        if not line.strip() or line.strip().startswith(("```", "$", "#")):
+            continue
+        if _PMAP_END.match(line) and rows:
+            continue
+        row = _pmap_row(line, header, flags, resident)
+        if row is None:
+            if rows and re.fullmatch(_PREFIX + r"[\d\s]+(?:KB)?\s*", line):
+                continue  # the sums
+            raise _refused(path, number, line, "not a line of pmap", "ADDRESS SIZE MODE MAPPING")
+        rows.append(row)
+        lines.append(number)
+    kept, numbers = without_gates(rows, lines)
+    checked(kept, numbers, path)
+    count = len(kept)
+    missing = (*_HIDDEN,) if len(flags) >= count > 0 else _UNTOLD
+    return Dump(
+        "pmap",
+        path,
+        tuple(kept),
+        tuple(numbers),
+        tuple(flags[:count]) if len(flags) >= count else (),
+        tuple(resident[:count]) if len(resident) >= count else (),
+        pid=pid,
+        program=program.split()[0].rpartition("/")[2] if program.split() else "",
+        missing=missing if header and "Offset" in header else ("offsets", *missing),
+    )
+
+
+def _pmap_row(line: str, header: list[str], flags: list[int], resident: list[int]) -> MapsRow | None:
+    """One line of pmap; its flags and resident bytes are added to the lists."""
+    full = _PMAP_FULL.match(line)
+    if full and "Size" in header:
+        return _pmap_full(full, header, flags, resident)
+    found = _PMAP_X.match(line)
+    if found:
+        start, size, rss, _, mode, name = found.groups()
+        resident += [1024 * int(rss)] if rss.isdigit() else []
+    else:
+        short = _PMAP.match(line)
+        if short is None:
+            return None
+        start, size, mode, name = short.groups()
+    perms = mode[:3] + ("s" if mode[3] == "s" else "p")
+    return MapsRow(int(start, 16), int(start, 16) + 1024 * int(size), perms, 0, "00:00", 0, _pmap_name(name))
+
+
+def _pmap_full(
+    found: re.Match[str], header: list[str], flags: list[int], resident: list[int]
+) -> MapsRow | None:
+    """A line of pmap -X or -XX: columns as the header names them, flags as words before the name."""
+    start, perms, offset, dev, inode, rest = found.groups()
+    numeric = [h for h in header[5:] if h not in ("VmFlags", "Mapping")]
+    words = rest.split()
+    if len(words) < len(numeric) or not all(w.isdigit() for w in words[: len(numeric)]):
+        return None
+    values = dict(zip(numeric, map(int, words[: len(numeric)]), strict=True))
+    left = words[len(numeric) :]
+    if "VmFlags" in header:
+        named = []
+        while left and left[0] in _BITS:
+            named.append(left.pop(0))
+        flags.append(sum(_BITS[w] for w in set(named)))
+    if "Rss" in values:
+        resident.append(1024 * values["Rss"])
+    end = int(start, 16) + 1024 * values["Size"]
+    return MapsRow(int(start, 16), end, perms, int(offset, 16), dev, int(inode), _pmap_name(" ".join(left)))
+
+
+def _pmap_name(name: str) -> str:
+    """The name as maps has it: pmap writes [ anon ] and [ stack ]."""
+    plain = name.strip()
+    if plain.startswith("[") and plain.endswith("]"):
+        inside = plain[1:-1].strip()
+        return "" if inside == "anon" else f"[{inside}]"
+    return plain
+
+
+def read_gdb(data: bytes, path: str) -> Dump:
+    """gdb's `info proc mappings`: ends are the first byte behind; versions before 12 show no permissions."""
+    rows: list[MapsRow] = []
+    lines: list[int] = []
+    text = data.decode("utf-8", "replace").split("\n")
+    pid = next((int(m[1]) for line in text if (m := re.match(r"process (\d+)", line.strip()))), 0)
+    for number, line in enumerate(text, 1):
+        found = _GDB.match(line)
+        if found is None:
+            continue
+        start, end, size, offset, perms, name = found.groups()
+        low, high = int(start, 16), int(end, 16)
+        if high - low != int(size, 16):
+            raise _refused(path, number, line, "the size is not what lies between the addresses", "one list")
+        rows.append(MapsRow(low, high, perms or "????", int(offset, 16), "00:00", 0, name.strip()))
+        lines.append(number)
+    if not rows:
+        raise _refused(
+            path, 1, text[0], "no area in it", "Start Addr, End Addr, Size, Offset, Perms, objfile"
+        )
+    kept, numbers = without_gates(rows, lines)
+    checked(kept, numbers, path)
+    missing = _UNTOLD if kept and kept[0].perms != "????" else ("permissions", *_UNTOLD)
+    return Dump(
+        "list of gdb (info proc mappings)", path, tuple(kept), tuple(numbers), pid=pid, missing=missing
+    )
+
+
+def read_tombstone(data: bytes, path: str) -> Dump:
+    """The memory map of an Android tombstone: the last byte of an area stands there, not the one behind it."""
+    text = data.decode("utf-8", "replace").split("\n")
+    start = next((i for i, line in enumerate(text) if _TOMB_HEAD.search(line)), -1)
+    if start < 0:
+        raise _refused(path, 1, text[0], "the tombstone has no memory map", "the whole tombstone")
+    head = _TOMB_HEAD.search(text[start])
+    counted = int(head[1]) if head and head[1] else -1
+    rows: list[MapsRow] = []
+    lines: list[int] = []
+    for number, line in enumerate(text[start + 1 :], start + 2):
+        found = _TOMB.match(line)
+        if found is None:
+            if not line.strip() or "--->" in line or not rows:
+                continue
+            break
+        low, last, perms, offset, length, name = found.groups()
+        begin, end = int(low.replace("'", ""), 16), int(last.replace("'", ""), 16) + 1
+        if end - begin != int(length, 16):
+            raise _refused(
+                path, number, line, "the length is not what lies between the addresses", "one list"
+            )
+        plain = re.sub(r"\s+\((?:BuildId|load bias|load base)[^)]*\)", "", name or "").strip()
+        rows.append(MapsRow(begin, end, perms + "p", int(offset, 16), "00:00", 0, plain))
+        lines.append(number)
+    kept, numbers = without_gates(rows, lines)
+    checked(kept, numbers, path)
+    whole = "\n".join(text)
+    pid = re.search(r"\bpid: (\d+)", whole)
+    name = re.search(r">>> (\S+) <<<", whole)
+    fault = _TOMB_FAULT.search(whole)
+    return Dump(
+        "tombstone",
+        path,
+        tuple(kept),
+        tuple(numbers),
+        counted=counted,
+        complete=counted in (-1, len(rows)),
+        fault=int(fault[1].replace("'", ""), 16) if fault else -1,
+        pid=int(pid[1]) if pid else 0,
+        program=name[1] if name else "",
+        missing=("which areas are shared", *_UNTOLD),
+    )
+
+
+def read_valgrind(data: bytes, path: str) -> Dump:
+    """The last list of segments that valgrind printed (-d -d, or when it fails): ends are inclusive.
+
+    Reservations are valgrind's own book-keeping and free space is none; both are no areas of the kernel.
+    """
+    text = data.decode("utf-8", "replace").split("\n")
+    starts = [i for i, line in enumerate(text) if _SEGMENTS.search(line)]
+    if not starts:
+        raise _refused(path, 1, text[0], "no list of segments in it", "<<< SHOW_SEGMENTS: ...")
+    names: dict[str, str] = {}
+    rows: list[MapsRow] = []
+    lines: list[int] = []
+    for number, line in enumerate(text[starts[-1] + 1 :], starts[-1] + 2):
+        if ">>>" in line:
+            break
+        named = _SEGMENT_NAME.search(line)
+        if named:
+            names[named[1]] = named[2].strip()
+            continue
+        found = _SEGMENT.search(line)
+        if found is None or found[2].upper() not in ("FILE", "ANON", "SHMC"):
+            continue
+        _, _, low, last, perms, dev, inode, offset, slot = found.groups()
+        major_minor = f"{int(dev, 16) >> 8:02x}:{int(dev, 16) & 255:02x}" if dev else "00:00"
+        rows.append(
+            MapsRow(
+                int(low, 16),
+                int(last, 16) + 1,
+                perms + ("s" if found[2].upper() == "SHMC" else "p"),
+                int(offset or 0),
+                major_minor,
+                int(inode or 0),
+                names.get(slot or "", f"(segment name {slot})" if slot else ""),
+            )
+        )
+        lines.append(number)
+    kept, numbers = without_gates(rows, lines)
+    checked(kept, numbers, path)
+    missing = ("which areas the kernel has as one", "which areas are shared", *_UNTOLD)
+    found_pid = re.search(r"(?:--|==)(\d+)(?::\d+)?(?:--|==|:)", text[starts[-1]])
+    dump = Dump("list of valgrind's segments", path, tuple(kept), tuple(numbers), missing=missing)
+    return replace(dump, pid=int(found_pid[1]) if found_pid else 0)
+
+
+def _refused(path: str, number: int, line: str, problem: str, expected: str) -> InputError:
+    return InputError(RT_MAPS, problem, path, number, text=line[:200], expected=expected)
