@@ -63,9 +63,15 @@ def vma_rows(dump: Dump) -> tuple[VmaRow, ...]:
                 "",
                 inode=numbers.setdefault(key, len(numbers) + 1) if is_file else 0,
                 name=row.name if named else "",
+                named=numbers.setdefault(("", 0, row.name), len(numbers) + 1) if _by_program(row.name) else 0,
             )
         )
     return tuple(out)
+
+
+def _by_program(name: str) -> bool:
+    """True for a name that the program gave by prctl(PR_SET_VMA): it keeps areas apart."""
+    return name.startswith(("[anon:", "[anon_shmem:"))
 
 
 def _implied(perms: str, name: str) -> int:

@@ -175,7 +175,9 @@ def test_two_maps_say_what_grew(tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
     for name, text in (("old.maps", old), ("new.maps", new)):
         (tmp_path / name).write_text(text)
-    code, text = run(capsys, "advise", str(tmp_path / "old.maps"), str(tmp_path / "new.maps"), "--format", "plain")
+    code, text = run(
+        capsys, "advise", str(tmp_path / "old.maps"), str(tmp_path / "new.maps"), "--format", "plain"
+    )
     assert code == 0
     assert "growth before 45 after 75 same_process true" in text
     assert "new name 'rw-p anonymous' vmas 30 bytes 8192" in text
@@ -184,7 +186,7 @@ def test_two_maps_say_what_grew(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_running_process_is_asked_twice(capsys: pytest.CaptureFixture[str]) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         code, text = run(
-            "advise", "-p", str(child.pid), "--every", "50ms", "--times", "2", "--format", "plain"
+            capsys, "advise", "-p", str(child.pid), "--every", "50ms", "--times", "2", "--format", "plain"
         )
         child.kill()
     assert code == 0

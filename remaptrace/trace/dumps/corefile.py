@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import struct
 
+from ...abi.signals import SIGBUS, SIGSEGV
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
 from ..events import MapsRow
@@ -12,7 +13,6 @@ from .dump import Dump, checked, without_gates
 
 _ET_CORE, _PT_LOAD, _PT_NOTE, _PN_XNUM = 4, 1, 4, 0xFFFF
 _NT_PRPSINFO, _NT_SIGINFO, _NT_FILE = 3, 0x53494749, 0x46494C45
-_SIGSEGV, _SIGBUS = 11, 7
 _MISSING = (
     "which areas are shared",
     "accounting",
@@ -129,7 +129,7 @@ def _notes(
             _files(elf, body, length, files, facts)
         elif kind == _NT_SIGINFO and length >= 24:
             signal = elf.words("I", body)[0]
-            if signal in (_SIGSEGV, _SIGBUS):
+            if signal in (SIGSEGV, SIGBUS):
                 facts["fault"] = elf.words("A", body + (16 if elf.wide else 12))[0]
         elif kind == _NT_PRPSINFO and length >= (136 if elf.wide else 124):
             facts["pid"] = elf.words("I", body + (24 if elf.wide else 12))[0]
