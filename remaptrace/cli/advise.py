@@ -12,11 +12,15 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
+from .callers import deliver, is_profile
 from .mapadvice import advise_dumps, advise_process, dumps_of
 from .options import choice_options, format_option, output_option, placing_options
 
 if TYPE_CHECKING:
     from ..result.result import Result
+
+
+_FEW = 4
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
@@ -55,7 +59,20 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 )
 @click.option("--lookup", is_flag=True, help="Add what VMA lookups cost in the trees that kernels have used.")
 @click.option(
-    "-n", "--rows", default=4, show_default=True, metavar="N", help="Rows of the smaller views; 0: all."
+    "-n", "--rows", default=_FEW, show_default=True, metavar="N", help="Rows of the smaller views; 0: all."
+)
+@click.option(
+    "--by", type=click.Choice(["caller"]), help="The bill by who called, of a recording with stacks."
+)
+@click.option(
+    "--depth", type=click.IntRange(0), default=3, show_default=True, help="Frames of a caller; 0: all."
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["areas", "made", "kept", "faults", "refused"]),
+    default="areas",
+    show_default=True,
+    help="Areas alive at the peak, made ever, never unmapped; page faults; refused calls.",
 )
 @format_option("rich", "plain", "json", "markdown")
 @output_option
@@ -69,6 +86,9 @@ def command(
     times: int,
     lookup: bool,
     rows: int,
+    by: str | None,
+    depth: int,
+    unit: str,
     form: str,
     output: str | None,
 ) -> None:
@@ -100,6 +120,9 @@ def command(
     machine = choice.machine(loaded[0])
     start = time.perf_counter()
     result, _ = session.replay_timed(loaded[0], machine, placing)
+    if by or is_profile(output):
+        deliver(result, placing, unit, depth, rows if rows != _FEW else 10, form, output)
+        return
     facts = _facts(result, placing, lookup, start)
     if form == "json":
         from ..report.jsonout import to_json

@@ -78,6 +78,16 @@ def write_text(parts: Iterable[str], path: str | None) -> None:
         raise _failed(path, error) from None
 
 
+def write_bytes(data: bytes, path: str) -> None:
+    """Write a file that is no text; as `write_text` otherwise."""
+    try:
+        write_file(path, [data])
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _failed(path, error) from None
+
+
 def _failed(path: str, error: OSError) -> OutputError:
     return OutputError(RT_OUTPUT, f"cannot write: {error.strerror or error}", path=path)
 

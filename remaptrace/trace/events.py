@@ -12,6 +12,7 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 | flags | abi.kinds.EVF_* bits |
 | line | source line, counted from 1; 0: none (made by a reader) |
 | time | nanoseconds; present only if the source has times |
+| stack | row of `stacks`, 0: none; present only if the source has stacks |
 | source | row of `sources` (which file), all zero for one file |
 | origin | of a rewritten trace only: the event before rewriting that this one stands for |
 """
@@ -165,6 +166,10 @@ class Trace:
     relocations: npt.NDArray[np.void] | None = None  # RELOCATION_DTYPE
     expects: Sequence[Expectation] = ()  # scenarios, by event; event -1: after the last step
     notes: list[str] = field(default_factory=list)  # what a reader had to assume
+    frames: list[str] = field(default_factory=list)  # of call stacks: "symbol (object)"
+    stacks: list[list[int]] = field(
+        default_factory=list
+    )  # numbers of frames, innermost first; stack 0 is none
 
     def __len__(self) -> int:
         return len(self.columns["kind"])

@@ -50,6 +50,8 @@ def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
             values = column[neighbour].astype(np.int64)
         else:
             values = np.zeros(len(inserts), dtype=np.int64)
+        if name == "stack":
+            values = np.zeros(len(inserts), dtype=np.int64)
         if name in ("line", "source"):
             own = np.array([getattr(inserts[i], name) for i in order.tolist()], dtype=np.int64)
             values = np.where(own >= 0, own, values)

@@ -31,7 +31,7 @@ from .proved import Flaw, prove
 
 VERSION = 1
 _HEADER = "trace"
-_PLACES = ("line", "time", "source", "origin")
+_PLACES = ("line", "time", "source", "origin", "stack")
 _TRUTH = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
 _TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
 _FLAG_NAMES = {2: "observe", 4: "made", 8: "injected", 16: "truth", 32: "unfinished", 64: "in_kernel"}
@@ -145,6 +145,7 @@ class _Reader:
         self.lines: list[int] = []  # of each event in this file
         self.origins: list[int] = []
         self.has_origins = False
+        self.stacks: list[int] = []
 
     def error(self, problem: str, found: Any = "", expected: str = "") -> InputError:
         found = str(found)
@@ -251,6 +252,7 @@ class _Reader:
         self.b.source_rows[-1] = self.small(value.get("source", 0), "source")
         self.origins.append(self.place(value.get("origin", 0), "origin"))
         self.has_origins |= "origin" in value
+        self.stacks.append(self.small(value.get("stack", 0), "stack"))
         self.tables(number, value)
 
     def task(self, value: Any) -> int:
@@ -349,6 +351,8 @@ class _Reader:
             expects=self.expects,
             **fields,
         )
+        if any(self.stacks):
+            trace.columns["stack"] = np.array(self.stacks, dtype=np.int32)
         if self.has_origins:
             trace.columns["origin"] = np.array(self.origins, dtype=np.int64)
         try:

@@ -18,7 +18,7 @@ from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
 from .events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, TRUTH_DTYPE, Expectation, MapsFile, Skipped, Trace
 
-_PLACES = ("line", "time", "source", "origin")
+_PLACES = ("line", "time", "source", "origin", "stack")
 _STRING_ARGUMENTS = frozenset({"path", "name", "file"})
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
 _LEAST_PAGE = 4096
@@ -50,6 +50,8 @@ def prove(trace: Trace) -> None:
     _in_table(trace, slice(None), "task", len(trace.tasks), "task")
     if "source" in trace.columns:
         _in_table(trace, slice(None), "source", max(len(trace.sources), 1), "source")
+    if "stack" in trace.columns:
+        _in_table(trace, slice(None), "stack", max(len(trace.stacks), 1), "stack")
     for kind in (int(k) for k in present):
         _arguments(trace, kind, np.flatnonzero(kinds == kind))
     _initial_areas(trace)
@@ -68,7 +70,17 @@ def _fields(trace: Trace) -> None:
     for name in ("arch", "kernel"):
         value = getattr(trace, name)
         _is(trace, name, value is None or type(value) is str, "text")
-    for name in ("strings", "sources", "notes"):
+    _is(
+        trace,
+        "stacks",
+        isinstance(trace.stacks, list)
+        and all(
+            isinstance(s, list) and all(whole(f) and 0 <= f < len(trace.frames) for f in s)
+            for s in trace.stacks
+        ),
+        "lists of frames",
+    )
+    for name in ("strings", "sources", "notes", "frames"):
         value = getattr(trace, name)
         _is(trace, name, isinstance(value, list) and all(type(x) is str for x in value), "a list of texts")
     _is(trace, "strings", bool(trace.strings) and trace.strings[0] == "", "the empty text first")

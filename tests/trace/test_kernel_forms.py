@@ -158,7 +158,7 @@ def test_the_tgid_column_names_the_process() -> None:
         ("ftrace-clock-tsc", "ticks"),
         ("ftrace-no-context-info", "does not print the task"),
         ("perf-page-faults-sw-default", "without an address"),
-        ("perf-page-faults-sw-addr", "taken as reads"),
+        ("perf-page-faults-sw-addr", "do not tell reads from writes"),
         ("perf-script-f-trace-only", "from the first fork on were left out"),
         ("perf-perf-trace-summary", "no events"),
         ("perf-perf-trace-F-all", "file offset"),

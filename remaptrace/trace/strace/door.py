@@ -30,7 +30,7 @@ def read_strace(
     """
     log = _whole(data)
     reader: StraceReader
-    if len(log) < COMPILED_FROM or not ready.pays("strace", len(log)):
+    if b"\n > " in log[:COMPILED_FROM] or len(log) < COMPILED_FROM or not ready.pays("strace", len(log)):
         reader = StraceReader(log, name, source)
     else:
         from .fast import FastStraceReader  # numpy tables of the machine: small logs do without

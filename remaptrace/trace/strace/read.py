@@ -19,6 +19,7 @@ import numpy as np
 from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ...errors import InputError
 from ..events import TASK_DTYPE, Skipped, Trace
+from ..stacks import StackLines
 from . import lines
 from .args import BadLine, split_arguments, value
 from .callnames import CallNames
@@ -122,6 +123,7 @@ class StraceReader:
         self.model.fork_return = self._fork_return
         self.skipped: list[Skipped] = []
         self.understood = 0
+        self.stacks = StackLines()
         self.offset = 0  # of the line behind the current one
         self._open = b""  # text of a line that a notice of strace broke
         self._root: Task | None = None  # the process whose lines carry no id
@@ -211,6 +213,8 @@ class StraceReader:
             self._other(line, number)
 
     def _other(self, line: bytes, number: int) -> None:
+        if line.startswith(b" > ") and self.stacks.line(number, line):
+            return
         if lines.is_noise(line) and not self._hides_a_call(line):
             for match in re.finditer(rb"Process (\d{1,9})(?:<[^>]*>)? attached", line):
                 self._announced.add(int(match.group(1)))
@@ -296,6 +300,7 @@ class StraceReader:
             return
         if pending is None or pending.name != name:
             raise BadLine(RT_RESUMED, 0, rest, "the beginning of this call before it")
+        self.stacks.first_parts[number] = pending.line
         first_part = lines.unfinished(rest)
         if first_part is not None:
             pending.text += first_part[0]
@@ -406,6 +411,7 @@ class StraceReader:
             self.model.note(self.origin.note)
         trace = finish(self.model, [self.name], self.skipped, self.name)
         trace.arch = self.origin.arch
+        self.stacks.attach(trace)
         return trace
 
 

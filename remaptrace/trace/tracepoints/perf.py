@@ -11,8 +11,10 @@ import re
 
 import numpy as np
 
+from ...abi.signals import PF_FETCH, PF_UNKNOWN, PF_UNSURE, PF_USER
 from ...errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
 from ..events import Skipped, Trace
+from ..stacks import StackLines
 from .assemble import assemble
 from .ftrace import without_tasks
 from .perftrace import looks_like_perf_trace, perf_trace_records
@@ -87,7 +89,11 @@ def read_perf(data: bytes, *, name: str, source: int = 0) -> Trace:
     lines = [line for line in data[:65536].split(b"\n")[:50] if line.strip() and not line.startswith(b"#")]
     if any(looks_like_perf_trace(line) for line in lines):
         return assemble(perf_trace_records(data, source), name=name, fmt="perf trace", source=source)
-    return assemble(perf_records(data, source), name=name, fmt="perf", source=source)
+    reader = _PerfText(data, source)
+    text = reader.finish(read_lines(data, reader, "perf", compiled=None))
+    trace = assemble(text, name=name, fmt="perf", source=source)
+    reader.stacks.attach(trace)
+    return trace
 
 
 def _match(line: bytes) -> re.Match[bytes] | None:
@@ -120,6 +126,7 @@ class _PerfText:
         self._skipped: list[Skipped] = []
         self._facts: dict[bytes, str] = {}
         self._bare = 0
+        self.stacks = StackLines()
         self._without_address: list[int] = []  # line numbers
         self._lost = 0
 
@@ -166,7 +173,9 @@ class _PerfText:
         header = _HEADER.match(line)
         if header:
             self._facts[header[1]] = header[2].decode("utf-8", "replace")
-        elif line.strip() and not line.startswith(b"#") and not _CHAIN.match(line):
+        elif _CHAIN.match(line):
+            self.stacks.line(line_number, line)
+        elif line.strip() and not line.startswith(b"#"):
             self._skip(line, line_number, 0)
 
     def _skip(self, line: bytes, line_number: int, column: int) -> None:
@@ -199,7 +208,7 @@ class _PerfText:
         where = int(found[2], 16) if found[2] else 0
         if where >> 63:  # a fault in the kernel, not the program's access
             return
-        code = 0x14 if where == address else 4
+        code = PF_USER | (PF_FETCH if where == address else PF_UNSURE | PF_UNKNOWN)
         fields = (OP_FAULT, *head, 0, signed(address), code, where, 0, 0, 0, *tail, event[0])
         self._software.append(fields)
 
@@ -213,8 +222,8 @@ class _PerfText:
             records = np.concatenate((records, matrix(kept)), axis=1)
             records = records[:, np.argsort(records[R_LINE], kind="stable")]
             notes.append(
-                "page-faults events do not tell reads from writes: taken as reads,"
-                " as instruction fetches where address and instruction are the same"
+                "page-faults events do not tell reads from writes; where address and instruction are the same"
+                " it was a fetch"
             )
         if self._without_address and not traced:
             count = len(self._without_address)

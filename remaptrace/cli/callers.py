@@ -1,0 +1,60 @@
+"""`advise --by caller`: the bill by call stack, and its files for flame graphs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errorcodes import RT_MOMENT, RT_USAGE
+from ..errors import UsageError
+from . import output as out
+from . import session
+
+if TYPE_CHECKING:
+    from ..result.result import Result
+
+PROFILES = (".folded", ".speedscope.json", ".pb.gz", ".pprof")
+"""Endings of -o that ask for stacks."""
+
+
+def is_profile(output: str | None) -> bool:
+    """True if the file's name asks for stacks."""
+    return output is not None and output.endswith(PROFILES)
+
+
+def deliver(
+    result: Result, placing: str | None, unit: str, depth: int, rows: int, form: str, output: str | None
+) -> None:
+    """Write the bill by caller; a profile has whole stacks. UsageError RT501 for a recording without stacks."""
+    from ..advise.bill import peak
+    from ..advise.callers import by_caller, of_areas, of_unit
+    from ..report import callers
+
+    trace = result.trace
+    if "stack" not in trace.columns:
+        raise UsageError(
+            RT_USAGE,
+            f"'{trace.name}' has no call stacks",
+            expected="a recording of `remaptrace record --stacks`, strace -k or perf record -g",
+        )
+    if unit == "areas":
+        event, _ = peak(result)
+        if event < 0:
+            raise UsageError(RT_MOMENT, "no event of the trace has an address space")
+        stacks = of_areas(trace, session.with_look(result, event, placing).observed[event].vmas)
+    else:
+        stacks = of_unit(result, unit)
+    if output is not None and output.endswith(".folded"):
+        out.write_text([callers.folded(stacks)], output)
+    elif output is not None and output.endswith(".speedscope.json"):
+        out.write_text([callers.speedscope(stacks, unit, trace.name)], output)
+    elif output is not None and output.endswith((".pb.gz", ".pprof")):
+        out.write_bytes(callers.pprof(stacks, unit), output)
+    elif form == "json":
+        from ..report.jsonout import to_json
+
+        out.write_text([to_json(callers.facts(by_caller(stacks, depth), unit, trace.name))], output)
+    else:
+        from ..report.errortext import printable
+
+        shown = callers.text(by_caller(stacks, depth), unit, rows)
+        out.write_text([printable(line) + "\n" for line in shown.splitlines()], output)
