@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Entry point of the `remaptrace` command."""
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # numpy starts its threads, of which nothing here makes use
     from .entry import run_command
 
     sys.exit(run_command(sys.argv[1:]))

@@ -7,6 +7,8 @@ folder of these and of scenarios.
 
 from __future__ import annotations
 
+import mmap
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from .opening import can_be_read_again, decompressed, read_input, shown
 
 FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns", "maps")
 _HEAD = 1 << 16
+_MAP_FROM = 8 << 20
+"""Bytes from which a log is read where it lies instead of being copied."""
 _SCENARIO = re.compile(r".+\.ya?ml(\.gz|\.zst)?\Z")
 _RECORDINGS = tuple(
     f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in ("", ".gz", ".zst")
@@ -81,9 +85,10 @@ class Item:
                     stored.notes.append("--maps was not used: a column file has its first areas in it")
                 return stored
             path = self.paths[0]
-            data = read_input(path)
-            trace = read_data(data, shown(path), self.format, progress)
-            is_text = (self.format or recognise(data)) not in ("columns", "jsonl")
+            mapped = _mapped_log(path, self.format, progress)
+            data = b"" if mapped else read_input(path)
+            trace = mapped or read_data(data, shown(path), self.format, progress)
+            is_text = mapped is not None or (self.format or recognise(data)) not in ("columns", "jsonl")
         if self.maps:
             from .recorded.initial import add_maps
             from .recorded.mapsfile import read_maps
@@ -95,6 +100,24 @@ class Item:
 
             assume_execs(trace, StringNumbers(trace), Path(self.paths[0]).parent)
         return trace
+
+
+def _mapped_log(path: str, format: str | None, progress: Progress | None) -> Trace | None:
+    """The trace of a large strace log that is as it was recorded, read where it lies in the page cache; else None."""
+    from .pasted import is_as_recorded
+
+    if format not in (None, "strace") or not can_be_read_again(path) or os.path.getsize(path) < _MAP_FROM:
+        return None
+    try:
+        with open(path, "rb") as file:
+            log = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError:
+        return None  # read_input says what is wrong
+    if recognise(log[:_HEAD]) != "strace" or not is_as_recorded(log):
+        return None
+    trace = _text_reader("strace", memoryview(log), shown(path), progress)
+    trace.name, trace.sources = _base(path), [path]
+    return trace
 
 
 def _stored(path: str, format: str | None) -> Trace | None:
@@ -280,7 +303,7 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
 
     InputError RT201 for white space only, RT202 for a format that is not recognised.
     """
-    if not data.strip():
+    if not data[:_HEAD].strip() and not data.strip():  # stripping a large log would copy it
         raise InputError(ec.RT_EMPTY, "the input is empty", path, expected="a trace or scenario")
     chosen = format or recognise(data)
     notes: list[str] = []
@@ -315,7 +338,7 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
     raise _unknown(data, path)
 
 
-def _text_reader(chosen: str, data: bytes, name: str, progress: Progress | None) -> Trace:
+def _text_reader(chosen: str, data: bytes | memoryview, name: str, progress: Progress | None) -> Trace:
     if progress is not None:
         from ..machinecode.ready import will_compile
 
@@ -328,10 +351,10 @@ def _text_reader(chosen: str, data: bytes, name: str, progress: Progress | None)
     if chosen == "ftrace":
         from .tracepoints.ftrace import read_ftrace
 
-        return read_ftrace(data, name=name)
+        return read_ftrace(bytes(data), name=name)
     from .tracepoints.perf import read_perf
 
-    return read_perf(data, name=name)
+    return read_perf(bytes(data), name=name)
 
 
 def _unknown(data: bytes, path: str) -> InputError:

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
+from mmap import mmap
 
 from .strace.args import BadLine, split_arguments
 from .strace.lines import call_name, read_head, split_call, unfinished
@@ -69,6 +70,16 @@ def unpasted(data: bytes) -> tuple[bytes, list[str]]:
     for step in (_wide, _returns, _colours, _quoted_printable, _letters, _json_lines, _entities):
         data = step(data, notes)
     return _lines(data, notes)
+
+
+def is_as_recorded(log: mmap) -> bool:
+    """True if nothing of `unpasted` applies to a mapped log: its beginning comes back as it is, and no byte of what
+    is undone further on stands anywhere. False may still mean that there is nothing to undo.
+    """
+    head = log[:_SAMPLE_BYTES]
+    done, notes = unpasted(head)
+    elsewhere = (b"\r", b"\x1b", b"\xa0", b"\xe2", b"\xef")
+    return done == head and not notes and all(log.find(byte) < 0 for byte in elsewhere)
 
 
 # -- characters
