@@ -410,6 +410,14 @@ RT_BAD_TRACE = code(
     "A row of the trace names a task, string or file that its tables do not have. Readers never make such a table;"
     " a hand-made one must number them from 0.",
 )
+RT_MEMORY = code(
+    "RT606",
+    "more memory than the limit",
+    "The run needed more memory than --limit-memory (or REMAPTRACE_LIMIT_MEMORY) allows; without either three quarters"
+    " of the machine's, or of the control group's. It ended before it took more.",
+    "remaptrace --limit-memory 2G run trace.txt",
+    "Look at the input: one line can ask for terabytes. Raise the limit if it is what you meant; 'none' takes it away.",
+)
 RT_NOT_COMPILED = code(
     "RT605",
     "engine not compiled",

@@ -76,6 +76,13 @@ def own_descriptor(path: str) -> int | None:
     return None
 
 
+def forget_unfinished() -> None:
+    """Take away what an interrupted write left; for the way out of a process."""
+    for name in list(_unfinished):
+        with suppress(OSError):
+            os.unlink(name)
+
+
 def _replace(
     target: str, chunks: Iterable[bytes], mode: int | None, made_with: int, found: os.stat_result | None
 ) -> None:

@@ -11,6 +11,6 @@ def main() -> None:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # numpy starts its threads, of which nothing here makes use
-    from .entry import run_command
+    from .entry import guarded
 
-    sys.exit(run_command(sys.argv[1:]))
+    sys.exit(guarded(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,12 +10,33 @@ from typing import Any, cast
 
 import click
 
-from ..errorcodes import RT_USAGE
-from ..errors import EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, RemapTraceError, UsageError
+from ..errorcodes import RT_MEMORY, RT_OUTPUT, RT_USAGE
+from ..errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, InputError, RemapTraceError, UsageError
 from .group import group
 
 EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 EXIT_PIPE = 141  # as a shell reports SIGPIPE
+
+
+EXIT_TERMINATED = 143  # as a shell reports SIGTERM
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def guarded(args: Sequence[str]) -> int:
+    """`run_command`, ended in time by `guard`: on signals, and when more memory is taken than --limit-memory allows."""
+    from . import guard
+
+    guard.escape_what_cannot_be_written()
+    try:
+        rest, limit = guard.memory_limit(list(args))
+    except RemapTraceError as error:
+        _show(error)
+        return error.exit_status
+    guard.start(limit)
+    status = run_command(rest)
+    if status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+        guard.leave(status)
+    return status
 
 
 def run_command(args: Sequence[str]) -> int:
@@ -28,12 +50,12 @@ def run_command(args: Sequence[str]) -> int:
         return done.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signal:
         sys.stderr.write("\ninterrupted\n")
-        return EXIT_INTERRUPTED
+        return EXIT_TERMINATED if type(signal).__name__ == "Terminated" else EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader is gone: nothing to say, and the interpreter must not flush into the pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
         return EXIT_PIPE
     except click.ClickException as error:
         _show(_usage_error(error))
@@ -41,7 +63,16 @@ def run_command(args: Sequence[str]) -> int:
     except RemapTraceError as error:
         _show(error)
         return error.exit_status
+    except MemoryError as error:
+        _show(InputError(RT_MEMORY, "there is not enough memory", found=str(error)))
+        return EXIT_INPUT
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _silence_output()
+            _show(
+                InputError(RT_OUTPUT, f"cannot write: {error.strerror}", error.filename or "standard output")
+            )
+            return EXIT_INPUT
         if os.environ.get("REMAPTRACE_DEBUG"):
             raise
         where = _innermost(error)
@@ -50,6 +81,11 @@ def run_command(args: Sequence[str]) -> int:
             "please report it with the trace and what REMAPTRACE_DEBUG=1 prints\n"
         )
         return EXIT_INTERNAL
+
+
+def _silence_output() -> None:
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(args: list[str]) -> int:

@@ -78,6 +78,13 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
+    "--limit-memory",
+    metavar="SIZE",
+    expose_value=False,
+    help="End with a word before more memory is taken (4G, 'none'); anywhere in the line. "
+    "[default: 3/4 of the machine's]",
+)
+@click.option(
     "--version",
     is_flag=True,
     expose_value=False,

@@ -35,9 +35,12 @@ def command() -> None:
     ticker = threading.Thread(target=_tick, args=(start, done), daemon=True)
     ticker.start()
     try:
-        with ThreadPoolExecutor(2) as pool:
+        pool = ThreadPoolExecutor(2)
+        try:
             for work in [pool.submit(warm), pool.submit(warm_readers)]:
                 work.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # the interrupted do not wait for a compiler
     finally:
         done.set()
         ticker.join()

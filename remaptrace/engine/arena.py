@@ -37,6 +37,7 @@ SIZES: tuple[tuple[int, int], ...] = (
     (1 << 29, 1 << 24),
     (1 << 27, 1 << 22),
     (1 << 24, 1 << 19),
+    (1 << 21, 1 << 16),
 )
 
 ERROR_WORDS = {
@@ -52,8 +53,11 @@ def reserve(huge: bool) -> tuple[mmap.mmap, int, int]:
     machine we run on; for small runs it would cost more than it saves.
     """
     failure: OSError | None = None
+    most = _share_of_address_space()
     for words, frames in SIZES:
         length = (words + frames * F_WORDS) * _WORD
+        if length > most and (words, frames) != SIZES[-1]:
+            continue
         try:
             area = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
         except (OSError, ValueError, OverflowError) as error:
@@ -63,6 +67,18 @@ def reserve(huge: bool) -> tuple[mmap.mmap, int, int]:
             area.madvise(mmap.MADV_HUGEPAGE)
         return area, words, frames
     raise failure or OSError("no memory for the arena")
+
+
+def _share_of_address_space() -> int:
+    """Bytes that one of several arenas may take of a limited address space (ulimit -v): a quarter of what is left."""
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return 1 << 62
+    with open("/proc/self/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    return max(0, limit - used) // 4
 
 
 def new_arena(
@@ -95,5 +111,5 @@ def new_arena(
 
 
 def _smallest() -> tuple[mmap.mmap, int, int]:
-    words, frames = SIZES[-1]
+    words, frames = SIZES[-2]
     return mmap.mmap(-1, (words + frames * F_WORDS) * _WORD), words, frames

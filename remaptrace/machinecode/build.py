@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,8 +137,22 @@ def keep_object(room: str, name: str) -> None:
         ) from error
 
 
+_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+
+
+def _end_with_parent() -> None:
+    """Ctrl-C ends this process at once, numba would go on; the end of whoever asked for the code ends it too."""
+    import ctypes
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with suppress(OSError, AttributeError):  # prctl is Linux's
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def main() -> None:
     """The process that `make_object` starts: ROOM NAME FORM; an object file or bitcode goes to standard output."""
+    _end_with_parent()
     room, name, form = sys.argv[1:]
     module, _, function = name.rpartition(".")
     entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)

@@ -218,7 +218,10 @@ class _Run:
         self.loop = loop
         self.compiled = compiled
         self.follow = follow
-        self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
+        try:
+            self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
+        except OSError as error:
+            raise MemoryError(f"no memory for a simulated machine: {error.strerror or error}") from None
         self.view = memoryview(self.m) if compiled else self.m
         set_up(self.view, trace, follow)
         shown, self.notes = shown_by(trace, machine)
