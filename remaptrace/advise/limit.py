@@ -9,10 +9,15 @@ import numpy as np
 from ..abi.errnos import EAGAIN, ENOMEM
 from ..abi.kinds import KIND_NAMES, SPLITTING
 from ..result.result import Result
-from .bill import memory_call_events
+from .bill import Bill, memory_call_events
+from .patterns import LIBRARIES, RELRO
 
 STEADY = 0.95
 """The share of the growth that a straight line must explain before it is drawn further."""
+
+
+_LEAST_RISE = 32
+"""Areas by which the last half must grow before it is called growth."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def _refused_at_limit(
     return int(found[0]) if len(found) else -1
 
 
-def find_limit(result: Result, task: int) -> Limit:
+def find_limit(result: Result, task: int, bill: Bill) -> Limit:
     """Where the process of `task` (a row of Trace.tasks) meets the machine's limit."""
     trace = result.trace
     limit = int(result.machine.kernel.values["max_map_count"])
@@ -48,7 +53,7 @@ def find_limit(result: Result, task: int) -> Limit:
     counts = result.columns["map_count"][calls].astype(np.float64)
     peak = int(counts.max(initial=0))
     reached = _refused_at_limit(result, of_process, limit)
-    growth, left = _growth(counts, limit)
+    growth, left = (0.0, -1) if reached >= 0 else _growth(counts, limit, _loaded(bill, calls))
     kinds = trace.columns["kind"]
     if reached >= 0:
         failing = f"{KIND_NAMES[int(kinds[reached])]} with {_errno(int(result.columns['ret'][reached]))}"
@@ -61,21 +66,39 @@ def _errno(ret: int) -> str:
     return "EAGAIN" if ret == -EAGAIN else "ENOMEM"
 
 
-def _growth(counts: np.ndarray[tuple[int], np.dtype[np.float64]], limit: int) -> tuple[float, int]:
-    """(areas per call, calls until the limit) of the rising part of the course, or (0, -1)."""
+def _growth(
+    counts: np.ndarray[tuple[int], np.dtype[np.float64]], limit: int, loaded: float
+) -> tuple[float, int]:
+    """(areas per call, calls until the limit) if the last half of the calls grows steadily, or (0, -1).
+
+    Start-up is no trend: only the last half counts, it must rise in each of its quarters and not fall again;
+    `loaded` is the share of what it made that are programs and libraries, which come to an end.
+    """
+    counts = counts[counts >= 0]
     if len(counts) < 50:
         return 0.0, -1
-    rise = counts[: int(counts.argmax()) + 1]
-    if len(rise) < len(counts) // 4 or len(rise) < 50:
+    tail = counts[len(counts) // 2 :]
+    rise = float(tail[-1] - tail[0])
+    if loaded >= 0.5 or rise < max(_LEAST_RISE, 0.05 * float(counts.max())):
         return 0.0, -1
-    calls = np.arange(len(rise), dtype=np.float64)
-    correlation = np.corrcoef(calls, rise)[0, 1] if rise.std() else 0.0
+    marks = tail[np.linspace(0, len(tail) - 1, 5).astype(int)]
+    if np.diff(marks).min() < rise / 16 or counts.max() - tail[-1] > rise / 10:
+        return 0.0, -1
+    calls = np.arange(len(tail), dtype=np.float64)
+    correlation = np.corrcoef(calls, tail)[0, 1] if tail.std() else 0.0
     if not np.isfinite(correlation) or correlation**2 < STEADY:
         return 0.0, -1
-    slope = float(np.polyfit(calls, rise, 1)[0])
-    if slope <= 0:
-        return 0.0, -1
-    return slope, max(0, int((limit - rise[-1]) / slope))
+    slope = float(np.polyfit(calls, tail, 1)[0]) * (1 - loaded)
+    return (slope, max(0, int((limit - tail[-1]) / slope))) if slope > 0 else (0.0, -1)
+
+
+def _loaded(bill: Bill, calls: np.ndarray[tuple[int], np.dtype[np.intp]]) -> float:
+    """The share of programs and libraries among the areas that the last half of the calls made."""
+    if not len(calls):
+        return 0.0
+    since = int(calls[len(calls) // 2])
+    late = [p for p, v in zip(bill.patterns, bill.vmas, strict=True) if v.born >= since]
+    return sum(p in (LIBRARIES, RELRO) for p in late) / len(late) if late else 0.0
 
 
 def _will_fail(result: Result, calls: np.ndarray[tuple[int], np.dtype[np.intp]]) -> str:

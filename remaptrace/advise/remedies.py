@@ -51,13 +51,15 @@ _LABELS = {
     "rfp-guards": "per-PTE protections (hypothetical)",
     "merge-order": "protections changed in one call",
 }
+HYPOTHETICAL = ("native", "rfp", "rfp-guards")
+"""What only kernels of the past, or none, have."""
 _KERNELS = {"rfp": "linux-2.6.21-rfp-intended", "rfp-guards": "linux-2.6.21-rfp-private"}
 
 
 def remedies(
     result: Result, task: int, arch: str, follow: bool | None, progress: Progress | None = None
 ) -> list[Remedy]:
-    """Every remedy that changes something for the process of `task`, the most helpful first.
+    """Every remedy that changes something for the process of `task`: what exists first, the most helpful of it.
 
     `result` is the replay of the trace as it is; `arch` the architecture by the name that other kernels
     know it by. The limit comes last: raising it saves nothing.
@@ -65,9 +67,13 @@ def remedies(
     trace, machine = result.trace, result.machine
     own = _peak(result, trace, task)
     found = [r for r in _measured(result, task, arch, follow, progress) if any(r.changed.values())]
-    found.sort(key=lambda r: -r.saved)
+    found.sort(key=lambda r: (r.name in HYPOTHETICAL, -r.saved))
     limit = Remedy("limit", "raise vm.max_map_count", machine, own, own, {}, True, 0)
-    return [*found, limit]
+    return [
+        *(r for r in found if r.name not in HYPOTHETICAL),
+        limit,
+        *(r for r in found if r.name in HYPOTHETICAL),
+    ]
 
 
 def _measured(

@@ -146,6 +146,8 @@ def command(
 
 def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> dict[str, Any]:
     from ..advise.bill import make_bill, peak
+    from ..advise.failure import begins_with_its_areas, failure_of, recorded_failure
+    from ..advise.leaks import find_leaks
     from ..advise.limit import find_limit
     from ..advise.remedies import remedies
     from ..report.facts.advise import advise_facts
@@ -153,7 +155,10 @@ def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> d
     event, task = peak(result)
     if event < 0:
         raise UsageError(RT_MOMENT, "no event of the trace has an address space")
+    failed = recorded_failure(result, task)
     shot = session.with_look(result, event, placing).observed[event]
+    at_failure = session.with_look(result, failed, placing).observed.get(failed) if failed >= 0 else None
+    bill = make_bill(result, shot)
     follow = None if placing is None else placing == "follow"
     progress = session.Progress(result.trace.name)
     try:
@@ -165,6 +170,14 @@ def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> d
         from ..lookup.measure import measure
 
         costs = [vars(cost) for cost in measure(result.trace, result.machine, follow)]
+    complete = not any(v.assumed for v in shot.vmas) and begins_with_its_areas(result, task)
     return advise_facts(
-        result, make_bill(result, shot), find_limit(result, task), found, costs, time.perf_counter() - start
+        result,
+        bill,
+        find_limit(result, task, bill),
+        found,
+        costs,
+        time.perf_counter() - start,
+        failure=failure_of(result, failed, at_failure, complete) if failed >= 0 else None,
+        leaks=find_leaks(result, bill),
     )

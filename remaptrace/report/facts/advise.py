@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...advise.bill import Bill, Item
+from ...advise.failure import Failure
+from ...advise.leaks import Leak
 from ...advise.limit import Limit
 from ...advise.neighbours import Neighbours
-from ...advise.remedies import Remedy
+from ...advise.remedies import HYPOTHETICAL, Remedy
+from ...advise.shape import shape_of
 from ...advise.whatif import remaining
 from ...result.result import Result
 from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
 from ..words import counted, number
+from .dump import share_words, size_words
 from .run import machine_facts, process_facts, trace_facts
 
 SCHEMA = "remaptrace/advise/1"
@@ -28,6 +32,9 @@ def advise_facts(
     remedies: Sequence[Remedy],
     lookup: Sequence[Any] | None = None,
     seconds: float = 0.0,
+    *,
+    failure: Failure | None = None,
+    leaks: Sequence[Leak] = (),
 ) -> dict[str, Any]:
     """Everything that a report of `advise` says; each view of the bill adds up to its total."""
     trace = result.trace
@@ -46,6 +53,9 @@ def advise_facts(
         "limit": _limit_facts(trace, limit),
         "bill": {view: [_item(trace, item) for item in items] for view, items in bill.views.items()},
         "apart": dict(bill.apart),
+        "failure": _failure(trace, failure) if failure else None,
+        "leaks": [_leak(trace, leak) for leak in leaks],
+        **_shape(bill, asked),
         "left_if_pages_differ_in": {
             "protection": remaining(bill.vmas, protection=True, neighbours=asked),
             "offset": remaining(bill.vmas, offset=True, neighbours=asked),
@@ -68,6 +78,41 @@ def _limit_facts(trace: Trace, limit: Limit) -> dict[str, Any]:
         "calls_left": limit.calls_left if limit.calls_left >= 0 else None,
         "growth_per_1000_calls": round(1000 * limit.growth_per_call, 1),
         "first_to_fail": limit.first_to_fail or None,
+    }
+
+
+def _failure(trace: Trace, failure: Failure) -> dict[str, Any]:
+    return {
+        "at": place(trace, failure.event),
+        "call": event_text(trace, failure.event),
+        "name": failure.call,
+        "errno": failure.errno,
+        "bytes": failure.length,
+        "vmas": failure.count,
+        "sure": failure.sure,
+        "causes": list(failure.causes),
+    }
+
+
+def _leak(trace: Trace, leak: Leak) -> dict[str, Any]:
+    return {
+        "bytes": leak.size,
+        "mappings": leak.mappings,
+        "unmapped": leak.unmapped,
+        "in_last_half": leak.late,
+        "first": place(trace, leak.first_event),
+        "last": place(trace, leak.last_event),
+        "threads": [{"tid": tid, "mappings": count} for tid, count in leak.threads],
+    }
+
+
+def _shape(bill: Bill, asked: Neighbours) -> dict[str, Any]:
+    """Borders by attribute, holes and guards, as for a map alone."""
+    shape = shape_of(bill.vmas, asked)
+    return {
+        "borders": {k: {"pairs": n, "alone": a} for k, (n, a) in shape.borders.items()},
+        "holes": [{"size": s, "count": n, "bytes": b} for s, n, b in shape.holes],
+        "guards": {"areas": shape.guards, "left": shape.left_with_guards},
     }
 
 
@@ -98,8 +143,33 @@ def _remedy(r: Remedy) -> dict[str, Any]:
 
 
 def sentences(facts: dict[str, Any]) -> list[str]:
-    """Three plain sentences: who spends the VMAs, what would save them, what the limit means."""
-    return [_spender(facts), _saver(facts), _limiter(facts)]
+    """Plain sentences: what failed and what never went away, who spends, what would save, what the limit means."""
+    found = [_failed(facts["failure"])] if facts["failure"] else []
+    found += [_leaked(leak) for leak in facts["leaks"][:2]]
+    return [*found, _spender(facts), _saver(facts), _limiter(facts)]
+
+
+def _failed(failure: dict[str, Any]) -> str:
+    head = f"{failure['name']} was refused with {failure['errno']} at line {failure['at']['line']}, "
+    head += f"with {counted(failure['vmas'], 'mapping')} known"
+    if failure["sure"]:
+        return f"{head}: {failure['causes'][0]}."
+    return f"{head}. The log cannot tell why; possible, the likeliest first: {'; '.join(failure['causes'])}."
+
+
+def _leaked(leak: dict[str, Any]) -> str:
+    given = f", {number(leak['unmapped'])} were" if leak["unmapped"] else ""
+    who = leak["threads"]
+    by = (
+        f", most by thread {who[0]['tid']}"
+        if len(who) > 1 and who[0]["mappings"] * 2 > leak["mappings"]
+        else ""
+    )
+    return (
+        f"{number(leak['mappings'])} mappings of {size_words(leak['bytes'])} were never unmapped{given}: "
+        f"from line {leak['first']['line']} to line {leak['last']['line']}{by}, and they still come. That is a leak, "
+        "or memory that is meant to stay."
+    )
 
 
 def _spender(facts: dict[str, Any]) -> str:
@@ -109,19 +179,46 @@ def _spender(facts: dict[str, Any]) -> str:
     top = patterns[0]
     guards = sum(p["vmas"] for p in patterns if p["label"].startswith("guards"))
     if guards * 3 >= total:
-        share = "Half" if 0.45 <= guards / total <= 0.55 else f"{100 * guards / total:.0f} per cent"
-        return f"{share} of the {number(total)} mappings are guard pages, and most others are what they keep apart."
-    return f"Most of the {number(total)} mappings are {top['label']}: {number(top['vmas'])} of them."
+        return f"{share_words(guards, total)} the {number(total)} mappings: guard pages, {number(guards)}."
+    return f"{share_words(top['vmas'], total)} the {number(total)} mappings: {top['label']}, {number(top['vmas'])}."
+
+
+_NOTHING = "No other way of mapping that was tried saves a twentieth of them."
+
+
+def _still_apart(facts: dict[str, Any]) -> str:
+    """The attributes, beside access, that keep neighbours apart, those of most borders first."""
+    access = ("rd", "wr", "ex", "ac")
+    left = [
+        (k, b["pairs"]) for k, b in facts["borders"].items() if k not in access and k != "special mapping"
+    ]
+    words = [f"{k} ({number(n)})" for k, n in left[:3]]
+    return f"beside access, neighbours differ in {', '.join(words)}" if words else ""
 
 
 def _saver(facts: dict[str, Any]) -> str:
     useful = [
-        r for r in facts["remedies"] if r["name"] != "limit" and r["saved"] >= _WORTH and r["allowed_alike"]
+        r
+        for r in facts["remedies"]
+        if r["name"] not in ("limit", *HYPOTHETICAL) and r["saved"] >= _WORTH and r["allowed_alike"]
     ]
     if not useful:
-        return "No other way of mapping that was tried saves a twentieth of them."
-    real = [r for r in useful if r["name"] in ("guards", "merge-order")] or useful
-    best = real[0]
+        tried = [r for r in facts["remedies"] if r["name"] == "guards"]
+        guards = facts["guards"]
+        if (
+            guards["areas"]
+            and guards["areas"] >= _WORTH * facts["total"]
+            and not (tried and tried[0]["changed"])
+        ):
+            return (
+                "No call of the log that makes guards can be rewritten; set as guard regions from the start the "
+                f"{counted(guards['areas'], 'guard')} would leave {counted(guards['left'], 'mapping')} at best."
+            )
+        if guards["areas"] and guards["areas"] >= _WORTH * facts["total"]:
+            why = _still_apart(facts)
+            return f"Guard regions save less than a twentieth: {why}." if why else _NOTHING
+        return _NOTHING
+    best = useful[0]
     counts = f"{number(best['before'])} mappings become {number(best['after'])}"
     if best["name"] == "guards":
         return (
@@ -129,24 +226,28 @@ def _saver(facts: dict[str, Any]) -> str:
         )
     if best["name"] == "merge-order":
         return f"Changing the protection of neighbours in one call lets them merge: {counts}."
-    return f"With {best['label']}, on {best['kernel']}, {counts}; no kernel of today has it."
+    return f"{best['label'].capitalize()}: {counts}."
 
 
 def _limiter(facts: dict[str, Any]) -> str:
     limit = facts["limit"]
     size = f"vm.max_map_count ({number(limit['limit'])})"
+    grows = bool(facts["leaks"])
+    cure = (
+        "raising it only moves the failure" if grows else "raising it is the cure if the program is bounded"
+    )
     if limit["reached_at"]:
         at = limit["reached_at"]
-        return (
-            f"The limit {size} is met at line {at['line']}, where {_call(limit)} fails; raising it only moves "
-            "the failure."
-        )
+        return f"The limit {size} is met at line {at['line']}, where {_call(limit)} fails; {cure}."
     if limit["calls_left"] is not None:
         return (
-            f"At this rate {size} is met after {counted(limit['calls_left'], 'more memory call')}, and "
-            f"{_call(limit)} is the first to fail; raising it only moves the failure."
+            f"At the rate of its last half {size} is met after {counted(limit['calls_left'], 'more memory call')}, "
+            f"and {_call(limit)} is the first to fail; {cure}."
         )
     left = number(limit["limit"] - limit["peak"])
+    failure = facts["failure"]
+    if failure and not failure["sure"]:
+        return f"The replay counts {left} mappings less than {size}; areas that the log does not show come on top."
     return f"The limit {size} is {left} mappings away, and no steady growth leads to it."
 
 

@@ -102,7 +102,7 @@ def _remedies(sheet: Sheet, facts: Facts) -> None:
     for r in shown:
         saved = (f"{100 * r['saved']:.0f} %", "good" if r["saved"] >= 0.05 and r["allowed_alike"] else "")
         rows.append([r["label"], number(r["before"]), number(r["after"]), saved])
-    below = [""] + [_remark(r, facts["machine"]["kernel"]) for r in shown]
+    below = [""] + [_remark(r, facts["machine"]["kernel"], bool(facts["leaks"])) for r in shown]
     part = Sheet(sheet.width)
     part.table(rows, "lrrr", flexible=0)
     sheet.blank()
@@ -114,11 +114,11 @@ def _remedies(sheet: Sheet, facts: Facts) -> None:
         sheet.paragraph(printable(note), "dim", hang=2)
 
 
-def _remark(r: Mapping[str, Any], own: str) -> str:
+def _remark(r: Mapping[str, Any], own: str, grows: bool) -> str:
     """What a reader must know of a remedy beside its numbers."""
     words = []
     if r["name"] == "limit":
-        words.append("delays, does not cure")
+        words.append("delays, does not cure" if grows else "cures a bounded program, delays a growing one")
     if r["kernel"] != own:
         words.append(f"on {r['kernel']}")
     if not r["allowed_alike"]:

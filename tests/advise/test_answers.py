@@ -1,0 +1,105 @@
+"""What advise answers: leaks and bounded programs told apart, start-up is no growth, failures with their causes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remaptrace.cli.entry import run_command
+
+EXEC = 'execve("/opt/prog/a", ["a"], 0x7ffc0 /* 2 vars */) = 0\nbrk(NULL) = 0x55d4c7e83000\n'
+BASE = 0x7F0000000000
+
+
+def advise(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> dict[str, Any]:
+    log = tmp_path / "log.strace"
+    log.write_text(text)
+    assert run_command(["advise", str(log), "--format", "json"]) == 0
+    facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+def mapped(number: int, size: int = 8192) -> str:
+    """An mmap that lies apart from all others."""
+    return f"mmap(NULL, {size}, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {BASE + number * 0x100000:#x}\n"
+
+
+def unmapped(number: int, size: int = 8192) -> str:
+    return f"munmap({BASE + number * 0x100000:#x}, {size}) = 0\n"
+
+
+def test_a_leak_is_called_a_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    facts = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(400))))
+    (leak,) = facts["leaks"]
+    assert (leak["bytes"], leak["mappings"], leak["unmapped"]) == (8192, 400, 0)
+    assert "400 mappings of 8 KiB were never unmapped" in facts["sentences"][0]
+    assert facts["limit"]["calls_left"] is not None
+
+
+def test_a_program_with_a_bound_does_not_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    work = "".join(mapped(1000) + unmapped(1000) for _ in range(400))
+    facts = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(300))) + work)
+    assert facts["leaks"] == []
+    assert facts["limit"]["calls_left"] is None
+
+
+def test_what_is_given_back_does_not_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    calls = "".join(map(mapped, range(300))) + "".join(map(unmapped, range(300)))
+    facts = advise(capsys, tmp_path, EXEC + calls)
+    assert facts["leaks"] == []
+    assert facts["limit"]["calls_left"] is None
+
+
+def test_loading_libraries_is_no_growth(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = EXEC
+    for number in range(120):
+        text += f'openat(AT_FDCWD, "/lib/l{number}.so", O_RDONLY|O_CLOEXEC) = 3\n'
+        text += (
+            f"mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 3, 0) = {BASE + number * 0x100000:#x}\nclose(3) = 0\n"
+        )
+    facts = advise(capsys, tmp_path, text)
+    assert facts["limit"]["calls_left"] is None
+    assert facts["leaks"] == []
+
+
+def test_a_split_refused_at_a_limit_that_the_log_does_not_show(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = f"mmap(NULL, 69632, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {BASE:#x}\n"
+    text += f"mprotect({BASE:#x}, 4096, PROT_NONE) = -1 ENOMEM (Cannot allocate memory)\n"
+    failure = advise(capsys, tmp_path, text)["failure"]
+    assert failure["at"]["line"] == 2
+    assert failure["sure"]
+    assert "vm.max_map_count was met" in failure["causes"][0]
+
+
+def test_a_refusal_far_from_the_limit_names_the_other_limits(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = EXEC + "".join(mapped(n, 4 << 20) for n in range(1))
+    text += (
+        "mmap(NULL, 4194304, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = -1 ENOMEM (Cannot)\n"
+    )
+    failure = advise(capsys, tmp_path, text)["failure"]
+    assert not failure["sure"]
+    assert failure["causes"][0].startswith("RLIMIT_AS (ulimit -v): ")
+    assert failure["causes"][0].endswith(" + 4.0 MiB")
+
+
+def test_most_is_more_than_half(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from remaptrace.report.facts.dump import share_words
+
+    assert share_words(92, 295) == "The largest share of"
+    assert share_words(60, 100) == "Most of"
+    assert share_words(50, 100) == "Half of"
+
+
+def test_no_hypothetical_kernel_is_advised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    facts = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(100))))
+    names = [r["name"] for r in facts["remedies"]]
+    assert "limit" in names
+    assert all(names.index("limit") < names.index(n) for n in names if n.startswith("rfp"))
+    assert not any("no kernel of today" in s for s in facts["sentences"])
