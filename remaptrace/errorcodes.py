@@ -139,7 +139,8 @@ RT_UNKNOWN_FORMAT = code(
     "RT202",
     "format not recognised",
     "The beginning of the file looks like none of the formats that remaptrace reads: YAML scenario, strace text, "
-    "ftrace text, perf script, perf trace, JSON Lines, column file; plain, gzip or zstd. Binary perf.data and "
+    "ftrace text, perf script, perf trace, gVisor, qemu-user, valgrind, syzkaller, JSON Lines, column file; plain, "
+    "gzip or zstd. Binary perf.data and "
     "trace.dat files must be turned into text first.",
     "remaptrace run perf.data",
     "Use `perf script > perf.txt` or `trace-cmd report > ftrace.txt`; force a reader with --input-format.",
@@ -162,7 +163,7 @@ RT_FORMAT_NAME = code(
     "unknown format name",
     "A reader or writer was asked for by a name that does not exist.",
     "remaptrace convert in.txt -o out.xml",
-    "Formats: scenario, strace, ftrace, perf, jsonl, columns.",
+    "Formats: columns, jsonl, scenario, gvisor, valgrind, ftrace, perf, syzkaller, qemu, strace.",
 )
 RT_COLUMNS = code(
     "RT210",

@@ -18,10 +18,10 @@ from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from ..machinecode.ready import Progress
 from .events import Trace
+from .formats import BY_NAME, HEAD, recognise, strace_text
 from .opening import can_be_read_again, decompressed, read_input, shown
 
-FORMATS = ("scenario", "strace", "ftrace", "perf", "jsonl", "columns", "maps")
-_HEAD = 1 << 16
+FORMATS = tuple(BY_NAME)
 _MAP_FROM = 8 << 20
 """Bytes from which a log is read where it lies instead of being copied."""
 _SCENARIO = re.compile(r".+\.ya?ml(\.gz|\.zst)?\Z")
@@ -113,9 +113,9 @@ def _mapped_log(path: str, format: str | None, progress: Progress | None) -> Tra
             log = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError:
         return None  # read_input says what is wrong
-    if recognise(log[:_HEAD]) != "strace" or not is_as_recorded(log):
+    if recognise(log[:HEAD]) != "strace" or not is_as_recorded(log):
         return None
-    trace = _text_reader("strace", memoryview(log), shown(path), progress)
+    trace = strace_text(memoryview(log), shown(path), progress)
     trace.name, trace.sources = _base(path), [path]
     return trace
 
@@ -255,7 +255,7 @@ def _is_family(group: list[Item]) -> bool:
     def head(path: str) -> bytes:
         try:
             with open(path, "rb") as file:
-                return file.read(_HEAD)
+                return file.read(HEAD)
         except OSError as e:
             raise InputError(ec.RT_MISSING, e.strerror or "cannot be opened", path) from None
 
@@ -265,107 +265,39 @@ def _is_family(group: list[Item]) -> bool:
     return all(not h.strip() or looks_like_strace(h) for h in heads)
 
 
-def recognise(data: bytes) -> str | None:
-    """The format of the text or bytes that begin with `data`; None if it is none that we read."""
-    from .columnfile import MAGICS
-
-    if data.startswith(MAGICS):
-        return "columns"
-    from .dumps.door import form_of
-
-    if form_of(data) is not None:
-        return "maps"
-    head = bytes(data[:_HEAD])
-    if b"\0" in head:
-        return None
-    first = head.lstrip()[:1]
-    if first == b"{" and b'"kind"' in head.split(b"\n", 3)[0][:4000]:
-        return "jsonl"
-    from .scenario.read import looks_like_scenario
-
-    if looks_like_scenario(head.decode("utf-8", "replace")):
-        return "scenario"
-    from .strace.read import looks_like_strace
-    from .tracepoints.ftrace import looks_like_ftrace
-    from .tracepoints.perf import looks_like_perf
-
-    if looks_like_ftrace(head):
-        return "ftrace"
-    if looks_like_perf(head):
-        return "perf"
-    if looks_like_strace(head):
-        return "strace"
-    return None
-
-
 def read_data(data: bytes, path: str, format: str | None = None, progress: Progress | None = None) -> Trace:
     """Read a trace from decompressed bytes; `path` is what errors and reports show; `progress` as in Item.load.
 
     InputError RT201 for white space only, RT202 for a format that is not recognised.
     """
-    if not data[:_HEAD].strip() and not data.strip():  # stripping a large log would copy it
+    if not data[:HEAD].strip() and not data.strip():  # stripping a large log would copy it
         raise InputError(ec.RT_EMPTY, "the input is empty", path, expected="a trace or scenario")
     chosen = format or recognise(data)
     notes: list[str] = []
-    if chosen in (None, "strace", "ftrace", "perf"):
+    if chosen is None or BY_NAME[chosen].pasted:
         from .pasted import unpasted
 
         data, notes = unpasted(data)
         chosen = format or recognise(data)
-    name = _base(path)
-    if chosen == "scenario":
-        from .scenario.read import read_scenario
-
-        return read_scenario(data, name=name, path=path)
-    if chosen == "jsonl":
-        from .jsonl import read_jsonl
-
-        return read_jsonl(data, name=name, path=path)
-    if chosen == "columns":
-        from .columnfile import read_columns
-
-        return read_columns(data, path=path)
-    if chosen == "maps":
-        from .dumps.door import read_dump
-        from .dumps.dump import trace_of
-
-        return trace_of(read_dump(data, path), name)
-    if chosen in ("strace", "ftrace", "perf"):
-        trace = _text_reader(chosen, data, path, progress)
-        trace.name, trace.sources = name, [path]
-        trace.notes += notes
-        return trace
-    raise _unknown(data, path)
-
-
-def _text_reader(chosen: str, data: bytes | memoryview, name: str, progress: Progress | None) -> Trace:
-    if progress is not None:
-        from ..machinecode.ready import will_compile
-
-        if will_compile(chosen, len(data)):
-            progress("compile reader", 0, 1)
-    if chosen == "strace":
-        from .strace.door import read_strace
-
-        return read_strace(data, name=name, progress=progress)
-    if chosen == "ftrace":
-        from .tracepoints.ftrace import read_ftrace
-
-        return read_ftrace(bytes(data), name=name)
-    from .tracepoints.perf import read_perf
-
-    return read_perf(bytes(data), name=name)
+    if chosen is None:
+        raise _unknown(data, path)
+    reader = BY_NAME[chosen]
+    trace = reader.read(data, _base(path), path, progress)
+    if chosen not in ("scenario", "jsonl", "columns", "maps"):  # which name themselves
+        trace.name, trace.sources = _base(path), [path]
+    trace.notes += notes
+    return trace
 
 
 def _unknown(data: bytes, path: str) -> InputError:
     """The error for content that no reader knows, with what it seems to be."""
     head = bytes(data[:512])
-    hint = ""
-    if head.startswith((b"PERFILE", b"2ELIFREP")):
-        hint = "a binary perf.data file: write it out with `perf script`"
-    elif head.startswith(b"\x17\x08\x44tracing"):
-        hint = "a binary trace.dat file: write it out with `trace-cmd report`"
-    elif b"\0" in head or sum(b < 9 or 13 < b < 32 or b > 126 for b in head) > len(head) // 3:
+    from .foreign.told import told
+
+    kind = told(bytes(data[:HEAD]))
+    hint = f"{kind.what}: {kind.instead}" if kind is not None else ""
+    odd = sum(b < 9 or 13 < b < 32 or b > 126 for b in head)
+    if not hint and (b"\0" in head or odd > len(head) // 3):
         hint = "binary data"
     text = "" if hint else head.split(b"\n", 1)[0].decode("utf-8", "replace")[:200]
     return InputError(

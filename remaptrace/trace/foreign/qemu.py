@@ -1,0 +1,81 @@
+"""qemu-user -strace: the calls of a program of another architecture.
+
+    71 mmap(NULL,8192,PROT_READ|PROT_WRITE,MAP_PRIVATE|MAP_ANONYMOUS,-1,0) = 0x0000004002847000
+
+Near to strace, but nothing stands behind a comma, threads have the id of their process, and calls that qemu does
+not describe have six numbers. The text does not name the guest's architecture.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...machinecode.ready import Progress
+from ..events import Trace
+from .translate import read_translated, split_arguments, with_words
+
+_LINE = re.compile(
+    rb"(\d{1,9}) ([a-z_]\w*)\((.*)\) = (-?(?:0x)?[0-9a-f]{1,20}|-1 errno=\d{1,4} \(.*\)|\?)( \(.*\))?\s*$"
+)
+_NEVER = re.compile(rb"(\d{1,9}) (exit|exit_group)\((-?\d{1,10})\)\s*$")
+_UNKNOWN = re.compile(rb"\d{1,9} Unknown syscall \d+\s*$")
+_SIGNAL = re.compile(rb"--- SIG[A-Z0-9]+ \{.*\} ---\s*$")
+_SHOWS = re.compile(rb"\d{1,9} [a-z_]\w*\((?:NULL|0x[0-9a-f]{16}|-?\d+|\"[^\"]*\"),(?! )[^\n]*\) = ")
+_ERROR = re.compile(rb"\d{1,9} [a-z_]\w*\(.*\) = -1 errno=\d{1,4} \(")
+_CALL = re.compile(rb"\d{1,9} [a-z_]\w*\(")
+_TMPFILE = b"O_DIRECTORY|__O_TMPFILE"
+_NUMBERED: dict[bytes, int] = {b"memfd_create": 2, b"prctl": 5, b"mlock": 2, b"munlock": 2}
+"""Calls of which some versions print all six registers, and how many are their own."""
+
+WHAT = (
+    "the log is of qemu-user -strace: addresses are the guest's, all threads have the id of their process;"
+    " say the guest's architecture with --arch"
+)
+
+
+def looks_like_qemu(head: bytes) -> bool:
+    """True if the lines of calls among the first of `head` are qemu's, and not strace's."""
+    lines = [line for line in head.split(b"\n")[:200] if _CALL.match(line)]
+    if not lines:
+        return False
+    shown = sum(bool(_SHOWS.match(line) or _ERROR.match(line)) for line in lines)
+    return shown > 0 and not any(_spaced(line) for line in lines)
+
+
+def _spaced(line: bytes) -> bool:
+    """Whether arguments stand apart as strace prints them; strings and error texts left out."""
+    plain = re.sub(rb'"(?:[^"\\]|\\.)*"|\{[^}]*\}|\[[^]]*\]', b"", line.split(b") = ")[0])
+    return b", " in plain
+
+
+def read_qemu(data: bytes, *, name: str, progress: Progress | None = None) -> Trace:
+    """The trace of a qemu-user -strace text."""
+    return read_translated(data, _line, name=name, what=WHAT, progress=progress)
+
+
+def _line(line: bytes) -> bytes | None:
+    if _UNKNOWN.match(line) or _SIGNAL.match(line):
+        return b""
+    never = _NEVER.match(line)
+    if never is not None and never[2] == b"exit":
+        return b""  # one of the threads, which all have the id of their process
+    if never is not None:
+        return b"%b %b(%b) = ?" % (never[1], never[2], never[3])
+    found = _LINE.match(line)
+    if found is None:
+        return None
+    pid, name, text, result = found[1], found[2], found[3].replace(_TMPFILE, b"O_TMPFILE"), found[4]
+    values = [
+        b"AT_FDCWD" if v == b"-100" and i == 0 and name.endswith(b"at") else v
+        for i, v in enumerate(split_arguments(text))
+    ]
+    if name in _NUMBERED:
+        values = values[: _NUMBERED[name]]
+    if name == b"clone" and values:
+        rest = [
+            v
+            for v in values[1:]
+            if v.startswith((b"child_stack=", b"parent_tidptr=", b"tls=", b"child_tidptr="))
+        ]
+        values = [*rest[:1], b"flags=" + values[0], *rest[1:]]
+    return b"%b %b(%b) = %b" % (pid, name, b", ".join(with_words(name, values)), result)

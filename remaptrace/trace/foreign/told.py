@@ -1,0 +1,81 @@
+"""Inputs that are recognised and not read: what they are, and what to run instead."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Told:
+    """A kind of input: how it is recognised, what it is called, what to do."""
+
+    what: str
+    instead: str
+    magic: tuple[bytes, ...] = ()
+    line: re.Pattern[bytes] | None = None
+
+
+_TABLE = (
+    Told("a binary perf.data file", "write it out with `perf script`", (b"PERFILE", b"2ELIFREP")),
+    Told("a binary trace.dat file", "write it out with `trace-cmd report`", (b"\x17\x08\x44tracing",)),
+    Told(
+        "a CTF trace of LTTng",
+        "a CTF trace has no memory calls that are read: record with ftrace or strace",
+        (b"\xc1\x1f\xfc\xc1", b"\xc1\xfc\x1f\xc1"),
+    ),
+    Told(
+        "a capture of sysdig",
+        "sysdig's flags are its own: record with `strace -f -y` or ftrace",
+        (b"\x0a\x0d\x0d\x0a",),
+    ),
+    Told(
+        "the function_graph or function tracer's text: this tracer has no calls",
+        "record the events syscalls/* and exceptions/page_fault_user (traces/README.md)",
+        line=re.compile(
+            rb"# tracer: (?:function|function_graph|irqsoff|wakeup\w*|preempt\w*|hwlat|osnoise|timerlat)\s*$"
+            rb"| *(?:\d+\) +)?(?:[!+#*@$] )?(?:\d+\.\d+ us)? *\| +(?:\w[\w.]*\(\)(?: \{|;)|\})"
+        ),
+    ),
+    Told(
+        "text of sysdig",
+        "sysdig's flags are its own: record with `strace -f -y` or ftrace",
+        line=re.compile(rb"\d+ \d\d:\d\d:\d\d\.\d{9} \d+ \S.* \(\d+(?:\.\d+)?\) [<>] \w+"),
+    ),
+    Told(
+        "text of LTTng (babeltrace)",
+        "record with ftrace or perf: events syscalls and exceptions:page_fault_user",
+        line=re.compile(rb"\[\d\d:\d\d:\d\d\.\d{9}\] \([+?][\d.?]+\) .*: \{ cpu_id = \d+ \}"),
+    ),
+    Told(
+        "text of FreeBSD's truss or ktrace",
+        "calls of FreeBSD are not Linux's: their flags and answers differ",
+        line=re.compile(
+            rb"(?: *\d+: )?(?:[\d.]+ )*\w+\(.*\)\s+(?:= -?(?:0x[0-9a-f]+|\d+) \(0x[0-9a-f]+\)|ERR#\d+ )"
+            rb"| *\d+ \S+ +(?:CALL|RET|NAMI) +\w"
+        ),
+    ),
+    Told(
+        "text of dtruss or dtrace",
+        "calls of macOS are not Linux's: their flags and answers differ",
+        line=re.compile(rb"SYSCALL\(args\)\s+= return|\s*(?:\d+/0x[0-9a-f]+:\s+)\w+\("),
+    ),
+    Told(
+        "the summary of `strace -c`: counts, no calls",
+        "record without -c, or with -C, which prints both",
+        line=re.compile(rb"% time +seconds +usecs/call +calls +errors +syscall"),
+    ),
+)
+
+
+def told(head: bytes) -> Told | None:
+    """What `head`, the first bytes of an input that no reader knows, seems to be."""
+    lines = [line.rstrip(b"\r") for line in head[:65536].split(b"\n")[:60]]
+    for kind in _TABLE:
+        if kind.magic and head.startswith(kind.magic):
+            return kind
+        if kind.line is not None and any(kind.line.match(line) for line in lines):
+            return kind
+    if head.startswith(b"\x7fELF"):
+        return Told("an ELF file", "record its run, or give /proc/PID/maps of it with --maps")
+    return None
