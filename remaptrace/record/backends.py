@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from .. import errorcodes as ec
-from . import libc, tracefs
+from . import libc, perfrec, tracefs
 from .faults import faults_refused
 from .folder import SetFolder
 from .program import run_attached, start_program
@@ -37,9 +37,11 @@ class Backend(Protocol):
 def chosen(wish: Wish) -> Backend:
     """The back end for a wish. RecordError RT510 with every reason where there is none."""
     reasons: list[str] = []
-    ways: list[type[TraceBackend] | type[PtraceBackend]] = [TraceBackend, PtraceBackend]
+    ways: list[type[TraceBackend] | type[PtraceBackend] | type[PerfBackend]] = [TraceBackend, PtraceBackend]
+    if wish.stacks or wish.backend == "perf":
+        ways = [PerfBackend]
     for way in ways:
-        if wish.backend in ("auto", way.name):
+        if wish.backend in ("auto", way.name) or way is PerfBackend:
             reason = way.refusal(wish)
             if reason is None:
                 return way(wish)
@@ -88,7 +90,7 @@ class TraceBackend:
 
         def begin(pid: int) -> None:
             write = partial(folder.write, "ftrace.txt")
-            text.append(tracefs.Text(write, pid, begun=bool(wish.pid)))
+            text.append(tracefs.Text(write, tracefs.begin_mark(pid), begun=bool(wish.pid)))
             write(_FTRACE_HEAD)
             instance.start(tids or [pid])
 
@@ -109,6 +111,58 @@ class TraceBackend:
         facts["lines"], facts["lost"] = text[0].lines, instance.count_lost()
         if instance.missing:
             self.missing += instance.missing
+        return status, watcher.root
+
+
+class PerfBackend:
+    """`perf record`, and a watcher for the maps."""
+
+    name = "perf"
+
+    def __init__(self, wish: Wish) -> None:
+        self.missing: list[str] = ["counters"] if wish.stacks else ["counters", "stacks"]
+        self._stacks = wish.stacks
+
+    @staticmethod
+    def refusal(wish: Wish) -> str | None:
+        """Why perf cannot be used; None if it can."""
+        return perfrec.refusal() or ptrace_refused(wish)
+
+    def line(self) -> str:
+        """One line: what was taken and what it misses."""
+        what = "calls, page faults, maps" + (", stacks" if self._stacks else "")
+        return f"recording with perf: {what}; no " + ", no ".join(self.missing)
+
+    def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
+        """Record; the program's exit status and the first process."""
+        watcher = Watcher(folder, follow=wish.follow)
+        running: list[perfrec.Perf] = []
+
+        def begin(pid: int) -> None:
+            try:
+                running.append(perfrec.Perf(tids or [pid], stacks=wish.stacks))
+            except (OSError, RuntimeError) as error:
+                if not wish.pid:
+                    os.kill(pid, signal.SIGKILL)
+                raise RecordError(ec.RT_RECORD, f"perf record: {error}") from None
+
+        tids = _attach(watcher, wish) if wish.pid else []
+        try:
+            if wish.pid:
+                begin(wish.pid)
+                status = run_attached(wish, watcher, facts)
+            else:
+                status = start_program(wish, watcher, facts, seccomp=False, ready=begin)
+            running[0].stop()
+            text = tracefs.Text(
+                partial(folder.write, "perf.txt"), perfrec.begin_mark(watcher.root), begun=bool(wish.pid)
+            )
+            if "exec_error" not in facts:
+                running[0].text(text.take)
+            facts["lines"], facts["lost"] = text.lines, running[0].lost
+        finally:
+            for one in running:
+                one.remove()
         return status, watcher.root
 
 

@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432  # one number on every architecture
 _CLOEXEC, _CMD_CREATE = 1, 6
 
-_CALLS = (SERIAL | COUNTED) - {"prctl"} | frozenset(
+CALLS = (SERIAL | COUNTED) - {"prctl"} | frozenset(
     """
     vfork exit shmget shmctl memfd_create ftruncate fallocate personality open openat close dup dup2 dup3 close_range
     pidfd_open setrlimit prlimit64 setuid setreuid setresuid prctl fcntl
@@ -99,7 +99,7 @@ class Instance:
         self._write("trace_clock", "mono")
         for option in ("event-fork", "record-tgid"):
             self._write(f"options/{option}", "1" if follow or option != "event-fork" else "0")
-        for call in sorted(_CALLS):
+        for call in sorted(CALLS):
             for way in ("enter", "exit"):
                 if os.path.isdir(self.path / f"events/syscalls/sys_{way}_{call}"):
                     self._write(f"events/syscalls/sys_{way}_{call}/enable", "1")
@@ -159,12 +159,17 @@ class Instance:
         os.rmdir(self.path)
 
 
-class Text:
-    """Puts trace_pipe's pieces together and keeps the lines from the program's exec on."""
+def begin_mark(root: int) -> tuple[bytes, bytes]:
+    """What the line with which the program's exec begins holds: whose it is, and what."""
+    return f"-{root} ".encode(), b"sys_execve("
 
-    def __init__(self, write: Callable[[bytes], None], root: int, begun: bool) -> None:
+
+class Text:
+    """Puts the pieces of a text together and keeps the lines from the program's exec on."""
+
+    def __init__(self, write: Callable[[bytes], None], mark: tuple[bytes, bytes], begun: bool) -> None:
         self._write = write
-        self._mark = f"-{root} ".encode()
+        self._who, self._what = mark
         self.begun = begun
         self._rest = b""
         self.lines = 0
@@ -175,12 +180,12 @@ class Text:
         end = data.rfind(b"\n") + 1
         data, self._rest = data[:end], data[end:]
         if not self.begun:
-            at = data.find(b"sys_execve(")
+            at = data.find(self._what)
             while at >= 0:
                 start = data.rfind(b"\n", 0, at) + 1
-                if self._mark in data[start:at]:
+                if self._who in data[start:at]:
                     break
-                at = data.find(b"sys_execve(", at + 1)
+                at = data.find(self._what, at + 1)
             if at < 0:
                 return
             data, self.begun = data[data.rfind(b"\n", 0, at) + 1 :], True

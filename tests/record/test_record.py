@@ -74,6 +74,27 @@ def test_a_fresh_set_is_complete(name: str, backend: str, tmp_path: Path) -> Non
     assert compared["map_files"]["total"] == len(list((tmp_path / "set").glob("maps/*.exit.maps"))) > 0
 
 
+@pytest.mark.parametrize("name", ["single", "killed by SIGKILL", "fork and exec"])
+def test_perf_gives_complete_sets_too(name: str, tmp_path: Path) -> None:
+    need("perf")
+    command, status = CASES[name]
+    done = p.record(tmp_path / "set", command, "--with", "perf")
+    assert done.returncode == status, done.stderr
+    complete(tmp_path / "set", "faults")
+
+
+def test_stacks_tell_who_made_the_areas(tmp_path: Path) -> None:
+    need("perf")
+    assert p.record(tmp_path / "set", p.python(p.THREADS.replace("200", "20")), "--stacks").returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "remaptrace", "advise", str(tmp_path / "set"), "--by", "caller", "--format", "json"],
+        env=p.environment(), text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    facts = json.loads(done.stdout)
+    assert facts["total"] == sum(caller["areas"] for caller in facts["callers"])
+    assert any("thread" in " ".join(caller["frames"]) for caller in facts["callers"])
+
+
 def test_three_runs_in_a_row_without_a_difference(backend: str, tmp_path: Path) -> None:
     for number in range(3):
         folder = tmp_path / str(number)
