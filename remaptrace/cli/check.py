@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from .options import choice_options, format_option, maps_option, output_option, 
 
 if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
+    from ..result.result import Result
     from ..trace.detect import Item
 
 
@@ -30,7 +32,20 @@ if TYPE_CHECKING:
     metavar="N",
     help="Differences shown in full for each source; 0: all kept.",
 )
-@format_option("rich", "plain", "junit", "github", "json")
+@click.option(
+    "--max",
+    "bounds",
+    multiple=True,
+    metavar="MEASURE=N",
+    help="Fail when a source needs more: peak_vmas, memory_calls, refused_calls, minor_faults, major_faults.",
+)
+@click.option(
+    "--baseline", type=click.Path(), metavar="FILE", help="Fail when a measure is above that of FILE."
+)
+@click.option(
+    "--write-baseline", type=click.Path(), metavar="FILE", help="Write every measure of each source."
+)
+@format_option("rich", "plain", "junit", "github", "markdown", "json")
 @output_option
 def command(
     paths: tuple[str, ...],
@@ -38,6 +53,9 @@ def command(
     placing: str | None,
     maps: tuple[str, ...],
     differences: int,
+    bounds: tuple[str, ...],
+    baseline: str | None,
+    write_baseline: str | None,
     form: str,
     output: str | None,
 ) -> int:
@@ -48,20 +66,50 @@ def command(
     """
     from ..trace.detect import discover
 
+    gates = _Gates(bounds, baseline)
     items = discover(paths, maps=maps)
     outcomes = []
     ticker = _Ticker(len(items))
     for item in items:
         ticker.show(item.name)
-        outcomes.append(_check(item, choice, placing))
+        outcomes.append(_check(item, choice, placing, gates))
     ticker.close()
+    if write_baseline is not None:
+        from ..result.gates import baseline_text
+
+        out.write_text([baseline_text(gates.measured)], write_baseline)
     _deliver(outcomes, form, output, differences)
     if any(not o.agrees and not o.error for o in outcomes):
         return EXIT_FINDINGS
     return EXIT_INPUT if any(o.error for o in outcomes) else EXIT_OK
 
 
-def _check(item: Item, choice: session.Choice, placing: str | None) -> CheckOutcome:
+class _Gates:
+    """The bounds that --max and --baseline set, and what was measured."""
+
+    def __init__(self, bounds: tuple[str, ...], baseline: str | None) -> None:
+        from ..result.gates import parsed_bounds, read_baseline
+        from ..trace.opening import read_input
+
+        self.bounds = parsed_bounds(bounds)
+        self.baseline = read_baseline(read_input(baseline), baseline) if baseline is not None else None
+        self.measured: dict[str, dict[str, int]] = {}
+
+    def tried(self, outcome: CheckOutcome, item: Item, result: Result) -> CheckOutcome:
+        """`outcome` with the bounds tried on `result`."""
+        from ..result.gates import measured, with_gates
+
+        path = item.paths[0]
+        self.measured[path] = measured(result)
+        outcome = with_gates(outcome, result, self.bounds, "--max") if self.bounds else outcome
+        if self.baseline is None:
+            return outcome
+        if path not in self.baseline:
+            return replace(outcome, notes=(*outcome.notes, "not in the baseline: nothing of it was tried"))
+        return with_gates(outcome, result, self.baseline[path], "baseline")
+
+
+def _check(item: Item, choice: session.Choice, placing: str | None, gates: _Gates) -> CheckOutcome:
     """The outcome for one item; an unreadable one is an outcome too."""
     from ..result.agreement import CheckOutcome
 
@@ -70,9 +118,10 @@ def _check(item: Item, choice: session.Choice, placing: str | None) -> CheckOutc
         machine = choice.machine(trace)
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
         outcome = session.agreement(result, item, True, seconds)
+        found = outcome or CheckOutcome(item.name, item.paths[0], "program", {}, seconds=seconds)
+        return gates.tried(found, item, result)
     except RemapTraceError as error:
         return CheckOutcome(item.name, item.paths[0], "program", {}, error=error)
-    return outcome or CheckOutcome(item.name, item.paths[0], "program", {})
 
 
 def _deliver(outcomes: list[CheckOutcome], form: str, path: str | None, differences: int) -> None:
@@ -91,6 +140,10 @@ def _deliver(outcomes: list[CheckOutcome], form: str, path: str | None, differen
         from ..report.junit import check_junit
 
         out.write_text([check_junit(facts)], path)
+    elif form == "markdown":
+        from ..report.markdown.check import check_markdown
+
+        out.write_text([check_markdown(facts)], path)
     elif form == "github":
         from ..report.github import check_github
 

@@ -24,7 +24,8 @@ def advise(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> dic
 
 def mapped(number: int, size: int = 8192) -> str:
     """An mmap that lies apart from all others."""
-    return f"mmap(NULL, {size}, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {BASE + number * 0x100000:#x}\n"
+    at = BASE + number * 0x100000
+    return f"mmap(NULL, {size}, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {at:#x}\n"
 
 
 def unmapped(number: int, size: int = 8192) -> str:

@@ -1,0 +1,123 @@
+"""Bounds for CI: what a replay may need at most, named or kept in a baseline, with the first event beyond."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..abi.kinds import MEMORY_CALLS
+from ..errorcodes import RT_SET, RT_USAGE
+from ..errors import InputError, UsageError
+from ..trace.events import Trace, has_accesses
+from ..trace.wording import event_text, place
+from .agreement import CheckOutcome, Disagreement, Tally
+from .result import Result
+
+SCHEMA = "remaptrace/baseline/1"
+MEASURES = ("peak_vmas", "memory_calls", "refused_calls", "minor_faults", "major_faults")
+"""The most VMAs of any process; calls and faults of all. Faults only where the source shows accesses."""
+
+
+def _courses(result: Result) -> dict[str, npt.NDArray[np.int64]]:
+    """Of each measure its value behind every event; it never falls."""
+    trace, columns = result.trace, result.columns
+    kinds, ret = trace.columns["kind"], columns["ret"]
+    calls = (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
+    refused = calls & (ret < 0) & (ret >= -4095)
+    found = {
+        "peak_vmas": np.maximum.accumulate(columns["map_count"].astype(np.int64)),
+        "memory_calls": np.cumsum(calls, dtype=np.int64),
+        "refused_calls": np.cumsum(refused, dtype=np.int64),
+    }
+    if not trace.recorded or has_accesses(trace):
+        found["minor_faults"] = np.cumsum(columns["minor"], dtype=np.int64)
+        found["major_faults"] = np.cumsum(columns["major"], dtype=np.int64)
+    return found
+
+
+def measured(result: Result) -> dict[str, int]:
+    """The measures of a replay; those that its source cannot show are missing."""
+    return {name: int(course[-1]) if len(course) else 0 for name, course in _courses(result).items()}
+
+
+def parsed_bounds(texts: Sequence[str]) -> dict[str, int]:
+    """``peak_vmas=65530`` and the like. UsageError for an unknown measure or a value that is no number."""
+    out = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if name not in MEASURES:
+            raise UsageError(RT_USAGE, f"unknown measure '{name}'", expected=", ".join(MEASURES))
+        digits = value.replace(",", "").replace("_", "")
+        if not equals or not digits.isdigit():
+            raise UsageError(RT_USAGE, f"'{text}' is no bound", expected=f"{name}=NUMBER")
+        out[name] = int(digits)
+    return out
+
+
+def with_gates(outcome: CheckOutcome, result: Result, bounds: Mapping[str, int], what: str) -> CheckOutcome:
+    """`outcome` with one more tally: which of `bounds` hold. `what` names where they come from."""
+    courses = _courses(result)
+    broken: list[Disagreement] = []
+    notes: list[str] = []
+    tried = 0
+    for name, bound in bounds.items():
+        course = courses.get(name)
+        if course is None:
+            notes.append(f"{name}: not recorded in this source, so its bound was not tried")
+            continue
+        tried += 1
+        beyond = int(np.searchsorted(course, bound, side="right"))
+        if beyond < len(course):
+            broken.append(_break(result.trace, name, bound, int(course[-1]), beyond, what))
+        elif what == "baseline" and len(course) and int(course[-1]) < bound:
+            notes.append(f"{name}: {int(course[-1]):,}, better than the baseline's {bound:,}")
+    if not tried:
+        return replace(outcome, notes=(*outcome.notes, *notes))
+    before = outcome.tallies.get("bounds", Tally(0, 0))
+    tally = Tally(before.agree + tried - len(broken), before.total + tried)
+    return replace(
+        outcome,
+        tallies={**outcome.tallies, "bounds": tally},
+        disagreements=(*broken, *outcome.disagreements),
+        notes=(*outcome.notes, *notes),
+    )
+
+
+def _break(trace: Trace, name: str, bound: int, value: int, event: int, what: str) -> Disagreement:
+    where = place(trace, event)
+    return Disagreement(
+        what=f"{name} ({what})",
+        event=event,
+        tid=int(trace.tasks["tid"][int(trace.columns["task"][event])]),
+        path=where["file"],
+        line=where["line"],
+        call=event_text(trace, event),
+        expected=f"at most {bound:,}",
+        simulated=f"{value:,}; this is the first event beyond",
+    )
+
+
+def baseline_text(sources: Mapping[str, Mapping[str, int]]) -> str:
+    """The text of a baseline file: the measures of each source, by its path."""
+    return json.dumps({"schema": SCHEMA, "sources": dict(sorted(sources.items()))}, indent=1) + "\n"
+
+
+def read_baseline(data: bytes, path: str) -> dict[str, dict[str, int]]:
+    """The measures in a baseline file. InputError if it is none."""
+    try:
+        found = json.loads(data)
+        sources = found["sources"]
+        good = found["schema"] == SCHEMA and all(
+            name in MEASURES and isinstance(value, int) and not isinstance(value, bool)
+            for values in sources.values()
+            for name, value in values.items()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        good = False
+    if not good:
+        raise InputError(RT_SET, "not a baseline", path, expected="what --write-baseline wrote")
+    return {str(k): dict(v) for k, v in sources.items()}
