@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result
 from ..rewrite.equivalence import allowed_alike
-from ..rewrite.passes import PASSES, rewrite
+from ..rewrite.follow import Row
+from ..rewrite.passes import PASSES, may_change, rewrite, rows_of
 from ..trace.events import Trace
 
 NATIVE_KERNEL = "linux-2.6.21"
@@ -66,7 +68,13 @@ def remedies(
     """
     trace, machine = result.trace, result.machine
     own = _peak(result, trace, task)
-    found = [r for r in _measured(result, task, arch, follow, progress) if any(r.changed.values())]
+    collecting = gc.isenabled()
+    gc.disable()  # a row an event and areas by the thousand: all live, and looked through again and again
+    try:
+        found = [r for r in _measured(result, task, arch, follow, progress) if any(r.changed.values())]
+    finally:
+        if collecting:
+            gc.enable()
     found.sort(key=lambda r: (r.name in HYPOTHETICAL, -r.saved))
     limit = Remedy("limit", "raise vm.max_map_count", machine, own, own, {}, True, 0)
     return [
@@ -97,8 +105,12 @@ def _measured(
             allowed_alike(result, native, np.arange(len(trace))).equal,
             max(0, _refused(native) - _refused(result)),
         )
+    rows: list[Row] | None = None
     for name in PASSES:
-        rewritten = rewrite(trace, [name], result.columns["ret"])
+        if not may_change(trace, name):
+            continue
+        rows = rows or rows_of(trace, result.columns["ret"])
+        rewritten = rewrite(trace, [name], result.columns["ret"], rows)
         if not any(rewritten.counts.values()):
             continue
         machine = _machine_for(name, result.machine, arch)

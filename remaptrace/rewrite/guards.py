@@ -261,10 +261,23 @@ def _add(plan: list[tuple[str, int, int, int]], what: str, area: Area) -> None:
         plan.append((what, area.start, area.end, area.offset))
 
 
-def _rewrite(trace: Trace, rows: list[Row], name: str) -> Rewritten:
+_found: list[tuple[list[Row], _Finder]] = []
+"""The last first pass, with the rows it looked at: both passes of this module begin with the same one."""
+
+
+def _first_pass(trace: Trace, rows: list[Row]) -> _Finder:
+    """What the memory of each mmap call goes through; of the same list of rows it is found once."""
+    if _found and _found[0][0] is rows and _found[0][1].trace is trace:
+        return _found.pop()[1]
     finder = _Finder(trace)
     for event, row in enumerate(rows):
         finder.step(event, row)
+    _found[:] = [(rows, finder)]
+    return finder
+
+
+def _rewrite(trace: Trace, rows: list[Row], name: str) -> Rewritten:
+    finder = _first_pass(trace, rows)
     out = Output(trace, rows)
     work = _Pass(finder, out, per_pte=name == "rfp-guards")
     for event, row in enumerate(rows):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .. import errorcodes as ec
 from ..abi import kinds as ev
+from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ..errors import UsageError
 from ..trace.events import Trace
 from .follow import Row
@@ -77,10 +78,33 @@ PASSES: dict[str, Pass] = {
 }
 
 
+def may_change(trace: Trace, name: str) -> bool:
+    """False if the pass `name` surely leaves every event of `trace` as it is, told without following it.
+
+    Each pass begins with some kind of call: page-wise shared mappings, memory without access, mprotect.
+    """
+    kinds, flags = trace.columns["kind"], trace.columns["a3"]
+    protects = np.isin(kinds, (ev.K_MPROTECT, ev.K_PKEY_MPROTECT))
+    if name == "merge-order":
+        return int((kinds == ev.K_MPROTECT).sum()) > 1
+    if name in ("guards", "rfp-guards"):
+        return bool(protects.any())
+    if name == "rfp":
+        shared = np.isin(flags & MAP_TYPE, (MAP_SHARED, MAP_SHARED_VALIDATE))
+        of_file = (flags & MAP_FIXED != 0) & (flags & MAP_ANONYMOUS == 0)
+        return int(((kinds == ev.K_MMAP) & shared & of_file).sum()) > 1
+    return True
+
+
 def rewrite(
-    trace: Trace, names: Iterable[str], results: npt.NDArray[np.integer[Any]] | None = None
+    trace: Trace,
+    names: Iterable[str],
+    results: npt.NDArray[np.integer[Any]] | None = None,
+    rows: list[Row] | None = None,
 ) -> Rewritten:
     """Rewrite `trace` by the passes of `names`, one after the other.
+
+    `rows`: those of `rows_of(trace, results)`, if the caller has them already.
 
     `results`: what every event returned, from a replay of `trace`; needed for a scenario, whose file
     does not say where its mappings lie. UsageError RT230 for an unknown pass.
@@ -90,7 +114,8 @@ def rewrite(
         if name not in PASSES:
             raise UsageError(ec.RT_REWRITE, f"unknown rewrite '{name}'", expected=", ".join(PASSES))
         before = done.trace if done else trace
-        step = PASSES[name].run(before, rows_of(before, None if done else results))
+        own = rows if rows is not None and done is None else rows_of(before, None if done else results)
+        step = PASSES[name].run(before, own)
         done = step if done is None else _composed(done, step)
     if done is None:
         raise UsageError(ec.RT_REWRITE, "no rewrite is named", expected=", ".join(PASSES))
