@@ -90,9 +90,14 @@ def replay(
     """
     from .engine.run.driver import replay as run
 
+    machine = machine or machine_of(trace)
+    if follow is False and trace.recorded and trace.relocations is None:
+        from .trace.predicting import translated
+
+        trace = translated(trace)
     return run(
         trace,
-        machine or machine_of(trace),
+        machine,
         follow=follow,
         observe_at=observe_at,
         counters=counters,

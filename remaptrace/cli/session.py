@@ -168,6 +168,10 @@ def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options:
     progress = Progress(trace.name)
     start = time.perf_counter()
     follow = None if placing is None else placing == "follow"
+    if follow is False and trace.recorded and trace.relocations is None:
+        from ..trace.predicting import translated
+
+        trace = translated(trace)
     try:
         engine = os.environ.get("REMAPTRACE_ENGINE", "auto")
         result = replay(trace, machine, follow=follow, progress=progress, engine=engine, **options)

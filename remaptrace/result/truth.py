@@ -105,7 +105,36 @@ def _answered(result: Result) -> tuple[npt.NDArray[np.int64], Bools]:
     compared = np.flatnonzero(wanted)
     recorded, simulated = columns["ret"][compared], result.columns["ret"][compared]
     some_error = (recorded == -ERRNO_NOT_SHOWN) & (simulated < 0) & (simulated > -ERRNO_NOT_SHOWN)
-    return compared, (recorded == simulated) | some_error
+    equal = (recorded == simulated) | some_error
+    if not result.followed:
+        equal |= _placed_by_itself(result, compared)
+    return compared, equal
+
+
+_PLACING = (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT)
+
+
+def _placed_by_itself(result: Result, compared: npt.NDArray[np.int64]) -> Bools:
+    """Which calls succeed on both sides though their addresses differ: where the machine places is its own answer.
+
+    A break is compared with what was asked, which stands in the relocations (`trace.predicting`).
+    """
+    columns, relocations = result.trace.columns, result.trace.relocations
+    kinds = columns["kind"][compared]
+    recorded, simulated = columns["ret"][compared], result.columns["ret"][compared]
+    placed = np.isin(kinds, _PLACING) & (recorded > 0) & (simulated > 0)
+    brk = kinds == ev.K_BRK
+    asked = columns["a0"][compared].astype(np.int64)
+    first = brk & (asked == 0)
+    there = asked.copy()
+    if relocations is not None and brk.any():
+        mine = relocations[(relocations["arg"] == 0) & (columns["kind"][relocations["event"]] == ev.K_BRK)]
+        known = np.isin(compared, mine["event"]) & brk
+        rows = mine[np.searchsorted(mine["event"], compared[known])]
+        there[known] = result.columns["ret"][rows["source"]] + rows["addend"]
+    moved = brk & ~first & ((recorded == asked) == (simulated == there))
+    equal: Bools = placed | moved | (first & (recorded > 0) & (simulated > 0))
+    return equal
 
 
 def _answers(result: Result) -> Found:
