@@ -48,6 +48,9 @@ VM_DENYWRITE = 1 << 46  # 2.6: 0x800
 VM_EXECUTABLE = 1 << 47  # 2.6: 0x1000
 VM_RESERVED = 1 << 48  # 2.6: 0x80000
 
+VM_UFFD_MINOR = 1 << 41
+VM_UFFD = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR  # __VM_UFFD_FLAGS
+
 VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
 
 VMFLAG_NAMES: tuple[tuple[int, str], ...] = (
@@ -83,6 +86,7 @@ VMFLAG_NAMES: tuple[tuple[int, str], ...] = (
     (VM_NOHUGEPAGE, "nh"),
     (VM_MERGEABLE, "mg"),
     (VM_DROPPABLE, "dp"),
+    (VM_UFFD_MINOR, "ui"),
     (VM_SEALED, "sl"),
     (VM_NONLINEAR, "nl"),
     (VM_MANYPROTS, "mp"),

@@ -175,7 +175,9 @@ MM_HERE = 34  # the VMA near which this call begins, see vmaset.look_ahead, 0: u
 MM_NEAR = 35  # ... and the next call
 MM_LEAF = 36  # the leaf where to look for the area of the next call but one, 0: unknown ...
 MM_LEAF_2 = 37  # ... and of the one behind it
-MM_WORDS = 40
+MM_THP = 40  # PR_SET_THP_DISABLE as PR_GET_THP_DISABLE tells it: 0, 1, 3 (all but advised)
+MM_KSM = 41  # PR_SET_MEMORY_MERGE
+MM_WORDS = 44
 
 # ---- task ------------------------------------------------------------------------------------
 T_MM = 0
@@ -265,6 +267,7 @@ FF_LAZYFREE = 16
 FF_EXCLUSIVE = 64
 FF_UPTODATE = 128
 FF_HUGE = 256  # head of a huge page whose other frames are not set up
+FF_UNKNOWN = 1024  # huge page that was written with bytes which a log does not show
 FF_RESTORE = 512  # page of the hugetlb pool: its reservation returns when it is freed
 
 # ---- reserve map of a private hugetlb mapping ----------------------------------------------------

@@ -251,6 +251,8 @@ def _present(word: list[int], pte: Mapping[str, Any], bits: Bits, data: Mapping[
     word[A.P_INVERT] = field if pte.get("invert") else 0
     word[A.P_WORD] = -1 if data["pte_bytes"] == 8 else (1 << 8 * data["pte_bytes"]) - 1
     word[A.P_HIDDEN] = bits.mask(pte.get("hidden", ""))
+    word[A.P_UFFD_WP] = bits.mask("UFFD_WP") if "UFFD_WP" in data.get("bits", {}) else 0
+    word[A.P_KEEP] |= word[A.P_UFFD_WP]
     word[A.P_CLEANED] = bits.mask(pte.get("cleaned", ""))
     word[A.P_HIDDEN] |= word[A.P_CLEANED]
     word[A.P_EMPTY] = pte.get("empty", 0)

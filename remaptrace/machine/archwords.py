@@ -91,7 +91,8 @@ A_P000 = A_PTE + 116  # the compile-time PROT_NONE protection of the dummies
 P_CLEANED = (
     A_PTE + 117
 )  # engine-only bit: writeback took the write bit (areas with many protections); 0: no bit
-A_USED = A_PTE + 118
+P_UFFD_WP = A_PTE + 118  # the bit of a page that userfaultfd write-protects, 0: the machine has none
+A_USED = A_PTE + 119
 N_ARCH = 512
 """Words that the engine sets aside for them."""
 

@@ -284,6 +284,29 @@ R_MEMPOLICY_MODES = _rule(
 R_NUMA_BALANCING_MODE = _rule("numa_balancing_mode", "bool", 1, "MPOL_F_NUMA_BALANCING is known (5.12)")
 R_HOME_NODE = _rule("home_node", "bool", 1, "set_mempolicy_home_node exists (5.17)")
 
+# -- huge pages by request and by process
+R_COLLAPSE_READ_ONLY = _rule(
+    "collapse_read_only", "bool", 1, "MADV_COLLAPSE works without a single writable PTE (6.18); else EINVAL"
+)
+R_SPLIT_MAPS_ZERO = _rule(
+    "split_maps_zero_pages",
+    "bool",
+    1,
+    "splitting a huge page maps the zero page where it is all zeros (6.12)",
+)
+R_THP_DISABLE_ADVISED = _rule(
+    "thp_disable_except_advised", "bool", 1, "PR_SET_THP_DISABLE knows PR_THP_DISABLE_EXCEPT_ADVISED (6.18)"
+)
+R_KSM_PROCESS = _choice(
+    "ksm_by_process",
+    ("none", "after_merge", "before_merge"),
+    "before_merge",
+    "PR_SET_MEMORY_MERGE (6.4): a new mapping gets the flag after it may have joined, or before (6.17)",
+)
+R_MDWE = _choice(
+    "mdwe", ("none", "inherited", "no_inherit"), "no_inherit", "PR_SET_MDWE (6.3), with NO_INHERIT (6.6)"
+)
+
 # -- mremap
 R_MREMAP_LOOKUP_FIRST = _rule(
     "mremap_needs_area", "bool", 1, "EFAULT without an area at the old address, whatever is asked (3.x)"

@@ -6,7 +6,7 @@ Every function takes the part [start, end) of `vma`, page aligned, and returns 0
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
-from ...abi.vmflags import VM_SHARED
+from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STICKY_GUARD
 from ..areas.anonvma import anon_vma_prepare
@@ -30,13 +30,14 @@ from ..pages.pte import (
     pte_dirty,
     pte_file,
     pte_guard,
+    pte_marker,
     pte_mkclean,
     pte_mkold,
     pte_pfn,
     pte_present,
 )
 from ..pages.swap import page_unmap, swap_alloc, swap_get, swap_write
-from ..pages.thp import huge_split
+from ..pages.thp import huge_is_shared, huge_split, huge_split_zeros
 from ..ranges.pgtable import ZAP_DONTNEED, zap_pte, zap_range
 from ..ranges.truncate import inode_punch
 from ..state import (
@@ -58,6 +59,7 @@ from ..state import (
     V_FLAGS,
     V_INODE,
     V_PGOFF,
+    V_PROT,
     V_START,
     Mem,
 )
@@ -137,13 +139,17 @@ def advise_free(m: Mem, task: int, vma: int, start: int, end: int) -> int:
         if m[slot] == HUGE_ENTRY and limit - addr == whole:
             _free_word(m, pmd_word(m, slot))
         else:
-            if m[slot] == HUGE_ENTRY and huge_split(m, mm, slot) == 0:
-                return -ENOMEM
+            if m[slot] == HUGE_ENTRY:
+                if huge_is_shared(m, slot) != 0:  # other mappings of the page are left in peace
+                    addr = next_leaf(m, mm, limit, end)
+                    continue
+                if huge_split_zeros(m, mm, slot, m[vma + V_PROT]) == 0:
+                    return -ENOMEM
             p = m[slot] + pte_index(m, addr)
             for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
                 if m[q] != 0 and pte_present(m, m[q]) != 0:
                     _free_word(m, q)
-                elif m[q] != 0 and pte_guard(m, m[q]) == 0 and pte_file(m, m[q]) == 0:
+                elif m[q] != 0 and pte_marker(m, m[q]) == 0 and pte_file(m, m[q]) == 0:
                     zap_pte(m, mm, q, ZAP_DONTNEED)
         addr = next_leaf(m, mm, limit, end)
     return 0
@@ -184,13 +190,25 @@ def reclaim_pte(m: Mem, mm: int, p: int) -> int:
 
 
 @kernel
-def advise_pageout(m: Mem, task: int, vma: int, start: int, end: int) -> int:
-    """Reclaim the pages of the range (MADV_PAGEOUT)."""
+def advise_pageout(m: Mem, task: int, vma: int, start: int, end: int, pageout: int) -> int:
+    """Reclaim the pages of the range (`pageout` 1: MADV_PAGEOUT), or only part huge pages at its ends (MADV_COLD)."""
     mm = m[task + T_MM]
+    whole = 1 << span_shift(m)
     addr = next_leaf(m, mm, start, end)
     while addr < end:
         limit = span_end(m, addr, end)
         slot = pmd_lookup(m, mm, addr)
+        if m[slot] == HUGE_ENTRY and limit - addr != whole:
+            if huge_is_shared(m, slot) != 0:
+                addr = next_leaf(m, mm, limit, end)
+                continue
+            locked = m[vma + V_FLAGS] & VM_LOCKED
+            split = huge_split(m, mm, slot) if locked else huge_split_zeros(m, mm, slot, m[vma + V_PROT])
+            if split == 0:
+                return -ENOMEM
+        if pageout == 0:
+            addr = next_leaf(m, mm, limit, end)
+            continue
         if m[slot] == HUGE_ENTRY and huge_split(m, mm, slot) == 0:
             return -ENOMEM
         p = m[slot] + pte_index(m, addr)

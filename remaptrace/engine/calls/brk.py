@@ -46,6 +46,7 @@ from ..state import (
 )
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_RLIMIT_DATA, refuse
 from .munmap import vms_complete, vms_gather
+from .prctl import KSM_AFTER, KSM_BEFORE, ksm_flags
 
 
 @kernel
@@ -94,6 +95,7 @@ def do_brk(m: Mem, task: int, addr: int, length: int) -> int:
         # the area below the start of the heap (bss) is not asked
         if prev != 0 and m[prev + V_END] <= m[mm + MM_START_BRK]:
             prev = 0
+    flags = ksm_flags(m, mm, flags, KSM_BEFORE)
     vmg_init(m, addr, addr + length, addr >> shift, flags, 0)
     m[VMG_PREV] = prev
     m[VMG_NEXT] = 0
@@ -102,6 +104,7 @@ def do_brk(m: Mem, task: int, addr: int, length: int) -> int:
         m[VMG_NEXT] = m[prev + V_NEXT] if prev != 0 else find_vma(m, mm, addr)
         m[VMG_EXPAND] = 0
     if prev == 0 or merge_new(m, mm) == 0:
+        flags = ksm_flags(m, mm, flags, KSM_AFTER)
         vma = vma_alloc(m, mm, addr, addr + length, flags, addr >> shift, 0, 0, OPS_ANON)
         if vma == 0 or insert_vma(m, mm, vma) < 0:
             uncharge(m, pages)

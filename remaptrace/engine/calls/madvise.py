@@ -33,7 +33,6 @@ from ...abi.mman import (
     MADV_WILLNEED,
     MADV_WIPEONFORK,
 )
-from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import (
     VM_DONTCOPY,
     VM_DONTDUMP,
@@ -57,7 +56,7 @@ from ...abi.vmflags import (
     VM_WIPEONFORK,
     VM_WRITE,
 )
-from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
+from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_COLD,
     R_COLLAPSE,
@@ -85,9 +84,6 @@ from ..ranges.hugetlb import hugefile_punch
 from ..ranges.nlzap import zap_nonlinear
 from ..ranges.pgtable import ZAP_DONTNEED, zap_range
 from ..state import (
-    G_HAS_RET,
-    G_REC_RET,
-    G_RSFLAGS,
     G_STUCK,
     H_ARCH,
     H_RULES,
@@ -106,6 +102,7 @@ from ..state import (
 )
 from ..why import WHY_HOLE, WHY_SEALED, refuse
 from .advice import advise_free, advise_pageout, advise_remove, guard_install, guard_remove
+from .collapse import madvise_collapse
 
 _REFUSED = -1
 _SEAL_WRITE = 8 | 16
@@ -234,19 +231,6 @@ def _guard(m: Mem, task: int, vma: int, start: int, end: int, install: int) -> i
 
 
 @kernel
-def _collapse(m: Mem, vma: int, start: int, end: int) -> int:
-    """MADV_COLLAPSE: refused where no huge page fits or nothing is there; else not modelled."""
-    size = 1 << m[H_ARCH + A_HUGE_SHIFT]
-    first = (m[vma + V_START] + size - 1) & -size
-    if first + size > m[vma + V_END] or m[H_ARCH + A_HUGE_SHIFT] == 0:
-        return -EINVAL
-    if ((start + size - 1) & -size) + size > end:
-        return -EINVAL
-    m[G_RSFLAGS] |= RSF_UNMODELLED
-    return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EINVAL
-
-
-@kernel
 def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int) -> int:
     """Advice about the pages of one area: 0 or -errno."""
     mm = m[task + T_MM]
@@ -272,13 +256,13 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     if advice in (MADV_COLD, MADV_PAGEOUT):
         if flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB):
             return -EINVAL
-        return advise_pageout(m, task, vma, start, end) if advice == MADV_PAGEOUT else 0
+        return advise_pageout(m, task, vma, start, end, 1 if advice == MADV_PAGEOUT else 0)
     if advice == MADV_WILLNEED:
         return -EBADF if m[vma + V_FILE] == 0 and m[H_RULES + R_WILLNEED_ANON] == 0 else 0
     if advice == MADV_REMOVE:
         return _remove(m, task, vma, start, end)
     if advice == MADV_COLLAPSE:
-        return _collapse(m, vma, start, end)
+        return madvise_collapse(m, task, vma, start, end)
     return _guard(m, task, vma, start, end, 1 if advice == MADV_GUARD_INSTALL else 0)
 
 

@@ -27,6 +27,7 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_FIXED_KEEPS_OLD,
+    R_KSM_PROCESS,
     R_LIMIT_BEFORE_UNMAP,
     R_MAX_MAP_COUNT,
     R_NOREPLACE,
@@ -66,11 +67,13 @@ from ..state import (
     I_CHARGED,
     I_TYPE,
     MM_COUNT,
+    MM_KSM,
     MM_LOCKED,
     O_INODE,
     O_NOEXEC,
     OPS_ANON,
     OPS_DEVICE,
+    OPS_FILE,
     OPS_HUGETLB,
     OPS_SHMEM,
     OPS_ZERO,
@@ -99,6 +102,7 @@ from .mmapflags import (
 )
 from .mprotect import map_deny_write_exec
 from .munmap import VMS_ACCOUNTED, VMS_CHARGED, VMS_NEXT, VMS_PAGES, VMS_PREV, vms_complete, vms_gather
+from .prctl import KSM_BEFORE, ksm_flags
 from .rfpnative import rfp_native
 
 
@@ -211,6 +215,12 @@ def _new_area(
 
 
 @kernel
+def late_ksm(m: Mem, file: int) -> int:
+    """1 if the flag of PR_SET_MEMORY_MERGE waits for the file's own mmap method (can_set_ksm_flags_early)."""
+    return 1 if file != 0 and m[m[file + O_INODE] + I_TYPE] == OPS_FILE else 0
+
+
+@kernel
 def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
     """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno.
 
@@ -231,6 +241,7 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
         return error
     if accountable(vm) != 0:
         vm |= VM_ACCOUNT
+    vm = ksm_flags(m, mm, vm, KSM_BEFORE) if late_ksm(m, file) == 0 else vm
     reserve = vm & VM_NORESERVE
     if m[H_RULES + R_NORESERVE_FLAG] == 0:
         vm &= ~VM_NORESERVE
@@ -247,6 +258,10 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
             return vma
     pages = length >> m[H_ARCH + A_PAGE_SHIFT]
     vm_stat_account(m, mm, vm, pages)
+    if m[mm + MM_KSM] != 0:
+        flags = ksm_flags(m, mm, m[vma + V_FLAGS], m[H_RULES + R_KSM_PROCESS])
+        if flags != m[vma + V_FLAGS]:
+            vma_set_flags(m, vma, flags)
     if vm & VM_LOCKED:
         if m[vma + V_FLAGS] & (VM_SPECIAL | VM_DROPPABLE):
             vma_set_flags(m, vma, m[vma + V_FLAGS] & ~(VM_LOCKED | VM_LOCKONFAULT))

@@ -18,10 +18,12 @@ from ..state import (
     H_ARCH,
     H_RULES,
     MM_RSS,
+    MM_THP,
     OPS_ANON,
     OPS_ZERO,
     V_END,
     V_FLAGS,
+    V_MM,
     V_OPS,
     V_PROT,
     V_START,
@@ -43,6 +45,9 @@ def huge_allowed(m: Mem, vma: int, addr: int) -> int:
     """1 if a huge page may be mapped at `addr`: switched on, and its whole aligned range inside `vma`."""
     mode = m[H_RULES + R_THP_MODE]
     flags = m[vma + V_FLAGS]
+    disabled = m[m[vma + V_MM] + MM_THP]
+    if disabled == 1 or (disabled != 0 and flags & VM_HUGEPAGE == 0):
+        return 0
     if mode == 0 or flags & (VM_NOHUGEPAGE | VM_IO) or vma_is_anonymous(m, vma) == 0:
         return 0
     if mode == 1 and flags & VM_HUGEPAGE == 0:

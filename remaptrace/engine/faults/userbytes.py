@@ -7,7 +7,7 @@ from ..jit import kernel
 from ..pages.frames import byte_load, byte_store, frame
 from ..pages.pgwalk import pte_lookup
 from ..pages.pte import pte_pfn, pte_present
-from ..state import F_FLAGS, FF_HUGE, H_ARCH, Mem
+from ..state import F_FLAGS, FF_HUGE, FF_UNKNOWN, H_ARCH, Mem
 from .fault import pte_of
 
 
@@ -35,6 +35,16 @@ def user_load(m: Mem, mm: int, addr: int) -> int:
     """The byte at `addr`, -1 if no page is present."""
     pfn = _frame_at(m, mm, addr)
     return byte_load(m, pfn, _offset(m, pfn, addr)) if pfn != 0 else -1
+
+
+@kernel
+def user_unknown(m: Mem, mm: int, addr: int) -> int:
+    """A byte that nobody told was stored at `addr`: note it of a huge page, which may not be taken for zeros."""
+    if pte_lookup(m, mm, addr) == 0:
+        pfn = _frame_at(m, mm, addr)
+        if pfn != 0:
+            m[frame(m, pfn) + F_FLAGS] |= FF_UNKNOWN
+    return 0
 
 
 @kernel

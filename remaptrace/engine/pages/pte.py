@@ -54,12 +54,15 @@ from ...machine.archwords import (
     P_SWAP_OFFSET,
     P_SWAP_TYPE,
     P_SWAP_XOR,
+    P_UFFD_WP,
     P_VALID,
     P_WORD,
     P_YOUNG,
 )
 from ..jit import kernel, wrap
 from ..state import H_ARCH, Mem
+
+MARKER_UFFD_WP, MARKER_POISON = 1, 2  # bits of a marker; a guard is 4
 
 # ---- reading ---------------------------------------------------------------------------------
 
@@ -97,9 +100,49 @@ def pte_guard(m: Mem, w: int) -> int:
 
 
 @kernel
+def pte_marker(m: Mem, w: int) -> int:
+    """1 if the word, known not to be present, is a marker: of a guard, of poison, of write protection."""
+    guard = m[H_ARCH + P_GUARD]
+    return 1 if guard != 0 and w != 0 and pte_swap_type(m, w) == pte_swap_type(m, guard) else 0
+
+
+@kernel
+def mk_pte_marker(m: Mem, bits: int) -> int:
+    """A marker with these PTE_MARKER_* bits (include/linux/swapops.h); 0 where the machine has none."""
+    guard = m[H_ARCH + P_GUARD]
+    return mk_swap_pte_type(m, pte_swap_type(m, guard), bits) if guard != 0 else 0
+
+
+@kernel
+def pte_poison(m: Mem, w: int) -> int:
+    """1 if the PTE is a poison marker (UFFDIO_POISON)."""
+    return 1 if w != 0 and w == mk_pte_marker(m, MARKER_POISON) else 0
+
+
+@kernel
+def pte_uffd_wp(m: Mem, w: int) -> int:
+    """1 if userfaultfd write-protects the present page, or will the absent one (a marker)."""
+    if pte_present(m, w) != 0:
+        return 1 if (w & m[H_ARCH + P_UFFD_WP]) != 0 else 0
+    return 1 if w != 0 and w == mk_pte_marker(m, MARKER_UFFD_WP) else 0
+
+
+@kernel
+def pte_mkuffd_wp(m: Mem, w: int) -> int:
+    """The present PTE write-protected for userfaultfd."""
+    return pte_wrprotect(m, w) | m[H_ARCH + P_UFFD_WP]
+
+
+@kernel
+def pte_clear_uffd_wp(m: Mem, w: int) -> int:
+    """The present PTE without userfaultfd's mark; its write bit stays as it is."""
+    return w & ~m[H_ARCH + P_UFFD_WP]
+
+
+@kernel
 def pte_swap(m: Mem, w: int) -> int:
     """1 if the PTE names a swap slot."""
-    if w == 0 or pte_present(m, w) != 0 or pte_file(m, w) != 0 or w == m[H_ARCH + P_GUARD]:
+    if w == 0 or pte_present(m, w) != 0 or pte_file(m, w) != 0 or pte_marker(m, w) != 0:
         return 0
     return 1
 

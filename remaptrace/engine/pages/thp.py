@@ -10,7 +10,9 @@ The huge zero page has one frame with FF_ZERO and FF_HUGE; its split maps the or
 
 from __future__ import annotations
 
+from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT, P_INVERT, P_PFN_MASK, P_PFN_SHIFT, P_VALID
+from ...machine.rules import R_SPLIT_MAPS_ZERO
 from ..jit import kernel, wrap
 from ..state import (
     F_BYTES,
@@ -24,11 +26,14 @@ from ..state import (
     FF_DIRTY,
     FF_EXCLUSIVE,
     FF_HUGE,
+    FF_UNKNOWN,
     FF_UPTODATE,
     FF_ZERO,
     G_HUGE_ZERO,
+    G_RSFLAGS,
     H_ARCH,
     H_NFRAMES,
+    H_RULES,
     MM_LASTLEAF,
     MM_RSS,
     MM_TABLES,
@@ -49,7 +54,7 @@ from .frames import (
     zero_frame,
 )
 from .pgwalk import HUGE_ENTRY, pmd_word, table_words
-from .pte import pte_mkold, pte_pfn, pte_wrprotect
+from .pte import mk_pte, pte_mkold, pte_pfn, pte_wrprotect
 
 
 @kernel
@@ -167,6 +172,45 @@ def huge_split(m: Mem, mm: int, slot: int) -> int:
     m[word] = 0
     m[mm + MM_TABLES] += 1
     m[mm + MM_LASTLEAF] = 0
+    return 1
+
+
+@kernel
+def huge_is_shared(m: Mem, slot: int) -> int:
+    """1 if more than one address space maps the huge page under level-1 entry `slot`."""
+    head = pte_pfn(m, m[pmd_word(m, slot)])
+    return 1 if m[frame(m, head) + F_MAPCOUNT] > 1 else 0
+
+
+@kernel
+def huge_split_zeros(m: Mem, mm: int, slot: int, prot: int) -> int:
+    """Split the page itself, mapped here alone: where it holds only zeros the zero page is mapped, with `prot`.
+
+    split_folio, try_to_map_unused_to_zeropage (mm/migrate.c, since 6.12). Bytes that a log does not show are not
+    taken for zeros, which is marked as assumed. 0 if the arena is full, else 1.
+    """
+    head = pte_pfn(m, m[pmd_word(m, slot)])
+    flags = m[frame(m, head) + F_FLAGS]
+    if huge_split(m, mm, slot) == 0:
+        return 0
+    if flags & (FF_ZERO | FF_ANON) != FF_ANON or m[H_RULES + R_SPLIT_MAPS_ZERO] == 0:
+        return 1
+    if flags & FF_UNKNOWN:
+        m[G_RSFLAGS] |= RSF_ASSUMED
+        return 1
+    table = m[slot]
+    zero = mk_pte(m, zero_frame(m), prot)
+    for i in range(huge_pages(m)):
+        f = frame(m, head + i)
+        if m[f + F_FILL] != 0:
+            continue
+        b = m[f + F_BYTES]
+        while b != 0 and m[b + B_VALUE] == 0:
+            b = m[b + B_NEXT]
+        if b == 0:
+            m[table + i] = zero
+            m[mm + MM_RSS] -= 1
+            frame_unmap(m, head + i)
     return 1
 
 

@@ -31,10 +31,11 @@ from ..pages.pgwalk import (
 from ..pages.pte import (
     pte_dirty,
     pte_file,
-    pte_guard,
+    pte_marker,
     pte_mkwrite,
     pte_modify,
     pte_pfn,
+    pte_poison,
     pte_present,
     pte_swap_offset,
     pte_write,
@@ -100,7 +101,10 @@ def zap_pte(m: Mem, mm: int, p: int, how: int) -> int:
             return 0
         m[p] = 0
         return 1
-    if pte_guard(m, w) != 0:
+    if pte_marker(m, w) != 0:
+        if pte_poison(m, w) != 0 and how != ZAP_PUNCH:
+            m[p] = 0
+            return 1
         if how != ZAP_UNMAP:
             return 0
         m[p] = 0

@@ -29,7 +29,7 @@ from ..belief.assume import assume_length, assume_page, may_assume
 from ..belief.learn import learn_from_fault
 from ..faults.fault import error_code as fault_error_code
 from ..faults.fault import handle_access, hits
-from ..faults.userbytes import user_load, user_store
+from ..faults.userbytes import user_load, user_store, user_unknown
 from ..jit import kernel
 from ..pages.pgwalk import pte_lookup
 from ..pages.pte import pte_guard
@@ -71,6 +71,8 @@ def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp:
         if access == ACC_WRITE and value >= 0:
             for i in range(done):
                 user_store(m, mm, at + (i << shift), value & 0xFF)
+        elif access == ACC_WRITE:
+            user_unknown(m, mm, at)
         at += done << shift
     if access != ACC_WRITE and at != addr:
         m[G_VALUE] = user_load(m, mm, at - (1 << shift))
@@ -108,7 +110,10 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
             m[G_RSFLAGS] |= RSF_ASSUMED
             code = fault_error_code(m, mm, addr, access)
     m[G_VALUE] = code
-    return handle_access(m, task, addr, access, 0, 0)
+    outcome = handle_access(m, task, addr, access, 0, 0)
+    if access == ACC_WRITE:
+        user_unknown(m, mm, addr)
+    return outcome
 
 
 @kernel

@@ -6,7 +6,7 @@ know gives `NOT_MINE`, so that the next room is asked; what no room knows is cou
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL, EPERM
+from ...abi.errnos import EINVAL
 from ...abi.fcntl import O_CLOEXEC
 from ...abi.kinds import (
     K_BRK,
@@ -114,6 +114,7 @@ from ..calls.mremap import sys_mremap
 from ..calls.mseal import sys_mseal
 from ..calls.msync import sys_msync
 from ..calls.munmap import sys_munmap
+from ..calls.prctl import sys_prctl
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from ..calls.vmaname import sys_set_vma_name
@@ -128,7 +129,6 @@ from ..state import (
     H_RULES,
     MM_BRK,
     MM_COUNT,
-    MM_MDWE,
     MM_START_BRK,
     P_CAPS,
     P_PERSONALITY,
@@ -146,9 +146,6 @@ from ..tasks.process import mm_put, task_exec, task_exit, task_fork
 from ..why import NOT_MINE
 from .pressure import pressure_call
 
-PR_SET_MDWE = 65
-MDWE_REFUSE_EXEC_GAIN = 1
-MDWE_NO_INHERIT = 2
 _NLIMITS = 16
 
 
@@ -367,19 +364,7 @@ def process_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: in
 
 
 @kernel
-def _set_mdwe(m: Mem, task: int, bits: int) -> int:
-    """prctl(PR_SET_MDWE): 0, EINVAL for unknown bits, EPERM to take back what was set (kernel/sys.c)."""
-    mm = m[task + T_MM]
-    if bits & ~(MDWE_REFUSE_EXEC_GAIN | MDWE_NO_INHERIT) or bits == MDWE_NO_INHERIT:
-        return -EINVAL
-    if m[mm + MM_MDWE] != 0 and m[mm + MM_MDWE] != bits:
-        return -EPERM
-    m[mm + MM_MDWE] = bits
-    return 0
-
-
-@kernel
-def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
     """Personality, limits, capabilities, sysctls."""
     proc = m[task + T_PROC]
     if kind == K_PERSONALITY:
@@ -406,9 +391,7 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int
             pool_resize(m, value)
         return 0
     if kind == K_PRCTL:
-        if a0 == PR_SET_MDWE:
-            return _set_mdwe(m, task, a1)
-        return m[G_REC_RET] if m[G_HAS_RET] != 0 else 0
+        return sys_prctl(m, task, a0, a1, a2, a3, a4)
     return NOT_MINE
 
 
@@ -427,7 +410,7 @@ def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     elif kind in (K_RECLAIM, K_WRITEBACK):
         result = pressure_call(m, task, kind, a0, a1, a2)
     else:
-        result = setting_call(m, task, kind, a0, a1, a2)
+        result = setting_call(m, task, kind, a0, a1, a2, a3, a4)
     if result == NOT_MINE:
         m[G_RSFLAGS] |= RSF_UNMODELLED
         return m[G_REC_RET]

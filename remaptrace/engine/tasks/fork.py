@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
+from ...abi.prctl import MDWE_NO_INHERIT
 from ...abi.vmflags import (
     VM_ACCOUNT,
     VM_DONTCOPY,
@@ -16,6 +17,7 @@ from ...abi.vmflags import (
     VM_NONLINEAR,
     VM_PFNMAP,
     VM_SHARED,
+    VM_UFFD,
     VM_WIPEONFORK,
 )
 from ...machine.archwords import A_PAGE_SHIFT
@@ -37,13 +39,15 @@ from ..pages.pgwalk import (
     span_end,
 )
 from ..pages.pte import (
+    pte_clear_uffd_wp,
     pte_file,
-    pte_guard,
+    pte_marker,
     pte_mkclean,
     pte_mkold,
     pte_pfn,
     pte_present,
     pte_swap_offset,
+    pte_uffd_wp,
     pte_write,
     pte_wrprotect,
 )
@@ -65,6 +69,7 @@ from ..state import (
     MM_EXEC,
     MM_FAC,
     MM_FIRST,
+    MM_KSM,
     MM_LEGACY,
     MM_MDWE,
     MM_RSS,
@@ -72,6 +77,7 @@ from ..state import (
     MM_STACK_PTR,
     MM_START_BRK,
     MM_START_DATA,
+    MM_THP,
     MM_TOTAL,
     OPS_HUGETLB,
     T_MM,
@@ -84,6 +90,7 @@ from ..state import (
     V_OPS,
     V_RESV,
     V_START,
+    V_UFFD,
     Mem,
 )
 from .mm import exit_mmap, mm_new
@@ -96,7 +103,9 @@ def _copy_word(m: Mem, mm: int, p: int, q: int, flags: int, cow: int) -> int:
     """Copy the PTE word at `p` of the parent to `q` of the child `mm` (copy_nonpresent_pte, copy_present_pte)."""
     w = m[p]
     if pte_present(m, w) == 0:
-        if pte_guard(m, w) == 0 and pte_file(m, w) == 0:
+        if pte_uffd_wp(m, w) != 0:  # the child's area is not registered (copy_pte_marker)
+            return 0
+        if pte_marker(m, w) == 0 and pte_file(m, w) == 0:
             swap_get(m, pte_swap_offset(m, w))
         m[q] = w
         return 0
@@ -111,6 +120,7 @@ def _copy_word(m: Mem, mm: int, p: int, q: int, flags: int, cow: int) -> int:
         m[p] = w
     if flags & VM_SHARED:
         w = pte_mkclean(m, w)
+    w = pte_clear_uffd_wp(m, w)
     m[q] = pte_mkold(m, w)
     return 0
 
@@ -164,7 +174,8 @@ def _dup_area(m: Mem, task: int, old: int, new: int, vma: int) -> int:
     if m[copy + V_OPS] == OPS_HUGETLB:  # reservations stay with the parent (hugetlb_dup_vma_private)
         resv_put(m, m[copy + V_RESV])
         m[copy + V_RESV] = 0
-    vma_set_flags(m, copy, flags & ~(VM_LOCKED | VM_LOCKONFAULT))
+    m[copy + V_UFFD] = 0  # without UFFD_FEATURE_EVENT_FORK (dup_userfaultfd)
+    vma_set_flags(m, copy, flags & ~(VM_LOCKED | VM_LOCKONFAULT | VM_UFFD))
     m[copy + V_AVMULTI] = 0
     if flags & VM_WIPEONFORK:
         m[copy + V_AV] = 0
@@ -196,8 +207,10 @@ def dup_mm(m: Mem, task: int, child: int) -> int:
         m[new + field] = m[old + field]
     m[new + MM_FAC] = m[old + MM_BASE]  # 2.6: the child's first search starts afresh
     m[new + MM_CHS] = ALL_ONES
-    for field in (MM_BASE, MM_LEGACY, MM_STACK_PTR, MM_MDWE, MM_ASLR):
+    for field in (MM_BASE, MM_LEGACY, MM_STACK_PTR, MM_MDWE, MM_ASLR, MM_THP, MM_KSM):
         m[new + field] = m[old + field]
+    if m[new + MM_MDWE] & MDWE_NO_INHERIT:
+        m[new + MM_MDWE] = 0
     vma = m[old + MM_FIRST]
     while vma != 0:
         if _dup_area(m, task, old, new, vma) < 0:

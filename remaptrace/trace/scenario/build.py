@@ -241,6 +241,8 @@ class Builder(EventTable):
             if given.get("nodes", 0) is None:
                 args[4 if step.name == "mbind" else 2] = 1
             return step.kind, args
+        if step.name == "prctl":
+            return step.kind, [args[0], *given.get("args", ())]
         if step.name == "memfd_create":
             return K_MAKEFILE, [args[0], 0, 0, self._huge_size(args[1]), self.string(given["id"])]
         if step.name == "memfd":

@@ -42,6 +42,7 @@ from ...abi.kinds import (
     K_PAGES,
     K_PERSONALITY,
     K_PKEY_MPROTECT,
+    K_PRCTL,
     K_PREAD,
     K_PWRITE,
     K_READ,
@@ -62,6 +63,7 @@ from ...abi.kinds import (
     K_WRITE,
     K_WRITEBACK,
 )
+from ...abi.prctl import PRCTL_OPTIONS
 
 # numbers of events.K_*, repeated here so that this table needs no numpy; a test holds them equal
 
@@ -391,6 +393,13 @@ _TABLE = (
         ("result", "error", "areas", "limit"),
         special=True,
         observe=True,
+    ),
+    Step(
+        "prctl",
+        K_PRCTL,
+        (Field("option", "name", None, PRCTL_OPTIONS), Field("args", "four", 0)),
+        "prctl of huge pages, KSM, MDWE, PR_SET_MM; args: up to four numbers",
+        special=True,
     ),
     # -- observation and pressure
     Step("dump", K_DUMP, (), "report the areas", ("vmas",), observe=True),

@@ -247,6 +247,14 @@ def huge_size(b: Builder, value: Any, field: Field) -> Value:
     raise Problem(ec.RT_VALUE, f"{field.name} must be a size of pages", (field.name,), "2MiB, 1GiB or true")
 
 
+def four_numbers(_b: Builder, value: Any, field: Field) -> Value:
+    """The arguments of prctl behind its option: checked here, taken by the builder."""
+    if type(value) is list and len(value) <= 4:
+        if all(type(v) is int and -(1 << 63) <= v < 1 << 64 for v in value):
+            return 0
+    raise Problem(ec.RT_VALUE, f"{field.name} must be up to four numbers", (field.name,), "[1, 0, 0, 0]")
+
+
 def node_mask(b: Builder, value: Any, field: Field) -> Value:
     """NUMA nodes as a list of their numbers, a mask, or null."""
     if value is None:
@@ -291,5 +299,6 @@ CONVERTERS: dict[str, Callable[[Builder, Any, Field], Value]] = {
     "vmaname": vma_name,
     "sysctl": sysctl,
     "nodes": node_mask,
+    "four": four_numbers,
     "hugesize": huge_size,
 }
