@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from ..abi.prctl import PR_SET_MDWE, PR_SET_MEMORY_MERGE, PR_SET_MM, PR_SET_THP_DISABLE
 from ..trace.syscalls import TABLES
 from .libc import AUDIT_ARCHES
 
@@ -33,9 +34,9 @@ _OTHERS = """
 
 RECORDED = SERIAL | COUNTED | frozenset(_OTHERS)
 
-PR_SET_VMA, PR_SET_MM, _PR_SET_THP_DISABLE, _PR_SET_MDWE = 0x53564D41, 35, 41, 65
+PR_SET_VMA = 0x53564D41
 ONLY_WITH: dict[str, tuple[int, int, tuple[int, ...]]] = {
-    "prctl": (0, 0xFFFFFFFF, (PR_SET_VMA, PR_SET_MM, _PR_SET_THP_DISABLE, _PR_SET_MDWE)),
+    "prctl": (0, 0xFFFFFFFF, (PR_SET_VMA, PR_SET_MM, PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE)),
     "fcntl": (1, 0xFFFFFFFF, (0, 2, 1030, 1033)),
     "fcntl64": (1, 0xFFFFFFFF, (0, 2, 1030, 1033)),
     "ioctl": (1, 0xFF00, (0xAA00,)),

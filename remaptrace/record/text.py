@@ -6,8 +6,9 @@ import errno
 import struct
 from dataclasses import dataclass, field
 
+from ..abi.prctl import PR_SET_MM
 from . import memory
-from .calls import PR_SET_MM, PR_SET_VMA
+from .calls import PR_SET_VMA
 
 _HEX = "0123456789abcdef"
 _FDS = {  # arguments that are descriptors

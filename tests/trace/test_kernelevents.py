@@ -304,7 +304,6 @@ def test_commands_that_change_areas_are_never_among_the_harmless() -> None:
     )
     assert t.unmodelled == {
         "ioctl(UFFDIO_REGISTER)": 1,
-        "prctl(PR_SET_MM)": 1,
         "arch_prctl(ARCH_SHSTK_ENABLE)": 1,
     }
     assert t.ignored == {"ioctl": 1}

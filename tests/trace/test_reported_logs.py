@@ -227,9 +227,6 @@ def test_a_call_that_nobody_knows_is_named_unless_it_failed() -> None:
 @pytest.mark.parametrize(
     ("line", "name"),
     [
-        ("prctl(0x43, 1, 0, 0, 0) = 0", "prctl(0x43)"),
-        ("prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) = 0", "prctl(PR_SET_MEMORY_MERGE)"),
-        ('memfd_create("x", MFD_HUGETLB) = 3', "memfd_create(MFD_HUGETLB)"),
         ("arch_prctl(0x5001, 0x1) = 0", "arch_prctl(0x5001)"),
         ("ioctl(3, 0xc020aa00, 0x7ffc) = 0", "ioctl(0xc020aa00)"),
         ("ioctl(3, DRM_IOCTL_I915_GEM_MMAP, 0x7ffc) = 0", "ioctl(DRM_IOCTL_I915_GEM_MMAP)"),

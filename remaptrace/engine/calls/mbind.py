@@ -141,6 +141,8 @@ def _asked(m: Mem, mode: int, nodes: int, maxnode: int) -> int:
     plain = mode & ~(_KEPT | MPOL_F_NUMA_BALANCING)
     if plain in (MPOL_DEFAULT, MPOL_LOCAL):  # a call that succeeds has an empty mask
         return _policy_new(m, mode, 0)
+    if m[H_RULES + R_NODES] == 1 and mode & _KEPT == 0:  # a call that succeeds names the only node there is
+        return _policy_new(m, mode, 1)
     m[G_RSFLAGS] |= RSF_ASSUMED
     return _policy(m, mode, 0, 0, NO_HOME, m[G_EVENT] + 1)
 
@@ -165,6 +167,7 @@ def sys_mbind(
 
     A policy of shared memory stays with the object, too; it shows in no other area, and pages are not placed here.
     """
+    flags &= 0xFFFF_FFFF
     error = _sane_mode(m, mode)
     if error != 0:
         return error

@@ -459,7 +459,5 @@ SYSCTLS: dict[str, str] = {
     "vm.nr_hugepages": "nr_hugepages",
     "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
     "thp_enabled": "thp_enabled",
-    "thp_shmem_enabled": "shmem_enabled",
-    "vm.unprivileged_userfaultfd": "unprivileged_userfaultfd",
 }
 """sysctl names and the rules of remaptrace.machine.rules that they set."""

@@ -69,7 +69,6 @@ UNMODELLED = frozenset(
         b"io_setup",
         b"io_destroy",
         b"map_shadow_stack",
-        b"set_mempolicy_home_node",
         b"uselib",
         b"process_mrelease",
         b"process_vm_writev",
@@ -205,11 +204,26 @@ def _ipc(model: Model, call: Call) -> None:
 
 @handles("mbind")
 def _mbind(model: Model, call: Call) -> None:
-    nodes = 0
-    for at, item in enumerate(list_items(argument(call, 3))[:1]):
-        nodes |= value(item) << 64 * at
     numbers = tuple(value(argument(call, i)) for i in range(3))
-    model.add(call, ev.K_MBIND, (*numbers, nodes), call.result.value)
+    more = (*_node_mask(call, 3), value(argument(call, 5)))
+    model.add(call, ev.K_MBIND, (*numbers, *more), call.result.value)
+
+
+def _node_mask(call: Call, at: int) -> tuple[int, int]:
+    """A node mask of 64 nodes and its length; MASK_UNKNOWN where strace shows only a pointer."""
+    shown_mask = argument(call, at)
+    if shown_mask == b"NULL":
+        return 0, 1
+    if not shown_mask.startswith(b"["):
+        return 0, ev.MASK_UNKNOWN
+    words = list_items(shown_mask)
+    return (value(words[0]) if words else 0), value(argument(call, at + 1))
+
+
+@handles("set_mempolicy_home_node")
+def _home_node(model: Model, call: Call) -> None:
+    numbers = tuple(value(argument(call, i)) for i in range(4))
+    model.add(call, ev.K_HOME_NODE, numbers, call.result.value)
 
 
 @handles("process_madvise")
@@ -256,20 +270,21 @@ def _prctl(model: Model, call: Call) -> None:
     if option.startswith((b"PR_SET_VMA", b"0x53564d41")):
         numbers = (value(argument(call, 2)), value(argument(call, 3)), _vma_name(model, call))
         model.add(call, ev.K_SET_VMA_NAME, numbers, call.result.value)
-    elif option.startswith((b"PR_SET_MM", b"0x23 ")) or option in (b"0x23", b"35"):
-        unmodelled(model, call, "prctl(PR_SET_MM)")
+    elif _MODELLED_PRCTL.match(option):
+        numbers = tuple(value(token) for token in call.args[:5])
+        model.add(call, ev.K_PRCTL, numbers, call.result.value)
     elif _AREA_PRCTL.match(option):
         unmodelled(model, call, f"prctl({shown(option)})")
-    elif call.succeeded and (
-        option.startswith((b"PR_SET_THP_DISABLE", b"PR_SET_MDWE", b"0x41 ")) or option in (b"0x29", b"0x41")
-    ):
-        model.add(call, ev.K_PRCTL, (value(option), value(argument(call, 1))), call.result.value)
     else:
         ignored(model, call)
 
 
-_AREA_PRCTL = re.compile(rb"PR_SET_MEMORY_MERGE|(?:0x43|67)\b|PR_SET_SHADOW_STACK_STATUS|(?:0x4b|75)\b")
-"""Options that change flags of areas (67: every area may be merged by KSM) or make one (75: a shadow stack)."""
+_MODELLED_PRCTL = re.compile(
+    rb"PR_SET_(?:MM|THP_DISABLE|MDWE|MEMORY_MERGE)\b|(?:0x23|35|0x29|41|0x41|65|0x43|67)(?: /\*|\Z)"
+)
+"""Options that the engine answers: PR_SET_MM, huge pages, MDWE and KSM by process."""
+_AREA_PRCTL = re.compile(rb"PR_SET_SHADOW_STACK_STATUS|(?:0x4b|75)\b")
+"""Options that make an area: a shadow stack."""
 
 _AREA_IOCTL = re.compile(
     rb"UFFDIO_(?!API\b)|(?:0x)?c0[0-9a-f]{2}aa(?!3f)[0-9a-f]{2}\b|(?:0x)?8010aa0[0-9a-f]\b|PAGEMAP_SCAN|(?:0x)?c0606610\b"

@@ -13,11 +13,10 @@ from ...abi.fcntl import (
     F_DUPFD_CLOEXEC,
     F_SETFD,
     MFD_CLOEXEC,
-    MFD_HUGETLB,
     O_CLOEXEC,
 )
 from .args import BadLine, annotation, fields, list_items, string, value
-from .handlers import argument, handles, ignored, unmodelled
+from .handlers import argument, handles, ignored
 from .model import Call, Model, directory_of
 
 _OWN_FD = re.compile(r"/(?:proc/(?:self|thread-self|(\d+))(?:/task/\d+)?|dev)/fd/(\d+)\Z")
@@ -157,8 +156,6 @@ def _memfd(model: Model, call: Call) -> None:
     flags = value(argument(call, 1))
     shown = call.result.path if call.result.path is not None else "/memfd:" + name
     model.files.put(call.task.files, fd, model.string(shown), cloexec=bool(flags & MFD_CLOEXEC))
-    if flags & MFD_HUGETLB:
-        unmodelled(model, call, "memfd_create(MFD_HUGETLB)")
     model.add(call, ev.K_MEMFD, (model.string(name), flags), fd)
 
 

@@ -55,7 +55,8 @@ PLANS: dict[str, Plan] = {
     "shmat": Plan(ev.K_SHMAT, (0, 1, 2), (0, 2)),
     "shmdt": Plan(ev.K_SHMDT, (0,)),
     "shmctl": Plan(ev.K_SHMCTL, (0, 1), (0, 1)),
-    "mbind": Plan(ev.K_MBIND, (0, 1, 2, MINUS_ONE)),
+    "mbind": Plan(ev.K_MBIND, (0, 1, 2, ZERO, MINUS_ONE, 5)),  # the mask is behind a pointer
+    "set_mempolicy_home_node": Plan(ev.K_HOME_NODE, (0, 1, 2, 3)),
     "userfaultfd": Plan(ev.K_USERFAULTFD, (0,), (0,)),
     "pkey_alloc": Plan(ev.K_PKEY_ALLOC, (0, 1)),
     "pkey_free": Plan(ev.K_PKEY_FREE, (0,), (0,)),
@@ -71,7 +72,7 @@ PLANS: dict[str, Plan] = {
     "fallocate": Plan(ev.K_FALLOCATE, (0, 1, 2, 3), (0, 1)),
     "close_range": Plan(ev.K_CLOSE_RANGE, (0, 1, 2)),
     "personality": Plan(ev.K_PERSONALITY, (0,)),
-    "prctl": Plan(ev.K_PRCTL, (0, 1), (0,)),
+    "prctl": Plan(ev.K_PRCTL, (0, 1, 2, 3, 4), (0,)),
     "pidfd_open": Plan(ev.K_PIDFD, (0, 1), (0, 1)),
     "setuid": Plan(ev.K_SETUID, (0,), (0,)),
     "setresuid": Plan(ev.K_SETUID, (1,), (0,)),
@@ -100,7 +101,6 @@ _UFFDIO = {
 
 _CHANGING = {
     **{("ioctl", 0xAA00 | number, _IOC): f"ioctl(UFFDIO_{name})" for number, name in _UFFDIO.items()},
-    ("prctl", 35, _WHOLE): "prctl(PR_SET_MM)",
     ("arch_prctl", 0x2001, _WHOLE): "arch_prctl(ARCH_MAP_VDSO_X32)",
     ("arch_prctl", 0x2002, _WHOLE): "arch_prctl(ARCH_MAP_VDSO_32)",
     ("arch_prctl", 0x2003, _WHOLE): "arch_prctl(ARCH_MAP_VDSO_64)",
