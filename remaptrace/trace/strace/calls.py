@@ -271,8 +271,8 @@ def _prctl(model: Model, call: Call) -> None:
         numbers = (value(argument(call, 2)), value(argument(call, 3)), _vma_name(model, call))
         model.add(call, ev.K_SET_VMA_NAME, numbers, call.result.value)
     elif _MODELLED_PRCTL.match(option):
-        numbers = tuple(value(token) for token in call.args[:5])
-        model.add(call, ev.K_PRCTL, numbers, call.result.value)
+        arguments = tuple(value(token) for token in call.args[:5])
+        model.add(call, ev.K_PRCTL, arguments, call.result.value)
     elif _AREA_PRCTL.match(option):
         unmodelled(model, call, f"prctl({shown(option)})")
     else:
