@@ -21,7 +21,7 @@ from ..abi.vmflags import (
 )
 from ..result.result import VmaRow
 from ..trace.dumps.dump import UNKNOWN_PERMS, Dump
-from .bill import Item, bill_views, size_class
+from .bill import Bill, Item, bill_views, size_class
 from .neighbours import Neighbours
 from .patterns import classify
 from .shape import Shape, shape_of
@@ -123,7 +123,7 @@ class Growth:
     bytes_after: int
 
 
-def grown(old: DumpBill, new: DumpBill, view: str) -> list[Growth]:
+def grown(old: DumpBill | Bill, new: DumpBill | Bill, view: str) -> list[Growth]:
     """The lines of a view that changed, those that grew most first."""
     before = {i.label: i for i in old.views[view]}
     after = {i.label: i for i in new.views[view]}

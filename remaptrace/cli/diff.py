@@ -28,7 +28,7 @@ _EXPLAINED_UP_TO = 300_000
 
 
 @click.command("diff")
-@click.argument("trace", metavar="TRACE")
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE [AFTER]")
 @machine_options(several=True)
 @file_options(several=True)
 @placing_options
@@ -48,7 +48,7 @@ _EXPLAINED_UP_TO = 300_000
 @format_option("rich", "plain", "json", "markdown")
 @output_option
 def command(
-    trace: str,
+    traces: tuple[str, ...],
     placing: str | None,
     only: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -62,12 +62,18 @@ def command(
 ) -> int:
     """Replay TRACE on two or more machines and show what differs; the first is the base.
 
+    With a second recording AFTER: what the two runs needed, matched by process and purpose of areas.
     Machines are the product of all --arch and --kernel. '--set KEY=VALUE' changes all of them, but for the
     forms '--set 2:KEY=VALUE', which changes the second. Exit status 1 if anything differs.
     """
+    if len(traces) > 2:
+        raise UsageError(RT_USAGE, f"{len(traces)} traces are named", expected="one trace, or two recordings")
+    trace = traces[0]
     loaded = [t for _, t in session.load_traces([trace])]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
+    if len(traces) == 2:
+        return _two(loaded[0], traces[1], placing, form, output, rows, given)
     machines = _machines(loaded[0], given)
     loaded = [rewritten(loaded[0], rewrites)]
     fields = [f for f in (only or _FIELDS) if f not in ignore]
@@ -84,6 +90,28 @@ def command(
 
     _deliver(diff_facts(found, peaks, time.perf_counter() - start), form, output, rows)
     return EXIT_OK if found.equal else EXIT_FINDINGS
+
+
+def _two(
+    old: Trace,
+    path: str,
+    placing: str | None,
+    form: str,
+    output: str | None,
+    rows: int,
+    given: Mapping[str, Any],
+) -> int:
+    """Two recordings, each on its own machine, or both on the one that the options name."""
+    from .recordings import diff_recordings
+
+    if any(len(given[name]) > 1 for name in ("arch", "kernel", "config")):
+        raise UsageError(RT_USAGE, "two traces on several machines", expected="two traces, or two machines")
+    loaded = [t for _, t in session.load_traces([path])]
+    if len(loaded) != 1:
+        raise UsageError(RT_USAGE, f"'{path}' holds {len(loaded)} traces", expected="one trace; name it")
+    arch, kernel, config = ((given[name] or (None,))[0] for name in ("arch", "kernel", "config"))
+    choice = session.chosen(arch, kernel, given["settings"], given["host"], config, given["sysctl"])
+    return diff_recordings(old, loaded[0], choice, placing, form, output, rows)
 
 
 def _machines(trace: Trace, given: Mapping[str, Any]) -> list[Machine]:

@@ -90,10 +90,14 @@ def _short(label: str) -> str:
     return printable(label if label.startswith("[") else label.rpartition("/")[2] or label)
 
 
+def _what(facts: Facts) -> str:
+    return "two maps" if "advise-growth" in facts["schema"] else "two recordings"
+
+
 def growth_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
     """Lay out what grew between two maps."""
     sheet = Sheet(width)
-    sheet.sides([(" -> ".join(printable(s) for s in facts["sources"]), "head")], ("two maps", "dim"))
+    sheet.sides([(" -> ".join(printable(s) for s in facts["sources"]), "head")], (_what(facts), "dim"))
     for sentence in facts["sentences"]:
         sheet.paragraph(printable(sentence))
     for view, lines in facts["grown"].items():

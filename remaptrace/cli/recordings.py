@@ -1,0 +1,57 @@
+"""`remaptrace diff BEFORE AFTER`: two recordings, each on its own machine, their largest processes side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errorcodes import RT_MOMENT
+from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
+from . import output as out
+from . import session
+
+if TYPE_CHECKING:
+    from ..advise.bill import Bill
+    from ..result.result import Result
+    from ..trace.events import Trace
+
+
+def diff_recordings(
+    old: Trace,
+    new: Trace,
+    choice: session.Choice,
+    placing: str | None,
+    form: str,
+    output: str | None,
+    rows: int,
+) -> int:
+    """Report what two recordings need: areas by what they are for, calls, refusals, faults. 1: they differ."""
+    from ..report.facts.recordings import recordings_facts
+
+    facts = recordings_facts(*(_side(trace, choice, placing) for trace in (old, new)))
+    if form == "json":
+        from ..report.jsonout import to_json
+
+        out.write_text([to_json(facts)], output)
+    elif form == "plain":
+        from ..report.plain.dump import dump_plain
+
+        out.write_text([dump_plain(facts)], output)
+    elif form == "markdown":
+        from ..report.markdown.dump import dump_markdown
+
+        out.write_text([dump_markdown(facts)], output)
+    else:
+        from ..report.rich.dump import growth_sheet
+
+        out.show(growth_sheet(facts, out.width(), rows), output, "remaptrace diff")
+    return EXIT_FINDINGS if any(facts["grown"].values()) else EXIT_OK
+
+
+def _side(trace: Trace, choice: session.Choice, placing: str | None) -> tuple[Result, Bill]:
+    from ..advise.bill import make_bill, peak
+
+    result, _ = session.replay_timed(trace, choice.machine(trace), placing)
+    event, _ = peak(result)
+    if event < 0:
+        raise UsageError(RT_MOMENT, f"no event of {trace.name} has an address space")
+    return result, make_bill(result, session.with_look(result, event, placing).observed[event])
