@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errorcodes import RT_OUTPUT
@@ -95,3 +95,12 @@ def _failed(path: str, error: OSError) -> OutputError:
 def warn(text: str) -> None:
     """A line on standard error."""
     sys.stderr.write(text.rstrip("\n") + "\n")
+
+
+def show_unread(errors: Sequence[RemapTraceError], inputs: int) -> None:
+    """Say on standard error, behind the report, which of several inputs could not be read and why."""
+    from ..report.errortext import error_text
+
+    sys.stderr.write(f"{len(errors)} of {inputs} inputs could not be read:\n")
+    for error in errors:
+        sys.stderr.write(error_text(error))

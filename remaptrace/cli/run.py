@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import EXIT_FINDINGS, EXIT_OK
+from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, InputError
 from . import output as out
 from . import session
 from .options import choice_options, format_option, maps_option, output_option, placing_options
@@ -56,7 +56,8 @@ def command(
     status = EXIT_OK
     facts: list[dict[str, Any]] = []
     results: list[Result] = []
-    for item, original in session.load_traces(traces, maps=maps, cache=cache):
+    unread: list[InputError] = []
+    for item, original in session.load_traces(traces, maps=maps, cache=cache, unread=unread):
         own = choice
         if rewrites and choice.kernel is None:
             own = replace(choice, kernel=kernel_for(original, rewrites))
@@ -83,7 +84,12 @@ def command(
             status = EXIT_FINDINGS
         facts.append(found)
         results.append(result)
+    if unread and not facts:
+        raise unread[0]
     _deliver(facts, results, form, output, processes)
+    if unread:
+        out.show_unread(unread, len(facts) + len(unread))
+        return EXIT_INPUT
     return status
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from ..machine.kernel import parsed_settings
 
 if TYPE_CHECKING:
@@ -145,14 +146,24 @@ def load_traces(
     maps: Sequence[str] = (),
     cache: bool = False,
     source_format: str | None = None,
+    unread: list[InputError] | None = None,
 ) -> Iterator[tuple[Item, Trace]]:
-    """Every trace that `paths` name, one after the other."""
+    """Every trace that `paths` name, one after the other.
+
+    With `unread` one of several that cannot be read does not stop the others: its error is appended.
+    """
     from ..trace.detect import discover
 
-    for item in discover(paths, maps=maps, format=source_format):
+    items = discover(paths, maps=maps, format=source_format)
+    for item in items:
         progress = Progress(item.name)
         try:
             trace = item.load(cache, progress)
+        except InputError as error:
+            if unread is None or len(items) == 1:
+                raise
+            unread.append(error)
+            continue
         finally:
             progress.close()
         yield item, trace
