@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..machine.kernel import parsed_settings
+from ..printable import printable
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -90,7 +91,7 @@ def chosen(
 
 def _say_used(path: str, used: Sequence[str]) -> None:
     text = ", ".join(used) if used else "nothing in it decides anything that is simulated"
-    sys.stderr.write(f"# {path}: {text}\n")
+    sys.stderr.write(f"# {printable(path)}: {printable(text)}\n")
 
 
 class Progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..printable import printable
 from .facts.check import summary
 
 Facts = Mapping[str, Any]
@@ -40,6 +41,7 @@ def _annotation(level: str, path: str, line: int, text: str) -> str:
 
 
 def _data(text: str) -> str:
+    text = "\n".join(printable(line) for line in text.split("\n"))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

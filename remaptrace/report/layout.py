@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..printable import printable
+
 Span = tuple[str, str]
 """Text and the name of its style: "", "good", "bad", "warn", "dim", "head", "spark"."""
 
@@ -19,10 +21,15 @@ SPARKS = "▁▂▃▄▅▆▇█"
 def spans(cell: Cell) -> list[Span]:
     """A cell as a list of spans."""
     if isinstance(cell, str):
-        return [(cell, "")]
+        return [(_shown(cell), "")]
     if isinstance(cell, tuple) and len(cell) == 2 and isinstance(cell[0], str) and isinstance(cell[1], str):
-        return [(cell[0], cell[1])]
-    return [s for s in cell if isinstance(s, tuple)]
+        return [(_shown(cell[0]), cell[1])]
+    return [(_shown(s[0]), s[1]) for s in cell if isinstance(s, tuple)]
+
+
+def _shown(text: str) -> str:
+    """Names of files and programs may hold what acts on a terminal or a page; everything on a sheet passes here."""
+    return text if text.isprintable() else "\n".join(printable(line) for line in text.split("\n"))
 
 
 def length(cell: Cell) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..printable import printable
+
 if TYPE_CHECKING:
     from ..trace.detect import Item
 
@@ -47,12 +49,18 @@ class Job:
     @property
     def key(self) -> tuple[str, str, str]:
         """What names the cell in a table: trace, architecture, kernel."""
-        return self.trace, self.arch, self.kernel
+        return cell(self.trace), self.arch, self.kernel
 
     @property
     def trace(self) -> str:
         """The path that names the trace in the table."""
         return self.item.paths[0]
+
+
+def cell(text: str) -> str:
+    """`text` as a table may hold it: a spreadsheet takes what begins with one of =+-@ for a formula."""
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def plan(
@@ -77,7 +85,7 @@ def run_job(job: Job) -> Row:
 
     began = time.perf_counter()
     row: Row = dict.fromkeys(COLUMNS, 0) | {
-        "trace": job.trace,
+        "trace": cell(job.trace),
         "arch": job.arch,
         "kernel": job.kernel,
         "error": "",

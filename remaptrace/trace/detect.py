@@ -192,9 +192,19 @@ def _map_files(maps: tuple[str, ...]) -> list[str]:
     return out
 
 
-def _directory(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:
-    """What a directory holds: itself as a set, or its scenarios, families and folders."""
+def _directory(
+    folder: Path, format: str | None, maps: tuple[str, ...], seen: set[tuple[int, int]] | None = None
+) -> list[Item]:
+    """What a directory holds: itself as a set, or its scenarios, families and folders.
+
+    `seen` are the folders, by device and inode, that were looked into: a link to one above leads into none twice.
+    """
+    seen = set() if seen is None else seen
     try:
+        known = folder.stat()
+        if (known.st_dev, known.st_ino) in seen:
+            return []
+        seen.add((known.st_dev, known.st_ino))
         entries = sorted(folder.iterdir())
     except OSError as e:
         raise InputError(ec.RT_MISSING, e.strerror or "cannot be read", str(folder)) from None
@@ -207,7 +217,7 @@ def _directory(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            items += _directory(entry, format, maps)
+            items += _directory(entry, format, maps, seen)
         elif _SCENARIO.match(entry.name):
             items.append(Item("file", (str(entry),), format, maps))
         elif _FAMILY.match(entry.name):

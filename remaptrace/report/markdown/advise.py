@@ -8,7 +8,7 @@ from typing import Any
 from ..phrases import file_place
 from ..rich.run import machine_phrase
 from ..words import number
-from .diff import table
+from .diff import inline, table
 
 Facts = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ def advise_markdown(facts: Facts) -> str:
     """The bill, what would help, three sentences."""
     limit = facts["limit"]
     lines = [
-        f"### remaptrace advise: {facts['trace']['name']} on {machine_phrase(facts['machine'])}",
+        f"### remaptrace advise: {inline(facts['trace']['name'])} on {machine_phrase(facts['machine'])}",
         "",
         *[f"- {sentence}" for sentence in facts["sentences"]],
         "",

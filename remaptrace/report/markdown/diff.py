@@ -22,14 +22,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: int = 1) ->
     return ["", _row(head), _row(marks), *map(_row, rows)]
 
 
+def inline(text: str) -> str:
+    """`text` inside a line of Markdown: nothing acts, no HTML begins."""
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;")
+
+
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(printable(c).replace("|", "\\|") for c in cells) + " |"
+    return "| " + " | ".join(inline(c).replace("|", "\\|") for c in cells) + " |"
 
 
 def diff_markdown(facts: Facts) -> str:
     """The facts of a diff; what is long stands in a folded section."""
     names = column_names(facts)
-    lines = [f"### remaptrace diff: {printable(facts['trace']['name'])}"]
+    lines = [f"### remaptrace diff: {inline(facts['trace']['name'])}"]
     machines = facts["machines"]
     rows: list[list[str]] = []
 
@@ -66,7 +71,7 @@ def _pair(facts: Facts, names: Sequence[str], pair: Facts) -> list[str]:
     if first:
         lines += [
             "",
-            f"**First difference**: {event_place(first['at'])}, `{printable(first['text'])}`: "
+            f"**First difference**: {inline(event_place(first['at']))}, `{printable(first['text'])}`: "
             f"{base} {outcome_word(first['base']['answer'])}, {other} {outcome_word(first['other']['answer'])}.",
         ]
         for rule in first["reason"] or ():

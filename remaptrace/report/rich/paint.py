@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...printable import printable
 from ..layout import Sheet
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def to_svg(sheet: Sheet, title: str) -> str:
     from rich._export_format import CONSOLE_SVG_FORMAT
 
     local = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    return _recorded(sheet).export_svg(title=title, unique_id="remaptrace", code_format=local)
+    return _recorded(sheet).export_svg(title=printable(title), unique_id="remaptrace", code_format=local)
 
 
 def to_html(sheet: Sheet, title: str) -> str:
@@ -63,7 +64,7 @@ def to_html(sheet: Sheet, title: str) -> str:
     from rich.terminal_theme import SVG_EXPORT_THEME
 
     page = _recorded(sheet).export_html(theme=SVG_EXPORT_THEME, inline_styles=True)
-    return page.replace("<head>", f"<head>\n<title>{escape(title)}</title>", 1)
+    return page.replace("<head>", f"<head>\n<title>{escape(printable(title))}</title>", 1)
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ A set is a directory with `ftrace.txt`, `perf.txt` or `strace.txt` (plain, gzip 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     if found is None or (text is not None and text not in found.texts):
         wanted = f"{text}.txt" if text else "ftrace.txt, perf.txt or strace.txt"
         raise InputError(ec.RT_SET, "not a recorded set", str(folder), expected=wanted)
+    _stay_inside(found)
     chosen = text or next(name for name in TEXTS if name in found.texts)
     path = found.texts[chosen]
     trace = read_text(chosen, read_bytes(path), str(path))
@@ -100,6 +102,24 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
         drop_ambiguous(trace)
         trace.notes += summary(untied)
     return trace
+
+
+def _stay_inside(found: RecordedSet) -> None:
+    """Refuse members of a set that lead out of its folder or are no regular files; RT326.
+
+    Sets come from strangers: a link could bring the words of any readable file into a report, a FIFO would wait for
+    ever. REMAPTRACE_FOLLOW_LINKS=1 asks for links to be followed.
+    """
+    root = Path(os.path.realpath(found.folder))
+    members = [*found.texts.values(), found.faults, found.summary, *found.maps, found.mapcount]
+    for path in filter(None, members):
+        real = Path(os.path.realpath(path))
+        outside = root not in real.parents and os.environ.get("REMAPTRACE_FOLLOW_LINKS") != "1"
+        if outside or not real.is_file():
+            problem = "leads out of its set" if outside else "is no regular file"
+            raise InputError(
+                ec.RT_SET, f"a file that {problem}", str(path), expected="a file inside the folder"
+            )
 
 
 def _complement(trace: Trace, path: Path) -> None:
