@@ -45,3 +45,7 @@ $(DEV): $(READY)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+.PHONY: fuzz
+fuzz:  ## mutate real inputs for a minute; SECONDS and SEED change it
+	python tools/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)
