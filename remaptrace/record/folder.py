@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
-import struct
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +13,7 @@ import zstandard
 
 from .. import errorcodes as ec
 from ..errors import InputError
+from ..trace.recorded.elf import KEPT, read_headers
 
 _HEADERS = 1 << 16
 """Bytes of an ELF file kept at most: its header and its program headers, whatever lies between."""
@@ -33,7 +33,8 @@ class SetFolder:
         except OSError as error:
             raise InputError(ec.RT_OUTPUT, f"cannot record here: {error.strerror}", str(path)) from None
         self._texts: dict[str, zstandard.ZstdCompressionWriter] = {}
-        self._known: set[tuple[int, int]] = set()
+        self._headers: dict[str, Any] = {}
+        self._strangers: set[str] = set()
         self.written = 0
 
     def write(self, name: str, text: str | bytes) -> None:
@@ -53,23 +54,21 @@ class SetFolder:
             (self.path / "maps" / f"{tid}.{moment}").write_bytes(content)
 
     def elf(self, pid: int, path: bytes) -> None:
-        """Keep the headers of a file that `pid` has mapped executable, once."""
+        """Keep the program headers of a file that `pid` has mapped, and of its interpreter, once."""
+        name = os.fsdecode(path)
+        if name in self._headers or name in self._strangers:
+            return
         try:
             with open(b"/proc/%d/root%s" % (pid, path), "rb") as file:
-                found = os.fstat(file.fileno())
-                if (found.st_dev, found.st_ino) in self._known:
-                    return
-                self._known.add((found.st_dev, found.st_ino))
-                head = elf_headers(file)
+                headers = read_headers(file.read(_HEADERS), os.fstat(file.fileno()).st_size)
         except OSError:
+            headers = None
+        if headers is None or headers.script:
+            self._strangers.add(name)
             return
-        if head:
-            digest = hashlib.sha256(path + head).hexdigest()[:12]
-            name = os.fsdecode(os.path.basename(path))
-            (self.path / "elf" / f"{name}-{digest}.elf").write_bytes(head)
-            self.write("elf.jsonl", json.dumps(
-                {"path": os.fsdecode(path), "file": f"{name}-{digest}.elf", "size": found.st_size,
-                 "inode": found.st_ino}) + "\n")  # fmt: skip
+        self._headers[name] = asdict(headers)
+        if headers.interpreter:
+            self.elf(pid, os.fsencode(headers.interpreter))
 
     def json(self, name: str, facts: dict[str, Any]) -> None:
         """A file of facts."""
@@ -86,19 +85,5 @@ class SetFolder:
         for writer in self._texts.values():
             writer.close()  # type: ignore[no-untyped-call]
         self._texts.clear()
-
-
-def elf_headers(file: BinaryIO) -> bytes:
-    """The beginning of an ELF file up to the end of its program headers; empty if it is no ELF file."""
-    head = file.read(64)
-    if len(head) < 52 or head[:4] != b"\x7fELF":
-        return b""
-    order = "<" if head[5] == 1 else ">"
-    if head[4] == 2:
-        (offset,) = struct.unpack_from(order + "Q", head, 32)
-        size, count = struct.unpack_from(order + "HH", head, 54)
-    else:
-        (offset,) = struct.unpack_from(order + "I", head, 28)
-        size, count = struct.unpack_from(order + "HH", head, 42)
-    file.seek(0)
-    return file.read(min(max(offset + size * count, 64), _HEADERS))
+        if self._headers:
+            self.json(KEPT, dict(sorted(self._headers.items())))
