@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import errorcodes as ec
+from ..errors import InputError
 from .backends import chosen
 from .counters import read_proc
 from .facts import kernel_config, system_facts
 from .folder import SetFolder
+from .pack import ENDINGS, pack
 from .wish import Recording, Wish
 
 
@@ -36,7 +39,12 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
     RecordError RT510 where no back end may be used, with the reasons; RT511 for a process that is not there.
     """
     backend = chosen(wish)
-    folder = SetFolder(folder_name(wish))
+    place = folder_name(wish)
+    packed = place if place.name.endswith(ENDINGS) else None
+    if packed is not None and packed.exists():
+        raise InputError(ec.RT_OUTPUT, "cannot record here: File exists", str(packed))
+    scratch = packed.parent / f".{packed.name}.{os.getpid()}" if packed is not None else place
+    folder = SetFolder(scratch)
     facts: dict[str, Any] = {"schema": "remaptrace/record/1", "backend": backend.name, "started": time.time()}
     facts["command"] = list(wish.command) if not wish.pid else _command_of(wish.pid)
     facts["options"] = {
@@ -63,7 +71,10 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
     config = kernel_config()
     if config is not None:
         folder.file("config.gz", config)
-    return Recording(folder.path, status, backend.name, backend.missing, facts)
+    if packed is not None:
+        pack(folder.path, packed)
+        shutil.rmtree(folder.path)
+    return Recording(packed or folder.path, status, backend.name, backend.missing, facts)
 
 
 def _summary(facts: dict[str, Any], root: int) -> dict[str, Any]:

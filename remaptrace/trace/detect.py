@@ -20,6 +20,7 @@ from ..machinecode.ready import Progress
 from .events import Trace
 from .formats import BY_NAME, HEAD, recognise, strace_text
 from .opening import can_be_read_again, decompressed, read_input, shown
+from .packed import bare_name, is_packed, unpacked
 
 FORMATS = tuple(BY_NAME)
 _MAP_FROM = 8 << 20
@@ -33,7 +34,7 @@ _FAMILY = re.compile(r"(.+)\.(\d+)\Z")
 
 @dataclass(frozen=True)
 class Item:
-    """Something to read: `kind` is "file", "set" (a recorded directory) or "family" (strace -ff)."""
+    """Something to read: `kind` is "file", "set" (a folder), "packed" (one in a file) or "family" (strace -ff)."""
 
     kind: str
     paths: tuple[str, ...]
@@ -44,6 +45,8 @@ class Item:
     def name(self) -> str:
         """What reports call it."""
         path = shown(self.paths[0])
+        if self.kind == "packed":
+            return bare_name(path)
         return Path(path).name if self.kind != "family" else Path(path).stem
 
     def load(self, cache: bool = False, progress: Progress | None = None) -> Trace:
@@ -69,6 +72,13 @@ class Item:
             trace = read_set(self.paths[0], self.format)
             if self.maps:
                 trace.notes.append("--maps was not used: a recorded set brings its own maps")
+            return trace
+        if self.kind == "packed":
+            from .recorded.read import read_set
+
+            with unpacked(self.paths[0]) as folder:
+                trace = read_set(folder, self.format)
+            trace.name = self.name
             return trace
         if self.kind == "family":
             from .pasted import unpasted
@@ -172,6 +182,8 @@ def discover(paths: Iterable[str], *, maps: Sequence[str] = (), format: str | No
 
 def _file(path: str, format: str | None, maps: tuple[str, ...]) -> Item:
     """A file; the recording of a set brings the set's maps and truth with it, unless maps are named."""
+    if is_packed(path):
+        return Item("packed", (path,), format, maps)
     name = Path(path).name
     recorder = name.partition(".")[0]
     if name in _RECORDINGS and format in (None, recorder) and not maps:

@@ -319,6 +319,14 @@ def test_nothing_is_left_behind_even_after_sigkill(tmp_path: Path) -> None:
     assert not new & instances()
 
 
+def test_a_set_can_be_one_file(tmp_path: Path) -> None:
+    need("ptrace")
+    done = p.record(tmp_path / "ls.rtset.zst", ["/bin/ls", "/"])
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["ls.rtset.zst"]
+    complete(tmp_path / "ls.rtset.zst")
+
+
 def test_recording_stops_at_its_limit_and_the_program_goes_on(tmp_path: Path) -> None:
     need("ptrace")
     done = p.record(tmp_path / "set", ["/bin/sh", "-c", p.PIPES], "--with", "ptrace", "--limit", "4k")
