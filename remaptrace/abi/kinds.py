@@ -40,6 +40,9 @@ K_SET_VMA_NAME = _kind(23, "prctl_vma_name", "addr", "length", "name")
 K_USERFAULTFD = _kind(24, "userfaultfd", "flags")
 K_PKEY_ALLOC = _kind(25, "pkey_alloc", "flags", "rights")
 K_PKEY_FREE = _kind(26, "pkey_free", "pkey")
+# ctx: the recorded address of the ring, 0: not shown
+K_IO_SETUP = _kind(37, "io_setup", "events", "ctx")
+K_IO_DESTROY = _kind(38, "io_destroy", "ctx")
 K_OLD_MMAP = _kind(27, "old_mmap", "addr", "length", "prot", "flags", "fd", "offset")
 # -- descriptors and files. path is a number in Trace.strings.
 K_OPEN = _kind(40, "open", "path", "flags", "type")  # ret: fd. type: FILE_*
@@ -56,6 +59,7 @@ K_REOPEN = _kind(50, "reopen", "fd", "new_fd", "mode")  # scenario; mode bit 0 r
 K_CLOSE_RANGE = _kind(51, "close_range", "first", "last", "flags")
 K_KNOWN_FD = _kind(52, "known_fd", "fd", "path", "type", "mode")  # the log names the path of a descriptor
 K_SETFD = _kind(53, "setfd", "fd", "cloexec")
+K_SPECIAL_FILE = _kind(59, "special_file", "fd", "type", "pages", "name")  # scenario; type: see abi.special
 K_PIDFD = _kind(54, "pidfd_open", "pid", "flags")  # ret: fd. pid as recorded
 # -- processes. child is a row of Trace.tasks.
 K_FORK = _kind(60, "fork", "child", "flags")  # flags: CLONE_*; vfork has CLONE_VM|CLONE_VFORK

@@ -234,6 +234,7 @@ I_CACHED = 10  # 1: pages up to I_SIZE are taken to be in the page cache (record
 I_SHMID = 11
 I_CHARGED = 12  # pages charged at creation
 I_BORN = 13  # event number: the N of shm@N
+I_KIND = 16  # FILE_* of abi.special: mappings follow rules of their own, 0: none
 I_LINKS = 17  # 0: deleted
 I_CACHEROOT = 18
 I_HEIGHT = 19  # levels of the page cache's tree

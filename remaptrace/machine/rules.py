@@ -367,6 +367,34 @@ R_FALLOCATE_FLAGS = _choice(
     "COLLAPSE, INSERT or UNSHARE with another flag: EINVAL, or EOPNOTSUPP as any mix (6.12)",
 )
 
+# -- special mappings
+R_ANON_INODE_NOEXEC = _rule(
+    "anon_inode_noexec",
+    "bool",
+    1,
+    "mappings of perf, io_uring, bpf, kvm and sockets may not be made executable (6.16)",
+)
+R_PERF_RING_PFN = _rule("perf_ring_pfn", "bool", 1, "a perf ring's pages are there at mmap: pf io (6.14)")
+R_URING_CHOOSES = _rule(
+    "io_uring_chooses_address", "bool", 1, "rings of io_uring may not be mapped at an asked address (6.4)"
+)
+R_URING_PFN = _rule(
+    "io_uring_pfn", "bool", 0, "rings of io_uring are mapped as page frames: pf io (before 6.10)"
+)
+R_SECRETMEM = _rule("secretmem", "bool", 1, "memfd_secret works (on by default since 6.5); else ENOSYS")
+R_SECRETMEM_LOCKED = _rule("secretmem_locked", "bool", 1, "mappings of memfd_secret have lo (until 7.1)")
+R_AIO_DONTCOPY = _rule("aio_dontcopy", "bool", 0, "rings of aio have dc (7.x)")
+R_DOFORK = _choice(
+    "dofork_refused_on",
+    ("io", "special"),
+    "io",
+    "areas that MADV_DOFORK refuses: io, or de, pf and mm too (7.x)",
+)
+R_VVAR_MIXED = _rule("vvar_mixed", "bool", 0, "[vvar] is mm, not pf (7.x)")
+R_POSSIBLE_CPUS = _rule(
+    "possible_cpus", "int", 1, "possible processors: an aio ring has room for at least eight events each"
+)
+
 # -- faults
 R_PER_VMA_PTES_UPGRADE = _rule(
     "mprotect_upgrades_ptes", "bool", 1, "mprotect makes exclusive dirty PTEs writable again (6.1)"

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
+from ..abi.special import LAST_SPECIAL
 from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
 from .events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, TRUTH_DTYPE, Expectation, MapsFile, Skipped, Trace
@@ -188,8 +189,10 @@ def _arguments(trace: Trace, kind: int, rows: npt.NDArray[np.intp]) -> None:
             _in_table(trace, rows, column, len(trace.strings), "string")
         elif name == "child" and kind in _CHILDREN:
             _in_table(trace, rows, column, len(trace.tasks), "task")
-        elif name == "type" and kind in (ev.K_OPEN, ev.K_KNOWN_FD):
-            _within(trace, rows, column, 0, ev.FILE_DEVICE, "kind of file")
+        elif (name == "type" and kind in (ev.K_OPEN, ev.K_KNOWN_FD)) or (
+            name == "type" and kind == ev.K_SPECIAL_FILE
+        ):
+            _within(trace, rows, column, 0, LAST_SPECIAL, "kind of file")
         elif name == "pages" and kind == ev.K_MAKEFILE:
             _within(trace, rows, column, 0, _MOST_PAGES, "number of pages")
         elif name == "rule":

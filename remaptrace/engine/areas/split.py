@@ -6,6 +6,7 @@ from ...abi.errnos import EINVAL, ENOMEM
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MAX_MAP_COUNT
 from ..files.hugepool import hugefile_shift
+from ..files.special import may_not_split
 from ..jit import kernel
 from ..state import (
     H_ARCH,
@@ -34,7 +35,9 @@ def split_vma_uncounted(m: Mem, mm: int, vma: int, addr: int, new_below: int) ->
     The new area is the part below `addr` (new_below 1) or above it (0); both keep flags, file and
     anon_vma. 0; -EINVAL for special areas; -ENOMEM if the arena is full.
     """
-    if m[vma + V_OPS] == OPS_SPECIAL:  # special_mapping_split
+    if (
+        m[vma + V_OPS] == OPS_SPECIAL or may_not_split(m, vma) != 0
+    ):  # special_mapping_split, perf_mmap_may_split
         return refuse(m, WHY_SPECIAL, EINVAL)
     if m[vma + V_OPS] == OPS_HUGETLB and addr & ((1 << hugefile_shift(m, m[vma + V_INODE])) - 1):
         return refuse(m, WHY_HUGE_PAGE, EINVAL)  # hugetlb_vm_op_split

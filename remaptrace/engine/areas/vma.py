@@ -7,11 +7,13 @@ address space is the business of `vmaset`.
 
 from __future__ import annotations
 
-from ...abi.vmflags import VM_ACCESS, VM_SHARED, VM_WRITE
+from ...abi.special import FILE_PERF
+from ...abi.vmflags import VM_ACCESS, VM_PFNMAP, VM_SHARED, VM_WRITE
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
 from ..files.hugepool import resv_close, resv_get
 from ..files.shmseg import shm_close
+from ..files.special import kind_of
 from ..jit import kernel
 from ..state import (
     G_EVENT,
@@ -19,6 +21,7 @@ from ..state import (
     H_RULES,
     I_VMAS,
     OPS_ANON,
+    OPS_DEVICE,
     OPS_FILE,
     OPS_HUGETLB,
     OPS_SHM,
@@ -84,10 +87,13 @@ def _unlink_inode(m: Mem, vma: int) -> int:
 def vma_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
     """1 if a clean page of a shared writable mapping is mapped read-only (dirty accounting).
 
-    Since 2.6.19 for files of disk file systems; shmem and SysV never (linux-6.x 5.2, linux-2.6.21 5.6).
+    A perf ring of page frames (pfn_mkwrite); since 2.6.19 files of disk file systems, not shmem and SysV
+    (linux-6.x 5.2, linux-2.6.21 5.6).
     """
     if flags & (VM_SHARED | VM_WRITE) != (VM_SHARED | VM_WRITE):
         return 0
+    if m[vma + V_OPS] == OPS_DEVICE and flags & VM_PFNMAP and kind_of(m, vma) == FILE_PERF:
+        return 1
     if m[vma + V_OPS] != OPS_FILE:
         return 0
     return m[H_RULES + R_WRITE_NOTIFY]

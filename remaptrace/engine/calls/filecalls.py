@@ -7,7 +7,7 @@ failure of `open` is taken over.
 
 from __future__ import annotations
 
-from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM
+from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM
 from ...abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -34,9 +34,10 @@ from ...abi.fcntl import (
 )
 from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
+from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_FALLOCATE_FLAGS
+from ...machine.rules import R_FALLOCATE_FLAGS, R_SECRETMEM
 from ..files.files import (
     FMODE_READ,
     FMODE_WRITE,
@@ -53,6 +54,7 @@ from ..files.files import (
 )
 from ..files.hugepool import hugefile_shift
 from ..files.pagecache import cached_frame, file_load, file_pages, file_store, inode_get, inode_new, inode_put
+from ..files.special import UNKNOWN_SIZE, file_noexec, is_special, no_punch, ops_of_special
 from ..jit import kernel
 from ..ranges.hugetlb import hugefile_truncate
 from ..ranges.reclaim import frame_available
@@ -74,6 +76,7 @@ from ..state import (
     I_FILLED,
     I_FILLK,
     I_FOLIO,
+    I_KIND,
     I_LINKS,
     I_NAME,
     I_SEALS,
@@ -101,7 +104,6 @@ _ALL_SEALS = 63
 _MFD_KNOWN = 0x1F  # CLOEXEC, ALLOW_SEALING, HUGETLB, NOEXEC_SEAL, EXEC
 _MFD_SIZES = 0x3F << HUGE_SIZE_SHIFT
 
-UNKNOWN_SIZE = 1 << 50  # a recorded file: its writes are not in the log, so no access is beyond its end
 _MAX_SIZE = (1 << 63) - 1
 
 # FILE_* of trace.events
@@ -118,7 +120,7 @@ def _type_of(file_type: int) -> int:
         return OPS_ZERO
     if file_type == FILE_UNMAPPABLE:
         return TYPE_UNMAPPABLE
-    return OPS_DEVICE
+    return ops_of_special(file_type) if is_special(file_type) != 0 else OPS_DEVICE
 
 
 @kernel
@@ -129,10 +131,11 @@ def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
     pages are taken to be in the page cache. The caller gets a reference; the table of paths keeps another.
     """
     kind = _type_of(file_type)
+    special = is_special(file_type)  # each descriptor that is made has an object of its own
     known = 0
     if 0 < path < m[G_NPATHS]:
         known = m[m[G_PATHS] + path]
-    if known != 0 and fresh == 0 and m[known + I_TYPE] == kind:
+    if known != 0 and fresh == 0 and special == 0 and m[known + I_TYPE] == kind:
         return inode_get(m, known)
     inode = inode_new(m, kind, UNKNOWN_SIZE)
     if inode == 0:
@@ -142,6 +145,7 @@ def path_inode(m: Mem, path: int, file_type: int, fresh: int) -> int:
     m[inode + I_CACHED] = 1 if kind == OPS_FILE else 0
     m[inode + I_UNSURE] = 1
     m[inode + I_LINKS] = 1
+    m[inode + I_KIND] = file_type if special != 0 else 0
     if 0 < path < m[G_NPATHS]:
         m[m[G_PATHS] + path] = inode_get(m, inode)
         inode_put(m, known)
@@ -153,6 +157,8 @@ def _file_of(m: Mem, inode: int, mode: int) -> int:
     """A description that takes over the caller's reference to `inode`."""
     o = file_new(m, inode, mode)
     inode_put(m, inode)
+    if o != 0:
+        file_noexec(m, o)
     return o
 
 
@@ -176,6 +182,8 @@ def sys_open(m: Mem, task: int, path: int, flags: int, file_type: int) -> int:
         return m[G_REC_RET]
     mode = flags & 3
     fmode = FMODE_READ | FMODE_WRITE
+    if is_special(file_type) != 0:  # open for both, whatever flags the call that made it shows
+        mode = 2
     if mode == 0:
         fmode = FMODE_READ
     elif mode == 1:
@@ -311,6 +319,21 @@ def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name:
 
 
 @kernel
+def special_file(m: Mem, task: int, fd: int, file_type: int, size: int, name: int) -> int:
+    """The scenario step special_file: a descriptor of a special object of `size` bytes (0: whatever is asked).
+
+    ENOSYS for secret memory where the kernel has none.
+    """
+    if file_type == FILE_SECRET and m[H_RULES + R_SECRETMEM] == 0:
+        return -ENOSYS
+    inode = inode_new(m, _type_of(file_type), size if size != 0 or file_type == FILE_SECRET else UNKNOWN_SIZE)
+    m[inode + I_NAME] = name
+    m[inode + I_KIND] = file_type if is_special(file_type) != 0 else 0
+    fd_install(m, m[task + T_FILES], fd, _file_of(m, inode, FMODE_READ | FMODE_WRITE), 0)
+    return 0
+
+
+@kernel
 def reopen(m: Mem, task: int, fd: int, new_fd: int, mode: int) -> int:
     """The scenario step reopen: another description of the same inode; `mode` has FMODE_*."""
     o = fget(m, task, fd)
@@ -332,6 +355,9 @@ def sys_ftruncate(m: Mem, task: int, fd: int, length: int) -> int:
     huge = 1 if m[inode + I_TYPE] == OPS_HUGETLB else 0
     if (m[inode + I_TYPE] >= OPS_ZERO and huge == 0) or (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EINVAL
+    kind = m[inode + I_KIND]
+    if kind != 0 and (kind != FILE_SECRET or m[inode + I_SIZE] not in (0, UNKNOWN_SIZE)):
+        return -EINVAL  # no file of a size; secret memory gets its size once
     if huge != 0 and length & ((1 << hugefile_shift(m, inode)) - 1):
         return -EINVAL
     seals = m[inode + I_SEALS]
@@ -390,8 +416,10 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
         return NOT_MINE
     if kind == OPS_HUGETLB:
         return hugefile_fallocate(m, inode, mode, offset, length)
-    if kind >= OPS_ZERO:
+    if kind >= OPS_ZERO or no_punch(m, inode) != 0:
         return -ENODEV
+    if m[inode + I_KIND] == FILE_SECRET:
+        return -EOPNOTSUPP
     if mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
         return NOT_MINE if kind == OPS_FILE else -EOPNOTSUPP
     seals = m[inode + I_SEALS]
@@ -455,7 +483,7 @@ def sys_add_seals(m: Mem, task: int, fd: int, seals: int) -> int:
     inode = m[o + O_INODE]
     if (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EPERM
-    if seals & ~_ALL_SEALS or m[inode + I_TYPE] not in (OPS_SHMEM, OPS_HUGETLB):
+    if seals & ~_ALL_SEALS or m[inode + I_KIND] != 0 or m[inode + I_TYPE] not in (OPS_SHMEM, OPS_HUGETLB):
         return -EINVAL
     if m[inode + I_SEALS] & F_SEAL_SEAL:
         return -EPERM

@@ -60,6 +60,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_COLD,
     R_COLLAPSE,
+    R_DOFORK,
     R_DONTNEED_LOCKED,
     R_GUARD,
     R_MADV_CHECK_FIRST,
@@ -79,6 +80,7 @@ from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_READ, POP_WRITE, populate_range
 from ..files.hugepool import hugefile_shift
+from ..files.special import kind_of, no_punch
 from ..jit import kernel, ult, wrap
 from ..ranges.hugetlb import hugefile_punch
 from ..ranges.nlzap import zap_nonlinear
@@ -161,7 +163,8 @@ def _flags_for_fork_and_dump(m: Mem, vma: int, advice: int) -> int:
     if advice == MADV_DONTFORK:
         return flags | VM_DONTCOPY
     if advice == MADV_DOFORK:
-        return _REFUSED if flags & VM_IO else flags & ~VM_DONTCOPY
+        refused = VM_SPECIAL if m[H_RULES + R_DOFORK] != 0 else VM_IO
+        return _REFUSED if flags & refused else flags & ~VM_DONTCOPY
     if advice == MADV_WIPEONFORK:
         return _REFUSED if m[vma + V_FILE] != 0 or flags & VM_SHARED else flags | VM_WIPEONFORK
     if advice == MADV_KEEPONFORK:
@@ -205,6 +208,9 @@ def _remove(m: Mem, task: int, vma: int, start: int, end: int) -> int:
     need = VM_SHARED | (VM_MAYWRITE if m[H_RULES + R_REMOVE_MAYWRITE] != 0 else VM_WRITE)
     if flags & need != need:
         return -EACCES
+    error = no_punch(m, m[vma + V_INODE])
+    if error != 0:
+        return error
     if m[m[vma + V_INODE] + I_SEALS] & _SEAL_WRITE:
         return refuse(m, WHY_SEALED, EPERM)
     if flags & VM_HUGETLB:
@@ -256,6 +262,8 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     if advice in (MADV_COLD, MADV_PAGEOUT):
         if flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB):
             return -EINVAL
+        if kind_of(m, vma) != 0:
+            return 0
         return advise_pageout(m, task, vma, start, end, 1 if advice == MADV_PAGEOUT else 0)
     if advice == MADV_WILLNEED:
         return -EBADF if m[vma + V_FILE] == 0 and m[H_RULES + R_WILLNEED_ANON] == 0 else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT
+from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_IO, VM_LOCKED, VM_LOCKONFAULT
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26, R_MLOCK_FILLS_EACH
@@ -13,6 +14,7 @@ from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_MLOCK, populate_range
+from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..state import (
     H_ARCH,
@@ -38,10 +40,10 @@ _LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT
 def mlock_fixup(m: Mem, mm: int, vma: int, start: int, end: int, new: int) -> int:
     """Give [start, end) of `vma` the flags `new`: the area that holds it now, or -errno.
 
-    Special, droppable and hugetlb areas are left alone; not where mlock fills each area (2.6).
+    Special, droppable, hugetlb and secret areas are left alone; not where mlock fills each area (2.6).
     """
     old = m[vma + V_FLAGS]
-    if new == old:
+    if new == old or kind_of(m, vma) == FILE_SECRET:
         return vma
     if old & (VM_SPECIAL | VM_DROPPABLE | VM_HUGETLB) and m[H_RULES + R_MLOCK_FILLS_EACH] == 0:
         return vma

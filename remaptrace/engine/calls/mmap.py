@@ -10,17 +10,13 @@ from ...abi.errnos import EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFL
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_NONBLOCK, MAP_SHARED, READ_IMPLIES_EXEC
 from ...abi.vmflags import (
     VM_ACCOUNT,
-    VM_DONTDUMP,
-    VM_DONTEXPAND,
     VM_DROPPABLE,
     VM_EXEC,
     VM_HUGETLB,
-    VM_IO,
     VM_LOCKED,
     VM_LOCKONFAULT,
     VM_MAYSHARE,
     VM_NORESERVE,
-    VM_PFNMAP,
     VM_READ,
     VM_SHARED,
 )
@@ -54,9 +50,11 @@ from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, link_vma
 from ..faults.nonlinear import RFP_POPULATE
 from ..faults.populate import POP_MLOCK, POP_MMAP, populate_range
+from ..faults.special import map_special
 from ..files.files import FMODE_READ, FMODE_WRITE, fget, file_get, file_new, file_put
 from ..files.hugepool import hugefile_shift, resv_new
 from ..files.pagecache import inode_new, inode_put
+from ..files.special import place_refused, special_flags
 from ..jit import kernel, shr, ult, wrap
 from ..state import (
     G_COMMITTED,
@@ -72,7 +70,6 @@ from ..state import (
     O_INODE,
     O_NOEXEC,
     OPS_ANON,
-    OPS_DEVICE,
     OPS_FILE,
     OPS_HUGETLB,
     OPS_SHMEM,
@@ -202,8 +199,6 @@ def _new_area(
             return -ENOMEM
         file = made
         ops = OPS_SHMEM
-    if ops == OPS_DEVICE:
-        vm |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP
     inode = m[file + O_INODE] if file != 0 and ops != OPS_ZERO else 0
     vma = vma_alloc(m, mm, addr, addr + length, vm, pgoff, file, inode, ops)
     file_put(m, made)
@@ -235,6 +230,12 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
         error = late_errors(m, file, vm)
         if error == 0 and vm & VM_HUGETLB:
             error = hugetlb_mmap(m, m[file + O_INODE], vm, pgoff, length)
+        if error == 0 and file != 0:
+            flags = special_flags(m, task, file, vm, pgoff, length >> m[H_ARCH + A_PAGE_SHIFT])
+            if flags < 0:
+                error = flags
+            else:
+                vm = flags
         if error != 0:
             uncharge(m, m[VMS_CHARGED])
     if error != 0:
@@ -267,6 +268,7 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
             vma_set_flags(m, vma, m[vma + V_FLAGS] & ~(VM_LOCKED | VM_LOCKONFAULT))
         else:
             m[mm + MM_LOCKED] += pages
+    map_special(m, mm, vma, addr, addr + length)
     return addr
 
 
@@ -278,6 +280,9 @@ def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgo
     kind = -1
     if file != 0:
         kind = m[m[file + O_INODE] + I_TYPE]
+        error = place_refused(m, file, addr, flags & MAP_FIXED, pgoff)
+        if error != 0:
+            return error
     else:
         pgoff = 0
         if flags & MAP_SHARED:

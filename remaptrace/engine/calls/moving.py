@@ -23,6 +23,7 @@ from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
 from ..faults.populate import POP_MLOCK, populate_range
 from ..files.hugepool import hugefile_shift, resv_put
+from ..files.special import may_not_split, place_refused
 from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import move_range
 from ..state import (
@@ -132,7 +133,7 @@ def _copy_vma(m: Mem, mm: int, vma: int, addr: int, length: int, pgoff: int, sta
 @kernel
 def _may_split_special(m: Mem, vma: int, addr: int, length: int) -> int:
     """0 if special area `vma` is moved as a whole."""
-    if m[vma + V_OPS] != OPS_SPECIAL:
+    if m[vma + V_OPS] != OPS_SPECIAL and may_not_split(m, vma) == 0:
         return 0
     return 0 if m[vma + V_START] == addr and m[vma + V_END] == addr + length else 1
 
@@ -216,6 +217,11 @@ def new_place(
     if m[vma + V_FILE] != 0:
         pgoff = m[vma + V_PGOFF] + ((addr - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
         kind = m[m[vma + V_INODE] + I_TYPE] if m[vma + V_INODE] != 0 else m[vma + V_OPS]
+        error = place_refused(
+            m, m[vma + V_FILE], new if flags & NEW_PLACE else 0, flags & MREMAP_FIXED, pgoff
+        )
+        if error != 0:
+            return error
         if kind == OPS_HUGETLB:
             kind = HUGE_KIND + hugefile_shift(m, m[vma + V_INODE])
     if m[vma + V_FLAGS] & VM_MAYSHARE:

@@ -9,9 +9,23 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MSYNC_WHOLE_FILE
 from ..addr import page_align, page_offset, uword
 from ..areas.vmaset import find_vma
+from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..ranges.writeback import writeback_range
-from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_INODE, V_NEXT, V_PGOFF, V_START, Mem
+from ..state import (
+    H_ARCH,
+    H_RULES,
+    OPS_DEVICE,
+    T_MM,
+    V_END,
+    V_FLAGS,
+    V_INODE,
+    V_NEXT,
+    V_OPS,
+    V_PGOFF,
+    V_START,
+    Mem,
+)
 from ..why import WHY_HOLE, refuse
 
 
@@ -65,6 +79,8 @@ def sys_msync(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
             return -EBUSY
         stop = min(m[vma + V_END], end)
         if flags & MS_SYNC and m[vma + V_FLAGS] & VM_SHARED and m[vma + V_INODE] != 0:
+            if kind_of(m, vma) != 0 or m[vma + V_OPS] == OPS_DEVICE:
+                return -EINVAL  # a file without fsync
             _write_part(m, vma, at, stop)
         at = stop
         vma = m[vma + V_NEXT]

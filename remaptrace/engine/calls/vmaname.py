@@ -15,6 +15,7 @@ from ..jit import kernel, ult, wrap
 from ..state import (
     G_STRKINDS,
     H_RULES,
+    I_KIND,
     I_LINKS,
     OPS_SHMEM,
     T_MM,
@@ -39,7 +40,8 @@ def _may_be_named(m: Mem, vma: int) -> int:
         return 1
     if m[vma + V_OPS] != OPS_SHMEM or m[H_RULES + R_ANON_NAMES] < NAMES_SHMEM:
         return 0
-    return 1 if m[m[vma + V_INODE] + I_LINKS] == 0 else 0
+    inode = m[vma + V_INODE]
+    return 1 if m[inode + I_LINKS] == 0 and m[inode + I_KIND] == 0 else 0
 
 
 @kernel

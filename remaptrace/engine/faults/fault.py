@@ -67,6 +67,7 @@ from .fileread import do_fault
 from .hugefault import huge_fault, vma_is_anonymous
 from .hugetlbfault import hugetlb_fault
 from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
+from .special import premapped, special_refuses
 from .vmfault import (
     VMF_MAJOR,
     VMF_MINOR,
@@ -89,6 +90,8 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
     w = m[p]
     if m[vma + V_FLAGS] & VM_MANYPROTS and pte_refuses(m, vma, w, access) != 0:
         return VMF_SPURIOUS if was_cleaned(m, w, access) != 0 else VMF_REFUSED
+    if special_refuses(m, vma, addr, access, w) != 0:
+        return VMF_SIGBUS
     if w == 0:
         if vma_is_anonymous(m, vma) != 0:
             return do_anonymous_page(m, mm, vma, addr, access, p)
@@ -255,6 +258,8 @@ def _page_fault(m: Mem, task: int, addr: int, access: int, in_kernel: int, sp: i
             return OUT_MAPERR
         if many_protections(m, vma) == 0 and _refused(m, mm, vma, addr, access) != 0:
             return OUT_ACCERR
+        if premapped(m, mm, vma, addr) != 0 and _mmu(m, mm, addr, access) != 0:
+            return OUT_OK
         code = handle_mm_fault(m, mm, vma, addr, access)
         if code in (VMF_MINOR, VMF_MAJOR):
             count_fault(m, task, code)

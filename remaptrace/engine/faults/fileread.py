@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...abi.signals import ACC_WRITE
+from ...abi.special import FILE_AIO
 from ...abi.vmflags import VM_SHARED
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND, R_FOLIO_MAP
@@ -15,6 +16,7 @@ from ..files.pagecache import (
     cache_swapped,
     file_pages,
 )
+from ..files.special import kind_of
 from ..jit import kernel
 from ..pages.frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map
 from ..pages.pgwalk import pte_index
@@ -77,7 +79,7 @@ def read_page(m: Mem, inode: int, index: int) -> int:
 
 
 @kernel
-def _map_file_page(m: Mem, mm: int, vma: int, p: int, pfn: int) -> int:
+def map_file_page(m: Mem, mm: int, vma: int, p: int, pfn: int) -> int:
     """Map page-cache frame `pfn` at the empty PTE `p` with the area's protection."""
     m[p] = pte_mkyoung(m, mk_pte(m, pfn, m[vma + V_PROT]))
     m[mm + MM_RSS] += 1
@@ -136,7 +138,7 @@ def _map_found(m: Mem, mm: int, vma: int, addr: int, p: int, pfn: int, access: i
     for i in range(folio):
         q = p - below + i
         page = cache_find(m, inode, index - below + i) if folio > 1 else pfn
-        _map_file_page(m, mm, vma, q, page)
+        map_file_page(m, mm, vma, q, page)
         if access == ACC_WRITE:
             m[q] = written(m, m[q], flags)
             m[frame(m, page) + F_FLAGS] |= FF_DIRTY
@@ -149,12 +151,12 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
 
     The window is `fault_around_bytes` long, aligned in virtual space; it begins at the area's start if
     that comes later, and ends with the leaf table, the area or the file. A large folio that fits is mapped
-    whole instead (6.18). Segments of System V have none (shm_vm_ops has no map_pages). Returns the pages
+    whole instead (6.18). Segments of System V and special files have none (no map_pages). Returns the pages
     mapped.
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     pages = m[H_RULES + R_FAULT_AROUND] >> shift
-    if pages <= 1 or m[vma + V_OPS] == OPS_SHM:
+    if pages <= 1 or m[vma + V_OPS] == OPS_SHM or kind_of(m, vma) not in (0, FILE_AIO):
         return 0
     inode = m[vma + V_INODE]
     at = pte_index(m, addr)
@@ -181,7 +183,7 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
         if m[q] == 0:
             pfn = cache_find(m, inode, index + i - at)
             if pfn != 0:
-                _map_file_page(m, mm, vma, q, pfn)
+                map_file_page(m, mm, vma, q, pfn)
                 mapped += 1
     return mapped
 

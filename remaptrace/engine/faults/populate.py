@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EFAULT, EINVAL, ENOMEM
 from ...abi.signals import ACC_READ, ACC_WRITE
+from ...abi.special import FILE_SECRET
 from ...abi.vmflags import (
     VM_ACCESS,
     VM_IO,
@@ -20,6 +21,7 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_HOLES, R_POPULATE_SHARED_WRITE
 from ..areas.vmaset import find_vma
+from ..files.special import kind_of
 from ..jit import kernel
 from ..pages.pte import pte_present, pte_protnone, pte_write
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
@@ -113,7 +115,9 @@ def populate_range(m: Mem, task: int, start: int, end: int, how: int) -> int:
         limit = min(m[vma + V_END], end)
         flags = m[vma + V_FLAGS]
         error = 0
-        if advice != 0 or flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT) == 0:
+        if kind_of(m, vma) == FILE_SECRET:  # its pages cannot be pinned
+            error = -EINVAL if advice != 0 else -EFAULT
+        elif advice != 0 or flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT) == 0:
             error = _access_for(m, flags, how)
             if error >= 0:
                 error = _populate_area(m, task, vma, addr, limit, error)

@@ -23,6 +23,8 @@ from ...abi.kinds import (
     K_HOME_NODE,
     K_INIT_MM,
     K_INIT_VMA,
+    K_IO_DESTROY,
+    K_IO_SETUP,
     K_KNOWN_FD,
     K_MADVISE,
     K_MAKEFILE,
@@ -64,6 +66,7 @@ from ...abi.kinds import (
     K_SHMCTL,
     K_SHMDT,
     K_SHMGET,
+    K_SPECIAL_FILE,
     K_SYSCTL,
     K_UFFD_API,
     K_USERFAULTFD,
@@ -86,12 +89,14 @@ from ..belief.assume import (
     may_assume,
 )
 from ..belief.place import clear_for_brk, clear_for_mmap, clear_for_mremap, clear_for_shmat
+from ..calls.aio import sys_io_destroy, sys_io_setup
 from ..calls.brk import sys_brk
 from ..calls.filecalls import (
     anonymous_fd,
     known_fd,
     make_file,
     reopen,
+    special_file,
     sys_add_seals,
     sys_close,
     sys_close_range,
@@ -264,6 +269,10 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         return sys_shmctl(m, task, a0, a1)
     if kind == K_USERFAULTFD:
         return anonymous_fd(m, task, 1 if a0 & O_CLOEXEC else 0)
+    if kind == K_IO_SETUP:
+        return sys_io_setup(m, task, a0, a1)
+    if kind == K_IO_DESTROY:
+        return sys_io_destroy(m, task, a0)
     if kind == K_SET_VMA_NAME:
         if may_assume(m, task) != 0:
             assume_range(m, task, a0, a0 + a1, VM_READ | VM_WRITE)
@@ -315,6 +324,8 @@ def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, 
         return sys_close_range(m, task, a0, a1, a2)
     if kind == K_SETFD:
         return sys_setfd(m, task, a0, a1)
+    if kind == K_SPECIAL_FILE:
+        return special_file(m, task, a0, a1, a2 << m[H_ARCH + A_PAGE_SHIFT], a3)
     if kind == K_PIDFD:
         return anonymous_fd(m, task, 1)
     return NOT_MINE

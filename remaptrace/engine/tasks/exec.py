@@ -26,11 +26,13 @@ from ...abi.vmflags import (
     VM_MAYREAD,
     VM_MAYSHARE,
     VM_MAYWRITE,
+    VM_MIXEDMAP,
     VM_PFNMAP,
     VM_SHARED,
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.rules import R_VVAR_MIXED
 from ..account import vm_stat_account
 from ..addr import page_floor
 from ..areas.vma import vma_alloc, vma_set_flags
@@ -46,6 +48,7 @@ from ..state import (
     G_STRKINDS,
     G_UNPLACED,
     H_ARCH,
+    H_RULES,
     I_NAME,
     I_TYPE,
     MM_BASE,
@@ -113,11 +116,12 @@ def _file_in(m: Mem, mm: int, path: int, kind: int, mode: int) -> int:
 
 
 @kernel
-def _flags_of(perms: int, kind: int) -> int:
+def _flags_of(m: Mem, perms: int, kind: int) -> int:
     """VM flags of a maps line: access, what may be granted, and what its kind of area always has."""
     access = perms & VM_ACCESS
     if kind == NAME_VVAR:
-        return access | VM_MAYREAD | VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP
+        pages = VM_MIXEDMAP if m[H_RULES + R_VVAR_MIXED] != 0 else VM_PFNMAP
+        return access | VM_MAYREAD | pages | VM_IO | VM_DONTEXPAND | VM_DONTDUMP
     if kind == NAME_VDSO:
         return access | _MAY_ALL | VM_DONTEXPAND
     if perms & VM_SHARED:
@@ -243,7 +247,7 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
         inode = m[o + O_INODE]
         ops = OPS_SHMEM
         pgoff = offset >> shift
-    flags = _flags_of(perms, kind)
+    flags = _flags_of(m, perms, kind)
     vma = vma_alloc(m, mm, start, end, flags, pgoff, o, inode, ops)
     file_put(m, o)
     if vma == 0:

@@ -104,6 +104,7 @@ TEXTS = (
     b" resumed>",
     b"DRM",
     b"PAGEMAP",
+    b"KVM_CREATE_V",
 )
 """Texts that lines are compared with, by these numbers."""
 (
@@ -128,7 +129,8 @@ TEXTS = (
     WORD_RESUMED_END,
     WORD_DRM,
     WORD_PAGEMAP,
-) = range(21)
+    WORD_KVM_CREATE,
+) = range(22)
 
 _EPOCH_FROM = 100_000_000
 _T_NONE, _T_ABSOLUTE, _T_OF_DAY, _T_RELATIVE = 0, 1, 2, 3
@@ -496,6 +498,8 @@ def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Bytes
         return False
     if op == OP_IOCTL:
         if _begins(b, second, end, words, WORD_UFFDIO) or _begins(b, second, end, words, WORD_DRM):
+            return False
+        if _begins(b, second, end, words, WORD_KVM_CREATE):
             return False
         return UPPER_A <= at(b, second) <= UPPER_Z and not _begins(b, second, end, words, WORD_PAGEMAP)
     return _begins(b, second, end, words, WORD_F_GET) or _begins(b, second, end, words, WORD_F_SETL)

@@ -13,7 +13,8 @@ import numpy as np
 
 from ... import errorcodes as ec
 from ...abi import mman as names
-from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE
+from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE, K_SPECIAL_FILE
+from ...abi.special import SHOWN_NAMES
 from .expect import check_expect, expected_result
 from .loops import MAX_EVENTS, Value, evaluate, is_expression, shuffled
 from .steps import STEPS, Field, Step
@@ -255,6 +256,9 @@ class Builder(EventTable):
                     ec.RT_VALUE, "folio must be a power of two", (step.name, "folio"), "1, 2, 4 ... 512"
                 )
             return K_MAKEFILE, [*args[:3], disk, self.string(given["id"]), *args[3:]]
+        if step.kind == K_SPECIAL_FILE:
+            shown = SHOWN_NAMES.get(args[1], "") if isinstance(args[1], int) else ""
+            return K_SPECIAL_FILE, [*args[:3], self.string(shown)]
         if step.name == "brk":
             if "addr" not in given:
                 if self.brk_start is None:

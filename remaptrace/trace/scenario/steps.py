@@ -23,6 +23,8 @@ from ...abi.kinds import (
     K_FTRUNCATE,
     K_HOME_NODE,
     K_HUGEPAGES,
+    K_IO_DESTROY,
+    K_IO_SETUP,
     K_MADVISE,
     K_MAKEFILE,
     K_MBIND,
@@ -59,11 +61,13 @@ from ...abi.kinds import (
     K_SHMDT,
     K_SHMGET,
     K_SNAPSHOT,
+    K_SPECIAL_FILE,
     K_SYSCTL,
     K_WRITE,
     K_WRITEBACK,
 )
 from ...abi.prctl import PRCTL_OPTIONS
+from ...abi.special import SPECIAL_KINDS
 
 # numbers of events.K_*, repeated here so that this table needs no numpy; a test holds them equal
 
@@ -227,6 +231,17 @@ _TABLE = (
     ),
     Step("mseal", K_MSEAL, (ADDR, LENGTH, Field("flags", "int", 0)), "seal a range", CALL),
     Step(
+        "io_setup", K_IO_SETUP, (Field("events", "int"), Field("ctx", "addr", 0)), "map a ring of aio", CALL
+    ),
+    Step(
+        "io_destroy",
+        K_IO_DESTROY,
+        (Field("ctx", "addr"),),
+        "unmap the ring of aio at ctx",
+        CALL,
+        scalar="ctx",
+    ),
+    Step(
         "shmget",
         K_SHMGET,
         (Field("key", "int", 0), Field("size", "int"), Field("flags", "int", 0o1600)),
@@ -280,6 +295,18 @@ _TABLE = (
         (Field("id", "newfd"), _flags(names.MFD, 0)),
         "make file id as memfd_create does: empty; flags hugetlb, 21<<mfd_huge_shift: of huge pages",
         ("result", "error"),
+        special=True,
+    ),
+    Step(
+        "special_file",
+        K_SPECIAL_FILE,
+        (
+            Field("id", "newfd"),
+            Field("kind", "name", None, SPECIAL_KINDS),
+            Field("pages", "int", 0, most=1 << 18),
+            Field("entries", "int", 0),
+        ),
+        "a descriptor whose mappings follow rules of their own; pages: of the ring or map, 0: whatever is asked",
         special=True,
     ),
     Step("ftruncate", K_FTRUNCATE, (FD, Field("size", "int")), "set the size of a file"),

@@ -19,6 +19,7 @@ from ...abi.errnos import ERRNO_NAMES, ERRNO_NOT_SHOWN
 from ...abi.kinds import K_SYSCTL
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ...abi.signals import PF_FETCH, PF_WRITE
+from ...abi.special import SPECIAL_KINDS
 from ...errors import InputError
 from ..events import Expectation, Trace
 from .build import BAD_FD
@@ -210,6 +211,8 @@ class _Writer:
     def _step(self, event: int, row: list[int]) -> tuple[Step, str]:
         """The operation and its arguments in flow form."""
         kind = row[E_KIND]
+        if kind == ev.K_SPECIAL_FILE:
+            return STEPS["special_file"], self._special_file(row)
         if kind == ev.K_MAKEFILE:
             step = STEPS["diskfile" if row[E_ARGS + 3] else "memfd"]
             file = self._file(row)
@@ -294,6 +297,11 @@ class _Writer:
         if fd in self.ids:
             return self.ids[fd]
         return "bad" if fd == BAD_FD else str(fd)
+
+    def _special_file(self, row: list[int]) -> str:
+        name = next(word for word, number in SPECIAL_KINDS.items() if number == row[E_ARGS + 1])
+        self.ids[row[E_ARGS]] = f"f{row[E_ARGS]}"
+        return flow({"id": self.ids[row[E_ARGS]], "kind": name, "pages": row[E_ARGS + 2] & _U64})
 
     def _file(self, row: list[int]) -> dict[str, Any]:
         name = self.trace.strings[row[E_ARGS + 4]]

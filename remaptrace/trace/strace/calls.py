@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ...abi import kinds as ev
 from ...abi import vmanames
+from ...abi.fcntl import O_CLOEXEC
 from ...errorcodes import RT_ARGUMENT
 from . import filecalls as _filecalls  # noqa: F401 (its handlers register themselves)
 from .args import BadLine, fields, list_items, string, value
@@ -66,8 +67,6 @@ PLAIN: dict[bytes, Plain] = {
 
 UNMODELLED = frozenset(
     (
-        b"io_setup",
-        b"io_destroy",
         b"map_shadow_stack",
         b"uselib",
         b"process_mrelease",
@@ -88,7 +87,11 @@ _FILE = rb"</[^<>]*(?:<[^<>]*>)?>|<(?:[^<>]|->)*>"
 _FIRST = rb"\((?:[^ <\"]|" + _FILE + rb")* "
 _ONLY_COUNTED = re.compile(
     rb"prctl\(PR_(?!SET_(?:VMA|M|THP_DISABLE|SHADOW))|arch_prctl\(ARCH_(?!MAP_VDSO|SHSTK_ENABLE)"
-    rb"|fcntl(?:64)?" + _FIRST + rb"F_(?:GET|SETL)|ioctl" + _FIRST + rb"(?!UFFDIO_|DRM|PAGEMAP|0|_)[A-Z]"
+    rb"|fcntl(?:64)?"
+    + _FIRST
+    + rb"F_(?:GET|SETL)|ioctl"
+    + _FIRST
+    + rb"(?!UFFDIO_|DRM|PAGEMAP|KVM_CREATE_V|0|_)[A-Z]"
 )
 _CALL_IN_LINE = re.compile(rb"([a-z_][a-z0-9_]*|SYS_\d+)\(")
 _FAILED = re.compile(rb"\) *= -1\b")
@@ -293,11 +296,34 @@ _AREA_IOCTL = re.compile(
 """Commands by which the kernel changes areas or pages of the caller: userfaultfd, drivers that map by themselves."""
 
 
+_VCPU_IOCTLS = re.compile(rb"(KVM_CREATE_VCPU|0xae41\b)|KVM_CREATE_VM\b|0xae01\b")
+
+
+@handles("io_setup")
+def _io_setup(model: Model, call: Call) -> None:
+    """The ring's address is what the kernel stored: ``[0x7f...]``."""
+    token = argument(call, 1)
+    ring = value(token.strip(b"[]")) if token.startswith(b"[") else 0
+    model.add(
+        call, ev.K_IO_SETUP, (value(argument(call, 0)), ring if call.succeeded else 0), call.result.value
+    )
+
+
+@handles("io_destroy")
+def _io_destroy(model: Model, call: Call) -> None:
+    model.add(call, ev.K_IO_DESTROY, (value(argument(call, 0)),), call.result.value)
+
+
 @handles("ioctl")
 def _ioctl(model: Model, call: Call) -> None:
     """userfaultfd changes areas and pages by ioctl, some drivers map; of the others none touches them."""
     command = call.args[1] if len(call.args) > 1 else b""
-    if _AREA_IOCTL.match(command):
+    made = _VCPU_IOCTLS.match(command)
+    fd = call.result.value
+    if made and call.succeeded and fd is not None:
+        path = "anon_inode:kvm-vcpu:" if made[1] else "anon_inode:kvm-vm"
+        model.opened(call, fd, call.result.path or path, O_CLOEXEC, shown=True)
+    elif _AREA_IOCTL.match(command):
         unmodelled(model, call, f"ioctl({shown(command)})")
     else:
         ignored(model, call)

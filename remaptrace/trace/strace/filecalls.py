@@ -15,6 +15,7 @@ from ...abi.fcntl import (
     MFD_CLOEXEC,
     O_CLOEXEC,
 )
+from ...abi.special import FILE_PACKET
 from .args import BadLine, annotation, fields, list_items, string, value
 from .handlers import argument, handles, ignored
 from .model import Call, Model, directory_of
@@ -213,12 +214,18 @@ _PLAIN_FILES = {
 @handles(*(name.decode() for name in _PLAIN_FILES))
 def _plain_file(model: Model, call: Call) -> None:
     fd = call.result.value
-    if not call.succeeded or fd is None or (call.name == b"bpf" and call.result.path is None):
+    maps = call.name == b"bpf" and argument(call, 0).startswith(b"BPF_MAP_CREATE")
+    if not call.succeeded or fd is None or (call.name == b"bpf" and call.result.path is None and not maps):
         ignored(model, call)
         return
     text = b"|".join(call.args)
     cloexec = b"CLOEXEC" in text or call.name in (b"io_uring_setup", b"pidfd_getfd")
-    path = call.result.path or _PLAIN_FILES[call.name]
+    path = call.result.path or ("anon_inode:bpf-map" if maps else _PLAIN_FILES[call.name])
+    if call.name == b"socket" and re.match(rb"AF_PACKET|PF_PACKET|0x11\b|17\b", argument(call, 0)):
+        number = model.string(path)
+        model.files.put(call.task.files, fd, number, cloexec=cloexec)
+        model.add(call, ev.K_OPEN, (number, O_CLOEXEC if cloexec else 0, FILE_PACKET), fd)
+        return
     model.opened(call, fd, path, O_CLOEXEC if cloexec else 0, shown=True)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from ...abi.special import special_type
 from ..eventblocks import EventBlocks
 from .args import annotation, value
 from .knownfiles import KnownFiles
@@ -316,6 +317,9 @@ def file_type(path: str, *, shown: bool) -> int:
 
     Without ``shown`` a relative path is taken for a regular file.
     """
+    special = special_type(path)
+    if special:
+        return special
     if path.startswith(("/memfd:", "/dev/shm/", "/SYSV", "/anon_hugepage")):
         return ev.FILE_SHMEM
     if path == "/dev/zero":
@@ -327,13 +331,7 @@ def file_type(path: str, *, shown: bool) -> int:
     if path.startswith("/proc/"):
         return ev.FILE_UNMAPPABLE
     if shown and not path.startswith("/"):
-        mappable = (
-            "anon_inode:[perf_event]",
-            "anon_inode:[io_uring]",
-            "anon_inode:kvm",
-            "anon_inode:bpf-map",
-        )
-        return ev.FILE_DEVICE if path.startswith(mappable) else ev.FILE_UNMAPPABLE
+        return ev.FILE_UNMAPPABLE
     return ev.FILE_REGULAR
 
 

@@ -13,9 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...abi.special import FILE_BPF, FILE_KVM_VCPU, FILE_PACKET, FILE_PERF, FILE_SECRET, FILE_URING
 
-ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC = 6, 7, 8, 9  # sources beyond the six registers
-CONSTANTS = (0, -1, ev.FILE_UNMAPPABLE, 0x80000)
+ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC, PERF, URING, BPF, PACKET, SECRET, VCPU = range(
+    6, 16
+)  # sources beyond the six registers
+CONSTANTS = (
+    *(0, -1, ev.FILE_UNMAPPABLE, 0x80000),
+    *(FILE_PERF, FILE_URING, FILE_BPF, FILE_PACKET, FILE_SECRET, FILE_KVM_VCPU),
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,14 @@ PLANS: dict[str, Plan] = {
     "close_range": Plan(ev.K_CLOSE_RANGE, (0, 1, 2)),
     "personality": Plan(ev.K_PERSONALITY, (0,)),
     "prctl": Plan(ev.K_PRCTL, (0, 1, 2, 3, 4), (0,)),
+    "perf_event_open": Plan(ev.K_OPEN, (ZERO, ZERO, PERF)),
+    "io_uring_setup": Plan(ev.K_OPEN, (ZERO, CLOEXEC, URING)),
+    "memfd_secret": Plan(ev.K_OPEN, (ZERO, ZERO, SECRET)),
+    "bpf(BPF_MAP_CREATE)": Plan(ev.K_OPEN, (ZERO, CLOEXEC, BPF)),
+    "socket(AF_PACKET)": Plan(ev.K_OPEN, (ZERO, ZERO, PACKET)),
+    "ioctl(KVM_CREATE_VCPU)": Plan(ev.K_OPEN, (ZERO, CLOEXEC, VCPU)),
+    "io_setup": Plan(ev.K_IO_SETUP, (0, ZERO), (0,)),
+    "io_destroy": Plan(ev.K_IO_DESTROY, (0,)),
     "pidfd_open": Plan(ev.K_PIDFD, (0, 1), (0, 1)),
     "setuid": Plan(ev.K_SETUID, (0,), (0,)),
     "setresuid": Plan(ev.K_SETUID, (1,), (0,)),
@@ -118,6 +132,9 @@ REFINED = (
     ("fcntl64", 1, 2, _WHOLE, "fcntl(F_SETFD)"),
     ("fcntl64", 1, 1033, _WHOLE, "fcntl(F_ADD_SEALS)"),
     ("prlimit64", 2, 0, _WHOLE, "prlimit64(get)"),
+    ("bpf", 0, 0, _WHOLE, "bpf(BPF_MAP_CREATE)"),
+    ("socket", 0, 17, _WHOLE, "socket(AF_PACKET)"),
+    ("ioctl", 1, 0xAE41, _WHOLE, "ioctl(KVM_CREATE_VCPU)"),
     ("prctl", 0, 0x53564D41, _WHOLE, "prctl(PR_SET_VMA)"),
     *((call, int(call == "ioctl"), command, mask, name) for (call, command, mask), name in _CHANGING.items()),
 )
@@ -131,7 +148,7 @@ NOT_TOLD = " not told)"
 
 UNMODELLED = BEHIND_POINTERS | {
     *_CHANGING.values(),
-    *("io_setup", "io_destroy", "map_shadow_stack", "set_mempolicy_home_node", "uselib", "memfd_secret"),
+    *("map_shadow_stack", "set_mempolicy_home_node", "uselib"),
     *("process_mrelease", "vm86", "vm86old", "subpage_prot", "cacheflush", "modify_ldt"),
 }
 """Calls that change memory or maps and have no event. Other calls without a plan are only counted."""
@@ -139,7 +156,7 @@ UNMODELLED = BEHIND_POINTERS | {
 UNMAPPABLE_MAKERS = (
     *("socket", "accept", "accept4", "epoll_create", "epoll_create1", "eventfd", "eventfd2"),
     *("signalfd", "signalfd4", "timerfd_create", "inotify_init", "inotify_init1", "fanotify_init"),
-    *("pidfd_getfd", "mq_open", "bpf", "io_uring_setup", "landlock_create_ruleset"),
+    *("pidfd_getfd", "mq_open", "bpf", "landlock_create_ruleset"),
     *("fsopen", "fspick", "fsmount", "open_tree"),
 )
 """Calls that return a descriptor which no mapping can use, or none that the engine follows."""
