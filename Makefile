@@ -12,6 +12,8 @@ DEV    := $(VENV)/.ready-dev
 demo: $(READY)
 	@$(BIN)/remaptrace warm
 	@$(BIN)/remaptrace run traces/uml-touch2000
+	@echo; echo "The same for a program of this machine, where it may be recorded:"
+	@-dir=$$(mktemp -d) && $(BIN)/remaptrace record -o $$dir/ls.rtset.zst -- ls -la; rm -rf $$dir
 
 test: $(DEV)
 	@$(BIN)/remaptrace warm

@@ -17,6 +17,7 @@ import pytest
 from remaptrace.record import tracefs
 from remaptrace.record.backends import chosen
 from remaptrace.record.wish import RecordError, Wish
+from remaptrace.trace.recorded.read import read_set
 
 from . import programs as p
 
@@ -317,6 +318,44 @@ def test_nothing_is_left_behind_even_after_sigkill(tmp_path: Path) -> None:
     assert new <= instances()
     assert p.record(tmp_path / "next", ["/bin/true"], "--with", "trace").returncode == 0
     assert not new & instances()
+
+
+def test_a_replay_has_the_limits_of_the_machine_that_recorded(tmp_path: Path) -> None:
+    need("ptrace")
+    folder = tmp_path / "set"
+    assert p.record(folder, ["/bin/ls", "/"]).returncode == 0
+    facts = json.loads((folder / "record.json").read_text())
+    facts["system"]["sysctl"] |= {"vm.max_map_count": "262144", "vm.overcommit_memory": "0"}
+    (folder / "record.json").write_text(json.dumps(facts))
+    assert read_set(folder).machine == {"max_map_count": 262144}
+
+
+def test_a_guest_of_user_mode_linux_is_recorded_with_its_stubs(tmp_path: Path) -> None:
+    need("trace")
+    linux, setarch = shutil.which("linux.uml"), shutil.which("setarch")
+    if linux is None or setarch is None:
+        pytest.skip("linux.uml is not here")
+    init = tmp_path / "init.sh"
+    init.write_text(
+        "#!/bin/sh\nmount -t proc proc /proc\nls / >/dev/null\necho o >/proc/sysrq-trigger\nsleep 5\n"
+    )
+    init.chmod(0o755)
+    command = [
+        setarch,
+        os.uname().machine,
+        "-R",
+        linux,
+        "root=/dev/root",
+        "rootfstype=hostfs",
+        "rootflags=/",
+        "ro",
+    ]
+    command += [f"init={init}", "mem=64M", "con=null", "con0=fd:0,fd:1"]
+    done = p.record(tmp_path / "set", command, "--no-follow", "--with", "trace")
+    assert done.returncode == 0, done.stderr
+    trace = read_set(tmp_path / "set")
+    assert len(trace.tasks) > 5
+    assert not trace.skipped
 
 
 def test_a_set_can_be_one_file(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from .initial import add_maps
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import read_maps
 from .races import drop_ambiguous, settle_races
+from .settings import recorded_settings
 from .threads import join_threads
 
 TEXTS = ("ftrace", "perf", "strace")
@@ -83,6 +84,9 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     trace.name = found.folder.name
     if found.summary is not None:
         _read_summary(trace, found.summary)
+    settings = recorded_settings(found.folder / "record.json")
+    if settings:
+        trace.machine = {**settings, **trace.machine}
     maps = [read_maps(read_bytes(path), str(path)) for path in found.maps]
     if chosen == "strace":
         add_marks(trace)
