@@ -38,6 +38,8 @@ OUTCOMES: dict[str, str] = {
         "tracking of files with write-back, since 2.6.19). With per-PTE protections the fault handler "
         "cannot tell this from a protection that was asked for, and refuses. shmem has no dirty tracking."
     ),
+    "WAITS": "A userfaultfd is told of the fault, and the thread sleeps until the page is provided.",
+    "SIGBUS/BUS_MCEERR_AR": "The page was poisoned through userfaultfd (UFFDIO_POISON): SIGBUS.",
     "UNDELIVERED": "The PTE refuses the access and the architecture's handler does not deliver the signal.",
 }
 

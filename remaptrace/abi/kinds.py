@@ -37,7 +37,7 @@ K_SHMCTL = _kind(21, "shmctl", "shmid", "command")
 # nodes: the mask's first word; maxnode as given, with MASK_UNKNOWN where the log shows only a pointer
 K_MBIND = _kind(22, "mbind", "addr", "length", "mode", "nodes", "maxnode", "flags")
 K_SET_VMA_NAME = _kind(23, "prctl_vma_name", "addr", "length", "name")
-K_USERFAULTFD = _kind(24, "userfaultfd", "flags")
+K_USERFAULTFD = _kind(24, "userfaultfd", "flags", "wanted")
 K_PKEY_ALLOC = _kind(25, "pkey_alloc", "flags", "rights")
 K_PKEY_FREE = _kind(26, "pkey_free", "pkey")
 # ctx: the recorded address of the ring, 0: not shown

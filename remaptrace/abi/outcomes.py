@@ -13,6 +13,8 @@ OUT_OOM = 7
 OUT_KERNELSEGV = 8  # SIGSEGV/SI_KERNEL: non-canonical address
 OUT_SPURIOUS = 9  # SIGSEGV/SEGV_ACCERR that the program did not ask for (dirty tracking clash)
 OUT_UNDELIVERED = 10  # refused by the PTE, and the architecture does not deliver the signal
+OUT_WAITS = 11  # the thread sleeps until a userfaultfd provides the page
+OUT_POISON = 12  # SIGBUS/BUS_MCEERR_AR: poisoned through userfaultfd
 
 NAMES: tuple[str, ...] = (
     "",
@@ -26,4 +28,6 @@ NAMES: tuple[str, ...] = (
     "SIGSEGV/SI_KERNEL",
     "SIGSEGV/SEGV_ACCERR (spurious)",
     "UNDELIVERED",
+    "WAITS",
+    "SIGBUS/BUS_MCEERR_AR",
 )

@@ -245,6 +245,7 @@ I_RESV = 24  # hugetlb: first range of the reserve map of a shared object, see h
 I_WORDS = 28
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
+TYPE_UFFD = 17  # a userfaultfd, which cannot be mapped either
 
 # ---- page frame ------------------------------------------------------------------------------
 F_REFS = 0  # PTEs that map it + 1 if it is in a page cache or swap cache

@@ -273,6 +273,31 @@ R_RFP_MULTI = _rule(
     "rfp_spans_areas", "bool", 1, "emulated remap_file_pages may span areas, a linear request acts (4.5)"
 )
 
+# -- userfaultfd
+R_UFFD = _rule("userfaultfd", "bool", 1, "userfaultfd exists (4.3)")
+R_UNPRIVILEGED_UFFD = _rule(
+    "unprivileged_userfaultfd",
+    "bool",
+    0,
+    "vm.unprivileged_userfaultfd: without rights for faults of the kernel, too",
+)
+R_UFFD_FEATURES = _rule("userfaultfd_features", "int", 0x1FFFF, "UFFD_FEATURE_* that UFFDIO_API knows")
+R_UFFD_WP_UNDO = _rule(
+    "uffd_unprotect_writable",
+    "bool",
+    1,
+    "lifting a write protection gives the write bit back (6.2); else a fault does",
+)
+R_UFFD_PREPARES = _rule(
+    "uffd_copy_prepares",
+    "bool",
+    1,
+    "UFFDIO_COPY and others make the anon_vma before they look (6.9); else behind it",
+)
+R_MEMORY_FAILURE = _rule(
+    "memory_failure", "bool", 0, "CONFIG_MEMORY_FAILURE: poison is BUS_MCEERR_AR; else BUS_ADRERR"
+)
+
 # -- NUMA
 R_NODES = _rule("nodes", "int", 1, "NUMA nodes that are online and have memory, numbered from 0")
 R_MEMPOLICY_MODES = _rule(

@@ -255,10 +255,12 @@ def _touches(m: Mem, vma: int, start: int, end: int) -> int:
 
 
 @kernel
-def _modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int, name: int) -> int:
+def _modify(
+    m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int, name: int, uffd: int
+) -> int:
     """The area that holds exactly the changed range, or one that took it in; -errno if a split fails.
 
-    [start, end) lies in `vma`. Merges as if it had `flags`, `policy` and `name`, else splits so that an area
+    [start, end) lies in `vma`. Merges as if it had `flags`, `policy`, `name` and `uffd`, else splits so that an area
     holds the range alone (vma_modify). The caller stores the flags; those that stick are in the
     result already. A split that worked stays when the other fails.
     """
@@ -268,6 +270,7 @@ def _modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy:
         m[VMG_FLAGS] = flags
         m[VMG_POLICY] = policy
         m[VMG_ANAME] = name
+        m[VMG_UFFD] = uffd
         merged = _merge_changed(m, mm, vma)
         if merged != 0:
             return merged
@@ -283,9 +286,21 @@ def _modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy:
 
 
 @kernel
+def vma_modify_uffd(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, uffd: int) -> int:
+    """Give [start, end) of `vma` the flags and the userfaultfd `uffd` (0: none); the area that holds it, or -errno."""
+    target = _modify(m, mm, vma, start, end, flags, m[vma + V_POLICY], m[vma + V_ANAME], uffd)
+    if target > 0:
+        if m[H_RULES + R_STICKY_GUARD] != 0:
+            flags |= m[target + V_FLAGS] & VM_MAYBE_GUARD
+        m[target + V_UFFD] = uffd
+        vma_set_flags(m, target, flags)
+    return target
+
+
+@kernel
 def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int) -> int:
     """`_modify` with the name that the area has."""
-    return _modify(m, mm, vma, start, end, flags, policy, m[vma + V_ANAME])
+    return _modify(m, mm, vma, start, end, flags, policy, m[vma + V_ANAME], m[vma + V_UFFD])
 
 
 @kernel
@@ -293,7 +308,7 @@ def vma_modify_name(m: Mem, mm: int, vma: int, start: int, end: int, name: int) 
     """Give [start, end) of `vma` the name `name` (0: none); the area that holds it now, or -errno."""
     if m[vma + V_ANAME] == name:
         return vma
-    target = _modify(m, mm, vma, start, end, m[vma + V_FLAGS], m[vma + V_POLICY], name)
+    target = _modify(m, mm, vma, start, end, m[vma + V_FLAGS], m[vma + V_POLICY], name, m[vma + V_UFFD])
     if target > 0:
         m[target + V_ANAME] = name
     return target

@@ -8,7 +8,7 @@ address space is the business of `vmaset`.
 from __future__ import annotations
 
 from ...abi.special import FILE_PERF
-from ...abi.vmflags import VM_ACCESS, VM_PFNMAP, VM_SHARED, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_PFNMAP, VM_SHARED, VM_UFFD_WP, VM_WRITE
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
 from ..files.hugepool import resv_close, resv_get
@@ -92,6 +92,8 @@ def vma_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
     """
     if flags & (VM_SHARED | VM_WRITE) != (VM_SHARED | VM_WRITE):
         return 0
+    if flags & VM_UFFD_WP:
+        return 1
     if m[vma + V_OPS] == OPS_DEVICE and flags & VM_PFNMAP and kind_of(m, vma) == FILE_PERF:
         return 1
     if m[vma + V_OPS] != OPS_FILE:

@@ -190,7 +190,7 @@ def reclaim_pte(m: Mem, mm: int, p: int) -> int:
 
 
 @kernel
-def advise_pageout(m: Mem, task: int, vma: int, start: int, end: int, pageout: int) -> int:
+def _push_out(m: Mem, task: int, vma: int, start: int, end: int, pageout: int) -> int:
     """Reclaim the pages of the range (`pageout` 1: MADV_PAGEOUT), or only part huge pages at its ends (MADV_COLD)."""
     mm = m[task + T_MM]
     whole = 1 << span_shift(m)
@@ -217,6 +217,18 @@ def advise_pageout(m: Mem, task: int, vma: int, start: int, end: int, pageout: i
                 reclaim_pte(m, mm, q)
         addr = next_leaf(m, mm, limit, end)
     return 0
+
+
+@kernel
+def advise_pageout(m: Mem, task: int, vma: int, start: int, end: int) -> int:
+    """Reclaim the pages of the range (MADV_PAGEOUT)."""
+    return _push_out(m, task, vma, start, end, 1)
+
+
+@kernel
+def advise_cold(m: Mem, task: int, vma: int, start: int, end: int) -> int:
+    """Part the huge pages that the range begins or ends in (MADV_COLD); which pages are old is not modelled."""
+    return _push_out(m, task, vma, start, end, 0)
 
 
 @kernel

@@ -248,6 +248,12 @@ def anonymous_fd(m: Mem, task: int, cloexec: int) -> int:
 
 
 @kernel
+def descriptor_of(m: Mem, task: int, inode: int, mode: int, cloexec: int, wanted: int) -> int:
+    """A descriptor of a new description of `inode`, whose reference goes with it; `wanted` -1: the kernel's choice."""
+    return _new_fd(m, task, _file_of(m, inode, mode), cloexec, wanted)
+
+
+@kernel
 def sys_close_range(m: Mem, task: int, first: int, last: int, flags: int) -> int:
     """close_range; EINVAL. With CLOSE_RANGE_CLOEXEC descriptors are only marked."""
     if first < 0 or (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) or (0 <= last < first):

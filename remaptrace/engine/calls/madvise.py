@@ -103,7 +103,7 @@ from ..state import (
     Mem,
 )
 from ..why import WHY_HOLE, WHY_SEALED, refuse
-from .advice import advise_free, advise_pageout, advise_remove, guard_install, guard_remove
+from .advice import advise_cold, advise_free, advise_pageout, advise_remove, guard_install, guard_remove
 from .collapse import madvise_collapse
 
 _REFUSED = -1
@@ -264,7 +264,9 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
             return -EINVAL
         if kind_of(m, vma) != 0:
             return 0
-        return advise_pageout(m, task, vma, start, end, 1 if advice == MADV_PAGEOUT else 0)
+        if advice == MADV_PAGEOUT:
+            return advise_pageout(m, task, vma, start, end)
+        return advise_cold(m, task, vma, start, end)
     if advice == MADV_WILLNEED:
         return -EBADF if m[vma + V_FILE] == 0 and m[H_RULES + R_WILLNEED_ANON] == 0 else 0
     if advice == MADV_REMOVE:

@@ -116,7 +116,7 @@ def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, le
         if vm & VM_EXEC:
             return -EPERM
         vm &= ~VM_MAYEXEC
-    if m[inode + I_TYPE] == TYPE_UNMAPPABLE:
+    if m[inode + I_TYPE] >= TYPE_UNMAPPABLE:
         return -ENODEV
     if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
         return -EINVAL

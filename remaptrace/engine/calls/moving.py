@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
 from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED
-from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE
+from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_UFFD
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import (
     R_DONTUNMAP_JOINS,
@@ -49,6 +49,7 @@ from ..state import (
     V_PREV,
     V_RESV,
     V_START,
+    V_UFFD,
     Mem,
 )
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
@@ -192,6 +193,9 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
     if m[vma + V_OPS] == OPS_HUGETLB and copy != vma:  # the reservation moves (clear_vma_resv_huge_pages)
         resv_put(m, m[vma + V_RESV])
         m[vma + V_RESV] = 0
+    if m[copy + V_UFFD] != 0:  # without UFFD_FEATURE_EVENT_REMAP (mremap_userfaultfd_prep)
+        m[copy + V_UFFD] = 0
+        vma_set_flags(m, copy, m[copy + V_FLAGS] & ~VM_UFFD)
     if old_len != 0:
         move_range(m, mm, find_exact(m, mm, addr), addr, copy, new, old_len)
     vm_stat_account(m, mm, vm, new_len >> shift)

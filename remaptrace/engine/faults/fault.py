@@ -14,7 +14,9 @@ from ...abi.outcomes import (
     OUT_MAPERR,
     OUT_OK,
     OUT_OOM,
+    OUT_POISON,
     OUT_SPURIOUS,
+    OUT_WAITS,
 )
 from ...abi.signals import ACC_EXEC, ACC_WRITE, PF_FETCH, PF_PROT, PF_USER, PF_WRITE
 from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_HUGETLB, VM_MANYPROTS, VM_WRITE
@@ -33,18 +35,24 @@ from ...machine.archwords import (
     P_READ,
     P_YOUNG,
 )
+from ...machine.rules import R_MEMORY_FAILURE
+from ..areas.anonvma import anon_vma_prepare
 from ..areas.stack import expand_stack
 from ..areas.vmaset import find_vma
+from ..files.pagecache import cache_has, cache_swapped, file_pages
 from ..jit import kernel, ult
 from ..pages.pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word, pte_ensure, pte_index, pte_lookup
 from ..pages.pte import (
     pte_allows,
+    pte_clear_uffd_wp,
     pte_file,
     pte_guard,
     pte_mkdirty,
     pte_mkyoung,
+    pte_poison,
     pte_present,
     pte_protnone,
+    pte_uffd_wp,
     pte_write,
 )
 from ..ranges.reclaim import try_to_free_pages
@@ -53,6 +61,7 @@ from ..state import (
     G_MINFLT,
     G_NEW_TABLE,
     H_ARCH,
+    H_RULES,
     MM_MAJFLT,
     MM_MINFLT,
     P_MAJFLT,
@@ -60,7 +69,9 @@ from ..state import (
     T_MM,
     T_PROC,
     V_FLAGS,
+    V_INODE,
     V_START,
+    V_UFFD,
     Mem,
 )
 from .fileread import do_fault
@@ -68,20 +79,45 @@ from .hugefault import huge_fault, vma_is_anonymous
 from .hugetlbfault import hugetlb_fault
 from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
 from .special import premapped, special_refuses
+from .uffdfault import handle_userfault, minor, missing, write_protected
 from .vmfault import (
     VMF_MAJOR,
     VMF_MINOR,
     VMF_OOM,
+    VMF_POISON,
     VMF_REFUSED,
     VMF_SIGBUS,
     VMF_SIGSEGV,
     VMF_SPURIOUS,
+    VMF_WAIT,
     do_anonymous_page,
     do_swap_page,
     do_wp_page,
+    linear_index,
 )
 
 _ROUNDS = 8  # faults of one access before it counts as endless; the longest real chain has 3
+
+
+@kernel
+def uffd_missing(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
+    """What userfaultfd makes of a fault on an absent page of a registered area; VMF_OOM: it is none of its."""
+    if vma_is_anonymous(m, vma) != 0:
+        if missing(m, vma) == 0:
+            return VMF_OOM
+        if access == ACC_WRITE:
+            anon_vma_prepare(m, mm, vma)
+        return handle_userfault(m, vma)
+    inode = m[vma + V_INODE]
+    if inode == 0:
+        return VMF_OOM
+    index = linear_index(m, vma, addr)
+    if index >= file_pages(m, inode) or cache_swapped(m, inode, index) != 0:
+        return VMF_OOM
+    here = cache_has(m, inode, index)
+    if (here == 0 and missing(m, vma) != 0) or (here != 0 and minor(m, vma) != 0):
+        return handle_userfault(m, vma)
+    return VMF_OOM
 
 
 @kernel
@@ -92,13 +128,30 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
         return VMF_SPURIOUS if was_cleaned(m, w, access) != 0 else VMF_REFUSED
     if special_refuses(m, vma, addr, access, w) != 0:
         return VMF_SIGBUS
+    uffd = m[vma + V_UFFD]
+    if w != 0 and pte_present(m, w) == 0:
+        if pte_poison(m, w) != 0:
+            return VMF_POISON
+        if pte_uffd_wp(m, w) != 0:
+            if uffd == 0:
+                m[p] = 0
+            w = 0
     if w == 0:
+        if uffd != 0:
+            code = uffd_missing(m, mm, vma, addr, access)
+            if code != VMF_OOM:
+                return code
         if vma_is_anonymous(m, vma) != 0:
             return do_anonymous_page(m, mm, vma, addr, access, p)
         return do_fault(m, mm, vma, addr, access, p)
     if pte_present(m, w) != 0:
         if access == ACC_WRITE:
             if pte_write(m, w) == 0:
+                guarded = write_protected(m, vma, w) if uffd != 0 else 0
+                if guarded == 1:
+                    return handle_userfault(m, vma)
+                if guarded == 2:
+                    m[p] = pte_clear_uffd_wp(m, w)
                 return do_wp_page(m, mm, vma, addr, p)
             w = pte_mkdirty(m, w)
         m[p] = pte_mkyoung(m, w)
@@ -265,6 +318,10 @@ def _page_fault(m: Mem, task: int, addr: int, access: int, in_kernel: int, sp: i
             count_fault(m, task, code)
         elif code == VMF_SIGBUS:
             return OUT_BUSERR
+        elif code == VMF_WAIT:
+            return OUT_WAITS
+        elif code == VMF_POISON:
+            return OUT_POISON if m[H_RULES + R_MEMORY_FAILURE] != 0 else OUT_BUSERR
         elif code == VMF_SIGSEGV:
             return OUT_MAPERR
         elif code == VMF_REFUSED:

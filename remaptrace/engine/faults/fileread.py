@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...abi.signals import ACC_WRITE
 from ...abi.special import FILE_AIO
-from ...abi.vmflags import VM_SHARED
+from ...abi.vmflags import VM_SHARED, VM_UFFD_MINOR, VM_UFFD_WP
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND, R_FOLIO_MAP
 from ..areas.anonvma import anon_vma_prepare
@@ -20,7 +20,7 @@ from ..files.special import kind_of
 from ..jit import kernel
 from ..pages.frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map
 from ..pages.pgwalk import pte_index
-from ..pages.pte import mk_pte, pte_mkyoung
+from ..pages.pte import mk_pte, pte_mkuffd_wp, pte_mkyoung, pte_uffd_wp
 from ..state import (
     F_FLAGS,
     F_REFS,
@@ -196,7 +196,10 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     private_write = 1 if access == ACC_WRITE and flags & VM_SHARED == 0 else 0
     if private_write != 0 and m[H_RULES + R_COW_PREPARES_FIRST] != 0 and anon_vma_prepare(m, mm, vma) < 0:
         return VMF_OOM
-    if inode != 0 and access != ACC_WRITE:
+    quiet = flags & (VM_UFFD_WP | VM_UFFD_MINOR)  # uffd_disable_fault_around
+    marked = pte_uffd_wp(m, m[p])
+    m[p] = 0
+    if inode != 0 and access != ACC_WRITE and quiet == 0:
         # even when the page itself turns out to lie behind the end of the file (do_read_fault)
         fault_around(m, mm, vma, addr, p)
         if m[p] != 0:
@@ -212,6 +215,8 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
         return code
     if private_write == 0:
         _map_found(m, mm, vma, addr, p, pfn, access)
+        if marked != 0:
+            m[p] = pte_mkuffd_wp(m, m[p])
         return code
     if anon_vma_prepare(m, mm, vma) < 0:
         return VMF_OOM
@@ -220,5 +225,7 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
         return VMF_OOM
     bytes_copy(m, new, pfn)
     m[p] = written(m, mk_pte(m, new, m[vma + V_PROT]), flags)
+    if marked != 0:
+        m[p] = pte_mkuffd_wp(m, m[p])
     m[mm + MM_RSS] += 1
     return code

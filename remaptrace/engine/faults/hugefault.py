@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.signals import ACC_WRITE
-from ...abi.vmflags import VM_HUGEPAGE, VM_IO, VM_NOHUGEPAGE
+from ...abi.vmflags import VM_HUGEPAGE, VM_IO, VM_NOHUGEPAGE, VM_UFFD_MISSING
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import R_HUGE_ZERO_WP, R_THP_MODE
 from ..areas.anonvma import anon_vma_prepare
@@ -27,8 +27,10 @@ from ..state import (
     V_OPS,
     V_PROT,
     V_START,
+    V_UFFD,
     Mem,
 )
+from .uffdfault import handle_userfault, write_protected
 from .vmfault import VMF_MINOR, VMF_OOM, linear_index, written
 
 NOT_HUGE = -1
@@ -48,7 +50,7 @@ def huge_allowed(m: Mem, vma: int, addr: int) -> int:
     disabled = m[m[vma + V_MM] + MM_THP]
     if disabled == 1 or (disabled != 0 and flags & VM_HUGEPAGE == 0):
         return 0
-    if mode == 0 or flags & (VM_NOHUGEPAGE | VM_IO) or vma_is_anonymous(m, vma) == 0:
+    if mode == 0 or flags & (VM_NOHUGEPAGE | VM_IO | VM_UFFD_MISSING) or vma_is_anonymous(m, vma) == 0:
         return 0
     if mode == 1 and flags & VM_HUGEPAGE == 0:
         return 0
@@ -114,6 +116,8 @@ def huge_fault(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
     if slot != 0 and m[slot] == HUGE_ENTRY:
         word = pmd_word(m, slot)
         if access == ACC_WRITE and pte_write(m, m[word]) == 0:
+            if m[vma + V_UFFD] != 0 and write_protected(m, vma, m[word]) != 0:
+                return handle_userfault(m, vma)
             return _write_fault(m, mm, vma, addr, slot)
         m[word] = pte_mkyoung(m, m[word])
         if access == ACC_WRITE:

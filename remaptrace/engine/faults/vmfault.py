@@ -13,7 +13,16 @@ from ...machine.rules import R_SWAP_PAGES
 from ..areas.anonvma import anon_vma_prepare
 from ..jit import kernel
 from ..pages.frames import bytes_copy, frame, frame_anon, frame_map, zero_frame
-from ..pages.pte import mk_pte, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_swap_offset
+from ..pages.pte import (
+    mk_pte,
+    pte_mkdirty,
+    pte_mkuffd_wp,
+    pte_mkwrite,
+    pte_mkyoung,
+    pte_pfn,
+    pte_swap_offset,
+    pte_uffd_wp,
+)
 from ..pages.swap import (
     S_COUNT,
     S_FRAME,
@@ -53,6 +62,8 @@ VMF_MINOR = 2
 VMF_MAJOR = 3
 VMF_SIGSEGV = 4
 VMF_REFUSED = 5  # the PTE of an area with many protections forbids the access
+VMF_WAIT = 7  # the thread sleeps until a userfaultfd provides the page
+VMF_POISON = 8  # SIGBUS: the page was poisoned
 VMF_SPURIOUS = 6  # ... because writeback took its write bit
 
 
@@ -72,8 +83,11 @@ def written(m: Mem, w: int, flags: int) -> int:
 @kernel
 def do_anonymous_page(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     """First touch of private anonymous memory: the zero page for a read, a new page for a write."""
+    marked = pte_uffd_wp(m, m[p])
     if access != ACC_WRITE:
         m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[vma + V_PROT]))
+        if marked != 0:
+            m[p] = pte_mkuffd_wp(m, m[p])
         return VMF_MINOR
     if anon_vma_prepare(m, mm, vma) < 0:
         return VMF_OOM
@@ -81,6 +95,8 @@ def do_anonymous_page(m: Mem, mm: int, vma: int, addr: int, access: int, p: int)
     if pfn == 0:
         return VMF_OOM
     m[p] = written(m, mk_pte(m, pfn, m[vma + V_PROT]), m[vma + V_FLAGS])
+    if marked != 0:
+        m[p] = pte_mkuffd_wp(m, m[p])
     m[mm + MM_RSS] += 1
     return VMF_MINOR
 

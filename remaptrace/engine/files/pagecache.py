@@ -42,6 +42,7 @@ from ..state import (
     G_COMMITTED,
     G_INODE_LIST,
     G_NEXT_ID,
+    G_UFFD_CLOSED,
     H_ARCH,
     I_CACHED,
     I_CACHEROOT,
@@ -59,6 +60,7 @@ from ..state import (
     I_WORDS,
     OPS_FILE,
     OPS_HUGETLB,
+    TYPE_UFFD,
     Mem,
     kalloc,
     kfree,
@@ -102,6 +104,9 @@ def inode_put(m: Mem, inode: int) -> int:
         return 0
     m[inode + I_REFS] -= 1
     if m[inode + I_REFS] > 0:
+        return 0
+    if m[inode + I_TYPE] == TYPE_UFFD:  # first it is taken off its areas, see calls.uffd.uffd_release
+        m[G_UFFD_CLOSED] = 1
         return 0
     m[G_COMMITTED] -= m[inode + I_CHARGED]
     m[inode + I_FILLED] = 0

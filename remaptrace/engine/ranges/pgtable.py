@@ -38,6 +38,7 @@ from ..pages.pte import (
     pte_poison,
     pte_present,
     pte_swap_offset,
+    pte_uffd_wp,
     pte_write,
 )
 from ..pages.swap import page_unmap, swap_put
@@ -156,7 +157,7 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
 def _protect_word(m: Mem, w: int, prot: int, flags: int, notify: int) -> int:
     """The present PTE word under a new protection (change_pte_range, can_change_pte_writable)."""
     w = pte_modify(m, w, prot)
-    if flags & VM_WRITE == 0 or pte_write(m, w) != 0:
+    if flags & VM_WRITE == 0 or pte_write(m, w) != 0 or pte_uffd_wp(m, w) != 0:
         return w
     if flags & VM_SHARED:
         return pte_mkwrite(m, w) if notify != 0 and pte_dirty(m, w) != 0 else w

@@ -7,7 +7,6 @@ know gives `NOT_MINE`, so that the next room is asked; what no room knows is cou
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL
-from ...abi.fcntl import O_CLOEXEC
 from ...abi.kinds import (
     K_BRK,
     K_CLOSE,
@@ -69,6 +68,7 @@ from ...abi.kinds import (
     K_SPECIAL_FILE,
     K_SYSCTL,
     K_UFFD_API,
+    K_UFFD_WAKE,
     K_USERFAULTFD,
     K_WRITEBACK,
 )
@@ -122,6 +122,7 @@ from ..calls.munmap import sys_munmap
 from ..calls.prctl import sys_prctl
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
+from ..calls.uffd import sys_userfaultfd, uffd_call, uffd_release
 from ..calls.vmaname import sys_set_vma_name
 from ..files.hugepool import pool_resize
 from ..jit import kernel
@@ -130,6 +131,7 @@ from ..state import (
     G_NO_ACCESSES,
     G_REC_RET,
     G_RSFLAGS,
+    G_UFFD_CLOSED,
     H_ARCH,
     H_RULES,
     MM_BRK,
@@ -268,7 +270,7 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     if kind == K_SHMCTL:
         return sys_shmctl(m, task, a0, a1)
     if kind == K_USERFAULTFD:
-        return anonymous_fd(m, task, 1 if a0 & O_CLOEXEC else 0)
+        return sys_userfaultfd(m, task, a0, a1)
     if kind == K_IO_SETUP:
         return sys_io_setup(m, task, a0, a1)
     if kind == K_IO_DESTROY:
@@ -289,6 +291,8 @@ def more_memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3
         return sys_home_node(m, task, a0, a1, a2, a3)
     if kind == K_SET_MEMPOLICY:
         return sys_set_mempolicy(m, a0, a1, a2)
+    if kind <= K_UFFD_WAKE:
+        return uffd_call(m, task, kind, a0, a1, a2, a3, a4)
     return NOT_MINE
 
 
@@ -422,6 +426,8 @@ def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         result = pressure_call(m, task, kind, a0, a1, a2)
     else:
         result = setting_call(m, task, kind, a0, a1, a2, a3, a4)
+    if m[G_UFFD_CLOSED] != 0:
+        uffd_release(m)
     if result == NOT_MINE:
         m[G_RSFLAGS] |= RSF_UNMODELLED
         return m[G_REC_RET]

@@ -242,6 +242,8 @@ class Builder(EventTable):
             if given.get("nodes", 0) is None:
                 args[4 if step.name == "mbind" else 2] = 1
             return step.kind, args
+        if step.name == "userfaultfd":  # a scenario's own number, plus 1
+            return step.kind, [args[0], args[1] + 1]
         if step.name == "prctl":
             return step.kind, [args[0], *given.get("args", ())]
         if step.name == "memfd_create":

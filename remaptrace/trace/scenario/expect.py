@@ -14,7 +14,7 @@ from .values import Key, Problem, did_you_mean, number
 if TYPE_CHECKING:
     from .build import Builder
 
-OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED")
+OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED", "WAITS")
 _NUMBERS = {
     "result",
     "value",

@@ -1,0 +1,301 @@
+"""The ioctls of userfaultfd that fill pages: COPY, ZEROPAGE, CONTINUE, POISON, MOVE (mm/userfaultfd.c)."""
+
+from __future__ import annotations
+
+from ...abi.errnos import (
+    EBUSY,
+    EEXIST,
+    EFAULT,
+    EINVAL,
+    ENOENT,
+    ENOMEM,
+)
+from ...abi.kinds import (
+    K_UFFD_CONTINUE,
+    K_UFFD_COPY,
+    K_UFFD_POISON,
+)
+from ...abi.rows import RSF_UNMODELLED
+from ...abi.vmflags import (
+    VM_ACCESS,
+    VM_HUGETLB,
+    VM_LOCKED,
+    VM_SHARED,
+    VM_UFFD_WP,
+    VM_WRITE,
+)
+from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.rules import (
+    R_MMAP_MIN_ADDR,
+    R_UFFD_PREPARES,
+)
+from ..addr import page_offset
+from ..areas.anonvma import anon_vma_prepare
+from ..areas.vma import vma_is_anonymous
+from ..areas.vmaset import find_exact
+from ..faults.vmfault import linear_index
+from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages
+from ..jit import kernel
+from ..pages.frames import bytes_copy, frame, frame_anon, frame_map, zero_frame
+from ..pages.pgwalk import (
+    HUGE_ENTRY,
+    pmd_lookup,
+    pte_ensure,
+    pte_lookup,
+)
+from ..pages.pte import (
+    MARKER_POISON,
+    mk_pte,
+    mk_pte_marker,
+    pte_marker,
+    pte_mkdirty,
+    pte_mkuffd_wp,
+    pte_mkwrite,
+    pte_mkyoung,
+    pte_pfn,
+    pte_present,
+)
+from ..pages.thp import huge_split
+from ..state import (
+    F_FLAGS,
+    F_INDEX,
+    FF_DIRTY,
+    FF_EXCLUSIVE,
+    FF_ZERO,
+    G_RSFLAGS,
+    H_ARCH,
+    H_RULES,
+    MM_RSS,
+    MM_STACK_PTR,
+    MM_START_BRK,
+    OPS_SHM,
+    OPS_SHMEM,
+    V_END,
+    V_FLAGS,
+    V_INODE,
+    V_OPS,
+    V_PROT,
+    V_UFFD,
+    Mem,
+)
+
+_DONTWAKE, _COPY_WP, _SRC_HOLES = 1, 2, 2
+
+
+@kernel
+def bad_range(m: Mem, start: int, length: int) -> int:
+    """1 if the range is not whole pages of user space (validate_range)."""
+    top = m[H_ARCH + A_TASK_SIZE]
+    if page_offset(m, start) != 0 or page_offset(m, length) != 0 or length <= 0:
+        return 1
+    return 1 if start < m[H_RULES + R_MMAP_MIN_ADDR] or start >= top or length > top - start else 0
+
+
+# ---- filling ---------------------------------------------------------------------------------
+
+
+@kernel
+def _target(m: Mem, mm: int, start: int, end: int) -> int:
+    """The registered area that holds [start, end), or -errno; a private one gets its anon_vma first.
+
+    uffd_lock_vma, validate_dst_vma: a call that fails with ENOENT leaves the anon_vma behind.
+    """
+    vma = find_exact(m, mm, start)
+    if vma == 0:
+        return -ENOENT
+    prepare = 1 if m[vma + V_FLAGS] & VM_SHARED == 0 else 0
+    if prepare != 0 and m[H_RULES + R_UFFD_PREPARES] != 0 and anon_vma_prepare(m, mm, vma) < 0:
+        return -ENOMEM
+    if end > m[vma + V_END] or m[vma + V_UFFD] == 0:
+        return -ENOENT
+    if prepare != 0 and anon_vma_prepare(m, mm, vma) < 0:
+        return -ENOMEM
+    return vma
+
+
+@kernel
+def _install(m: Mem, mm: int, vma: int, p: int, pfn: int, writable: int, wp: int) -> int:
+    """Map frame `pfn` at the PTE `p`: dirty, writable if it may be (mfill_atomic_install_pte)."""
+    w = pte_mkyoung(m, pte_mkdirty(m, mk_pte(m, pfn, m[vma + V_PROT])))
+    if writable != 0 and m[vma + V_FLAGS] & VM_WRITE:
+        w = pte_mkwrite(m, w)
+    m[p] = pte_mkuffd_wp(m, w) if wp != 0 else w
+    m[mm + MM_RSS] += 1
+    return 0
+
+
+@kernel
+def _source(m: Mem, mm: int, src: int) -> int:
+    """The frame of the page at `src` that UFFDIO_COPY reads; 0: zeros, or bytes nobody told; -EFAULT."""
+    vma = find_exact(m, mm, src)
+    if vma == 0:
+        # a scenario need not list the program that holds the buffer
+        listed = m[mm + MM_STACK_PTR] | m[mm + MM_START_BRK]
+        return 0 if listed == 0 else -EFAULT
+    if m[vma + V_FLAGS] & VM_ACCESS == 0:
+        return -EFAULT
+    p = pte_lookup(m, mm, src)
+    if p == 0 or pte_present(m, m[p]) == 0 or page_offset(m, src) != 0:
+        return 0
+    return pte_pfn(m, m[p])
+
+
+@kernel
+def _private_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: int, wp: int) -> int:
+    """Fill one page of private memory: 0 or -errno."""
+    if zero != 0:
+        if m[p] != 0:
+            return -EEXIST
+        m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[vma + V_PROT]))
+        return 0
+    source = _source(m, mm, src)
+    if source < 0:
+        return source
+    if m[p] != 0 and (pte_present(m, m[p]) != 0 or pte_marker(m, m[p]) == 0):
+        return -EEXIST
+    pfn = frame_anon(m, mm, linear_index(m, vma, addr))
+    if pfn == 0:
+        return -ENOMEM
+    if source != 0:
+        bytes_copy(m, pfn, source)
+    return _install(m, mm, vma, p, pfn, 1, wp)
+
+
+@kernel
+def _shared_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: int, wp: int) -> int:
+    """Fill one page of an object in shmem that it does not have yet, and map it: 0 or -errno."""
+    inode = m[vma + V_INODE]
+    index = linear_index(m, vma, addr)
+    source = 0 if zero != 0 else _source(m, mm, src)
+    if source < 0:
+        return source
+    if index >= file_pages(m, inode):
+        return -EFAULT
+    if cache_has(m, inode, index) != 0 or (m[p] != 0 and pte_present(m, m[p]) != 0):
+        return -EEXIST
+    pfn = cache_alloc(m, inode, index)
+    if pfn == 0:
+        return -ENOMEM
+    if source != 0:
+        bytes_copy(m, pfn, source)
+    m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
+    frame_map(m, pfn)
+    return _install(m, mm, vma, p, pfn, 1, wp)
+
+
+@kernel
+def _continue_page(m: Mem, mm: int, vma: int, addr: int, p: int, wp: int) -> int:
+    """Map the page that the object has: 0 or -errno (mfill_atomic_pte_continue)."""
+    inode = m[vma + V_INODE]
+    index = linear_index(m, vma, addr)
+    pfn = cache_find(m, inode, index) if index < file_pages(m, inode) else 0
+    if pfn == 0:
+        return -EFAULT
+    if m[p] != 0 and (pte_present(m, m[p]) != 0 or pte_marker(m, m[p]) == 0):
+        return -EEXIST
+    frame_map(m, pfn)
+    return _install(m, mm, vma, p, pfn, 1 if m[vma + V_FLAGS] & VM_SHARED else 0, wp)
+
+
+@kernel
+def uffd_fill(m: Mem, mm: int, kind: int, dst: int, src: int, length: int, mode: int) -> int:
+    """COPY, ZEROPAGE, CONTINUE and POISON page by page (mfill_atomic): 0 or -errno."""
+    known = _DONTWAKE | (_COPY_WP if kind in (K_UFFD_COPY, K_UFFD_CONTINUE) else 0)
+    if bad_range(m, dst, length) != 0 or mode & ~known:
+        return -EINVAL
+    if kind == K_UFFD_COPY and (src < 0 or src >= m[H_ARCH + A_TASK_SIZE]):
+        return -EINVAL
+    vma = _target(m, mm, dst, dst + length)
+    if vma < 0:
+        return vma
+    wp = mode & _COPY_WP
+    flags = m[vma + V_FLAGS]
+    if wp != 0 and flags & VM_UFFD_WP == 0:
+        return -EINVAL
+    shmem = 1 if m[vma + V_OPS] in (OPS_SHMEM, OPS_SHM) else 0
+    if flags & VM_HUGETLB:
+        m[G_RSFLAGS] |= RSF_UNMODELLED
+        return 0
+    if (shmem == 0 and vma_is_anonymous(m, vma) == 0) or (kind == K_UFFD_CONTINUE and shmem == 0):
+        return -EINVAL
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    done = 0
+    while done < length:
+        addr = dst + done
+        p = pte_ensure(m, mm, addr)
+        error = -EEXIST if p == 0 else 0  # a huge page is mapped there
+        if p != 0:
+            if kind == K_UFFD_POISON:
+                error = -EEXIST if m[p] != 0 else 0
+                if error == 0:
+                    m[p] = mk_pte_marker(m, MARKER_POISON)
+            elif kind == K_UFFD_CONTINUE:
+                error = _continue_page(m, mm, vma, addr, p, wp)
+            elif flags & VM_SHARED:
+                error = _shared_page(m, mm, vma, addr, p, src + done, 1 - (kind == K_UFFD_COPY), wp)
+            else:
+                error = _private_page(m, mm, vma, addr, p, src + done, 1 - (kind == K_UFFD_COPY), wp)
+        if error != 0:
+            return error if done == 0 else -11  # EAGAIN: the caller sees how far it came
+        done += page
+    return 0
+
+
+@kernel
+def uffd_move(m: Mem, mm: int, uffd: int, dst: int, src: int, length: int, mode: int) -> int:
+    """UFFDIO_MOVE: pages of private memory change their address (move_pages)."""
+    if bad_range(m, dst, length) != 0 or bad_range(m, src, length) != 0 or mode & ~3:
+        return -EINVAL
+    to = find_exact(m, mm, dst)
+    if to == 0:
+        return -ENOENT
+    if m[to + V_FLAGS] & VM_SHARED == 0 and anon_vma_prepare(m, mm, to) < 0:
+        return -ENOMEM
+    vma = find_exact(m, mm, src)
+    if vma == 0:
+        return -ENOENT
+    flags = m[vma + V_FLAGS]
+    if (flags | m[to + V_FLAGS]) & VM_SHARED or src + length > m[vma + V_END] or dst + length > m[to + V_END]:
+        return -EINVAL
+    if (flags ^ m[to + V_FLAGS]) & (VM_ACCESS | VM_LOCKED) or flags & VM_WRITE == 0:
+        return -EINVAL
+    if m[to + V_UFFD] != uffd or vma_is_anonymous(m, vma) == 0 or vma_is_anonymous(m, to) == 0:
+        return -EINVAL
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    done = 0
+    while done < length:
+        error = _move_page(m, mm, to, dst + done, src + done, mode & _SRC_HOLES)
+        if error != 0:
+            return error if done == 0 else -11
+        done += page
+    return 0
+
+
+@kernel
+def _move_page(m: Mem, mm: int, to: int, dst: int, src: int, holes: int) -> int:
+    """Move one page: 0 or -errno (move_pages_ptes)."""
+    slot = pmd_lookup(m, mm, src)
+    if slot != 0 and m[slot] == HUGE_ENTRY and huge_split(m, mm, slot) == 0:
+        return -ENOMEM
+    p = pte_ensure(m, mm, dst)
+    if p == 0 or m[p] != 0:
+        return -EEXIST
+    q = pte_lookup(m, mm, src)
+    if q == 0 or m[q] == 0:
+        return 0 if holes != 0 else -ENOENT
+    w = m[q]
+    if pte_present(m, w) == 0:
+        if pte_marker(m, w) != 0:
+            return -EFAULT
+        m[p] = w
+    else:
+        f = frame(m, pte_pfn(m, w))
+        if m[f + F_FLAGS] & FF_ZERO:
+            m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[to + V_PROT]))
+        elif m[f + F_FLAGS] & FF_EXCLUSIVE == 0:
+            return -EBUSY
+        else:
+            m[f + F_INDEX] = linear_index(m, to, dst)
+            m[p] = pte_mkwrite(m, pte_mkdirty(m, mk_pte(m, pte_pfn(m, w), m[to + V_PROT])))
+    m[q] = 0
+    return 0
