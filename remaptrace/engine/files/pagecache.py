@@ -105,7 +105,7 @@ def inode_put(m: Mem, inode: int) -> int:
     m[inode + I_REFS] -= 1
     if m[inode + I_REFS] > 0:
         return 0
-    if m[inode + I_TYPE] == TYPE_UFFD:  # first it is taken off its areas, see calls.uffd.uffd_release
+    if m[inode + I_TYPE] == TYPE_UFFD:  # first it is taken off its areas, see uffd.uffd.uffd_release
         m[G_UFFD_CLOSED] = 1
         return 0
     m[G_COMMITTED] -= m[inode + I_CHARGED]

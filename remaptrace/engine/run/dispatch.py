@@ -122,7 +122,6 @@ from ..calls.munmap import sys_munmap
 from ..calls.prctl import sys_prctl
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
-from ..calls.uffd import sys_userfaultfd, uffd_call, uffd_release
 from ..calls.vmaname import sys_set_vma_name
 from ..files.hugepool import pool_resize
 from ..jit import kernel
@@ -150,6 +149,7 @@ from ..state import (
 from ..tasks.exec import init_mm, init_vma
 from ..tasks.fork import dup_mm
 from ..tasks.process import mm_put, task_exec, task_exit, task_fork
+from ..uffd.uffd import sys_userfaultfd, uffd_call, uffd_release
 from ..why import NOT_MINE
 from .pressure import pressure_call
 

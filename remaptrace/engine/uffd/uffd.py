@@ -50,6 +50,7 @@ from ..addr import uword
 from ..areas.merge import vma_modify_uffd
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
+from ..calls.filecalls import descriptor_of
 from ..files.files import FMODE_READ, FMODE_WRITE, fget
 from ..files.hugepool import hugefile_shift
 from ..files.pagecache import inode_new, inode_put
@@ -108,8 +109,7 @@ from ..state import (
     V_UFFD,
     Mem,
 )
-from .filecalls import descriptor_of
-from .uffdfill import bad_range, uffd_fill, uffd_move
+from .fill import bad_range, uffd_fill, uffd_move
 
 U_FEATURES = I_SEALS  # features asked for, and UFFD_READY once the API was
 U_USER_ONLY = I_FILLK

@@ -1,0 +1,1 @@
+"""userfaultfd: registrations, and the pages that its ioctls fill."""
