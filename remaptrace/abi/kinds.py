@@ -84,6 +84,7 @@ K_SETRLIMIT = _kind(101, "setrlimit", "resource", "soft")
 K_SETUID = _kind(102, "setuid", "uid")
 # rule: R_* number; areas_plus 1: the value is the process's number of areas plus `value`
 K_SYSCTL = _kind(103, "sysctl", "rule", "value", "areas_plus")
+K_PKRU = _kind(105, "pkru", "value")  # scenario: load the protection-key register; -1: only look
 K_PRCTL = _kind(104, "prctl", "option", "arg", "arg3", "arg4", "arg5")
 # -- scenario: observation and pressure
 K_DUMP = _kind(120, "dump")

@@ -15,6 +15,7 @@ OUT_SPURIOUS = 9  # SIGSEGV/SEGV_ACCERR that the program did not ask for (dirty 
 OUT_UNDELIVERED = 10  # refused by the PTE, and the architecture does not deliver the signal
 OUT_WAITS = 11  # the thread sleeps until a userfaultfd provides the page
 OUT_POISON = 12  # SIGBUS/BUS_MCEERR_AR: poisoned through userfaultfd
+OUT_PKUERR = 13  # SIGSEGV/SEGV_PKUERR: denied by the protection key
 
 NAMES: tuple[str, ...] = (
     "",
@@ -30,4 +31,5 @@ NAMES: tuple[str, ...] = (
     "UNDELIVERED",
     "WAITS",
     "SIGBUS/BUS_MCEERR_AR",
+    "SIGSEGV/SEGV_PKUERR",
 )

@@ -81,6 +81,7 @@ G_CLOCK = H_GLOB + 36  # hand of the reclaim clock: a frame number
 G_LEARNT = H_GLOB + 34  # page states learnt from recorded faults, see learn.py
 G_NEXT_SHMID = H_GLOB + 38  # identifier of the next System V segment
 G_NEW_TABLE = H_GLOB + 37  # 1: the fault being handled had to make its leaf table
+G_REGISTER_UNKNOWN = H_GLOB + 39  # 1: the trace does not show the protection-key register
 G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_VMG_EXPAND = H_GLOB + 48  # see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
@@ -115,7 +116,9 @@ V_OPS = 10  # OPS_*
 V_AVMULTI = 11  # 1: the anon_vma chain has more than one entry (a fork child)
 V_POLICY = 12  # NUMA policy identity (mbind), 0: default
 V_UFFD = 13  # userfaultfd context identity, 0: none
-V_PROT = 14  # vm_page_prot as an index of the protection map; bit 3 is "shared"
+V_PROT = (
+    14  # vm_page_prot as an index of the protection map; bit 3 is "shared", bits 4 to 7 the protection key
+)
 V_MM = 15
 V_CURSOR = 16  # nonlinear scan cursor (vm_private_data of 2.6)
 V_NAME = 17  # string number for [vdso] and the like, 0: none
@@ -175,6 +178,10 @@ MM_HERE = 34  # the VMA near which this call begins, see vmaset.look_ahead, 0: u
 MM_NEAR = 35  # ... and the next call
 MM_LEAF = 36  # the leaf where to look for the area of the next call but one, 0: unknown ...
 MM_LEAF_2 = 37  # ... and of the one behind it
+MM_PKEYS = (
+    38  # protection keys handed out, a bit each, key 0 inverted where there are keys, see areas/pkeys.py
+)
+MM_XO_KEY = 39  # the execute-only key + 1, 0: none yet
 MM_THP = 40  # PR_SET_THP_DISABLE as PR_GET_THP_DISABLE tells it: 0, 1, 3 (all but advised)
 MM_KSM = 41  # PR_SET_MEMORY_MERGE
 MM_WORDS = 44
@@ -186,6 +193,7 @@ T_PROC = 2  # the process (thread group)
 T_TID = 3
 T_PID = 4
 T_ALIVE = 5
+T_PKRU = 6  # rights over protection keys, see areas/pkeys.py
 T_WORDS = 8
 
 # ---- process: what threads share beside the mm -----------------------------------------------

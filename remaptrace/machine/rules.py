@@ -205,6 +205,14 @@ R_BRK_FROM_END_CODE = _rule(
     "brk_from_end_code", "bool", 0, "the break may fall to the code, RLIMIT_DATA counts from the data (2.6)"
 )
 
+# -- protection keys
+R_PKEYS = _rule(
+    "pkeys",
+    "int",
+    0,
+    "protection keys of the processor: 0 none, 16 x86; a recorded key shows that it had some",
+)
+
 # -- names of anonymous areas
 R_ANON_NAME_CONFIG = _rule(
     "anon_vma_name",

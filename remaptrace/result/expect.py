@@ -280,6 +280,7 @@ def area_words(area: dict[str, Any]) -> str:
 
 _ANSWERS: dict[str, Callable[[Result, int, Any], Answer]] = {
     "result": _result,
+    "pkru": _result,
     "error": _error,
     "continues_in": _continues_in,
     "outcome": _outcome,

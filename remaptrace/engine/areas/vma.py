@@ -8,7 +8,7 @@ address space is the business of `vmaset`.
 from __future__ import annotations
 
 from ...abi.special import FILE_PERF
-from ...abi.vmflags import VM_ACCESS, VM_PFNMAP, VM_SHARED, VM_UFFD_WP, VM_WRITE
+from ...abi.vmflags import PKEY_SHIFT, VM_ACCESS, VM_PFNMAP, VM_PKEY, VM_SHARED, VM_UFFD_WP, VM_WRITE
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
 from ..files.hugepool import resv_close, resv_get
@@ -103,12 +103,12 @@ def vma_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
 
 @kernel
 def vma_set_page_prot(m: Mem, vma: int) -> int:
-    """Store V_PROT: the index of the protection map, without "shared" where writes are notified."""
+    """Store V_PROT: the index of the protection map, without "shared" where writes are notified, and the key."""
     flags = m[vma + V_FLAGS]
     prot = flags & VM_ACCESS
     if flags & VM_SHARED and vma_wants_writenotify(m, vma, flags) == 0:
         prot |= 8
-    m[vma + V_PROT] = prot
+    m[vma + V_PROT] = prot | ((flags & VM_PKEY) >> PKEY_SHIFT) << 4
     return 0
 
 

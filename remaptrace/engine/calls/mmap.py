@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...abi.errnos import EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_NONBLOCK, MAP_SHARED, READ_IMPLIES_EXEC
 from ...abi.vmflags import (
+    PKEY_SHIFT,
     VM_ACCOUNT,
     VM_DROPPABLE,
     VM_EXEC,
@@ -45,6 +46,7 @@ from ..account import (
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_init
 from ..areas.mergeable import VM_SPECIAL
+from ..areas.pkeys import execute_only_key
 from ..areas.space import HUGE_KIND, get_unmapped_area, range_is_free, round_hint_to_min
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, link_vma
@@ -316,6 +318,7 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
     if m[mm + MM_COUNT] > m[H_RULES + R_MAX_MAP_COUNT]:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
     vm = wanted_flags(m, task, prot, flags)
+    key = execute_only_key(m, task) if prot == VM_EXEC else 0
     addr = _place(m, task, file, addr, length, flags, pgoff)
     if addr < 0:
         return addr
@@ -333,6 +336,7 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
             pgoff = 0
     if vm < 0:
         return vm
+    vm |= key << PKEY_SHIFT
     if flags & MAP_NORESERVE and (m[H_RULES + R_OVERCOMMIT] != 2 or vm & VM_HUGETLB):
         vm |= VM_NORESERVE
     addr = mmap_region(m, task, file, addr, length, vm, pgoff)

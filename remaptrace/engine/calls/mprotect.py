@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EINVAL, ENOMEM, EPERM
-from ...abi.mman import PROT_READ, READ_IMPLIES_EXEC
+from ...abi.mman import PROT_EXEC, PROT_READ, READ_IMPLIES_EXEC
 from ...abi.vmflags import (
+    PKEY_SHIFT,
     VM_ACCESS,
     VM_ACCOUNT,
     VM_EXEC,
@@ -14,15 +15,23 @@ from ...abi.vmflags import (
     VM_MANYPROTS,
     VM_MAYEXEC,
     VM_NORESERVE,
+    VM_PKEY,
     VM_SEALED,
     VM_SHARED,
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_ACCOUNT_STICKY, R_MPROTECT_FILLS_LOCKED, R_RFP_MPROTECT_FIRST, R_RFP_PROT
+from ...machine.rules import (
+    R_ACCOUNT_STICKY,
+    R_MPROTECT_FILLS_LOCKED,
+    R_PKEYS,
+    R_RFP_MPROTECT_FIRST,
+    R_RFP_PROT,
+)
 from ..account import charge, may_expand_vm, uncharge, vm_stat_account
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
+from ..areas.pkeys import execute_only_key, pkey_is_allocated
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_MLOCK, populate_range
@@ -32,6 +41,7 @@ from ..state import (
     H_ARCH,
     H_RULES,
     MM_MDWE,
+    MM_XO_KEY,
     P_PERSONALITY,
     T_MM,
     T_PROC,
@@ -131,8 +141,30 @@ def _many_protections(m: Mem, vma: int, end: int) -> int:
 
 
 @kernel
+def _key_for(m: Mem, task: int, vma: int, prot: int, pkey: int) -> int:
+    """The key that the area gets (arch_override_mprotect_pkey); `pkey` -1: not named."""
+    if pkey != -1:
+        return pkey
+    if prot == PROT_EXEC:
+        key = execute_only_key(m, task)
+        if key > 0:
+            return key
+    flags = m[vma + V_FLAGS]
+    key = (flags & VM_PKEY) >> PKEY_SHIFT
+    if flags & VM_ACCESS == VM_EXEC and m[m[task + T_MM] + MM_XO_KEY] == key + 1:
+        return 0
+    return key
+
+
+@kernel
 def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
     """mprotect(addr, length, prot): 0 or -errno. What lies before the failing area stays changed."""
+    return sys_pkey_mprotect(m, task, addr, length, prot, -1)
+
+
+@kernel
+def sys_pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey: int) -> int:
+    """pkey_mprotect(addr, length, prot, pkey): 0 or -errno; -1: every area keeps its key."""
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
     prot &= ~grows
     start = uword(m, addr)
@@ -147,10 +179,16 @@ def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
     if prot & ~PROT_VALID:
         return -EINVAL
     if start < 0:
-        return refuse(m, WHY_HOLE, ENOMEM)
+        return (
+            refuse(m, WHY_HOLE, ENOMEM)
+            if pkey == -1 or pkey_is_allocated(m, m[task + T_MM], pkey)
+            else -EINVAL
+        )
     if end < 0:  # far beyond user space
         end = 1 << 62
     mm = m[task + T_MM]
+    if pkey != -1 and pkey_is_allocated(m, mm, pkey) == 0:
+        return -EINVAL
     vma = _first_area(m, mm, start, end, grows)
     if vma < 0:
         return vma
@@ -159,6 +197,7 @@ def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
     if m[H_RULES + R_RFP_PROT] != 0 and _many_protections(m, vma, end) != 0:
         return -EACCES
     implied = prot & PROT_READ and m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC
+    keyed = m[H_RULES + R_PKEYS]
     at = start
     while vma != 0 and m[vma + V_START] <= at < end:
         old = m[vma + V_FLAGS]
@@ -166,6 +205,8 @@ def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
         if implied and old & VM_MAYEXEC:
             wanted |= VM_EXEC
         new = (old & ~VM_ACCESS) | wanted
+        if keyed != 0:
+            new = (new & ~VM_PKEY) | _key_for(m, task, vma, prot, pkey) << PKEY_SHIFT
         if new & ~(new >> 4) & VM_ACCESS:
             return refuse(m, WHY_MAY, EACCES)
         if map_deny_write_exec(m, mm, old, new) != 0:

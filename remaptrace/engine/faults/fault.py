@@ -14,6 +14,7 @@ from ...abi.outcomes import (
     OUT_MAPERR,
     OUT_OK,
     OUT_OOM,
+    OUT_PKUERR,
     OUT_POISON,
     OUT_SPURIOUS,
     OUT_WAITS,
@@ -35,8 +36,9 @@ from ...machine.archwords import (
     P_READ,
     P_YOUNG,
 )
-from ...machine.rules import R_MEMORY_FAILURE
+from ...machine.rules import R_MEMORY_FAILURE, R_PKEYS
 from ..areas.anonvma import anon_vma_prepare
+from ..areas.pkeys import pkey_denies
 from ..areas.stack import expand_stack
 from ..areas.vmaset import find_vma
 from ..files.pagecache import cache_has, cache_swapped, file_pages
@@ -347,6 +349,8 @@ def handle_access(m: Mem, task: int, addr: int, access: int, in_kernel: int, sp:
         if bits != 0 and in_kernel == 0 and (addr >> (bits - 1)) != 0 and (addr >> (bits - 1)) != -1:
             return OUT_KERNELSEGV
         return OUT_MAPERR
+    if m[H_RULES + R_PKEYS] != 0 and pkey_denies(m, task, addr, access) != 0:
+        return OUT_PKUERR
     if _mmu(m, m[task + T_MM], addr, access) != 0:
         return OUT_OK
     return _page_fault(m, task, addr, access, in_kernel, sp)

@@ -66,6 +66,8 @@ MARKER_UFFD_WP, MARKER_POISON = 1, 2  # bits of a marker; a guard is 4
 
 # ---- reading ---------------------------------------------------------------------------------
 
+PTE_PKEY_SHIFT = 59  # _PAGE_PKEY_BIT0..3
+
 
 @kernel
 def pte_none(m: Mem, w: int) -> int:
@@ -237,9 +239,15 @@ def mk_pte_prot(m: Mem, pfn: int, pgprot: int) -> int:
 
 
 @kernel
+def vm_page_prot(m: Mem, prot_index: int) -> int:
+    """The protection word of V_PROT: protection_map, and the protection key in bits 59 to 62 (x86)."""
+    return m[H_ARCH + A_PROTMAP + (prot_index & 15)] | (prot_index >> 4) << PTE_PKEY_SHIFT
+
+
+@kernel
 def mk_pte(m: Mem, pfn: int, prot_index: int) -> int:
-    """A PTE for frame `pfn` with protection_map[prot_index]."""
-    return mk_pte_prot(m, pfn, m[H_ARCH + A_PROTMAP + prot_index])
+    """A PTE for frame `pfn` with the protection of V_PROT `prot_index`."""
+    return mk_pte_prot(m, pfn, vm_page_prot(m, prot_index))
 
 
 @kernel
@@ -258,8 +266,8 @@ def pte_modify_prot(m: Mem, w: int, pgprot: int) -> int:
 
 @kernel
 def pte_modify(m: Mem, w: int, prot_index: int) -> int:
-    """The present PTE with protection_map[prot_index]; frame, accessed and dirty stay."""
-    return pte_modify_prot(m, w, m[H_ARCH + A_PROTMAP + prot_index])
+    """The present PTE with the protection of V_PROT `prot_index`; frame, accessed and dirty stay."""
+    return pte_modify_prot(m, w, vm_page_prot(m, prot_index))
 
 
 @kernel

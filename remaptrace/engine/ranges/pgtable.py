@@ -6,7 +6,7 @@ offered here too.
 
 from __future__ import annotations
 
-from ...abi.vmflags import VM_ACCESS, VM_HUGETLB, VM_SHARED, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_HUGETLB, VM_PKEY, VM_SHARED, VM_WRITE
 from ...machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
 from ..areas.vma import vma_wants_writenotify
 from ..jit import kernel
@@ -176,7 +176,7 @@ def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: in
     PTEs (swap, file, guard) stay as they are. Returns the number of PTEs looked at.
     """
     flags = m[vma + V_FLAGS]
-    if (flags ^ old_flags) & (VM_ACCESS | VM_SHARED) == 0:
+    if (flags ^ old_flags) & (VM_ACCESS | VM_SHARED | VM_PKEY) == 0:
         return 0
     prot = m[vma + V_PROT]
     notify = vma_wants_writenotify(m, vma, flags)

@@ -23,6 +23,7 @@ from ...abi.signals import (
 )
 from ...abi.vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.rules import R_PKEYS
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.vmaset import find_exact
 from ..belief.assume import assume_length, assume_page, may_assume
@@ -41,6 +42,7 @@ from ..state import (
     G_RSFLAGS,
     G_VALUE,
     H_ARCH,
+    H_RULES,
     T_MM,
     V_FLAGS,
     V_INODE,
@@ -60,9 +62,10 @@ def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp:
     shift = m[H_ARCH + A_PAGE_SHIFT]
     end = addr + ((pages if pages > 1 else 1) << shift)
     outcome = OUT_OK
+    keyed = m[H_RULES + R_PKEYS]
     at = addr
     while at < end:
-        done = hits(m, mm, at, (end - at) >> shift, access)
+        done = 0 if keyed != 0 else hits(m, mm, at, (end - at) >> shift, access)
         if done == 0:
             outcome = handle_access(m, task, at, access, in_kernel, sp)
             if outcome != OUT_OK:

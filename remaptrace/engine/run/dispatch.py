@@ -48,6 +48,7 @@ from ...abi.kinds import (
     K_PKEY_ALLOC,
     K_PKEY_FREE,
     K_PKEY_MPROTECT,
+    K_PKRU,
     K_PRCTL,
     K_PREAD,
     K_PROCESS_MADVISE,
@@ -78,6 +79,7 @@ from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_NR_HUGEPAGES
 from ..addr import page_align, uword
+from ..areas.pkeys import pkru_of, set_pkru, sys_pkey_alloc, sys_pkey_free
 from ..areas.vmaset import find_exact
 from ..belief.assume import (
     assume_brk,
@@ -114,7 +116,7 @@ from ..calls.mbind import sys_home_node, sys_mbind, sys_set_mempolicy
 from ..calls.mincore import sys_mincore
 from ..calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
 from ..calls.mmap import sys_mmap
-from ..calls.mprotect import sys_mprotect
+from ..calls.mprotect import sys_mprotect, sys_pkey_mprotect
 from ..calls.mremap import sys_mremap
 from ..calls.mseal import sys_mseal
 from ..calls.msync import sys_msync
@@ -185,14 +187,6 @@ def _brk(m: Mem, task: int, addr: int) -> int:
 
 
 @kernel
-def _pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey: int) -> int:
-    """pkey_mprotect on a machine without protection keys: only key -1 exists (linux-6.x 0)."""
-    if pkey != -1:
-        return -EINVAL
-    return sys_mprotect(m, task, addr, length, prot)
-
-
-@kernel
 def _process_madvise(m: Mem, task: int, addr: int, length: int, advice: int, flags: int) -> int:
     """process_madvise of one range on the calling process: bytes advised, or the error."""
     if flags != 0:
@@ -226,7 +220,7 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
         clear_for_mremap(m, task, a0, a1, a2, a3)
         return sys_mremap(m, task, a0, a1, a2, a3, a4)
     if kind == K_PKEY_MPROTECT:
-        return _pkey_mprotect(m, task, a0, a1, a2, a3)
+        return sys_pkey_mprotect(m, task, a0, a1, a2, a3)
     if kind == K_PROCESS_MADVISE:
         return _process_madvise(m, task, a0, a1, a2, a4)
     if kind == K_MLOCK:
@@ -279,8 +273,10 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
         if may_assume(m, task) != 0:
             assume_range(m, task, a0, a0 + a1, VM_READ | VM_WRITE)
         return sys_set_vma_name(m, task, a0, a1, a2)
-    if kind in (K_PKEY_ALLOC, K_PKEY_FREE):
-        return -EINVAL
+    if kind == K_PKEY_ALLOC:
+        return sys_pkey_alloc(m, task, a0, a1)
+    if kind == K_PKEY_FREE:
+        return sys_pkey_free(m, task, a0)
     return NOT_MINE
 
 
@@ -405,6 +401,8 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: in
         if a0 == R_NR_HUGEPAGES:
             pool_resize(m, value)
         return 0
+    if kind == K_PKRU:
+        return set_pkru(m, task, a0) if a0 >= 0 else pkru_of(m, task)
     if kind == K_PRCTL:
         return sys_prctl(m, task, a0, a1, a2, a3, a4)
     return NOT_MINE

@@ -20,6 +20,7 @@ from ..state import (
     G_NPATHS,
     G_NTASKS,
     G_PATHS,
+    G_REGISTER_UNKNOWN,
     G_RELOCATIONS,
     G_RETSOURCES,
     G_STRKINDS,
@@ -61,6 +62,7 @@ def set_up(m: Any, trace: Trace, follow: bool) -> None:
     m[G_FOLLOW] = 1 if follow else 0
     m[G_NO_ACCESSES] = 1 if trace.recorded and not has_accesses(trace) else 0
     pool_start(m)
+    m[G_REGISTER_UNKNOWN] = 1 if trace.recorded else 0
     _tasks(m, trace)
     _strings(m, trace.strings)
     _references(m, trace)

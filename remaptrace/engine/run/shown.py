@@ -14,6 +14,7 @@ from ...machine.rules import RULES
 from ...trace.events import Trace
 
 _EVIDENCE: tuple[tuple[str, int, int, int, str], ...] = (
+    ("pkeys", ev.K_PKEY_ALLOC, 0, 16, "the processor has protection keys: pkeys=16"),
     ("anon_vma_name", ev.K_SET_VMA_NAME, 0, 1, "anonymous memory was named: anon_vma_name=yes"),
 )
 """Rule, kind of the call, least result that proves, the value it proves, and that in words."""

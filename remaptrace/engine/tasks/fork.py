@@ -72,6 +72,7 @@ from ..state import (
     MM_KSM,
     MM_LEGACY,
     MM_MDWE,
+    MM_PKEYS,
     MM_RSS,
     MM_STACK,
     MM_STACK_PTR,
@@ -79,6 +80,7 @@ from ..state import (
     MM_START_DATA,
     MM_THP,
     MM_TOTAL,
+    MM_XO_KEY,
     OPS_HUGETLB,
     T_MM,
     V_AV,
@@ -207,7 +209,7 @@ def dup_mm(m: Mem, task: int, child: int) -> int:
         m[new + field] = m[old + field]
     m[new + MM_FAC] = m[old + MM_BASE]  # 2.6: the child's first search starts afresh
     m[new + MM_CHS] = ALL_ONES
-    for field in (MM_BASE, MM_LEGACY, MM_STACK_PTR, MM_MDWE, MM_ASLR, MM_THP, MM_KSM):
+    for field in (MM_BASE, MM_LEGACY, MM_STACK_PTR, MM_MDWE, MM_ASLR, MM_THP, MM_KSM, MM_PKEYS, MM_XO_KEY):
         m[new + field] = m[old + field]
     if m[new + MM_MDWE] & MDWE_NO_INHERIT:
         m[new + MM_MDWE] = 0

@@ -52,6 +52,7 @@ from ..state import (
     T_FILES,
     T_MM,
     T_PID,
+    T_PKRU,
     T_PROC,
     Mem,
     kalloc,
@@ -223,6 +224,7 @@ def task_fork(m: Mem, task: int, number: int, flags: int) -> int:
             files_put(m, m[child + T_FILES])
             return mm
         m[child + T_MM] = mm
+    m[child + T_PKRU] = m[task + T_PKRU]
     m[child + T_ALIVE] = ALIVE
     return 0
 
@@ -274,6 +276,7 @@ def task_exec(m: Mem, task: int) -> int:
     pick_layout(m, m[task + T_PROC], mm)
     mm_put(m, m[task + T_MM])
     m[task + T_MM] = mm
+    m[task + T_PKRU] = 0
     files = m[task + T_FILES]
     if m[files + FD_USERS] > 1:
         m[task + T_FILES] = files_copy(m, files)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED", "WAITS")
 _NUMBERS = {
     "result",
+    "pkru",
     "value",
     "minor_faults",
     "major_faults",

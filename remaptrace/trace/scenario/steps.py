@@ -43,7 +43,10 @@ from ...abi.kinds import (
     K_MUNMAP,
     K_PAGES,
     K_PERSONALITY,
+    K_PKEY_ALLOC,
+    K_PKEY_FREE,
     K_PKEY_MPROTECT,
+    K_PKRU,
     K_PRCTL,
     K_PREAD,
     K_PWRITE,
@@ -117,6 +120,15 @@ class Step:
         return {f.name: f for f in self.args if isinstance(f, Field)}
 
 
+PKEY_RIGHTS = {
+    "disable_access": 1,
+    "disable_write": 2,
+    "disable_execute": 4,
+    "PKEY_DISABLE_ACCESS": 1,
+    "PKEY_DISABLE_WRITE": 2,
+    "PKEY_DISABLE_EXECUTE": 4,
+    "PKEY_DISABLE_READ": 8,
+}
 MOST_PAGES = 1 << 24  # that one step may touch or report
 MOST_FILE_PAGES = 1 << 44  # of a file
 
@@ -306,6 +318,22 @@ _TABLE = (
         K_UFFD_POISON,
         (FD, ADDR, LENGTH, Field("mode", "flags", 0, names.UFFD_WAKE_MODES)),
         "poison absent pages",
+    ),
+    Step(
+        "pkey_alloc",
+        K_PKEY_ALLOC,
+        (Field("flags", "int", 0), Field("rights", "flags", 0, PKEY_RIGHTS)),
+        "hand out a protection key; rights: 1 no access, 2 no writing",
+        CALL,
+    ),
+    Step("pkey_free", K_PKEY_FREE, (Field("pkey", "int"),), "give a protection key back", CALL),
+    Step(
+        "pkru",
+        K_PKRU,
+        (Field("value", "int", -1),),
+        "load the thread's protection-key register, or look at it",
+        ("pkru",),
+        scalar="value",
     ),
     Step("mseal", K_MSEAL, (ADDR, LENGTH, Field("flags", "int", 0)), "seal a range", CALL),
     Step(
