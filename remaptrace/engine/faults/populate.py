@@ -26,7 +26,7 @@ from ..jit import kernel
 from ..pages.pte import pte_present, pte_protnone, pte_write
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
 from .fault import count_fault, handle_mm_fault, pte_of
-from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_WAIT
 
 POP_MLOCK = 0  # mlock, and mprotect that makes a locked area writable: the first error stops it
 POP_MMAP = 1  # MAP_POPULATE, MAP_LOCKED, brk, mremap: errors are forgotten
@@ -49,6 +49,8 @@ def fault_in(m: Mem, task: int, vma: int, addr: int, access: int) -> int:
         ):
             return 0
         code = handle_mm_fault(m, mm, vma, addr, access)
+        if code == VMF_WAIT:  # the call sleeps until another thread provides the page
+            return 0
         if code not in (VMF_MINOR, VMF_MAJOR):
             return -ENOMEM if code == VMF_OOM else -EFAULT
         count_fault(m, task, code)

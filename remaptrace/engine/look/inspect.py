@@ -30,6 +30,7 @@ from ..state import (
     I_BORN,
     I_ID,
     I_NAME,
+    I_SHMID,
     I_TYPE,
     MM_BASE,
     MM_BRK,
@@ -129,7 +130,7 @@ def file_name(m: View, inode: int, strings: Sequence[str]) -> str:
     Without one ``shm@N`` for shared memory and ``file@N`` for a file that event N made or first showed.
     """
     name: str = strings[m[inode + I_NAME]] if 0 <= m[inode + I_NAME] < len(strings) else ""
-    if not name and m[inode + I_TYPE] == OPS_HUGETLB:
+    if not name and m[inode + I_TYPE] == OPS_HUGETLB and m[inode + I_SHMID] == 0:
         return "/anon_hugepage (deleted)"
     return name or f"{'file' if m[inode + I_TYPE] == OPS_FILE else 'shm'}@{m[inode + I_BORN]}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.kinds import EVF_IN_KERNEL
-from ...abi.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
+from ...abi.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK, OUT_WAITS
 from ...abi.rows import RSF_ASSUMED
 from ...abi.signals import (
     ACC_EXEC,
@@ -116,7 +116,8 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
     outcome = handle_access(m, task, addr, access, 0, 0)
     if access == ACC_WRITE:
         user_unknown(m, mm, addr)
-    return outcome
+    # a thread that slept for a userfaultfd went on: the page comes by an ioctl of the log
+    return OUT_OK if outcome == OUT_WAITS else outcome
 
 
 @kernel

@@ -81,8 +81,11 @@ from ..state import (
     F_FLAGS,
     FF_ANON,
     FF_EXCLUSIVE,
+    G_FOLLOW,
+    G_HAS_RET,
     G_INODE_LIST,
     G_MM_LIST,
+    G_REC_RET,
     G_RSFLAGS,
     G_UFFD_CLOSED,
     H_RULES,
@@ -109,6 +112,7 @@ from ..state import (
     V_UFFD,
     Mem,
 )
+from ..why import NOT_MINE
 from .fill import bad_range, uffd_fill, uffd_move
 
 U_FEATURES = I_SEALS  # features asked for, and UFFD_READY once the API was
@@ -378,6 +382,9 @@ def _writeprotect(m: Mem, mm: int, start: int, length: int, mode: int) -> int:
 def uffd_call(m: Mem, task: int, kind: int, fd: int, a: int, b: int, c: int, d: int) -> int:
     """One ioctl of userfaultfd: 0 or -errno; on another descriptor ENOTTY, before UFFDIO_API EINVAL."""
     file = fget(m, task, fd)
+    if m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] >= 0:
+        if file == 0 or m[m[file + O_INODE] + I_TYPE] != TYPE_UFFD:
+            return NOT_MINE  # the log does not show the making of the descriptor
     if file == 0:
         return -EBADF
     uffd = m[file + O_INODE]

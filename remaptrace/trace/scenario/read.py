@@ -39,7 +39,8 @@ _KEYS = (
     "steps",
     "vmas",
 )
-_MACHINE_KEYS = ("arch", "kernel", "host", "ram", "swap", "set")
+_RESOURCES = ("nodes", "nr_hugepages", "nr_overcommit_hugepages")
+_MACHINE_KEYS = ("arch", "kernel", "host", "ram", "swap", *_RESOURCES, "set")
 
 
 def looks_like_scenario(head: str) -> bool:
@@ -204,7 +205,7 @@ def _machine(root: dict[str, Any]) -> dict[str, Any]:
                 ("machine", Key(key)),
                 "one of: " + did_you_mean(key, _MACHINE_KEYS),
             )
-        if key in ("ram", "swap"):
+        if key in ("ram", "swap", *_RESOURCES):
             try:
                 out[key] = number(b, value, Field(key, "int"))
             except Problem as p:

@@ -314,10 +314,43 @@ def _io_destroy(model: Model, call: Call) -> None:
     model.add(call, ev.K_IO_DESTROY, (value(argument(call, 0)),), call.result.value)
 
 
+_UFFDIO: dict[bytes, tuple[int, tuple[bytes, ...]]] = {
+    b"UFFDIO_API": (ev.K_UFFD_API, (b"features", b"api")),
+    b"UFFDIO_REGISTER": (ev.K_UFFD_REGISTER, (b"start", b"len", b"mode")),
+    b"UFFDIO_UNREGISTER": (ev.K_UFFD_UNREGISTER, (b"start", b"len")),
+    b"UFFDIO_WAKE": (ev.K_UFFD_WAKE, (b"start", b"len")),
+    b"UFFDIO_COPY": (ev.K_UFFD_COPY, (b"dst", b"src", b"len", b"mode")),
+    b"UFFDIO_ZEROPAGE": (ev.K_UFFD_ZEROPAGE, (b"start", b"len", b"mode")),
+    b"UFFDIO_WRITEPROTECT": (ev.K_UFFD_WRITEPROTECT, (b"start", b"len", b"mode")),
+    b"UFFDIO_CONTINUE": (ev.K_UFFD_CONTINUE, (b"start", b"len", b"mode")),
+    b"UFFDIO_MOVE": (ev.K_UFFD_MOVE, (b"dst", b"src", b"len", b"mode")),
+    b"UFFDIO_POISON": (ev.K_UFFD_POISON, (b"start", b"len", b"mode")),
+}
+"""Commands of userfaultfd, and the members of their structures that events hold."""
+
+
+def _uffdio(model: Model, call: Call, command: bytes) -> bool:
+    """An ioctl of userfaultfd as its event; False where strace shows no more than the structure's address."""
+    known = _UFFDIO.get(command)
+    shown_struct = argument(call, 2)
+    if known is None or not shown_struct.startswith(b"{"):
+        return False
+    members = fields(shown_struct)
+    members |= fields(members.get(b"range", b"{}"))
+    kind, names = known
+    if not all(name in members for name in names):
+        return False
+    numbers = (value(members[name].partition(b" => ")[0]) for name in names)
+    model.add(call, kind, (value(argument(call, 0)), *numbers), call.result.value)
+    return True
+
+
 @handles("ioctl")
 def _ioctl(model: Model, call: Call) -> None:
     """userfaultfd changes areas and pages by ioctl, some drivers map; of the others none touches them."""
     command = call.args[1] if len(call.args) > 1 else b""
+    if command.startswith(b"UFFDIO_") and _uffdio(model, call, command):
+        return
     made = _VCPU_IOCTLS.match(command)
     fd = call.result.value
     if made and call.succeeded and fd is not None:
