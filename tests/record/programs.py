@@ -18,6 +18,12 @@ def work():
 ts = [threading.Thread(target=work) for _ in range(200)]
 [t.start() for t in ts]; [t.join() for t in ts]
 """
+WAITING = """
+import threading
+barrier = threading.Barrier(21)
+ts = [threading.Thread(target=barrier.wait) for _ in range(20)]
+[t.start() for t in ts]; barrier.wait(); [t.join() for t in ts]
+"""
 EXEC_FROM_THREAD = """
 import os, sys, threading
 code = "import mmap; mmap.mmap(-1, 8192)"

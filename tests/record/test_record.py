@@ -86,14 +86,15 @@ def test_perf_gives_complete_sets_too(name: str, tmp_path: Path) -> None:
 
 def test_stacks_tell_who_made_the_areas(tmp_path: Path) -> None:
     need("perf")
-    assert p.record(tmp_path / "set", p.python(p.THREADS.replace("200", "20")), "--stacks").returncode == 0
+    assert p.record(tmp_path / "set", p.python(p.WAITING), "--stacks").returncode == 0
     done = subprocess.run(
         [sys.executable, "-m", "remaptrace", "advise", str(tmp_path / "set"), "--by", "caller", "--format", "json"],
         env=p.environment(), text=True, capture_output=True, check=True,
     )  # fmt: skip
     facts = json.loads(done.stdout)
     assert facts["total"] == sum(caller["areas"] for caller in facts["callers"])
-    assert any("thread" in " ".join(caller["frames"]) for caller in facts["callers"])
+    named = [caller for caller in facts["callers"] if not caller["frames"][0].startswith("(")]
+    assert any("map" in caller["frames"][0] for caller in named)  # how deep perf unwinds is perf's affair
 
 
 def test_three_runs_in_a_row_without_a_difference(backend: str, tmp_path: Path) -> None:
@@ -267,7 +268,9 @@ def test_no_rights_are_needed(who: Callable[[Path], tuple[str, ...]]) -> None:
     folder = Path("/tmp") / f"remaptrace-test-{os.getpid()}-{who.__name__}"
     folder.mkdir()
     try:
-        done = p.record(folder / "set", ["/bin/sh", "-c", p.PIPES], prefix=who(folder), cwd="/")
+        done = p.record(
+            folder / "set", ["/bin/sh", "-c", p.PIPES], "--with", "ptrace", prefix=who(folder), cwd="/"
+        )
         assert done.returncode == 0, done.stderr
         complete(folder / "set", "map_counts")
     finally:
