@@ -8,9 +8,9 @@ treated so, and only when placing follows the log.
 
 from __future__ import annotations
 
-from ...abi.errnos import EPERM
+from ...abi.errnos import EACCES, EBADF, ENODEV, EPERM
 from ...abi.fcntl import F_SEAL_WRITE
-from ...abi.mman import MAP_ANONYMOUS, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ...abi.mman import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ...abi.rows import RSF_ASSUMED
 from ...abi.signals import SIGBUS
 from ...abi.vmflags import (
@@ -58,6 +58,7 @@ from ..state import (
     MM_START_BRK,
     MM_START_DATA,
     O_INODE,
+    O_NOEXEC,
     OPS_ANON,
     OPS_FILE,
     OPS_SHMEM,
@@ -65,6 +66,7 @@ from ..state import (
     T_FILES,
     T_MM,
     T_PROC,
+    TYPE_UNMAPPABLE,
     V_AV,
     V_END,
     V_FLAGS,
@@ -214,16 +216,33 @@ def assume_brk(m: Mem, task: int) -> int:
 
 @kernel
 def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
-    """A recorded mmap of a descriptor succeeded that the log never opened: a file stands behind it."""
-    if flags & MAP_ANONYMOUS or fd < 0 or fget(m, task, fd) != 0:
+    """A recorded mmap of a descriptor that the log never opened proves one, unless its answer is EBADF.
+
+    The descriptor is looked up before all else (ksys_mmap_pgoff); EACCES and ENODEV tell its mode and kind.
+    """
+    if flags & MAP_ANONYMOUS or fd < 0:
         return 0
-    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or -4095 <= m[G_REC_RET] < 0:
+    o = fget(m, task, fd)
+    if o != 0:
+        if m[m[o + O_INODE] + I_TYPE] == TYPE_UNMAPPABLE and m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0:
+            if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095:  # what its path suggests is less than a success
+                m[m[o + O_INODE] + I_TYPE] = OPS_FILE
+                m[m[o + O_INODE] + I_UNSURE] = 1
+                m[G_ASSUMED] += 1
+                m[G_RSFLAGS] |= RSF_ASSUMED
         return 0
-    inode = inode_new(m, OPS_FILE, UNKNOWN_SIZE)
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] == -EBADF:
+        return 0
+    if -4095 <= m[G_REC_RET] < 0 and m[G_REC_RET] not in (-EACCES, -ENODEV, -EPERM):
+        return 0
+    mode = FMODE_READ | FMODE_WRITE
+    if m[G_REC_RET] == -EACCES:  # not open for what was asked: to write, or to read at all
+        mode = FMODE_READ if flags & MAP_TYPE != MAP_PRIVATE else FMODE_WRITE
+    inode = inode_new(m, TYPE_UNMAPPABLE if m[G_REC_RET] == -ENODEV else OPS_FILE, UNKNOWN_SIZE)
     m[inode + I_CACHED] = 1
     m[inode + I_UNSURE] = 1
     m[inode + I_BORN] = m[G_EVENT]
-    fd_install(m, m[task + T_FILES], fd, file_new(m, inode, FMODE_READ | FMODE_WRITE), 0)
+    fd_install(m, m[task + T_FILES], fd, file_new(m, inode, mode), 0)
     inode_put(m, inode)
     m[G_ASSUMED] += 1
     m[G_RSFLAGS] |= RSF_ASSUMED
@@ -258,7 +277,7 @@ def assume_length(m: Mem, task: int, addr: int, signo: int) -> int:
 def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
     """A recorded EPERM for a shared writable mapping of a shmem file: it is sealed against writing.
 
-    Logs that do not show fcntl hold no other sign of F_ADD_SEALS.
+    Logs that do not show fcntl hold no other sign of F_ADD_SEALS. Asked for with PROT_EXEC it is a noexec mount.
     """
     if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] != -EPERM or flags & MAP_ANONYMOUS:
         return 0
@@ -266,6 +285,11 @@ def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
     if o == 0 or (prot & VM_WRITE) == 0 or (flags & MAP_TYPE) not in (MAP_SHARED, MAP_SHARED_VALIDATE):
         return 0
     inode = m[o + O_INODE]
+    if prot & VM_EXEC:  # path_noexec comes before the seals are looked at, and asks for nothing else
+        m[o + O_NOEXEC] = 1
+        m[G_ASSUMED] += 1
+        m[G_RSFLAGS] |= RSF_ASSUMED
+        return 0
     if m[inode + I_TYPE] == OPS_SHMEM and (m[inode + I_SEALS] & F_SEAL_WRITE) == 0:
         m[inode + I_SEALS] |= F_SEAL_WRITE
         m[G_ASSUMED] += 1
