@@ -17,15 +17,21 @@ from .output import show, width, write_text
     metavar="A B",
     help="The rules in which two kernels differ.",
 )
+@click.option("--not-modelled", is_flag=True, help="What the simulation leaves out, by call.")
 @format_option("rich", "plain", "json")
 @output_option
-def command(shown: str | None, compare: tuple[str, str] | None, form: str, output: str | None) -> None:
+def command(
+    shown: str | None, compare: tuple[str, str] | None, not_modelled: bool, form: str, output: str | None
+) -> None:
     """List the kernel presets; show one with the origin of each rule; compare two."""
     from ..machine.load import kernel_names, load_kernel
     from ..report import machines
     from ..report.jsonout import to_json
 
-    if compare:
+    if not_modelled:
+        facts = machines.not_modelled_facts()
+        sheet = machines.not_modelled_sheet(width())
+    elif compare:
         facts = machines.compare_facts(load_kernel(compare[0]), load_kernel(compare[1]))
         sheet = machines.compare_sheet(facts, width())
     elif shown:

@@ -291,6 +291,22 @@ class Generator:
             0, pages * PAGE, ["private", "anonymous", r.choice(("growsdown", "locked", "populate", "stack"))]
         )
 
+    def _collapse(self) -> Step:
+        r = self.random
+        addr = HUGE + r.choice((0, 0, 0, 1, 512, 512, 700, 1024)) * PAGE
+        length = r.choice((1, 511, 512, 512, 512, 513, 1024)) * PAGE
+        return ranged("madvise", addr, length, advice="collapse")
+
+    def _huge_piece(self) -> Step:
+        """As `_huge_part`, without what is not modelled of folios that are mapped in parts.
+
+        Pages are asked by access: pagemap shows the huge zero page as a file's.
+        """
+        step = self._huge_part()
+        while "pages" in step or step.get("madvise", {}).get("advice") in ("free", "cold", "pageout"):
+            step = self._huge_part()
+        return step
+
     def _huge_hint(self) -> Step:
         r = self.random
         self.placed.append((len(self.steps), 512))

@@ -34,6 +34,9 @@ PROFILES: dict[str, Weights] = {
             file_byte 4 drop 6 populate 4 sync 2 pages 8 mincore 3 fork 1 fork_wait 1 huge 6 huge_part 8
             grow 4 below 6 punch 3
         """,
+        "thp": """
+            huge 16 huge_piece 40 collapse 22 fork_wait 1 dump 3
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..machine.kernel import Kernel
+from ..machine.notmodelled import NOT_MODELLED
 from ..machine.rules import RULES, Rule
 from .layout import Cell, Sheet, length, spans
 
@@ -40,6 +41,23 @@ def kernel_facts(kernel: Kernel) -> dict[str, Any]:
             for rule in RULES.values()
         },
     }
+
+
+def not_modelled_facts() -> dict[str, Any]:
+    """What is left out, by call."""
+    return {
+        "schema": LIST_SCHEMA,
+        "not_modelled": [{"call": call, "what": what} for call, what in NOT_MODELLED],
+    }
+
+
+def not_modelled_sheet(width: int) -> Sheet:
+    """A line a call: what is left out, and what happens instead."""
+    sheet = Sheet(width)
+    rows: list[list[Cell]] = [[("call", "head"), ("left out", "head")]]
+    rows += [[call, what] for call, what in NOT_MODELLED]
+    sheet.table(rows, "ll", flexible=1, wrap=True)
+    return sheet
 
 
 def _by_version(kernel: Kernel) -> tuple[list[int], str]:

@@ -50,6 +50,7 @@ from ..state import (
     Mem,
 )
 
+_GO_ON = -(1 << 20)
 THP_DISABLED = 1
 """MM_THP: no huge pages in this address space at all."""
 
@@ -72,7 +73,7 @@ def _eligible(m: Mem, mm: int, vma: int) -> int:
 
 @kernel
 def _collects(m: Mem, vma: int, table: int) -> int:
-    """1 if the PTEs of a leaf table may become one huge page (hpage_collapse_scan_pmd)."""
+    """1 if the PTEs of a leaf table may become one huge page, else 0 or _GO_ON (hpage_collapse_scan_pmd)."""
     armed = m[vma + V_FLAGS] & (VM_UFFD_MISSING | VM_UFFD_WP)
     writable = 0
     for p in range(table, table + huge_pages(m)):
@@ -86,7 +87,7 @@ def _collects(m: Mem, vma: int, table: int) -> int:
                 return 0
             continue
         if pte_uffd_wp(m, w) != 0:
-            return 0
+            return _GO_ON
         flags = m[frame(m, pte_pfn(m, w)) + F_FLAGS]
         if flags & FF_ZERO:
             if armed:
@@ -95,7 +96,7 @@ def _collects(m: Mem, vma: int, table: int) -> int:
             return 0
         if pte_write(m, w) != 0:
             writable = 1
-    return 1 if writable != 0 or m[H_RULES + R_COLLAPSE_READ_ONLY] != 0 else 0
+    return 1 if writable != 0 or m[H_RULES + R_COLLAPSE_READ_ONLY] != 0 else _GO_ON
 
 
 @kernel
@@ -120,15 +121,18 @@ def _copy_bytes(m: Mem, head: int, place: int, pfn: int) -> int:
 
 @kernel
 def _collapse_private(m: Mem, mm: int, vma: int, addr: int) -> int:
-    """Collapse one block of private memory: 0 or -errno."""
+    """Collapse one block of private memory: 0, -errno, or _GO_ON for a failure behind which the next is tried."""
     slot = pmd_lookup(m, mm, addr)
-    if slot == 0 or m[slot] == 0:
+    if slot == 0:
+        return _GO_ON
+    if m[slot] == 0:
         return -EINVAL
     if m[slot] == HUGE_ENTRY:
         return 0
     table = m[slot]
-    if _collects(m, vma, table) == 0:
-        return -EINVAL
+    fits = _collects(m, vma, table)
+    if fits != 1:
+        return -EINVAL if fits == 0 else fits
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]
     for i in range(huge_pages(m)):
         w = m[table + i]
@@ -201,7 +205,9 @@ def _collapse_shared(m: Mem, mm: int, vma: int, addr: int) -> int:
 
 @kernel
 def madvise_collapse(m: Mem, task: int, vma: int, start: int, end: int) -> int:
-    """Collapse the whole blocks of [start, end), a part of `vma`: 0, or the error of the last one that failed.
+    """Collapse the whole blocks of [start, end), a part of `vma`: 0, or the error of the last one that was tried.
+
+    Most failures end it; a block without upper tables, with write-protected or only read-only pages does not.
 
     A part that begins and ends inside one block, at its start neither, has "less than no" block: EINVAL.
     """
@@ -218,7 +224,9 @@ def madvise_collapse(m: Mem, task: int, vma: int, start: int, end: int) -> int:
     result = 0 if addr <= last else -EINVAL
     while addr < last:
         error = _collapse_private(m, mm, vma, addr) if anonymous != 0 else _collapse_shared(m, mm, vma, addr)
-        if error != 0:
-            result = error
+        if error == _GO_ON:
+            result = -EINVAL
+        elif error != 0:
+            return error
         addr += size
     return result
