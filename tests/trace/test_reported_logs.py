@@ -244,5 +244,5 @@ def test_a_log_of_a_32_bit_program_on_a_64_bit_kernel_is_called_so() -> None:
         "[ Process PID=42 runs in 32 bit mode. ]",
         "mmap2(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0xf7fc2000",
     )
-    assert trace.arch is None
+    assert trace.arch == "ia32"
     assert any("32-bit program" in note for note in trace.notes)

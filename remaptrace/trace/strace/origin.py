@@ -126,12 +126,8 @@ def _beyond_x86(head: bytes, named: str, results: list[int], highest: int) -> Or
 
 
 def _of_32_bits(named: str, highest: int, mode: bool) -> Origin:
-    if highest >= _I386_END or (mode and named != "arm"):
-        return Origin(
-            None,
-            "i386",
-            "a 32-bit program on a 64-bit kernel: the end of its address space at 4 GiB is not modelled",
-        )
+    if named != "arm" and (highest >= _I386_END or mode):
+        return Origin("ia32", "i386", "the log is of a 32-bit program on a 64-bit kernel: ia32" + _UNLESS)
     if named == "arm":
         if highest >= _ARM_END:
             note = f"a 32-bit ARM program with addresses up to {highest:#x}: name its machine with --arch"
