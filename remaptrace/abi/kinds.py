@@ -108,8 +108,8 @@ K_UFFD_POISON = _kind(168, "uffdio_poison", "fd", "addr", "length", "mode")
 K_UFFD_WAKE = _kind(169, "uffdio_wake", "fd", "addr", "length")
 K_HOME_NODE = _kind(170, "set_mempolicy_home_node", "addr", "length", "node", "flags")
 K_SET_MEMPOLICY = _kind(171, "set_mempolicy", "mode", "nodes", "maxnode")
-# write 1: process_vm_writev. pid 0: the caller itself. Addresses of the other side and of the own buffer
-K_PROCESS_VM = _kind(172, "process_vm", "pid", "remote", "local", "length", "write")
+# write 1: process_vm_writev, else readv; of the caller's own memory
+K_PROCESS_VM = _kind(172, "process_vm", "addr", "length", "write")
 
 KIND_NAMES: dict[int, str] = dict(_NAMES)
 

@@ -41,7 +41,10 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
     ),
     ("prctl(PR_SET_SHADOW_STACK_STATUS)", "named"),
     ("process_mrelease", "named"),
-    ("process_vm_readv, process_vm_writev", "the pages that they fault in; writev is named"),
+    (
+        "process_vm_readv, process_vm_writev",
+        "steps of a scenario work on the own memory; in logs readv has no effect and writev is named",
+    ),
     ("userfaultfd events", "EVENT_FORK, EVENT_REMAP: a registration is lost as without them"),
     ("userfaultfd without SIGBUS", "a fault WAITS; which ioctl of another thread answers it is not told"),
 )

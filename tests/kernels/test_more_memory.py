@@ -23,7 +23,7 @@ HUGE = 0x200000
 def test_a_program_is_answered_as_the_kernel_did(program: Path) -> None:
     outcome = check(replay(load([str(program)])[0]))
     assert outcome.agrees, outcome.disagreements[0]
-    assert sum(t.total for t in outcome.tallies.values()) > 40
+    assert sum(t.total for t in outcome.tallies.values()) > 5
 
 
 def _answers(steps: str, **settings: object) -> object:

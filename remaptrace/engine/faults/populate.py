@@ -58,6 +58,30 @@ def fault_in(m: Mem, task: int, vma: int, addr: int, access: int) -> int:
 
 
 @kernel
+def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
+    """process_vm_readv or _writev on the caller's own bytes [start, start + length): bytes moved, or -EFAULT.
+
+    Pages are faulted in like a program's own, up to the first that cannot be (process_vm_rw_single_vec). What is
+    written there is not told.
+    """
+    if length <= 0:
+        return 0 if length == 0 else -EINVAL
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    access = ACC_WRITE if write != 0 else ACC_READ
+    need = VM_WRITE if write != 0 else VM_READ
+    at = start
+    while at < start + length:
+        vma = find_vma(m, m[task + T_MM], at)
+        if vma == 0 or m[vma + V_START] > at or m[vma + V_FLAGS] & (VM_IO | VM_PFNMAP):
+            break
+        if m[vma + V_FLAGS] & need == 0 or fault_in(m, task, vma, at & -page, access) != 0:
+            break
+        at = (at & -page) + page
+    done = min(at, start + length) - start
+    return done if done > 0 else -EFAULT
+
+
+@kernel
 def _populate_area(m: Mem, task: int, vma: int, start: int, end: int, access: int) -> int:
     """Fault in [start, end) of one area; the first error ends it. Returns 0 or the error."""
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]

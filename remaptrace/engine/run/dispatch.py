@@ -52,6 +52,7 @@ from ...abi.kinds import (
     K_PRCTL,
     K_PREAD,
     K_PROCESS_MADVISE,
+    K_PROCESS_VM,
     K_PWRITE,
     K_RECLAIM,
     K_REMAP_FILE_PAGES,
@@ -125,6 +126,7 @@ from ..calls.prctl import sys_prctl
 from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from ..calls.vmaname import sys_set_vma_name
+from ..faults.populate import process_vm
 from ..files.hugepool import pool_resize
 from ..jit import kernel
 from ..state import (
@@ -287,6 +289,8 @@ def more_memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3
         return sys_home_node(m, task, a0, a1, a2, a3)
     if kind == K_SET_MEMPOLICY:
         return sys_set_mempolicy(m, a0, a1, a2)
+    if kind == K_PROCESS_VM:
+        return process_vm(m, task, uword(m, a0), a1, a2)
     if kind <= K_UFFD_WAKE:
         return uffd_call(m, task, kind, a0, a1, a2, a3, a4)
     return NOT_MINE

@@ -49,6 +49,7 @@ from ...abi.kinds import (
     K_PKRU,
     K_PRCTL,
     K_PREAD,
+    K_PROCESS_VM,
     K_PWRITE,
     K_READ,
     K_RECLAIM,
@@ -334,6 +335,20 @@ _TABLE = (
         "load the thread's protection-key register, or look at it",
         ("pkru",),
         scalar="value",
+    ),
+    Step(
+        "process_vm_readv",
+        K_PROCESS_VM,
+        (ADDR, LENGTH, 0),
+        "read own memory as another process would: bytes moved, or EFAULT",
+        CALL,
+    ),
+    Step(
+        "process_vm_writev",
+        K_PROCESS_VM,
+        (ADDR, LENGTH, 1),
+        "write own memory as another process would",
+        CALL,
     ),
     Step("mseal", K_MSEAL, (ADDR, LENGTH, Field("flags", "int", 0)), "seal a range", CALL),
     Step(
