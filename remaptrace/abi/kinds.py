@@ -113,7 +113,7 @@ K_PROCESS_VM = _kind(172, "process_vm", "addr", "length", "write")
 
 KIND_NAMES: dict[int, str] = dict(_NAMES)
 
-FILE_REGULAR, FILE_SHMEM, FILE_ZERO, FILE_UNMAPPABLE, FILE_DEVICE = 0, 1, 2, 3, 4
+FILE_REGULAR, FILE_SHMEM, FILE_ZERO, FILE_UNMAPPABLE, FILE_DEVICE, FILE_HUGETLB = 0, 1, 2, 3, 4, 5
 
 EVF_HAS_RET = 1  # `ret` was recorded
 EVF_OBSERVE = 2  # stop behind this event: the driver looks at the state

@@ -54,6 +54,21 @@ def test_a_recorded_success_proves_the_pool(tmp_path: Path) -> None:
     assert check(result).agrees
 
 
+def test_a_file_of_the_usual_mount_of_hugetlbfs_has_huge_pages(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        'openat(AT_FDCWD, "/dev/hugepages/pool", O_RDWR|O_CREAT, 0600) = 3\n'
+        "ftruncate(3, 4194304) = 0\n"
+        "mmap(NULL, 4194304, PROT_READ|PROT_WRITE, MAP_SHARED, 3, 0) = 0x7f0000000000\n"
+        "munmap(0x7f0000000000, 4096) = -1 EINVAL (Invalid argument)\n"
+    )
+    result = replay(load([str(log)])[0])
+    assert check(result).agrees
+    assert [v.vmflags for v in result.snapshots[-1].vmas if v.start == 0x7F0000000000] == [
+        "rd wr sh mr mw me ms de ht"
+    ]
+
+
 def test_an_ioctl_that_the_log_shows_is_replayed_and_one_it_hides_is_named(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(

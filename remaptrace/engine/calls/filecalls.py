@@ -32,7 +32,7 @@ from ...abi.fcntl import (
     O_CREAT,
     O_EXCL,
 )
-from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
+from ...abi.kinds import FILE_HUGETLB, FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
@@ -120,6 +120,8 @@ def _type_of(file_type: int) -> int:
         return OPS_ZERO
     if file_type == FILE_UNMAPPABLE:
         return TYPE_UNMAPPABLE
+    if file_type == FILE_HUGETLB:
+        return OPS_HUGETLB
     return ops_of_special(file_type) if is_special(file_type) != 0 else OPS_DEVICE
 
 

@@ -322,6 +322,8 @@ def file_type(path: str, *, shown: bool) -> int:
         return special
     if path.startswith(("/memfd:", "/dev/shm/", "/SYSV", "/anon_hugepage")):
         return ev.FILE_SHMEM
+    if path.startswith("/dev/hugepages/"):  # where systemd mounts hugetlbfs
+        return ev.FILE_HUGETLB
     if path == "/dev/zero":
         return ev.FILE_ZERO
     if path.startswith(_UNMAPPABLE_DEVICES):
