@@ -14,7 +14,7 @@ from . import output as out
 from . import session
 from .callers import deliver, is_profile
 from .mapadvice import advise_dumps, advise_process, dumps_of
-from .options import choice_options, format_option, output_option, placing_options
+from .options import choice_options, format_option, output_option, placing_options, process_options
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -36,6 +36,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 
 @click.command("advise")
 @click.argument("traces", nargs=-1, metavar="TRACE [NEWER]")
+@process_options
 @choice_options
 @placing_options
 @click.option(
@@ -77,6 +78,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @format_option("rich", "plain", "json", "markdown")
 @output_option
 def command(
+    threads_of: int | None,
     traces: tuple[str, ...],
     choice: session.Choice,
     placing: str | None,
@@ -114,7 +116,7 @@ def command(
     if len(traces) != 1:
         raise UsageError(RT_USAGE, f"{len(traces)} traces are named", expected="one trace; two only of maps")
     trace = traces[0]
-    loaded = [t for _, t in session.load_traces([trace], maps=maps)]
+    loaded = [t for _, t in session.load_traces([trace], threads_of=threads_of, maps=maps)]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
     machine = choice.machine(loaded[0])

@@ -11,7 +11,14 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
 from . import output as out
 from . import session
-from .options import choice_options, format_option, maps_option, output_option, placing_options
+from .options import (
+    choice_options,
+    format_option,
+    maps_option,
+    output_option,
+    placing_options,
+    process_options,
+)
 
 if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@process_options
 @choice_options
 @placing_options
 @maps_option
@@ -48,6 +56,7 @@ if TYPE_CHECKING:
 @format_option("rich", "plain", "junit", "github", "markdown", "json")
 @output_option
 def command(
+    threads_of: int | None,
     paths: tuple[str, ...],
     choice: session.Choice,
     placing: str | None,
@@ -67,7 +76,7 @@ def command(
     from ..trace.detect import discover
 
     gates = _Gates(bounds, baseline)
-    items = discover(paths, maps=maps)
+    items = discover(paths, maps=maps, threads_of=threads_of)
     outcomes = []
     ticker = _Ticker(len(items))
     for item in items:

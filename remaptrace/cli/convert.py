@@ -8,11 +8,13 @@ from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
+from .options import process_options
 from .rewriting import rewrite_option, rewritten
 
 
 @click.command("convert")
 @click.argument("trace", metavar="TRACE")
+@process_options
 @click.option(
     "-o",
     "--output",
@@ -37,6 +39,7 @@ from .rewriting import rewrite_option, rewritten
 )
 @rewrite_option
 def command(
+    threads_of: int | None,
     trace: str,
     output: str,
     to: str | None,
@@ -51,7 +54,12 @@ def command(
       .jsonl   every trace, one event a line; .gz and .zst compress
       .rtcols  every trace, opened again in milliseconds
     """
-    found = [t for _, t in session.load_traces([trace], maps=maps, source_format=source_format)]
+    found = [
+        t
+        for _, t in session.load_traces(
+            [trace], threads_of=threads_of, maps=maps, source_format=source_format
+        )
+    ]
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
     chosen = rewritten(found[0], rewrites)

@@ -13,7 +13,14 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
 from . import output as out
 from . import session
-from .options import file_options, format_option, machine_options, output_option, placing_options
+from .options import (
+    file_options,
+    format_option,
+    machine_options,
+    output_option,
+    placing_options,
+    process_options,
+)
 from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ _EXPLAINED_UP_TO = 300_000
 
 @click.command("diff")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE [AFTER]")
+@process_options
 @machine_options(several=True)
 @file_options(several=True)
 @placing_options
@@ -48,6 +56,7 @@ _EXPLAINED_UP_TO = 300_000
 @format_option("rich", "plain", "json", "markdown")
 @output_option
 def command(
+    threads_of: int | None,
     traces: tuple[str, ...],
     placing: str | None,
     only: tuple[str, ...],
@@ -69,7 +78,7 @@ def command(
     if len(traces) > 2:
         raise UsageError(RT_USAGE, f"{len(traces)} traces are named", expected="one trace, or two recordings")
     trace = traces[0]
-    loaded = [t for _, t in session.load_traces([trace])]
+    loaded = [t for _, t in session.load_traces([trace], threads_of=threads_of)]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
     if len(traces) == 2:

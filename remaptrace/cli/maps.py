@@ -11,7 +11,7 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
-from .options import choice_options, format_option, output_option, placing_options
+from .options import choice_options, format_option, output_option, placing_options, process_options
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -38,6 +38,7 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 
 @click.command("maps")
 @click.argument("trace", metavar="TRACE")
+@process_options
 @choice_options
 @placing_options
 @click.option(
@@ -59,6 +60,7 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @format_option("rich", "plain", "json")
 @output_option
 def command(
+    threads_of: int | None,
     trace: str,
     choice: session.Choice,
     placing: str | None,
@@ -74,7 +76,7 @@ def command(
 
     Without --at: at the end of the trace, or right before the process exits.
     """
-    found = [t for _, t in session.load_traces([trace], maps=maps)]
+    found = [t for _, t in session.load_traces([trace], threads_of=threads_of, maps=maps)]
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
     machine = choice.machine(found[0])

@@ -10,6 +10,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
+from ..errorcodes import RT_USAGE
+from ..errors import UsageError
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -146,6 +148,34 @@ def format_option(*formats: str) -> Callable[[C], C]:
         show_default=True,
         help="Form of the output.",
     )
+
+
+def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--one-process and --threads-of, handed to the command as `threads_of: int | None` (0: the first one)."""
+
+    @functools.wraps(command)
+    def wrapped(*, one_process: bool, threads_of: int | None, **given: Any) -> Any:
+        if one_process and threads_of is not None:
+            raise UsageError(
+                RT_USAGE, "--one-process and --threads-of exclude each other", expected="one of them"
+            )
+        return command(threads_of=0 if one_process else threads_of, **given)
+
+    for decorate in (
+        click.option(
+            "--threads-of",
+            type=click.IntRange(1, (1 << 31) - 1),
+            metavar="PID",
+            help="strace: threads whose birth the log does not show belong to process PID.",
+        ),
+        click.option(
+            "--one-process",
+            is_flag=True,
+            help="strace: threads whose birth the log does not show belong to one process.",
+        ),
+    ):
+        wrapped = decorate(wrapped)
+    return wrapped
 
 
 def placing_options(command: C) -> C:

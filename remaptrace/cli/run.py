@@ -10,7 +10,14 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, InputError
 from . import output as out
 from . import session
-from .options import choice_options, format_option, maps_option, output_option, placing_options
+from .options import (
+    choice_options,
+    format_option,
+    maps_option,
+    output_option,
+    placing_options,
+    process_options,
+)
 from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
+@process_options
 @choice_options
 @placing_options
 @maps_option
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 @format_option("rich", "plain", "json", "jsonl")
 @output_option
 def command(
+    threads_of: int | None,
     traces: tuple[str, ...],
     choice: session.Choice,
     placing: str | None,
@@ -57,7 +66,9 @@ def command(
     facts: list[dict[str, Any]] = []
     results: list[Result] = []
     unread: list[InputError] = []
-    for item, original in session.load_traces(traces, maps=maps, cache=cache, unread=unread):
+    for item, original in session.load_traces(
+        traces, threads_of=threads_of, maps=maps, cache=cache, unread=unread
+    ):
         own = choice
         if rewrites and choice.kernel is None:
             own = replace(choice, kernel=kernel_for(original, rewrites))

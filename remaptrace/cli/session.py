@@ -148,6 +148,7 @@ def load_traces(
     cache: bool = False,
     source_format: str | None = None,
     unread: list[InputError] | None = None,
+    threads_of: int | None = None,
 ) -> Iterator[tuple[Item, Trace]]:
     """Every trace that `paths` name, one after the other.
 
@@ -155,7 +156,7 @@ def load_traces(
     """
     from ..trace.detect import discover
 
-    items = discover(paths, maps=maps, format=source_format)
+    items = discover(paths, maps=maps, format=source_format, threads_of=threads_of)
     for item in items:
         progress = Progress(item.name)
         try:

@@ -11,7 +11,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import errorcodes as ec
@@ -40,6 +40,7 @@ class Item:
     paths: tuple[str, ...]
     format: str | None = None
     maps: tuple[str, ...] = ()
+    threads_of: int | None = None  # strace: process of threads whose birth is not shown; 0: the first one
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ class Item:
 
         `progress` is called with a phase ("compile reader", "read"), how much is done and the whole.
         """
-        if cache and self.can_be_read_again():
+        if cache and self.threads_of is None and self.can_be_read_again():
             from .cache import cached
 
             return cached(self, lambda: self._read(progress))
@@ -72,6 +73,10 @@ class Item:
             trace = read_set(self.paths[0], self.format)
             if self.maps:
                 trace.notes.append("--maps was not used: a recorded set brings its own maps")
+            if self.threads_of is not None:
+                trace.notes.append(
+                    "--one-process and --threads-of were not used: they are for a strace log by itself"
+                )
             return trace
         if self.kind == "packed":
             from .recorded.read import read_set
@@ -95,9 +100,9 @@ class Item:
                     stored.notes.append("--maps was not used: a column file has its first areas in it")
                 return stored
             path = self.paths[0]
-            mapped = _mapped_log(path, self.format, progress)
+            mapped = _mapped_log(path, self.format, progress, self.threads_of)
             data = b"" if mapped else read_input(path)
-            trace = mapped or read_data(data, shown(path), self.format, progress)
+            trace = mapped or read_data(data, shown(path), self.format, progress, self.threads_of)
             is_text = mapped is not None or (self.format or recognise(data)) not in ("columns", "jsonl")
         if self.maps:
             from .recorded.initial import add_maps
@@ -112,7 +117,9 @@ class Item:
         return trace
 
 
-def _mapped_log(path: str, format: str | None, progress: Progress | None) -> Trace | None:
+def _mapped_log(
+    path: str, format: str | None, progress: Progress | None, threads_of: int | None
+) -> Trace | None:
     """The trace of a large strace log that is as it was recorded, read where it lies in the page cache; else None."""
     from .pasted import is_as_recorded
 
@@ -125,7 +132,7 @@ def _mapped_log(path: str, format: str | None, progress: Progress | None) -> Tra
         return None  # read_input says what is wrong
     if recognise(log[:HEAD]) != "strace" or not is_as_recorded(log):
         return None
-    trace = strace_text(memoryview(log), shown(path), progress)
+    trace = strace_text(memoryview(log), shown(path), progress, threads_of)
     trace.name, trace.sources = _base(path), [path]
     return trace
 
@@ -155,11 +162,17 @@ def load(
     return [item.load(cache) for item in discover(paths, maps=maps, format=format)]
 
 
-def discover(paths: Iterable[str], *, maps: Sequence[str] = (), format: str | None = None) -> list[Item]:
+def discover(
+    paths: Iterable[str],
+    *,
+    maps: Sequence[str] = (),
+    format: str | None = None,
+    threads_of: int | None = None,
+) -> list[Item]:
     """The items that `paths` name, in their order; inside a directory by name.
 
     `format` forces a reader (one of FORMATS); `maps` are /proc/PID/maps files or a directory of them
-    for the traces. InputError RT200, RT204; UsageError RT205 for an unknown format.
+    for the traces; `threads_of` as in `read_strace`. InputError RT200, RT204; UsageError RT205 for an unknown format.
     """
     if format is not None and format not in FORMATS:
         raise UsageError(ec.RT_FORMAT_NAME, f"unknown format '{format}'", expected=", ".join(FORMATS))
@@ -177,7 +190,12 @@ def discover(paths: Iterable[str], *, maps: Sequence[str] = (), format: str | No
             items += found
         else:
             items.append(_file(path, format, tuple(maps)))
-    return _families(items)
+    found_items = _families(items)
+    return (
+        [replace(item, threads_of=threads_of) for item in found_items]
+        if threads_of is not None
+        else found_items
+    )
 
 
 def _file(path: str, format: str | None, maps: tuple[str, ...]) -> Item:
@@ -287,8 +305,16 @@ def _is_family(group: list[Item]) -> bool:
     return all(not h.strip() or looks_like_strace(h) for h in heads)
 
 
-def read_data(data: bytes, path: str, format: str | None = None, progress: Progress | None = None) -> Trace:
+def read_data(
+    data: bytes,
+    path: str,
+    format: str | None = None,
+    progress: Progress | None = None,
+    threads_of: int | None = None,
+) -> Trace:
     """Read a trace from decompressed bytes; `path` is what errors and reports show; `progress` as in Item.load.
+
+    `threads_of`: of strace text, see `read_strace`.
 
     InputError RT201 for white space only, RT202 for a format that is not recognised.
     """
@@ -303,8 +329,10 @@ def read_data(data: bytes, path: str, format: str | None = None, progress: Progr
         chosen = format or recognise(data)
     if chosen is None:
         raise _unknown(data, path)
-    reader = BY_NAME[chosen]
-    trace = reader.read(data, _base(path), path, progress)
+    if chosen == "strace":
+        trace = strace_text(data, path, progress, threads_of)
+    else:
+        trace = BY_NAME[chosen].read(data, _base(path), path, progress)
     if chosen not in ("scenario", "jsonl", "columns", "maps"):  # which name themselves
         trace.name, trace.sources = _base(path), [path]
     trace.notes += notes

@@ -177,12 +177,14 @@ def _strace_looks(head: bytes) -> bool:
     return told(head) is None
 
 
-def strace_text(data: bytes | memoryview, path: str, progress: Progress | None) -> Trace:
-    """The trace of a strace log, which may be a view of a file where it lies."""
+def strace_text(
+    data: bytes | memoryview, path: str, progress: Progress | None, threads_of: int | None = None
+) -> Trace:
+    """The trace of a strace log, which may be a view of a file where it lies; `threads_of` as in `read_strace`."""
     from .strace.door import read_strace
 
     _say_compiling("strace", len(data), progress)
-    return read_strace(data, name=path, progress=progress)
+    return read_strace(data, name=path, progress=progress, threads_of=threads_of)
 
 
 def _strace(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:

@@ -9,6 +9,7 @@ from ...machinecode import ready
 from ...machinecode.ready import Progress
 from ..events import Trace
 from .read import Log, StraceReader
+from .threads import groups_of, orphans
 
 COMPILED_FROM = 512 << 10
 """Bytes from which loading the compiled reader is earned back."""
@@ -21,25 +22,46 @@ def read_strace(
     source: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    threads_of: int | None = None,
 ) -> Trace:
     """The trace that one log holds. `name` is its path; `source` its number for the column of sources.
 
     Large logs are read by compiled code, on `threads` threads (default: the processors, at most 4). What is
     read does not depend on it. `progress` is called with the phase "read", how much is done and the whole.
+    Threads whose birth the log does not show are processes of their own unless other lines prove that they are
+    not; then the log is read once more. `threads_of`: they all belong to this process, 0: to the first one.
     Raises InputError RT301 if the log has lines and none of them can be read.
     """
     log = _whole(data)
-    reader: StraceReader
-    if b"\n > " in log[:COMPILED_FROM] or len(log) < COMPILED_FROM or not ready.pays("strace", len(log)):
-        reader = StraceReader(log, name, source)
-    else:
-        from .fast import FastStraceReader  # numpy tables of the machine: small logs do without
 
-        if threads is None:
-            threads = min(os.cpu_count() or 1, 4)
-        reader = FastStraceReader(log, name, source, threads, progress)
-    reader.read_all()
-    return reader.finish()
+    def read(groups: dict[int, int]) -> StraceReader:
+        reader: StraceReader
+        small = b"\n > " in log[:COMPILED_FROM] or len(log) < COMPILED_FROM
+        if small or not ready.pays("strace", len(log)):
+            reader = StraceReader(log, name, source)
+        else:
+            from .fast import FastStraceReader  # numpy tables of the machine: small logs do without
+
+            count = threads if threads is not None else min(os.cpu_count() or 1, 4)
+            reader = FastStraceReader(log, name, source, count, progress)
+        reader.model.groups = groups
+        reader.model.one_process = threads_of
+        reader.read_all()
+        return reader
+
+    reader = read({})
+    trace = reader.finish()
+    if threads_of is not None or len(orphans(trace)) < 2:
+        return trace
+    groups = groups_of(trace, log, reader.exits)
+    if not groups.leader:
+        return trace
+    trace = read(groups.leader).finish()
+    trace.notes.append(
+        f"{len(groups.leader)} threads whose birth is not in the log belong to processes of other ids: "
+        + "; ".join(groups.reasons)
+    )
+    return trace
 
 
 def _whole(data: bytes | memoryview) -> Log:

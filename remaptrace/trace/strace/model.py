@@ -19,6 +19,10 @@ from .knownfiles import KnownFiles
 from .lines import Result
 
 FORKS = frozenset((b"clone", b"clone3", b"fork", b"vfork"))
+UNBORN = (
+    "a thread's birth is not in the log: it is taken for a process of its own (--one-process or --threads-of PID"
+    " say otherwise)"
+)
 _THREAD_FLAGS = 0x3D0F00  # what pthread_create of glibc passes
 _UNMAPPABLE_DEVICES = (
     "/dev/null",
@@ -90,6 +94,10 @@ class Model:
     notes: list[str] = field(default_factory=list)
     fork_return: Callable[[int], int | None] = lambda _tid: None
     """Finds, further on in the log, the thread whose fork returns the given thread id."""
+    groups: dict[int, int] = field(default_factory=dict)
+    """Process of each thread whose birth is not shown, where other lines prove it."""
+    one_process: int | None = None
+    """Every thread whose birth is not shown belongs to this process; 0: to the first one, whatever its id."""
     in_pages: Callable[[], bool] = lambda: False
     """Whether mmap2 shows its offset in pages in this log."""
 
@@ -151,13 +159,26 @@ class Model:
             return task
         parent = self._parent_of(tid)
         if parent is None:
-            if self.tasks:
-                self.note("a thread's birth is not in the log: it is taken for a process of its own")
-            return self.new_task(tid, tid, -1, self.files.new())
+            return self._unborn(tid, line, time)
         assert parent.pending is not None
         child = self._fork(parent, tid, self._fork_flags(parent.pending), line, time)
         parent.pending.child = child
         return child
+
+    def _unborn(self, tid: int, line: int, time: int) -> Task:
+        """A thread whose birth the log does not show: of a process that `groups` names, else one of its own."""
+        pid = self.groups.get(tid, tid) if self.one_process is None else self.one_process or tid
+        if self.one_process == 0:  # one process, whatever its id: the first thread names it
+            pid = self.tasks[0].pid if self.tasks else tid
+        living = self.by_pid.get(pid)
+        if living:
+            return self._fork(living[0], tid, _THREAD_FLAGS, line, time, made=True)
+        if tid != pid:
+            leader = self.new_task(pid, pid, -1, self.files.new())
+            return self._fork(leader, tid, _THREAD_FLAGS, line, time, made=True)
+        if self.tasks:
+            self.note(UNBORN)
+        return self.new_task(tid, pid, -1, self.files.new())
 
     def _parent_of(self, tid: int) -> Task | None:
         """The task whose unfinished fork made `tid`, if there is one."""
@@ -193,14 +214,15 @@ class Model:
         self.note("the flags of a clone3 call are not shown: it is taken for the start of a thread")
         return _THREAD_FLAGS
 
-    def _fork(self, parent: Task, tid: int, flags: int, line: int, time: int) -> Task:
+    def _fork(self, parent: Task, tid: int, flags: int, line: int, time: int, *, made: bool = False) -> Task:
         """A new task, and its fork event."""
         old = self.by_tid.get(tid)
         if old is not None and old.alive:
             self.end(old, 0, group=False, line=line, time=time, made=True)
         files = self.files.share(parent.files) if flags & CLONE_FILES else self.files.copy(parent.files)
         child = self.new_task(tid, parent.pid if flags & CLONE_THREAD else tid, parent.row, files)
-        self.out.add(ev.K_FORK, parent.row, (child.row, flags), tid, line=line, time=time)
+        made_up = ev.EVF_MADE if made else 0
+        self.out.add(ev.K_FORK, parent.row, (child.row, flags), tid, made_up, line=line, time=time)
         return child
 
     def forked(self, call: Call, tid: int) -> None:

@@ -26,6 +26,7 @@ from .callnames import CallNames
 from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, signal, swallowed
 from .model import FORKS, Call, Model, Pending, Task
 from .origin import origin_of
+from .threads import Exit
 
 Log = bytes | mmap
 
@@ -132,6 +133,7 @@ class StraceReader:
         self._day = 0
         self._in_pages: bool | None = None
         self.own_tid: int | None = None  # of a file that holds one thread
+        self.exits: list[Exit] = []
         self.origin = origin_of(data)
         self.names = CallNames(known_calls(), self.origin.table)
         self.model.in_pages = self._mmap2_in_pages
@@ -325,6 +327,8 @@ class StraceReader:
             return
         assert code is not None
         task = self.model.by_tid.get(tid) if tid is not None else self._unnamed()
+        if tid is not None and not lines.is_killed(text):
+            self.exits.append(Exit(tid, code, number, task is None or not task.alive))
         if task is not None:
             self.model.end(task, code, group=lines.is_killed(text), line=number, time=time)
 
