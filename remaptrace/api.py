@@ -119,21 +119,9 @@ def machine_of(
 
     Raises UsageError as `Machine.load`.
     """
-    from .machine.releases import default_for, preset_for, preset_of_folder
+    from .machine.own import own_machine
 
-    wanted = dict(trace.machine)
-    rules = wanted.pop("set", {})
-    below = wanted.pop("host", None)
-    arch = arch or trace.arch or "x86_64"
-    if kernel is None:
-        named = trace.kernel or preset_of_folder(trace.sources)
-        kernel = preset_for(named) if named else default_for(arch)
-    return Machine.load(
-        arch,
-        kernel,
-        {**rules, **wanted, **(settings or {})},
-        host or below,
-    )
+    return own_machine(trace, arch, kernel, settings, host)
 
 
 def compare(left: Result, right: Result) -> Diff:

@@ -56,11 +56,8 @@ def machine_options(several: bool = False) -> Callable[[C], C]:
                 multiple=several,
                 metavar="KERNEL",
                 help="Kernel preset, or a YAML file with 'base:' and overrides"
-                + (
-                    " (may be repeated)."
-                    if several
-                    else f". [default: the source's own, else {DEFAULT_KERNEL}]"
-                ),
+                + (" (may be repeated)." if several else ".")
+                + f" [default: the source's own, else {DEFAULT_KERNEL}]",
             ),
             click.option(
                 "--arch",
@@ -68,11 +65,8 @@ def machine_options(several: bool = False) -> Callable[[C], C]:
                 multiple=several,
                 metavar="ARCH",
                 help="Architecture"
-                + (
-                    " (may be repeated)."
-                    if several
-                    else f". [default: the source's own, else {DEFAULT_ARCH}]"
-                ),
+                + (" (may be repeated)." if several else ".")
+                + f" [default: the source's own, else {DEFAULT_ARCH}]",
             ),
         ):
             command = option(command)

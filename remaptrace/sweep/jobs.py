@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import RemapTraceError
 from ..printable import printable
 
 if TYPE_CHECKING:
+    from ..machine.machine import Machine
     from ..trace.detect import Item
+    from ..trace.events import Trace
 
 Row = dict[str, Any]
+Key = tuple[str, str, str]
+"""What names a cell in a table: trace, architecture, kernel."""
 
 COLUMNS = (
     "trace",
@@ -39,22 +45,36 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Job:
-    """One cell. `settings` are rule overrides as of --set."""
+    """One cell. Without `arch` or `kernel` ("") the source's own is taken. `settings` are rules as of --set."""
 
     item: Item
-    arch: str
-    kernel: str
+    arch: str = ""
+    kernel: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
+    name: str = ""  # of the trace in the table, where `item` has another path
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What names the cell in a table: trace, architecture, kernel."""
+    def key(self) -> Key:
+        """The cell's name, as far as it is known before the trace is read."""
         return cell(self.trace), self.arch, self.kernel
 
     @property
     def trace(self) -> str:
         """The path that names the trace in the table."""
-        return self.item.paths[0]
+        return self.name or self.item.paths[0]
+
+    @property
+    def is_named(self) -> bool:
+        """True if the machine is known without a look at the source."""
+        return bool(self.arch and self.kernel)
+
+    def for_elsewhere(self) -> Job:
+        """The same cell with paths that hold in every working directory; the table keeps the name given."""
+        item = self.item
+        paths = tuple(os.path.abspath(path) for path in item.paths)
+        maps = tuple(os.path.abspath(path) for path in item.maps)
+        return replace(self, item=replace(item, paths=paths, maps=maps), name=self.trace)
 
 
 def cell(text: str) -> str:
@@ -68,45 +88,84 @@ def plan(
     arches: Sequence[str],
     kernels: Sequence[str],
     settings: Mapping[str, Any] | None = None,
+    host: str | None = None,
 ) -> list[Job]:
-    """Every combination, trace by trace, so that neighbours share what a reader has parsed."""
-    cells = itertools.product(items, arches, kernels)
-    return [Job(item, arch, kernel, settings or {}) for item, arch, kernel in cells]
+    """Every combination, trace by trace, so that neighbours share what a reader has parsed.
+
+    No architectures, or no kernels: the source's own.
+    """
+    cells = itertools.product(items, arches or ("",), kernels or ("",))
+    return [Job(item, arch, kernel, settings or {}, host) for item, arch, kernel in cells]
 
 
-def without(jobs: Iterable[Job], done: set[tuple[str, str, str]]) -> list[Job]:
-    """The jobs whose rows are not in `done` yet."""
-    return [job for job in jobs if job.key not in done]
+def without(jobs: Iterable[Job], done: Container[Key]) -> list[Job]:
+    """The jobs whose rows are not in `done` yet. Of those that take the source's own machine nobody knows here."""
+    return [job for job in jobs if not job.is_named or job.key not in done]
+
+
+def by_trace(jobs: Iterable[Job]) -> list[list[Job]]:
+    """The jobs in groups of neighbours that read the same trace."""
+    return [list(group) for _, group in itertools.groupby(jobs, key=lambda job: (job.item, job.name))]
 
 
 def run_job(job: Job) -> Row:
     """Replay one cell and sum it up. A trace that cannot be read gives a row with `error`, never an exception."""
-    from ..errors import RemapTraceError
+    return next(run_jobs([job]))
 
-    began = time.perf_counter()
+
+def run_jobs(jobs: Sequence[Job], done: Container[Key] = ()) -> Iterator[Row]:
+    """The rows of cells of one trace, which is read once; without those that `done` has."""
+    trace: Trace | RemapTraceError | None = None
+    for job in jobs:
+        began = time.perf_counter()
+        trace = trace if trace is not None else read(job)
+        row = run_on(job, trace, done)
+        if row is not None:
+            row["seconds"] = round(time.perf_counter() - began, 3)
+            yield row
+
+
+def read(job: Job) -> Trace | RemapTraceError:
+    """The trace of a cell, or why there is none."""
+    try:
+        trace = job.item.load()
+    except RemapTraceError as error:
+        return error
+    if job.name:  # a folder's name may tell the kernel: as it was given, wherever it is read
+        trace.sources = [job.name if path == job.item.paths[0] else path for path in trace.sources]
+    return trace
+
+
+def run_on(job: Job, trace: Trace | RemapTraceError, done: Container[Key] = ()) -> Row | None:
+    """The row of a cell whose trace is read; None if `done` has it."""
     row: Row = dict.fromkeys(COLUMNS, 0) | {
         "trace": cell(job.trace),
         "arch": job.arch,
         "kernel": job.kernel,
         "error": "",
     }
+    from ..machine.own import own_machine
+
     try:
-        row |= _replayed(job)
+        if isinstance(trace, RemapTraceError):
+            raise trace
+        machine = own_machine(trace, job.arch or None, job.kernel or None, job.settings, job.host)
+        row |= {"arch": job.arch or machine.arch.label, "kernel": job.kernel or machine.kernel.name}
+        if (row["trace"], row["arch"], row["kernel"]) in done:
+            return None
+        row |= _replayed(trace, machine)
     except RemapTraceError as error:
-        row["error"] = str(error)
-    row["seconds"] = round(time.perf_counter() - began, 3)
+        row["error"] = printable(str(error))
     return row
 
 
-def _replayed(job: Job) -> Row:
+def _replayed(trace: Trace, machine: Machine) -> Row:
     import numpy as np
 
     from ..abi import outcomes
     from ..engine.run.driver import replay
-    from ..machine.machine import Machine
 
-    trace = job.item.load()
-    result = replay(trace, Machine.load(arch=job.arch, kernel=job.kernel, overrides=dict(job.settings)))
+    result = replay(trace, machine)
     columns = result.columns
     by_outcome = np.bincount(columns["outcome"], minlength=len(outcomes.NAMES))
     segv = outcomes.OUT_MAPERR, outcomes.OUT_ACCERR, outcomes.OUT_KERNELSEGV, outcomes.OUT_SPURIOUS

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from remaptrace.cli.group import group
 from remaptrace.errors import InputError, UsageError
 from remaptrace.sweep.jobs import COLUMNS, Job, plan, run_job, without
-from remaptrace.sweep.run import on_dask, on_threads
+from remaptrace.sweep.run import on_cores, on_dask
 from remaptrace.sweep.tables import Table
-from remaptrace.trace.detect import discover
+from remaptrace.trace.detect import Item, discover
 
 STEP = "- mmap: {{addr: {0:#x}, length: 4096, prot: {1}, flags: [private, fixed, anonymous], fd: -1, offset: 0}}\n"
 
@@ -69,9 +69,9 @@ def test_a_trace_that_cannot_be_read_is_a_row_with_its_error(traces: Path) -> No
     assert rows[0]["error"].startswith("RT102")
 
 
-def test_threads_give_the_rows_of_one_after_the_other(traces: Path) -> None:
+def test_cores_give_the_rows_of_one_after_the_other(traces: Path) -> None:
     jobs = jobs_of(traces)
-    assert facts(on_threads(jobs, 3)) == facts([run_job(j) for j in jobs])
+    assert facts(on_cores(jobs, 3)) == facts([run_job(j) for j in jobs])
 
 
 def test_an_interrupted_table_is_gone_on_with(traces: Path, tmp_path: Path) -> None:
@@ -139,3 +139,89 @@ def test_no_scheduler_is_an_error_with_its_address() -> None:
     pytest.importorskip("distributed", reason="the extra `distributed` is not installed")
     with pytest.raises(InputError, match="RT814"):
         list(on_dask([], "tcp://127.0.0.1:9", timeout="1s"))
+
+
+MEND = "- mmap: {addr: 0x10000000, length: 4096, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"
+
+
+def swept(*args: str) -> tuple[int, str]:
+    result = CliRunner().invoke(group, ["sweep", *args], standalone_mode=False)
+    return int(result.return_value), result.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("machine", [(), ("--arch", "x86_64", "--kernel", "linux-6.1")])
+def test_a_row_with_an_error_is_run_again_and_fails_until_it_is_mended(
+    traces: Path, tmp_path: Path, ending: str, machine: tuple[str, ...]
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    bad, table = traces / "five.yaml", tmp_path / f"t.{ending}"
+    bad.write_text("name: bad\nsteps:\n- mumap: {addr: 0}\n")
+    args = (str(traces), "-o", str(table), *machine)
+    assert swept(*args)[0] == 1
+    first = rows_of(table)
+    assert [bool(row["error"]) for row in first] == [True, False, False, False]
+    assert swept(*args)[0] == 1  # still broken, and still one row of it
+    assert [bool(row["error"]) for row in rows_of(table)] == [True, False, False, False]
+    bad.write_text(f"name: mended\nsteps:\n{MEND}")
+    status, said = swept(*args)
+    assert (status, said) == (0, "3 of 4 rows were there already\n")
+    mended = rows_of(table)
+    assert [row["error"] for row in mended] == [""] * 4 and int(mended[0]["events"]) == 1
+    assert mended[1:] == first[1:]
+
+
+def rows_of(table: Path) -> list[dict[str, Any]]:
+    if table.suffix == ".parquet":
+        import pyarrow.parquet
+
+        found: list[dict[str, Any]] = pyarrow.parquet.read_table(table).to_pylist()
+        return found
+    if table.suffix == ".csv":
+        return list(csv.DictReader(table.open()))
+    return [json.loads(line) for line in table.read_text().splitlines()]
+
+
+def test_a_broken_row_of_another_sweep_in_the_table_is_still_a_finding(traces: Path, tmp_path: Path) -> None:
+    table, bad = tmp_path / "t.csv", tmp_path / "bad.yaml"
+    bad.write_text("name: bad\nsteps:\n- mumap: {addr: 0}\n")
+    assert swept(str(bad), "-o", str(table))[0] == 1
+    assert swept(str(traces), "-o", str(table))[0] == 1
+
+
+def test_where_no_machine_is_named_the_source_tells_it(tmp_path: Path) -> None:
+    old = tmp_path / "old.yaml"
+    old.write_text(f"name: old\nmachine: {{arch: i386, kernel: linux-2.6.20}}\nsteps:\n{MEND}")
+    job = plan(discover([str(old)]), [], [])[0]
+    row = run_job(job)
+    assert (row["arch"], row["kernel"]) == ("i386", "linux-2.6.20")
+    assert not list(on_cores([job], 1, {(row["trace"], "i386", "linux-2.6.20")}))
+
+
+def test_a_trace_is_read_once_for_all_its_cells(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    load = Item.load
+    monkeypatch.setattr(Item, "load", lambda item: (read.append(item.name), load(item))[1])
+    for workers in (1, 2):
+        read.clear()
+        assert len(list(on_cores(jobs_of(traces), workers))) == 6
+        assert sorted(read) == ["four.yaml", "nine.yaml", "one.yaml"]
+
+
+def test_processes_give_the_rows_of_one_after_the_other(traces: Path) -> None:
+    for number in range(9):
+        scenario(traces, f"more{number}", number + 1)
+    jobs = jobs_of(traces)
+    assert facts(on_cores(jobs, 2)) == facts([run_job(j) for j in jobs])
+
+
+def test_a_worker_elsewhere_finds_the_file_and_the_row_keeps_its_name(
+    traces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(traces)
+    jobs = plan(discover(["nine.yaml"]), [], [])
+    away = [job.for_elsewhere() for job in jobs]
+    here = run_job(jobs[0])
+    monkeypatch.chdir(tmp_path)
+    assert facts([run_job(away[0])]) == facts([here]) and here["trace"] == "nine.yaml"

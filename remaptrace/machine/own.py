@@ -1,0 +1,45 @@
+"""The machine of a source: what a user names, else what the source says of itself, else the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..defaults import DEFAULT_ARCH
+from .machine import Machine
+from .releases import default_for, preset_for, preset_of_folder
+
+if TYPE_CHECKING:
+
+    class Source(Protocol):
+        """What a trace says of the machine that it comes from."""
+
+        arch: str | None
+        kernel: str | None  # the release that recorded it
+
+        @property
+        def machine(self) -> Mapping[str, Any]: ...  # its own `machine:`
+
+        @property
+        def sources(self) -> Iterable[str]: ...  # paths; a folder may be named after a kernel
+
+
+def own_machine(
+    source: Source,
+    arch: str | None = None,
+    kernel: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    host: str | None = None,
+) -> Machine:
+    """The machine for `source`, as far as the arguments leave it open; `settings` are rules, `ram` and `swap`.
+
+    UsageError as `Machine.load`.
+    """
+    wanted = dict(source.machine)
+    rules = wanted.pop("set", {})
+    below = wanted.pop("host", None)
+    arch = arch or source.arch or DEFAULT_ARCH
+    if kernel is None:
+        named = source.kernel or preset_of_folder(source.sources)
+        kernel = preset_for(named) if named else default_for(arch)
+    return Machine.load(arch, kernel, {**rules, **wanted, **(settings or {})}, host or below)
