@@ -51,6 +51,8 @@ def _on_threads(group: Sequence[Job], workers: int, done: Container[Key]) -> Ite
 
 def _on_processes(groups: Sequence[Sequence[Job]], workers: int, done: Container[Key]) -> Iterator[Row]:
     """The rows of many traces. At most twice as many groups as processes are begun before their turn."""
+    yield from run_jobs(groups[0], done)  # here, so that the processes begin with everything loaded
+    groups = groups[1:]
     with ProcessPoolExecutor(workers, get_context("fork"), _begin_worker) as pool:
         waiting: list[tuple[Sequence[Job], Future[list[Row]] | None]] = []
         rest = iter(groups)
