@@ -57,6 +57,9 @@ def run_command(args: Sequence[str]) -> int:
         # The reader is gone: nothing to say, and the interpreter must not flush into the pipe again.
         _silence_output()
         return EXIT_PIPE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return EXIT_OK if error.ctx is not None and error.ctx.parent is None else EXIT_USAGE
     except click.ClickException as error:
         _show(_usage_error(error))
         return EXIT_USAGE

@@ -350,6 +350,8 @@ def _is_start(line: bytes) -> bool:
 def _lacks_end(line: bytes) -> bool:
     """True for a call that is neither whole nor one whose rest comes later."""
     text = line[read_head(line).start :].rstrip(b"\r")
+    if text.startswith(b"--- SIG"):
+        return not text.endswith(b" ---")
     if not (call_name(text) or text.startswith(b"<... ")) or unfinished(text) or text.endswith(b" attached"):
         return False
     if text.startswith(b"<... "):
@@ -373,6 +375,8 @@ def _joined(first: bytes, second: bytes) -> bytes | None:
     for glue in glues:
         line = glue()
         text = line[read_head(line).start :]
+        if (text.startswith(b"--- SIG") and text.endswith(b"} ---")) or unfinished(text):
+            return line
         if text.startswith(b"<... "):
             text = b"x(" + text.partition(b"resumed>")[2]
         try:

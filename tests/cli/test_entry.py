@@ -123,3 +123,10 @@ def test_completion_scripts_name_the_command() -> None:
 def test_completion_offers_commands() -> None:
     done = run(_REMAPTRACE_COMPLETE="bash_complete", COMP_WORDS="remaptrace exp", COMP_CWORD="1")
     assert done.stdout == "plain,explain\n"
+
+
+def test_without_a_command_the_help_stands_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.run_command([]) == 0
+    out = capsys.readouterr()
+    assert out.out.startswith("Usage: remaptrace") and "\\n" not in out.out
+    assert not out.err

@@ -232,7 +232,7 @@ def _plain_file(model: Model, call: Call) -> None:
 @handles("pipe", "pipe2", "socketpair")
 def _pipe(model: Model, call: Call) -> None:
     """Two descriptors at once: one event for each."""
-    pair = list_items(call.args[3 if call.name == b"socketpair" else 0]) if call.args else []
+    pair = list_items(argument(call, 3 if call.name == b"socketpair" else 0)) if call.succeeded else []
     if not call.succeeded or len(pair) != 2:
         ignored(model, call)
         return

@@ -41,14 +41,14 @@ _LOOKS = re.compile(
 )
 _FORK_RETURN = re.compile(
     rb"^(?:\[pid +)?(\d+)[^\n]*?(?:(?:clone3?|v?fork) resumed>|\b(?:clone3?|v?fork)\()"
-    rb"[^\n]*\) += (0x[0-9a-f]+|\d+)\b",
+    rb"[^\n]*\) += (0x[0-9a-f]{1,16}|[1-9]\d{0,18})\b",
     re.MULTILINE,
 )
-_CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]+|\d+)\b")
+_CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]{1,16}|[1-9]\d{0,18})\b")
 _TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
 _WITH_RESULT = re.compile(rb"\b([a-z_][a-z0-9_]*|SYS_\d+)\([^\n]*?\) *= (?:-?\d|\?)")
 _MMAP2_OFFSET = re.compile(
-    rb"(?:mmap2|mmap_pgoff)\([^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|\d{1,19})\) *= 0x"
+    rb"(?:mmap2|mmap_pgoff)\([^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|0|[1-9]\d{0,18})\) *= 0x"
 )
 _SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
 

@@ -1,0 +1,158 @@
+"""Logs as mails, pages and other logs pass them on are read as if nothing had happened to them."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import quopri
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remaptrace.errors import InputError
+from remaptrace.trace.detect import read_data
+from remaptrace.trace.events import Trace
+from remaptrace.trace.pasted import unpasted
+
+WITH_PIDS = (
+    b'15328 execve("/bin/sh", ["sh"], 0x7ffc /* 9 vars */) = 0\n'
+    b"15328 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b87c9a000\n"
+    b'15328 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3\n'
+    b"15328 mprotect(0x7f0b87c9a000, 4096, PROT_NONE) = 0\n"
+    b"15328 clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD <unfinished ...>\n"
+    b"15330 munmap(0x7f0b87c9a000, 8192) = 0\n"
+    b"15328 <... clone resumed>, child_tidptr=0x7f20a3f96a10) = 15330\n"
+    b"15330 mprotect(0x1, 4096, PROT_NONE) = -1 EINVAL (Invalid argument)\n"
+    b"15330 +++ exited with 0 +++\n"
+    b"15328 --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=15330, si_uid=0, si_status=0} ---\n"
+    b"15328 exit_group(0) = ?\n"
+    b"15328 +++ exited with 0 +++\n"
+)
+NO_PIDS = (
+    b"brk(NULL) = 0x55d0c0000000\n"
+    b"mmap(NULL, 69632, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_STACK, -1, 0) = 0x7f73baf9c000\n"
+    b"mprotect(0x7f73baf9c000, 4096, PROT_NONE) = 0\n"
+    b"munmap(0x7f73baf9c000, 69632) = 0\n"
+)
+Change = Callable[[bytes], bytes]
+
+
+def prefixed(make: Callable[[int], str]) -> Change:
+    return lambda log: b"".join(
+        make(number).encode() + line + b"\n" for number, line in enumerate(log.splitlines(), 1)
+    )
+
+
+def wrapped(width: int) -> Change:
+    def change(log: bytes) -> bytes:
+        out = []
+        for line in log.decode().splitlines():
+            out += textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        return "\n".join(out).encode() + b"\n"
+
+    return change
+
+
+def hard_wrapped(log: bytes) -> bytes:
+    return b"".join(line[at : at + 80] + b"\n" for line in log.splitlines() for at in range(0, len(line), 80))
+
+
+def docker(log: bytes) -> bytes:
+    rows = [
+        json.dumps({"log": line + "\n", "stream": "stderr", "time": "2024-03-03T10:11:12.1Z"})
+        for line in log.decode().splitlines()
+    ]
+    return "\n".join(rows).encode() + b"\n"
+
+
+CHANGES: dict[str, Change] = {
+    "indented": prefixed(lambda _: "    "),
+    "tab": prefixed(lambda _: "\t"),
+    "quoted": prefixed(lambda _: "> "),
+    "quoted twice": prefixed(lambda _: "> > "),
+    "quoted close": prefixed(lambda _: ">"),
+    "added": prefixed(lambda _: "+ "),
+    "bar": prefixed(lambda _: "| "),
+    "journald": prefixed(lambda n: f"Mar {n % 9:2} 10:11:{n % 60:02} host1 strace[4242]: "),
+    "iso syslog": prefixed(lambda n: f"2024-03-03T10:11:{n % 60:02}.123456+00:00 host-1 prog: "),
+    "github": prefixed(lambda n: f"2024-03-03T10:11:{n % 60:02}.1234567Z "),
+    "console": prefixed(lambda n: f"[{n:5}.123456] "),
+    "logcat": prefixed(lambda n: f"03-03 10:11:{n % 60:02}.123  4242  4243 I strace  : "),
+    "kubernetes": prefixed(lambda n: f"2024-03-03T10:11:{n % 60:02}.123456789Z stderr F "),
+    "compose": prefixed(lambda _: "web-1  | "),
+    "grep -n": prefixed(lambda n: f"{n}:"),
+    "grep -H": prefixed(lambda _: "strace.log:"),
+    "grep -Hn": prefixed(lambda n: f"./out/strace.log:{n}:"),
+    "cat -n": prefixed(lambda n: f"{n:6}\t"),
+    "colours": prefixed(lambda _: "\x1b[1;32m\x1b[0m"),
+    "mark": lambda log: b"\xef\xbb\xbf" + log,
+    "utf-16": lambda log: log.decode().encode("utf-16"),
+    "utf-16-le": lambda log: log.decode().encode("utf-16-le"),
+    "utf-16-be": lambda log: log.decode().encode("utf-16-be"),
+    "no-break blanks": lambda log: log.replace(b" ", b"\xc2\xa0"),
+    "latin no-break blanks": lambda log: log.replace(b" ", b"\xa0"),
+    "quoted-printable": quopri.encodestring,
+    "html": lambda log: html.escape(log.decode()).encode(),
+    "docker": docker,
+    "returns": lambda log: log.replace(b"\n", b"\r"),
+    "windows": lambda log: log.replace(b"\n", b"\r\n"),
+    "fence": lambda log: b"```\n" + log + b"```\n",
+    "fence in list": lambda log: b"```console\n" + prefixed(lambda _: "  ")(log) + b"```\n",
+    "mail 72": wrapped(72),
+    "mail 80": wrapped(80),
+    "terminal": hard_wrapped,
+    "quoted and wrapped": lambda log: prefixed(lambda _: "> ")(wrapped(70)(log)),
+    "wrapped behind the quote": lambda log: wrapped(74)(prefixed(lambda _: "> ")(log)),
+    "journald in windows": lambda log: prefixed(lambda _: "Mar 03 10:11:12 h x[1]: ")(log).replace(
+        b"\n", b"\r\n"
+    ),
+}
+
+
+def same(one: Trace, other: Trace) -> None:
+    for name in ("kind", "task", "a0", "a1", "a2", "a3", "a4", "a5", "ret", "flags"):
+        assert np.array_equal(one.columns[name], other.columns[name]), name
+    assert one.tasks.tolist() == other.tasks.tolist()
+    assert one.ignored == other.ignored
+
+
+@pytest.mark.parametrize("log", [WITH_PIDS, NO_PIDS], ids=["pids", "none"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_was_done_to_a_log_is_undone(name: str, log: bytes) -> None:
+    plain = read_data(log, "log")
+    pasted = read_data(CHANGES[name](log), "log")
+    assert not [bad for bad in pasted.skipped if not bad.found.startswith("```")]
+    same(plain, pasted)
+
+
+@pytest.mark.parametrize("log", [WITH_PIDS, NO_PIDS], ids=["pids", "none"])
+def test_a_log_as_it_was_recorded_stays_as_it_is(log: bytes) -> None:
+    assert unpasted(log) == (log, [])
+
+
+@pytest.mark.parametrize("name", [n for n in CHANGES if n not in ("mark", "windows", "fence")])
+def test_what_was_undone_is_said(name: str) -> None:
+    assert unpasted(CHANGES[name](WITH_PIDS))[1]
+
+
+@pytest.mark.parametrize("name", ["indented", "journald", "mail 72", "quoted-printable", "docker"])
+def test_lines_keep_their_numbers(name: str) -> None:
+    changed = CHANGES[name](WITH_PIDS)
+    lines = changed.split(b"\n")
+    trace = read_data(changed, "log")
+    at = int(trace.columns["line"][trace.columns["kind"].tolist().index(2)])
+    assert b"munmap(" in lines[at - 1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from(sorted(CHANGES)), st.integers(0, 700))
+def test_nothing_that_was_pasted_raises(junk: bytes, name: str, at: int) -> None:
+    for data in (junk, WITH_PIDS[:at] + junk + WITH_PIDS[at:], CHANGES[name](WITH_PIDS)[:at] + junk):
+        unpasted(data)
+        with contextlib.suppress(InputError):
+            read_data(data, "log")
