@@ -12,9 +12,10 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
-from .callers import deliver, is_profile
-from .mapadvice import advise_dumps, advise_process, dumps_of
-from .options import choice_options, format_option, output_option, placing_options, process_options
+from .answers.callers import deliver, is_profile
+from .answers.mapadvice import advise_dumps, advise_process, dumps_of
+from .answers.pages import advise_tables, is_page, write_page
+from .options import choice_options, format_option, page_option, placing_options, process_options
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -76,7 +77,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     help="Areas alive at the peak, made ever, never unmapped; page faults; refused calls.",
 )
 @format_option("rich", "plain", "json", "markdown")
-@output_option
+@page_option
 def command(
     threads_of: int | None,
     traces: tuple[str, ...],
@@ -93,6 +94,7 @@ def command(
     unit: str,
     form: str,
     output: str | None,
+    picture: bool,
 ) -> None:
     """Show where the VMAs of TRACE go and what would save them.
 
@@ -141,9 +143,11 @@ def command(
     else:
         from ..report.rich.advise import advise_sheet
 
-        out.show(
-            advise_sheet(facts, out.width(), rows), output, f"remaptrace advise {facts['trace']['name']}"
-        )
+        sheet, title = advise_sheet(facts, out.width(), rows), f"remaptrace advise {facts['trace']['name']}"
+        if output is not None and is_page(output, picture):
+            write_page(output, title, sheet, [facts], [result], placing, advise_tables(facts))
+        else:
+            out.show(sheet, output, title)
 
 
 def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> dict[str, Any]:

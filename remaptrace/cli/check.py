@@ -11,14 +11,8 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
 from . import output as out
 from . import session
-from .options import (
-    choice_options,
-    format_option,
-    maps_option,
-    output_option,
-    placing_options,
-    process_options,
-)
+from .answers.pages import check_tables, is_page, write_page
+from .options import choice_options, format_option, maps_option, page_option, placing_options, process_options
 
 if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
@@ -54,7 +48,7 @@ if TYPE_CHECKING:
     "--write-baseline", type=click.Path(), metavar="FILE", help="Write every measure of each source."
 )
 @format_option("rich", "plain", "junit", "github", "markdown", "json")
-@output_option
+@page_option
 def command(
     threads_of: int | None,
     paths: tuple[str, ...],
@@ -67,6 +61,7 @@ def command(
     write_baseline: str | None,
     form: str,
     output: str | None,
+    picture: bool,
 ) -> int:
     """Replay every scenario and recorded set in each PATH and compare with its truth.
 
@@ -87,7 +82,7 @@ def command(
         from ..result.gates import baseline_text
 
         out.write_text([baseline_text(gates.measured)], write_baseline)
-    _deliver(outcomes, form, output, differences)
+    _deliver(outcomes, form, output, differences, picture)
     if any(not o.agrees and not o.error for o in outcomes):
         return EXIT_FINDINGS
     return EXIT_INPUT if any(o.error for o in outcomes) else EXIT_OK
@@ -133,14 +128,20 @@ def _check(item: Item, choice: session.Choice, placing: str | None, gates: _Gate
         return CheckOutcome(item.name, item.paths[0], "program", {}, error=error)
 
 
-def _deliver(outcomes: list[CheckOutcome], form: str, path: str | None, differences: int) -> None:
+def _deliver(
+    outcomes: list[CheckOutcome], form: str, path: str | None, differences: int, picture: bool
+) -> None:
     from ..report.facts.check import check_facts
 
     facts = check_facts(outcomes)
     if form == "rich":
         from ..report.rich.check import check_sheet
 
-        out.show(check_sheet(facts, out.width(), differences), path, "remaptrace check")
+        sheet = check_sheet(facts, out.width(), differences)
+        if path is not None and is_page(path, picture):
+            write_page(path, "remaptrace check", sheet, [facts], tables=check_tables(facts))
+        else:
+            out.show(sheet, path, "remaptrace check")
     elif form == "plain":
         from ..report.plain.run import check_plain
 

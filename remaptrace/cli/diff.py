@@ -13,11 +13,12 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
 from . import output as out
 from . import session
+from .answers.pages import is_page, write_page
 from .options import (
     file_options,
     format_option,
     machine_options,
-    output_option,
+    page_option,
     placing_options,
     process_options,
 )
@@ -54,7 +55,7 @@ _EXPLAINED_UP_TO = 300_000
 @click.option("--explain/--no-explain", default=True, help="Find the rule behind the first difference.")
 @click.option("-n", "--rows", default=6, show_default=True, metavar="N", help="Rows of each table; 0: all.")
 @format_option("rich", "plain", "json", "markdown")
-@output_option
+@page_option
 def command(
     threads_of: int | None,
     traces: tuple[str, ...],
@@ -67,6 +68,7 @@ def command(
     rows: int,
     form: str,
     output: str | None,
+    picture: bool,
     **given: Any,
 ) -> int:
     """Replay TRACE on two or more machines and show what differs; the first is the base.
@@ -97,7 +99,14 @@ def command(
         found = _explained(found, placing)
     from ..report.facts.diff import diff_facts
 
-    _deliver(diff_facts(found, peaks, time.perf_counter() - start), form, output, rows)
+    facts = diff_facts(found, peaks, time.perf_counter() - start)
+    if form == "rich" and output is not None and is_page(output, picture):
+        from ..report.rich.diff import diff_sheet
+
+        sheet = diff_sheet(facts, out.width(), rows)
+        write_page(output, f"remaptrace diff {trace}", sheet, [facts], found.results, placing)
+    else:
+        _deliver(facts, form, output, rows)
     return EXIT_OK if found.equal else EXIT_FINDINGS
 
 
@@ -111,7 +120,7 @@ def _two(
     given: Mapping[str, Any],
 ) -> int:
     """Two recordings, each on its own machine, or both on the one that the options name."""
-    from .recordings import diff_recordings
+    from .answers.recordings import diff_recordings
 
     if any(len(given[name]) > 1 for name in ("arch", "kernel", "config")):
         raise UsageError(RT_USAGE, "two traces on several machines", expected="two traces, or two machines")

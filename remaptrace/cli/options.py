@@ -127,9 +127,27 @@ def output_option(command: C) -> C:
         "--output",
         type=click.Path(),
         metavar="FILE",
-        help="Write to FILE; .svg and .html keep the picture that the terminal shows.",
+        help="Write to FILE; .svg keeps the picture that the terminal shows.",
     )
     return option(command)
+
+
+def page_option(command: C) -> C:
+    """-o FILE and --picture, for commands that have a page of their own."""
+    for option in (
+        click.option(
+            "--picture", is_flag=True, help="With -o FILE.html: the picture of the terminal, not the page."
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(),
+            metavar="FILE",
+            help="Write to FILE; .html: a page with charts, pictures and tables; .svg: what the terminal shows.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def format_option(*formats: str) -> Callable[[C], C]:

@@ -10,14 +10,8 @@ import click
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, InputError
 from . import output as out
 from . import session
-from .options import (
-    choice_options,
-    format_option,
-    maps_option,
-    output_option,
-    placing_options,
-    process_options,
-)
+from .answers.pages import is_page, write_page
+from .options import choice_options, format_option, maps_option, page_option, placing_options, process_options
 from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -43,7 +37,7 @@ if TYPE_CHECKING:
     "--cache/--no-cache", default=False, help="Keep the parsed trace in the user's cache folder and reuse it."
 )
 @format_option("rich", "plain", "json", "jsonl")
-@output_option
+@page_option
 def command(
     threads_of: int | None,
     traces: tuple[str, ...],
@@ -55,6 +49,7 @@ def command(
     cache: bool,
     form: str,
     output: str | None,
+    picture: bool,
 ) -> int:
     """Replay each TRACE and report VMA counts, refused calls, fault outcomes and protections.
 
@@ -97,7 +92,7 @@ def command(
         results.append(result)
     if unread and not facts:
         raise unread[0]
-    _deliver(facts, results, form, output, processes)
+    _deliver(facts, results, form, output, processes, placing, picture)
     if unread:
         out.show_unread(unread, len(facts) + len(unread))
         return EXIT_INPUT
@@ -105,7 +100,13 @@ def command(
 
 
 def _deliver(
-    facts: list[dict[str, Any]], results: list[Result], form: str, path: str | None, processes: int
+    facts: list[dict[str, Any]],
+    results: list[Result],
+    form: str,
+    path: str | None,
+    processes: int,
+    placing: str | None = None,
+    picture: bool = False,
 ) -> None:
     if form == "json":
         from ..report.jsonout import to_json
@@ -129,4 +130,8 @@ def _deliver(
         for found in facts:
             sheet.blank()
             sheet.lines += run_sheet(found, sheet.width, processes).lines
-        out.show(sheet, path, f"remaptrace run {facts[0]['trace']['name']}")
+        title = f"remaptrace run {facts[0]['trace']['name']}"
+        if path is not None and is_page(path, picture):
+            write_page(path, title, sheet, facts, results, placing)
+        else:
+            out.show(sheet, path, title)

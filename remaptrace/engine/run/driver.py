@@ -153,6 +153,8 @@ def replay(
     engine: str = "auto",
     progress: Progress | None = None,
     watch: Callable[[Any, int], None] | None = None,
+    frames_at: Iterable[int] = (),
+    frame: Callable[[Any, int], None] | None = None,
 ) -> Result:
     """Replay `trace` on `machine`.
 
@@ -161,7 +163,7 @@ def replay(
     of the event's task is kept in `Result.observed`; scenario steps that report something always are.
     `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
     work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
-    with the arena and the event's number.
+    with the arena and the event's number, `frame` behind those of `frames_at` (`look.frames`).
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -173,6 +175,7 @@ def replay(
     run.observer.behind.update(observe_at)
     run.observer.before.update(observe_before)
     run.watch = watch
+    run.frames_at, run.frame = set(frames_at), frame
     result = run.go(counters, progress)
 
     def look(event: int) -> Snapshot | None:
@@ -230,6 +233,9 @@ class _Run:
         self.observer = Observer(self.view, trace)
         self.watch: Callable[[Any, int], None] | None = None
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self.frames_at: set[int] = set()
+        self.frame: Callable[[Any, int], None] | None = None
+        self._framed: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
@@ -291,6 +297,10 @@ class _Run:
             if error:
                 raise self._error(int(error), base + at - 1)
             if ev[(at - 1) * EV_WORDS + E_FLAGS] & EVF_OBSERVE:
+                if self.frame is not None and base + at - 1 in self.frames_at:
+                    self.frame(self.view, base + at - 1)
+                    if not self._framed[at - 1]:
+                        continue
                 if self.watch is None or self.reporting[at - 1]:
                     self.observer.behind_event(base + at - 1)
                 if self.watch is not None:
@@ -302,6 +312,10 @@ class _Run:
         kinds, flags = events[:, 0], events[:, 9]
         flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
         for event in self.observer.behind:
+            if base <= event < base + len(events):
+                flags[event - base] |= EVF_OBSERVE
+        self._framed = flags & EVF_OBSERVE != 0
+        for event in self.frames_at:
             if base <= event < base + len(events):
                 flags[event - base] |= EVF_OBSERVE
         if self.watch is not None:

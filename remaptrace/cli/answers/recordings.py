@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errorcodes import RT_MOMENT
-from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
-from . import output as out
-from . import session
+from ...errorcodes import RT_MOMENT
+from ...errors import EXIT_FINDINGS, EXIT_OK, UsageError
+from .. import output as out
+from .. import session
 
 if TYPE_CHECKING:
-    from ..advise.bill import Bill
-    from ..result.result import Result
-    from ..trace.events import Trace
+    from ...advise.bill import Bill
+    from ...result.result import Result
+    from ...trace.events import Trace
 
 
 def diff_recordings(
@@ -25,30 +25,30 @@ def diff_recordings(
     rows: int,
 ) -> int:
     """Report what two recordings need: areas by what they are for, calls, refusals, faults. 1: they differ."""
-    from ..report.facts.recordings import recordings_facts
+    from ...report.facts.recordings import recordings_facts
 
     facts = recordings_facts(*(_side(trace, choice, placing) for trace in (old, new)))
     if form == "json":
-        from ..report.jsonout import to_json
+        from ...report.jsonout import to_json
 
         out.write_text([to_json(facts)], output)
     elif form == "plain":
-        from ..report.plain.dump import dump_plain
+        from ...report.plain.dump import dump_plain
 
         out.write_text([dump_plain(facts)], output)
     elif form == "markdown":
-        from ..report.markdown.dump import dump_markdown
+        from ...report.markdown.dump import dump_markdown
 
         out.write_text([dump_markdown(facts)], output)
     else:
-        from ..report.rich.dump import growth_sheet
+        from ...report.rich.dump import growth_sheet
 
         out.show(growth_sheet(facts, out.width(), rows), output, "remaptrace diff")
     return EXIT_FINDINGS if any(facts["grown"].values()) else EXIT_OK
 
 
 def _side(trace: Trace, choice: session.Choice, placing: str | None) -> tuple[Result, Bill]:
-    from ..advise.bill import make_bill, peak
+    from ...advise.bill import make_bill, peak
 
     result, _ = session.replay_timed(trace, choice.machine(trace), placing)
     event, _ = peak(result)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errorcodes import RT_MOMENT, RT_USAGE
-from ..errors import UsageError
-from . import output as out
-from . import session
+from ...errorcodes import RT_MOMENT, RT_USAGE
+from ...errors import UsageError
+from .. import output as out
+from .. import session
 
 if TYPE_CHECKING:
-    from ..result.result import Result
+    from ...result.result import Result
 
 PROFILES = (".folded", ".speedscope.json", ".pb.gz", ".pprof")
 """Endings of -o that ask for stacks."""
@@ -25,9 +25,9 @@ def deliver(
     result: Result, placing: str | None, unit: str, depth: int, rows: int, form: str, output: str | None
 ) -> None:
     """Write the bill by caller; a profile has whole stacks. UsageError RT501 for a recording without stacks."""
-    from ..advise.bill import peak
-    from ..advise.callers import by_caller, of_areas, of_unit
-    from ..report import callers
+    from ...advise.bill import peak
+    from ...advise.callers import by_caller, of_areas, of_unit
+    from ...report import callers
 
     trace = result.trace
     if "stack" not in trace.columns:
@@ -50,11 +50,11 @@ def deliver(
     elif output is not None and output.endswith((".pb.gz", ".pprof")):
         out.write_bytes(callers.pprof(stacks, unit), output)
     elif form == "json":
-        from ..report.jsonout import to_json
+        from ...report.jsonout import to_json
 
         out.write_text([to_json(callers.facts(by_caller(stacks, depth), unit, trace.name))], output)
     else:
-        from ..report.errortext import printable
+        from ...report.errortext import printable
 
         shown = callers.text(by_caller(stacks, depth), unit, rows)
         out.write_text([printable(line) + "\n" for line in shown.splitlines()], output)

@@ -8,18 +8,18 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..errorcodes import RT_MISSING, RT_USAGE
-from ..errors import InputError, UsageError
-from . import output as out
-from . import session
+from ...errorcodes import RT_MISSING, RT_USAGE
+from ...errors import InputError, UsageError
+from .. import output as out
+from .. import session
 
 if TYPE_CHECKING:
-    from ..trace.dumps.dump import Dump
+    from ...trace.dumps.dump import Dump
 
 
 def dumps_of(paths: tuple[str, ...]) -> list[Dump] | None:
     """The dumps that `paths` name; None if the first is none. UsageError if only some of them are."""
-    from ..trace.dumps.door import dump_of_path
+    from ...trace.dumps.door import dump_of_path
 
     found = [dump_of_path(path) for path in paths]
     if all(d is None for d in found):
@@ -36,8 +36,8 @@ def dumps_of(paths: tuple[str, ...]) -> list[Dump] | None:
 
 def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: str | None, rows: int) -> None:
     """Report on one map, or on what grew from the first to the second."""
-    from ..advise.dumped import dump_bill
-    from ..report.facts.dump import dump_facts, growth_facts
+    from ...advise.dumped import dump_bill
+    from ...report.facts.dump import dump_facts, growth_facts
 
     if len(dumps) > 2:
         raise UsageError(RT_USAGE, f"{len(dumps)} maps are named", expected="one, or an old and a new one")
@@ -58,8 +58,8 @@ def advise_process(
     rows: int,
 ) -> None:
     """Report on a running process, once or `times` looks apart by `every` seconds (0: until it ends)."""
-    from ..advise.dumped import dump_bill
-    from ..report.facts.dump import dump_facts, growth_facts
+    from ...advise.dumped import dump_bill
+    from ...report.facts.dump import dump_facts, growth_facts
 
     first = dump_bill(read_process(pid))
     limit = _limit(first.dump, choice, live=True)
@@ -90,7 +90,7 @@ def read_process(pid: int) -> Dump:
     """
     from dataclasses import replace
 
-    from ..trace.dumps.proc import read_proc
+    from ...trace.dumps.proc import read_proc
 
     data, error = b"", OSError(errno.ESRCH, "no such process")
     for name in ("smaps", "maps"):
@@ -119,7 +119,7 @@ def read_process(pid: int) -> Dump:
 
 def _limit(dump: Dump, choice: session.Choice, live: bool = False) -> tuple[int, str]:
     """vm.max_map_count and who says so: the options, the dump itself, this system, the kernel's default."""
-    from ..trace.events import TraceBuilder
+    from ...trace.events import TraceBuilder
 
     machine = choice.machine(TraceBuilder().finish())
     asked = int(machine.kernel.values["max_map_count"])
@@ -138,19 +138,19 @@ def _limit(dump: Dump, choice: session.Choice, live: bool = False) -> tuple[int,
 
 def _deliver(facts: dict[str, Any], form: str, output: str | None, rows: int) -> None:
     if form == "json":
-        from ..report.jsonout import to_json
+        from ...report.jsonout import to_json
 
         out.write_text([to_json(facts)], output)
     elif form == "plain":
-        from ..report.plain.dump import dump_plain
+        from ...report.plain.dump import dump_plain
 
         out.write_text([dump_plain(facts)], output)
     elif form == "markdown":
-        from ..report.markdown.dump import dump_markdown
+        from ...report.markdown.dump import dump_markdown
 
         out.write_text([dump_markdown(facts)], output)
     else:
-        from ..report.rich.dump import dump_sheet, growth_sheet
+        from ...report.rich.dump import dump_sheet, growth_sheet
 
         sheet = growth_sheet if "grown" in facts else dump_sheet
         out.show(sheet(facts, out.width(), rows), output, "remaptrace advise")
