@@ -1,5 +1,6 @@
 # From a clean clone: `make demo` replays a recorded User-mode Linux run, `make test` runs every test.
-# Needs Python 3.11 or later; everything else goes into .venv.
+# Needs Python 3.11 or later; everything else goes into .venv. Nobody waits for a compiler to see a report: `demo`
+# interprets, `test` compiles first so that both engines are compared.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +11,6 @@ DEV    := $(VENV)/.ready-dev
 .PHONY: demo test bench lint types wheel clean
 
 demo: $(READY)
-	@$(BIN)/remaptrace warm
 	@$(BIN)/remaptrace run traces/uml-touch2000
 	@echo; echo "The same for a program of this machine, where it may be recorded:"
 	@-dir=$$(mktemp -d) && $(BIN)/remaptrace record -o $$dir/ls.rtset.zst -- ls -la; rm -rf $$dir
