@@ -24,6 +24,7 @@ def command(
     shown: str | None, compare: tuple[str, str] | None, not_modelled: bool, form: str, output: str | None
 ) -> None:
     """List the kernel presets; show one with the origin of each rule; compare two."""
+    from ..machine.derive import ground_of
     from ..machine.load import kernel_names, load_kernel
     from ..report import machines
     from ..report.jsonout import to_json
@@ -41,7 +42,7 @@ def command(
         kernels = [load_kernel(name) for name in kernel_names()]
         facts = {
             "schema": machines.LIST_SCHEMA,
-            "kernels": [{"name": k.name, "about": k.about} for k in kernels],
+            "kernels": [{"name": k.name, "about": k.about, "ground": ground_of(k.name)} for k in kernels],
         }
         sheet = machines.kernel_list_sheet(kernels, width())
     if form == "json":

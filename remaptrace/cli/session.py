@@ -14,6 +14,7 @@ from ..machine.kernel import parsed_settings
 from ..printable import printable
 
 if TYPE_CHECKING:
+    from ..machine.kernel import Kernel
     from ..machine.machine import Machine
     from ..result.agreement import CheckOutcome
     from ..result.result import Result, Snapshot
@@ -40,7 +41,9 @@ class Choice:
         """The machine for one trace: options first, then what the source asks for, then the default."""
         from ..api import machine_of
 
-        return machine_of(trace, self.arch, self.kernel, self.settings, self.host)
+        machine = machine_of(trace, self.arch, self.kernel, self.settings, self.host)
+        _say_derived(machine.kernel, trace.kernel if self.kernel is None else None)
+        return machine
 
     def why_not_compared(self, trace: Trace, machine: Machine) -> str:
         """Why recorded answers say nothing about `machine`; empty if it may be the one that recorded.
@@ -87,6 +90,19 @@ def chosen(
         given.update(limits.settings)
         _say_used(sysctl, limits.used)
     return Choice(arch, kernel, {**given, **parsed_settings(settings)}, host)
+
+
+def _say_derived(kernel: Kernel, recorded: str | None) -> None:
+    """On what a kernel rests that is no preset; once."""
+    from ..machine.derive import is_derived, replacement
+
+    text = kernel.about if is_derived(kernel) else replacement(recorded, kernel) if recorded else ""
+    if text and text not in _SAID:
+        _SAID.add(text)
+        sys.stderr.write(f"# {printable(text)}\n")
+
+
+_SAID: set[str] = set()
 
 
 def _say_used(path: str, used: Sequence[str]) -> None:

@@ -23,6 +23,9 @@ SYSCTLS = {
     "vm.overcommit_ratio": "overcommit_ratio",
     "vm.mmap_min_addr": "mmap_min_addr",
     "vm.legacy_va_layout": "legacy_va_layout",
+    "vm.nr_hugepages": "nr_hugepages",
+    "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
+    "vm.unprivileged_userfaultfd": "unprivileged_userfaultfd",
 }
 """sysctl: rule."""
 
@@ -97,7 +100,8 @@ def _settings(options: Mapping[str, str], on: Callable[[str], bool]) -> dict[str
     if on("DEFAULT_MMAP_MIN_ADDR"):
         settings["mmap_min_addr"] = options["DEFAULT_MMAP_MIN_ADDR"]
     if options.get("TRANSPARENT_HUGEPAGE") == "n":
-        settings["thp_enabled"] = "0"
+        # mm/mmap.c:__get_unmapped_area aligns under IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) only
+        settings.update(thp_enabled="0", thp_align="never", thp_align_files="no")
     elif on("TRANSPARENT_HUGEPAGE_ALWAYS"):
         settings["thp_enabled"] = "2"
     elif on("TRANSPARENT_HUGEPAGE_MADVISE"):
@@ -108,9 +112,21 @@ def _settings(options: Mapping[str, str], on: Callable[[str], bool]) -> dict[str
         settings["anon_vma_name"] = "no"
     elif on("ANON_VMA_NAME"):
         settings["anon_vma_name"] = "yes"
+    for option, (rule, value) in _ABSENT.items():
+        if options.get(option) == "n":
+            settings[rule] = value
     if options.get("SWAP") == "n":
         settings["swap"] = "0"
     return settings
+
+
+_ABSENT = {
+    "USERFAULTFD": ("userfaultfd", "no"),
+    "SECRETMEM": ("secretmem", "no"),
+    "KSM": ("ksm_by_process", "none"),  # kernel/sys.c: PR_SET_MEMORY_MERGE is under CONFIG_KSM
+    "NUMA": ("nodes", "1"),
+}
+"""option that is not set: rule and its value then."""
 
 
 def _arch(on: Callable[[str], bool]) -> str | None:

@@ -17,8 +17,11 @@ from typing import Any
 from ..errorcodes import RT_CONFIG
 from ..errors import InputError
 from . import presets
-from .kernel import Kernel, override, parse_rule
-from .rules import RULES
+from .derive import derive, release, released, stands_for
+from .kernel import Kernel, override
+from .named import kernel_names, preset_kernel
+
+__all__ = ["is_path", "kernel_names", "load_kernel", "read_kernel_file"]
 
 _KEYS = ("base", "about", "rules")
 _DEEPEST = 16
@@ -27,27 +30,20 @@ _MOST_BYTES = 1 << 20
 
 @cache
 def load_kernel(name: str) -> Kernel:
-    """The preset `name`, or the YAML file of that path; UsageError RT401 if there is none, RT408 for a bad file."""
+    """The preset `name`, a kernel derived for that version, or the YAML file of that path.
+
+    UsageError RT401 if there is none, RT408 for a bad file.
+    """
     if is_path(name):
         return read_kernel_file(name)
     known = kernel_names()
     if name not in known:
+        numbers = release(name)
+        if numbers is not None and released(numbers):
+            found = stands_for(name)
+            return load_kernel(found) if found in known else derive(name)
         raise presets.unknown("RT401", "kernel", name, list(known))
-    values = {rule.name: rule.default for rule in RULES.values()}
-    origins = dict.fromkeys(values, "default")
-    for origin, data in presets.chain("kernels", name):
-        for key, raw in (data.get("rules") or {}).items():
-            if key not in RULES:
-                raise presets.unknown("RT406", f"rule in preset {origin}:", key, list(RULES))
-            values[key] = parse_rule(RULES[key], raw)
-            origins[key] = origin
-    facts = presets.resolved("kernels", name)
-    return Kernel(name, facts["about"], facts["era"], facts["series"], values, origins)
-
-
-def kernel_names() -> tuple[str, ...]:
-    """Names of all kernel presets."""
-    return presets.names("kernels")
+    return preset_kernel(name)
 
 
 def is_path(name: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from ..defaults import DEFAULT_KERNEL
 from . import presets
+from .derive import stands_for
 
 """The kernel of a trace that names none."""
 _NEWEST_26 = "linux-2.6.21"
@@ -16,15 +17,20 @@ _RELEASE = re.compile(r"(?:linux-|Linux )?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def preset_for(release: str) -> str:
-    """The preset of that name, else the newest one that is not newer than the release, else the oldest.
+    """The preset of that name, else the name under which the release is derived (from 4.0 on).
+
+    Else the newest preset that is not newer, else the oldest.
 
     What is no release at all comes back as it is, for the error message of `load_kernel`.
 
     >>> preset_for("6.18.44-generic"), preset_for("6.5.0-14-generic"), preset_for("2.6.21.7")
-    ('linux-6.18', 'linux-6.1', 'linux-2.6.21')
+    ('linux-6.18', 'linux-6.5.0', 'linux-2.6.21')
     """
     if release in presets.names("kernels"):
         return release
+    exact = stands_for(release)
+    if exact is not None:
+        return exact
     match = _RELEASE.match(release)
     if not match:
         return release

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..machine.derive import ground_of
 from ..machine.kernel import Kernel
 from ..machine.notmodelled import NOT_MODELLED
 from ..machine.rules import RULES, Rule
@@ -67,9 +68,11 @@ def _by_version(kernel: Kernel) -> tuple[list[int], str]:
 def kernel_list_sheet(kernels: Sequence[Kernel], width: int) -> Sheet:
     """A line a kernel."""
     sheet = Sheet(width)
-    rows: list[list[Cell]] = [[("kernel", "head"), ("about", "head")]]
-    rows += [[kernel.name, kernel.about] for kernel in sorted(kernels, key=_by_version)]
-    sheet.table(rows, "ll", flexible=1, wrap=True)
+    rows: list[list[Cell]] = [[("kernel", "head"), ("rules", "head"), ("about", "head")]]
+    rows += [
+        [kernel.name, ground_of(kernel.name), kernel.about] for kernel in sorted(kernels, key=_by_version)
+    ]
+    sheet.table(rows, "lll", flexible=2, wrap=True)
     return sheet
 
 

@@ -38,7 +38,7 @@ def test_sysctl_sets_the_limits_that_are_rules(tmp_path: Path) -> None:
 
 
 CONFIGS = [
-    ("# Linux/x86 6.1.55 Kernel Configuration\nCONFIG_X86_64=y\n", "linux-6.1", "x86_64"),
+    ("# Linux/x86 6.1.55 Kernel Configuration\nCONFIG_X86_64=y\n", "linux-6.1.55", "x86_64"),
     ("CONFIG_X86_32=y\nCONFIG_X86_PAE=y\n", None, "i386-pae"),
     ("CONFIG_X86_32=y\n# CONFIG_HIGHMEM64G is not set\nCONFIG_HIGHMEM4G=y\n", None, "i386"),
     ("CONFIG_UML=y\nCONFIG_X86_64=y\n", None, "um-x86_64"),
@@ -66,7 +66,27 @@ def test_config_sets_huge_pages_and_the_lowest_address(tmp_path: Path) -> None:
     found = read_config(write(tmp_path, "config", text))
     assert found.settings == {"mmap_min_addr": "4096", "thp_enabled": "2"}
     text = "CONFIG_X86_64=y\n# CONFIG_TRANSPARENT_HUGEPAGE is not set\n"
-    assert read_config(write(tmp_path, "config", text)).settings == {"thp_enabled": "0"}
+    assert read_config(write(tmp_path, "config", text)).settings == {
+        "thp_enabled": "0",
+        "thp_align": "never",
+        "thp_align_files": "no",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "rule", "value"),
+    [
+        ("USERFAULTFD", "userfaultfd", "no"),
+        ("SECRETMEM", "secretmem", "no"),
+        ("KSM", "ksm_by_process", "none"),
+        ("NUMA", "nodes", "1"),
+    ],
+)
+def test_an_option_that_is_not_set_takes_its_calls_away(
+    tmp_path: Path, option: str, rule: str, value: str
+) -> None:
+    text = f"CONFIG_X86_64=y\n# CONFIG_{option} is not set\n"
+    assert read_config(write(tmp_path, "config", text)).settings == {rule: value}
 
 
 def test_config_may_be_compressed(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from remaptrace.machine.releases import preset_for
         ("linux-2.6.21-rfp", "linux-2.6.21-rfp"),
         ("6.18", "linux-6.18"),
         ("6.18.44-fc", "linux-6.18"),
-        ("6.5.0-14-generic", "linux-6.1"),
-        ("5.4.0", "linux-4.20"),
+        ("6.5.0-14-generic", "linux-6.5.0"),
+        ("5.4.0", "linux-5.4.0"),
         ("2.6.21.7", "linux-2.6.21"),
         ("2.6.9-5.EL", "linux-2.6.20"),
         ("Linux 6.1", "linux-6.1"),
@@ -22,5 +22,7 @@ from remaptrace.machine.releases import preset_for
         ("whatever", "whatever"),
     ],
 )
-def test_the_newest_preset_that_is_not_newer(release: str, preset: str) -> None:
+def test_a_release_has_its_preset_or_is_derived_or_takes_the_newest_older_one(
+    release: str, preset: str
+) -> None:
     assert preset_for(release) == preset
