@@ -122,13 +122,15 @@ def _two(
     """Two recordings, each on its own machine, or both on the one that the options name."""
     from .answers.recordings import diff_recordings
 
-    if any(len(given[name]) > 1 for name in ("arch", "kernel", "config")):
+    if any(len(given[name]) > 1 for name in ("arch", "kernel", "config", "sysctl")):
         raise UsageError(RT_USAGE, "two traces on several machines", expected="two traces, or two machines")
     loaded = [t for _, t in session.load_traces([path])]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{path}' holds {len(loaded)} traces", expected="one trace; name it")
-    arch, kernel, config = ((given[name] or (None,))[0] for name in ("arch", "kernel", "config"))
-    choice = session.chosen(arch, kernel, given["settings"], given["host"], config, given["sysctl"])
+    arch, kernel, config, sysctl = (
+        (given[name] or (None,))[0] for name in ("arch", "kernel", "config", "sysctl")
+    )
+    choice = session.chosen(arch, kernel, given["settings"], given["host"], config, sysctl)
     return diff_recordings(old, loaded[0], choice, placing, form, output, rows)
 
 
@@ -142,16 +144,22 @@ def _machines(trace: Trace, given: Mapping[str, Any]) -> list[Machine]:
     if configs and not (given["arch"] or given["kernel"]):
         names = []
     columns = [(a, k, None) for a, k in names] + [(None, None, c) for c in configs]
-    rows = max([len(columns), *(row for row, _ in own)])
+    sysctls: tuple[str | None, ...] = given["sysctl"] or (None,)
+    rows = max([len(columns), len(sysctls), *(row for row, _ in own)])
     if len(columns) == 1:
         columns *= rows
     if len(columns) < 2 or rows > len(columns):
-        expected = "a second --kernel, --arch, --config or --set 2:KEY=VALUE"
+        expected = "a second --kernel, --arch, --config, --sysctl or --set 2:KEY=VALUE"
         raise UsageError(RT_USAGE, "a diff needs two machines", expected=expected)
+    if len(sysctls) == 1:
+        sysctls *= len(columns)
+    if len(sysctls) != len(columns):
+        text = f"{len(sysctls)} --sysctl for {len(columns)} machines"
+        raise UsageError(RT_USAGE, text, expected="one for all, or one each")
     out = []
-    for row, (arch, kernel, config) in enumerate(columns, 1):
+    for row, ((arch, kernel, config), sysctl) in enumerate(zip(columns, sysctls, strict=True), 1):
         mine = shared + tuple(s for r, s in own if r == row)
-        choice = session.chosen(arch, kernel, mine, given["host"], config, given["sysctl"])
+        choice = session.chosen(arch, kernel, mine, given["host"], config, sysctl)
         out.append(choice.machine(trace))
     return out
 

@@ -79,10 +79,14 @@ def file_options(several: bool = False) -> Callable[[C], C]:
     """--config and --sysctl: a machine as a system's own files describe it."""
 
     def decorate(command: C) -> C:
-        command = click.option(
-            "--sysctl", type=click.Path(), metavar="FILE", help="Output of 'sysctl -a': limits as it says."
-        )(command)
         more = ", one machine each; may be repeated." if several else "."
+        command = click.option(
+            "--sysctl",
+            multiple=several,
+            type=click.Path(),
+            metavar="FILE",
+            help="Output of 'sysctl -a': limits as it says" + more,
+        )(command)
         return click.option(
             "--config",
             multiple=several,

@@ -252,3 +252,16 @@ def test_a_bad_line_of_a_recording_is_skipped_counted_and_status_1(remaptrace: R
     shown = remaptrace("run", str(path))
     assert shown.status == 1
     assert "1 line skipped" in shown.out
+
+
+def test_diff_takes_a_sysctl_file_for_each_machine(remaptrace: Run, tmp_path: Path) -> None:
+    files = []
+    for name, value in (("a", 65530), ("b", 300)):
+        files.append(tmp_path / name)
+        files[-1].write_text(f"vm.max_map_count = {value}\n")
+    two = remaptrace("diff", PROGRAM, "--sysctl", str(files[0]), "--sysctl", str(files[1]))
+    assert two.status in (0, 1) and "max_map_count" in two.out
+    three = remaptrace("diff", PROGRAM, "--kernel", "6.8.1", "--kernel", "6.12", "--kernel", "6.13",
+                       "--sysctl", str(files[0]), "--sysctl", str(files[1]))  # fmt: skip
+    assert three.status == 2 and "one each" in three.err
+    assert remaptrace("diff", PROGRAM, "--sysctl", str(files[0])).status == 2
