@@ -248,6 +248,9 @@ def _limiter(facts: dict[str, Any]) -> str:
     failure = facts["failure"]
     if failure and not failure["sure"]:
         return f"The replay counts {left} mappings less than {size}; areas that the log does not show come on top."
+    if failure and failure["causes"][0].startswith("vm.max_map_count"):
+        known = counted(limit["peak"], "mapping")
+        return f"The process was at its limit {size}: the log shows {known} of it."
     return f"The limit {size} is {left} mappings away, and no steady growth leads to it."
 
 
