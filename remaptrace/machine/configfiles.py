@@ -98,7 +98,11 @@ def read_config(path: str) -> Described:
 def _settings(options: Mapping[str, str], on: Callable[[str], bool]) -> dict[str, str]:
     settings: dict[str, str] = {}
     if on("DEFAULT_MMAP_MIN_ADDR"):
-        settings["mmap_min_addr"] = options["DEFAULT_MMAP_MIN_ADDR"]
+        # security/min_addr.c:update_mmap_min_addr: searches keep to the greater of the two
+        settings["dac_mmap_min_addr"] = lowest = options["DEFAULT_MMAP_MIN_ADDR"]
+        if options.get("LSM_MMAP_MIN_ADDR", "").isdigit() and lowest.isdigit() and on("LSM_MMAP_MIN_ADDR"):
+            lowest = str(max(int(lowest), int(options["LSM_MMAP_MIN_ADDR"])))
+        settings["mmap_min_addr"] = lowest
     if options.get("TRANSPARENT_HUGEPAGE") == "n":
         # mm/mmap.c:__get_unmapped_area aligns under IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) only
         settings.update(thp_enabled="0", thp_align="never", thp_align_files="no")

@@ -64,7 +64,16 @@ def test_every_architecture_that_a_config_can_name_exists(tmp_path: Path) -> Non
 def test_config_sets_huge_pages_and_the_lowest_address(tmp_path: Path) -> None:
     text = "CONFIG_X86_64=y\nCONFIG_DEFAULT_MMAP_MIN_ADDR=4096\nCONFIG_TRANSPARENT_HUGEPAGE_ALWAYS=y\n"
     found = read_config(write(tmp_path, "config", text))
-    assert found.settings == {"mmap_min_addr": "4096", "thp_enabled": "2"}
+    assert found.settings == {
+        "dac_mmap_min_addr": "4096",
+        "mmap_min_addr": "4096",
+        "thp_enabled": "2",
+    }
+    text = "CONFIG_X86_64=y\nCONFIG_DEFAULT_MMAP_MIN_ADDR=4096\nCONFIG_LSM_MMAP_MIN_ADDR=65536\n"
+    assert read_config(write(tmp_path, "config", text)).settings == {
+        "dac_mmap_min_addr": "4096",
+        "mmap_min_addr": "65536",
+    }
     text = "CONFIG_X86_64=y\n# CONFIG_TRANSPARENT_HUGEPAGE is not set\n"
     assert read_config(write(tmp_path, "config", text)).settings == {
         "thp_enabled": "0",
