@@ -20,6 +20,8 @@ from .strace.args import BadLine, split_arguments
 from .strace.lines import call_name, read_head, split_call, unfinished
 
 _SAMPLE_BYTES, _SAMPLE_LINES = 1 << 18, 2000
+_LONGEST = 2_000
+"""Bytes of a line within which a prefix is looked for."""
 
 _LOG_LINE = re.compile(
     rb"(?:(?:[a-z_][a-z0-9_]*|SYS_\d+)\(.*|<\.\.\. [a-z_0-9]+ resumed>.*)"
@@ -251,6 +253,8 @@ def _start_of(line: bytes, looks: re.Pattern[bytes] = _LOG_LINE) -> int:
 
     The earliest beginning of a word counts, so that columns of strace's own (thread ids, times) stay with it.
     """
+    if len(line) > _LONGEST:  # a search would look at each word to the end of the line
+        return 0 if looks.match(line, read_head(line[:_LONGEST]).start) is not None else -1
     if looks.search(line) is None:
         return -1
     for token in _TOKEN.finditer(line):
