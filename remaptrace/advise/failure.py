@@ -26,8 +26,20 @@ from ..abi.kinds import (
     SPLITTING,
 )
 from ..abi.mman import MAP
+from ..engine.why import (
+    WHY_HOLE,
+    WHY_LIMIT_MET,
+    WHY_OVERCOMMIT,
+    WHY_RLIMIT_AS,
+    WHY_RLIMIT_DATA,
+    WHY_TAKEN,
+    WHY_TEXT,
+)
 from ..result.result import Result, Snapshot
 from .bill import memory_call_events
+
+_DECIDED = (WHY_HOLE, WHY_OVERCOMMIT, WHY_RLIMIT_AS, WHY_RLIMIT_DATA)
+"""Reasons that the replay found in its own state: nothing is left to guess."""
 
 _NEAR = 5
 """Areas below the limit from which a refusal is the limit's: calls that split twice need two."""
@@ -67,13 +79,20 @@ def failure_of(result: Result, event: int, shot: Snapshot | None, complete: bool
     count = max(0, int(result.columns["map_count"][event]))
     limit = int(result.machine.kernel.values["max_map_count"])
     length = _length(result, event, kind)
+    why = int(result.columns["why"][event])
     grants = int(result.columns["ret"][event]) >= 0 or int(result.columns["ret"][event]) < -4095
     if count >= limit - _NEAR:
         causes: tuple[str, ...] = (f"vm.max_map_count ({limit:,}) was met, with {count:,} areas",)
     elif kind == K_MMAP and int(columns["a3"][event]) & MAP["hugetlb"]:
         causes = ("no huge pages were free (vm.nr_hugepages); it asked for MAP_HUGETLB",)
+    elif why == WHY_LIMIT_MET:
+        causes = _of_split(kind, limit - count, True, False, 0)
+    elif why in _DECIDED:
+        causes = (WHY_TEXT[why],)
     elif kind in SPLITTING:
-        causes = _of_split(kind, limit - count, grants, complete, int(columns["a2"][event]))
+        causes = _of_split(
+            kind, limit - count, grants or why == WHY_TAKEN, complete, int(columns["a2"][event])
+        )
     else:
         causes = _of_growth(result, length, count, limit, shot, complete)
     call = KIND_NAMES[kind]
@@ -105,7 +124,7 @@ def _of_split(kind: int, missing: int, grants: bool, complete: bool, prot: int) 
     limit = "vm.max_map_count was met" + (
         ""
         if complete
-        else f": then about {missing:,} more areas were there than the log shows (--maps brings them)"
+        else f": then {missing:,} or {missing + 1:,} more areas were there than the log shows (--maps brings them)"
     )
     hole = "a part of the range was not mapped (the log does not show that it was)"
     commit = "the commit limit (vm.overcommit_memory=2): memory made writable is charged"

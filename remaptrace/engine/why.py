@@ -23,6 +23,9 @@ WHY_SPECIAL = 12
 WHY_ARENA = 13
 WHY_HUGE_POOL = 14
 WHY_HUGE_PAGE = 15
+WHY_NOT_SHOWN = 16
+WHY_LIMIT_MET = 17
+WHY_TAKEN = 18
 
 WHY_TEXT: tuple[str, ...] = (
     "",
@@ -41,6 +44,9 @@ WHY_TEXT: tuple[str, ...] = (
     "the arena of the simulator is full",
     "vm.nr_hugepages: the pool has no huge page left to reserve",
     "an area of huge pages may be split between them only",
+    "not shown by the log: a limit, or memory that it never maps",
+    "vm.max_map_count: areas that the log does not show count too",
+    "taken from the log, which does not show the reason",
 )
 
 

@@ -90,6 +90,7 @@ def _failure(trace: Trace, failure: Failure) -> dict[str, Any]:
         "bytes": failure.length,
         "vmas": failure.count,
         "sure": failure.sure,
+        "at_map_limit": failure.sure and failure.causes[0].startswith("vm.max_map_count"),
         "causes": list(failure.causes),
     }
 
@@ -246,6 +247,8 @@ def _limiter(facts: dict[str, Any]) -> str:
         )
     left = number(limit["limit"] - limit["peak"])
     failure = facts["failure"]
+    if failure and failure["at_map_limit"]:
+        return f"The limit {size} was met at line {failure['at']['line']}; {cure}."
     if failure and not failure["sure"]:
         return f"The replay counts {left} mappings less than {size}; areas that the log does not show come on top."
     if failure and failure["causes"][0].startswith("vm.max_map_count"):

@@ -23,6 +23,7 @@ from ...result.result import Result, Snapshot
 from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
 from .memory import memory_facts, not_recorded
+from .refusals import refusal_notes
 
 SCHEMA = "remaptrace/run/1"
 COURSE = 60
@@ -81,7 +82,7 @@ def run_facts(
         "memory": memory_facts(result, peak),
         "assumed_areas": _assumed(result),
         "not_modelled": _not_modelled(result),
-        "notes": [*trace.notes, *result.notes],
+        "notes": [*trace.notes, *result.notes, *refusal_notes(result)],
     }
 
 
