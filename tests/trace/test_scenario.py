@@ -47,7 +47,7 @@ def test_every_step_names_its_arguments_in_the_order_of_the_event() -> None:
 
 
 def test_there_are_conformance_programs() -> None:
-    assert len(PROGRAMS) == 110
+    assert len(PROGRAMS) == 130
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: f"{p.parent.name}-{p.stem}")
