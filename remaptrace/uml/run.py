@@ -146,7 +146,8 @@ def replay_uml(
 
     `window`: map guest memory through one window and remap_file_pages (default: where the host kernel
     knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest. Raises UsageError
-    RT407 for a machine without a host or an architecture that is not User-mode Linux, RT410 for a
+    RT407 for a machine without a host, an architecture that is not User-mode Linux or a guest newer than
+    2.6, whose flushes are not described, RT410 for a
     recording that does not fit; ReplayError as `replay`.
     """
     if machine.host is None or not machine.arch.host_arch:
@@ -154,6 +155,13 @@ def replay_uml(
             RT_HOST,
             "a guest needs a User-mode Linux architecture and a host",
             expected="--arch um-... --host KERNEL",
+        )
+    if machine.kernel.era != "2.6":
+        raise UsageError(
+            RT_HOST,
+            "what User-mode Linux asks of its host is described for 2.6 kernels only",
+            found=f"guest {machine.kernel.name}",
+            expected="a 2.6 guest, or this guest without --host",
         )
     if window is None:
         window = machine.host.kernel.values["rfp_protections"] != 0
