@@ -143,7 +143,7 @@ RT_UNKNOWN_FORMAT = code(
     "gzip or zstd. Binary perf.data and "
     "trace.dat files must be turned into text first.",
     "remaptrace run perf.data",
-    "Use `perf script > perf.txt` or `trace-cmd report > ftrace.txt`; force a reader with --input-format.",
+    "Use `perf script > perf.txt` or `trace-cmd report > ftrace.txt`.",
 )
 RT_COMPRESSED = code(
     "RT203",

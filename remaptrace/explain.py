@@ -21,6 +21,8 @@ OUTCOMES: dict[str, str] = {
         "A VMA holds the address, but its protection, or the page's own protection in its PTE, does not "
         "allow the access; or the page is a guard marker: SIGSEGV with si_code 2."
     ),
+    "SIGSEGV/SEGV_PKUERR": "The area's protection key, by the thread's own rights (PKRU), does not allow the access: "
+    "SIGSEGV with si_code 4.",
     "SIGBUS/BUS_ADRERR": "The page lies behind the end of the file or object that the VMA maps: SIGBUS.",
     "SIGSEGV/SI_KERNEL": "The address is not canonical on this architecture: the processor reports a general "
     "protection fault without an address.",
@@ -128,7 +130,40 @@ TERMS: dict[str, str] = {
         "Pages whose effective protection, as the PTE has it, is not the protection of their VMA. Only "
         "per-PTE protections and guard regions do that."
     ),
+    "account": "VM_ACCOUNT: the area is charged against the commit limit, since it is, or was, private and writable. "
+    "Neighbours that differ in it do not merge.",
+    "special mapping": "[vdso], [vvar] and the like: areas of the kernel, which merge with nothing.",
+    "offset": "Neighbours of one file whose pages do not follow each other in it, or anonymous memory that was moved: "
+    "their page offsets (vm_pgoff) do not join, so they do not merge.",
+    "nh": "VM_NOHUGEPAGE, set by MADV_NOHUGEPAGE, and by MAP_STACK since Linux 6.7. Neighbours that differ in it do "
+    "not merge.",
+    "both": "In `advise`: what is left if the pages of one VMA could differ in protection and in offset.",
+    "guards": "Areas without access (PROT_NONE) beside accessible ones, such as below a stack. Each costs a VMA, which "
+    "a guard region does not.",
     "VMA bytes": "map_count times the size of a vm_area_struct on this kernel; see the rule vma_bytes.",
+}
+
+ERRNOS: dict[str, str] = {
+    "ENOMEM": "Of mmap, mremap: vm.max_map_count is met (/proc/sys/vm/max_map_count), RLIMIT_AS (ulimit -v), "
+    "RLIMIT_DATA (ulimit -d), the commit limit (vm.overcommit_memory), or no free range of that length. Of mprotect "
+    "and munmap: a split beyond vm.max_map_count; of mprotect also a part of the range that is not mapped, or the "
+    "commit limit for memory made writable. Of madvise, msync, mincore: a part of the range is not mapped. Of "
+    "mlock: that, or RLIMIT_MEMLOCK. With MAP_HUGETLB: no huge page is free. `advise LOG` says which of them the "
+    "state shows.",
+    "EACCES": "Of mmap: the descriptor is not open for what was asked (a shared writable mapping needs one open for "
+    "reading and writing). Of mprotect: the area's VM_MAY bits do not allow the protection (a file open read-only, a "
+    "noexec mount), or a security module or memory-deny-write-execute forbids it.",
+    "EPERM": "Of mmap: PROT_EXEC on a noexec mount, a file sealed against writing, or a security module. Of mprotect, "
+    "munmap, mremap: an area sealed by mseal. Of mlock: RLIMIT_MEMLOCK is 0. Of any call: a seccomp filter.",
+    "EAGAIN": "Of madvise: the kernel had no memory for it, which is also its word for a split beyond "
+    "vm.max_map_count. Of mmap with MAP_LOCKED, and mremap of locked memory: RLIMIT_MEMLOCK.",
+    "EEXIST": "Of mmap with MAP_FIXED_NOREPLACE: a part of the range is mapped already.",
+    "EINVAL": "An argument that the call does not take: an address or offset that is not page-aligned, a length of "
+    "0, unknown flags; of madvise also an advice that the area does not allow; of munmap and mprotect also a special "
+    "area or huge page that may not be split there.",
+    "EBADF": "Of mmap: no such descriptor is open, and MAP_ANONYMOUS was not given.",
+    "ENODEV": "Of mmap: the file cannot be mapped (a directory, a pipe, most of /proc and /sys).",
+    "EFAULT": "Of mremap: the old range is not mapped, or it is of several areas and cannot be changed as one.",
 }
 
 
@@ -140,6 +175,7 @@ def topics() -> dict[str, list[str]]:
         "traps of the per-PTE series": list(TRAPS),
         "defects of PTE words": list(DEFECTS),
         "terms of the reports": list(TERMS),
+        "errors of memory calls": list(ERRNOS),
         "rules of kernels": list(RULES),
     }
 
@@ -151,7 +187,7 @@ def explain(name: str) -> str | None:
     for code, entry in CODES.items():
         if code.lower() == wanted:
             found.append(_code_text(entry))
-    for table in (OUTCOMES, TRAPS, DEFECTS, TERMS):
+    for table in (OUTCOMES, TRAPS, DEFECTS, TERMS, ERRNOS):
         for key, text in table.items():
             if wanted in _spellings(key):
                 found.append(_paragraph(key, text))

@@ -46,3 +46,20 @@ def test_all_listed_topics_can_be_explained() -> None:
     for names in topics().values():
         for name in names:
             assert explain(name), name
+
+
+def test_errnos_and_the_words_of_advise_are_known() -> None:
+    for word in (
+        "ENOMEM",
+        "eacces",
+        "EPERM",
+        "EAGAIN",
+        "EEXIST",
+        "account",
+        "nh",
+        "both",
+        "guards",
+        "offset",
+    ):
+        assert explain(word), word
+    assert "RLIMIT_AS" in str(explain("ENOMEM"))

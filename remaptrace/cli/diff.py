@@ -15,6 +15,7 @@ from . import output as out
 from . import session
 from .answers.pages import is_page, write_page
 from .options import (
+    EventNumber,
     file_options,
     format_option,
     machine_options,
@@ -47,7 +48,7 @@ _EXPLAINED_UP_TO = 300_000
 )
 @click.option(
     "--at",
-    type=int,
+    type=EventNumber(),
     metavar="EVENT",
     help="Compare page protections behind this event. [default: at the peak]",
 )

@@ -11,7 +11,14 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
-from .options import choice_options, format_option, output_option, placing_options, process_options
+from .options import (
+    EventNumber,
+    choice_options,
+    format_option,
+    output_option,
+    placing_options,
+    process_options,
+)
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -42,7 +49,7 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @choice_options
 @placing_options
 @click.option(
-    "--at", type=int, metavar="EVENT", help="Behind this event (counted from 0). [default: the end]"
+    "--at", type=EventNumber(), metavar="EVENT", help="Behind this event (counted from 0). [default: the end]"
 )
 @click.option(
     "--pid", type=int, metavar="P", help="Of this process. [default: that of the event, or with most VMAs]"
