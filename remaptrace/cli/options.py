@@ -205,7 +205,7 @@ def placing_options(command: C) -> C:
     return command
 
 
-class EventNumber(click.ParamType):
+class EventNumber(click.types.IntParamType):
     """An event as reports print it: ``6036`` or ``6,036``."""
 
     name = "event"
