@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
+from ..report.formats import made, output_for
 from . import output as out
 from . import session
 from .answers.pages import check_tables, is_page, write_page
@@ -134,7 +135,10 @@ def _deliver(
     from ..report.facts.check import check_facts
 
     facts = check_facts(outcomes)
-    if form == "rich":
+    asked = output_for("check", path) if form == "rich" else None
+    if asked is not None and path is not None:
+        out.write_bytes(made(asked, [facts]), path)
+    elif form == "rich":
         from ..report.rich.check import check_sheet
 
         sheet = check_sheet(facts, out.width(), differences)

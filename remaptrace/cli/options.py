@@ -148,7 +148,8 @@ def page_option(command: C) -> C:
             "--output",
             type=click.Path(),
             metavar="FILE",
-            help="Write to FILE; .html: a page with charts, pictures and tables; .svg: what the terminal shows.",
+            help="Write to FILE; .html: a page with charts, pictures and tables; .svg: what the terminal shows;"
+            " run and check: .prom, .sarif, run: .perfetto.json, .parquet.",
         ),
     ):
         command = option(command)

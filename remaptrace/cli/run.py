@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, InputError
+from ..report.formats import made, output_for
 from . import output as out
 from . import session
 from .answers.pages import is_page, write_page
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cache/--no-cache", default=False, help="Keep the parsed trace in the user's cache folder and reuse it."
 )
-@format_option("rich", "plain", "json", "jsonl")
+@format_option("rich", "plain", "markdown", "json", "jsonl")
 @page_option
 def command(
     threads_of: int | None,
@@ -122,6 +123,12 @@ def _deliver(
         from ..report.plain.run import run_plain
 
         out.write_text(map(run_plain, facts), path)
+    elif form == "markdown":
+        from ..report.markdown.run import MARKER, run_markdown
+
+        out.write_text([MARKER + "\n", *map(run_markdown, facts)], path)
+    elif path is not None and (asked := output_for("run", path)) is not None:
+        out.write_bytes(made(asked, facts, results), path)
     else:
         from ..report.layout import Sheet
         from ..report.rich.run import run_sheet

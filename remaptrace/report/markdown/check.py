@@ -7,6 +7,7 @@ from typing import Any
 
 from ..phrases import file_place
 from .diff import table
+from .run import MARKER
 
 
 def check_markdown(facts: Mapping[str, Any]) -> str:
@@ -26,5 +27,5 @@ def check_markdown(facts: Mapping[str, Any]) -> str:
             f"(`{d['call']}`)"
             for d in o["differences"]
         ]
-    text = ["### remaptrace check", "", *table(["source", "verdict", "compared"], rows, right=0), ""]
+    text = [MARKER, "### remaptrace check", "", *table(["source", "verdict", "compared"], rows, right=0), ""]
     return "\n".join(text + lines) + "\n"

@@ -1,0 +1,170 @@
+"""Trace Event Format (JSON) of a replay, as ui.perfetto.dev, chrome://tracing and speedscope open it.
+
+Processes and threads by name, a counter track "VMAs" a process, instants for signals; with recorded times also a
+slice a call. Logs that we read have no durations: slices have the duration 0, and `otherData` says so. Without
+times the clock is the number of the event (one event a microsecond), which `otherData` says too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..abi.errnos import errno_name
+from ..abi.kinds import EVF_MADE, K_MARK, KIND_NAMES
+from ..abi.outcomes import NAMES, OUT_NONE
+from ..printable import printable
+from ..result.result import Result
+from ..trace.events import Trace
+from ..trace.wording import event_text, place
+from .facts.run import process_facts
+
+Row = dict[str, Any]
+
+
+def perfetto_json(facts: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> str:
+    """One document for all `results`. Several replays share no pid: each after the first is numbered anew."""
+    rows: list[Row] = []
+    about: list[Row] = []
+    taken = 0
+    for result in results:
+        clock, known = _clock(result.trace)
+        about.append(
+            {
+                "trace": printable(result.trace.name),
+                "machine": result.machine.name,
+                "clock": "recorded time, from the first event"
+                if known is not None
+                else "number of the event",
+                "durations": "not recorded",
+            }
+        )
+        shift = taken if len(results) > 1 else 0
+        rows += _rows(result, clock, known, shift, named=len(results) > 1)
+        taken = max([taken, *(int(row["pid"]) for row in rows)])
+    document = {"traceEvents": rows, "displayTimeUnit": "ns", "otherData": {"replays": about}}
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _clock(trace: Trace) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_] | None]:
+    """Microseconds of every event, and which were recorded (None: none was, events are numbered instead).
+
+    An event without a time of its own stands where the latest one before it stands.
+    """
+    numbers = np.arange(len(trace), dtype=np.float64)
+    if "time" not in trace.columns:
+        return numbers, None
+    times = np.asarray(trace.columns["time"]).astype(np.int64)
+    known = times != 0
+    if not known.any():
+        return numbers, None
+    rows = np.maximum.accumulate(np.where(known, np.arange(len(times)), int(np.flatnonzero(known)[0])))
+    return (times[rows] - times[known].min()) / 1000.0, known
+
+
+def _rows(
+    result: Result,
+    clock: npt.NDArray[np.float64],
+    known: npt.NDArray[np.bool_] | None,
+    shift: int,
+    named: bool,
+) -> Iterator[Row]:
+    trace = result.trace
+    tasks = np.asarray(trace.columns["task"])
+    pids = (np.asarray(trace.tasks["pid"]).astype(np.int64) + shift).tolist()
+    tids = (np.asarray(trace.tasks["tid"]).astype(np.int64) + shift).tolist()
+    used = sorted(set(np.unique(tasks).tolist()))
+    yield from _names(result, used, pids, tids, shift, named)
+    yield from _counters(result, clock, tasks, pids)
+    kinds = np.asarray(trace.columns["kind"])
+    outcomes = np.asarray(result.columns["outcome"])
+    signals = np.array([name.startswith("SIG") for name in NAMES])
+    for event in np.flatnonzero(signals[outcomes]).tolist():
+        task = int(tasks[event])
+        yield {
+            "ph": "i",
+            "name": NAMES[int(outcomes[event])],
+            "cat": "signal",
+            "ts": float(clock[event]),
+            "pid": pids[task],
+            "tid": tids[task],
+            "s": "t",
+            "args": _where(trace, event),
+        }
+    if known is None:
+        return
+    made = (np.asarray(trace.columns["flags"]) & EVF_MADE) != 0
+    returned = np.asarray(result.columns["ret"])
+    for event in np.flatnonzero(known & ~made & (outcomes == OUT_NONE) & (kinds != K_MARK)).tolist():
+        task, value = int(tasks[event]), int(returned[event])
+        args = _where(trace, event)
+        args["result"] = errno_name(-value) if -4096 < value < 0 else hex(value) if value > 1 << 20 else value
+        yield {
+            "ph": "X",
+            "name": KIND_NAMES.get(int(kinds[event]), str(int(kinds[event]))),
+            "cat": "call",
+            "ts": float(clock[event]),
+            "dur": 0.0,
+            "pid": pids[task],
+            "tid": tids[task],
+            "args": args,
+        }
+
+
+def _names(
+    result: Result, used: Sequence[int], pids: Sequence[int], tids: Sequence[int], shift: int, named: bool
+) -> Iterator[Row]:
+    trace = result.trace
+    words = {p["pid"] + shift: p["name"] for p in reversed(process_facts(result))}
+    seen: set[int] = set()
+    for task in used:
+        own = trace.strings[int(trace.tasks[task]["name"])]
+        if pids[task] not in seen:
+            seen.add(pids[task])
+            name = printable(words.get(pids[task]) or own or f"process {pids[task] - shift}")
+            if named:
+                name += f" (pid {pids[task] - shift}, {printable(trace.name)} on {result.machine.name})"
+            yield _meta("process_name", pids[task], pids[task], name)
+        name = printable(own) or f"thread {tids[task] - shift}"
+        yield _meta("thread_name", pids[task], tids[task], name)
+
+
+def _meta(what: str, pid: int, tid: int, name: str) -> Row:
+    return {"ph": "M", "name": what, "ts": 0.0, "pid": pid, "tid": tid, "args": {"name": name}}
+
+
+def _counters(
+    result: Result, clock: npt.NDArray[np.float64], tasks: npt.NDArray[Any], pids: Sequence[int]
+) -> Iterator[Row]:
+    """The VMA count of each process where it changes; 0 behind its last event if that has no address space.
+
+    Events without an address space before that are those of threads that end while others live.
+    """
+    counts = np.asarray(result.columns["map_count"]).astype(np.int64)
+    of_event = np.asarray(pids, dtype=np.int64)[tasks] if len(tasks) else np.zeros(0, dtype=np.int64)
+    for pid in np.unique(of_event).tolist():
+        every = np.flatnonzero(of_event == pid)
+        keep = counts[every] >= 0
+        keep[-1] = True
+        events = every[keep]
+        mine = np.maximum(counts[events], 0)
+        changed = np.r_[mine[:1] > 0, mine[1:] != mine[:-1]]
+        for event, count in zip(events[changed].tolist(), mine[changed].tolist(), strict=True):
+            yield {
+                "ph": "C",
+                "name": "VMAs",
+                "cat": "memory",
+                "ts": float(clock[event]),
+                "pid": pid,
+                "tid": pid,
+                "args": {"VMAs": count},
+            }
+
+
+def _where(trace: Trace, event: int) -> Row:
+    at = place(trace, event)
+    return {"text": printable(event_text(trace, event)), "event": event, "line": at["line"]}
