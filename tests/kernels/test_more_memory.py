@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.abi.outcomes import OUT_OK
 from remaptrace.api import Machine, check, replay
 from remaptrace.trace.detect import load
 from remaptrace.trace.scenario.read import read_scenario
@@ -91,3 +92,31 @@ def test_a_letter_is_given_only_for_pages_that_an_expectation_names() -> None:
         "- dump: {}\n  expect: {vmas: [{start: 0x200000000000, end: 0x400000000000, pages: '..'}]}\n"
     )
     assert not _answers(steps).agrees  # type: ignore[attr-defined]
+
+
+def _copied(source: str, src: int) -> int:
+    """The byte that a load answers of a page that UFFDIO_COPY filled from `src`."""
+    steps = (
+        f"- mmap: {{addr: {BASE:#x}, length: 0x1000, prot: rw, flags: [private, fixed, anonymous]}}\n"
+        + source
+        + "- userfaultfd: {id: u, flags: 0}\n"
+        + "- uffdio_api: {fd: u, features: [0]}\n"
+        + f"- uffdio_register: {{fd: u, addr: {BASE:#x}, length: 0x1000, mode: [missing]}}\n"
+        + f"- uffdio_copy: {{fd: u, dst: {BASE:#x}, src: {src:#x}, length: 0x1000, mode: [0]}}\n"
+        + f"- read: {BASE:#x}\n"
+    )
+    result = replay(read_scenario("name: t\nsteps:\n" + steps, name="t.yaml"), Machine.load())
+    assert int(result.columns["outcome"][-1]) == OUT_OK
+    return int(result.columns["value"][-1])
+
+
+def test_bytes_copied_from_memory_that_nobody_told_are_unknown() -> None:
+    assert _copied("", 0x447080) == -1
+
+
+def test_bytes_copied_from_memory_of_the_scenario_are_known() -> None:
+    at = BASE + 0x100000
+    area = f"- mmap: {{addr: {at:#x}, length: 0x2000, prot: rw, flags: [private, fixed, anonymous]}}\n"
+    assert _copied(area, at) == 0
+    assert _copied(area + f"- write: {{addr: {at:#x}, value: 7}}\n", at) == 7
+    assert _copied(area + f"- write: {{addr: {at:#x}, value: 7}}\n", at + 8) == -1

@@ -36,7 +36,7 @@ from ..areas.vmaset import find_exact
 from ..faults.vmfault import linear_index
 from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages
 from ..jit import kernel
-from ..pages.frames import bytes_copy, frame, frame_anon, frame_map, zero_frame
+from ..pages.frames import bytes_copy, bytes_fill, frame, frame_anon, frame_map, zero_frame
 from ..pages.pgwalk import (
     HUGE_ENTRY,
     pmd_lookup,
@@ -80,6 +80,9 @@ from ..state import (
 )
 
 _DONTWAKE, _COPY_WP, _SRC_HOLES = 1, 2, 2
+
+UNTOLD = -(1 << 20)  # _source: no -errno, the page exists but nobody told its bytes
+UNTOLD_BYTE = -1  # what a load of such a byte answers
 
 
 @kernel
@@ -126,18 +129,34 @@ def _install(m: Mem, mm: int, vma: int, p: int, pfn: int, writable: int, wp: int
 
 @kernel
 def _source(m: Mem, mm: int, src: int) -> int:
-    """The frame of the page at `src` that UFFDIO_COPY reads; 0: zeros, or bytes nobody told; -EFAULT."""
+    """The frame of the page at `src` that UFFDIO_COPY reads; 0: zeros; UNTOLD: bytes nobody told; -EFAULT."""
     vma = find_exact(m, mm, src)
     if vma == 0:
         # a scenario need not list the program that holds the buffer
         listed = m[mm + MM_STACK_PTR] | m[mm + MM_START_BRK]
-        return 0 if listed == 0 else -EFAULT
+        return UNTOLD if listed == 0 else -EFAULT
     if m[vma + V_FLAGS] & VM_ACCESS == 0:
         return -EFAULT
+    if page_offset(m, src) != 0:
+        return UNTOLD  # parts of two pages
     p = pte_lookup(m, mm, src)
-    if p == 0 or pte_present(m, m[p]) == 0 or page_offset(m, src) != 0:
-        return 0
-    return pte_pfn(m, m[p])
+    if p != 0 and pte_present(m, m[p]) != 0:
+        return pte_pfn(m, m[p])
+    # memory that has no page yet reads as zeros, unless a file, a huge page or a handler gives the bytes
+    slot = pmd_lookup(m, mm, src)
+    if (p != 0 and m[p] != 0) or (slot != 0 and m[slot] == HUGE_ENTRY):
+        return UNTOLD
+    return 0 if vma_is_anonymous(m, vma) != 0 and m[vma + V_UFFD] == 0 else UNTOLD
+
+
+@kernel
+def _contents(m: Mem, pfn: int, source: int) -> int:
+    """Give the fresh zeroed frame `pfn` what `_source` found."""
+    if source == UNTOLD:
+        return bytes_fill(m, pfn, 0, 1 << m[H_ARCH + A_PAGE_SHIFT], UNTOLD_BYTE)
+    if source != 0:
+        return bytes_copy(m, pfn, source)
+    return 0
 
 
 @kernel
@@ -149,15 +168,14 @@ def _private_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: 
         m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[vma + V_PROT]))
         return 0
     source = _source(m, mm, src)
-    if source < 0:
+    if source < 0 and source != UNTOLD:
         return source
     if m[p] != 0 and (pte_present(m, m[p]) != 0 or pte_marker(m, m[p]) == 0):
         return -EEXIST
     pfn = frame_anon(m, mm, linear_index(m, vma, addr))
     if pfn == 0:
         return -ENOMEM
-    if source != 0:
-        bytes_copy(m, pfn, source)
+    _contents(m, pfn, source)
     return _install(m, mm, vma, p, pfn, 1, wp)
 
 
@@ -167,7 +185,7 @@ def _shared_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: i
     inode = m[vma + V_INODE]
     index = linear_index(m, vma, addr)
     source = 0 if zero != 0 else _source(m, mm, src)
-    if source < 0:
+    if source < 0 and source != UNTOLD:
         return source
     if index >= file_pages(m, inode):
         return -EFAULT
@@ -176,8 +194,7 @@ def _shared_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: i
     pfn = cache_alloc(m, inode, index)
     if pfn == 0:
         return -ENOMEM
-    if source != 0:
-        bytes_copy(m, pfn, source)
+    _contents(m, pfn, source)
     m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
     frame_map(m, pfn)
     return _install(m, mm, vma, p, pfn, 1, wp)
