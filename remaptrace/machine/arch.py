@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,21 @@ def load_arch(name: str, kernel: Kernel) -> Arch:
             found=name,
             expected=presets.suggest(name, fits),
         )
+    only = presets.resolved("arches", file).get("kernels")
+    if only and not any(fnmatchcase(kernel.name, pattern) for pattern in only):
+        raise UsageError(
+            "RT405",
+            f"architecture {name!r} is described for {', '.join(only)}, not for {kernel.name}",
+            found=name,
+            expected=f"--kernel {only[0]}",
+        )
     return _build(file, kernel.series)
+
+
+def only_kernels(name: str) -> bool:
+    """True if the modern description of an architecture holds for named kernels only."""
+    file = _families().get((name, "modern"))
+    return file is not None and bool(presets.resolved("arches", file).get("kernels"))
 
 
 def load_arch_file(name: str, series: str) -> Arch:

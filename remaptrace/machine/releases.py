@@ -64,9 +64,12 @@ def default_for(arch: str) -> str:
     >>> default_for("x86_64"), default_for("i386")
     ('linux-6.18', 'linux-2.6.21')
     """
-    from .arch import eras_of
+    from .arch import eras_of, only_kernels
 
-    return DEFAULT_KERNEL if "modern" in eras_of(arch) or not eras_of(arch) else _NEWEST_26
+    eras = eras_of(arch)
+    if "2.6" in eras and ("modern" not in eras or only_kernels(arch)):
+        return _NEWEST_26
+    return DEFAULT_KERNEL
 
 
 def _version(match: re.Match[str]) -> tuple[int, ...]:

@@ -11,6 +11,8 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from ...printable import printable
+
 SCHEMA = "remaptrace/page/1"
 
 
@@ -33,6 +35,7 @@ def page(
     """The page: `answer` are sentences with a style ("good", "bad", "warn", ""), `text` the report for terminals,
     `sides` what `series.side` made of each replay, `tables` have a title, a head and rows of words.
     """
+    title = printable(title)
     data = {"schema": SCHEMA, "sides": list(sides), "tables": list(tables)}
     packed = base64.b64encode(
         gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 9, mtime=0)
