@@ -23,8 +23,6 @@ OUTCOMES: dict[str, str] = {
     ),
     "SIGSEGV/SEGV_PKUERR": "The area's protection key, by the thread's own rights (PKRU), does not allow the access: "
     "SIGSEGV with si_code 4.",
-    "WAITS": "The page belongs to a userfaultfd: the thread sleeps until its handler provides the page.",
-    "SIGBUS/BUS_MCEERR_AR": "The page is poisoned, here by UFFDIO_POISON: SIGBUS with si_code 4.",
     "SIGBUS/BUS_ADRERR": "The page lies behind the end of the file or object that the VMA maps: SIGBUS.",
     "SIGSEGV/SI_KERNEL": "The address is not canonical on this architecture: the processor reports a general "
     "protection fault without an address.",

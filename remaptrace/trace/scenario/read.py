@@ -7,6 +7,7 @@ what was expected.
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,9 +153,20 @@ def _begin(root: Any) -> _Started:
     return _Started(b, machine, initial, b.count)
 
 
+_ANSWERED = re.compile(r"^answers of Linux (\d+\.\d+(?:\.\d+)?)\b")
+_TOLD = (("ANON_VMA_NAME on", "anon_vma_name", "yes"), ("processor with protection keys", "pkeys", 16))
+"""What a recorded program's `about` says of the machine whose answers it holds; `machine:` goes before."""
+
+
 def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Trace:
     b, machine = started.b, started.machine
     _final(b, root, len(b.top))
+    about = str(root.get("about") or "")
+    answered = _ANSWERED.search(about)
+    if answered is not None and "kernel" not in machine:
+        machine["kernel"] = f"linux-{answered.group(1)}"
+        told = {rule: value for words, rule, value in _TOLD if words in about}
+        machine["set"] = {**told, **(machine.get("set") or {})}
     return b.finish(
         sources=[path],
         format="scenario",
@@ -165,7 +177,7 @@ def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Tr
         machine=machine,
         initial=started.initial,
         prelude=started.prelude,
-        about=str(root.get("about") or ""),
+        about=about,
     )
 
 
