@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @click.option(
     "--write-baseline", type=click.Path(), metavar="FILE", help="Write every measure of each source."
 )
-@format_option("rich", "plain", "junit", "github", "markdown", "json")
+@format_option("rich", "plain", "junit", "github", "markdown", "json", "ktap")
 @page_option
 def command(
     threads_of: int | None,
@@ -158,6 +158,10 @@ def _deliver(
         from ..report.markdown.check import check_markdown
 
         out.write_text([check_markdown(facts)], path)
+    elif form == "ktap":
+        from ..report.ktap import check_ktap
+
+        out.write_text([check_ktap(facts)], path)
     elif form == "github":
         from ..report.github import check_github
 

@@ -1,0 +1,54 @@
+"""KTAP of a check (Documentation/dev-tools/ktap.rst): what the test tools of the kernel read.
+
+One test a scenario or recorded set; what was compared of each is a nested test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .errortext import printable
+from .phrases import full_place
+
+Facts = Mapping[str, Any]
+_INDENT = "  "
+
+
+def check_ktap(facts: Facts) -> str:
+    """The whole text. Nothing to compare with is a SKIP; an unreadable input is a failure with its code."""
+    lines = ["KTAP version 1", f"1..{len(facts['outcomes'])}"]
+    for number, outcome in enumerate(facts["outcomes"], 1):
+        lines += _test(number, outcome)
+    return "".join(line + "\n" for line in lines)
+
+
+def _test(number: int, outcome: Mapping[str, Any]) -> list[str]:
+    name = _name(outcome["path"])
+    compared = outcome["compared"] or {}
+    if outcome["error"]:
+        error = outcome["error"]
+        return [f"# {error['code']}: {_text(error['problem'])}", f"not ok {number} {name}"]
+    if not compared:
+        return [f"ok {number} {name} # SKIP nothing to compare with"]
+    lines = [f"{_INDENT}KTAP version 1", f"{_INDENT}1..{len(compared)}"]
+    for inner, (what, tally) in enumerate(compared.items(), 1):
+        fine = tally["agree"] == tally["total"]
+        lines.append(f"{_INDENT}# {tally['agree']} of {tally['total']} agree")
+        lines.append(f"{_INDENT}{'ok' if fine else 'not ok'} {inner} {_name(what)}")
+    for found in outcome["differences"]:
+        said = f"{full_place(found['at'])}: {found['call']}: {found['what']}"
+        lines.append(
+            f"# {_text(said)}: expected {_text(found['expected'])}, simulated {_text(found['simulated'])}"
+        )
+    lines.append(f"{'ok' if outcome['agrees'] else 'not ok'} {number} {name}")
+    return lines
+
+
+def _name(text: str) -> str:
+    """A description: '#' begins a directive there."""
+    return _text(text).replace("#", "_")
+
+
+def _text(text: str) -> str:
+    return " ".join(printable(str(text)).split())
