@@ -135,3 +135,14 @@ def test_binary_noise_is_skipped_line_by_line() -> None:
 def test_an_empty_text_has_no_records(form: str) -> None:
     assert READERS[form](b"", compiled=True).records.shape[1] == 0
     assert READERS[form](b"", compiled=False).records.shape[1] == 0
+
+
+def test_a_line_of_one_tab_does_not_borrow_the_next_line() -> None:
+    event = (
+        b"      sh 18450   0  2042.701280:    exceptions:page_fault_user: address=0x55c01a5d8040"
+        b" ip=0x7ff3c65dc6a8 error_code=0x4\n"
+    )
+    for blank in (b"\t\n", b"  \t\n", b"\t   \n"):
+        data = event + blank + event
+        same("perf", data)
+        assert READERS["perf"](data, compiled=True).records.shape[1] == 2

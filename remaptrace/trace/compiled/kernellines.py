@@ -410,6 +410,8 @@ def kernel_lines(
         state = 0
         if at(b, end) == _HASH and end == start:
             state = OTHER
+        elif at(b, end) == _TAB and not (form == PERF and _is_chain(b, start)):
+            state = ODD  # no recorder's line begins so: a name would be read on into the next line
         elif at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
             for i in range(R_A0, R_A0 + 6):
                 out[i, n] = 0
