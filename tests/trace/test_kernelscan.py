@@ -142,7 +142,7 @@ def test_a_line_of_one_tab_does_not_borrow_the_next_line() -> None:
         b"      sh 18450   0  2042.701280:    exceptions:page_fault_user: address=0x55c01a5d8040"
         b" ip=0x7ff3c65dc6a8 error_code=0x4\n"
     )
-    for blank in (b"\t\n", b"  \t\n", b"\t   \n"):
+    for blank in (b"\t\n", b"  \t\n", b"\t   \n", b":\n"):
         data = event + blank + event
         same("perf", data)
         assert READERS["perf"](data, compiled=True).records.shape[1] == 2

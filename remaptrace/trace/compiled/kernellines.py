@@ -71,13 +71,23 @@ def _skip_word(b: Bytes, p: int) -> int:
 
 
 @kernel
+def _ends_before(b: Bytes, p: int, stop: int) -> int:
+    """1 if a line ends between `p` and `stop`: what looks like a name there begins in the line before."""
+    while p < stop:
+        if at(b, p) == NEWLINE:
+            return 1
+        p += 1
+    return 0
+
+
+@kernel
 def _ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
     """COMM-TID [(TGID)] [CPU] [FLAGS] TIME: into column `n`; where the event begins, or -1."""
     if at(b, p + _FTRACE_COMM) != MINUS:
         return -1
     start = skip_blanks(b, p)
     stop = p + _FTRACE_COMM
-    if start >= stop:
+    if start >= stop or _ends_before(b, start, stop):
         return -1
     tid, q = scan_small(b, stop + 1)
     if q < 0 or at(b, q) != BLANK:
@@ -132,7 +142,7 @@ def _perf_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
         return -1
     start = skip_blanks(b, p)
     stop = p + _PERF_COMM
-    if start >= stop:
+    if start >= stop or _ends_before(b, start, stop):
         return -1
     first, q = scan_small(b, skip_blanks(b, stop))
     if q < 0:
@@ -410,8 +420,6 @@ def kernel_lines(
         state = 0
         if at(b, end) == _HASH and end == start:
             state = OTHER
-        elif at(b, end) == _TAB and not (form == PERF and _is_chain(b, start)):
-            state = ODD  # no recorder's line begins so: a name would be read on into the next line
         elif at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
             for i in range(R_A0, R_A0 + 6):
                 out[i, n] = 0
