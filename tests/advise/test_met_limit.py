@@ -23,4 +23,4 @@ def test_the_verdict_does_not_say_how_far_a_met_limit_is(
     text = " ".join(capsys.readouterr().out.split())
     assert "vm.max_map_count was met" in text
     assert "mappings away" not in text
-    assert "The process was at its limit vm.max_map_count (65,530): the log shows 2 mappings of it." in text
+    assert "vm.max_map_count (65,530) was met at line 2" in text

@@ -54,7 +54,18 @@ class Attached(Process):
 
     def mbind(self, start: int, end: int, mode: int, offset: int = 0) -> Answer:
         length = (end - start) * PAGE
-        return answer(sys_mbind(self.m, self.task, B + start * PAGE + offset, length, mode, 1, 65, 0))
+        return answer(
+            sys_mbind(
+                self.m,
+                self.task,
+                B + start * PAGE + offset,
+                length,
+                mode,
+                0 if mode == MPOL_DEFAULT else 1,
+                65,
+                0,
+            )
+        )
 
 
 @pytest.fixture

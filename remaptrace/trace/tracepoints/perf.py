@@ -58,6 +58,7 @@ _ARCH = re.compile(rb"^# arch : (\S+)", re.MULTILINE)
 _HEADER = re.compile(rb"# (arch|os release) : (\S+)")
 _FORK_RECORD = re.compile(rb"\((\d{1,9}):(\d{1,9})\):\((\d{1,9}):(\d{1,9})\)")
 _ADDRESSES = re.compile(rb" +([0-9a-f]+)(?: [^\s+]+)?(?: +([0-9a-f]+)(?: |$))?(.*)")
+_CHAINED = re.compile(rb"^\t *[0-9a-f]+ \S", re.MULTILINE)
 _SAMPLES = (
     b"syscalls:sys_",
     b"raw_syscalls:sys_",
@@ -90,7 +91,10 @@ def read_perf(data: bytes, *, name: str, source: int = 0) -> Trace:
     if any(looks_like_perf_trace(line) for line in lines):
         return assemble(perf_trace_records(data, source), name=name, fmt="perf trace", source=source)
     reader = _PerfText(data, source)
-    text = reader.finish(read_lines(data, reader, "perf", compiled=None))
+    chains = (
+        _CHAINED.search(data) is not None
+    )  # the byte machine passes over call chains: they go line by line
+    text = reader.finish(read_lines(data, reader, "perf", compiled=False if chains else None))
     trace = assemble(text, name=name, fmt="perf", source=source)
     reader.stacks.attach(trace)
     return trace
