@@ -58,20 +58,14 @@ def _area(area: dict[str, Any]) -> bool:
     return all(holds(area[key]) for key, holds in typed.items() if key in area)
 
 
-_NUMBERS = (
-    "result",
-    "value",
-    "minor_faults",
-    "major_faults",
-    "areas",
-    "limit",
-    "mmap_base",
-    "cached_hole_size",
-    "free_area_cache",
-    "total_pages",
+NUMBERS = (
+    *("result", "value", "pkru", "minor_faults", "major_faults"),
+    *("areas", "limit", "mmap_base", "cached_hole_size", "free_area_cache", "total_pages"),
+    *("total", "free", "reserved", "surplus"),
 )
+"""Answers that are numbers, in scenarios and in every other format."""
 _ANSWERS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(_NUMBERS, (whole, "a number of 64 bits")),
+    **dict.fromkeys(NUMBERS, (whole, "a number of 64 bits")),
     **dict.fromkeys(
         ("error", "outcome", "code", "continues_in", "resident", "pages", "access"), (_text, "text")
     ),

@@ -43,9 +43,9 @@ def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: s
         raise UsageError(RT_USAGE, f"{len(dumps)} maps are named", expected="one, or an old and a new one")
     bills = [dump_bill(d) for d in dumps]
     if len(bills) == 2:
-        _deliver(growth_facts(bills[0], bills[1]), form, output, rows)
+        deliver_areas(growth_facts(bills[0], bills[1]), form, output, rows)
     else:
-        _deliver(dump_facts(bills[0], *_limit(dumps[0], choice)), form, output, rows)
+        deliver_areas(dump_facts(bills[0], *_limit(dumps[0], choice)), form, output, rows)
 
 
 def advise_process(
@@ -64,7 +64,7 @@ def advise_process(
     first = dump_bill(read_process(pid))
     limit = _limit(first.dump, choice, live=True)
     if every is None:
-        _deliver(dump_facts(first, *limit), form, output, rows)
+        deliver_areas(dump_facts(first, *limit), form, output, rows)
         return
     begun = time.monotonic()
     last, seconds, looks = first, 0.0, 1
@@ -80,7 +80,7 @@ def advise_process(
         sys.stderr.write(f"# process {pid} has ended\n")
     except KeyboardInterrupt:
         sys.stderr.write("\n")
-    _deliver(growth_facts(first, last, round(seconds, 3)), form, output, rows)
+    deliver_areas(growth_facts(first, last, round(seconds, 3)), form, output, rows)
 
 
 def read_process(pid: int) -> Dump:
@@ -136,7 +136,10 @@ def _limit(dump: Dump, choice: session.Choice, live: bool = False) -> tuple[int,
     return asked, "the kernel's default"
 
 
-def _deliver(facts: dict[str, Any], form: str, output: str | None, rows: int) -> None:
+def deliver_areas(
+    facts: dict[str, Any], form: str, output: str | None, rows: int, title: str = "remaptrace advise"
+) -> None:
+    """Write facts of one list of areas, or of what grew between two, in the form that was asked for."""
     if form == "json":
         from ...report.jsonout import to_json
 
@@ -153,4 +156,4 @@ def _deliver(facts: dict[str, Any], form: str, output: str | None, rows: int) ->
         from ...report.rich.dump import dump_sheet, growth_sheet
 
         sheet = growth_sheet if "grown" in facts else dump_sheet
-        out.show(sheet(facts, out.width(), rows), output, "remaptrace advise")
+        out.show(sheet(facts, out.width(), rows), output, title)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MOMENT
 from ...errors import EXIT_FINDINGS, EXIT_OK, UsageError
-from .. import output as out
 from .. import session
+from .mapadvice import deliver_areas
 
 if TYPE_CHECKING:
     from ...advise.bill import Bill
@@ -28,22 +28,7 @@ def diff_recordings(
     from ...report.facts.recordings import recordings_facts
 
     facts = recordings_facts(*(_side(trace, choice, placing) for trace in (old, new)))
-    if form == "json":
-        from ...report.jsonout import to_json
-
-        out.write_text([to_json(facts)], output)
-    elif form == "plain":
-        from ...report.plain.dump import dump_plain
-
-        out.write_text([dump_plain(facts)], output)
-    elif form == "markdown":
-        from ...report.markdown.dump import dump_markdown
-
-        out.write_text([dump_markdown(facts)], output)
-    else:
-        from ...report.rich.dump import growth_sheet
-
-        out.show(growth_sheet(facts, out.width(), rows), output, "remaptrace diff")
+    deliver_areas(facts, form, output, rows, "remaptrace diff")
     return EXIT_FINDINGS if any(facts["grown"].values()) else EXIT_OK
 
 

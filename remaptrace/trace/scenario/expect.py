@@ -8,6 +8,7 @@ from ... import errorcodes as ec
 from ...abi import signals as names
 from ...abi.errnos import ERRNOS
 from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
+from ..answers import NUMBERS
 from .steps import Field, Step
 from .values import Key, Problem, did_you_mean, number
 
@@ -15,23 +16,6 @@ if TYPE_CHECKING:
     from .build import Builder
 
 OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED", "WAITS")
-_NUMBERS = {
-    "result",
-    "pkru",
-    "value",
-    "minor_faults",
-    "major_faults",
-    "areas",
-    "limit",
-    "mmap_base",
-    "cached_hole_size",
-    "free_area_cache",
-    "total_pages",
-    "total",
-    "free",
-    "reserved",
-    "surplus",
-}
 _AREA_KEYS = (
     *("start", "end", "perms", "offset", "file", "name", "path", "pkey", "vmflags", "pages", "access"),
     "file_pages",
@@ -97,7 +81,7 @@ def _machines(b: Builder, step: Step, value: Any) -> dict[str, dict[str, Any]]:
 
 def _answer(b: Builder, key: str, value: Any) -> Any:
     """One field of an `expect`, checked."""
-    if key in _NUMBERS:
+    if key in NUMBERS:
         try:
             return number(b, value, Field(key, "int"))
         except Problem as p:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ...abi.mman import ADVICE, FALLOC, MAP, MCL, MREMAP, MS, PROT, SEALS, SHM
+from ..symbols import CLONE
 from .plan import PLANS
 from .text import signed
 
@@ -85,32 +86,6 @@ _OPEN = {
     "PATH": 0o10000000,
     "TMPFILE": 0o20000000,
 }
-_CLONE = {
-    "VM": 0x100,
-    "FS": 0x200,
-    "FILES": 0x400,
-    "SIGHAND": 0x800,
-    "PIDFD": 0x1000,
-    "PTRACE": 0x2000,
-    "VFORK": 0x4000,
-    "PARENT": 0x8000,
-    "THREAD": 0x10000,
-    "NEWNS": 0x20000,
-    "SYSVSEM": 0x40000,
-    "SETTLS": 0x80000,
-    "PARENT_SETTID": 0x100000,
-    "CHILD_CLEARTID": 0x200000,
-    "DETACHED": 0x400000,
-    "UNTRACED": 0x800000,
-    "CHILD_SETTID": 0x1000000,
-    "NEWCGROUP": 0x2000000,
-    "NEWUTS": 0x4000000,
-    "NEWIPC": 0x8000000,
-    "NEWUSER": 0x10000000,
-    "NEWPID": 0x20000000,
-    "NEWNET": 0x40000000,
-    "IO": 0x80000000,
-}
 _FCNTL = {
     name: number
     for number, name in enumerate(
@@ -167,7 +142,7 @@ def _upper(names: dict[str, int]) -> dict[str, int]:
 _WORDS: dict[tuple[str, str], dict[str, int]] = {  # by call and argument; "": any call
     ("", "prot"): _upper(PROT),
     ("", "behavior"): _upper(ADVICE),
-    ("", "clone_flags"): _CLONE,
+    ("", "clone_flags"): CLONE,
     ("", "dfd"): {"CWD": -100, "FDCWD": -100},
     ("", "cmd"): _FCNTL,
     ("", "option"): _PRCTL,
