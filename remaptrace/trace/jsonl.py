@@ -28,9 +28,11 @@ from .events import (
     signed,
 )
 from .proved import Flaw, prove
+from .shapes import LINES_BLOCK, Template, literal, numbers, shaped, worded
 
 VERSION = 1
 _HEADER = "trace"
+_FEW = 16  # events up to which a template a shape costs more than it saves
 _PLACES = ("line", "time", "source", "origin", "stack")
 _TRUTH = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
 _TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
@@ -45,7 +47,7 @@ _COMMON = frozenset({"kind", "task", "ret", "marks", *_PLACES, "truth", "expect"
 
 
 def write_jsonl(trace: Trace) -> Iterator[str]:
-    """The lines of `trace`, each with its newline."""
+    """The text of `trace`, in pieces of one or many lines."""
     header: dict[str, Any] = {"kind": _HEADER, "version": VERSION}
     header |= {
         name: getattr(trace, name) for name in _PLAIN if getattr(trace, name) not in (None, "", [], {}, ())
@@ -73,13 +75,55 @@ def write_jsonl(trace: Trace) -> Iterator[str]:
 
 def _event_lines(trace: Trace) -> Iterator[str]:
     extras = _extras(trace)
-    names = list(trace.columns)
-    step = 1 << 16
-    for first in range(0, len(trace), step):
-        block = {n: np.asarray(trace.columns[n][first : first + step]).tolist() for n in names}
-        for i in range(len(block["kind"])):
-            row = {n: block[n][i] for n in names}
-            yield _dump(_event(trace, row) | extras.get(first + i, {}))
+    if len(extras) > len(trace) // 8:
+        for event in range(len(trace)):
+            yield _dump(_event(trace, _row(trace, event)) | extras.get(event, {}))
+        return
+    at = 0
+    for event in [*sorted(extras), len(trace)]:
+        for first in range(at, event, LINES_BLOCK):
+            yield _plain_lines(trace, first, min(first + LINES_BLOCK, event))
+        if event in extras and event < len(trace):
+            yield _dump(_event(trace, _row(trace, event)) | extras[event])
+        at = event + 1
+
+
+def _row(trace: Trace, event: int) -> dict[str, int]:
+    return {name: int(column[event]) for name, column in trace.columns.items()}
+
+
+def _plain_lines(trace: Trace, first: int, end: int) -> str:
+    """The lines of events of which only the columns tell."""
+    if end - first < _FEW:
+        return "".join(_dump(_event(trace, _row(trace, event))) for event in range(first, end))
+    block = {name: np.asarray(column[first:end]) for name, column in trace.columns.items()}
+    kinds = block["kind"]
+    given = np.zeros(end - first, dtype=np.int64)  # a bit for each column that a line has when it is not 0
+    for bit, name in enumerate(("task", *_ARGS, *_PLACES)):
+        if name in block:
+            given |= (block[name] != 0).astype(np.int64) << bit
+    for kind in np.unique(kinds).tolist():  # named arguments are there in any case
+        mine = len(ARGUMENTS.get(kind, ()))
+        given[kinds == kind] &= ~(((1 << mine) - 1) << 1)
+
+    def template(row: int) -> Template:
+        values = {name: int(column[row]) for name, column in block.items()}
+        named = ARGUMENTS.get(values["kind"], ())
+        parts: list[str] = []
+        columns: list[Any] = []
+        for key, value in _event(trace, values).items():
+            column = block[_ARGS[named.index(key)] if key in named else key if key in block else "kind"]
+            if key in named and key in _TEXT:
+                parts.append(f"{literal(json.dumps(key))}: %s")
+                columns.append(worded(column, lambda n: _json(trace.strings[n])))
+            elif key in ("kind", "marks"):
+                parts.append(literal(f"{json.dumps(key)}: {_json(value)}"))
+            else:
+                parts.append(f"{literal(json.dumps(key))}: %d")
+                columns.append(numbers(column))
+        return "{" + ", ".join(parts) + "}", columns
+
+    return shaped((kinds, block["flags"], given), template)
 
 
 def _event(trace: Trace, row: dict[str, int]) -> dict[str, Any]:
@@ -128,8 +172,12 @@ def _expectation(e: Expectation) -> dict[str, Any]:
     return out
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(", ", ": "), ensure_ascii=False, allow_nan=False)
+
+
 def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(", ", ": "), ensure_ascii=False, allow_nan=False) + "\n"
+    return _json(value) + "\n"
 
 
 class _Reader:

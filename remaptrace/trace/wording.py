@@ -60,18 +60,34 @@ def event_text(trace: Trace, event: int) -> str:
     kind = int(columns["kind"][event])
     values = [int(columns[f"a{i}"][event]) for i in range(6)]
     if kind in _ACCESSES:
-        text = f"{_ACCESSES[kind]} {_hex(values[0])}"
+        text = f"{event_word(kind, 0)} {_hex(values[0])}"
         return text + (f", {values[2]} pages" if values[2] > 1 else "")
     if kind == ev.K_FAULT:
-        code = values[1]
-        word = "exec" if code & PF_FETCH else "write" if code & PF_WRITE else "read"
-        return f"{word} {_hex(values[0])}"
+        return f"{event_word(kind, values[1])} {_hex(values[0])}"
     arguments = ev.ARGUMENTS.get(kind, ())
-    words = [_argument(trace, kind, name, value) for name, value in zip(arguments, values, strict=False)]
+    words = [argument_text(trace, kind, name, value) for name, value in zip(arguments, values, strict=False)]
     return f"{KIND_NAMES.get(kind, f'kind {kind}')}({', '.join(words)})"
 
 
-def _argument(trace: Trace, kind: int, name: str, value: int) -> str:
+def event_word(kind: int, code: int) -> str:
+    """The verb of an access, or of a fault with its error code (`PF_*`)."""
+    if kind in _ACCESSES:
+        return _ACCESSES[kind]
+    return "exec" if code & PF_FETCH else "write" if code & PF_WRITE else "read"
+
+
+def argument_form(kind: int, name: str) -> str:
+    """How an argument is written: ``%x`` with 0x before it, ``%d``, or ``%s`` in words (see `argument_text`)."""
+    if name in _ADDRESSES:
+        return "%x"
+    is_flags = name == "flags" and kind in (ev.K_MMAP, ev.K_OLD_MMAP)
+    if name in _STRING_ARGUMENTS or name in ("prot", "advice") or is_flags or (kind, name) in _TABLES:
+        return "%s"
+    return "%d"
+
+
+def argument_text(trace: Trace, kind: int, name: str, value: int) -> str:
+    """One argument of a call, as `event_text` has it."""
     if name in _ADDRESSES:
         return _hex(value)
     if name in _STRING_ARGUMENTS:
@@ -93,6 +109,11 @@ def _joined(words: list[str | int]) -> str:
 
 def _hex(value: int) -> str:
     return hex(value & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def returns_address(kind: int) -> bool:
+    """True if what the call returns is an address."""
+    return kind in _RETURNS_ADDRESS
 
 
 def result_text(value: int, kind: int = 0) -> str:

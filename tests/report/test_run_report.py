@@ -82,7 +82,7 @@ def test_json_carries_everything_that_the_terminal_shows() -> None:
 
 def test_json_lines_have_one_row_an_event_behind_the_facts() -> None:
     result = handmade.result()
-    rows = [json.loads(line) for line in to_json_lines(facts(), result)]
+    rows = [json.loads(line) for line in "".join(to_json_lines(facts(), result)).split("\n")[:-1]]
     assert rows[0]["schema"] == "remaptrace/run/1"
     assert len(rows) == 1 + len(result.trace)
     refused = [r for r in rows[1:] if r.get("result_text") == "ENOMEM"]
