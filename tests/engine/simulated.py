@@ -8,7 +8,6 @@ from remaptrace.abi.errnos import ERRNO_NAMES
 from remaptrace.abi.outcomes import NAMES
 from remaptrace.abi.vmflags import VMFLAG_NAMES
 from remaptrace.engine.calls.brk import sys_brk
-from remaptrace.engine.calls.filecalls import make_file, reopen, sys_add_seals, sys_ftruncate
 from remaptrace.engine.calls.madvise import sys_madvise
 from remaptrace.engine.calls.mincore import sys_mincore
 from remaptrace.engine.calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
@@ -19,6 +18,8 @@ from remaptrace.engine.calls.mseal import sys_mseal
 from remaptrace.engine.calls.msync import sys_msync
 from remaptrace.engine.calls.munmap import sys_munmap
 from remaptrace.engine.calls.rfp import sys_remap_file_pages
+from remaptrace.engine.fds.descriptors import make_file, reopen
+from remaptrace.engine.fds.filesizes import sys_add_seals, sys_ftruncate
 from remaptrace.engine.look import inspect as look
 from remaptrace.engine.run.access import touch
 from remaptrace.engine.state import (

@@ -24,14 +24,14 @@ from remaptrace.abi.vmflags import (
 )
 from remaptrace.engine.areas.vma import vma_alloc, vma_set_flags
 from remaptrace.engine.areas.vmaset import find_exact, insert_vma
-from remaptrace.engine.calls import advice
 from remaptrace.engine.calls.mincore import mincore_page
 from remaptrace.engine.faults import populate
 from remaptrace.engine.faults.fault import handle_access, pte_of
 from remaptrace.engine.faults.userbytes import user_load, user_store
-from remaptrace.engine.files import pagecache
+from remaptrace.engine.files import inodes, pagecache
 from remaptrace.engine.files.files import FMODE_READ, FMODE_WRITE, file_new
 from remaptrace.engine.pages import pte
+from remaptrace.engine.ranges import advice
 from remaptrace.engine.ranges.pgtable import protect_range
 from remaptrace.engine.ranges.truncate import inode_truncate
 from remaptrace.engine.run import access
@@ -96,7 +96,7 @@ class Program:
         return self.m[self.task + T_MM]
 
     def file(self, kind: int, pages: int, filled: bool = True) -> int:
-        inode = pagecache.inode_new(self.m, kind, pages * PAGE)
+        inode = inodes.inode_new(self.m, kind, pages * PAGE)
         self.m[inode + I_FILLED] = pages if filled else 0
         self.m[inode + I_FILLK] = 1
         return inode

@@ -21,7 +21,7 @@ from remaptrace.engine.files.files import (
     files_new,
     files_put,
 )
-from remaptrace.engine.files.pagecache import inode_new, inode_put
+from remaptrace.engine.files.inodes import inode_new, inode_put
 from remaptrace.engine.state import G_INODE_LIST, I_REFS, O_ID, O_REFS, OPS_SHMEM
 from remaptrace.machine.machine import Machine
 

@@ -6,7 +6,7 @@ import pytest
 
 from remaptrace.abi.outcomes import NAMES
 from remaptrace.abi.vmflags import VM_READ
-from remaptrace.engine.calls.filecalls import UNKNOWN_SIZE
+from remaptrace.engine.fds.descriptors import UNKNOWN_SIZE
 from remaptrace.engine.run.access import recorded_fault
 from remaptrace.engine.state import (
     G_FOLLOW,

@@ -30,7 +30,7 @@ from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
 from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
-from ..files.pagecache import inode_new, inode_put
+from ..files.inodes import inode_new, inode_put
 from ..files.special import UNKNOWN_SIZE
 from ..jit import kernel
 from ..ranges.truncate import inode_truncate

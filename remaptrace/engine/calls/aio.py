@@ -10,7 +10,8 @@ from ...machine.rules import R_POSSIBLE_CPUS
 from ..addr import page_align, uword
 from ..areas.vmaset import find_exact
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
-from ..files.pagecache import file_pages, inode_new, inode_put
+from ..files.inodes import inode_new, inode_put
+from ..files.pagecache import file_pages
 from ..files.special import file_noexec, kind_of
 from ..jit import kernel
 from ..state import (

@@ -78,10 +78,19 @@ from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
+from ..faults.collapse import madvise_collapse
 from ..faults.populate import POP_READ, POP_WRITE, populate_range
 from ..files.hugepool import hugefile_shift
 from ..files.special import kind_of, no_punch
 from ..jit import kernel, ult, wrap
+from ..ranges.advice import (
+    advise_cold,
+    advise_free,
+    advise_pageout,
+    advise_remove,
+    guard_install,
+    guard_remove,
+)
 from ..ranges.hugetlb import hugefile_punch
 from ..ranges.nlzap import zap_nonlinear
 from ..ranges.pgtable import ZAP_DONTNEED, zap_range
@@ -103,8 +112,6 @@ from ..state import (
     Mem,
 )
 from ..why import WHY_HOLE, WHY_SEALED, refuse
-from .advice import advise_cold, advise_free, advise_pageout, advise_remove, guard_install, guard_remove
-from .collapse import madvise_collapse
 
 _REFUSED = -1
 _SEAL_WRITE = 8 | 16

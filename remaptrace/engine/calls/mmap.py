@@ -53,9 +53,10 @@ from ..areas.vmaset import find_vma, link_vma
 from ..faults.nonlinear import RFP_POPULATE
 from ..faults.populate import POP_MLOCK, POP_MMAP, populate_range
 from ..faults.special import map_special
+from ..fds.hugefiles import huge_shift, hugefile_open, hugetlb_mmap
 from ..files.files import FMODE_READ, FMODE_WRITE, fget, file_get, file_new, file_put
 from ..files.hugepool import hugefile_shift, resv_new
-from ..files.pagecache import inode_new, inode_put
+from ..files.inodes import inode_new, inode_put
 from ..files.special import place_refused, special_flags
 from ..jit import kernel, shr, ult, wrap
 from ..state import (
@@ -87,7 +88,6 @@ from ..state import (
     Mem,
 )
 from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_MDWE, WHY_RLIMIT_MEMLOCK, refuse
-from .hugetlb import huge_shift, hugefile_open, hugetlb_mmap
 from .mmapflags import (
     MAP_FIXED_NOREPLACE,
     MAP_HUGETLB,

@@ -14,8 +14,9 @@ from ...machine.rules import R_OVERCOMMIT, R_SHMDT_SAME_FILE
 from ..addr import page_align, page_floor, page_offset, uword
 from ..areas.space import range_is_free, recorded_success
 from ..areas.vmaset import find_vma
+from ..fds.hugefiles import huge_shift, hugefile_open, hugetlb_reserve
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
-from ..files.pagecache import inode_get
+from ..files.inodes import inode_get
 from ..files.shmseg import (
     SHM_DEST,
     SHM_ID,
@@ -50,7 +51,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from .hugetlb import huge_shift, hugefile_open, hugetlb_reserve
 from .mmap import do_mmap, shmem_object
 from .munmap import do_munmap
 

@@ -26,7 +26,7 @@ from ..state import (
     kalloc,
     kfree,
 )
-from .pagecache import inode_put
+from .inodes import inode_put
 
 FMODE_READ = 1
 FMODE_WRITE = 2

@@ -1,6 +1,6 @@
-"""Inodes and their page cache: which file pages are in RAM, and their bytes (mm/filemap.c, mm/shmem.c).
+"""The page cache of inodes: which file pages are in RAM, and their bytes (mm/filemap.c, mm/shmem.c).
 
-An inode's pages hang in a tree of 64-way nodes that grows with the highest index used. An entry is
+The pages of an inode hang in a tree (`cachetree`). An entry is
 
     0        not decided yet: in the page cache if the index is below I_FILLED (or, for files with
              I_CACHED, inside the file), else a hole
@@ -39,90 +39,25 @@ from ..state import (
     F_REFS,
     FF_DIRTY,
     FF_UPTODATE,
-    G_COMMITTED,
-    G_INODE_LIST,
-    G_NEXT_ID,
-    G_UFFD_CLOSED,
     H_ARCH,
     I_CACHED,
-    I_CACHEROOT,
-    I_CHARGED,
     I_FILLED,
     I_FILLK,
-    I_HEIGHT,
-    I_ID,
-    I_NEXT,
     I_PAGES,
-    I_REFS,
     I_RESV,
     I_SIZE,
     I_TYPE,
-    I_WORDS,
     OPS_FILE,
     OPS_HUGETLB,
-    TYPE_UFFD,
     Mem,
     kalloc,
     kfree,
 )
-from .hugepool import hugepage_put, pool_unreserve, region_del
+from .cachetree import cache_entry, cache_entry_make, cache_next
+from .hugepool import hugepage_put, region_del
 
 HOLE = -1
 _RECORD = 2  # words of a page on disk: fill, exceptions
-_BITS = 6
-_FAN = 1 << _BITS
-
-
-@kernel
-def inode_new(m: Mem, kind: int, size: int) -> int:
-    """A new object of type `kind` (OPS_* or TYPE_UNMAPPABLE), `size` bytes long; the caller owns a reference."""
-    inode = kalloc(m, I_WORDS)
-    if inode == 0:
-        return 0
-    m[G_NEXT_ID] += 1
-    m[inode + I_ID] = m[G_NEXT_ID]
-    m[inode + I_TYPE] = kind
-    m[inode + I_SIZE] = size
-    m[inode + I_REFS] = 1
-    m[inode + I_NEXT] = m[G_INODE_LIST]
-    m[G_INODE_LIST] = inode
-    return inode
-
-
-@kernel
-def inode_get(m: Mem, inode: int) -> int:
-    """Take a reference to `inode` (0 is allowed); `inode`."""
-    if inode != 0:
-        m[inode + I_REFS] += 1
-    return inode
-
-
-@kernel
-def inode_put(m: Mem, inode: int) -> int:
-    """Drop a reference to `inode` (0 is allowed); the last one frees it with all its pages."""
-    if inode == 0:
-        return 0
-    m[inode + I_REFS] -= 1
-    if m[inode + I_REFS] > 0:
-        return 0
-    if m[inode + I_TYPE] == TYPE_UFFD:  # first it is taken off its areas, see uffd.uffd.uffd_release
-        m[G_UFFD_CLOSED] = 1
-        return 0
-    m[G_COMMITTED] -= m[inode + I_CHARGED]
-    m[inode + I_FILLED] = 0
-    m[inode + I_CACHED] = 0
-    if m[inode + I_TYPE] == OPS_HUGETLB:
-        freed = hugefile_drop(m, inode, 0, -1, 1)
-        pool_unreserve(m, region_del(m, inode + I_RESV, 0, 1 << 62) - freed)
-    else:
-        cache_drop(m, inode, 0, -1)
-    _free_tree(m, inode)
-    p = G_INODE_LIST
-    while m[p] != inode:
-        p = m[p] + I_NEXT
-    m[p] = m[inode + I_NEXT]
-    kfree(m, inode, I_WORDS)
-    return 0
 
 
 @kernel
@@ -130,89 +65,6 @@ def file_pages(m: Mem, inode: int) -> int:
     """Pages that hold the bytes of `inode`, the last partial one included."""
     shift = m[H_ARCH + A_PAGE_SHIFT]
     return (m[inode + I_SIZE] + (1 << shift) - 1) >> shift
-
-
-# ---- the tree --------------------------------------------------------------------------------
-
-
-@kernel
-def _entry(m: Mem, inode: int, index: int) -> int:
-    """The arena index of the tree's entry for page `index`, 0 if there is none."""
-    height = m[inode + I_HEIGHT]
-    if height == 0 or (index >> (_BITS * height)) != 0:
-        return 0
-    node = m[inode + I_CACHEROOT]
-    shift = _BITS * (height - 1)
-    while shift > 0:
-        node = m[node + ((index >> shift) & (_FAN - 1))]
-        if node == 0:
-            return 0
-        shift -= _BITS
-    return node + (index & (_FAN - 1))
-
-
-@kernel
-def _entry_make(m: Mem, inode: int, index: int) -> int:
-    """As `_entry`, making what is missing; 0 only when the arena is full."""
-    height = m[inode + I_HEIGHT]
-    while height == 0 or (index >> (_BITS * height)) != 0:
-        root = kalloc(m, _FAN)
-        if root == 0:
-            return 0
-        m[root] = m[inode + I_CACHEROOT]
-        m[inode + I_CACHEROOT] = root
-        height += 1
-        m[inode + I_HEIGHT] = height
-    node = m[inode + I_CACHEROOT]
-    shift = _BITS * (height - 1)
-    while shift > 0:
-        slot = node + ((index >> shift) & (_FAN - 1))
-        node = m[slot]
-        if node == 0:
-            node = kalloc(m, _FAN)
-            if node == 0:
-                return 0
-            m[slot] = node
-        shift -= _BITS
-    return node + (index & (_FAN - 1))
-
-
-@kernel
-def _free_tree(m: Mem, inode: int) -> int:
-    """Give back every node of a tree whose pages are gone."""
-    while m[inode + I_CACHEROOT] != 0:
-        slot = inode + I_CACHEROOT
-        level = m[inode + I_HEIGHT]
-        i = 0
-        while level > 1 and i < _FAN:
-            if m[m[slot] + i] != 0:
-                slot = m[slot] + i
-                level -= 1
-                i = 0
-            else:
-                i += 1
-        kfree(m, m[slot], _FAN)
-        m[slot] = 0
-    m[inode + I_HEIGHT] = 0
-    return 0
-
-
-@kernel
-def cache_next(m: Mem, inode: int, index: int) -> int:
-    """The first index >= `index` whose tree entry is not 0, or -1."""
-    while index >= 0:
-        height = m[inode + I_HEIGHT]
-        if height == 0 or (index >> (_BITS * height)) != 0:
-            return -1
-        node = m[inode + I_CACHEROOT]
-        shift = _BITS * (height - 1)
-        while shift > 0 and m[node + ((index >> shift) & (_FAN - 1))] != 0:
-            node = m[node + ((index >> shift) & (_FAN - 1))]
-            shift -= _BITS
-        if shift == 0 and m[node + (index & (_FAN - 1))] != 0:
-            return index
-        index = ((index >> shift) + 1) << shift
-    return -1
 
 
 # ---- pages -----------------------------------------------------------------------------------
@@ -229,7 +81,7 @@ def _first_content(m: Mem, inode: int, index: int) -> int:
 @kernel
 def cache_insert(m: Mem, inode: int, index: int, fill: int) -> int:
     """A fresh frame for page `index`, its bytes `fill` up to the end of the file; 0: no memory."""
-    entry = _entry_make(m, inode, index)
+    entry = cache_entry_make(m, inode, index)
     if entry == 0:
         return 0
     pfn = frame_alloc(m)
@@ -254,7 +106,7 @@ def cache_insert(m: Mem, inode: int, index: int, fill: int) -> int:
 @kernel
 def cache_find(m: Mem, inode: int, index: int) -> int:
     """The frame of page `index` if it is in the page cache, else 0 (in swap, absent, or no memory)."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     state = m[entry] if entry != 0 else 0
     if state > 0:
         return state
@@ -267,7 +119,7 @@ def cache_find(m: Mem, inode: int, index: int) -> int:
 @kernel
 def cache_has(m: Mem, inode: int, index: int) -> int:
     """1 if page `index` is in the page cache; no frame is made."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     state = m[entry] if entry != 0 else 0
     if state == 0:
         return _first_content(m, inode, index)
@@ -277,7 +129,7 @@ def cache_has(m: Mem, inode: int, index: int) -> int:
 @kernel
 def cache_swapped(m: Mem, inode: int, index: int) -> int:
     """Where page `index` is stored out of RAM (a swap slot for shmem, else a record), 0 if it is not."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     if entry == 0 or m[entry] >= HOLE:
         return 0
     return -m[entry] - 1
@@ -286,14 +138,14 @@ def cache_swapped(m: Mem, inode: int, index: int) -> int:
 @kernel
 def cached_frame(m: Mem, inode: int, index: int) -> int:
     """The frame of page `index` if one was ever made, else 0."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     return m[entry] if entry != 0 and m[entry] > 0 else 0
 
 
 @kernel
 def cache_to_disk(m: Mem, inode: int, index: int) -> int:
     """Drop page `index` of a file on disk from RAM, keeping its bytes; 0: arena full, else 1."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     pfn = m[entry]
     record = kalloc(m, _RECORD)
     if record == 0:
@@ -341,7 +193,7 @@ def _forget_stored(m: Mem, inode: int, state: int) -> int:
 @kernel
 def cache_add_swapped(m: Mem, inode: int, index: int) -> int:
     """Bring page `index` back from swap, or from disk, into the page cache; its frame, 0: no memory."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     if m[inode + I_TYPE] == OPS_FILE:
         return _read_disk(m, inode, index, entry)
     slot = -m[entry] - 1
@@ -363,7 +215,7 @@ def cache_add_swapped(m: Mem, inode: int, index: int) -> int:
 @kernel
 def cache_to_swap(m: Mem, inode: int, index: int, slot: int) -> int:
     """Replace page `index` by swap slot `slot`, which takes a use; drops the page cache's frame reference."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     pfn = m[entry]
     m[entry] = -(slot + 1)
     m[inode + I_PAGES] -= 1
@@ -386,7 +238,7 @@ def cache_alloc(m: Mem, inode: int, index: int) -> int:
 @kernel
 def cache_evict(m: Mem, inode: int, index: int, state: int) -> int:
     """Take page `index` out of the page cache, leaving `state` (HOLE, or 0: first content again)."""
-    entry = _entry_make(m, inode, index)
+    entry = cache_entry_make(m, inode, index)
     if entry == 0:
         return 0
     old = m[entry]
@@ -426,14 +278,14 @@ def cache_drop(m: Mem, inode: int, first: int, last: int) -> int:
 @kernel
 def hugefile_find(m: Mem, inode: int, index: int) -> int:
     """The head of huge page `index` of the file, 0 if it is absent."""
-    entry = _entry(m, inode, index)
+    entry = cache_entry(m, inode, index)
     return max(m[entry], 0) if entry != 0 else 0
 
 
 @kernel
 def hugefile_insert(m: Mem, inode: int, index: int, head: int) -> int:
     """Make `head` huge page `index` of the file, which takes a reference; 0 if the arena is full, else 1."""
-    entry = _entry_make(m, inode, index)
+    entry = cache_entry_make(m, inode, index)
     if entry == 0:
         return 0
     m[entry] = head
@@ -452,7 +304,7 @@ def hugefile_drop(m: Mem, inode: int, first: int, last: int, truncated: int) -> 
     freed = 0
     index = cache_next(m, inode, first)
     while index >= 0 and (last < 0 or index < last):
-        entry = _entry(m, inode, index)
+        entry = cache_entry(m, inode, index)
         head = m[entry]
         m[entry] = 0
         if head > 0:

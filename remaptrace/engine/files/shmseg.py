@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..jit import kernel
 from ..state import G_SHM_LIST, I_SHMID, I_VMAS, Mem, kalloc, kfree
-from .pagecache import inode_put
+from .inodes import inode_put
 
 SHM_ID = 0
 SHM_KEY = 1  # 0: private, or marked for removal

@@ -13,7 +13,8 @@ from ...abi.vmflags import VM_HUGETLB, VM_IO, VM_LOCKED, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_RAM_PAGES
 from ..areas.vmaset import find_vma
-from ..files.pagecache import cache_next, cache_to_disk, cache_to_swap, cached_frame
+from ..files.cachetree import cache_next
+from ..files.pagecache import cache_to_disk, cache_to_swap, cached_frame
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_lookup, pte_index, span_end

@@ -11,7 +11,8 @@ from __future__ import annotations
 from ...abi.vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT, P_CLEANED
 from ...machine.rules import R_MKCLEAN_NONLINEAR, R_WRITE_NOTIFY
-from ..files.pagecache import cache_next, cached_frame
+from ..files.cachetree import cache_next
+from ..files.pagecache import cached_frame
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_lookup, pte_index, span_end

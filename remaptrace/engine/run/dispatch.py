@@ -94,24 +94,6 @@ from ..belief.assume import (
 from ..belief.place import clear_for_brk, clear_for_mmap, clear_for_mremap, clear_for_shmat
 from ..calls.aio import sys_io_destroy, sys_io_setup
 from ..calls.brk import sys_brk
-from ..calls.filecalls import (
-    anonymous_fd,
-    known_fd,
-    make_file,
-    reopen,
-    special_file,
-    sys_add_seals,
-    sys_close,
-    sys_close_range,
-    sys_dup,
-    sys_fallocate,
-    sys_ftruncate,
-    sys_memfd_create,
-    sys_open,
-    sys_pread,
-    sys_pwrite,
-    sys_setfd,
-)
 from ..calls.madvise import sys_madvise
 from ..calls.mbind import sys_home_node, sys_mbind, sys_set_mempolicy
 from ..calls.mincore import sys_mincore
@@ -127,6 +109,20 @@ from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from ..calls.vmaname import sys_set_vma_name
 from ..faults.populate import process_vm
+from ..fds.descriptors import (
+    anonymous_fd,
+    known_fd,
+    make_file,
+    reopen,
+    special_file,
+    sys_close,
+    sys_close_range,
+    sys_dup,
+    sys_memfd_create,
+    sys_open,
+    sys_setfd,
+)
+from ..fds.filesizes import sys_add_seals, sys_fallocate, sys_ftruncate, sys_pread, sys_pwrite
 from ..files.hugepool import pool_resize
 from ..jit import kernel
 from ..state import (

@@ -37,10 +37,10 @@ from ..account import vm_stat_account
 from ..addr import page_floor
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, insert_vma
-from ..calls.filecalls import path_inode
 from ..faults.fault import handle_access
+from ..fds.descriptors import path_inode
 from ..files.files import FMODE_READ, FMODE_WRITE, file_get, file_new, file_put
-from ..files.pagecache import inode_put
+from ..files.inodes import inode_put
 from ..jit import kernel, wrap
 from ..state import (
     G_COMMITTED,

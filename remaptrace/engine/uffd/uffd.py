@@ -50,10 +50,10 @@ from ..addr import uword
 from ..areas.merge import vma_modify_uffd
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
-from ..calls.filecalls import descriptor_of
+from ..fds.descriptors import descriptor_of
 from ..files.files import FMODE_READ, FMODE_WRITE, fget
 from ..files.hugepool import hugefile_shift
-from ..files.pagecache import inode_new, inode_put
+from ..files.inodes import inode_new, inode_put
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import (

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM
-from ...abi.fcntl import (
-    F_SEAL_FUTURE_WRITE,
-    F_SEAL_GROW,
-    F_SEAL_WRITE,
-    FALLOC_KEEP_SIZE,
-    FALLOC_PUNCH_HOLE,
-)
+from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE
 from ...abi.mman import HUGE_SIZE_SHIFT
 from ...abi.vmflags import VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
@@ -23,7 +17,8 @@ from ..files.hugepool import (
     region_add,
     region_count,
 )
-from ..files.pagecache import hugefile_find, hugefile_insert, inode_new, inode_put
+from ..files.inodes import inode_new, inode_put
+from ..files.pagecache import hugefile_find, hugefile_insert
 from ..jit import kernel
 from ..ranges.hugetlb import hugefile_punch
 from ..state import (

@@ -10,7 +10,7 @@ from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STICKY_GUARD
 from ..areas.anonvma import anon_vma_prepare
-from ..faults.hugefault import vma_is_anonymous
+from ..areas.vma import vma_is_anonymous
 from ..files.pagecache import cache_to_disk
 from ..jit import kernel
 from ..pages.frames import frame
@@ -38,8 +38,6 @@ from ..pages.pte import (
 )
 from ..pages.swap import page_unmap, swap_alloc, swap_get, swap_write
 from ..pages.thp import huge_is_shared, huge_split, huge_split_zeros
-from ..ranges.pgtable import ZAP_DONTNEED, zap_pte, zap_range
-from ..ranges.truncate import inode_punch
 from ..state import (
     F_FLAGS,
     F_INDEX,
@@ -63,6 +61,8 @@ from ..state import (
     V_START,
     Mem,
 )
+from .pgtable import ZAP_DONTNEED, zap_pte, zap_range
+from .truncate import inode_punch
 
 
 @kernel

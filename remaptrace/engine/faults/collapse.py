@@ -13,8 +13,6 @@ from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.rules import R_COLLAPSE_READ_ONLY
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_is_anonymous
-from ..faults.fault import handle_mm_fault
-from ..faults.vmfault import VMF_OOM, linear_index, written
 from ..files.pagecache import cache_alloc, cache_find, file_pages
 from ..jit import kernel
 from ..pages.frames import B_FROM, B_NEXT, B_TO, byte_load, byte_store, frame, frame_map
@@ -49,6 +47,8 @@ from ..state import (
     V_START,
     Mem,
 )
+from .fault import handle_mm_fault
+from .vmfault import VMF_OOM, linear_index, written
 
 _GO_ON = -(1 << 20)
 THP_DISABLED = 1

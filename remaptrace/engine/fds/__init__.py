@@ -1,0 +1,1 @@
+"""Calls on descriptors and files."""
