@@ -1,26 +1,39 @@
 """Rows of lexed strace lines to events: whose thread, calls in two parts, descriptors with known paths.
 
 Goes on until a line that the plain reader must look at: one that was not lexed, a thread not seen before, the
-end of a call whose beginning the plain reader keeps, a path that is new. State that both share lies in arrays:
-
-| array | content |
-| --- | --- |
-| state int64[ST_WORDS] | S_* words |
-| tids int32[2**22] | 1 + task row of a living thread id, 0 none |
-| tasks int64[rows, W_TASK] | descriptor table of the task and the first part of its call, see T_* |
-| files int32[rows, width] | KnownFiles.table |
-| paths int64[numbers, 3] | of each string number: where its text stands in the log, its FILE_*, chain |
-| buckets int32[...] | first string number of each hash of a path, 0 none |
-| counts int64[...] | how often each ignored call came |
+end of a call whose beginning the plain reader keeps, a path that is new. What both share: `followstate`.
 """
 
 from __future__ import annotations
 
 from ...abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
 from ...abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD, K_SIGNAL
+from .followstate import (
+    B_A0,
+    B_FLAGS,
+    HELD,
+    PATH_LENGTH,
+    S_CLOCK,
+    S_DAY,
+    S_IGNORE,
+    S_LINE,
+    S_UNDERSTOOD,
+    S_UNNAMED,
+    S_USED,
+    T_ARG,
+    T_ARGS,
+    T_BEGIN,
+    T_FILES,
+    T_LINE,
+    T_PENDING,
+    find_path,
+    hash_path,
+    is_ordinary,
+    path_is_known,
+    put_event,
+)
 from .jit import Bytes, Halves, Words, entry, kernel
-from .scan import BACKSLASH, SLASH, at, word
-from .stracelex import (
+from .lexrows import (
     L_A0,
     L_ARG,
     L_BEGIN,
@@ -49,53 +62,13 @@ from .stracelex import (
     P_KIND,
     ST_RESUMED,
     ST_UNFINISHED,
+    T_OF_DAY,
+    T_RELATIVE,
 )
+from .scan import word
 
-S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
-S_IGNORE = 8  # + OP_*: the number under which a call without effect is counted
-ST_WORDS = 32
-
-T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
-W_TASK = 12
-HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
-
-HAS_RET = 1
-_B_A0, _B_RET, _B_FLAGS, _B_LINE, _B_TIME, _B_SOURCE = 2, 8, 9, 10, 11, 12
-_T_OF_DAY, _T_RELATIVE = 2, 3
 _LAST_MOMENT = 1 << 62
 _HALF_DAY = 43_200_000_000_000
-_LENGTH = (1 << 24) - 1
-
-
-@kernel
-def hash_path(b: Bytes, start: int, length: int) -> int:
-    """A hash of b[start:start + length]."""
-    h = -3750763034362895579
-    for i in range(start, start + length):
-        h = (h ^ at(b, i)) * 1099511628211
-    return h ^ (h >> 29)
-
-
-@kernel
-def same_bytes(b: Bytes, one: int, other: int, length: int) -> bool:
-    """True if two stretches of the log hold the same bytes."""
-    i = 0
-    while i < length and at(b, one + i) == at(b, other + i):
-        i += 1
-    return i == length
-
-
-@kernel
-def find_path(b: Bytes, span: int, paths: Words, buckets: Halves) -> int:
-    """The string number of the path that stands at `span`, or 0 if it is new."""
-    start, length = span >> 24, span & _LENGTH
-    number = word(buckets[hash_path(b, start, length) & (len(buckets) - 1)])
-    while number != 0:
-        known = paths[number, 0]
-        if known & _LENGTH == length and same_bytes(b, known >> 24, start, length):
-            return number
-        number = paths[number, 2]
-    return 0
 
 
 @entry("int64(uint8[::1], int64, int64, int64, int64[:, ::1], int32[::1])")
@@ -103,7 +76,7 @@ def add_path(b: Bytes, span: int, number: int, kind: int, paths: Words, buckets:
     """String `number` is the path that stands at `span`; `kind` is its FILE_*."""
     if paths[number, 0] != 0:
         return 0
-    bucket = hash_path(b, span >> 24, span & _LENGTH) & (len(buckets) - 1)
+    bucket = hash_path(b, span >> 24, span & PATH_LENGTH) & (len(buckets) - 1)
     paths[number, 0] = span
     paths[number, 1] = kind
     paths[number, 2] = buckets[bucket]
@@ -115,46 +88,16 @@ def add_path(b: Bytes, span: int, number: int, kind: int, paths: Words, buckets:
 def _clock(rows: Words, i: int, state: Words) -> int:
     """The moment of a line: differences add up, clocks of the day pass midnight."""
     time = word(rows[i, L_TIME])
-    if rows[i, L_CLOCK] == _T_RELATIVE:
+    if rows[i, L_CLOCK] == T_RELATIVE:
         state[S_CLOCK] = min(state[S_CLOCK] + time, _LAST_MOMENT)
         return word(state[S_CLOCK])
-    if rows[i, L_CLOCK] == _T_OF_DAY:
+    if rows[i, L_CLOCK] == T_OF_DAY:
         time += state[S_DAY]
         if time < state[S_CLOCK] - _HALF_DAY:
             state[S_DAY] = min(state[S_DAY] + 2 * _HALF_DAY, _LAST_MOMENT)
             time += 2 * _HALF_DAY
         state[S_CLOCK] = time
     return time
-
-
-@kernel
-def _put(out: Words, state: Words, kind: int, task: int, ret: int, line: int, time: int) -> int:
-    """A new event without arguments; its place."""
-    new = word(state[S_USED])
-    out[0, new] = kind
-    out[1, new] = task
-    for i in range(_B_A0, _B_A0 + 6):
-        out[i, new] = 0
-    out[_B_RET, new] = ret
-    out[_B_FLAGS, new] = HAS_RET
-    out[_B_LINE, new] = line
-    out[_B_TIME, new] = time
-    out[_B_SOURCE, new] = state[S_SOURCE]
-    state[S_USED] = new + 1
-    return new
-
-
-@kernel
-def _path_is_known(b: Bytes, span: int, fd: int, table: int, files: Halves, paths: Words) -> bool:
-    """True if `span` is the path that stands behind `fd` as far as we know."""
-    if fd >= files.shape[1]:
-        return False
-    kept = word(files[table, fd])
-    if kept == 0:
-        return False
-    known = paths[(kept - 1) >> 1, 0]
-    length = span & _LENGTH
-    return known & _LENGTH == length and known != 0 and same_bytes(b, known >> 24, span >> 24, length)
 
 
 @kernel
@@ -177,34 +120,11 @@ def _finish_plain(
     fd_index = plain[call, P_FD]
     if fd_index >= 0 and rows[i, L_ARG] != 0:
         fd = rows[i, L_A0 + fd_index]
-        if fd >= 0 and not _path_is_known(b, rows[i, L_ARG], fd, tasks[task, T_FILES], files, paths):
+        if fd >= 0 and not path_is_known(b, rows[i, L_ARG], fd, tasks[task, T_FILES], files, paths):
             return False
-    place = _put(out, state, plain[call, P_KIND], task, rows[i, L_RET], line, time)
+    place = put_event(out, state, plain[call, P_KIND], task, rows[i, L_RET], line, time)
     for k in range(6):
-        out[_B_A0 + k, place] = rows[i, L_A0 + k]
-    return True
-
-
-@kernel
-def _is_ordinary(b: Bytes, start: int, length: int, shown: bool) -> bool:
-    """True if a path is absolute, without escapes, and not /proc/self/fd/3 or the like.
-
-    It may be relative if the result shows (``shown``) what it led to.
-    """
-    if at(b, start) != SLASH and not shown:
-        return False
-    special = at(b, start + 1) == 112 or at(b, start + 1) == 100  # /p, /d
-    for i in range(start, start + length):
-        if at(b, i) == BACKSLASH:
-            return False
-        if (
-            special
-            and at(b, i) == SLASH
-            and at(b, i + 1) == 102
-            and at(b, i + 2) == 100
-            and at(b, i + 3) == SLASH
-        ):
-            return False
+        out[B_A0 + k, place] = rows[i, L_A0 + k]
     return True
 
 
@@ -232,7 +152,7 @@ def _finish_open(
     span = rows[i, L_ARG]
     if span == 0 or fd >= files.shape[1]:
         return False
-    if not _is_ordinary(b, span >> 24, span & _LENGTH, rows[i, L_SHOWN] != 0):
+    if not is_ordinary(b, span >> 24, span & PATH_LENGTH, rows[i, L_SHOWN] != 0):
         return False
     if rows[i, L_SHOWN] != 0:
         span = rows[i, L_SHOWN]
@@ -241,10 +161,10 @@ def _finish_open(
         return False
     flags = rows[i, L_A0 + 2] if relative else rows[i, L_A0 + 1]
     files[tasks[task, T_FILES], fd] = 1 + 2 * number + (1 if flags & O_CLOEXEC else 0)
-    new = _put(out, state, K_OPEN, task, fd, line, time)
-    out[_B_A0, new] = number
-    out[_B_A0 + 1, new] = flags
-    out[_B_A0 + 2, new] = paths[number, 1]
+    new = put_event(out, state, K_OPEN, task, fd, line, time)
+    out[B_A0, new] = number
+    out[B_A0 + 1, new] = flags
+    out[B_A0 + 2, new] = paths[number, 1]
     return True
 
 
@@ -268,8 +188,8 @@ def _finish_close(
     if fd < 0 or fd >= files.shape[1]:
         return False
     files[tasks[task, T_FILES], fd] = 0
-    new = _put(out, state, K_CLOSE, task, rows[i, L_RET], line, time)
-    out[_B_A0, new] = fd
+    new = put_event(out, state, K_CLOSE, task, rows[i, L_RET], line, time)
+    out[B_A0, new] = fd
     return True
 
 
@@ -293,10 +213,10 @@ def _copy_descriptor(
         return False
     path = max(word(files[table, old]) - 1, 0) >> 1
     files[table, new] = 1 + 2 * path + cloexec
-    place = _put(out, state, K_DUP, task, new, line, time)
-    out[_B_A0, place] = old
-    out[_B_A0 + 1, place] = new if rows[i, L_OP] in (OP_DUP2, OP_DUP3) else -1
-    out[_B_A0 + 2, place] = cloexec
+    place = put_event(out, state, K_DUP, task, new, line, time)
+    out[B_A0, place] = old
+    out[B_A0 + 1, place] = new if rows[i, L_OP] in (OP_DUP2, OP_DUP3) else -1
+    out[B_A0 + 2, place] = cloexec
     return True
 
 
@@ -320,9 +240,9 @@ def _finish_descriptor(
     if ret < 0:
         return _count_failed(ret, op, state, counts)
     table = tasks[task, T_FILES]
-    if fd < 0 or (rows[i, L_ARG] != 0 and not _path_is_known(b, rows[i, L_ARG], fd, table, files, paths)):
+    if fd < 0 or (rows[i, L_ARG] != 0 and not path_is_known(b, rows[i, L_ARG], fd, table, files, paths)):
         return False
-    if rows[i, L_SHOWN] != 0 and not _path_is_known(b, rows[i, L_SHOWN], fd, table, files, paths):
+    if rows[i, L_SHOWN] != 0 and not path_is_known(b, rows[i, L_SHOWN], fd, table, files, paths):
         return False
     if op != OP_FDCTL:
         if fd == ret:
@@ -340,9 +260,9 @@ def _finish_descriptor(
     known = word(files[table, fd])
     if known != 0:
         files[table, fd] = (((known - 1) & ~1) | cloexec) + 1
-    place = _put(out, state, K_SETFD, task, ret, line, time)
-    out[_B_A0, place] = fd
-    out[_B_A0 + 1, place] = cloexec
+    place = put_event(out, state, K_SETFD, task, ret, line, time)
+    out[B_A0, place] = fd
+    out[B_A0 + 1, place] = cloexec
     return True
 
 
@@ -379,10 +299,10 @@ def _resume(rows: Words, i: int, task: int, tasks: Words) -> int:
 @kernel
 def _fault(rows: Words, i: int, task: int, line: int, time: int, state: Words, out: Words) -> int:
     """SIGSEGV or SIGBUS about an address."""
-    new = _put(out, state, K_SIGNAL, task, 0, line, time)
-    out[_B_FLAGS, new] = 0
+    new = put_event(out, state, K_SIGNAL, task, 0, line, time)
+    out[B_FLAGS, new] = 0
     for k in range(3):
-        out[_B_A0 + k, new] = rows[i, L_A0 + k]
+        out[B_A0 + k, new] = rows[i, L_A0 + k]
     return 0
 
 

@@ -23,9 +23,10 @@ from ..stacks import StackLines
 from . import lines
 from .args import BadLine, split_arguments, value
 from .callnames import CallNames
-from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, signal, swallowed
+from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, swallowed
 from .model import FORKS, Call, Model, Pending, Task
 from .origin import origin_of
+from .taskcalls import signal
 from .threads import Exit
 
 Log = bytes | mmap

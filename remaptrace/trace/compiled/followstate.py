@@ -1,0 +1,111 @@
+"""What following strace lines keeps: its arrays, new events, and paths that stand in the log.
+
+| array | content |
+| --- | --- |
+| state int64[ST_WORDS] | S_* words |
+| tids int32[2**22] | 1 + task row of a living thread id, 0 none |
+| tasks int64[rows, W_TASK] | descriptor table of the task and the first part of its call, see T_* |
+| files int32[rows, width] | KnownFiles.table |
+| paths int64[numbers, 3] | of each string number: where its text stands in the log, its FILE_*, chain |
+| buckets int32[...] | first string number of each hash of a path, 0 none |
+| counts int64[...] | how often each ignored call came |
+"""
+
+from __future__ import annotations
+
+from .jit import Bytes, Halves, Words, kernel
+from .scan import BACKSLASH, SLASH, at, word
+
+S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
+S_IGNORE = 8  # + OP_*: the number under which a call without effect is counted
+ST_WORDS = 32
+T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
+W_TASK = 12
+HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
+HAS_RET = 1
+B_A0, B_RET, B_FLAGS, B_LINE, B_TIME, B_SOURCE = 2, 8, 9, 10, 11, 12
+PATH_LENGTH = (1 << 24) - 1
+
+
+@kernel
+def hash_path(b: Bytes, start: int, length: int) -> int:
+    """A hash of b[start:start + length]."""
+    h = -3750763034362895579
+    for i in range(start, start + length):
+        h = (h ^ at(b, i)) * 1099511628211
+    return h ^ (h >> 29)
+
+
+@kernel
+def same_bytes(b: Bytes, one: int, other: int, length: int) -> bool:
+    """True if two stretches of the log hold the same bytes."""
+    i = 0
+    while i < length and at(b, one + i) == at(b, other + i):
+        i += 1
+    return i == length
+
+
+@kernel
+def find_path(b: Bytes, span: int, paths: Words, buckets: Halves) -> int:
+    """The string number of the path that stands at `span`, or 0 if it is new."""
+    start, length = span >> 24, span & PATH_LENGTH
+    number = word(buckets[hash_path(b, start, length) & (len(buckets) - 1)])
+    while number != 0:
+        known = paths[number, 0]
+        if known & PATH_LENGTH == length and same_bytes(b, known >> 24, start, length):
+            return number
+        number = paths[number, 2]
+    return 0
+
+
+@kernel
+def put_event(out: Words, state: Words, kind: int, task: int, ret: int, line: int, time: int) -> int:
+    """A new event without arguments; its place."""
+    new = word(state[S_USED])
+    out[0, new] = kind
+    out[1, new] = task
+    for i in range(B_A0, B_A0 + 6):
+        out[i, new] = 0
+    out[B_RET, new] = ret
+    out[B_FLAGS, new] = HAS_RET
+    out[B_LINE, new] = line
+    out[B_TIME, new] = time
+    out[B_SOURCE, new] = state[S_SOURCE]
+    state[S_USED] = new + 1
+    return new
+
+
+@kernel
+def path_is_known(b: Bytes, span: int, fd: int, table: int, files: Halves, paths: Words) -> bool:
+    """True if `span` is the path that stands behind `fd` as far as we know."""
+    if fd >= files.shape[1]:
+        return False
+    kept = word(files[table, fd])
+    if kept == 0:
+        return False
+    known = paths[(kept - 1) >> 1, 0]
+    length = span & PATH_LENGTH
+    return known & PATH_LENGTH == length and known != 0 and same_bytes(b, known >> 24, span >> 24, length)
+
+
+@kernel
+def is_ordinary(b: Bytes, start: int, length: int, shown: bool) -> bool:
+    """True if a path is absolute, without escapes, and not /proc/self/fd/3 or the like.
+
+    It may be relative if the result shows (``shown``) what it led to.
+    """
+    if at(b, start) != SLASH and not shown:
+        return False
+    special = at(b, start + 1) == 112 or at(b, start + 1) == 100  # /p, /d
+    for i in range(start, start + length):
+        if at(b, i) == BACKSLASH:
+            return False
+        if (
+            special
+            and at(b, i) == SLASH
+            and at(b, i + 1) == 102
+            and at(b, i + 2) == 100
+            and at(b, i + 3) == SLASH
+        ):
+            return False
+    return True
