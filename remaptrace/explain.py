@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from .codes.code import ErrorCode
+from .codes.table import CODES
 from .defects import DEFECTS
-from .errorcodes import CODES, ErrorCode
 from .machine.rules import RULES, Rule
 
 OUTCOMES: dict[str, str] = {

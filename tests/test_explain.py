@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import remaptrace
+from remaptrace import errorcodes
 from remaptrace.abi.outcomes import NAMES
-from remaptrace.errorcodes import CODES
+from remaptrace.codes.table import CODES
 from remaptrace.explain import OUTCOMES, explain, topics
 from remaptrace.machine.rules import RULES
 
@@ -20,6 +21,11 @@ def test_every_code_in_the_source_is_explained() -> None:
         if path.name != "errorcodes.py":
             used |= set(re.findall(r'"(RT\d{3})"', path.read_text(encoding="utf-8")))
     assert used - set(CODES) == set()
+
+
+def test_every_code_has_one_name_and_one_text() -> None:
+    codes = [value for name, value in vars(errorcodes).items() if name.startswith("RT_")]
+    assert sorted(codes) == sorted(CODES)
 
 
 def test_every_outcome_is_explained() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
-from ..machine.rules import (
+from ..machine.limitrules import (
     R_DATA_LIMIT,
     R_OVERCOMMIT,
     R_OVERCOMMIT_GUESS,

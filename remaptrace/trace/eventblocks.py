@@ -17,7 +17,6 @@ from .events import COLUMNS, IntArray, signed
 FIELDS = (*COLUMNS, "line", "time", "source")
 """The rows of a block."""
 
-B_KIND, B_TASK, B_A0, B_RET, B_FLAGS, B_LINE, B_TIME, B_SOURCE = 0, 1, 2, 8, 9, 10, 11, 12
 
 BLOCK = (1 << 14) - 40  # no power of two: the rows of a block would meet in the same cache sets
 

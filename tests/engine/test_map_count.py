@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from remaptrace.engine.state import H_RULES
-from remaptrace.machine.rules import R_MAX_MAP_COUNT
+from remaptrace.machine.limitrules import R_MAX_MAP_COUNT
 
 from .simulated import DONTUNMAP, FIXED, MAYMOVE, PRIVATE, REMAP_FIXED, RW, SHARED, Answer, Process, R
 

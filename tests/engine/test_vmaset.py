@@ -36,7 +36,7 @@ from remaptrace.engine.state import (
     kfree,
 )
 from remaptrace.machine.archwords import A_PAGE_SHIFT
-from remaptrace.machine.rules import R_STACK_GUARD_GAP
+from remaptrace.machine.limitrules import R_STACK_GUARD_GAP
 
 GUARD_PAGES = 3  # small, so that it matters among small areas
 

@@ -79,12 +79,29 @@ def test_abi_imports_nothing_but_its_neighbours() -> None:
 def test_every_rule_is_read_by_some_code() -> None:
     from remaptrace.machine.rules import RULES
 
-    text = "\n".join(
-        path.read_text(encoding="utf-8") for module, path in modules().items() if module != "machine.rules"
-    )
+    homes = ("machine.limitrules", "machine.callrules", "machine.rules")
+    text = "\n".join(p.read_text(encoding="utf-8") for module, p in modules().items() if module not in homes)
     words = set(re.findall(r"\w+", text))
-    source = modules()["machine.rules"].read_text(encoding="utf-8")
-    names = dict(re.findall(r"^(R_\w+) = _(?:rule|choice)\(\s*\"(\w+)\"", source, re.M))
+    source = "\n".join(modules()[home].read_text(encoding="utf-8") for home in homes)
+    names = dict(re.findall(r"^(R_\w+) = (?:rule|choice)\(\s*\"(\w+)\"", source, re.M))
     assert set(names.values()) == set(RULES)
     unread = [rule for constant, rule in names.items() if constant not in words and f'"{rule}"' not in text]
     assert not unread
+
+
+def test_the_rules_that_stored_traces_name_keep_their_numbers() -> None:
+    """The argument of a sysctl event, in JSON Lines and column files, is the number of a rule."""
+    from remaptrace.machine.rules import RULES
+    from remaptrace.trace.scenario.steps import SYSCTLS
+
+    assert {rule: RULES[rule].index for rule in SYSCTLS.values()} == {
+        "max_map_count": 0,
+        "overcommit_memory": 1,
+        "overcommit_ratio": 2,
+        "mmap_min_addr": 5,
+        "legacy_va_layout": 11,
+        "thp_enabled": 13,
+        "nr_hugepages": 14,
+        "nr_overcommit_hugepages": 15,
+        "unprivileged_userfaultfd": 23,
+    }

@@ -12,7 +12,8 @@ from remaptrace.errors import UsageError
 from remaptrace.machine import Machine, arch_names, kernel_names
 from remaptrace.machine import archwords as A
 from remaptrace.machine.arch import load_arch_file
-from remaptrace.machine.rules import R_MAX_MAP_COUNT, RULES
+from remaptrace.machine.limitrules import R_MAX_MAP_COUNT
+from remaptrace.machine.rules import RULES
 
 
 @pytest.mark.parametrize("name", kernel_names())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...abi.vmflags import VM_GROWSDOWN
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_STACK_GUARD_GAP
+from ...machine.limitrules import R_STACK_GUARD_GAP
 from ..jit import kernel
 from ..state import (
     H_ARCH,

@@ -17,15 +17,8 @@ from ...machine.archwords import (
     A_UNMAPPED_BASE,
     A_WORD_BITS,
 )
-from ...machine.rules import (
-    R_DAC_MMAP_MIN_ADDR,
-    R_HINT_MIN,
-    R_HUGETLB_GENERIC,
-    R_MMAP_MIN_ADDR,
-    R_SEARCH,
-    R_THP_ALIGN,
-    R_THP_ALIGN_FILE,
-)
+from ...machine.limitrules import R_DAC_MMAP_MIN_ADDR, R_MMAP_MIN_ADDR
+from ...machine.rules import R_HINT_MIN, R_HUGETLB_GENERIC, R_SEARCH, R_THP_ALIGN, R_THP_ALIGN_FILE
 from ..account import capable
 from ..addr import beyond, page_align, page_floor, page_offset
 from ..jit import kernel, ult, wrap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MAX_MAP_COUNT
+from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..files.hugepool import hugefile_shift
 from ..files.special import may_not_split
 from ..jit import kernel

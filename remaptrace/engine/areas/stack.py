@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...abi.errnos import EFAULT, ENOMEM, EPERM
 from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_LOCKED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MMAP_MIN_ADDR, R_STACK_GUARD_GAP
+from ...machine.limitrules import R_MMAP_MIN_ADDR, R_STACK_GUARD_GAP
 from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, vm_stat_account
 from ..addr import page_floor
 from ..jit import kernel

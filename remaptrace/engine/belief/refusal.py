@@ -14,7 +14,7 @@ from ...abi.mman import MAP
 from ...abi.rows import RSF_ASSUMED, RSF_GUESSED
 from ...abi.vmflags import VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MAX_MAP_COUNT, R_OVERCOMMIT
+from ...machine.limitrules import R_MAX_MAP_COUNT, R_OVERCOMMIT
 from ..areas.vmaset import find_vma
 from ..jit import kernel, wrap
 from ..state import (

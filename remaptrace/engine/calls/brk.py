@@ -15,7 +15,8 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_BRK_FROM_END_CODE, R_MAX_MAP_COUNT
+from ...machine.limitrules import R_MAX_MAP_COUNT
+from ...machine.rules import R_BRK_FROM_END_CODE
 from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, uncharge, vm_stat_account
 from ..addr import beyond, page_align, uword
 from ..areas.gaps import vm_start_gap

@@ -57,10 +57,9 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import (
+from ...machine.callrules import (
     R_COLD,
     R_COLLAPSE,
-    R_DOFORK,
     R_DONTNEED_LOCKED,
     R_GUARD,
     R_MADV_CHECK_FIRST,
@@ -69,10 +68,10 @@ from ...machine.rules import (
     R_POPULATE_ADVICE,
     R_REMOVE_LOOPS,
     R_REMOVE_MAYWRITE,
-    R_STICKY_GUARD,
     R_WILLNEED_ANON,
     R_WIPEONFORK,
 )
+from ...machine.rules import R_DOFORK, R_STICKY_GUARD
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL

@@ -24,7 +24,7 @@ from ...abi.mman import (
 )
 from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA_BALANCING_MODE
+from ...machine.callrules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA_BALANCING_MODE
 from ..account import capable
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify

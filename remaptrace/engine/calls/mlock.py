@@ -7,7 +7,8 @@ from ...abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_IO, VM_LOCKED, VM_LOCKONFAULT
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_EXEC_STACK_PAGES, R_MLOCK2, R_MLOCK_26, R_MLOCK_FILLS_EACH
+from ...machine.callrules import R_MLOCK2, R_MLOCK_26, R_MLOCK_FILLS_EACH
+from ...machine.limitrules import R_EXEC_STACK_PAGES
 from ..account import can_do_mlock, memlock_pages
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags

@@ -22,14 +22,13 @@ from ...abi.vmflags import (
     VM_SHARED,
 )
 from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.callrules import R_KSM_PROCESS
+from ...machine.limitrules import R_MAX_MAP_COUNT, R_OVERCOMMIT
 from ...machine.rules import (
     R_FIXED_KEEPS_OLD,
-    R_KSM_PROCESS,
     R_LIMIT_BEFORE_UNMAP,
-    R_MAX_MAP_COUNT,
     R_NOREPLACE,
     R_NORESERVE_FLAG,
-    R_OVERCOMMIT,
     R_POPULATE_PRIVATE,
     R_RFP,
     R_SHARED_ANON_PGOFF,

@@ -9,13 +9,13 @@ from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
 from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED
 from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_UFFD
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import (
+from ...machine.callrules import (
     R_DONTUNMAP_JOINS,
     R_DONTUNMAP_UNLOCKS,
-    R_MAX_MAP_COUNT,
     R_MREMAP_CHARGE_EFAULT,
     R_ZERO_FILE_PGOFF,
 )
+from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..account import charge, uncharge, vm_stat_account
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vma_modify_flags, vmg_like
 from ..areas.space import HUGE_KIND, get_unmapped_area

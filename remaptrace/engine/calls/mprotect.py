@@ -21,13 +21,8 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import (
-    R_ACCOUNT_STICKY,
-    R_MPROTECT_FILLS_LOCKED,
-    R_PKEYS,
-    R_RFP_MPROTECT_FIRST,
-    R_RFP_PROT,
-)
+from ...machine.callrules import R_MPROTECT_FILLS_LOCKED, R_RFP_MPROTECT_FIRST
+from ...machine.rules import R_ACCOUNT_STICKY, R_PKEYS, R_RFP_PROT
 from ..account import charge, may_expand_vm, uncharge, vm_stat_account
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags

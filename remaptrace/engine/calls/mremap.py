@@ -21,9 +21,8 @@ from ...abi.vmflags import (
     VM_SHARED,
 )
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
-from ...machine.rules import (
+from ...machine.callrules import (
     R_DONTUNMAP,
-    R_MAX_MAP_COUNT,
     R_MREMAP_CHARGES_FIRST,
     R_MREMAP_CHECK_FIRST,
     R_MREMAP_EARLY_COUNT,
@@ -33,6 +32,7 @@ from ...machine.rules import (
     R_MREMAP_OVERLAP_OLD,
     R_WIPEONFORK,
 )
+from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_like

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM, ENOSYS
 from ...abi.vmflags import VM_SEALED
-from ...machine.rules import R_MSEAL
+from ...machine.callrules import R_MSEAL
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.space import range_has_hole

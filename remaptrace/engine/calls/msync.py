@@ -6,7 +6,7 @@ from ...abi.errnos import EBUSY, EINVAL, ENOMEM
 from ...abi.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MSYNC_WHOLE_FILE
+from ...machine.callrules import R_MSYNC_WHOLE_FILE
 from ..addr import page_align, page_offset, uword
 from ..areas.vmaset import find_vma
 from ..files.special import kind_of

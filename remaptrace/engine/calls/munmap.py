@@ -10,7 +10,8 @@ from __future__ import annotations
 from ...abi.errnos import EINVAL, ENOMEM, EPERM
 from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_SEALED
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
-from ...machine.rules import R_MAP_COUNT_SLACK, R_MAX_MAP_COUNT, R_SEARCH
+from ...machine.limitrules import R_MAP_COUNT_SLACK, R_MAX_MAP_COUNT
+from ...machine.rules import R_SEARCH
 from ..account import uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.area26 import unmapped_2_6

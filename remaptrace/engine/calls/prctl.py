@@ -20,12 +20,8 @@ from ...abi.prctl import (
 )
 from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_MAYSHARE, VM_MERGEABLE, VM_SHARED
 from ...machine.archwords import A_TASK_SIZE
-from ...machine.rules import (
-    R_KSM_PROCESS,
-    R_MDWE,
-    R_MMAP_MIN_ADDR,
-    R_THP_DISABLE_ADVISED,
-)
+from ...machine.callrules import R_KSM_PROCESS, R_MDWE, R_THP_DISABLE_ADVISED
+from ...machine.limitrules import R_MMAP_MIN_ADDR
 from ..account import capable
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_set_flags

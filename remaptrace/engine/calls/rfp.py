@@ -6,7 +6,8 @@ from ...abi.errnos import EINVAL
 from ...abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_SHARED
 from ...abi.vmflags import VM_ACCESS, VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_RFP, R_RFP_MULTI
+from ...machine.callrules import R_RFP_MULTI
+from ...machine.rules import R_RFP
 from ..addr import page_floor, uword
 from ..areas.vmaset import find_exact
 from ..files.files import file_get, file_put

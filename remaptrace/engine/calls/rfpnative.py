@@ -17,14 +17,8 @@ from ...machine.archwords import (
     A_PROTMAP,
     A_WORD_BITS,
 )
-from ...machine.rules import (
-    R_RFP,
-    R_RFP_CHECKS_FIRST,
-    R_RFP_LOST_FLAG,
-    R_RFP_PRIVATE,
-    R_RFP_PROT,
-    R_RFP_SHMEM_ONLY,
-)
+from ...machine.callrules import R_RFP_CHECKS_FIRST, R_RFP_LOST_FLAG, R_RFP_PRIVATE, R_RFP_SHMEM_ONLY
+from ...machine.rules import R_RFP, R_RFP_PROT
 from ..addr import page_floor, uword
 from ..areas.vma import vma_set_flags
 from ..areas.vmaset import find_vma

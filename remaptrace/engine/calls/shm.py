@@ -10,7 +10,8 @@ from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM
 from ...abi.mman import MAP_FIXED, MAP_SHARED
 from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_OVERCOMMIT, R_SHMDT_SAME_FILE
+from ...machine.callrules import R_SHMDT_SAME_FILE
+from ...machine.limitrules import R_OVERCOMMIT
 from ..addr import page_align, page_floor, page_offset, uword
 from ..areas.space import range_is_free, recorded_success
 from ..areas.vmaset import find_vma

@@ -10,7 +10,7 @@ from ...abi.errnos import EINVAL, ENOMEM
 from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_HUGETLB, VM_NOHUGEPAGE, VM_SHARED, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
-from ...machine.rules import R_COLLAPSE_READ_ONLY
+from ...machine.callrules import R_COLLAPSE_READ_ONLY
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_is_anonymous
 from ..files.pagecache import cache_alloc, cache_find, file_pages

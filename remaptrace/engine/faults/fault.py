@@ -36,7 +36,8 @@ from ...machine.archwords import (
     P_READ,
     P_YOUNG,
 )
-from ...machine.rules import R_MEMORY_FAILURE, R_PKEYS
+from ...machine.callrules import R_MEMORY_FAILURE
+from ...machine.rules import R_PKEYS
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.pkeys import pkey_denies
 from ..areas.stack import expand_stack

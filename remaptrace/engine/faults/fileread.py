@@ -6,7 +6,8 @@ from ...abi.signals import ACC_WRITE
 from ...abi.special import FILE_AIO
 from ...abi.vmflags import VM_SHARED, VM_UFFD_MINOR, VM_UFFD_WP
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
-from ...machine.rules import R_COW_PREPARES_FIRST, R_FAULT_AROUND, R_FOLIO_MAP
+from ...machine.limitrules import R_FAULT_AROUND
+from ...machine.rules import R_COW_PREPARES_FIRST, R_FOLIO_MAP
 from ..areas.anonvma import anon_vma_prepare
 from ..files.pagecache import (
     cache_add_swapped,

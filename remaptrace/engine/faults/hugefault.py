@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...abi.signals import ACC_WRITE
 from ...abi.vmflags import VM_HUGEPAGE, VM_IO, VM_NOHUGEPAGE, VM_UFFD_MISSING
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
-from ...machine.rules import R_HUGE_ZERO_WP, R_THP_MODE
+from ...machine.limitrules import R_THP_MODE
+from ...machine.rules import R_HUGE_ZERO_WP
 from ..areas.anonvma import anon_vma_prepare
 from ..jit import kernel
 from ..pages.frames import frame

@@ -12,7 +12,8 @@ from ...abi.errnos import ENOMEM
 from ...abi.signals import ACC_EXEC, ACC_READ, ACC_WRITE
 from ...abi.vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PROTMAP, A_RFP_SUPPORT, P_CLEANED, RFP_DUMMY, RFP_NATIVE
-from ...machine.rules import R_RFP, R_RFP_ABSENT_UNCHECKED, R_RFP_EXEC_AS_READ, R_RFP_PROT
+from ...machine.callrules import R_RFP_ABSENT_UNCHECKED, R_RFP_EXEC_AS_READ
+from ...machine.rules import R_RFP, R_RFP_PROT
 from ..files.pagecache import cache_find
 from ..jit import kernel
 from ..pages.frames import frame, frame_map

@@ -19,7 +19,8 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_HOLES, R_POPULATE_SHARED_WRITE
+from ...machine.callrules import R_POPULATE_HOLES
+from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_SHARED_WRITE
 from ..areas.vmaset import find_vma
 from ..files.special import kind_of
 from ..jit import kernel

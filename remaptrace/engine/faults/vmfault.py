@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...abi.signals import ACC_WRITE
 from ...abi.vmflags import VM_MAYSHARE, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_SWAP_PAGES
+from ...machine.limitrules import R_SWAP_PAGES
 from ..areas.anonvma import anon_vma_prepare
 from ..jit import kernel
 from ..pages.frames import bytes_copy, frame, frame_anon, frame_map, zero_frame

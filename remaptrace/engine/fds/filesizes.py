@@ -23,7 +23,7 @@ from ...abi.fcntl import (
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_FALLOCATE_FLAGS
+from ...machine.callrules import R_FALLOCATE_FLAGS
 from ..files.files import FMODE_READ, FMODE_WRITE, fget
 from ..files.hugepool import hugefile_shift
 from ..files.pagecache import cached_frame, file_load, file_store

@@ -7,7 +7,7 @@ from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, FALLOC_
 from ...abi.mman import HUGE_SIZE_SHIFT
 from ...abi.vmflags import VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
-from ...machine.rules import R_GIGANTIC_PAGES, R_NR_OVERCOMMIT_HUGE
+from ...machine.limitrules import R_GIGANTIC_PAGES, R_NR_OVERCOMMIT_HUGE
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new
 from ..files.hugepool import (
     hugefile_shift,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_PAGE_SHIFT
-from ...machine.rules import R_NR_HUGEPAGES, R_NR_OVERCOMMIT_HUGE, R_RAM_PAGES
+from ...machine.limitrules import R_NR_HUGEPAGES, R_NR_OVERCOMMIT_HUGE, R_RAM_PAGES
 from ..jit import kernel
 from ..pages.frames import block_free, frame, frame_block
 from ..state import (

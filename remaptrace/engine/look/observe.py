@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...abi.kinds import K_DUMP, K_EXIT, K_HUGEPAGES, K_MINCORE, K_MM, K_PAGES, K_SNAPSHOT, K_SYSCTL
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_MAPS_EMPTY
+from ...machine.limitrules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
 from ...trace.events import Trace
 from ..state import (

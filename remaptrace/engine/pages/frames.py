@@ -15,7 +15,7 @@ sets up the others when the huge page is split.
 
 from __future__ import annotations
 
-from ...machine.rules import R_RAM_PAGES
+from ...machine.limitrules import R_RAM_PAGES
 from ..jit import kernel
 from ..state import (
     ERR_FRAMES,

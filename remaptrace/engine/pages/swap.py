@@ -8,7 +8,7 @@ slot + 1.
 
 from __future__ import annotations
 
-from ...machine.rules import R_SWAP_PAGES
+from ...machine.limitrules import R_SWAP_PAGES
 from ..jit import kernel
 from ..state import (
     F_BYTES,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT, P_INVERT, P_PFN_MASK, P_PFN_SHIFT, P_VALID
-from ...machine.rules import R_SPLIT_MAPS_ZERO
+from ...machine.callrules import R_SPLIT_MAPS_ZERO
 from ..jit import kernel, wrap
 from ..state import (
     F_BYTES,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ...abi.vmflags import VM_MANYPROTS
 from ...machine.archwords import A_PAGE_SHIFT, A_PROTMAP
-from ...machine.rules import R_RFP_PROT, R_RFP_SAVES_ALL
+from ...machine.callrules import R_RFP_SAVES_ALL
+from ...machine.rules import R_RFP_PROT
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import next_leaf, pmd_lookup, pte_index, span_end

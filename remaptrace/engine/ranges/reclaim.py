@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ...abi.vmflags import VM_HUGETLB, VM_IO, VM_LOCKED, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_RAM_PAGES
+from ...machine.limitrules import R_RAM_PAGES
 from ..areas.vmaset import find_vma
 from ..files.cachetree import cache_next
 from ..files.pagecache import cache_to_disk, cache_to_swap, cached_frame

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ...abi.vmflags import VM_MANYPROTS, VM_NONLINEAR, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT, P_CLEANED
-from ...machine.rules import R_MKCLEAN_NONLINEAR, R_WRITE_NOTIFY
+from ...machine.callrules import R_MKCLEAN_NONLINEAR
+from ...machine.rules import R_WRITE_NOTIFY
 from ..files.cachetree import cache_next
 from ..files.pagecache import cached_frame
 from ..jit import kernel

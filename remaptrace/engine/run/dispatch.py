@@ -78,7 +78,7 @@ from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_NR_HUGEPAGES
+from ...machine.limitrules import R_NR_HUGEPAGES
 from ..addr import page_align, uword
 from ..areas.pkeys import pkru_of, set_pkru, sys_pkey_alloc, sys_pkey_free
 from ..areas.vmaset import find_exact

@@ -16,7 +16,7 @@ from ...machine.archwords import (
     A_TOPDOWN,
     A_UNMAPPED_BASE,
 )
-from ...machine.rules import (
+from ...machine.limitrules import (
     R_ALL_CAPS,
     R_LEGACY_LAYOUT,
     R_RLIMIT_MEMLOCK,

@@ -25,10 +25,8 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
-from ...machine.rules import (
-    R_MMAP_MIN_ADDR,
-    R_UFFD_PREPARES,
-)
+from ...machine.callrules import R_UFFD_PREPARES
+from ...machine.limitrules import R_MMAP_MIN_ADDR
 from ..addr import page_offset
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_is_anonymous

@@ -39,12 +39,8 @@ from ...abi.vmflags import (
     VM_UFFD_WP,
     VM_WRITE,
 )
-from ...machine.rules import (
-    R_UFFD,
-    R_UFFD_FEATURES,
-    R_UFFD_WP_UNDO,
-    R_UNPRIVILEGED_UFFD,
-)
+from ...machine.callrules import R_UFFD, R_UFFD_FEATURES, R_UFFD_WP_UNDO
+from ...machine.limitrules import R_UNPRIVILEGED_UFFD
 from ..account import capable
 from ..addr import uword
 from ..areas.merge import vma_modify_uffd

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from ...abi.rows import B_A0, B_FLAGS, B_KIND, B_LINE, B_RET, B_SOURCE, B_TASK, B_TIME
 from .jit import Bytes, Halves, Words, kernel
 from .scan import BACKSLASH, SLASH, at, word
 
@@ -23,7 +24,6 @@ T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
 W_TASK = 12
 HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
 HAS_RET = 1
-B_A0, B_RET, B_FLAGS, B_LINE, B_TIME, B_SOURCE = 2, 8, 9, 10, 11, 12
 PATH_LENGTH = (1 << 24) - 1
 
 
@@ -62,8 +62,8 @@ def find_path(b: Bytes, span: int, paths: Words, buckets: Halves) -> int:
 def put_event(out: Words, state: Words, kind: int, task: int, ret: int, line: int, time: int) -> int:
     """A new event without arguments; its place."""
     new = word(state[S_USED])
-    out[0, new] = kind
-    out[1, new] = task
+    out[B_KIND, new] = kind
+    out[B_TASK, new] = task
     for i in range(B_A0, B_A0 + 6):
         out[i, new] = 0
     out[B_RET, new] = ret

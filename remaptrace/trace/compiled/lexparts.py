@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ...abi.calls import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_ZERO
+from ...abi.rows import T_ABSOLUTE, T_NONE, T_OF_DAY, T_RELATIVE
 from .jit import Bytes, Words, kernel
 from .lexrows import (
-    ADDRESS,
-    ANY,
     L_A0,
     L_ARG,
     L_CLOCK,
@@ -13,11 +13,6 @@ from .lexrows import (
     L_SHOWN,
     L_TID,
     L_TIME,
-    T_ABSOLUTE,
-    T_NONE,
-    T_OF_DAY,
-    T_RELATIVE,
-    ZERO_ONLY,
 )
 from .scan import (
     BAR,
@@ -322,19 +317,19 @@ def read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, r
     elif v == -1:
         return False  # an error that is spelled otherwise, or not shown
     rows[i, L_RET] = v
-    if returns != ANY and not _can_return(returns, v):
+    if returns != RETURNS_ANY and not _can_return(returns, v):
         return False
     return p == end or _is_duration(b, p, end)
 
 
 @kernel
 def _can_return(returns: int, v: int) -> bool:
-    """As `plaincalls.can_return`, for what is not ANY."""
+    """As `plaincalls.can_return`, for what is not RETURNS_ANY."""
     if -4095 <= v < 0:
         return True
-    if returns == ADDRESS:
+    if returns == RETURNS_ADDRESS:
         return v >= 0 and v & 4095 == 0
-    return v == 0 or (returns != ZERO_ONLY and v >= 4096)
+    return v == 0 or (returns != RETURNS_ZERO and v >= 4096)
 
 
 @kernel

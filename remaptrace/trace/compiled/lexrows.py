@@ -6,7 +6,7 @@ A row (int64) has W words:
 | --- | --- |
 | L_OP | what the line is: an OP_* below, or OP_IGNORED + number of a call that is only counted |
 | L_TID | thread id, -1 for none |
-| L_TIME | time stamp in ns, and in L_CLOCK its kind (strace_lines.T_*) |
+| L_TIME | time stamp in ns, and in L_CLOCK its kind (abi.rows.T_*) |
 | L_STATE | ST_* bits |
 | L_A0.. | six arguments |
 | L_RET | result |
@@ -26,10 +26,8 @@ OP_PLAIN = 16  # + row of the table of plain calls
 OP_IGNORED = 64  # + number
 ST_UNFINISHED, ST_RESUMED = 1, 2
 P_KIND, P_LEAST, P_MOST, P_FD, P_PAGES, P_RETURNS = 0, 1, 2, 3, 4, 5
-"""Columns of the table of plain calls. P_PAGES 1: an offset may be in pages (mmap2); P_RETURNS: see `calls`."""
+"""Columns of the table of plain calls. P_PAGES 1: an offset may be in pages (mmap2); P_RETURNS: see `abi.calls`."""
 
-
-ANY, ADDRESS, ZERO_ONLY = 0, 1, 2
 TEXTS = (
     b" <unfinished ...>",
     b"--- SIG",
@@ -81,6 +79,3 @@ TEXTS = (
     WORD_PAGEMAP,
     WORD_KVM_CREATE,
 ) = range(22)
-
-
-T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3

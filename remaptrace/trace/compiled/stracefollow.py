@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from ...abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
 from ...abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD, K_SIGNAL
+from ...abi.rows import B_A0, B_FLAGS, T_OF_DAY, T_RELATIVE
 from .followstate import (
-    B_A0,
-    B_FLAGS,
     HELD,
     PATH_LENGTH,
     S_CLOCK,
@@ -62,8 +61,6 @@ from .lexrows import (
     P_KIND,
     ST_RESUMED,
     ST_UNFINISHED,
-    T_OF_DAY,
-    T_RELATIVE,
 )
 from .scan import word
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...abi.calls import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
 from .jit import Bytes, Words, entry, kernel
 from .lexparts import begins, is_word, read_arguments, read_head, read_result
 from .lexrows import (
-    ANY,
     L_A0,
     L_ARG,
     L_BEGIN,
@@ -196,7 +196,7 @@ def lex_line(
             return op if _is_one_call(b, q, end) else OP_SLOW
         if at(b, p) != RIGHT:
             return OP_SLOW
-        returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else ANY
+        returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else RETURNS_ANY
         return op if read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
     if at(b, q) != LEFT:
         return OP_SLOW
@@ -245,7 +245,7 @@ def _lex_call(
     if at(b, p) == BLANK:
         rows[i, L_STATE] = ST_UNFINISHED
         return op if is_word(b, p, end, words, WORD_UNFINISHED) else OP_SLOW
-    returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else ANY
+    returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else RETURNS_ANY
     return op if read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
 
 

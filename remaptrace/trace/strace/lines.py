@@ -11,11 +11,9 @@ import re
 from dataclasses import dataclass
 
 from ...abi.errnos import ERRNO_NOT_SHOWN, ERRNOS
+from ...abi.rows import T_ABSOLUTE, T_NONE, T_OF_DAY, T_RELATIVE
 from ...errorcodes import RT_ARGUMENT, RT_LINE
 from .args import BadLine, annotation_at, split_arguments, value
-
-T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3
-"""Kinds of time stamps: none, nanoseconds since the epoch, since midnight, since the line before."""
 
 _EPOCH_FROM = 100_000_000  # seconds: a smaller number is the difference of -r (March 1973 is long past)
 

@@ -16,6 +16,7 @@ from mmap import mmap
 
 import numpy as np
 
+from ...abi.rows import T_ABSOLUTE, T_OF_DAY, T_RELATIVE
 from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ...errors import InputError
 from ..events import TASK_DTYPE, Skipped, Trace
@@ -156,13 +157,13 @@ class StraceReader:
         clock = day = 0
         for number, line in self.numbered_lines():
             head = lines.read_head(line)
-            if head.time_kind not in (lines.T_ABSOLUTE, lines.T_OF_DAY):
+            if head.time_kind not in (T_ABSOLUTE, T_OF_DAY):
                 if lines.call_name(line[head.start :]) is not None:
                     return None
                 timed.append((clock, self.source, number, line))
                 continue
             time = head.time + day
-            if head.time_kind == lines.T_OF_DAY and time < clock - _HALF_DAY:
+            if head.time_kind == T_OF_DAY and time < clock - _HALF_DAY:
                 day += 2 * _HALF_DAY
                 time += 2 * _HALF_DAY
             clock = time
@@ -379,10 +380,10 @@ class StraceReader:
         self.model.rename(root, tid)
 
     def _time(self, head: lines.Head) -> int:
-        if head.time_kind == lines.T_RELATIVE:
+        if head.time_kind == T_RELATIVE:
             self._clock = min(self._clock + head.time, LAST_MOMENT)
             return self._clock
-        if head.time_kind == lines.T_OF_DAY:
+        if head.time_kind == T_OF_DAY:
             time = head.time + self._day
             if time < self._clock - _HALF_DAY:
                 self._day = min(self._day + 2 * _HALF_DAY, LAST_MOMENT)

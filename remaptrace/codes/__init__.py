@@ -1,0 +1,1 @@
+"""What `remaptrace explain CODE` says about each error code."""

@@ -1,0 +1,68 @@
+"""Rules that are numbers of a machine: limits, sysctls, sizes of RAM and swap, in pages unless the name says otherwise.
+
+Their numbers stand in stored traces (the argument of a sysctl event): new rules go to the end.
+"""
+
+from __future__ import annotations
+
+from .ruletable import choice, rule
+
+R_MAX_MAP_COUNT = rule("max_map_count", "int", 65530, "vm.max_map_count")
+R_OVERCOMMIT = rule("overcommit_memory", "int", 0, "vm.overcommit_memory: 0 guess, 1 always, 2 never")
+R_OVERCOMMIT_RATIO = rule("overcommit_ratio", "int", 50, "vm.overcommit_ratio, per cent")
+R_RAM_PAGES = rule("ram_pages", "int", 6291456, "RAM in pages")
+R_SWAP_PAGES = rule("swap_pages", "int", 0, "swap in pages")
+R_MMAP_MIN_ADDR = rule("mmap_min_addr", "int", 65536, "lowest address that a search or hint yields, bytes")
+R_DAC_MMAP_MIN_ADDR = rule(
+    "dac_mmap_min_addr", "int", 4096, "vm.mmap_min_addr: mappings below it need CAP_SYS_RAWIO, bytes"
+)
+R_STACK_GUARD_GAP = rule("stack_guard_gap", "int", 256, "pages kept free below a GROWSDOWN area; 0: no rule")
+R_FAULT_AROUND = rule("fault_around_bytes", "int", 65536, "window of a file read fault; one page: none")
+R_RLIMIT_STACK = rule("rlimit_stack", "int", 8388608, "initial soft limit, bytes; -1: none")
+R_RLIMIT_MEMLOCK = rule("rlimit_memlock", "int", 8388608, "initial soft limit, bytes; -1: none")
+R_LEGACY_LAYOUT = rule("legacy_va_layout", "bool", 0, "vm.legacy_va_layout: bottom-up")
+R_UNLIMITED_LEGACY = rule(
+    "unlimited_stack_is_legacy", "bool", 0, "RLIMIT_STACK unlimited at exec: bottom-up layout (2.6)"
+)
+R_THP_MODE = rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
+R_NR_HUGEPAGES = rule("nr_hugepages", "int", 0, "vm.nr_hugepages: pages in the pool of hugetlb, huge pages")
+R_NR_OVERCOMMIT_HUGE = rule(
+    "nr_overcommit_hugepages", "int", 0, "vm.nr_overcommit_hugepages: pages the pool may grow by, huge pages"
+)
+R_GIGANTIC_PAGES = rule(
+    "gigantic_pages", "bool", 1, "the processor has pages of 1 GiB: their pool is known, and empty"
+)
+R_EXEC_STACK_PAGES = rule(
+    "exec_stack_pages",
+    "int",
+    33,
+    "pages of the stack behind exec; what a program of unlisted areas has at least",
+)
+R_MAPS_EMPTY = rule(
+    "maps_empty_after_setuid",
+    "bool",
+    0,
+    "a process that gave up root finds its own /proc maps file empty (observed on 2.6.20)",
+)
+R_ALL_CAPS = rule("all_capabilities", "bool", 1, "processes start with all capabilities")
+R_DATA_LIMIT = choice(
+    "rlimit_data", ("brk", "private_writable"), "private_writable", "what RLIMIT_DATA limits (4.7)"
+)
+R_OVERCOMMIT_GUESS = choice(
+    "overcommit_guess",
+    ("request", "free"),
+    "request",
+    "mode 0 refuses a request larger than RAM and swap, or than what is free (before 4.20)",
+)
+R_MAP_COUNT_SLACK = rule(
+    "trim_needs_no_map_count",
+    "bool",
+    1,
+    "munmap may split one edge at the limit (2.6.24); only holes need room",
+)
+R_UNPRIVILEGED_UFFD = rule(
+    "unprivileged_userfaultfd",
+    "bool",
+    0,
+    "vm.unprivileged_userfaultfd: without rights for faults of the kernel, too",
+)
