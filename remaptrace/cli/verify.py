@@ -54,7 +54,8 @@ def command(
 
     Every step's result, outcome, faults and areas are compared. The steps run in a child process with
     a clean address window; nothing else is touched. The first disagreement is made as small as it
-    gets and written as a scenario with this kernel's answers. Exit status 1: a disagreement.
+    gets and written as a scenario with this kernel's answers. Subjects that the kernel lacks something
+    for are left out by name. Exit status 1: a disagreement.
     """
     from ..machine.machine import Machine
 
@@ -96,8 +97,17 @@ def _scenarios(paths: tuple[str, ...], machine: Machine, output: str | None) -> 
 def _random(
     operations: int, seed: int, profiles: tuple[str, ...], machine: Machine, output: str | None
 ) -> int:
-    from ..native.verify import verify_random
+    from ..native.lacks import lacking
+    from ..native.verify import ask_kernel, verify_random
     from .session import Progress
+
+    lacks = lacking(profiles, lambda steps: ask_kernel(steps, whole=False).expects)
+    for name, why in lacks.items():
+        click.echo(f"{name} left out: {why}")
+    profiles = tuple(name for name in profiles if name not in lacks)
+    if not profiles:
+        click.echo("no program was run: the kernel lacks what every chosen subject needs")
+        return EXIT_OK
 
     began = time.monotonic()
     done = 0

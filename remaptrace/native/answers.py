@@ -75,6 +75,7 @@ class _Reader:
         self.whole = whole
         self.files = {f"/memfd:f{slot:03d} (deleted)": name for slot, name in file_slots(steps).items()}
         self.shared: dict[int, str] = {}
+        self.segments: dict[int, str] = {}  # by identifier, which is the inode's number
         self.initial: list[_Row] = []
 
     def block(self) -> list[str]:
@@ -87,7 +88,9 @@ class _Reader:
 
     def area(self, row: _Row) -> Area:
         file: str | None = self.files.get(row.name)
-        if row.name.startswith("/dev/zero"):
+        if row.name.startswith("/SYSV"):
+            file = self.segments.get(row.inode, f"shm:{row.inode}")
+        elif row.name.startswith("/dev/zero"):
             file = self.shared.get(row.inode, f"shm:{row.inode}")
         elif row.name == "[heap]":
             file = row.name
@@ -112,6 +115,8 @@ class _Reader:
                 return {"continues_in": "parent"}
             if name == "mincore":
                 expect["resident"] = numbers[1] if len(numbers) > 1 else ""
+            if name == "shmget":
+                self.segments.setdefault(expect["result"], f"shm@{step}")
             return expect
         if kind == "V":
             value = int(numbers[0])
@@ -127,6 +132,8 @@ class _Reader:
             if major:
                 access["major_faults"] = major
             return access
+        if kind == "H":
+            return dict(zip(("total", "free", "reserved", "surplus"), map(int, numbers), strict=True))
         if kind == "P":
             return {"pages": numbers[0]}
         if kind == "D":

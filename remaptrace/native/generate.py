@@ -8,29 +8,15 @@ nothing but weights of the kinds of steps below.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-
 from .profiles import PROFILES
-from .steps import Step, mmap, mremap, ranged, remap_file_pages
+from .steps import Step, mremap, ranged, remap_file_pages
+from .subjects import BEGINNINGS, MAKERS
+from .window import BASE, HUGE, PAGE, Window
 from .wrong import wrong_step
 
-PAGE = 4096
-BASE = 0x1000_0000_0000
-WINDOW = 48  # pages
-HUGE = 0x1100_0000_0000
-"""Where areas of huge pages lie: aligned to 2 MiB, apart from the window."""
 
-
-class Generator:
-    """Makes steps; remembers which steps returned an address that later ones may use."""
-
-    def __init__(self, seed: int, profile: str) -> None:
-        self.random = random.Random(f"{profile}/{seed}")
-        self.profile = profile
-        self.steps: list[Step] = []
-        self.placed: list[tuple[int, int]] = []  # step number, pages
-        self.files: dict[str, int] = {}
+class Generator(Window):
+    """Makes the steps of all subjects."""
 
     def program(self, length: int) -> list[Step]:
         """A program of `length` steps, files first."""
@@ -45,75 +31,55 @@ class Generator:
         if r.random() < 0.1:
             self.steps.append({"reopen": {"fd": "a", "new_fd": "wo", "mode": "w"}})
             self.files["wo"] = self.files["a"]
+        if self.profile in BEGINNINGS:
+            BEGINNINGS[self.profile](self)
         weights = PROFILES[self.profile]
         kinds = r.choices(list(weights), weights=list(weights.values()), k=length)
         for kind in kinds:
-            maker: Callable[[], Step] = getattr(self, f"_{kind}")
-            self.steps.append(maker())
+            maker = MAKERS.get(kind)
+            self.steps.append(maker(self) if maker else getattr(self, f"_{kind}")())
         return self.steps
-
-    # ---- pieces
-
-    def _range(self, longest: int = 12) -> tuple[int, int]:
-        first = self.random.randrange(WINDOW)
-        return BASE + first * PAGE, self.random.randint(1, min(longest, WINDOW - first)) * PAGE
-
-    def _byte(self) -> int:
-        r = self.random
-        return BASE + r.randrange(WINDOW) * PAGE + r.choice((0, 0, 1, 8, 0x10, 0x7F8, 0xFFF))
-
-    def _prot(self) -> str:
-        return self.random.choices(("rw", "r", "none", "rx", "rwx", "w", "x"), (50, 16, 14, 8, 6, 3, 3))[0]
-
-    def _fd(self) -> str:
-        return self.random.choice(list(self.files))
-
-    def _offset(self, fd: str) -> int:
-        return self.random.randrange(self.files[fd] + 2) * PAGE
-
-    def _mmap(self, addr: object, length: int, flags: list[object], fd: object = -1, offset: int = 0) -> Step:
-        return mmap(addr, length, self._prot(), flags, fd, offset)
 
     # ---- steps
 
     def _map(self) -> Step:
-        addr, length = self._range()
+        addr, length = self.range()
         extra: list[list[object]] = [[], [], [], [], ["noreserve"], ["populate"], ["stack"]]
         flags: list[object] = ["private", "fixed", "anonymous", *self.random.choice(extra)]
         if self.random.random() < 0.1:
             flags[0] = "shared"
         if self.random.random() < 0.06:
             flags[1] = "fixed_noreplace"
-        return self._mmap(addr, length, flags)
+        return self.mmap(addr, length, flags)
 
     def _shared(self) -> Step:
-        addr, length = self._range()
-        fd = self._fd()
-        return self._mmap(addr, length, ["shared", "fixed"], fd, self._offset(fd))
+        addr, length = self.range()
+        fd = self.fd()
+        return self.mmap(addr, length, ["shared", "fixed"], fd, self.offset(fd))
 
     def _private_file(self) -> Step:
-        addr, length = self._range()
-        fd = self._fd()
-        return self._mmap(addr, length, ["private", "fixed"], fd, self._offset(fd))
+        addr, length = self.range()
+        fd = self.fd()
+        return self.mmap(addr, length, ["private", "fixed"], fd, self.offset(fd))
 
     def _file_page(self) -> Step:
-        addr, length = self._range(2)
-        step = self._mmap(addr, length, ["shared", "fixed"], "a", self._offset("a"))
+        addr, length = self.range(2)
+        step = self.mmap(addr, length, ["shared", "fixed"], "a", self.offset("a"))
         step["mmap"]["prot"] = self.random.choice(("rx", "rwx", "rw", "r"))
         return step
 
     def _unmap(self) -> Step:
-        addr, length = self._range()
+        addr, length = self.range()
         return ranged("munmap", addr, length)
 
     def _protect(self) -> Step:
-        addr, length = self._range()
-        return ranged("mprotect", addr, length, prot=self._prot())
+        addr, length = self.range()
+        return ranged("mprotect", addr, length, prot=self.prot())
 
     def _move(self) -> Step:
         r = self.random
-        addr, length = self._range(8)
-        target, new = self._range(8)
+        addr, length = self.range(8)
+        target, new = self.range(8)
         if r.random() < 0.5:
             new = length
         kind = r.random()
@@ -124,7 +90,7 @@ class Generator:
         return mremap(addr, length, new, [])
 
     def _advise(self, *advice: str) -> Step:
-        addr, length = self._range()
+        addr, length = self.range()
         return ranged("madvise", addr, length, advice=self.random.choice(advice))
 
     def _flag_advice(self) -> Step:
@@ -153,7 +119,7 @@ class Generator:
         return self._advise("populate_read", "populate_write")
 
     def _lock(self) -> Step:
-        addr, length = self._range()
+        addr, length = self.range()
         r = self.random.random()
         if r < 0.4:
             return ranged("mlock", addr, length)
@@ -163,45 +129,45 @@ class Generator:
 
     def _remap(self) -> Step:
         r = self.random
-        addr, size = self._range(6)
+        addr, size = self.range(6)
         pgoff = r.randrange(self.files["a"] + 3)
         prot = "none" if r.random() < 0.95 else "r"
         return remap_file_pages(addr, size, pgoff, prot, r.choice((0, 0, 0, 0x10000)))
 
     def _read(self) -> Step:
-        return {"read": self._byte()}
+        return {"read": self.byte()}
 
     def _write(self) -> Step:
-        return {"write": {"addr": self._byte(), "value": self.random.randrange(256)}}
+        return {"write": {"addr": self.byte(), "value": self.random.randrange(256)}}
 
     def _exec(self) -> Step:
-        return {"exec": self._byte() & ~0xFFF | self.random.choice((0, 1, 8, 0x10, 0x7F8))}
+        return {"exec": self.byte() & ~0xFFF | self.random.choice((0, 1, 8, 0x10, 0x7F8))}
 
     def _resize(self) -> Step:
-        fd = self._fd()
-        return {"ftruncate": {"fd": fd, "size": self._offset(fd) + self.random.choice((0, 0, 100))}}
+        fd = self.fd()
+        return {"ftruncate": {"fd": fd, "size": self.offset(fd) + self.random.choice((0, 0, 100))}}
 
     def _file_byte(self) -> Step:
-        fd = self._fd()
-        offset = self._offset(fd) + self.random.choice((0, 1, 77))
+        fd = self.fd()
+        offset = self.offset(fd) + self.random.choice((0, 1, 77))
         if self.random.random() < 0.5:
             return {"pread": {"fd": fd, "offset": offset}}
         return {"pwrite": {"fd": fd, "offset": offset, "value": self.random.randrange(256)}}
 
     def _sync(self) -> Step:
-        addr, length = self._range()
+        addr, length = self.range()
         return ranged("msync", addr, length, flags=[self.random.choice(("sync", "async"))])
 
     def _mincore(self) -> Step:
-        addr, length = self._range(6)
+        addr, length = self.range(6)
         return ranged("mincore", addr, length)
 
     def _pages(self) -> Step:
-        addr, length = self._range(8)
+        addr, length = self.range(8)
         return {"pages": {"addr": addr, "count": length // PAGE}}
 
     def _seal(self) -> Step:
-        addr, length = self._range(4)
+        addr, length = self.range(4)
         return ranged("mseal", addr, length, flags=0)
 
     def _fork(self) -> Step:
@@ -219,7 +185,7 @@ class Generator:
         r = self.random
         pages = r.choice((512, 1024, 1536))
         if r.random() < 0.5:
-            step = self._mmap(HUGE, pages * PAGE, ["private", "fixed", "anonymous"])
+            step = self.mmap(HUGE, pages * PAGE, ["private", "fixed", "anonymous"])
             step["mmap"]["prot"] = r.choice(("rw", "rw", "rw", "r"))
             return step
         return ranged("madvise", HUGE, pages * PAGE, advice=r.choice(("hugepage", "hugepage", "nohugepage")))
@@ -248,8 +214,8 @@ class Generator:
         return ranged("madvise", addr, length, advice=advice)
 
     def _grow(self) -> Step:
-        addr, length = self._range(3)
-        return self._mmap(addr, length, ["private", "fixed", "anonymous", "growsdown"])
+        addr, length = self.range(3)
+        return self.mmap(addr, length, ["private", "fixed", "anonymous", "growsdown"])
 
     def _below(self) -> Step:
         r = self.random
@@ -259,35 +225,35 @@ class Generator:
         )
 
     def _punch(self) -> Step:
-        fd = self._fd()
+        fd = self.fd()
         length = self.random.randint(1, 4) * PAGE
-        return {"punch_hole": {"fd": fd, "offset": self._offset(fd), "length": length}}
+        return {"punch_hole": {"fd": fd, "offset": self.offset(fd), "length": length}}
 
     def _seal_file(self) -> Step:
         seal = self.random.choice(("shrink", "grow", "write", "future_write"))
-        return {"seal": {"fd": self._fd(), "seals": [seal]}}
+        return {"seal": {"fd": self.fd(), "seals": [seal]}}
 
     def _unusual(self) -> Step:
         r = self.random
-        addr, length = self._range(6)
+        addr, length = self.range(6)
         extra: list[object] = [
             r.choice(("locked", "noreserve", "stack", "populate", "nonblock", "denywrite"))
         ]
         if r.random() < 0.3:
-            fd = self._fd()
+            fd = self.fd()
             kind = r.choice(("shared", "private", "shared_validate"))
-            return self._mmap(addr, length, [kind, "fixed", *extra], fd, self._offset(fd))
+            return self.mmap(addr, length, [kind, "fixed", *extra], fd, self.offset(fd))
         kind = r.choice(("private", "private", "shared", "droppable"))
-        return self._mmap(addr, length, [kind, "fixed", "anonymous", *extra])
+        return self.mmap(addr, length, [kind, "fixed", "anonymous", *extra])
 
     def _unusual_anywhere(self) -> Step:
         r = self.random
         pages = r.choice((1, 2, 16, 512))
         self.placed.append((len(self.steps), pages))
         if r.random() < 0.5:
-            fd = self._fd()
-            return self._mmap(0, pages * PAGE, [r.choice(("shared", "private"))], fd, self._offset(fd))
-        return self._mmap(
+            fd = self.fd()
+            return self.mmap(0, pages * PAGE, [r.choice(("shared", "private"))], fd, self.offset(fd))
+        return self.mmap(
             0, pages * PAGE, ["private", "anonymous", r.choice(("growsdown", "locked", "populate", "stack"))]
         )
 
@@ -310,7 +276,7 @@ class Generator:
     def _huge_hint(self) -> Step:
         r = self.random
         self.placed.append((len(self.steps), 512))
-        return self._mmap(r.choice((BASE, HUGE, HUGE + 0x1000)), 512 * PAGE, ["private", "anonymous"])
+        return self.mmap(r.choice((BASE, HUGE, HUGE + 0x1000)), 512 * PAGE, ["private", "anonymous"])
 
     # ---- the kernel chooses
 
@@ -321,44 +287,36 @@ class Generator:
         if r.random() < 0.15:
             flags[0] = "shared"
         self.placed.append((len(self.steps), pages))
-        return self._mmap(0, pages * PAGE - r.choice((0, 0, 0, 1)), flags)
-
-    def _placed(self) -> tuple[str, int]:
-        """A reference into an area that the kernel placed, and the pages from there to its end."""
-        if not self.placed:
-            return f"0x{BASE:x}", 4
-        step, pages = self.random.choice(self.placed)
-        first = self.random.randrange(pages)
-        return f"@{step}" + (f"+0x{first * PAGE:x}" if first else ""), pages - first
+        return self.mmap(0, pages * PAGE - r.choice((0, 0, 0, 1)), flags)
 
     def _unmap_result(self) -> Step:
-        addr, pages = self._placed()
+        addr, pages = self.somewhere()
         return ranged("munmap", addr, self.random.randint(1, pages) * PAGE)
 
     def _protect_result(self) -> Step:
-        addr, pages = self._placed()
-        return ranged("mprotect", addr, self.random.randint(1, pages) * PAGE, prot=self._prot())
+        addr, pages = self.somewhere()
+        return ranged("mprotect", addr, self.random.randint(1, pages) * PAGE, prot=self.prot())
 
     def _move_result(self) -> Step:
-        addr, pages = self._placed()
+        addr, pages = self.somewhere()
         r = self.random
         new = r.choice((pages, pages + 1, pages + 512, max(1, pages - 1)))
         return mremap(addr, pages * PAGE, new * PAGE, r.choice((["maymove"], ["maymove"], [])))
 
     def _write_result(self) -> Step:
-        addr, _ = self._placed()
+        addr, _ = self.somewhere()
         return {"write": {"addr": addr, "value": 1}}
 
     def _hint(self) -> Step:
-        addr, length = self._range()
-        step = self._mmap(addr + self.random.choice((0, 0, 123)), length, ["private", "anonymous"])
+        addr, length = self.range()
+        step = self.mmap(addr + self.random.choice((0, 0, 123)), length, ["private", "anonymous"])
         self.placed.append((len(self.steps), length // PAGE))
         return step
 
     def _low(self) -> Step:
         pages = self.random.choice((1, 4, 64))
         self.placed.append((len(self.steps), pages))
-        return self._mmap(0, pages * PAGE, ["private", "anonymous", "32bit"])
+        return self.mmap(0, pages * PAGE, ["private", "anonymous", "32bit"])
 
     def _brk(self) -> Step:
         return {"brk": {"offset": self.random.randrange(0, 64) * PAGE + self.random.choice((0, 0, 100))}}
@@ -370,8 +328,8 @@ class Generator:
         return {"setrlimit": {"resource": name, "soft": soft + r.randrange(400) * PAGE}}
 
     def _bad(self) -> Step:
-        addr, length = self._range()
-        return wrong_step(self.random, addr, length, self._prot())
+        addr, length = self.range()
+        return wrong_step(self.random, addr, length, self.prot())
 
 
 def generate(seed: int, profile: str, length: int = 50) -> list[Step]:

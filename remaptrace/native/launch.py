@@ -18,6 +18,7 @@ from ..errors import InputError, UsageError
 from ..kept import cache_root, damaged, keep, kept, make_folder, may_use
 
 _SOURCE = Path(__file__).with_name("runner.c")
+_PARTS = (_SOURCE, _SOURCE.with_name("calls.h"))
 
 
 def compiler() -> str | None:
@@ -33,7 +34,7 @@ def runner() -> Path:
 
     Raises UsageError (RT801) without a C compiler, InputError (RT802) when compiling fails.
     """
-    digest = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(b"".join(part.read_bytes() for part in _PARTS)).hexdigest()[:16]
     target = cache_root() / "native" / f"runner-{digest}"
     seal = target.with_suffix(".seal")
     if _is_whole(target, seal):

@@ -37,6 +37,15 @@ PROFILES: dict[str, Weights] = {
         "thp": """
             huge 16 huge_piece 40 collapse 22 fork_wait 1 dump 3
         """,
+        "sysv": """
+            segment 6 attach 22 detach 6 segment_control 5 segment_piece 10 unmap 5 protect 12 move 4
+            flag_advice 4 lock 3 write 14 read 8 populate 2 drop 3 mincore 2 fork 1 fork_wait 1 map 4 pages 2
+            dump 4
+        """,
+        "numa": """
+            policy 34 home_node 8 task_policy 3 map 14 shared 4 private_file 3 unmap 5 protect 8 move 7
+            flag_advice 3 lock 2 write 8 read 4 fork 1 fork_wait 1 dump 4 grow 1 below 1 seal 1
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

@@ -12,6 +12,8 @@ from typing import Any
 
 from .. import errorcodes as ec
 from ..abi import mman as names
+from ..abi.prctl import PRCTL_OPTIONS
+from ..abi.special import SPECIAL_KINDS
 from ..errors import UsageError
 from .steps import Step
 
@@ -62,6 +64,27 @@ def _fields(*keys: str) -> _Arguments:
     return lambda _writer, a: [a[key] for key in keys]
 
 
+def _mask(a: dict[str, Any]) -> list[Any]:
+    """A node mask and its length; no mask is one of no bits."""
+    return [a["nodes"] or 0, 1 if a["nodes"] is None else a["maxnode"]]
+
+
+def _text(name: Any) -> Any:
+    """A name as the runner reads text; null and 1 (an unreadable address) are pointers."""
+    return '"' + name.encode("latin-1").hex() if isinstance(name, str) else name or 0
+
+
+def _filled(w: _Writer, a: dict[str, Any], modes: dict[str, int]) -> list[Any]:
+    return [w.slot(a["fd"]), a["addr"], a["length"], _bits(a["mode"], modes)]
+
+
+def _moved(w: _Writer, a: dict[str, Any], modes: dict[str, int]) -> list[Any]:
+    return [w.slot(a["fd"]), a["dst"], a["src"], a["length"], _bits(a["mode"], modes)]
+
+
+POOL_SYSCTLS = {"vm.nr_hugepages": 0, "vm.nr_overcommit_hugepages": 1}
+"""The settings of the whole machine that a program may change: the runner puts them back."""
+
 _STEPS: dict[str, _Arguments] = {
     "memfd": lambda w, a: w.memfd(a),
     "ftruncate": lambda w, a: [w.slot(a["fd"]), a["size"]],
@@ -94,6 +117,38 @@ _STEPS: dict[str, _Arguments] = {
         a["addr"], a["size"], _prot(a["prot"]), a["pgoff"], _bits(a["flags"], names.RFP),
     ],
     "mseal": lambda _w, a: [a["addr"], a["length"], a.get("flags", 0)],
+    "close": lambda w, a: [w.slot(a["fd"])],
+    "vma_name": lambda _w, a: [a["addr"], a["length"], _text(a["name"])],
+    "prctl": lambda _w, a: [PRCTL_OPTIONS[a["option"]], *a.get("args", ())],
+    "pkey_alloc": _fields("flags", "rights"),
+    "pkey_free": _fields("pkey"),
+    "pkey_mprotect": lambda _w, a: [a["addr"], a["length"], _prot(a["prot"]), a["pkey"]],
+    "userfaultfd": lambda w, a: [a["flags"], w.slot(a["id"])],
+    "uffdio_api": lambda w, a: [w.slot(a["fd"]), _bits(a["features"], names.UFFD_FEATURES), a["version"]],
+    "uffdio_register": lambda w, a: [
+        w.slot(a["fd"]), a["addr"], a["length"], _bits(a["mode"], names.UFFD_MODES),
+    ],
+    "uffdio_unregister": lambda w, a: [w.slot(a["fd"]), a["addr"], a["length"]],
+    "uffdio_copy": lambda w, a: _moved(w, a, names.UFFD_COPY_MODES),
+    "uffdio_move": lambda w, a: _moved(w, a, names.UFFD_MOVE_MODES),
+    "uffdio_zeropage": lambda w, a: _filled(w, a, names.UFFD_WAKE_MODES),
+    "uffdio_writeprotect": lambda w, a: _filled(w, a, names.UFFD_WP_MODES),
+    "uffdio_continue": lambda w, a: _filled(w, a, names.UFFD_COPY_MODES),
+    "uffdio_poison": lambda w, a: _filled(w, a, names.UFFD_WAKE_MODES),
+    "special_file": lambda w, a: [
+        w.slot(a["id"]), SPECIAL_KINDS[a["kind"]], a.get("pages", 0), a.get("entries", 0),
+    ],
+    "sysctl": lambda _w, a: [POOL_SYSCTLS[a["name"]], a["value"]],
+    "hugepages": _fields(),
+    "mbind": lambda _w, a: [
+        a["addr"], a["length"], _bits(a["mode"], names.MPOL), *_mask(a), _bits(a["flags"], names.MPOL_MF),
+    ],
+    "home_node": _fields("addr", "length", "node", "flags"),
+    "set_mempolicy": lambda _w, a: [_bits(a["mode"], names.MPOL), *_mask(a)],
+    "shmget": _fields("key", "size", "flags"),
+    "shmat": lambda _w, a: [a["shmid"], a["addr"], _bits(a["flags"], names.SHM)],
+    "shmdt": _fields("addr"),
+    "shmctl": _fields("shmid", "command"),
     "read": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
     "write": _fields("addr", "value"),
     "exec": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],

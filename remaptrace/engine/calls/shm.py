@@ -29,7 +29,7 @@ from ..files.shmseg import (
     shm_destroy,
     shm_new,
 )
-from ..jit import kernel, wrap
+from ..jit import kernel, ult, wrap
 from ..state import (
     G_HAS_RET,
     G_NEXT_SHMID,
@@ -126,7 +126,7 @@ def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
 
 @kernel
 def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
-    """shmat(shmid, addr, flags): the address or -errno."""
+    """shmat(shmid, addr, flags): the address or -errno (do_shmat); above user space it is do_mmap that refuses."""
     addr = uword(m, addr)
     how = MAP_SHARED
     if addr != 0:
@@ -151,7 +151,10 @@ def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
         prot |= VM_EXEC
     size = m[m[seg + SHM_INODE] + I_SIZE]
     if addr != 0 and flags & SHM_REMAP == 0:
-        if addr < 0 or range_is_free(m, m[task + T_MM], addr, addr + size) == 0:
+        end = wrap(addr + size)
+        if ult(end, addr) != 0:
+            return -EINVAL
+        if addr >= 0 and range_is_free(m, m[task + T_MM], addr, end) == 0:
             return -EINVAL
     file = file_new(m, m[seg + SHM_INODE], mode)
     if file == 0:

@@ -1,0 +1,51 @@
+"""What the kernel in front does not have: subjects of random programs that cannot be asked of it, each with why.
+
+A small program asks for each; its answers tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .steps import Step, mmap, ranged
+from .window import BASE, PAGE
+
+Expects = list[dict[str, Any]]
+Ask = Callable[[list[Step]], Expects]
+"""Does a program on the kernel in front and gives the fields that each step answered."""
+
+_AREA = mmap(BASE, PAGE, "rw", ["private", "fixed", "anonymous"])
+
+
+def _sysv(ask: Ask) -> str:
+    answer = ask([{"shmget": {"key": 0, "size": PAGE, "flags": 0o600}}])[0]
+    if "error" in answer:
+        return f"no System V segments here: shmget answers {answer['error']}"
+    return "" if answer["result"] == 0 else "no right to a namespace of System V segments of one's own"
+
+
+def _numa(ask: Ask) -> str:
+    bind = {"mode": ["interleave"], "maxnode": 64, "flags": []}
+    one, two = ask(
+        [_AREA, ranged("mbind", BASE, PAGE, nodes=1, **bind), ranged("mbind", BASE, PAGE, nodes=2, **bind)]
+    )[1:]
+    if "error" in one:
+        return f"no NUMA policies here: mbind answers {one['error']}"
+    return "" if "error" in two else "more than one NUMA node here; the programs are about machines with one"
+
+
+_QUESTIONS: dict[str, Callable[[Ask], str]] = {"sysv": _sysv, "numa": _numa}
+
+
+def lacking(profiles: Iterable[str], ask: Ask) -> dict[str, str]:
+    """Those of `profiles` that the kernel in front lacks something for, with what that is.
+
+    Raises what running a program raises (UsageError, InputError).
+    """
+    found: dict[str, str] = {}
+    for profile in profiles:
+        why = _QUESTIONS[profile](ask) if profile in _QUESTIONS else ""
+        if why:
+            found[profile] = why
+    return found

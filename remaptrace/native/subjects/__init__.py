@@ -1,0 +1,15 @@
+"""Steps of single subjects beside those of `generate`: a module a subject, each with its kinds of steps by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..steps import Step
+from ..window import Window
+from . import numa, sysv
+
+MAKERS: dict[str, Callable[[Window], Step]] = {**sysv.MAKERS, **numa.MAKERS}
+"""Kind of step, as `profiles` names it: what makes one."""
+
+BEGINNINGS: dict[str, Callable[[Window], None]] = {"sysv": sysv.begin}
+"""Subject: the steps that its programs begin with."""

@@ -1,0 +1,49 @@
+"""What the kernel in front lacks is told by what it answers, with the call and its error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remaptrace.cli.entry import run_command
+from remaptrace.native import lacks
+from remaptrace.native.lacks import lacking
+from remaptrace.native.profiles import PROFILES
+from remaptrace.native.steps import Step
+
+
+def refusing(steps: list[Step]) -> list[dict[str, Any]]:
+    """A kernel without anything."""
+    return [{"error": "ENOSYS"} for _ in steps]
+
+
+def test_a_kernel_without_a_feature_is_named_with_the_call_that_said_so() -> None:
+    found = lacking(["merge", "sysv", "numa"], refusing)
+    assert list(found) == ["sysv", "numa"]
+    assert "shmget answers ENOSYS" in found["sysv"] and "mbind answers ENOSYS" in found["numa"]
+
+
+def test_a_second_node_is_not_what_the_programs_are_about() -> None:
+    found = lacking(["numa"], lambda steps: [{"result": 0} for _ in steps])
+    assert "more than one NUMA node" in found["numa"]
+
+
+def test_identifiers_that_do_not_count_from_0_leave_segments_out() -> None:
+    assert "namespace" in lacking(["sysv"], lambda steps: [{"result": 5}])["sysv"]
+
+
+def test_every_question_is_about_a_subject() -> None:
+    assert set(lacks._QUESTIONS) <= set(PROFILES)
+
+
+def test_a_subject_that_is_left_out_is_said_and_nothing_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "remaptrace.native.lacks.lacking", lambda profiles, ask: {"numa": "no NUMA policies here"}
+    )
+    assert run_command(["verify", "--random", "100", "--profile", "numa"]) == 0
+    out = capsys.readouterr().out
+    assert "numa left out: no NUMA policies here" in out and "no program was run" in out
