@@ -166,8 +166,8 @@ OTHERS: tuple[ErrorCode, ...] = (
     ErrorCode(
         ec.RT_RUNNER,
         "the runner does not compile",
-        "The C compiler refused the program that runs steps on this kernel. It is for x86_64 and needs a static"
-        " libc.",
+        "The C compiler refused the program that runs steps on a kernel. It is for x86_64 and needs the kernel's"
+        " headers.",
         advice="The message has the compiler's words.",
     ),
     ErrorCode(
@@ -186,6 +186,13 @@ OTHERS: tuple[ErrorCode, ...] = (
         "a program ended early on this kernel",
         "The process that ran the steps died: it unmapped itself, ran out of memory, or was killed.",
         advice="Keep to addresses from 0x100000000000, where nothing of the runner lies.",
+    ),
+    ErrorCode(
+        ec.RT_NATIVE_PLACE,
+        "the runner did not start there",
+        "The command or machine that should have run the programs did not bring the runner's first words. What it"
+        " wrote to its standard error is shown.",
+        advice="Try it by hand with another static program: COMMAND /bin/busybox true.",
     ),
     ErrorCode(
         ec.RT_TABLE_KIND,

@@ -11,6 +11,7 @@ from ..abi.errnos import ERRNO_NAMES
 from ..errors import InputError
 from .program import file_slots, operation
 from .steps import Step
+from .wire import Answer
 
 _CODES = {
     7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},
@@ -183,9 +184,13 @@ class _Reader:
         return NativeRun(expects, vmas, initial, brk_start, top)
 
 
-def read_answers(steps: list[Step], text: str, *, whole: bool) -> NativeRun:
+def read_answers(steps: list[Step], answer: Answer, *, whole: bool) -> NativeRun:
     """The answers to `steps`; with `whole` the areas listed include [heap], as in layout programs.
 
-    Raises InputError (RT805) if the program did not run to its end.
+    Raises InputError if the program did not run to its end: RT803 where its time was over, else RT805.
     """
-    return _Reader(steps, text, whole=whole).run()
+    if answer.ended == "late":
+        raise InputError(ec.RT_NATIVE_TIME, "the program did not end in its time")
+    if answer.ended != "ok":
+        raise InputError(ec.RT_NATIVE_END, "the program ended early", found=answer.ended)
+    return _Reader(steps, answer.text, whole=whole).run()

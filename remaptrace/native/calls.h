@@ -1,19 +1,14 @@
 /*
  * The less usual calls of the runner: one `else if` an operation, as in `step`.
  *
- * Part of runner.c, included there: it uses its helpers (is, file_of, page). Numbers that older headers lack
+ * Part of runner.c, included there: it uses its helpers (is, file_of) and its state `st`. Numbers that older headers lack
  * are written out.
  */
-#include <sys/file.h>
-#include <sys/ioctl.h>
-#include <sys/ipc.h>
-#include <sys/shm.h>
-#include <sys/socket.h>
 
 /* ---- memory policies ------------------------------------------------------------------------- */
 
 /* Bits of a node mask, of which the kernel reads as many as `maxnode` says. */
-static unsigned long node_mask[4096 / sizeof(long) + 2];
+static unsigned long node_mask[4096 / sizeof(long) + 2] KEPT;
 
 static unsigned long *mask_of(int64_t bits)
 {
@@ -42,7 +37,7 @@ enum { SPECIAL_ZERO = 2, SPECIAL_PERF = 16, SPECIAL_URING, SPECIAL_BPF, SPECIAL_
 
 static int open_perf(void)
 {
-	static uint32_t attributes[28]; /* PERF_ATTR_SIZE_VER5 */
+	static uint32_t attributes[28] KEPT; /* PERF_ATTR_SIZE_VER5 */
 
 	attributes[0] = 1; /* PERF_TYPE_SOFTWARE */
 	attributes[1] = sizeof attributes;
@@ -53,7 +48,7 @@ static int open_perf(void)
 
 static int open_bpf(int64_t pages)
 {
-	static uint32_t map[32];
+	static uint32_t map[32] KEPT;
 
 	map[0] = 2; /* BPF_MAP_TYPE_ARRAY */
 	map[1] = 4;
@@ -90,7 +85,7 @@ static int open_vcpu(void)
 
 static int64_t open_special(int64_t slot, int64_t kind, int64_t pages, int64_t entries)
 {
-	static uint32_t parameters[30];
+	static uint32_t parameters[30] KEPT;
 	int fd = -1;
 
 	errno = EINVAL;
@@ -108,7 +103,7 @@ static int64_t open_special(int64_t slot, int64_t kind, int64_t pages, int64_t e
 		fd = open_secret(pages);
 	else if (kind == SPECIAL_VCPU)
 		fd = open_vcpu();
-	files[slot] = fd;
+	st->files[slot] = fd;
 	return fd < 0 ? -1 : 0;
 }
 
@@ -144,27 +139,24 @@ static int64_t write_number(const char *path, int64_t value)
 
 /*
  * The pool belongs to the whole machine: one program at a time, and what it was comes back whatever becomes of the
- * program, which goes on in a child.
+ * program, which is a child.
  */
-static void guard_pool(void)
+static int take_pool(int64_t before[2])
 {
-	int64_t before[2], status = 0;
 	int lock = open(pool_files[0], O_RDONLY | O_CLOEXEC);
-	pid_t child;
 
-	flock(lock, LOCK_EX);
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
 	before[0] = read_number(pool_files[0]);
 	before[1] = read_number(pool_files[1]);
-	child = fork();
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		return;
-	}
-	while (waitpid(child, (int *)&status, 0) < 0 && errno == EINTR)
-		;
+	return lock;
+}
+
+static void give_pool(int lock, const int64_t before[2])
+{
 	write_number(pool_files[1], before[1]);
 	write_number(pool_files[0], before[0]);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 72);
+	close(lock);
 }
 
 static void step_pool(void)
@@ -189,7 +181,7 @@ static int64_t make_huge_file(int64_t slot, int64_t pages, int64_t shift)
 	name[2] = '0' + slot / 10 % 10;
 	name[3] = '0' + slot % 10;
 	fd = syscall(SYS_memfd_create, name, 4 | (shift > 2 ? shift << 26 : 0) | MFD_ALLOW_SEALING);
-	files[slot] = fd;
+	st->files[slot] = fd;
 	return fd < 0 || ftruncate(fd, pages * PAGE) < 0 ? -1 : 0;
 }
 
@@ -205,7 +197,7 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 	else if (is(op, "shmdt"))
 		*r = syscall(SYS_shmdt, a[0]);
 	else if (is(op, "shmctl")) {
-		*r = syscall(SYS_shmctl, a[0], a[1], page);
+		*r = syscall(SYS_shmctl, a[0], a[1], st->page);
 		if (*r > 0)
 			*r = 0;
 	} else if (is(op, "mbind"))
@@ -227,8 +219,8 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 	else if (is(op, "close"))
 		*r = close(file_of(a[0]));
 	else if (is(op, "userfaultfd")) {
-		files[a[1]] = syscall(SYS_userfaultfd, a[0]);
-		*r = files[a[1]] < 0 ? -1 : 0;
+		st->files[a[1]] = syscall(SYS_userfaultfd, a[0]);
+		*r = st->files[a[1]] < 0 ? -1 : 0;
 	} else if (is(op, "uffdio_api"))
 		*r = uffd(a[0], UFFD_API, 3, a[2], a[1], 0, 0);
 	else if (is(op, "uffdio_register"))

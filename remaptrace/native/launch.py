@@ -1,7 +1,7 @@
-"""Compiling the runner and starting it in a clean process.
+"""Compiling the runner.
 
-The runner is one C file beside this module. It is built once (static, without position
-independence) into the cache folder, under a name that carries a hash of its source.
+The runner is one C file beside this module, with a header instead of a C library. It is built once
+(static, without position independence) into the cache folder, under a name that carries a hash of its source.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from ..errors import InputError, UsageError
 from ..kept import cache_root, damaged, keep, kept, make_folder, may_use
 
 _SOURCE = Path(__file__).with_name("runner.c")
-_PARTS = (_SOURCE, _SOURCE.with_name("calls.h"))
+_PARTS = (_SOURCE, _SOURCE.with_name("bare.h"), _SOURCE.with_name("calls.h"))
+_FLAGS = (
+    "-O1", "-static", "-no-pie", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fcf-protection=none",
+    "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noexecstack",
+)  # fmt: skip
 
 
 def compiler() -> str | None:
@@ -51,8 +55,7 @@ def runner() -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / "runner"
         done = subprocess.run(
-            [cc, "-O1", "-static", "-no-pie", "-fno-stack-protector", "-o", str(built), str(_SOURCE)],
-            capture_output=True, text=True, check=False,
+            [cc, *_FLAGS, "-o", str(built), str(_SOURCE)], capture_output=True, text=True, check=False
         )  # fmt: skip
         if done.returncode:
             raise InputError(
@@ -82,22 +85,3 @@ def _is_whole(target: Path, seal: Path) -> bool:
         pass
     damaged(target)
     return False
-
-
-def run_program(text: str, timeout: float = 30.0) -> str:
-    """The runner's answers to a program in its line form.
-
-    The runner switches address randomisation off for itself, and what it forks dies with it, so
-    nothing is left when this returns. Raises InputError (RT803) if it does not end within
-    `timeout` seconds.
-    """
-    try:
-        done = subprocess.run(
-            [str(runner())], input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=timeout, start_new_session=True, env={}, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise InputError(
-            ec.RT_NATIVE_TIME, f"the program did not end within {timeout:g} s on this kernel"
-        ) from None
-    return done.stdout.decode("utf-8", "surrogateescape")

@@ -1,79 +1,90 @@
 /*
- * runner: does the steps of one program on the running kernel and says what came back.
+ * runner: does the steps of programs on the kernel it runs on and says what came back.
  *
- * Reads lines `op arg...` from standard input (all of it before the first step), writes answers
- * to standard output. Arguments are numbers (decimal or 0x...), or @K, @K+N, @K-N: the result of step
- * K plus N, or $N: N bytes above the break at the start. Built static and not position independent, and it switches address randomisation off
- * for itself, so that nothing of it lies in the window that programs use.
+ * Reads programs from standard input, each behind a line `program BYTES MILLISECONDS FLAGS`, and writes
+ * answers to standard output. First it says where it runs. Each program is done by a process of its
+ * own, which is killed when its time is over; `ended` says how it ended.
  *
- * No allocation and no stdio after the start: the heap and the fault counters belong to the
- * program under test. Everything the runner writes to is touched beforehand (warm_up), also in the
- * process that goes on after a fork, so that the faults counted are the program's own.
+ * A program is lines `op arg...`. Arguments are numbers (decimal or 0x...), or @K, @K+N, @K-N: the
+ * result of step K plus N, or $N: N bytes above the break at the start. Built static and not
+ * position independent, without a C library (bare.h). It never starts itself anew: whoever starts it
+ * switches address randomisation off (personality), so that whatever stands in front of it stays there.
+ *
+ * No allocation after the start: the heap and the fault counters belong to the program under test.
+ * What the runner writes to lies in two areas at HOME, away from what programs use, and everything is
+ * touched beforehand (warm_up), also in the process that goes on after a fork, so that the faults
+ * counted are the program's own.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <ucontext.h>
-#include <unistd.h>
+#include "bare.h"
 
+#define PROTOCOL "2"
 #define PAGE 4096
 #define MAX_STEPS 20000
 #define MAX_FILES 256
 #define CLOSED_FD 777
 #define OUT_FD 1
+#define LONGEST (4 << 20) /* bytes of one program */
+#define HEAP (33 * PAGE) /* what a program finds at its start, as behind a C library */
 
-static char input[8 << 20];
-static char text[1 << 16];
-static char out[1 << 16];
-static size_t out_len;
-static int64_t results[MAX_STEPS];
-static int files[MAX_FILES];
-static int64_t brk_start;
-static unsigned char page[PAGE];
-static unsigned char resident[1 << 16];
-static char stack_for_signals[1 << 16] __attribute__((aligned(4096)));
-static unsigned char scratch[8 * PAGE] __attribute__((aligned(4096)));
+#define FLAG_AREAS 1 /* say the list of areas behind every step that changed it */
 
-static sigjmp_buf back;
-static volatile sig_atomic_t armed;
-static volatile int caught_signal, caught_code, caught_fetch;
-static volatile uint64_t caught_address, fetch_target;
+struct state {
+	unsigned char signals[1 << 16]; /* the stack for signals */
+	char text[1 << 16];
+	char out[1 << 16];
+	char areas[2][1 << 16]; /* /proc/self/maps as last said, and now */
+	size_t area_bytes[2];
+	size_t out_len;
+	int64_t results[MAX_STEPS];
+	int files[MAX_FILES];
+	int64_t brk_start;
+	int64_t flags;
+	int64_t pool[2]; /* what the machine's pool of huge pages was before the program */
+	unsigned char page[PAGE];
+	char bytes[256];
+	unsigned char resident[1 << 16];
+	struct place back;
+	volatile int armed;
+	volatile int caught_signal, caught_code, caught_fetch;
+	volatile uint64_t caught_address, fetch_target;
+	volatile long running; /* the process of the program that the runner waits for */
+	volatile long late; /* its time was over */
+	volatile long stop; /* nobody waits for the programs behind it */
+	size_t used; /* bytes of input that wait */
+	char input[LONGEST + 4096];
+};
+
+#define SCRATCH (8 * PAGE) /* memory that instructions of programs may write to; executable */
+
+/* Two places: where an emulator's own memory does not reach, else below 64 GiB. */
+static const uint64_t HOMES[] = {0x0d0000000000, 0x0c00000000};
+static struct state *st KEPT = (struct state *)8;
+static unsigned char *scratch KEPT = (unsigned char *)8;
 
 static void flush(void)
 {
 	size_t done = 0;
-	while (done < out_len) {
-		ssize_t n = write(OUT_FD, out + done, out_len - done);
+	while (done < st->out_len) {
+		ssize_t n = write(OUT_FD, st->out + done, st->out_len - done);
 		if (n <= 0)
 			_exit(70);
 		done += n;
 	}
-	out_len = 0;
+	st->out_len = 0;
 }
 
 static void put_bytes(const char *s, size_t n)
 {
 	while (n) {
-		size_t part = sizeof out - out_len;
+		size_t part = sizeof st->out - st->out_len;
 		if (!part) {
 			flush();
 			continue;
 		}
 		if (part > n)
 			part = n;
-		memcpy(out + out_len, s, part);
-		out_len += part;
+		memcpy(st->out + st->out_len, s, part);
+		st->out_len += part;
 		s += part;
 		n -= part;
 	}
@@ -102,9 +113,69 @@ static void put_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
-	while (fd >= 0 && (n = read(fd, text, sizeof text)) > 0)
-		put_bytes(text, n);
+	while (fd >= 0 && (n = read(fd, st->text, sizeof st->text)) > 0)
+		put_bytes(st->text, n);
 	close(fd);
+	put("end\n");
+}
+
+/* ---- the list of areas ----------------------------------------------------------------------- */
+
+static void read_areas(void)
+{
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+	ssize_t n;
+	while (fd >= 0 && used < sizeof st->areas[1] &&
+	       (n = read(fd, st->areas[1] + used, sizeof st->areas[1] - used)) > 0)
+		used += n;
+	close(fd);
+	st->area_bytes[1] = used;
+}
+
+static void keep_areas(void)
+{
+	memcpy(st->areas[0], st->areas[1], st->area_bytes[1]);
+	st->area_bytes[0] = st->area_bytes[1];
+}
+
+/* `~ P S`, the lines between, `end`: as the list said last, but for the first P and the last S lines.
+ * `~ -1 0` where the list is longer than what is kept. */
+static void say_areas(void)
+{
+	size_t first = 0, last = 0, before = 0, behind = 0, same_bytes = 0;
+	size_t old = st->area_bytes[0], new = st->area_bytes[1];
+	const char *a = st->areas[0], *b = st->areas[1];
+
+	if (old == new) {
+		while (same_bytes < old && a[same_bytes] == b[same_bytes])
+			same_bytes++;
+		if (same_bytes == old)
+			return;
+	}
+	put("~");
+	if (new == sizeof st->areas[1] || old == sizeof st->areas[1]) {
+		put_number(-1);
+		put_number(0);
+		put("\nend\n");
+		return;
+	}
+	for (size_t i = 0; i < old && i < new && a[i] == b[i]; i++)
+		if (a[i] == '\n') {
+			first = i + 1;
+			before++;
+		}
+	for (size_t i = 1; i <= old - first && i <= new - first && a[old - i] == b[new - i]; i++)
+		if (i == old - first || i == new - first
+			    ? (i == old - first || a[old - i - 1] == '\n') && (i == new - first || b[new - i - 1] == '\n')
+			    : a[old - i - 1] == '\n') {
+			last = i;
+			behind++;
+		}
+	put_number(before);
+	put_number(behind);
+	put("\n");
+	put_bytes(b + first, new - first - last);
 	put("end\n");
 }
 
@@ -113,18 +184,18 @@ static void put_file(const char *path)
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
-	if (!armed)
+	if (!st->armed)
 		_exit(71);
 	/* The first trap comes behind `ret`, before the fetch: go on, the trap flag is still set. */
-	if (sig == SIGTRAP && fetch_target && (uint64_t)uc->uc_mcontext.gregs[REG_RIP] == fetch_target) {
-		fetch_target = 0;
+	if (sig == SIGTRAP && st->fetch_target && (uint64_t)uc->uc_mcontext.gregs[REG_RIP] == st->fetch_target) {
+		st->fetch_target = 0;
 		return;
 	}
-	caught_signal = sig;
-	caught_code = info->si_code;
-	caught_address = (uint64_t)info->si_addr;
-	caught_fetch = (uc->uc_mcontext.gregs[REG_ERR] >> 4) & 1;
-	siglongjmp(back, 1);
+	st->caught_signal = sig;
+	st->caught_code = info->si_code;
+	st->caught_address = (uint64_t)info->si_addr;
+	st->caught_fetch = (uc->uc_mcontext.gregs[REG_ERR] >> 4) & 1;
+	jump(&st->back);
 }
 
 static void counters(long *minor, long *major)
@@ -159,10 +230,10 @@ enum { LOAD, STORE, FETCH };
 
 static int access_byte(int how, uint64_t address, int value, int *loaded)
 {
-	caught_signal = 0;
-	fetch_target = how == FETCH ? address : 0;
-	armed = 1;
-	if (!sigsetjmp(back, 1)) {
+	st->caught_signal = 0;
+	st->fetch_target = how == FETCH ? address : 0;
+	st->armed = 1;
+	if (!mark(&st->back)) {
 		if (how == LOAD)
 			*loaded = *(volatile unsigned char *)address;
 		else if (how == STORE)
@@ -170,15 +241,15 @@ static int access_byte(int how, uint64_t address, int value, int *loaded)
 		else
 			fetch(address);
 	}
-	armed = 0;
-	fetch_target = 0;
+	st->armed = 0;
+	st->fetch_target = 0;
 	/* The fetch always ends in a signal: a trap behind the instruction, or one it raised itself. */
 	if (how == FETCH &&
-	    (caught_signal == SIGTRAP || caught_signal == SIGILL || caught_signal == SIGFPE ||
-	     (caught_signal == SIGSEGV && !caught_fetch && caught_address != address) ||
-	     (caught_signal == SIGBUS && caught_address != address)))
-		caught_signal = 0;
-	return caught_signal;
+	    (st->caught_signal == SIGTRAP || st->caught_signal == SIGILL || st->caught_signal == SIGFPE ||
+	     (st->caught_signal == SIGSEGV && !st->caught_fetch && st->caught_address != address) ||
+	     (st->caught_signal == SIGBUS && st->caught_address != address)))
+		st->caught_signal = 0;
+	return st->caught_signal;
 }
 
 static void step_access(int how, uint64_t address, int value)
@@ -190,24 +261,29 @@ static void step_access(int how, uint64_t address, int value)
 	counters(&minor1, &major1);
 	put(" A");
 	put_number(sig);
-	put_number(sig ? caught_code : 0);
+	put_number(sig ? st->caught_code : 0);
 	put_number(how == LOAD && !sig ? loaded : -1);
 	put_number(minor1 - minor0);
 	put_number(major1 - major0);
 }
 
-/* Take every fault of our own now: data, stack, the signal path. */
+/* Take every fault of our own now: code, data, stack, the signal path. */
 static void warm_up(void)
 {
-	extern char __data_start, _end;
+	extern char __executable_start, _end;
 	volatile char here[8 * PAGE];
 	long a, b;
 	int loaded;
-	for (volatile char *p = &__data_start; p < &_end; p += PAGE)
-		*p = *p;
-	*(volatile char *)(&_end - 1) = *(volatile char *)(&_end - 1);
+
+	*(volatile int *)&errno = 0;
 	for (size_t i = 0; i < sizeof here; i += PAGE)
 		here[i] = 0;
+	for (volatile char *p = (char *)st; p < (char *)st->input + st->used; p += PAGE)
+		*p = *p;
+	for (volatile unsigned char *p = scratch; p < scratch + SCRATCH; p += PAGE)
+		*p = *p;
+	for (char *p = &__executable_start; p < &_end; p += PAGE)
+		access_byte(LOAD, (uint64_t)p, 0, &loaded);
 	access_byte(LOAD, 8, 0, &loaded);
 	scratch[0] = 0x90;
 	access_byte(FETCH, (uint64_t)scratch, 0, &loaded);
@@ -218,7 +294,7 @@ static void warm_up(void)
 
 static void answer(int step, int64_t result)
 {
-	results[step] = result;
+	st->results[step] = result;
 	if (result == -1 && errno) {
 		put(" E");
 		put_number(errno);
@@ -232,7 +308,7 @@ static int file_of(int64_t slot)
 {
 	if (slot == -1 || slot == CLOSED_FD)
 		return slot;
-	return slot >= 0 && slot < MAX_FILES ? files[slot] : CLOSED_FD;
+	return slot >= 0 && slot < MAX_FILES ? st->files[slot] : CLOSED_FD;
 }
 
 static int64_t make_file(int64_t slot, int64_t pages, int64_t fill, int64_t k)
@@ -244,10 +320,10 @@ static int64_t make_file(int64_t slot, int64_t pages, int64_t fill, int64_t k)
 	int fd = syscall(SYS_memfd_create, name, MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, pages * PAGE) < 0)
 		return -1;
-	files[slot] = fd;
+	st->files[slot] = fd;
 	for (int64_t p = 0; fill && p < pages; p++) {
-		memset(page, (p + 1 + 32 * k) & 0xff, PAGE);
-		if (pwrite(fd, page, PAGE, p * PAGE) != PAGE)
+		memset(st->page, (p + 1 + 32 * k) & 0xff, PAGE);
+		if (pwrite(fd, st->page, PAGE, p * PAGE) != PAGE)
 			return -1;
 	}
 	return 0;
@@ -260,8 +336,8 @@ static int64_t reopen(int64_t slot, int64_t new_slot, int64_t mode)
 	for (int i = digits - 1, v = fd; i >= 0; i--, v /= 10)
 		path[n + i] = '0' + v % 10;
 	path[n + digits] = 0;
-	files[new_slot] = open(path, mode == 3 ? O_RDWR : mode == 2 ? O_WRONLY : O_RDONLY);
-	return files[new_slot] < 0 ? -1 : 0;
+	st->files[new_slot] = open(path, mode == 3 ? O_RDWR : mode == 2 ? O_WRONLY : O_RDONLY);
+	return st->files[new_slot] < 0 ? -1 : 0;
 }
 
 static void step_pages(uint64_t address, int64_t count)
@@ -289,12 +365,12 @@ static void step_mincore(int step, uint64_t address, uint64_t length)
 {
 	size_t pages = (length + PAGE - 1) / PAGE;
 	errno = 0;
-	int64_t r = pages <= sizeof resident ? syscall(SYS_mincore, address, length, resident)
+	int64_t r = pages <= sizeof st->resident ? syscall(SYS_mincore, address, length, st->resident)
 					     : syscall(SYS_mincore, address, length, 8);
 	answer(step, r);
 	put(" ");
 	for (size_t i = 0; r == 0 && i < pages; i++)
-		put_bytes(resident[i] & 1 ? "1" : "0", 1);
+		put_bytes(st->resident[i] & 1 ? "1" : "0", 1);
 }
 
 static int is(const char *word, const char *name)
@@ -333,7 +409,7 @@ static void step(int n, const char *op, int64_t a[6])
 		r = reopen(a[0], a[1], a[2]);
 	else if (is(op, "dup")) {
 		fd = dup(file_of(a[0]));
-		files[a[1]] = fd;
+		st->files[a[1]] = fd;
 		r = fd < 0 ? -1 : 0;
 	} else if (is(op, "seal"))
 		r = fcntl(file_of(a[0]), F_ADD_SEALS, a[1]);
@@ -444,13 +520,13 @@ static char *argument(char *s, int64_t *value)
 	int64_t k, addend = 0;
 	if (*s == '$') { /* relative to the break at the start */
 		s = number(s + 1, value);
-		*value += brk_start;
+		*value += st->brk_start;
 		return s;
 	}
 	if (*s == '"') { /* the bytes of a text in hexadecimal digits; it ends with the next text */
-		static char bytes[256];
+		char *bytes = st->bytes;
 		size_t n = 0;
-		for (s++; *s && *s != ' ' && *s != '\n' && n < sizeof bytes - 1; s += 2) {
+		for (s++; *s && *s != ' ' && *s != '\n' && n < sizeof st->bytes - 1; s += 2) {
 			int high = *s <= '9' ? *s - '0' : *s - 'a' + 10, low = s[1] <= '9' ? s[1] - '0' : s[1] - 'a' + 10;
 			bytes[n++] = high << 4 | low;
 		}
@@ -463,7 +539,7 @@ static char *argument(char *s, int64_t *value)
 	s = number(s + 1, &k);
 	if (*s == '+' || *s == '-')
 		s = number(s, &addend);
-	*value = (k >= 0 && k < MAX_STEPS ? results[k] : 0) + addend;
+	*value = (k >= 0 && k < MAX_STEPS ? st->results[k] : 0) + addend;
 	return s;
 }
 
@@ -493,52 +569,254 @@ static void run(char *s)
 		put_number(n);
 		step(n, op, a);
 		put("\n");
+		if (st->flags & FLAG_AREAS) {
+			read_areas();
+			say_areas();
+			keep_areas();
+		}
 		flush();
 	}
 }
 
-int main(int argc, char **argv, char **envp)
+/* ---- one program after the other ------------------------------------------------------------- */
+
+static void one_program(void)
 {
-	int persona = personality(0xffffffff);
-	if (argc < 2 && !(persona & ADDR_NO_RANDOMIZE)) {
-		char *again[] = {argv[0], "again", 0};
-		personality(persona | ADDR_NO_RANDOMIZE);
-		execve("/proc/self/exe", again, envp);
-		_exit(73);
-	}
+	uint64_t now = syscall(SYS_brk, 0);
 
-	struct sigaction action = {0};
-	stack_t stack = {.ss_sp = stack_for_signals, .ss_size = sizeof stack_for_signals};
-	int signals[] = {SIGSEGV, SIGBUS, SIGTRAP, SIGILL, SIGFPE};
-	struct rlimit no_core = {0, 0};
-	size_t used = 0;
-	ssize_t n;
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	unshare(CLONE_NEWIPC); /* segments of its own; without the right to it `native.lacks` leaves them out */
+	syscall(SYS_setpgid, 0, 0);
+	syscall(SYS_unshare, CLONE_NEWIPC); /* segments of its own; without the right to it `native.lacks` leaves them out */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (used < sizeof input - 1 && (n = read(0, input + used, sizeof input - 1 - used)) > 0)
-		used += n;
-	if (strstr(input, "sysctl "))
-		guard_pool();
-	action.sa_sigaction = on_signal;
-	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-	sigaltstack(&stack, 0);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		sigaction(signals[i], &action, 0);
-	/* A whole page for the program's brk: it starts at a page boundary. */
-	uint64_t brk_now = syscall(SYS_brk, 0);
-	brk_start = (brk_now + PAGE - 1) / PAGE * PAGE;
-	syscall(SYS_brk, brk_start);
-	mprotect(scratch, sizeof scratch, PROT_READ | PROT_WRITE | PROT_EXEC);
+	/* A heap that this process made, touched, up to a page boundary. */
+	now = (now + PAGE - 1) / PAGE * PAGE;
+	st->brk_start = syscall(SYS_brk, now + HEAP);
+	for (uint64_t p = now; p < (uint64_t)st->brk_start; p += PAGE)
+		*(volatile char *)p = 1;
 	warm_up();
 	put("begin");
-	put_number(brk_start);
+	put_number(st->brk_start);
 	put("\n");
+	read_areas();
+	keep_areas();
 	put_file("/proc/self/maps");
 	flush();
-	run(input);
+	run(st->input);
 	put("done\n");
 	flush();
+	_exit(0);
+}
+
+static void on_alarm(int sig, siginfo_t *info, void *context)
+{
+	(void)info, (void)context;
+	st->late = 1;
+	st->stop |= sig == SIGTERM;
+	if (st->running <= 0)
+		_exit(0);
+	kill(-st->running, SIGKILL);
+	kill(st->running, SIGKILL);
+}
+
+static void set_timer(int64_t milliseconds)
+{
+	struct itimerval timer = {{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1000}};
+	syscall(SYS_setitimer, ITIMER_REAL, &timer, 0);
+}
+
+static void say_end(int status)
+{
+	put("\nended");
+	if (st->late)
+		put(" late");
+	else if (WIFSIGNALED(status)) {
+		put(" signal");
+		put_number(WTERMSIG(status));
+	} else if (WEXITSTATUS(status)) {
+		put(" exit");
+		put_number(WEXITSTATUS(status));
+	} else
+		put(" ok");
+	put("\n");
+	flush();
+}
+
+static void do_program(int64_t milliseconds)
+{
+	int status = 0, pool = strstr(st->input, "sysctl ") ? take_pool(st->pool) : -1;
+
+	flush();
+	st->late = 0;
+	st->running = fork();
+	if (st->running == 0)
+		one_program();
+	if (st->running < 0) {
+		put("\nended fork");
+		put_number(errno);
+		put("\n");
+		flush();
+		return;
+	}
+	set_timer(milliseconds);
+	while (waitpid(st->running, &status, 0) < 0 && errno == EINTR)
+		;
+	set_timer(0);
+	kill(-st->running, SIGKILL);
+	while (waitpid(-1, 0, WNOHANG) > 0)
+		;
+	st->running = 0;
+	if (pool >= 0)
+		give_pool(pool, st->pool);
+	say_end(status);
+}
+
+/* At least `wanted` bytes of input are there, or 0: the input has ended. */
+static int fill(size_t wanted)
+{
+	ssize_t n;
+	while (st->used < wanted) {
+		if (wanted > sizeof st->input ||
+		    (n = read(0, st->input + st->used, sizeof st->input - st->used)) <= 0)
+			return 0;
+		st->used += n;
+	}
+	return 1;
+}
+
+static void drop(size_t bytes)
+{
+	st->used -= bytes;
+	memmove(st->input, st->input + bytes, st->used);
+}
+
+/* The numbers behind `program ` on the next line, and the line taken away; 0 at the end. */
+static int header(int64_t values[3])
+{
+	size_t n = 0;
+	char *s;
+	do
+		if (!fill(++n))
+			return 0;
+	while (st->input[n - 1] != '\n');
+	s = st->input;
+	while (*s != ' ' && *s != '\n')
+		s++;
+	for (int i = 0; i < 3; i++)
+		s = number(*s == ' ' ? s + 1 : s, &values[i]);
+	drop(n);
+	return 1;
+}
+
+static void programs(void)
+{
+	int64_t h[3];
+	for (int64_t n = 0; !st->stop && header(h); n++) {
+		if (h[0] < 0 || h[0] >= LONGEST || !fill(h[0]))
+			break;
+		put("program");
+		put_number(n);
+		put("\n");
+		/* The program ends in a zero while it runs; what waits behind it is kept. */
+		char behind = st->input[h[0]];
+		st->input[h[0]] = 0;
+		st->flags = h[2];
+		do_program(h[1]);
+		st->input[h[0]] = behind;
+		drop(h[0]);
+	}
+	put("finished\n");
+	flush();
+}
+
+/* ---- where it runs --------------------------------------------------------------------------- */
+
+static void where(const char *key, const char *value)
+{
+	put("where ");
+	put(key);
+	put(" ");
+	put(value);
+	put("\n");
+}
+
+static void where_number(const char *key, int64_t value)
+{
+	put("where ");
+	put(key);
+	put_number(value);
+	put("\n");
+}
+
+/* What the kernel here says of itself and of this process; `nonce` is the word that started it. */
+static void say_where(const char *nonce, uint64_t *aux)
+{
+	struct utsname name;
+	ssize_t n = syscall(SYS_readlink, "/proc/self/exe", st->text, sizeof st->text - 1);
+
+	put("\nrunner " PROTOCOL "\n");
+	where("nonce", nonce);
+	if (syscall(SYS_uname, &name) == 0) {
+		where("sysname", name.sysname);
+		where("release", name.release);
+		where("version", name.version);
+		where("machine", name.machine);
+	}
+	st->text[n < 0 ? 0 : n] = 0;
+	where("exe", st->text);
+	for (; aux[0]; aux += 2) {
+		if (aux[0] == AT_EXECFN)
+			where("execfn", (char *)aux[1]);
+		else if (aux[0] == AT_PLATFORM)
+			where("platform", (char *)aux[1]);
+		else if (aux[0] == AT_SYSINFO_EHDR)
+			where_number("vdso", aux[1]);
+		else if (aux[0] == AT_PAGESZ)
+			where_number("page", aux[1]);
+	}
+	where_number("pid", syscall(SYS_getpid));
+	where_number("personality", syscall(SYS_personality, 0xffffffff));
+	where_number("brk", syscall(SYS_brk, 0));
+	where_number("home", (int64_t)st);
+	put("ready\n");
+	flush();
+}
+
+static int settle(void)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+	for (size_t i = 0; i < sizeof HOMES / sizeof *HOMES; i++) {
+		uint64_t place = HOMES[i];
+		long size = (sizeof *st + PAGE - 1) / PAGE * PAGE;
+		long code = place + size + PAGE;
+		if (syscall(SYS_mmap, place, size, PROT_READ | PROT_WRITE, flags, -1, 0) != (long)place ||
+		    syscall(SYS_mmap, code, SCRATCH, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0) != code)
+			continue;
+		syscall(SYS_madvise, place, size, MADV_NOHUGEPAGE);
+		st = (struct state *)place;
+		scratch = (unsigned char *)code;
+		return 1;
+	}
 	return 0;
+}
+
+__attribute__((used, noreturn)) void start(uint64_t *stack)
+{
+	int argc = stack[0];
+	char **argv = (char **)(stack + 1), **env = argv + argc + 1;
+	int signals[] = {SIGSEGV, SIGBUS, SIGTRAP, SIGILL, SIGFPE};
+	struct rlimit no_core = {0, 0};
+
+	while (*env)
+		env++;
+	if (!settle())
+		_exit(74);
+	stack_t alternate = {.ss_sp = st->signals, .ss_size = sizeof st->signals};
+	setrlimit(RLIMIT_CORE, &no_core);
+	syscall(SYS_sigaltstack, &alternate, 0);
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		handle(signals[i], on_signal, SA_ONSTACK | SA_NODEFER);
+	handle(SIGALRM, on_alarm, 0);
+	handle(SIGTERM, on_alarm, 0);
+	say_where(argc > 1 ? argv[1] : "", (uint64_t *)(env + 1));
+	programs();
+	_exit(0);
 }

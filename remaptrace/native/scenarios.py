@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from .program import KNOWN, operation
-from .steps import Step
-
-
-@dataclass(frozen=True)
-class Program:
-    """The steps of a scenario without its expectations; `whole`: it lists the areas that were there before."""
-
-    name: str
-    steps: list[Step]
-    whole: bool
+from .steps import Program
 
 
 def read_steps(path: str) -> Program:

@@ -1,11 +1,21 @@
-"""Short ways to write the steps with many arguments, in the form of scenarios."""
+"""Programs of steps in the form of scenarios, and short ways to write the steps with many arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Step = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The steps of a scenario without its expectations; `whole`: it lists the areas that were there before."""
+
+    name: str
+    steps: list[Step]
+    whole: bool
 
 
 def mmap(

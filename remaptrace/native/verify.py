@@ -1,6 +1,6 @@
-"""The running kernel as judge: do a program on both sides, compare step by step, shrink.
+"""A kernel as judge: do programs on both sides, compare step by step, shrink.
 
-A program is run by `launch`, its answers become the expectations of a scenario, and the replay of
+Programs are answered by a `transport`, the answers become the expectations of a scenario, and the replay of
 that scenario is compared with them by the same code that `remaptrace check` uses.
 """
 
@@ -10,18 +10,33 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import InputError
 from .answers import NativeRun, read_answers
 from .generate import generate
-from .launch import run_program
 from .profiles import PROFILES
 from .program import to_lines
 from .scenario_file import scenario_text
 from .shrink import shrink
-from .steps import Step
+from .steps import Program, Step
+from .transport import Started, Transport
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
     from ..result.agreement import CheckOutcome
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One program and what the other side answered, or why it did not."""
+
+    program: Program
+    run: NativeRun | None
+    failure: InputError | None = None
+
+    def text(self, about: str = "as the running kernel answers") -> str:
+        """The scenario of the program with the answers."""
+        p = self.program
+        return scenario_text(p.name, about, p.steps, self.run, whole=p.whole)
 
 
 @dataclass(frozen=True)
@@ -34,23 +49,47 @@ class Verdict:
     text: str
 
 
-def ask_kernel(steps: Sequence[Step], *, whole: bool) -> NativeRun:
-    """What the running kernel answers to `steps`; `whole`: see `answers.read_answers`."""
-    steps = list(steps)
-    return read_answers(steps, run_program(to_lines(steps)), whole=whole)
+def ask(programs: Sequence[Program], transport: Transport, *, areas: bool = False) -> list[Asked]:
+    """What the other side answers to each of `programs`, all in one start.
+
+    Raises InputError (RT806) where nothing can be asked, UsageError (RT804) for steps that only a simulation does.
+    """
+    reply = transport.ask([to_lines(p.steps) for p in programs], areas=areas)
+    asked = []
+    for program, answer in zip(programs, reply.answers, strict=True):
+        try:
+            asked.append(Asked(program, read_answers(program.steps, answer, whole=program.whole)))
+        except InputError as error:
+            asked.append(Asked(program, None, error))
+    return asked
 
 
-def verify_steps(steps: Sequence[Step], machine: Machine, name: str, *, whole: bool) -> Verdict:
-    """Do `steps` on the running kernel and on `machine`, and compare everything that both answer."""
+def ask_kernel(steps: Sequence[Step], *, whole: bool, transport: Transport | None = None) -> NativeRun:
+    """What the running kernel answers to `steps`; `whole`: see `answers.read_answers`. Raises as those do."""
+    (asked,) = ask([Program("", list(steps), whole)], transport or Started())
+    if asked.run is None:
+        raise asked.failure or AssertionError("an answer or a failure")
+    return asked.run
+
+
+def compare(asked: Asked, machine: Machine) -> Verdict:
+    """Replay a program that was answered on `machine`, and compare everything that both answer."""
     from ..engine.run.driver import replay
     from ..result.expect import check_expectations
     from ..trace.scenario.read import read_scenario
 
-    text = scenario_text(
-        name, "as the running kernel answers", steps, ask_kernel(steps, whole=whole), whole=whole
-    )
+    if asked.run is None:
+        raise asked.failure or AssertionError("an answer or a failure")
+    text, name = asked.text(), asked.program.name
     outcome = check_expectations(replay(read_scenario(text, name=name), machine), name)
-    return Verdict(name, len(steps), outcome, text)
+    return Verdict(name, len(asked.program.steps), outcome, text)
+
+
+def verify_steps(
+    steps: Sequence[Step], machine: Machine, name: str, *, whole: bool, transport: Transport | None = None
+) -> Verdict:
+    """Do `steps` on the other side (the running kernel) and on `machine`, and compare all that both answer."""
+    return compare(ask([Program(name, list(steps), whole)], transport or Started())[0], machine)
 
 
 def smallest(verdict: Verdict, steps: Sequence[Step], machine: Machine, *, whole: bool) -> Verdict:
