@@ -13,7 +13,7 @@ PROTOCOL = "2"
 SECONDS = 30.0
 """What a program may take, in seconds, before it is ended."""
 FLAG_AREAS = 1
-LONGEST = (4 << 20) - 1
+PROGRAM_BYTES = (4 << 20) - 1
 """Bytes of one program that the runner takes."""
 
 
