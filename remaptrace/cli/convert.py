@@ -24,7 +24,9 @@ from .rewriting import rewrite_option, rewritten
     help="Write to FILE; '-': standard output.",
 )
 @click.option(
-    "--to", type=click.Choice(("yaml", "jsonl", "columns")), help="Format. [default: by the ending of FILE]"
+    "--to",
+    type=click.Choice(("yaml", "jsonl", "c", "columns")),
+    help="Format. [default: by the ending of FILE]",
 )
 @click.option(
     "--from", "source_format", metavar="FORMAT", help="Format of TRACE. [default: recognised by content]"
@@ -37,6 +39,11 @@ from .rewriting import rewrite_option, rewritten
     metavar="FILE",
     help="/proc/PID/maps files, as in run.",
 )
+@click.option(
+    "--kselftest",
+    is_flag=True,
+    help="C for the harness of the kernel's selftests (tools/testing/selftests/mm).",
+)
 @rewrite_option
 def command(
     threads_of: int | None,
@@ -45,12 +52,15 @@ def command(
     to: str | None,
     source_format: str | None,
     maps: tuple[str, ...],
+    kselftest: bool,
     rewrites: tuple[str, ...],
 ) -> None:
-    """Write a trace as a YAML scenario, JSON Lines, or a column file.
+    """Write a trace as a YAML scenario, JSON Lines, a C program, or a column file.
 
     \b
       .yaml    readable and editable; only traces whose every event has a step
+      .c       a program that asks the running kernel and says in KTAP where it answers otherwise;
+               only steps that a program can do
       .jsonl   every trace, one event a line; .gz and .zst compress
       .rtcols  every trace, opened again in milliseconds
     """
@@ -65,12 +75,14 @@ def command(
     chosen = rewritten(found[0], rewrites)
     from ..trace.convert import TEXT_WRITERS, format_of, text_of, write_trace
 
+    if kselftest and format_of(output, to or ("jsonl" if output == "-" else None)) != "c":
+        raise UsageError(RT_USAGE, "--kselftest is about C", expected="-o FILE.c, or --to c")
     if output == "-":
         form = format_of(output, to or "jsonl")
         if form not in TEXT_WRITERS:
             raise UsageError(
                 RT_USAGE, f"{form} are not text", expected="-o FILE, or --to " + "|".join(TEXT_WRITERS)
             )
-        out.write_text(text_of(chosen, form), None)
+        out.write_text(text_of(chosen, form, kselftest=kselftest), None)
     else:
-        write_trace(chosen, output, to)
+        write_trace(chosen, output, to, kselftest=kselftest)

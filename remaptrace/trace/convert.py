@@ -10,7 +10,7 @@ from .. import errorcodes as ec
 from ..errors import UsageError
 from .events import Trace
 
-TEXT_WRITERS = ("yaml", "jsonl")
+TEXT_WRITERS = ("yaml", "jsonl", "c")
 FORMATS = (*TEXT_WRITERS, "columns")
 _ENDINGS = {
     ".yaml": "yaml",
@@ -18,6 +18,7 @@ _ENDINGS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".rtcols": "columns",
+    ".c": "c",
 }
 _BLOCK = 1 << 20
 
@@ -39,8 +40,12 @@ def format_of(path: str, to: str | None = None) -> str:
     return form
 
 
-def text_of(trace: Trace, form: str) -> Iterator[str]:
-    """The lines of `trace` in a text format of TEXT_WRITERS."""
+def text_of(trace: Trace, form: str, *, kselftest: bool = False) -> Iterator[str]:
+    """The lines of `trace` in a text format of TEXT_WRITERS. `kselftest`: see `reproducer.cfile.write_c`."""
+    if form == "c":
+        from .reproducer.cfile import write_c
+
+        return write_c(trace, kselftest=kselftest)
     if form == "yaml":
         from .scenario.write import write_yaml
 
@@ -50,7 +55,7 @@ def text_of(trace: Trace, form: str) -> Iterator[str]:
     return write_jsonl(trace)
 
 
-def write_trace(trace: Trace, path: str, to: str | None = None) -> None:
+def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bool = False) -> None:
     """Write `trace` to `path`, whole or not at all; ``.gz`` and ``.zst`` are compressed.
 
     UsageError RT205, InputError RT220 (not written), RT221 (not expressible).
@@ -63,7 +68,7 @@ def write_trace(trace: Trace, path: str, to: str | None = None) -> None:
             raise UsageError(ec.RT_FORMAT_NAME, "column files are not compressed", expected="OUT.rtcols")
         write_columns(trace, path)
         return
-    write_whole(path, _packed(_blocks(text_of(trace, form)), path))
+    write_whole(path, _packed(_blocks(text_of(trace, form, kselftest=kselftest)), path))
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[bytes]:

@@ -1,0 +1,127 @@
+"""The kernel's numbers as C spells them, and those that older headers do not have."""
+
+from __future__ import annotations
+
+from ...abi import mman as names
+from ...abi.errnos import ERRNO_NAMES
+
+_U64 = (1 << 64) - 1
+_PROT = ((names.PROT_READ, "PROT_READ"), (names.PROT_WRITE, "PROT_WRITE"), (names.PROT_EXEC, "PROT_EXEC"))
+_PREFIX = {
+    id(names.MREMAP): "MREMAP_",
+    id(names.MS): "MS_",
+    id(names.MLOCK2): "MLOCK_",
+    id(names.MCL): "MCL_",
+    id(names.SHM): "SHM_",
+    id(names.SEALS): "F_SEAL_",
+    id(names.FALLOC): "FALLOC_FL_",
+}
+_NEWER: dict[str, int] = {
+    "MAP_DROPPABLE": 8,
+    "MAP_SHARED_VALIDATE": 3,
+    "MAP_SYNC": 0x80000,
+    "MAP_FIXED_NOREPLACE": 0x100000,
+    "MAP_UNINITIALIZED": 0x4000000,
+    "MREMAP_DONTUNMAP": 4,
+    "MLOCK_ONFAULT": 1,
+    "MCL_ONFAULT": 4,
+    "SHM_EXEC": 0o100000,
+    "F_SEAL_SEAL": 1,
+    "F_SEAL_SHRINK": 2,
+    "F_SEAL_GROW": 4,
+    "F_SEAL_WRITE": 8,
+    "F_SEAL_FUTURE_WRITE": 16,
+    "F_SEAL_EXEC": 32,
+    "F_ADD_SEALS": 1033,
+    "FALLOC_FL_KEEP_SIZE": 1,
+    "FALLOC_FL_PUNCH_HOLE": 2,
+    "FALLOC_FL_COLLAPSE_RANGE": 8,
+    "FALLOC_FL_ZERO_RANGE": 16,
+    "FALLOC_FL_INSERT_RANGE": 32,
+    "SYS_mlock2": 0,
+    "SYS_set_mempolicy_home_node": 450,
+    "SYS_mseal": 462,
+    **{f"MADV_{word.upper()}": number for word, number in names.ADVICE.items() if number > 7},
+    **{
+        name: number
+        for name, number in (
+            ("PR_SET_VMA", 0x53564D41),
+            ("PR_SET_VMA_ANON_NAME", 0),
+            ("PR_SET_MDWE", 65),
+            ("PR_GET_MDWE", 66),
+            ("PR_SET_MEMORY_MERGE", 67),
+            ("PR_GET_MEMORY_MERGE", 68),
+        )
+    },
+}
+del _NEWER["SYS_mlock2"]  # its number depends on the architecture; headers have it since 4.4
+
+
+def number(value: int) -> str:
+    """A number as C: addresses and masks in hexadecimal, small ones and negative ones in decimal."""
+    if -4096 < value < 4096:
+        return str(value)
+    return hex(value & _U64)
+
+
+def prot(value: int) -> str:
+    """PROT_..."""
+    value &= _U64
+    if not value:
+        return "PROT_NONE"
+    words = [word for bit, word in _PROT if value & bit]
+    rest = value & ~7
+    return " | ".join([*words, *([hex(rest)] if rest else [])])
+
+
+def flags(value: int, table: dict[str, int]) -> str:
+    """The bits of `value` by the names that C has for those of `table`; 0 if there are none."""
+    value &= _U64
+    if table is names.MAP:
+        words = [
+            ("MAP_" + w.upper()) if isinstance(w, str) else hex(w)
+            for w in names.map_words(value)
+            if w != 0 or value == 0
+        ]
+    else:
+        prefix = _PREFIX[id(table)]
+        words = [prefix + w.upper() if isinstance(w, str) else hex(w) for w in names.flag_words(value, table)]
+    return " | ".join(words) or "0"
+
+
+def advice(value: int) -> str:
+    """MADV_..., or the number of one without a name."""
+    known = {number: word for word, number in names.ADVICE.items()}
+    return f"MADV_{known[value].upper()}" if value in known else number(value)
+
+
+def resource(value: int) -> str:
+    """RLIMIT_..."""
+    return {n: f"RLIMIT_{word.upper()}" for word, n in names.RLIMITS.items()}.get(value, str(value))
+
+
+def errno(value: str) -> str:
+    """The errno's name as C has it."""
+    return value if value in ERRNO_NAMES.values() else "0"
+
+
+def text(value: str) -> str:
+    """A C string."""
+    out = []
+    for byte in value.encode("utf-8", "surrogateescape"):
+        plain = 32 <= byte < 127 and byte not in b'"\\?'
+        out.append(chr(byte) if plain else f"\\{byte:03o}")
+    return '"' + "".join(out) + '"'
+
+
+def definitions(code: str) -> list[str]:
+    """``#ifndef`` lines for the names in `code` that headers of some systems lack."""
+    import re
+
+    used = set(re.findall(r"\b(?:[A-Z][A-Z0-9_]+|SYS_[a-z0-9_]+)\b", code))
+    used |= {f"SYS_{name}" for name in re.findall(r"CALL\(\d+, (\w+)", code)}
+    return [
+        f"#ifndef {name}\n#define {name} {number(value)}\n#endif"
+        for name, value in _NEWER.items()
+        if name in used
+    ]
