@@ -42,6 +42,7 @@ def _step(step: Step, expect: dict[str, Any] | None) -> list[str]:
         return [
             *lines,
             "  expect:",
+            *(f"    {key}: {_flow(value, key)}" for key, value in expect.items() if key != "vmas"),
             "    vmas:" + (" []" if not expect["vmas"] else ""),
             *_areas(expect["vmas"], "    "),
         ]

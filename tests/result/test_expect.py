@@ -140,3 +140,39 @@ def test_only_the_first_disagreements_are_kept_but_all_are_counted() -> None:
 def test_without_expectations_nothing_is_compared() -> None:
     trace: Trace = read_scenario(HEAD + MAP)
     assert check_expectations(replay(trace)).tallies["steps"].total == 0
+
+
+WINDOW = "steps:\n- mmap: {addr: 0x10000000, length: 16384, prot: rw, flags: [private, fixed, anonymous]}\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "pieces"),
+    [
+        ("munmap: {addr: 0x10001000, length: 4096}", [(0x10000000, 0x10001000), (0x10002000, 0x10004000)]),
+        ("write: {addr: 0x10000000, value: 1}", [(0x10000000, 0x10004000)]),
+        ("pages: {addr: 0x10000000, count: 4}", [(0x10000000, 0x10004000)]),
+        ("sysctl: {name: vm.max_map_count, value: 100}", [(0x10000000, 0x10004000)]),
+        ("memfd: {id: f, pages: 1}", [(0x10000000, 0x10004000)]),
+    ],
+)
+def test_every_step_answers_the_areas_behind_it(step: str, pieces: list[tuple[int, int]]) -> None:
+    areas = ", ".join(f"{{start: {a:#x}, end: {b:#x}}}" for a, b in pieces)
+    text = WINDOW + f"- {step}\n  expect: {{vmas: [{areas}]}}\n"
+    assert check_expectations(replay(read_scenario(text))).agrees
+    wrong = text.replace(f"end: {pieces[-1][1]:#x}", f"end: {pieces[-1][1] + 4096:#x}")
+    found = check_expectations(replay(read_scenario(wrong)))
+    assert [(d.what, d.line) for d in found.disagreements] == [("vmas", 3)]
+
+
+def test_behind_a_fork_the_areas_are_those_of_the_process_that_goes_on() -> None:
+    text = WINDOW + (
+        "- madvise: {addr: 0x10001000, length: 4096, advice: dontfork}\n"
+        "- fork: {}\n"
+        "  expect:\n"
+        "    continues_in: child\n"
+        "    vmas:\n"
+        "    - {start: 0x10000000, end: 0x10001000}\n"
+        "    - {start: 0x10002000, end: 0x10004000}\n"
+    )
+    found = check_expectations(replay(read_scenario(text)))
+    assert found.agrees and found.tallies["steps"].total == 1

@@ -148,3 +148,15 @@ def test_formats_follow_the_ending() -> None:
     for path, to in (("x.txt", None), ("x", "xml")):
         with pytest.raises(UsageError):
             format_of(path, to)
+
+
+def test_areas_behind_a_step_keep_its_other_answers(tmp_path: Path) -> None:
+    source = tmp_path / "a.yaml"
+    source.write_text(
+        "steps:\n- mmap: {addr: 0x10000000, length: 4096, prot: rw, flags: [private, fixed, anonymous]}\n"
+        "  expect: {result: 0x10000000, vmas: [{start: 0x10000000, end: 0x10001000}]}\n"
+    )
+    wanted = [{"result": 0x10000000, "vmas": [{"start": 0x10000000, "end": 0x10001000}]}]
+    for name in ("b.yaml", "b.jsonl", "b.rtcols"):
+        write_trace(load([str(source)])[0], str(tmp_path / name))
+        assert [e.fields for e in load([str(tmp_path / name)])[0].expects] == wanted, name

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...abi.kinds import K_DUMP, K_EXIT, K_HUGEPAGES, K_MINCORE, K_MM, K_PAGES, K_SNAPSHOT, K_SYSCTL
+from ...abi.kinds import (
+    K_DUMP,
+    K_EXIT,
+    K_FORK_STEP,
+    K_HUGEPAGES,
+    K_MINCORE,
+    K_MM,
+    K_PAGES,
+    K_SNAPSHOT,
+    K_SYSCTL,
+)
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
@@ -86,6 +97,9 @@ class Observer:
         self._peak = 0
 
         self._with_pages = _areas_with_pages(trace)
+        self._with_areas = {
+            e.event for e in trace.expects if any("vmas" in f for f in (e.fields, *e.on.values()))
+        }
 
     def _add_pages(self, shot: Snapshot, mm: int, asked: dict[int, int]) -> None:
         """Add the state of the pages of the areas that begin at `asked` to the facts of `shot`.
@@ -120,15 +134,31 @@ class Observer:
         return Snapshot(event, row, self._rows(mm), name, None, facts, found)
 
     def behind_event(self, event: int) -> None:
-        """Look at what the event just replayed reports."""
+        """Look at what the event just replayed reports, and at the areas where an expectation names them."""
+        self._reported(event)
+        if event in self._with_areas:
+            shot = self.observed[event]
+            row = self._continues(event, shot.task)
+            areas = self.snapshot(event, row)
+            self.observed[event] = replace(shot, vmas=areas.vmas, facts={**areas.facts, **shot.facts})
+            mm = self.m[self._task(row) + T_MM]
+            if mm and event in self._with_pages:
+                self._add_pages(self.observed[event], mm, self._with_pages[event])
+
+    def _continues(self, event: int, row: int) -> int:
+        """Who does the next step: behind a fork of a scenario the child, if there is one."""
+        columns = self.trace.columns
+        child = int(columns["a0"][event])
+        forked = columns["kind"][event] == K_FORK_STEP and child < self.m[G_NTASKS]
+        return child if forked and self._task(child) and self.m[self._task(child) + T_ALIVE] == ALIVE else row
+
+    def _reported(self, event: int) -> None:
         columns = self.trace.columns
         kind, row = int(columns["kind"][event]), int(columns["task"][event])
         mm = self.m[self._task(row) + T_MM]
         if event in self.behind or kind not in _OBSERVING or kind in (K_DUMP, K_SNAPSHOT):
             name = self.trace.strings[int(columns["a0"][event])] if kind == K_SNAPSHOT else ""
             self.observed[event] = self.snapshot(event, row, name, event in self.behind)
-            if event in self._with_pages:
-                self._add_pages(self.observed[event], mm, self._with_pages[event])
         elif not mm:
             self.observed[event] = Snapshot(event, row, ())
         elif kind == K_PAGES:

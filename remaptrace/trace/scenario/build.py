@@ -15,7 +15,7 @@ from ... import errorcodes as ec
 from ...abi import mman as names
 from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE, K_SPECIAL_FILE
 from ...abi.special import SHOWN_NAMES
-from .expect import check_expect, expected_result
+from .expect import check_expect, expected_result, looks
 from .loops import MAX_EVENTS, Value, evaluate, is_expression, shuffled
 from .steps import STEPS, Field, Step
 from .table import WIDTH, EventTable
@@ -137,7 +137,7 @@ class Builder(EventTable):
             if not on:
                 ret, more = expected_result(step, fields)
                 flags |= more
-            elif "resident" in fields or any("resident" in f for f in on.values()):
+            elif looks(fields) or any(looks(f) for f in on.values()):
                 flags |= EVF_OBSERVE
         if step.special:
             step_kind, args = self._special(step, entry, args)

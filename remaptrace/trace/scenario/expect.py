@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .build import Builder
 
 OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED", "WAITS")
+EVERY_STEP = ("vmas",)
+"""What every step answers, whatever it does: the areas of its process behind it."""
 _AREA_KEYS = (
     *("start", "end", "perms", "offset", "file", "name", "path", "pkey", "vmflags", "pages", "access"),
     "file_pages",
@@ -36,12 +38,12 @@ def check_expect(
     for key, value in expect.items():
         if key == "on" and kernel_list:
             on = _machines(b, step, value)
-        elif key not in step.answers:
+        elif key not in step.answers and key not in EVERY_STEP:
             raise Problem(
                 ec.RT_EXPECT,
                 f"{step.name} does not answer '{key}'",
                 ("expect", Key(key)),
-                ("one of: " + did_you_mean(key, step.answers)) if step.answers else "no expect",
+                "one of: " + did_you_mean(key, dict.fromkeys((*step.answers, *EVERY_STEP))),
             )
         else:
             fields[key] = _answer(b, key, value)
@@ -57,9 +59,18 @@ def expected_result(step: Step, fields: dict[str, Any]) -> tuple[int, int]:
         answer = fields.get("result", -ERRNOS[fields["error"]] if "error" in fields else None)
         if isinstance(answer, int):
             ret, flags = answer, EVF_HAS_RET
-    if "resident" in fields:
+    if looks(fields):
         flags |= EVF_OBSERVE
     return ret, flags
+
+
+_LOOKED_AT = frozenset({"resident", "vmas"})
+"""Fields that the replay has to stop for."""
+
+
+def looks(fields: dict[str, Any]) -> bool:
+    """Whether the replay has to stop behind a step that answers `fields`."""
+    return bool(_LOOKED_AT & fields.keys())
 
 
 def _machines(b: Builder, step: Step, value: Any) -> dict[str, dict[str, Any]]:

@@ -344,6 +344,10 @@ class _Writer:
             return
         if "vmas" in fields and not on:
             yield "  expect:\n"
+            for key, value in fields.items():
+                if key != "vmas":
+                    address = step.returns and key == "result" and isinstance(value, int)
+                    yield f"    {key}: {hex(value) if address else flow(value, key)}\n"
             yield from _areas("vmas", fields["vmas"], "    ")
             return
         if step.returns and isinstance(fields.get("result"), int):
