@@ -114,6 +114,11 @@ RLIMITS: dict[str, int] = {
     "as": 9,
 }
 
+THP_WORDS: dict[str, int] = {
+    **{"never": 0, "madvise": 1, "advise": 1, "always": 2},
+    **{"within_size": 3, "deny": 4, "force": 5},
+}
+"""Words of transparent_hugepage/enabled (the first three) and shmem_enabled (all but madvise)."""
 HUGE_SIZE_SHIFT = 26
 """Where flags of mmap, memfd_create and shmget have log2 of a page size."""
 HUGE_DEFAULT = 2

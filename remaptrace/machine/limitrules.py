@@ -66,3 +66,12 @@ R_UNPRIVILEGED_UFFD = rule(
     0,
     "vm.unprivileged_userfaultfd: without rights for faults of the kernel, too",
 )
+R_THP_SHMEM = choice(
+    "thp_shmem_enabled",
+    ("never", "advise", "always", "within_size", "deny", "force"),
+    "never",
+    "transparent huge pages of shared anonymous memory and memfds (shmem_enabled); but for never and deny it aligns",
+)
+R_CAP_SYS_RESOURCE = rule(
+    "cap_sys_resource", "bool", 1, "of all capabilities, CAP_SYS_RESOURCE: without it PR_SET_MM is EPERM"
+)

@@ -104,4 +104,5 @@ def test_the_rules_that_stored_traces_name_keep_their_numbers() -> None:
         "nr_hugepages": 14,
         "nr_overcommit_hugepages": 15,
         "unprivileged_userfaultfd": 23,
+        "thp_shmem_enabled": 24,
     }

@@ -17,7 +17,7 @@ from ...machine.archwords import (
     A_UNMAPPED_BASE,
     A_WORD_BITS,
 )
-from ...machine.limitrules import R_DAC_MMAP_MIN_ADDR, R_MMAP_MIN_ADDR
+from ...machine.limitrules import R_DAC_MMAP_MIN_ADDR, R_MMAP_MIN_ADDR, R_THP_SHMEM
 from ...machine.rules import R_HINT_MIN, R_HUGETLB_GENERIC, R_SEARCH, R_THP_ALIGN, R_THP_ALIGN_FILE
 from ..account import capable
 from ..addr import beyond, page_align, page_floor, page_offset
@@ -33,6 +33,8 @@ from ..state import (
     MM_BASE,
     MM_LEGACY,
     OPS_FILE,
+    OPS_SHM,
+    OPS_SHMEM,
     T_MM,
     V_END,
     V_NEXT,
@@ -53,6 +55,7 @@ HUGE_KIND = 256
 """Plus log2 of the page size: the `kind` of a mapping of hugetlbfs."""
 
 ALIGN_NEVER, ALIGN_ANY_LENGTH, ALIGN_MULTIPLES, ALIGN_MULTIPLES_NO_HINT = 0, 1, 2, 3  # R_THP_ALIGN
+SHMEM_NEVER, SHMEM_DENY = 0, 4  # R_THP_SHMEM
 
 
 @kernel
@@ -198,6 +201,26 @@ def _wants_huge(m: Mem, hint: int, length: int, kind: int) -> int:
 
 
 @kernel
+def _shmem_aligned(m: Mem, mm: int, found: int, hint: int, length: int, flags: int, offset: int) -> int:
+    """`found`, or a place congruent to `offset` modulo a huge page (mm/shmem.c shmem_get_unmapped_area)."""
+    mode = m[H_RULES + R_THP_SHMEM]
+    size = 1 << m[H_ARCH + A_HUGE_SHIFT]
+    if mode in (SHMEM_NEVER, SHMEM_DENY) or m[H_ARCH + A_HUGE_SHIFT] == 0 or m[H_ARCH + A_WORD_BITS] == 32:
+        return found
+    offset &= size - 1
+    if length < size or (hint != 0 and found == hint) or found & (size - 1) == offset:
+        return found
+    if offset != 0 and offset + length < 2 * size:
+        return found
+    wide = _search(m, mm, 0, length - (1 << m[H_ARCH + A_PAGE_SHIFT]) + size, flags)
+    if wide < 0:
+        return found
+    rest = wide & (size - 1)
+    wide += offset - rest + (size if rest > offset else 0)
+    return found if wide > m[H_ARCH + A_TASK_SIZE] - length else wide
+
+
+@kernel
 def _hugetlb_place(m: Mem, mm: int, hint: int, length: int, flags: int, shift: int) -> int:
     """hugetlb_get_unmapped_area: the hint rounded, then the search for a gap aligned to 1 << shift."""
     size = 1 << shift
@@ -246,6 +269,8 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
             found = _huge_aligned(m, mm, addr, length, flags, pgoff << m[H_ARCH + A_PAGE_SHIFT])
         if found < 0:
             found = _search(m, mm, addr, length, flags)
+            if found >= 0 and kind in (OPS_SHMEM, OPS_SHM):
+                found = _shmem_aligned(m, mm, found, addr, length, flags, pgoff << m[H_ARCH + A_PAGE_SHIFT])
         if found < 0:
             return found
         m[G_WHY] = 0  # an attempt before the one that worked may have left its reason

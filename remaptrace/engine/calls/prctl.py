@@ -21,7 +21,7 @@ from ...abi.prctl import (
 from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_MAYSHARE, VM_MERGEABLE, VM_SHARED
 from ...machine.archwords import A_TASK_SIZE
 from ...machine.callrules import R_KSM_PROCESS, R_MDWE, R_THP_DISABLE_ADVISED
-from ...machine.limitrules import R_MMAP_MIN_ADDR
+from ...machine.limitrules import R_CAP_SYS_RESOURCE, R_MMAP_MIN_ADDR
 from ..account import capable
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_set_flags
@@ -111,7 +111,7 @@ def _set_mm(m: Mem, task: int, what: int, addr: int, more: int) -> int:
         return -EINVAL
     if m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] == -EPERM:
         return -EPERM  # the log tells what the process may do
-    if capable(m, task) == 0:
+    if capable(m, task) == 0 or m[H_RULES + R_CAP_SYS_RESOURCE] == 0:
         return -EPERM
     if what == PR_SET_MM_EXE_FILE:
         return -EBADF if fget(m, task, addr) == 0 else NOT_MINE

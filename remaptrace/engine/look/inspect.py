@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...abi.special import FILE_AIO, SHOWN_NAMES
 from ...abi.vmanames import shown_name
 from ...abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
@@ -29,6 +30,7 @@ from ..state import (
     H_RULES,
     I_BORN,
     I_ID,
+    I_KIND,
     I_NAME,
     I_SHMID,
     I_TYPE,
@@ -132,6 +134,8 @@ def file_name(m: View, inode: int, strings: Sequence[str]) -> str:
     name: str = strings[m[inode + I_NAME]] if 0 <= m[inode + I_NAME] < len(strings) else ""
     if not name and m[inode + I_TYPE] == OPS_HUGETLB and m[inode + I_SHMID] == 0:
         return "/anon_hugepage (deleted)"
+    if not name and m[inode + I_KIND] == FILE_AIO:
+        return SHOWN_NAMES[FILE_AIO]
     return name or f"{'file' if m[inode + I_TYPE] == OPS_FILE else 'shm'}@{m[inode + I_BORN]}"
 
 

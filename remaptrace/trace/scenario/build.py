@@ -17,7 +17,7 @@ from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA
 from ...abi.special import SHOWN_NAMES
 from .expect import check_expect, expected_result, looks
 from .loops import MAX_EVENTS, Value, evaluate, is_expression, shuffled
-from .steps import STEPS, Field, Step
+from .steps import STEPS, SYSCTL_WORDS, Field, Step
 from .table import WIDTH, EventTable
 from .values import CONVERTERS, Key, Problem, did_you_mean
 
@@ -275,6 +275,15 @@ class Builder(EventTable):
         if step.name == "sysctl":
             if ("value" in given) == ("areas_plus" in given):
                 raise Problem(ec.RT_FIELD, "sysctl needs value or areas_plus", (step.name,), "one of them")
+            if type(given.get("value")) is str and given["value"] in names.THP_WORDS:
+                known = SYSCTL_WORDS.get(given["name"], ())
+                if given["value"] not in known:
+                    raise Problem(
+                        ec.RT_VALUE,
+                        f"'{given['value']}' is no value of {given['name']}",
+                        (step.name, "value"),
+                        ", ".join(known) or "a number",
+                    )
             plus = 1 if "areas_plus" in given else 0
             return step.kind, [args[0], args[2] if plus else args[1], plus]
         return self._child(step, given, args)

@@ -7,7 +7,6 @@ what was expected.
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from ... import errorcodes as ec
 from ...errors import InputError
 from ..events import Trace
+from .answered import Completed, answered_kernel, complete, told_rules
 from .build import Builder, begin
 from .canonical import read_steps, split
 from .expect import check_areas
@@ -84,6 +84,8 @@ def read_canonical(text: str, name: str, path: str) -> Trace | None:
     try:
         check_text(text)
         root, steps, line = split(text)
+        if answered_kernel(str(root.get("about") or "")):
+            return None  # gaps are filled from what stands behind them
         started = _begin(root)
         read_steps(started.b, steps, line)
         return _finish(started, root, path, name)
@@ -118,16 +120,19 @@ class _Started:
     machine: dict[str, Any]
     initial: tuple[tuple[int, int, str], ...]
     prelude: int
+    completed: Completed | None = None  # of a program that a kernel answered
 
 
 def _build(document: Document, name: str) -> Trace:
     root = document.root
-    started = _begin(root)
+    started = _begin(root, document.lines)
     b = started.b
     b.document_lines = document.lines
     steps = root["steps"]
     lines = document.lines.get(id(steps)) or [0] * len(steps)
     for i, entry in enumerate(steps):
+        if started.completed is not None and entry == {}:
+            continue  # left out, with a note
         try:
             b.add(entry, lines[i], i)
         except Problem as p:
@@ -135,7 +140,7 @@ def _build(document: Document, name: str) -> Trace:
     return _finish(started, root, document.path, name)
 
 
-def _begin(root: Any) -> _Started:
+def _begin(root: Any, lines: dict[int, list[int]] | None = None) -> _Started:
     """Check the keys of a scenario and make what stands before its steps."""
     if not isinstance(root, dict):
         raise Problem(ec.RT_TOP_KEY, "a scenario is a mapping", (), "name, arch, steps, ...")
@@ -146,27 +151,42 @@ def _begin(root: Any) -> _Started:
             )
     _check_top(root)
     machine = _machine(root)
+    completed = None
+    if answered_kernel(str(root.get("about") or "")):
+        completed = complete(root, (lines or {}).get(id(root["steps"]), []))
     b = Builder(root.get("page_size", 4096))
     _variables(b, root.get("vars") or {})
     initial = begin(b, root)
     _files(b, root.get("files") or [])
-    return _Started(b, machine, initial, b.count)
+    for name, kind, path in completed.files if completed else ():
+        _untold_file(b, name, kind, path)
+    return _Started(b, machine, initial, b.count, completed)
 
 
-_ANSWERED = re.compile(r"^answers of Linux (\d+\.\d+(?:\.\d+)?)\b")
-_TOLD = (("ANON_VMA_NAME on", "anon_vma_name", "yes"), ("processor with protection keys", "pkeys", 16))
-"""What a recorded program's `about` says of the machine whose answers it holds; `machine:` goes before."""
+def _untold_file(b: Builder, name: str, kind: int, path: str) -> None:
+    """Make the file behind a descriptor that an answered program had without a step."""
+    from ...abi.kinds import FILE_REGULAR, K_MAKEFILE, K_SPECIAL_FILE
+
+    fd, shown = b.new_descriptor(name), b.string(path or name)
+    if kind != FILE_REGULAR:
+        b.made(K_SPECIAL_FILE, (fd, kind, 0, shown))
+    else:
+        b.made(K_MAKEFILE, (fd, _UNTOLD_PAGES, 0, 1, shown, 0))
+
+
+_UNTOLD_PAGES = 1 << 20
+"""Length in pages of a file of which nothing is told: longer than what an answered program maps of it."""
 
 
 def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Trace:
     b, machine = started.b, started.machine
     _final(b, root, len(b.top))
     about = str(root.get("about") or "")
-    answered = _ANSWERED.search(about)
-    if answered is not None and "kernel" not in machine:
-        machine["kernel"] = f"linux-{answered.group(1)}"
-        told = {rule: value for words, rule, value in _TOLD if words in about}
-        machine["set"] = {**told, **(machine.get("set") or {})}
+    answered = answered_kernel(about)
+    if answered and "kernel" not in machine:
+        machine["kernel"] = f"linux-{answered}"
+        shown = started.completed.rules if started.completed else {}
+        machine = {**told_rules(about), **shown, **machine}
     return b.finish(
         sources=[path],
         format="scenario",
@@ -178,6 +198,7 @@ def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Tr
         initial=started.initial,
         prelude=started.prelude,
         about=about,
+        notes=started.completed.notes if started.completed else [],
     )
 
 

@@ -536,7 +536,7 @@ _TABLE = (
     Step(
         "sysctl",
         K_SYSCTL,
-        (Field("name", "sysctl"), Field("value", "int", 0), Field("areas_plus", "int", 0)),
+        (Field("name", "sysctl"), Field("value", "int", 0, names.THP_WORDS), Field("areas_plus", "int", 0)),
         "set vm.X to value, or max_map_count to the number of areas plus areas_plus",
         ("result", "error", "areas", "limit"),
         special=True,
@@ -608,5 +608,11 @@ SYSCTLS: dict[str, str] = {
     "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
     "vm.unprivileged_userfaultfd": "unprivileged_userfaultfd",
     "thp_enabled": "thp_enabled",
+    "thp_shmem_enabled": "thp_shmem_enabled",
 }
 """sysctl names and the rules of remaptrace.machine.rules that they set."""
+SYSCTL_WORDS: dict[str, tuple[str, ...]] = {
+    "thp_enabled": ("never", "madvise", "always"),
+    "thp_shmem_enabled": ("never", "advise", "always", "within_size", "deny", "force"),
+}
+"""Values that are words, as sysfs shows them."""

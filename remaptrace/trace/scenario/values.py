@@ -72,7 +72,9 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 def number(b: Builder, value: Any, field: Field) -> Value:
-    """A number: as it is, with a unit, or an expression."""
+    """A number: as it is, with a unit, or an expression; or one of the field's words."""
+    if field.table and type(value) is str and value in field.table:
+        return field.table[value]
     if field.most is not None:
         return _bounded(b, value, field, field.most)
     if type(value) is int:

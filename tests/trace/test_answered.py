@@ -1,0 +1,170 @@
+"""Programs that a kernel answered, read as they were written down: with gaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remaptrace.api import check, replay
+from remaptrace.errors import InputError
+from remaptrace.result.agreement import CheckOutcome
+from remaptrace.trace.scenario.read import read_scenario
+
+GIVEN = sorted((Path(__file__).parents[1] / "data" / "linux-more" / "given").glob("*.yaml"))
+HEAD = "name: t\nabout: 'answers of Linux 6.18.44 (x86_64)'\nsteps:\n"
+BASE = 0x100000000000
+
+
+def _checked(steps: str, head: str = HEAD) -> CheckOutcome:
+    return check(replay(read_scenario(head + steps)))
+
+
+@pytest.mark.parametrize("program", GIVEN, ids=lambda path: path.stem)
+def test_a_program_agrees_as_it_was_written_down(program: Path) -> None:
+    trace = read_scenario(program.read_text(), path=str(program))
+    outcome = check(replay(trace))
+    assert outcome.agrees, outcome.disagreements[0]
+    assert outcome.tallies["steps"].total > 40
+
+
+@pytest.mark.parametrize("program", GIVEN, ids=lambda path: path.stem)
+def test_a_wrong_answer_is_still_found(program: Path) -> None:
+    """The last mapping of the file is said to have failed."""
+    text = program.read_text()
+    at = text.rindex("{result: 0x1000")
+    end = text.index("}", at)
+    changed = text[:at] + "{error: EOVERFLOW" + text[end:]
+    assert not check(replay(read_scenario(changed))).agrees
+
+
+UNKNOWN = f"""\
+- mmap: {{addr: {BASE:#x}, length: 4096, prot: r, flags: [private, fixed], fd: fd4, offset: 0}}
+  expect: {{result: {BASE:#x}}}
+- dump: {{}}
+  expect:
+    vmas:
+    - {{start: {BASE:#x}, end: {BASE + 4096:#x}, perms: r--p, path: /srv/prog, vmflags: rd mr mw me}}
+"""
+
+
+def test_a_descriptor_without_a_step_is_the_file_that_a_list_shows() -> None:
+    outcome = _checked(UNKNOWN)
+    assert outcome.agrees, outcome.disagreements
+    assert "no step makes fd4: taken for /srv/prog" in outcome.notes
+
+
+def test_elsewhere_an_unknown_descriptor_is_an_error() -> None:
+    with pytest.raises(InputError, match="unknown file 'fd4'"):
+        read_scenario("name: t\nsteps:\n" + UNKNOWN)
+
+
+REGISTERED = f"""\
+- userfaultfd: {{id: u, flags: 0}}
+- uffdio_api: {{fd: u, features: [sigbus]}}
+- mmap: {{addr: {BASE:#x}, length: 8192, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}}
+- write: {{addr: {BASE:#x}, value: 1}}
+- uffdio_register: {{fd: u, addr: {BASE:#x}, length: 8192, mode: [wp]}}
+- uffdio_writeprotect: {{fd: u}}
+  expect: {{result: 0}}
+"""
+
+
+def test_a_write_protection_without_a_range_is_where_a_later_write_is_trapped() -> None:
+    trapped = (
+        REGISTERED
+        + f"- write: {{addr: {BASE:#x}, value: 2}}\n  expect: {{outcome: SIGBUS, code: BUS_ADRERR}}\n"
+    )
+    outcome = _checked(trapped)
+    assert outcome.agrees, outcome.disagreements
+    passed = (
+        REGISTERED + f"- write: {{addr: {BASE:#x}, value: 2}}\n  expect: {{outcome: ok, minor_faults: 0}}\n"
+    )
+    assert _checked(passed).agrees
+    assert any("not compared" in note for note in _checked(passed).notes)
+
+
+def test_an_argument_that_is_missing_is_an_error_in_other_scenarios() -> None:
+    with pytest.raises(InputError, match="needs addr"):
+        read_scenario("name: t\nsteps:\n" + REGISTERED)
+
+
+def test_bytes_that_nothing_told_are_not_compared() -> None:
+    steps = REGISTERED.replace("mode: [wp]", "mode: [missing]").replace(
+        "- uffdio_writeprotect: {fd: u}\n  expect: {result: 0}\n", ""
+    )
+    steps += (
+        f"- uffdio_copy: {{fd: u, dst: {BASE + 4096:#x}, src: 0x40000, length: 4096, mode: [0]}}\n"
+        "  expect: {result: 0}\n"
+        f"- read: {BASE + 4096:#x}\n  expect: {{outcome: ok, value: 32}}\n"
+    )
+    outcome = _checked(steps)
+    assert outcome.agrees, outcome.disagreements
+    assert "1 answers hold what nothing told: not compared" in outcome.notes
+
+
+def test_a_list_is_about_one_part_of_the_address_space() -> None:
+    steps = f"""\
+- mmap: {{addr: {BASE:#x}, length: 4096, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}}
+- mmap: {{addr: 0x7ffff7000000, length: 4096, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}}
+- dump: {{}}
+  expect:
+    vmas:
+    - {{start: {BASE:#x}, end: {BASE + 4096:#x}, perms: rw-p}}
+"""
+    assert _checked(steps).agrees
+    assert not _checked(steps.replace("0x7ffff7000000", hex(BASE + 0x10000))).agrees
+    assert not _checked(steps, "name: t\nsteps:\n").agrees
+
+
+def test_the_areas_of_the_program_are_those_that_a_list_shows() -> None:
+    steps = """\
+- prctl: {option: set_memory_merge, args: [1, 0, 0, 0]}
+  expect: {result: 0}
+- dump: {}
+  expect:
+    vmas:
+    - {start: 0x400000, end: 0x401000, perms: r-xp, path: /srv/prog, vmflags: rd ex mr mw me mg}
+    - {start: 0x401000, end: 0x402000, perms: rw-p, vmflags: rd wr mr mw me ac mg}
+"""
+    outcome = _checked(steps)
+    assert outcome.agrees, outcome.disagreements
+    assert not _checked(steps.replace("rd ex mr mw me mg", "rd ex mr mw me")).agrees
+
+
+def test_segments_have_the_numbers_of_the_recorded_system() -> None:
+    steps = f"""\
+- shmget: {{key: 0, size: 4096, flags: 0o1600}}
+  expect: {{result: 33432}}
+- shmat: {{shmid: 33432, addr: {BASE:#x}, flags: []}}
+  expect: {{result: {BASE:#x}}}
+"""
+    assert _checked(steps).agrees
+
+
+def test_behind_a_fork_an_access_may_count_a_fault_of_the_program_itself() -> None:
+    steps = f"""\
+- mmap: {{addr: {BASE:#x}, length: 8192, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}}
+- fork_wait: {{}}
+- write: {{addr: {BASE:#x}, value: 1}}
+  expect: {{outcome: ok, minor_faults: 2}}
+- write: {{addr: {BASE + 4096:#x}, value: 1}}
+  expect: {{outcome: ok, minor_faults: 1}}
+"""
+    assert _checked(steps).agrees
+    assert not _checked(steps.replace("minor_faults: 1}", "minor_faults: 2}")).agrees
+    assert not _checked(steps, "name: t\nsteps:\n").agrees
+
+
+def test_words_are_values_of_the_huge_page_settings() -> None:
+    request = (
+        "- mmap: {addr: 0, length: 4198400, prot: rw, flags: [shared, anonymous], fd: -1, offset: 0}\n"
+        "  expect: {result: %s}\n"
+    )
+    head = "name: t\nmmap_base: 0x7ffff7fff000\nsteps:\n- sysctl: {name: thp_shmem_enabled, value: %s}\n"
+    assert _checked(request % "0x7ffff7bfe000", head % "never").agrees
+    assert _checked(request % "0x7ffff7a00000", head % "always").agrees
+    with pytest.raises(InputError, match="value must be a number"):
+        read_scenario(head % "sometimes")
+    with pytest.raises(InputError, match="'madvise' is no value of thp_shmem_enabled"):
+        read_scenario(head % "madvise")
