@@ -119,6 +119,17 @@ THP_WORDS: dict[str, int] = {
     **{"within_size": 3, "deny": 4, "force": 5},
 }
 """Words of transparent_hugepage/enabled (the first three) and shmem_enabled (all but madvise)."""
+
+PKEY_RIGHTS: dict[str, int] = {
+    "disable_access": 1,
+    "disable_write": 2,
+    "disable_execute": 4,
+    "PKEY_DISABLE_ACCESS": 1,
+    "PKEY_DISABLE_WRITE": 2,
+    "PKEY_DISABLE_EXECUTE": 4,
+    "PKEY_DISABLE_READ": 8,
+}
+
 HUGE_SIZE_SHIFT = 26
 """Where flags of mmap, memfd_create and shmget have log2 of a page size."""
 HUGE_DEFAULT = 2
@@ -197,6 +208,16 @@ def flag_words(value: int, table: dict[str, int]) -> list[str | int]:
     if value:
         words.append(value)
     return words
+
+
+def mode_words(value: int, table: dict[str, int]) -> list[str | int]:
+    """A NUMA policy as a scenario writes it: the mode first, then the bits."""
+    mode = value & 0xFF
+    bits = {name: bit for name, bit in table.items() if bit > 0xFF}
+    return [
+        {number: name for name, number in table.items()}.get(mode, mode),
+        *flag_words(value & ~0xFF, bits),
+    ]
 
 
 def map_words(value: int) -> list[str | int]:

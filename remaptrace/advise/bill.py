@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..abi.kinds import KIND_NAMES, MEMORY_CALLS
+from ..abi.calls import KIND_NAMES
+from ..abi.kinds import MEMORY_CALLS
 from ..result.result import Result, Snapshot, VmaRow
 from ..trace.events import Trace
 from .neighbours import Neighbours

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EAGAIN, ENOMEM
 from ..abi.kinds import (
     EVF_HAS_RET,
@@ -22,7 +23,6 @@ from ..abi.kinds import (
     K_MMAP,
     K_MPROTECT,
     K_MREMAP,
-    KIND_NAMES,
     SPLITTING,
 )
 from ..abi.mman import MAP

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EAGAIN, ENOMEM
-from ..abi.kinds import KIND_NAMES, SPLITTING
+from ..abi.kinds import SPLITTING
 from ..result.result import Result
 from .bill import Bill, memory_call_events
 from .patterns import LIBRARIES, RELRO

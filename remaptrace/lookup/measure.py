@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..abi import kinds as ev
+from ..abi.calls import RANGE_CALLS
 from ..engine.areas.vmaset import find_vma
 from ..engine.look.inspect import vmas
 from ..engine.run.driver import walk
@@ -168,21 +169,6 @@ def _overlapping(m: Any, mm: int, low: int, high: int) -> Iterator[tuple[int, in
 
 
 _FAULTS = (ev.K_READ, ev.K_WRITE, ev.K_EXECUTE, ev.K_FAULT)
-_RANGES = (
-    ev.K_MUNMAP,
-    ev.K_MPROTECT,
-    ev.K_PKEY_MPROTECT,
-    ev.K_MADVISE,
-    ev.K_MLOCK,
-    ev.K_MLOCK2,
-    ev.K_MUNLOCK,
-    ev.K_MSYNC,
-    ev.K_MINCORE,
-    ev.K_REMAP_FILE_PAGES,
-    ev.K_MSEAL,
-    ev.K_MBIND,
-    ev.K_SET_VMA_NAME,
-)
 _EVERYWHERE = (ev.K_MLOCKALL, ev.K_MUNLOCKALL, ev.K_SHMAT, ev.K_SHMDT, ev.K_EXEC)
 _NEWEST = 1 << 64
 
@@ -190,7 +176,7 @@ _NEWEST = 1 << 64
 def looked_up(row: list[int], result: int) -> Iterator[int]:
     """Addresses that the event makes the kernel look up."""
     kind, a0 = row[0], row[2]
-    if kind in _FAULTS or kind in _RANGES or kind == ev.K_MREMAP:
+    if kind in _FAULTS or kind in RANGE_CALLS or kind == ev.K_MREMAP:
         if a0 >= 0:
             yield a0
     elif kind in (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_BRK, ev.K_SHMAT) and result > 0:
@@ -209,7 +195,7 @@ def _ranges(row: list[int], result: int) -> Iterator[tuple[int, int]]:
     elif kind in (ev.K_MMAP, ev.K_OLD_MMAP):
         start = result if result > 0 else a0
         yield start, start + a1
-    elif kind in _RANGES:
+    elif kind in RANGE_CALLS:
         yield a0, a0 + max(a1, 0)
     elif kind == ev.K_MREMAP:
         yield a0, a0 + max(a1, a2, 0)

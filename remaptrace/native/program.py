@@ -12,9 +12,10 @@ from typing import Any
 
 from .. import errorcodes as ec
 from ..abi import mman as names
+from ..abi.calls import Arg
 from ..abi.prctl import PRCTL_OPTIONS
-from ..abi.special import SPECIAL_KINDS
 from ..errors import UsageError
+from ..trace.scenario.steps import STEPS
 from .steps import Step
 
 CLOSED = 777
@@ -74,90 +75,53 @@ def _text(name: Any) -> Any:
     return '"' + name.encode("latin-1").hex() if isinstance(name, str) else name or 0
 
 
-def _filled(w: _Writer, a: dict[str, Any], modes: dict[str, int]) -> list[Any]:
-    return [w.slot(a["fd"]), a["addr"], a["length"], _bits(a["mode"], modes)]
+def _spelled(writer: _Writer, arg: Arg, given: dict[str, Any]) -> Any:
+    """One argument as a number; what a step leaves out has its default."""
+    value = given[arg.name] if arg.default is None else given.get(arg.name, arg.default)
+    if arg.form == "prot":
+        return _prot(value)
+    if arg.form in ("fd", "newfd"):
+        return writer.slot(value)
+    if arg.form == "vmaname":
+        return _text(value)
+    if arg.form == "name" and isinstance(value, str):
+        return (arg.words or {})[value]
+    return _bits(value, arg.words) if arg.form in ("flags", "mode") and arg.words else value
 
 
-def _moved(w: _Writer, a: dict[str, Any], modes: dict[str, int]) -> list[Any]:
-    return [w.slot(a["fd"]), a["dst"], a["src"], a["length"], _bits(a["mode"], modes)]
+def _as_it_is(name: str) -> _Arguments:
+    """The arguments of a step that the runner takes in the order of its event."""
+    args = tuple(STEPS[name].fields().values())
+    return lambda writer, a: [_spelled(writer, arg, a) for arg in args]
 
 
 POOL_SYSCTLS = {"vm.nr_hugepages": 0, "vm.nr_overcommit_hugepages": 1}
 """The settings of the whole machine that a program may change: the runner puts them back."""
 
+_AS_THEY_ARE = """
+    mmap munmap mprotect pkey_mprotect mremap madvise mlock mlock2 munlock mlockall munlockall msync mincore
+    remap_file_pages mseal vma_name home_node pkey_alloc pkey_free shmget shmat shmdt shmctl
+    userfaultfd uffdio_api uffdio_register uffdio_unregister uffdio_copy uffdio_move uffdio_zeropage
+    uffdio_writeprotect uffdio_continue uffdio_poison
+    ftruncate punch_hole pwrite pread reopen dup close seal special_file
+    setrlimit fork_wait dump pages hugepages
+    """.split()
 _STEPS: dict[str, _Arguments] = {
+    **{name: _as_it_is(name) for name in _AS_THEY_ARE},
     "memfd": lambda w, a: w.memfd(a),
-    "ftruncate": lambda w, a: [w.slot(a["fd"]), a["size"]],
-    "punch_hole": lambda w, a: [w.slot(a["fd"]), a["offset"], a["length"]],
-    "pwrite": lambda w, a: [w.slot(a["fd"]), a["offset"], a["value"]],
-    "pread": lambda w, a: [w.slot(a["fd"]), a["offset"]],
-    "reopen": lambda w, a: [w.slot(a["fd"]), w.slot(a["new_fd"]), {"r": 1, "w": 2, "rw": 3}[a["mode"]]],
-    "dup": lambda w, a: [w.slot(a["fd"]), w.slot(a["new_fd"])],
-    "seal": lambda w, a: [w.slot(a["fd"]), _bits(a["seals"], names.SEALS)],
-    "mmap": lambda w, a: [
-        a["addr"], a["length"], _prot(a["prot"]), _bits(a["flags"], names.MAP), w.slot(a["fd"]), a["offset"],
-    ],
-    "munmap": _fields("addr", "length"),
-    "mprotect": lambda _w, a: [a["addr"], a["length"], _prot(a["prot"])],
-    "mremap": lambda _w, a: [
-        a["addr"], a["old_length"], a["new_length"], _bits(a["flags"], names.MREMAP), a.get("new_addr", 0),
-    ],
     "brk": lambda _w, a: [("brk", a["offset"])],
-    "madvise": lambda _w, a: [
-        a["addr"], a["length"], a["advice"] if isinstance(a["advice"], int) else names.ADVICE[a["advice"]],
-    ],
-    "mlock": _fields("addr", "length"),
-    "mlock2": lambda _w, a: [a["addr"], a["length"], _bits(a["flags"], names.MLOCK2)],
-    "munlock": _fields("addr", "length"),
-    "mlockall": lambda _w, a: [_bits(a["flags"], names.MCL)],
-    "munlockall": _fields(),
-    "msync": lambda _w, a: [a["addr"], a["length"], _bits(a["flags"], names.MS)],
-    "mincore": _fields("addr", "length"),
-    "remap_file_pages": lambda _w, a: [
-        a["addr"], a["size"], _prot(a["prot"]), a["pgoff"], _bits(a["flags"], names.RFP),
-    ],
-    "mseal": lambda _w, a: [a["addr"], a["length"], a.get("flags", 0)],
-    "close": lambda w, a: [w.slot(a["fd"])],
-    "vma_name": lambda _w, a: [a["addr"], a["length"], _text(a["name"])],
     "prctl": lambda _w, a: [PRCTL_OPTIONS[a["option"]], *a.get("args", ())],
-    "pkey_alloc": _fields("flags", "rights"),
-    "pkey_free": _fields("pkey"),
-    "pkey_mprotect": lambda _w, a: [a["addr"], a["length"], _prot(a["prot"]), a["pkey"]],
-    "userfaultfd": lambda w, a: [a["flags"], w.slot(a["id"])],
-    "uffdio_api": lambda w, a: [w.slot(a["fd"]), _bits(a["features"], names.UFFD_FEATURES), a["version"]],
-    "uffdio_register": lambda w, a: [
-        w.slot(a["fd"]), a["addr"], a["length"], _bits(a["mode"], names.UFFD_MODES),
-    ],
-    "uffdio_unregister": lambda w, a: [w.slot(a["fd"]), a["addr"], a["length"]],
-    "uffdio_copy": lambda w, a: _moved(w, a, names.UFFD_COPY_MODES),
-    "uffdio_move": lambda w, a: _moved(w, a, names.UFFD_MOVE_MODES),
-    "uffdio_zeropage": lambda w, a: _filled(w, a, names.UFFD_WAKE_MODES),
-    "uffdio_writeprotect": lambda w, a: _filled(w, a, names.UFFD_WP_MODES),
-    "uffdio_continue": lambda w, a: _filled(w, a, names.UFFD_COPY_MODES),
-    "uffdio_poison": lambda w, a: _filled(w, a, names.UFFD_WAKE_MODES),
-    "special_file": lambda w, a: [
-        w.slot(a["id"]), SPECIAL_KINDS[a["kind"]], a.get("pages", 0), a.get("entries", 0),
-    ],
     "sysctl": lambda _w, a: [POOL_SYSCTLS[a["name"]], a["value"]],
-    "hugepages": _fields(),
     "mbind": lambda _w, a: [
-        a["addr"], a["length"], _bits(a["mode"], names.MPOL), *_mask(a), _bits(a["flags"], names.MPOL_MF),
+        *(a["addr"], a["length"], _bits(a["mode"], names.MPOL)),
+        *(*_mask(a), _bits(a["flags"], names.MPOL_MF)),
     ],
-    "home_node": _fields("addr", "length", "node", "flags"),
     "set_mempolicy": lambda _w, a: [_bits(a["mode"], names.MPOL), *_mask(a)],
-    "shmget": _fields("key", "size", "flags"),
-    "shmat": lambda _w, a: [a["shmid"], a["addr"], _bits(a["flags"], names.SHM)],
-    "shmdt": _fields("addr"),
-    "shmctl": _fields("shmid", "command"),
     "read": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
     "write": _fields("addr", "value"),
     "exec": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
-    "setrlimit": lambda _w, a: [names.RLIMITS[a["resource"]], a["soft"]],
     "fork": _fields(),
-    "fork_wait": _fields(),
-    "dump": _fields(),
-    "pages": _fields("addr", "count"),
-}  # fmt: skip
+}
 
 KNOWN = frozenset(_STEPS)
 

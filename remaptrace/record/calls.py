@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import struct
 
+from ..abi.calls import ALONE, CALLS
+from ..abi.calls import COUNTED as AND_COUNTED
 from ..abi.prctl import PR_SET_MDWE, PR_SET_MEMORY_MERGE, PR_SET_MM, PR_SET_THP_DISABLE
 from ..trace.syscalls import TABLES
 from .libc import AUDIT_ARCHES
 
-SERIAL = frozenset(
-    """
-    mmap mmap2 munmap mprotect pkey_mprotect mremap brk madvise process_madvise mlock mlock2 munlock mlockall
-    munlockall msync remap_file_pages mseal shmat shmdt mbind map_shadow_stack io_setup io_destroy
-    fork clone clone3 exit_group prctl userfaultfd pkey_alloc pkey_free
-    """.split()
-)
+SERIAL = frozenset((*(call.name for call in CALLS.values() if call.order != ALONE), "map_shadow_stack"))
 """Calls of the threads of a process that are let in one after the other: what they do to an address space then has
 one order. Calls that may wait for another thread are not among them."""
 
 COUNTED = frozenset(
-    """
-    mmap mmap2 munmap mprotect pkey_mprotect mremap brk madvise mlock mlock2 munlock mlockall munlockall msync
-    remap_file_pages mseal shmat shmdt execve execveat fork clone clone3 exit_group
-    """.split()
+    (*(call.name for call in CALLS.values() if call.order == AND_COUNTED), "execve", "execveat")
 )
 """Calls behind which the kernel's counters are read."""
 

@@ -6,31 +6,28 @@ import errno
 import struct
 from dataclasses import dataclass, field
 
+from ..abi.calls import CALLS, EVENTS, OWN_WAY
 from ..abi.prctl import PR_SET_MM
 from . import memory
 from .calls import PR_SET_VMA
 
 _HEX = "0123456789abcdef"
 _FDS = {  # arguments that are descriptors
-    **dict.fromkeys(("mmap", "mmap2"), 4),
-    **dict.fromkeys(
-        "close dup dup2 dup3 ftruncate ftruncate64 fallocate fcntl fcntl64 ioctl process_madvise".split(), 0
-    ),
+    **{
+        call.name: at
+        for call in CALLS.values()
+        if call.kind and call.read != OWN_WAY
+        for at, arg in enumerate(EVENTS[call.kind].args)
+        if arg.form == "fd"
+    },
+    **dict.fromkeys("dup dup2 dup3 fcntl fcntl64 ioctl process_madvise".split(), 0),
+    "mmap2": 4,
 }
 _ARGUMENTS = {
-    "munlockall": 0,
-    **dict.fromkeys("brk shmdt exit exit_group personality setuid setuid32 pkey_free userfaultfd".split(), 1),
-    **dict.fromkeys(
-        "munmap mlock munlock dup dup2 pkey_alloc pidfd_open setreuid setreuid32 ftruncate".split(), 2
-    ),
-    **dict.fromkeys(
-        "mprotect madvise mlock2 msync mseal shmget shmat shmctl dup3 close_range fcntl fcntl64".split(), 3
-    ),
-    **dict.fromkeys("setresuid setresuid32 ioctl ftruncate64".split(), 3),
-    **dict.fromkeys("pkey_mprotect fallocate arch_prctl".split(), 4),
-    **dict.fromkeys("mremap remap_file_pages prctl".split(), 5),
-    **dict.fromkeys("mlockall close".split(), 1),
+    **{call.name: len(call.parameters) for call in CALLS.values()},
+    "ftruncate64": 3,  # of 32-bit programs: the length takes two
 }
+"""How many registers of a call are shown."""
 _RETURNS_FD = frozenset(
     "open openat openat2 creat dup dup2 dup3 memfd_create memfd_secret userfaultfd pidfd_open fcntl fcntl64".split()
 )

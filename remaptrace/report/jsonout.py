@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..abi.kinds import ACCESSES, ARGUMENTS, EVF_MADE, K_FAULT, KIND_NAMES
+from ..abi.calls import ARGUMENTS, KIND_NAMES
+from ..abi.kinds import ACCESSES, EVF_MADE, K_FAULT
 from ..abi.outcomes import NAMES, OUT_NONE
 from ..result.result import Result
 from ..trace.events import Trace

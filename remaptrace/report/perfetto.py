@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..abi.calls import KIND_NAMES
 from ..abi.errnos import errno_name
-from ..abi.kinds import EVF_MADE, K_MARK, KIND_NAMES
+from ..abi.kinds import EVF_MADE, K_MARK
 from ..abi.outcomes import NAMES, OUT_NONE
 from ..printable import printable
 from ..result.result import Result

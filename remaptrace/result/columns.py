@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..abi.calls import KIND_NAMES
 from ..abi.errnos import errno_name
-from ..abi.kinds import ACCESSES, EVF_HAS_RET, KIND_NAMES
+from ..abi.kinds import ACCESSES, EVF_HAS_RET
 from ..abi.outcomes import NAMES
 from ..arrowstream import ArrowTable, Column
 

@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..abi.calls import ARGUMENTS, KIND_NAMES
 from ..abi.errnos import errno_name
-from ..abi.kinds import ACCESSES, ARGUMENTS, EVF_HAS_RET, KIND_NAMES
+from ..abi.kinds import ACCESSES, EVF_HAS_RET
 from ..display import html_table, one_line
 
 IntArray = npt.NDArray[np.integer[Any]]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import errorcodes as ec
-from ..abi.kinds import ARGUMENTS, EVF_HAS_RET, KIND_NAMES
+from ..abi.calls import ARGUMENTS, KIND_NAMES
+from ..abi.kinds import EVF_HAS_RET
 from ..errors import InputError
 from .columnfile import PLAIN_FIELDS
 from .events import (

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..abi import kinds as ev
+from ..abi.calls import ARGUMENTS
 from ..abi.mman import CLONE_VM, MREMAP_FIXED
 from .events import RELOCATION_DTYPE, Trace
 from .insertion import Insert, insert
@@ -27,7 +28,7 @@ _ADDRESSED = {
         for i, name in enumerate(names)
         if name in ("addr", "new_addr") and kind not in (ev.K_INIT_VMA, ev.K_PAGES, ev.K_RECLAIM)
     )
-    for kind, names in ev.ARGUMENTS.items()
+    for kind, names in ARGUMENTS.items()
 }
 
 

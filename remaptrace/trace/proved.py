@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
+from ..abi.calls import ARGUMENTS, KIND_NAMES
 from ..abi.special import LAST_SPECIAL
 from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
@@ -158,7 +159,7 @@ def _columns(trace: Trace) -> None:
             raise Flaw(f"column '{name}' does not hold whole numbers")
         if len(column) != length:
             raise Flaw(f"column '{name}' has {len(column)} rows, 'kind' has {length}")
-    known = np.array(sorted(ev.KIND_NAMES))
+    known = np.array(sorted(KIND_NAMES))
     wrong = np.flatnonzero(~np.isin(columns["kind"], known))
     if len(wrong):
         raise _flaw(trace, int(wrong[0]), "kind", "is not known", f"one of {len(known)} kinds")
@@ -183,7 +184,7 @@ def _tasks(trace: Trace) -> None:
 
 def _arguments(trace: Trace, kind: int, rows: npt.NDArray[np.intp]) -> None:
     """The arguments of the events `rows`, all of `kind`, that name something or that are bounded."""
-    for number, name in enumerate(ev.ARGUMENTS[kind]):
+    for number, name in enumerate(ARGUMENTS[kind]):
         column = f"a{number}"
         if name in _STRING_ARGUMENTS:
             _in_table(trace, rows, column, len(trace.strings), "string")
@@ -279,7 +280,7 @@ def _relocations(trace: Trace) -> None:
         raise Flaw(f"event {event} refers with argument {arg}", event, str(arg), "0 to 5")
     kinds = trace.columns["kind"][table["event"]]
     for kind in np.unique(kinds).tolist():
-        for number, name in enumerate(ev.ARGUMENTS[kind]):
+        for number, name in enumerate(ARGUMENTS[kind]):
             if name in _STRING_ARGUMENTS or name in _NOT_COMPUTED:
                 wrong = np.flatnonzero((kinds == kind) & (table["arg"] == number))
                 if len(wrong):

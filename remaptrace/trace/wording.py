@@ -6,8 +6,8 @@ from typing import TypedDict
 
 from ..abi import kinds as ev
 from ..abi import mman as names
+from ..abi.calls import ARGUMENTS, CALLS, EVENTS, KIND_NAMES
 from ..abi.errnos import errno_name
-from ..abi.kinds import KIND_NAMES
 from ..abi.signals import PF_FETCH, PF_WRITE
 from .events import Trace
 
@@ -26,14 +26,12 @@ _ADDRESSES = frozenset({"addr", "new_addr", "start", "end", "ip", "sp"})
 _ACCESSES = {ev.K_READ: "read", ev.K_WRITE: "write", ev.K_EXECUTE: "exec"}
 _MADVISE = {number: name for name, number in names.ADVICE.items()}
 _TABLES = {
-    (ev.K_MREMAP, "flags"): names.MREMAP,
-    (ev.K_MSYNC, "flags"): names.MS,
-    (ev.K_MLOCK2, "flags"): names.MLOCK2,
-    (ev.K_MLOCKALL, "flags"): names.MCL,
-    (ev.K_REMAP_FILE_PAGES, "flags"): names.RFP,
-    (ev.K_SHMAT, "flags"): names.SHM,
-    (ev.K_FALLOCATE, "mode"): names.FALLOC,
+    (row.kind, arg.name): arg.words
+    for row in EVENTS.values()
+    for arg in row.args
+    if arg.form == "flags" and arg.words is not None and row.kind not in (ev.K_MMAP, ev.K_PERSONALITY)
 }
+"""Names of single bits. The flags of mmap have a type among them; personality is asked for with all bits set."""
 _STRING_ARGUMENTS = frozenset({"path", "name", "file"})
 
 
@@ -64,7 +62,7 @@ def event_text(trace: Trace, event: int) -> str:
         return text + (f", {values[2]} pages" if values[2] > 1 else "")
     if kind == ev.K_FAULT:
         return f"{event_word(kind, values[1])} {_hex(values[0])}"
-    arguments = ev.ARGUMENTS.get(kind, ())
+    arguments = ARGUMENTS.get(kind, ())
     words = [argument_text(trace, kind, name, value) for name, value in zip(arguments, values, strict=False)]
     return f"{KIND_NAMES.get(kind, f'kind {kind}')}({', '.join(words)})"
 
@@ -125,4 +123,6 @@ def result_text(value: int, kind: int = 0) -> str:
     return str(value)
 
 
-_RETURNS_ADDRESS = frozenset({ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_BRK, ev.K_SHMAT})
+_RETURNS_ADDRESS = frozenset(
+    (ev.K_OLD_MMAP, *(c.kind for c in CALLS.values() if c.returns in (ev.RETURNS_ADDRESS, ev.RETURNS_BREAK)))
+)

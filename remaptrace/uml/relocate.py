@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..abi.kinds import ARGUMENTS, EVF_HAS_RET, K_BRK, K_MMAP, K_MREMAP, K_SHMAT
+from ..abi.calls import ARGUMENTS
+from ..abi.kinds import EVF_HAS_RET, K_BRK, K_MMAP, K_MREMAP, K_SHMAT
 from ..errorcodes import RT_NO_ROOM
 from ..errors import UsageError
 from ..trace.events import Trace

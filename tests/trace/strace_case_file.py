@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES
 from remaptrace.trace.events import Trace
 from remaptrace.trace.strace import lines as strace_lines
 from remaptrace.trace.strace.read import StraceReader
@@ -42,8 +43,8 @@ def read_cases() -> list[Case]:
 def event_text(trace: Trace, number: int) -> str:
     """One event as ``mmap addr=0x0 ... = result``, with the thread id in front."""
     at = {name: int(column[number]) for name, column in trace.columns.items()}
-    words = [f"{trace.tasks['tid'][at['task']]}", ev.KIND_NAMES[at["kind"]]]
-    for index, name in enumerate(ev.ARGUMENTS[at["kind"]]):
+    words = [f"{trace.tasks['tid'][at['task']]}", KIND_NAMES[at["kind"]]]
+    for index, name in enumerate(ARGUMENTS[at["kind"]]):
         value = at[f"a{index}"]
         if name in _TEXTS:
             words.append(f"{name}={trace.strings[value]!r}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.events import Trace, TraceBuilder
 from remaptrace.trace.recorded.complement import complement, has_more
 from remaptrace.trace.recorded.read import find_set, read_bytes, read_set
@@ -31,7 +32,7 @@ END = (ev.K_EXIT, (0, 0), None)
 
 
 def kinds(t: Trace) -> list[str]:
-    return [ev.KIND_NAMES[int(k)] for k in t.columns["kind"]]
+    return [KIND_NAMES[int(k)] for k in t.columns["kind"]]
 
 
 def test_a_missing_mapping_comes_before_the_first_fault_in_it_and_the_rest_at_the_end_of_the_gap() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.api import replay
 from remaptrace.errors import InputError
 from remaptrace.trace.detect import load, read_data, recognise
@@ -53,7 +53,7 @@ def test_recordings_are_recognised_and_the_tracer_is_named(name: str) -> None:
 def test_gvisor_answers_are_read_from_exit_lines() -> None:
     trace = read_data(content("gvisor"), "t")
     assert not trace.skipped
-    assert [ev.KIND_NAMES[int(k)] for k in trace.columns["kind"]] == ["mmap", "mmap", "munmap"]
+    assert [KIND_NAMES[int(k)] for k in trace.columns["kind"]] == ["mmap", "mmap", "munmap"]
     assert trace.columns["ret"].tolist() == [0x7F32170E2000, 0x7F32170C2000, 0]
     assert replay(trace).columns["map_count"].tolist() == [1, 2, 1]
 
@@ -80,7 +80,7 @@ def test_gvisor_answers_are_read_from_exit_lines() -> None:
 def test_lines_of_gvisor(call: str, kind: str, args: tuple[int, ...], ret: int) -> None:
     trace = read(GVISOR.format(call))
     assert not trace.skipped
-    at = [ev.KIND_NAMES[int(k)] for k in trace.columns["kind"]].index(kind)
+    at = [KIND_NAMES[int(k)] for k in trace.columns["kind"]].index(kind)
     assert row(trace, at)[2 : 2 + len(args)] == args
     assert row(trace, at)[8] == ret
 
@@ -110,7 +110,7 @@ def test_threads_of_gvisor_are_told_by_clone() -> None:
 def test_lines_of_valgrind(line: str, kind: str, args: tuple[int, ...], ret: int) -> None:
     trace = read(VALGRIND.format(line))
     assert not trace.skipped
-    assert [ev.KIND_NAMES[int(k)] for k in trace.columns["kind"]] == [kind]
+    assert [KIND_NAMES[int(k)] for k in trace.columns["kind"]] == [kind]
     assert row(trace)[2 : 2 + len(args)] == args
     assert row(trace)[8] == ret
 

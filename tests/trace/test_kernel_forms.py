@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.events import COLUMNS, Trace
 from remaptrace.trace.tracepoints.ftrace import looks_like_ftrace, read_ftrace
 from remaptrace.trace.tracepoints.perf import looks_like_perf, read_perf
@@ -57,7 +58,7 @@ def shape(t: Trace, task: int, program: int) -> list[tuple[object, ...]]:
         if kind == ev.K_EXEC and t.columns["ret"][r] == 0:
             execs += 1
         elif execs == program and kind in SHAPE:
-            out.append((ev.KIND_NAMES[kind], *(int(t.columns[c][r]) for c in SHAPE[kind])))
+            out.append((KIND_NAMES[kind], *(int(t.columns[c][r]) for c in SHAPE[kind])))
     return out
 
 
@@ -106,7 +107,7 @@ def test_lines_of_other_kinds_between_the_events_do_not_change_them(form: str) -
 )
 def test_other_recordings_of_the_program_show_the_same_calls(form: str) -> None:
     mapped = {ev.K_MMAP} if form in ("callgraph", "tod") else set(SHAPE)
-    wanted = {ev.KIND_NAMES[k] for k in mapped}
+    wanted = {KIND_NAMES[k] for k in mapped}
     reference = [call for call in shape(trace("perf-default"), 0, 1) if call[0] in wanted]
     program = 0 if form in ("callgraph", "tod") else 1  # no exec was recorded
     found = [call for call in shape(trace(f"perf-{form}"), 0, program) if call[0] in wanted]

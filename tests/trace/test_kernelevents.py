@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES
 from remaptrace.trace.events import Trace
 from remaptrace.trace.tracepoints.assemble import assemble
 from remaptrace.trace.tracepoints.ftrace import read_ftrace
@@ -37,8 +38,8 @@ def events(t: Trace) -> list[tuple[object, ...]]:
     out: list[tuple[object, ...]] = []
     for r in range(len(t)):
         kind = int(t.columns["kind"][r])
-        args = tuple(int(t.columns[f"a{i}"][r]) for i in range(len(ev.ARGUMENTS[kind])))
-        out.append((ev.KIND_NAMES[kind], int(t.tasks["tid"][t.columns["task"][r]]), args))
+        args = tuple(int(t.columns[f"a{i}"][r]) for i in range(len(ARGUMENTS[kind])))
+        out.append((KIND_NAMES[kind], int(t.tasks["tid"][t.columns["task"][r]]), args))
     return out
 
 
@@ -208,7 +209,7 @@ def test_a_thread_that_execs_goes_on_under_the_leaders_id() -> None:
         "7 sys_brk(brk: 0)",
         "7 sys_brk -> 0x5000",
     )
-    assert [(ev.KIND_NAMES[k], r) for k, r in zip(t.columns["kind"], t.columns["task"], strict=True)] == [
+    assert [(KIND_NAMES[k], r) for k, r in zip(t.columns["kind"], t.columns["task"], strict=True)] == [
         ("fork", 0),
         ("mark", 0),
         ("exit", 0),

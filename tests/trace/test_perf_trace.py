@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.api import check, replay
 from remaptrace.trace.detect import load, recognise
 from remaptrace.trace.events import Trace
@@ -88,7 +89,7 @@ def test_results_are_read_whole(text: str, result: int) -> None:
 def test_words_come_to_their_numbers(row: str, kind: str, args: int | None) -> None:
     trace = read(row)
     assert not trace.skipped
-    assert [ev.KIND_NAMES[int(k)] for k in trace.columns["kind"]] == [kind]
+    assert [KIND_NAMES[int(k)] for k in trace.columns["kind"]] == [kind]
     assert args is None or int(trace.columns["a1"][0]) == args
 
 
@@ -135,7 +136,7 @@ def test_tracepoints_among_the_calls_tell_faults_births_and_ends() -> None:
         "sched:sched_wakeup(pid: 1)",
     )
     assert not trace.skipped
-    kinds = [ev.KIND_NAMES[int(k)] for k in trace.columns["kind"]]
+    kinds = [KIND_NAMES[int(k)] for k in trace.columns["kind"]]
     assert kinds == ["page_fault", "fork", "mark", "exit", "signal"]
     assert trace.columns["a1"].tolist()[:2] == [7, 4001536]
     assert trace.tasks["pid"].tolist() == [42, 42]

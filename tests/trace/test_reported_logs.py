@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.abi.errnos import ERRNO_NOT_SHOWN
 from remaptrace.api import check, load, replay
 from remaptrace.trace.events import Trace
@@ -20,7 +20,7 @@ def reported(name: str) -> Trace:
 
 
 def kinds(trace: Trace) -> list[str]:
-    return [ev.KIND_NAMES[kind] for kind in trace.columns["kind"].tolist()]
+    return [KIND_NAMES[kind] for kind in trace.columns["kind"].tolist()]
 
 
 def agree(trace: Trace) -> tuple[int, int]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from remaptrace.abi import kinds as ev
-from remaptrace.abi.kinds import ARGUMENTS
+from remaptrace.abi.calls import ARGUMENTS
+from remaptrace.abi.calls import Arg as Field
 from remaptrace.trace.events import Expectation, Trace
 from remaptrace.trace.scenario import steps as scenario_steps
 from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
-from remaptrace.trace.scenario.steps import STEPS, Field
+from remaptrace.trace.scenario.steps import STEPS
 from remaptrace.trace.scenario.yamldoc import load
 
 from .traces_alike import assert_alike

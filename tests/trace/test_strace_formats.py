@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES
 from remaptrace.trace.events import Trace
 from remaptrace.trace.strace.door import read_strace
 from remaptrace.trace.strace.read import looks_like_strace, read_strace_files
@@ -40,7 +41,7 @@ def program(trace: Trace, without: tuple[int, ...] = ()) -> dict[tuple[int, ...]
     rows = {name: column.tolist() for name, column in trace.columns.items()}
     for number, (kind, task) in enumerate(zip(rows["kind"], rows["task"], strict=True)):
         arguments = []
-        for index, name in enumerate(ev.ARGUMENTS[kind]):
+        for index, name in enumerate(ARGUMENTS[kind]):
             value = rows[f"a{index}"][number]
             if name in ("path", "name"):
                 arguments.append(trace.strings[value])
@@ -58,7 +59,7 @@ def program(trace: Trace, without: tuple[int, ...] = ()) -> dict[tuple[int, ...]
             continue
         failed = rows["ret"][number] if -4095 <= rows["ret"][number] < 0 else 0
         key = (*place[task][:2], 0) if task in threads else place[task]
-        found.setdefault(key, []).append((ev.KIND_NAMES[kind], *arguments, failed))
+        found.setdefault(key, []).append((KIND_NAMES[kind], *arguments, failed))
     return {key: sorted(found[key], key=repr) if key[-1] == 0 else found[key] for key in found}
 
 
@@ -157,7 +158,7 @@ def test_a_program_of_oddities_is_read_to_the_end() -> None:
 def test_an_attached_process_is_a_process_of_its_own() -> None:
     trace = read("attach-p")
     assert trace.tasks["tid"].tolist() == [15961]
-    assert [ev.KIND_NAMES[k] for k in trace.columns["kind"].tolist()] == [
+    assert [KIND_NAMES[k] for k in trace.columns["kind"].tolist()] == [
         "mmap",
         "mmap",
         "munmap",

@@ -1,6 +1,6 @@
 """Threads and processes in strace text: births before their cause, deaths, ids that change hands."""
 
-from remaptrace.abi import kinds as ev
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.strace.door import read_strace
 
 from .strace_case_file import event_text
@@ -151,7 +151,7 @@ def test_lines_without_an_id_belong_to_the_process_that_is_named_later() -> None
     )
     assert trace.skipped == []
     assert trace.tasks["tid"].tolist() == [10, 11]
-    kinds = [ev.KIND_NAMES[k] for k in trace.columns["kind"].tolist()]
+    kinds = [KIND_NAMES[k] for k in trace.columns["kind"].tolist()]
     assert kinds == ["brk", "fork", "brk", "mark", "exit", "brk"]
     assert trace.columns["task"].tolist() == [0, 0, 1, 0, 1, 0]
 

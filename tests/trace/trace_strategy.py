@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from remaptrace.abi.kinds import ARGUMENTS, K_INIT_VMA, K_MUNMAP, KIND_NAMES
+from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES
+from remaptrace.abi.kinds import K_INIT_VMA, K_MUNMAP
 from remaptrace.trace.events import RELOCATION_DTYPE, TRUTH_DTYPE, Expectation, Trace, TraceBuilder
 
 _TEXT = {"path", "name", "file"}

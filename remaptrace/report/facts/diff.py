@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...abi.kinds import KIND_NAMES
+from ...abi.calls import KIND_NAMES
 from ...abi.outcomes import NAMES, OUT_NONE
 from ...blame import ARCH, Reason
 from ...machine.rules import RULES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ...abi.kinds import KIND_NAMES
+from ...abi.calls import KIND_NAMES
 from ...advise.bill import Bill, memory_call_events
 from ...advise.dumped import grown
 from ...result.result import Result

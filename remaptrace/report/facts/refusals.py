@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...abi.calls import KIND_NAMES
 from ...abi.errnos import errno_name
-from ...abi.kinds import KIND_NAMES
 from ...abi.mman import PROT_WRITE
 from ...engine.why import WHY_LIMIT_MET, WHY_NOT_SHOWN, WHY_TAKEN
 from ...result.result import Result

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...abi.calls import KIND_NAMES
 from ...abi.errnos import errno_name
-from ...abi.kinds import ACCESSES, EVF_MADE, KIND_NAMES
+from ...abi.kinds import ACCESSES, EVF_MADE
 from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
 from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import WHY_TEXT

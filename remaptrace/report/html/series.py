@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...abi.kinds import K_MARK, KIND_NAMES
+from ...abi.calls import KIND_NAMES
+from ...abi.kinds import K_MARK
 from ...abi.outcomes import NAMES, OUT_NONE
 from ...engine.look.frames import Frames
 from ...result.result import Result, VmaRow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...abi.calls import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_ZERO
+from ...abi.kinds import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_ZERO
 from ...abi.rows import T_ABSOLUTE, T_NONE, T_OF_DAY, T_RELATIVE
 from .jit import Bytes, Words, kernel
 from .lexrows import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...abi.calls import RETURNS_ANY
+from ...abi.kinds import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
 from .jit import Bytes, Words, entry, kernel
 from .lexparts import begins, is_word, read_arguments, read_head, read_result

@@ -14,6 +14,7 @@ import re
 import numpy as np
 
 from ...abi import kinds as ev
+from ...abi.calls import AS_NUMBERS, CALLS, EVENTS
 from ..events import Skipped, Trace, TraceBuilder
 from .translate import split_arguments
 
@@ -32,31 +33,13 @@ _DATA_SIZE, _PAGE = 0x100_0000, 4096
 _U64 = (1 << 64) - 1
 
 _PLANS: dict[str, tuple[int, tuple[int, ...]]] = {
-    "mmap": (ev.K_MMAP, (0, 1, 2, 3, 4, 5)),
-    "munmap": (ev.K_MUNMAP, (0, 1)),
-    "mprotect": (ev.K_MPROTECT, (0, 1, 2)),
-    "pkey_mprotect": (ev.K_PKEY_MPROTECT, (0, 1, 2, 3)),
-    "mremap": (ev.K_MREMAP, (0, 1, 2, 3, 4)),
-    "brk": (ev.K_BRK, (0,)),
-    "madvise": (ev.K_MADVISE, (0, 1, 2)),
-    "mlock": (ev.K_MLOCK, (0, 1)),
-    "mlock2": (ev.K_MLOCK2, (0, 1, 2)),
-    "munlock": (ev.K_MUNLOCK, (0, 1)),
-    "mlockall": (ev.K_MLOCKALL, (0,)),
-    "munlockall": (ev.K_MUNLOCKALL, ()),
-    "msync": (ev.K_MSYNC, (0, 1, 2)),
-    "mincore": (ev.K_MINCORE, (0, 1)),
-    "remap_file_pages": (ev.K_REMAP_FILE_PAGES, (0, 1, 2, 3, 4)),
-    "mseal": (ev.K_MSEAL, (0, 1, 2)),
-    "shmget": (ev.K_SHMGET, (0, 1, 2)),
-    "shmat": (ev.K_SHMAT, (0, 1, 2)),
-    "shmdt": (ev.K_SHMDT, (0,)),
-    "shmctl": (ev.K_SHMCTL, (0, 1)),
+    **{
+        call.name: (call.kind, tuple(range(len(EVENTS[call.kind].args))))
+        for call in CALLS.values()
+        if call.read == AS_NUMBERS
+    },
     "close": (ev.K_CLOSE, (0,)),
-    "ftruncate": (ev.K_FTRUNCATE, (0, 1)),
-    "fallocate": (ev.K_FALLOCATE, (0, 1, 2, 3)),
     "memfd_create": (ev.K_MEMFD, (-1, 1)),
-    "personality": (ev.K_PERSONALITY, (0,)),
 }
 _UNMODELLED = (
     "process_madvise",

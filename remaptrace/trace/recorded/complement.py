@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ...abi import kinds as ev
+from ...abi.calls import KIND_NAMES
 from ..events import Trace
 from ..insertion import Insert, insert
 
@@ -19,7 +20,7 @@ _EVIDENCE = re.compile(
     rb"\bmmap2\(|runs in 32 bit mode|process_madvise\(|\bsetrlimit\(|prlimit64\([^,]*, \w+, \{", re.MULTILINE
 )
 _ANCHORS = frozenset((ev.K_EXEC, ev.K_EXIT, ev.K_FORK))
-_MEMORY = frozenset(k for k in ev.KIND_NAMES if 0 < k < ev.K_SHMGET) | {
+_MEMORY = frozenset(k for k in KIND_NAMES if 0 < k < ev.K_SHMGET) | {
     *(ev.K_SHMAT, ev.K_SHMDT, ev.K_SETRLIMIT, ev.K_PERSONALITY, ev.K_OLD_MMAP)
 }
 _PLACERS = frozenset((ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT))

@@ -14,27 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...abi.calls import CALLS, COUNTED, OWN_WAY
 from ...errorcodes import RT_TRUTH
 from ..events import TRUTH_DTYPE, Skipped, Trace, signed
 
 _CALL_OF_KIND = {
-    ev.K_MMAP: "mmap",
-    ev.K_MUNMAP: "munmap",
-    ev.K_MPROTECT: "mprotect",
-    ev.K_PKEY_MPROTECT: "pkey_mprotect",
-    ev.K_MREMAP: "mremap",
-    ev.K_BRK: "brk",
-    ev.K_MADVISE: "madvise",
-    ev.K_MLOCK: "mlock",
-    ev.K_MLOCK2: "mlock2",
-    ev.K_MUNLOCK: "munlock",
-    ev.K_MLOCKALL: "mlockall",
-    ev.K_MUNLOCKALL: "munlockall",
-    ev.K_MSYNC: "msync",
-    ev.K_REMAP_FILE_PAGES: "remap_file_pages",
-    ev.K_MSEAL: "mseal",
-    ev.K_SHMAT: "shmat",
-    ev.K_SHMDT: "shmdt",
+    **{call.kind: call.name for call in CALLS.values() if call.order == COUNTED and call.read != OWN_WAY},
     ev.K_PROCESS_MADVISE: "process_madvise",
     ev.K_SET_VMA_NAME: "prctl",
     ev.K_PRCTL: "prctl",

@@ -141,9 +141,9 @@ def _descriptors(steps: list[dict[str, Any]], out: Completed) -> None:
             continue
         for argument in STEPS[operation].fields().values():
             name = given.get(argument.name)
-            if argument.kind == "newfd" and type(name) is str:
+            if argument.form == "newfd" and type(name) is str:
                 made.add(name)
-            elif argument.kind == "fd" and type(name) is str and operation == "mmap":
+            elif argument.form == "fd" and type(name) is str and operation == "mmap":
                 if expected_of(step).get("error") == "ENODEV":
                     given[argument.name] = unmappable = f"{name}_{i}"
                     out.files.append((unmappable, FILE_UNMAPPABLE, ""))

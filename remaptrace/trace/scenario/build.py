@@ -13,11 +13,12 @@ import numpy as np
 
 from ... import errorcodes as ec
 from ...abi import mman as names
+from ...abi.calls import Arg as Field
 from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE, K_SPECIAL_FILE
 from ...abi.special import SHOWN_NAMES
 from .expect import check_expect, expected_result, looks
 from .loops import MAX_EVENTS, Value, evaluate, is_expression, shuffled
-from .steps import STEPS, SYSCTL_WORDS, Field, Step
+from .steps import STEPS, SYSCTL_WORDS, Step
 from .table import WIDTH, EventTable
 from .values import CONVERTERS, Key, Problem, did_you_mean
 
@@ -225,7 +226,7 @@ class Builder(EventTable):
 
     def _convert(self, step: Step, given: dict[str, Any], arg: Field, position: int) -> Value:
         try:
-            value = CONVERTERS[arg.kind](self, given[arg.name], arg)
+            value = CONVERTERS[arg.form](self, given[arg.name], arg)
         except Problem as p:
             raise p.within(step.name) from None
         if self._reference is not None:

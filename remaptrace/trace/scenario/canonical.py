@@ -14,11 +14,12 @@ from functools import lru_cache, partial
 from operator import call
 from typing import Any
 
+from ...abi.calls import Arg as Field
 from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
 from ...abi.rows import E_FLAGS, E_RET
 from .build import Builder
 from .expect import check_expect, expected_result
-from .steps import STEPS, Field, Step
+from .steps import STEPS, Step
 from .values import CONVERTERS, Problem
 from .yamldoc import scalar
 from .yamlmini import NotCanonical, parse, value_of
@@ -54,13 +55,13 @@ def _shapes() -> dict[str, tuple[Step, re.Pattern[str], tuple[Field, ...], tuple
             step.special
             or len(fields) != len(step.args)
             or not shown
-            or any(f.kind not in _PATTERNS for f in shown)
+            or any(f.form not in _PATTERNS for f in shown)
         ):
             continue
         if step.scalar and len(shown) == 1:
-            pattern = _PATTERNS[shown[0].kind] + r"\Z"
+            pattern = _PATTERNS[shown[0].form] + r"\Z"
         else:
-            pattern = r"\{" + ", ".join(f"{f.name}: {_PATTERNS[f.kind]}" for f in shown) + r"\}\Z"
+            pattern = r"\{" + ", ".join(f"{f.name}: {_PATTERNS[f.form]}" for f in shown) + r"\}\Z"
         rest = tuple(f.default or 0 for f in fields if f.name in omitted)
         shapes[step.name] = (step, re.compile(pattern), tuple(shown), (*rest, *(0,) * (6 - len(fields))))
     return shapes
@@ -74,7 +75,7 @@ class _Memo(dict[str, int]):
         self.b, self.field = b, field
 
     def __missing__(self, text: str) -> int:
-        value = CONVERTERS[self.field.kind](
+        value = CONVERTERS[self.field.form](
             self.b, value_of(text) if text[:1] == "[" else scalar(text), self.field
         )
         if not isinstance(value, int):
@@ -98,7 +99,7 @@ class _Steps:
             return None
         step, pattern, fields, rest = shape
         converters: list[Callable[[str], int]] = [
-            _integer if f.kind in ("int", "addr") and f.most is None else _Memo(self.b, f).__getitem__
+            _integer if f.form in ("int", "addr") and f.most is None else _Memo(self.b, f).__getitem__
             for f in fields
         ]
         flags = EVF_OBSERVE if step.observe else 0

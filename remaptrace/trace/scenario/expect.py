@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ... import errorcodes as ec
 from ...abi import signals as names
+from ...abi.calls import Arg as Field
 from ...abi.errnos import ERRNOS
 from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
 from ..answers import NUMBERS
-from .steps import Field, Step
+from .steps import Step
 from .values import Key, Problem, did_you_mean, number
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def _uses(step: dict[str, Any], name: str) -> bool:
     if not operation:
         return False
     fields = STEPS[operation].fields().values()
-    return any(f.kind in ("fd", "newfd") and given.get(f.name) == name for f in fields)
+    return any(f.form in ("fd", "newfd") and given.get(f.name) == name for f in fields)
 
 
 def _insert(steps: Steps, lines: list[int], at: int, step: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ def _rename(steps: Steps, first: int, old: str, new: str) -> None:
     for step in steps[first:]:
         operation, given = operation_of(step)
         for field in STEPS[operation].fields().values() if operation else ():
-            if field.kind in ("fd", "newfd") and given.get(field.name) == old:
+            if field.form in ("fd", "newfd") and given.get(field.name) == old:
                 given[field.name] = new
 
 

@@ -227,7 +227,7 @@ def _machine(root: dict[str, Any]) -> dict[str, Any]:
         raise Problem(ec.RT_VALUE, "machine must be a mapping", ("machine",), ", ".join(_MACHINE_KEYS))
     out: dict[str, Any] = {}
     b = Builder(root.get("page_size", 4096))
-    from .steps import Field
+    from ...abi.calls import Arg as Field
     from .values import number
 
     for key, value in given.items():
@@ -271,7 +271,7 @@ def _rules(value: Any) -> dict[str, Any]:
 
 
 def _variables(b: Builder, given: Any) -> None:
-    from .steps import Field
+    from ...abi.calls import Arg as Field
     from .values import number
 
     if not isinstance(given, dict):

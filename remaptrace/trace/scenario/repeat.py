@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import errorcodes as ec
-from .steps import Field
+from ...abi.calls import Arg as Field
 from .values import Key, Problem, did_you_mean, number
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ... import errorcodes as ec
 from ...abi import vmanames
+from ...abi.calls import Arg as Field
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
-from .steps import SYSCTLS, Field
+from .steps import SYSCTLS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,8 +73,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 def number(b: Builder, value: Any, field: Field) -> Value:
     """A number: as it is, with a unit, or an expression; or one of the field's words."""
-    if field.table and type(value) is str and value in field.table:
-        return field.table[value]
+    if field.words and type(value) is str and value in field.words:
+        return field.words[value]
     if field.most is not None:
         return _bounded(b, value, field, field.most)
     if type(value) is int:
@@ -96,7 +96,7 @@ def number(b: Builder, value: Any, field: Field) -> Value:
 
 def _bounded(b: Builder, value: Any, field: Field, most: int) -> Value:
     """A number of at most `most`, in every turn."""
-    result = number(b, value, replace(field, most=None))
+    result = number(b, value, field._replace(most=None))
     if (result if isinstance(result, int) else int(result.min(initial=0))) < 0:
         raise Problem(ec.RT_VALUE, f"{field.name} is negative", (field.name,), "0 or more")
     if (result if isinstance(result, int) else int(result.max(initial=0))) > most:
@@ -144,7 +144,7 @@ def protection(b: Builder, value: Any, field: Field) -> Value:
 
 def flags(b: Builder, value: Any, field: Field) -> Value:
     """A list of names and numbers, one name, or a number."""
-    table = field.table or {}
+    table = field.words or {}
     if type(value) is list:
         total: Value = 0
         for i, item in enumerate(value):
@@ -178,7 +178,7 @@ def _flag(b: Builder, value: Any, field: Field, table: dict[str, int], path: tup
 
 def name(b: Builder, value: Any, field: Field) -> Value:
     """One name of the field's table, or a number."""
-    return _flag(b, value, field, field.table or {}, (field.name,))
+    return _flag(b, value, field, field.words or {}, (field.name,))
 
 
 def truth(_b: Builder, value: Any, field: Field) -> Value:
@@ -292,6 +292,7 @@ CONVERTERS: dict[str, Callable[[Builder, Any, Field], Value]] = {
     "addr": address,
     "prot": protection,
     "flags": flags,
+    "mode": flags,
     "name": name,
     "bool": truth,
     "limit": limit,

@@ -15,6 +15,7 @@ from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi import vmanames
+from ...abi.calls import Arg as Field
 from ...abi.errnos import ERRNO_NAMES, ERRNO_NOT_SHOWN
 from ...abi.kinds import K_SYSCTL
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
@@ -24,7 +25,7 @@ from ...errors import InputError
 from ..events import Expectation, Trace
 from .build import BAD_FD
 from .expect import INITIAL_PERMS
-from .steps import STEPS, SYSCTLS, Field, Step
+from .steps import STEPS, SYSCTLS, Step
 
 _HEX = frozenset(
     {"addr", "new_addr", "sp", "start", "end", "brk_start", "mmap_base", "free_area_cache", "first_free_top"}
@@ -255,32 +256,34 @@ class _Writer:
 
     def _argument(self, event: int, position: int, field: Field, value: int) -> str:
         unsigned = value & _U64
-        if field.kind == "addr":
+        if field.form == "addr":
             return self._address(event, position, value)
-        if field.kind == "prot":
+        if field.form == "prot":
             return str(names.prot_word(unsigned))
-        if field.kind == "flags" and field.table is not None:
+        if field.form == "flags" and field.words is not None:
             words = (
                 names.map_words(unsigned)
-                if field.table is names.MAP
-                else names.flag_words(unsigned, field.table)
+                if field.words is names.MAP
+                else names.flag_words(unsigned, field.words)
             )
             return flow(words)
-        if field.kind == "name" and field.table is not None:
-            known = {number: name for name, number in field.table.items()}
+        if field.form == "mode" and field.words is not None:
+            return flow(names.mode_words(unsigned, field.words))
+        if field.form == "name" and field.words is not None:
+            known = {number: name for name, number in field.words.items()}
             return text(known[value]) if value in known else str(unsigned)
-        if field.kind in ("fd", "newfd"):
-            return self._descriptor(value, made=field.kind == "newfd")
-        if field.kind == "vmaname":
+        if field.form in ("fd", "newfd"):
+            return self._descriptor(value, made=field.form == "newfd")
+        if field.form == "vmaname":
             name = self.trace.strings[value]
             if name.startswith(vmanames.POINTER) or name == vmanames.UNREADABLE:
                 return "1"
             return text(name.removeprefix(vmanames.PREFIX)) if name else "null"
-        if field.kind == "text":
+        if field.form == "text":
             return text(self.trace.strings[value])
-        if field.kind == "limit" and value == -1:
+        if field.form == "limit" and value == -1:
             return "unlimited"
-        if field.kind == "int" and value < 0 and field.name in ("value", "pages"):
+        if field.form == "int" and value < 0 and field.name in ("value", "pages"):
             return str(value)
         return flow(unsigned)
 

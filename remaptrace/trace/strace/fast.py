@@ -88,7 +88,7 @@ class FastStraceReader(StraceReader):
         self._known_ignored: set[str] = set()
         self._names = np.zeros((3, scan.TABLE_MASK + 1, 4), dtype=np.int64)
         self._names[:, :, 3] = -1
-        self.plain_call = np.zeros((len(PLAIN) + 1, 6), dtype=np.int64)
+        self._plain = np.zeros((len(PLAIN) + 1, 6), dtype=np.int64)
         self._words = _word_table()
         self._fill_names()
 
@@ -101,13 +101,13 @@ class FastStraceReader(StraceReader):
         for name, value in ERRNOS.items():
             self._add(scan.T_ERRORS, name.encode(), value)
         for row, (call, plain) in enumerate(PLAIN.items()):
-            self.plain_call[row] = (plain.kind, plain.least, plain.most, plain.fd, 0, plain.returns)
+            self._plain[row] = (plain.kind, plain.least, plain.most, plain.fd, 0, plain.returns)
             self._add(scan.T_CALLS, call, lex.OP_PLAIN + row)
             for alias, meant in _NUMBERED.items():
                 if meant == call:
                     self._add(scan.T_CALLS, alias, lex.OP_PLAIN + row)
-        self.plain_call[len(PLAIN)] = self.plain_call[list(PLAIN).index(b"mmap")]
-        self.plain_call[len(PLAIN), lex.P_PAGES] = 1
+        self._plain[len(PLAIN)] = self._plain[list(PLAIN).index(b"mmap")]
+        self._plain[len(PLAIN), lex.P_PAGES] = 1
         self._add(scan.T_CALLS, b"mmap2", lex.OP_PLAIN + len(PLAIN))
         for call, op in _SPECIAL.items():
             self._add(scan.T_CALLS, call, op)
@@ -171,7 +171,7 @@ class FastStraceReader(StraceReader):
     def _lex(self, start: int, end: int) -> _Block:
         ends = np.flatnonzero(self._bytes[start:end] == scan.NEWLINE) + start
         rows = np.empty((len(ends), lex.W), dtype=np.int64)
-        lex_lines(self._bytes, ends, start, rows, self._names, self.plain_call, self._words)
+        lex_lines(self._bytes, ends, start, rows, self._names, self._plain, self._words)
         return _Block(ends, start, rows)
 
     # -- following
@@ -185,7 +185,7 @@ class FastStraceReader(StraceReader):
             state[fo.S_USED] = out.used
             at = follow(
                 self._bytes, block.rows, at, count, state, self._tids, self._tasks, self.model.files.table,
-                self._paths, self._buckets, self._counts, self.plain_call, out.block,
+                self._paths, self._buckets, self._counts, self._plain, out.block,
             )  # fmt: skip
             out.used = int(state[fo.S_USED])
             if at >= count:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...abi import kinds as ev
-from ...abi.calls import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_BREAK, RETURNS_ZERO
+from ...abi.calls import AS_NUMBERS, CALLS, EVENTS, SystemCall
+from ...abi.kinds import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_BREAK
 from ...errorcodes import RT_ARGUMENT
 from .args import BadLine, value
 from .handlers import ignored
@@ -22,34 +22,16 @@ class Plain(NamedTuple):
     returns: int = RETURNS_ANY
 
 
+def _plain_of(call: SystemCall) -> Plain:
+    args = EVENTS[call.kind].args
+    fd = next((at for at, arg in enumerate(args) if arg.form == "fd"), -1)
+    return Plain(call.kind, call.least, len(args), fd, call.returns)
+
+
 PLAIN: dict[bytes, Plain] = {
-    b"mmap": Plain(ev.K_MMAP, 6, 6, 4, RETURNS_ADDRESS),
-    b"munmap": Plain(ev.K_MUNMAP, 2, 2, returns=RETURNS_ZERO),
-    b"mprotect": Plain(ev.K_MPROTECT, 3, 3, returns=RETURNS_ZERO),
-    b"pkey_mprotect": Plain(ev.K_PKEY_MPROTECT, 4, 4, returns=RETURNS_ZERO),
-    b"mremap": Plain(ev.K_MREMAP, 3, 5, returns=RETURNS_ADDRESS),
-    b"brk": Plain(ev.K_BRK, 1, 1, returns=RETURNS_BREAK),
-    b"madvise": Plain(ev.K_MADVISE, 3, 3, returns=RETURNS_ZERO),
-    b"mlock": Plain(ev.K_MLOCK, 2, 2, returns=RETURNS_ZERO),
-    b"mlock2": Plain(ev.K_MLOCK2, 3, 3, returns=RETURNS_ZERO),
-    b"munlock": Plain(ev.K_MUNLOCK, 2, 2, returns=RETURNS_ZERO),
-    b"mlockall": Plain(ev.K_MLOCKALL, 1, 1, returns=RETURNS_ZERO),
-    b"munlockall": Plain(ev.K_MUNLOCKALL, 0, 0, returns=RETURNS_ZERO),
-    b"msync": Plain(ev.K_MSYNC, 3, 3, returns=RETURNS_ZERO),
-    b"mincore": Plain(ev.K_MINCORE, 2, 2, returns=RETURNS_ZERO),
-    b"remap_file_pages": Plain(ev.K_REMAP_FILE_PAGES, 5, 5, returns=RETURNS_ZERO),
-    b"mseal": Plain(ev.K_MSEAL, 2, 3, returns=RETURNS_ZERO),
-    b"shmget": Plain(ev.K_SHMGET, 3, 3),
-    b"shmat": Plain(ev.K_SHMAT, 3, 3, returns=RETURNS_ADDRESS),
-    b"shmdt": Plain(ev.K_SHMDT, 1, 1, returns=RETURNS_ZERO),
-    b"shmctl": Plain(ev.K_SHMCTL, 2, 2),
-    b"pkey_alloc": Plain(ev.K_PKEY_ALLOC, 2, 2),
-    b"pkey_free": Plain(ev.K_PKEY_FREE, 1, 1, returns=RETURNS_ZERO),
-    b"personality": Plain(ev.K_PERSONALITY, 1, 1),
-    b"ftruncate": Plain(ev.K_FTRUNCATE, 2, 2, 0, RETURNS_ZERO),
-    b"ftruncate64": Plain(ev.K_FTRUNCATE, 2, 2, 0, RETURNS_ZERO),
-    b"fallocate": Plain(ev.K_FALLOCATE, 4, 4, 0, RETURNS_ZERO),
+    call.name.encode(): _plain_of(call) for call in CALLS.values() if call.read == AS_NUMBERS
 }
+"""The calls of `abi.calls` that every log shows as numbers."""
 
 
 def plain_call(model: Model, call: Call, plain: Plain) -> None:

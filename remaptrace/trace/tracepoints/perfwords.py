@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ...abi.calls import CALLS
 from ...abi.mman import ADVICE, FALLOC, MAP, MCL, MREMAP, MS, PROT, SEALS, SHM
 from ..symbols import CLONE
 from .plan import PLANS
@@ -15,52 +16,7 @@ from .text import signed
 
 _ARGUMENT = re.compile(r'(\w+): ("(?:[^"\\]|\\.)*"|[^,]*)')
 
-PARAMETERS: dict[str, tuple[str, ...]] = {
-    "mmap": ("addr", "len", "prot", "flags", "fd", "off"),
-    "munmap": ("addr", "len"),
-    "mprotect": ("start", "len", "prot"),
-    "pkey_mprotect": ("start", "len", "prot", "pkey"),
-    "mremap": ("addr", "old_len", "new_len", "flags", "new_addr"),
-    "brk": ("brk",),
-    "madvise": ("start", "len_in", "behavior"),
-    "mlock": ("start", "len"),
-    "mlock2": ("start", "len", "flags"),
-    "munlock": ("start", "len"),
-    "mlockall": ("flags",),
-    "msync": ("start", "len", "flags"),
-    "mincore": ("start", "len", "vec"),
-    "remap_file_pages": ("start", "size", "prot", "pgoff", "flags"),
-    "mseal": ("start", "len", "flags"),
-    "shmget": ("key", "size", "shmflg"),
-    "shmat": ("shmid", "shmaddr", "shmflg"),
-    "shmdt": ("shmaddr",),
-    "shmctl": ("shmid", "cmd"),
-    "mbind": ("start", "len", "mode", "nmask", "maxnode", "flags"),
-    "open": ("filename", "flags", "mode"),
-    "openat": ("dfd", "filename", "flags", "mode"),
-    "close": ("fd",),
-    "dup": ("fildes",),
-    "dup2": ("oldfd", "newfd"),
-    "dup3": ("oldfd", "newfd", "flags"),
-    "fcntl": ("fd", "cmd", "arg"),
-    "memfd_create": ("uname", "flags"),
-    "memfd_secret": ("flags",),
-    "ftruncate": ("fd", "length"),
-    "fallocate": ("fd", "mode", "offset", "len"),
-    "close_range": ("fd", "max_fd", "flags"),
-    "clone": ("clone_flags", "newsp", "parent_tidptr", "child_tidptr", "tls"),
-    "clone3": ("uargs", "size"),
-    "exit": ("error_code",),
-    "exit_group": ("error_code",),
-    "personality": ("personality",),
-    "ioctl": ("fd", "cmd", "arg"),
-    "arch_prctl": ("option", "arg2"),
-    "prctl": ("option", "arg2", "arg3", "arg4", "arg5"),
-    "setuid": ("uid",),
-    "userfaultfd": ("flags",),
-    "pkey_alloc": ("flags", "init_val"),
-    "pkey_free": ("pkey",),
-}
+PARAMETERS: dict[str, tuple[str, ...]] = {call.name: call.parameters for call in CALLS.values()}
 """Names of the registers of each call that an event is made of, as the tracepoints have them."""
 
 _OPEN = {

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...abi.calls import CALLS, EVENTS, OWN_WAY, SystemCall
 from ...abi.special import FILE_BPF, FILE_KVM_VCPU, FILE_PACKET, FILE_PERF, FILE_SECRET, FILE_URING
 
 ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC, PERF, URING, BPF, PACKET, SECRET, VCPU = range(
@@ -38,46 +39,32 @@ class Plan:
     pages: int = -1
 
 
+_SPLIT = ("ftruncate64",)
+"""Calls of 32-bit programs whose length lies in two registers."""
+
+
+def _in_registers(call: SystemCall) -> Plan:
+    args = EVENTS[call.kind].args
+    return Plan(call.kind, tuple(range(len(args))), tuple(at for at, arg in enumerate(args) if arg.c_int))
+
+
 PLANS: dict[str, Plan] = {
-    "mmap": Plan(ev.K_MMAP, (0, 1, 2, 3, 4, 5), (4,)),
+    **{
+        call.name: _in_registers(call)
+        for call in CALLS.values()
+        if call.read != OWN_WAY and call.name not in _SPLIT
+    },
     "mmap2": Plan(ev.K_MMAP, (0, 1, 2, 3, 4, 5), (4,), pages=5),
     "mmap_pgoff": Plan(ev.K_MMAP, (0, 1, 2, 3, 4, 5), (4,), pages=5),
-    "munmap": Plan(ev.K_MUNMAP, (0, 1)),
-    "mprotect": Plan(ev.K_MPROTECT, (0, 1, 2)),
-    "pkey_mprotect": Plan(ev.K_PKEY_MPROTECT, (0, 1, 2, 3), (3,)),
-    "mremap": Plan(ev.K_MREMAP, (0, 1, 2, 3, 4)),
-    "brk": Plan(ev.K_BRK, (0,)),
-    "madvise": Plan(ev.K_MADVISE, (0, 1, 2), (2,)),
-    "mlock": Plan(ev.K_MLOCK, (0, 1)),
-    "mlock2": Plan(ev.K_MLOCK2, (0, 1, 2), (2,)),
-    "munlock": Plan(ev.K_MUNLOCK, (0, 1)),
-    "mlockall": Plan(ev.K_MLOCKALL, (0,), (0,)),
-    "munlockall": Plan(ev.K_MUNLOCKALL),
-    "msync": Plan(ev.K_MSYNC, (0, 1, 2), (2,)),
-    "mincore": Plan(ev.K_MINCORE, (0, 1)),
-    "remap_file_pages": Plan(ev.K_REMAP_FILE_PAGES, (0, 1, 2, 3, 4)),
-    "mseal": Plan(ev.K_MSEAL, (0, 1, 2)),
-    "shmget": Plan(ev.K_SHMGET, (0, 1, 2), (0, 2)),
-    "shmat": Plan(ev.K_SHMAT, (0, 1, 2), (0, 2)),
-    "shmdt": Plan(ev.K_SHMDT, (0,)),
-    "shmctl": Plan(ev.K_SHMCTL, (0, 1), (0, 1)),
     "mbind": Plan(ev.K_MBIND, (0, 1, 2, ZERO, MINUS_ONE, 5)),  # the mask is behind a pointer
-    "set_mempolicy_home_node": Plan(ev.K_HOME_NODE, (0, 1, 2, 3)),
     "userfaultfd": Plan(ev.K_USERFAULTFD, (0,), (0,)),
-    "pkey_alloc": Plan(ev.K_PKEY_ALLOC, (0, 1)),
-    "pkey_free": Plan(ev.K_PKEY_FREE, (0,), (0,)),
     "open": Plan(ev.K_OPEN, (ZERO, 1, ZERO), (1,)),
     "openat": Plan(ev.K_OPEN, (ZERO, 2, ZERO), (1,)),
     "openat2": Plan(ev.K_OPEN, (ZERO, ZERO, ZERO)),
-    "close": Plan(ev.K_CLOSE, (0,), (0,)),
     "dup": Plan(ev.K_DUP, (0, MINUS_ONE, ZERO), (0,)),
     "dup2": Plan(ev.K_DUP, (0, 1, ZERO), (0, 1)),
     "dup3": Plan(ev.K_DUP, (0, 1, 2), (0, 1, 2)),
     "memfd_create": Plan(ev.K_MEMFD, (ZERO, 1), (1,)),
-    "ftruncate": Plan(ev.K_FTRUNCATE, (0, 1), (0,)),
-    "fallocate": Plan(ev.K_FALLOCATE, (0, 1, 2, 3), (0, 1)),
-    "close_range": Plan(ev.K_CLOSE_RANGE, (0, 1, 2)),
-    "personality": Plan(ev.K_PERSONALITY, (0,)),
     "prctl": Plan(ev.K_PRCTL, (0, 1, 2, 3, 4), (0,)),
     "perf_event_open": Plan(ev.K_OPEN, (ZERO, ZERO, PERF)),
     "io_uring_setup": Plan(ev.K_OPEN, (ZERO, CLOEXEC, URING)),
@@ -86,9 +73,6 @@ PLANS: dict[str, Plan] = {
     "socket(AF_PACKET)": Plan(ev.K_OPEN, (ZERO, ZERO, PACKET)),
     "ioctl(KVM_CREATE_VCPU)": Plan(ev.K_OPEN, (ZERO, CLOEXEC, VCPU)),
     "io_setup": Plan(ev.K_IO_SETUP, (0, ZERO), (0,)),
-    "io_destroy": Plan(ev.K_IO_DESTROY, (0,)),
-    "pidfd_open": Plan(ev.K_PIDFD, (0, 1), (0, 1)),
-    "setuid": Plan(ev.K_SETUID, (0,), (0,)),
     "setresuid": Plan(ev.K_SETUID, (1,), (0,)),
     "setreuid": Plan(ev.K_SETUID, (1,), (0,)),
     # calls that mean what their command says, see REFINED
