@@ -44,7 +44,7 @@ def both_ways(monkeypatch: pytest.MonkeyPatch, module: object, text: Callable[[]
     monkeypatch.setattr(module, "_FEW", 1 << 40)
     one_at_a_time = text()
     monkeypatch.setattr(module, "_FEW", 0)
-    monkeypatch.setattr(module, "BLOCK", 50)
+    monkeypatch.setattr(module, "LINES_BLOCK", 50)
     return text(), one_at_a_time
 
 
