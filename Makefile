@@ -49,5 +49,9 @@ clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 .PHONY: fuzz
-fuzz:  ## mutate real inputs for a minute; SECONDS and SEED change it
-	python tools/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)
+fuzz: $(DEV)  ## mutate real inputs for a minute; SECONDS and SEED change it
+	$(BIN)/python -m tools.fuzz $(or $(SECONDS),60) $(or $(SEED),1)
+
+.PHONY: faults
+faults: $(DEV)  ## end every command by signals at many moments, and on full disks
+	$(BIN)/python -m tools.faults

@@ -71,14 +71,14 @@ def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
     access = ACC_WRITE if write != 0 else ACC_READ
     need = VM_WRITE if write != 0 else VM_READ
     at = start
-    while at < start + length:
+    while at - start < length:
         vma = find_vma(m, m[task + T_MM], at)
         if vma == 0 or m[vma + V_START] > at or m[vma + V_FLAGS] & (VM_IO | VM_PFNMAP):
             break
         if m[vma + V_FLAGS] & need == 0 or fault_in(m, task, vma, at & -page, access) != 0:
             break
         at = (at & -page) + page
-    done = min(at, start + length) - start
+    done = min(at - start, length)
     return done if done > 0 else -EFAULT
 
 

@@ -16,6 +16,7 @@ from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ...result.result import PagesRow, VmaRow
 from ..areas.area26 import ALL_ONES
+from ..areas.vmaset import find_exact
 from ..calls.mincore import mincore_page
 from ..pages import pgwalk, pte
 from ..state import (
@@ -234,7 +235,11 @@ def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
 def pages_row(m: View, mm: int, addr: int, count: int) -> PagesRow:
     """The state of `count` pages from `addr`."""
     size = 1 << m[H_ARCH + A_PAGE_SHIFT]
-    states = [page_state(m, mm, addr + i * size) for i in range(count)]
+    states: list[tuple[str, str, int | None, int]] = []
+    while len(states) < count:
+        at = addr + len(states) * size
+        run = min(_without_table(m, mm, at), count - len(states))
+        states += [(".", "-", None, 0)] * run if run else [page_state(m, mm, at)]
     return PagesRow(
         addr=addr,
         pages="".join(s[0] for s in states),
@@ -269,11 +274,28 @@ def mm_facts(m: View, mm: int) -> dict[str, int]:
 
 def resident_text(m: View, mm: int, addr: int, length: int) -> str:
     """What mincore wrote for [addr, addr + length): one digit a page, up to the first hole."""
-    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
-    digits = []
-    for at in range(addr, addr + length, size):
-        state = mincore_page(m, mm, at)
-        if state < 0:
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    digits: list[str] = []
+    at, end = addr, addr + length
+    while at < end:
+        vma = find_exact(m, mm, at)
+        if vma == 0:
             break
-        digits.append("1" if state else "0")
+        run = 0 if m[vma + V_INODE] else _without_table(m, mm, at)
+        if run:
+            run = min(run, (min(end, m[vma + V_END]) - at + (1 << shift) - 1) >> shift)
+            digits.append("0" * run)
+        else:
+            digits.append("1" if mincore_page(m, mm, at) else "0")
+            run = 1
+        at += run << shift
     return "".join(digits)
+
+
+def _without_table(m: View, mm: int, addr: int) -> int:
+    """How many pages from `addr` on have no page table and no huge page, at most to the end of one table's span."""
+    slot = pgwalk.pmd_lookup(m, mm, addr)
+    if slot and m[slot]:
+        return 0
+    span = 1 << pgwalk.span_shift(m)
+    return int((span - addr % span) >> m[H_ARCH + A_PAGE_SHIFT])

@@ -49,6 +49,9 @@ from ..state import (
     Mem,
 )
 
+_MOST_PAGES = 1 << 46
+"""More pages than any address space has, and with pages of 64 KiB still bytes of a signed word."""
+
 
 @kernel
 def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp: int) -> int:
@@ -60,12 +63,12 @@ def touch(m: Mem, task: int, access: int, addr: int, value: int, pages: int, sp:
     in_kernel = 1 if m[G_EVFLAGS] & EVF_IN_KERNEL else 0
     mm = m[task + T_MM]
     shift = m[H_ARCH + A_PAGE_SHIFT]
-    end = addr + ((pages if pages > 1 else 1) << shift)
+    size = (min(pages, _MOST_PAGES) if pages > 1 else 1) << shift
     outcome = OUT_OK
     keyed = m[H_RULES + R_PKEYS]
     at = addr
-    while at < end:
-        done = 0 if keyed != 0 else hits(m, mm, at, (end - at) >> shift, access)
+    while at - addr < size:
+        done = 0 if keyed != 0 else hits(m, mm, at, (size - (at - addr)) >> shift, access)
         if done == 0:
             outcome = handle_access(m, task, at, access, in_kernel, sp)
             if outcome != OUT_OK:

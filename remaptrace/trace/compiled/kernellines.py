@@ -61,6 +61,9 @@ _TAB, _HASH = 9, 35
 _FTRACE_COMM, _PERF_COMM = 16, 16
 _S, _Y = 115, 121
 
+_MOST_DIGITS = 16
+"""Characters of a number that surely fits 64 bits."""
+
 
 @kernel
 def _skip_word(b: Bytes, p: int) -> int:
@@ -194,6 +197,8 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
     if close and at(b, p) == RIGHT:
         return at_end(b, p + 1)
     while True:
+        if is_digit(at(b, p)):
+            return ODD  # no name: it may be a number of more than 64 bits
         while at(b, p) != COLON:
             if at(b, p) < BLANK or at(b, p) == QUOTE or at(b, p) == EQUAL or at(b, p) == COMMA:
                 return ODD
@@ -285,7 +290,11 @@ def _signal(b: Bytes, p: int, out: Words, n: int, words: FixedWords) -> int:
         return ODD
     out[R_A0, n] = number
     out[R_A0 + 1, n] = code
+    run = 0
     while at(b, p) != NEWLINE:
+        run = 0 if at(b, p) == BLANK or at(b, p) == EQUAL else run + 1
+        if run > _MOST_DIGITS or at(b, p) == COLON or at(b, p) == GREATER:
+            return ODD  # it may hold a number of more than 64 bits
         p += 1
     return p
 

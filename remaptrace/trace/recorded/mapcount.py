@@ -66,11 +66,20 @@ def read_mapcount(data: bytes) -> tuple[list[CountRow], list[Skipped]]:
             row = CountRow(
                 number, int(time), int(pid), int(tid), event, result, (count, total, data_vm, stack, locked)
             )
+            if not _fits(row):
+                raise ValueError(line)
         except ValueError:
             skipped.append(Skipped(-1, number, 1, RT_TRUTH, line[:200], "ten columns"))
             continue
         rows.append(row)
     return rows, skipped
+
+
+def _fits(row: CountRow) -> bool:
+    """True if the numbers are such as a kernel has: table columns hold them."""
+    count, *pages = row.counters
+    small = all(-1 <= number < 1 << 31 for number in (row.pid, row.tid, count))
+    return small and all(-1 << 63 <= number < 1 << 63 for number in (row.time, *pages))
 
 
 def tie(

@@ -1,0 +1,107 @@
+"""The fuzzers find nothing in a short run, and what they once found stays mended."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from remaptrace.abi import kinds as ev
+from remaptrace.engine.run.driver import replay
+from remaptrace.errors import InputError
+from remaptrace.machine.machine import Machine
+from remaptrace.result.result import Result
+from remaptrace.trace.events import TraceBuilder
+from remaptrace.trace.jsonl import read_jsonl
+from remaptrace.trace.recorded.mapcount import read_mapcount
+from remaptrace.trace.scenario.read import read_scenario
+from remaptrace.trace.tracepoints.ftrace import ftrace_records
+from tools.fuzz import tried
+from tools.fuzzing.surfaces import SURFACES
+
+INPUTS = 60
+"""Of each surface; `make fuzz` tries as many as it has time for."""
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_short_run_of_the_fuzzers_finds_nothing(surface: str) -> None:
+    fallen = [(number, *tried(surface, 17, number, hangs=600)) for number in range(INPUTS)]
+    assert [row for row in fallen if row[1]] == []
+
+
+def test_an_input_can_be_made_again_from_seed_and_number() -> None:
+    assert tried("strace", 3, 5) == tried("strace", 3, 5)
+    assert tried("strace", 3, 5)[1] != tried("strace", 4, 5)[1]
+
+
+def both(kind: int, args: tuple[int, ...], arch: str, kernel: str) -> tuple[Result, Result]:
+    b = TraceBuilder()
+    b.event(kind, b.task(1, 1), args)
+    trace = b.finish()
+    machine = Machine.load(arch, kernel)
+    first, second = (replay(trace, machine, engine=engine) for engine in ("interpreted", "compiled"))
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("kind", "args"),
+    [
+        (ev.K_PROCESS_VM, (4096, (1 << 63) - 4096, 0, 0, 0, 0)),
+        (ev.K_PROCESS_VM, ((1 << 63) - 4096, (1 << 63) - 1, 1, 0, 0, 0)),
+        (ev.K_EXECUTE, (0, 0, 1 << 24, 0, 0, 0)),
+        (ev.K_READ, ((1 << 63) - 4096, -1, 1 << 24, 0, 0, 0)),
+    ],
+)
+@pytest.mark.parametrize(("arch", "kernel"), [("arm64-64k", "linux-6.18"), ("i386", "linux-2.6.20")])
+def test_sizes_that_end_beyond_a_signed_word_are_answered_alike(
+    kind: int, args: tuple[int, ...], arch: str, kernel: str
+) -> None:
+    first, second = both(kind, args, arch, kernel)
+    for name, column in first.columns.items():
+        assert np.array_equal(column, second.columns[name]), name
+
+
+@pytest.mark.parametrize(
+    "row", ['"kind": "read", "addr": 0, "pages": {}', '"kind": "pages", "addr": 0, "count": {}']
+)
+def test_more_pages_than_a_step_may_report_are_refused_in_every_format(row: str) -> None:
+    read_jsonl(("{" + row.format(1 << 24) + "}").encode())
+    with pytest.raises(InputError) as error:
+        read_jsonl(("{" + row.format((1 << 24) + 1) + "}").encode())
+    assert error.value.code == "RT211" and error.value.line == 1
+
+
+def test_page_letters_and_residence_of_a_large_reservation_are_exact() -> None:
+    trace = read_scenario(
+        "steps:\n"
+        "- mmap: {addr: 0x100000000000, length: 64GiB, prot: rw, flags: [private, anonymous, fixed, noreserve]}\n"
+        "- write: {addr: 0x100000a01000}\n"
+        "- pages: {addr: 0x1000009fe000, count: 1200}\n"
+        "- mincore: {addr: 0x100000000000, length: 64GiB}\n"
+    )
+    result = replay(trace, Machine.load())
+    pages = result.observed[2].pages
+    assert pages is not None
+    assert pages.pages == "..." + "a" + "." * 1196
+    assert result.observed[3].facts["resident"] == "0" * 2561 + "1" + "0" * ((64 << 18) - 2562)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "4294967295", "-9223372036854775809"])
+def test_counters_that_no_kernel_has_make_their_line_unreadable(number: str) -> None:
+    line = "1 10 10 mmap 7f0000000000 {} 5 4 3 0\n"
+    rows, skipped = read_mapcount((line.format(12) + line.format(number)).encode())
+    assert [row.counters[0] for row in rows] == [12]
+    assert [(skip.line, skip.code) for skip in skipped] == [(2, "RT321")]
+
+
+def test_a_number_too_long_behind_a_signal_is_read_alike() -> None:
+    line = b"  a-1 [1] ..1. 3.7: signal_deliver: sig=11 errno=0 code=1 sa_handler=0 sa_flags=%s\n"
+    for tail in (
+        b"14000000",
+        b"ffffffffffffffff",
+        b"f" * 17,
+        b"9" * 20,
+        b"0 = " + b"9" * 20,
+        b"0 x: 0x" + b"f" * 17,
+    ):
+        plain, fast = (ftrace_records(line % tail, compiled=how) for how in (False, True))
+        assert plain.skipped == fast.skipped and plain.records.shape == fast.records.shape

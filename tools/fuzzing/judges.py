@@ -1,0 +1,123 @@
+"""What is held against an input: two readers alike, an answer or an error of ours, a whole state, two engines alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from remaptrace.engine.look.invariants import violations
+from remaptrace.engine.run.driver import is_compiled, replay, walk
+from remaptrace.errors import InputError, RemapTraceError
+from remaptrace.machine.machine import Machine
+from remaptrace.trace.events import Trace
+
+MOST_EVENTS = 400
+"""Events of an input that are replayed: many small inputs find more than few large ones."""
+
+MACHINES = (
+    ("x86_64", "linux-6.18"),
+    ("x86_64", "linux-6.1"),
+    ("arm64-16k", "linux-6.18"),
+    ("arm64-64k", "linux-6.12"),
+    ("i386", "linux-2.6.20"),
+    ("i386", "linux-2.6.21-rfp"),
+    ("s390x", "linux-6.18"),
+)
+
+
+class Finding(Exception):
+    """An input that did what no input may do."""
+
+
+def machine(number: int) -> Machine:
+    """One of the machines on which inputs are replayed."""
+    arch, kernel = MACHINES[number % len(MACHINES)]
+    return Machine.load(arch, kernel)
+
+
+def refused(read: Callable[[], Any]) -> Any:
+    """What `read` gives, or the error of ours as text; a finding for a defect of ours."""
+    try:
+        return read()
+    except RemapTraceError as error:
+        if error.exit_status == 70:
+            raise Finding(f"exit 70: {error}") from error
+        return str(error)
+
+
+def same_traces(a: Trace | str, b: Trace | str) -> None:
+    """Finding unless both readers gave the same events, tasks, strings and skipped lines, or the same error."""
+    if isinstance(a, str) or isinstance(b, str):
+        if a != b:
+            raise Finding(f"one reader refuses: {a!r:.200} | {b!r:.200}")
+        return
+    if set(a.columns) != set(b.columns):
+        raise Finding(f"columns {set(a.columns) ^ set(b.columns)}")
+    for name, column in a.columns.items():
+        if not np.array_equal(column, b.columns[name]):
+            raise Finding(f"readers differ in column {name}")
+    if not np.array_equal(a.tasks, b.tasks):
+        raise Finding("readers differ in tasks")
+    for field in ("strings", "skipped", "unmodelled", "ignored", "notes"):
+        if getattr(a, field) != getattr(b, field):
+            raise Finding(f"readers differ in {field}")
+
+
+def replayed(trace: Trace, number: int, every: bool = False) -> None:
+    """Replay on machine `number`: an answer with a whole state, or a refusal; both engines alike.
+
+    `every`: the state is proved behind every event, not only behind the last.
+    """
+    if len(trace) > MOST_EVENTS:
+        return
+    on = machine(number)
+    last: Any = None
+
+    def steps() -> Iterator[Any]:
+        for event, m, _, _ in walk(trace, on):
+            if every:
+                _whole(m, event)
+            yield m
+
+    def go() -> bool:
+        nonlocal last
+        for m in steps():
+            last = m
+        return True
+
+    plain = refused(go)
+    if plain is True and last is not None:
+        _whole(last, len(trace) - 1)
+    if not is_compiled():
+        return
+    interpreted = refused(lambda: replay(trace, on, engine="interpreted", counters=True))
+    compiled = refused(lambda: replay(trace, on, engine="compiled", counters=True))
+    if isinstance(interpreted, str) or isinstance(compiled, str):
+        if interpreted != compiled:
+            raise Finding(f"engines differ: {interpreted!r:.150} | {compiled!r:.150}")
+        return
+    for name, column in interpreted.columns.items():
+        if not np.array_equal(column, compiled.columns[name]):
+            raise Finding(f"engines differ in {name}")
+
+
+def _whole(m: Any, event: int) -> None:
+    found = violations(m)
+    if found:
+        raise Finding(f"state broken behind event {event}: {found[0]}")
+
+
+def refusal_has_a_place(read: Callable[[], Any]) -> Any:
+    """As `refused`; an InputError names its file."""
+    try:
+        return read()
+    except InputError as error:
+        if not error.path:
+            raise Finding(f"refused without a file: {error}") from error
+        return str(error)
+    except RemapTraceError as error:
+        if error.exit_status == 70:
+            raise Finding(f"exit 70: {error}") from error
+        return str(error)
