@@ -120,6 +120,8 @@ def full_disk(args: Sequence[str], kilobytes: int) -> str:
 def main() -> int:
     """All commands; the exit status."""
     scale = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    # children of a job in the background would ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tried = fell = 0
     for name, args in COMMANDS.items():
         for number in SIGNALS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -177,7 +178,7 @@ def _lines(path: str) -> list[str]:
         if data.startswith(b"\x1f\x8b"):
             with gzip.open(path) as packed:
                 data = packed.read(_MOST_BYTES)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(RT_CONFIG, f"cannot be read: {reason}", path) from None
     return data.decode("utf-8", "replace").splitlines()

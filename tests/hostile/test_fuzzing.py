@@ -90,7 +90,7 @@ def test_counters_that_no_kernel_has_make_their_line_unreadable(number: str) -> 
     line = "1 10 10 mmap 7f0000000000 {} 5 4 3 0\n"
     rows, skipped = read_mapcount((line.format(12) + line.format(number)).encode())
     assert [row.counters[0] for row in rows] == [12]
-    assert [(skip.line, skip.code) for skip in skipped] == [(2, "RT321")]
+    assert [(skip.line, skip.code) for skip in skipped] == [(2, "RT327")]
 
 
 def test_a_number_too_long_behind_a_signal_is_read_alike() -> None:

@@ -228,7 +228,7 @@ def _settings(text: bytes, read: Callable[[str], Any]) -> Surface:
     def judge(data: bytes, rng: random.Random) -> None:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "file.yaml"
-            path.write_bytes(gzip.compress(data) if rng.random() < 0.1 else data)
+            path.write_bytes(mutated(gzip.compress(data), rng, 2) if rng.random() < 0.3 else data)
             refused(lambda: read(str(path)))
 
     return Surface(lambda rng: mutated(text, rng), judge)
