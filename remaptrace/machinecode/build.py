@@ -23,12 +23,13 @@ from .. import errorcodes as ec
 from ..errors import ReplayError
 from ..kept import make_folder
 from .emit import make_private, object_of
-from .folders import ENGINE, READERS, object_file
+from .folders import ENGINE, READERS, folder_now, object_file
 from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
 from .shipped import is_shipped
 from .target import target_machine
 
+SOURCES_CHANGED = "the sources were edited while they were compiled; what was made is not kept"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -130,7 +131,10 @@ def keep_object(room: str, name: str) -> None:
         return
     try:
         make_folder(path.parent)  # before a minute is spent on what has no place
-        write_object(path, make_object(room, name))
+        code = make_object(room, name)
+        if folder_now(room) != path.parent:
+            raise ReplayError(ec.RT_NOT_COMPILED, SOURCES_CHANGED)
+        write_object(path, code)
     except OSError as error:
         raise ReplayError(
             ec.RT_NOT_COMPILED, "machine code cannot be kept", str(path), found=str(error)

@@ -40,6 +40,11 @@ def sources(room: str, root: Path = PACKAGE) -> list[Path]:
 @lru_cache(maxsize=4)
 def cache_folder(room: str) -> Path:
     """The folder of the code made from exactly these sources for this processor (not created)."""
+    return folder_now(room)
+
+
+def folder_now(room: str) -> Path:
+    """The same, by the sources as they are on disk now: they may have been edited since this process began."""
     from importlib.metadata import version
 
     from llvmlite import binding as llvm

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..sources import PACKAGE
 from . import shipped
-from .build import make_bitcode
+from .build import SOURCES_CHANGED, make_bitcode
 from .emit import object_of
 from .folders import ENGINE, READERS, sources
 from .ready import FUNCTIONS
@@ -61,10 +61,14 @@ def retargeted(bitcode: bytes, level: Level, machine: Any) -> Any:
 def ship(
     folder: Path = shipped.FOLDER, functions: Sequence[tuple[str, str]] = WHOLE, say: Any = print
 ) -> list[str]:
-    """Compile `functions` into `folder`; the levels that were made. RuntimeError if none could be."""
+    """Compile `functions` into `folder`; the levels that were made.
+
+    RuntimeError if none could be, or if the sources were edited meanwhile: the stamp would vouch for other code.
+    """
     levels = [(level, command) for level in LEVELS if (command := linker(level)) is not None]
     if not levels:
         raise RuntimeError("no linker for any level was found")
+    begun = _states()
     with ThreadPoolExecutor(2) as pool:
         codes = dict(zip(functions, pool.map(lambda one: make_bitcode(*one), functions), strict=True))
     shutil.rmtree(folder, ignore_errors=True)
@@ -79,12 +83,20 @@ def ship(
             seal = hashlib.sha256(path.read_bytes()).hexdigest()
             objects[room].setdefault(level.name, {})[name] = seal
         say(f"{level.name}: {len(codes)} functions", file=sys.stderr)
-    rooms = {}
-    for room, made in objects.items():
-        files = [str(path.relative_to(PACKAGE)) for path in sources(room)]
-        rooms[room] = {"files": files, "digest": shipped.digest_of(files), "objects": made}
+    if _states() != begun:
+        raise RuntimeError(SOURCES_CHANGED)
+    rooms = {room: {**begun[room], "objects": made} for room, made in objects.items()}
     (folder / shipped.STAMP).write_text(json.dumps({"rooms": rooms}, indent=1) + "\n", encoding="utf-8")
     return [level.name for level, _ in levels]
+
+
+def _states() -> dict[str, dict[str, Any]]:
+    """For each room its sources by name, and one hash over them as they are now."""
+    states = {}
+    for room in (ENGINE, READERS):
+        files = [str(path.relative_to(PACKAGE)) for path in sources(room)]
+        states[room] = {"files": files, "digest": shipped.digest_of(files)}
+    return states
 
 
 def _link(command: list[str], code: bytes, path: Path) -> None:
@@ -99,6 +111,9 @@ def _link(command: list[str], code: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    missing = {level.name for level in LEVELS} - set(ship())
+    try:
+        missing = {level.name for level in LEVELS} - set(ship())
+    except RuntimeError as error:
+        sys.exit(f"ship: {error}")
     if missing:
         sys.stderr.write(f"left out, since no linker for them is here: {', '.join(sorted(missing))}\n")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.machinecode import ship, shipped
+from remaptrace.errors import ReplayError
+from remaptrace.machinecode import build, ship, shipped
 from remaptrace.machinecode.target import LEVELS, Level, own_level
 from remaptrace.sources import PACKAGE
 
@@ -117,6 +118,35 @@ def test_a_damaged_object_is_not_loaded(used: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     monkeypatch.setattr(shipped, "_loaded", {})
     assert shipped.shipped_address(*ONE) == 0
+
+
+def test_code_of_sources_that_were_edited_meanwhile_is_not_shipped(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = iter([{"engine": {"digest": "1"}}, {"engine": {"digest": "2"}}])
+    monkeypatch.setattr(ship, "_states", lambda: next(states))
+    monkeypatch.setattr(ship, "make_bitcode", lambda *_one: b"")
+    monkeypatch.setattr(ship, "retargeted", lambda *_all: None)
+    monkeypatch.setattr(ship, "object_of", lambda *_all: b"")
+    monkeypatch.setattr(ship, "_link", lambda _command, _code, path: path.write_bytes(b"code"))
+    with pytest.raises(RuntimeError, match="edited"):
+        ship.ship(tmp_path / "made", [ONE], say=lambda *_args, **_more: None)
+    assert not (tmp_path / "made" / shipped.STAMP).exists()
+
+
+def test_code_of_sources_that_were_edited_meanwhile_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REMAPTRACE_SHIPPED", "0")
+    shipped._fitting.cache_clear()
+    path = tmp_path / "then" / "scan.add_name.code"
+    monkeypatch.setattr(build, "object_file", lambda *_one: path)
+    monkeypatch.setattr(build, "folder_now", lambda _room: tmp_path / "now")
+    monkeypatch.setattr(build, "make_object", lambda *_one: b"code")
+    with pytest.raises(ReplayError, match="edited") as error:
+        build.keep_object(*ONE)
+    assert error.value.code == "RT605" and not path.exists()
+    shipped._fitting.cache_clear()
 
 
 def test_levels_are_asked_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
