@@ -25,7 +25,7 @@ from .rewriting import rewrite_option, rewritten
 )
 @click.option(
     "--to",
-    type=click.Choice(("yaml", "jsonl", "c", "columns")),
+    type=click.Choice(("yaml", "jsonl", "c", "syz", "columns")),
     help="Format. [default: by the ending of FILE]",
 )
 @click.option(
@@ -61,6 +61,7 @@ def command(
       .yaml    readable and editable; only traces whose every event has a step
       .c       a program that asks the running kernel and says in KTAP where it answers otherwise;
                only steps that a program can do
+      .syz     a program of syzkaller, moved into its data area; accesses become comments
       .jsonl   every trace, one event a line; .gz and .zst compress
       .rtcols  every trace, opened again in milliseconds
     """

@@ -195,6 +195,19 @@ OTHERS: tuple[ErrorCode, ...] = (
         advice="Try it by hand with another static program: COMMAND /bin/busybox true.",
     ),
     ErrorCode(
+        ec.RT_NO_CORPUS,
+        "no conformance programs here",
+        "The programs lie beside the package; this installation was made without them.",
+        advice="Install from a wheel or a checkout of the project.",
+    ),
+    ErrorCode(
+        ec.RT_NO_PROGRAM,
+        "no conformance program fits",
+        "The pattern of --kernel names no kernel of whose answers there are programs.",
+        "remaptrace conformance --kernel linux-5.4",
+        "'remaptrace conformance --list' shows them all.",
+    ),
+    ErrorCode(
         ec.RT_TABLE_KIND,
         "unknown kind of table",
         "The ending of the file says what is written: .csv, .jsonl or .parquet.",

@@ -10,7 +10,7 @@ from .. import errorcodes as ec
 from ..errors import UsageError
 from .events import Trace
 
-TEXT_WRITERS = ("yaml", "jsonl", "c")
+TEXT_WRITERS = ("yaml", "jsonl", "c", "syz")
 FORMATS = (*TEXT_WRITERS, "columns")
 _ENDINGS = {
     ".yaml": "yaml",
@@ -19,6 +19,7 @@ _ENDINGS = {
     ".ndjson": "jsonl",
     ".rtcols": "columns",
     ".c": "c",
+    ".syz": "syz",
 }
 _BLOCK = 1 << 20
 
@@ -46,6 +47,10 @@ def text_of(trace: Trace, form: str, *, kselftest: bool = False) -> Iterator[str
         from .reproducer.cfile import write_c
 
         return write_c(trace, kselftest=kselftest)
+    if form == "syz":
+        from .foreign.syzwrite import write_syzkaller
+
+        return write_syzkaller(trace)
     if form == "yaml":
         from .scenario.write import write_yaml
 

@@ -28,11 +28,11 @@ _RESOURCE = re.compile(r"(?:<r(\d+)=>0x([0-9a-f]{1,16})|r(\d+)(?:/0x([0-9a-f]+))
 _FAIL = re.compile(r"\b(?:fail_nth|async|rerun)\b")
 
 DATA = 0x2000_0000
-_RELATIVE = 0x7F00_0000_0000
-_DATA_SIZE, _PAGE = 0x100_0000, 4096
+RELATIVE = 0x7F00_0000_0000
+DATA_SIZE, _PAGE = 0x100_0000, 4096
 _U64 = (1 << 64) - 1
 
-_PLANS: dict[str, tuple[int, tuple[int, ...]]] = {
+PLANS: dict[str, tuple[int, tuple[int, ...]]] = {
     **{
         call.name: (call.kind, tuple(range(len(EVENTS[call.kind].args))))
         for call in CALLS.values()
@@ -89,8 +89,8 @@ class _Program:
         self._properties = 0
         for start, size, prot in (
             (DATA - _PAGE, _PAGE, 0),
-            (DATA, _DATA_SIZE, 7),
-            (DATA + _DATA_SIZE, _PAGE, 0),
+            (DATA, DATA_SIZE, 7),
+            (DATA + DATA_SIZE, _PAGE, 0),
         ):
             self._out.event(ev.K_MMAP, self._task, (start, size, prot, 0x32, -1, 0), flags=ev.EVF_MADE)
         self._prelude = 3
@@ -105,7 +105,7 @@ class _Program:
         resource, call, inside, properties = found.groups()
         if properties and _FAIL.search(properties):
             self._properties += 1
-        plan = _PLANS.get(call)
+        plan = PLANS.get(call)
         if plan is None:
             counts = self._unmodelled if call in _UNMODELLED else self._ignored
             counts[call] = counts.get(call, 0) + 1
@@ -178,7 +178,7 @@ class _Program:
 
 def _address(value: int) -> int:
     """Where a pointer of a program points: those into the data area are printed from 0x7f0000000000 on."""
-    return value - _RELATIVE + DATA if _RELATIVE <= value < _RELATIVE + (1 << 32) else value
+    return value - RELATIVE + DATA if RELATIVE <= value < RELATIVE + (1 << 32) else value
 
 
 def _unquoted(text: str) -> str:

@@ -31,6 +31,8 @@ class Program:
     def __init__(self, trace: Trace, kernel: str) -> None:
         self.trace = trace
         self.arch = trace.arch or DEFAULT_ARCH
+        self.first = 0
+        self._check_machine()
         self.page_size = load_arch(self.arch, load_kernel(kernel or trace.kernel or DEFAULT_KERNEL)).page_size
         self.layout = Layout(trace)
         self.files_made = 0
@@ -52,7 +54,6 @@ class Program:
         if len(self.rows) - self.first > _MOST_STEPS:
             steps = f"{len(self.rows) - self.first:,} steps"
             raise self.refuse(self.first, f"is the first of {steps}: a C program has at most {_MOST_STEPS:,}")
-        self._check_machine()
         self.head = [line for row in self.rows[: self.first] for line in self._before(row)]
         self.lines = [line for event in range(self.first, len(self.rows)) for line in self._step(event)]
         self.final = self._final()

@@ -1,0 +1,1 @@
+"""The conformance programs: small programs of memory calls, each with the answers of a real kernel."""
