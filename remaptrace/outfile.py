@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterable
@@ -87,7 +86,7 @@ def _replace(
     target: str, chunks: Iterable[bytes], mode: int | None, made_with: int, found: os.stat_result | None
 ) -> None:
     """Write a file beside `target` and rename it; `mode` and owner as of what was there."""
-    temporary = os.path.join(os.path.dirname(target), f".remaptrace-{secrets.token_hex(6)}")
+    temporary = os.path.join(os.path.dirname(target), f".remaptrace-{os.urandom(6).hex()}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, made_with)
     _unfinished.add(temporary)
     try:

@@ -129,7 +129,7 @@ def command(
         return
     facts = _facts(result, placing, lookup, start)
     if form == "json":
-        from ..report.jsonout import to_json
+        from ..report.jsontext import to_json
 
         out.write_text([to_json(facts)], output)
     elif form == "plain":

@@ -22,7 +22,7 @@ from .output import show, width, write_text
 def command(series: str, form: str, output: str | None) -> None:
     """List the architectures: page-table geometry, bits of a file PTE, support of MAP_CHGPROT."""
     from ..machine.arch import arch_names, load_arch_file
-    from ..report.jsonout import to_json
+    from ..report.jsontext import to_json
     from ..report.machines import arch_facts, arch_sheet
 
     facts = arch_facts([load_arch_file(name, series) for name in arch_names()])

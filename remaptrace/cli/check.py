@@ -167,7 +167,7 @@ def _deliver(
 
         out.write_text([check_github(facts)], path)
     else:
-        from ..report.jsonout import to_json
+        from ..report.jsontext import to_json
 
         out.write_text([to_json(facts)], path)
 

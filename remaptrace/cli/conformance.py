@@ -36,7 +36,7 @@ def command(listed: bool, folder: str | None, kernel: str, form: str, output: st
     """
     from ..conformance.corpus import corpus
     from ..conformance.export import describe, export
-    from ..report.jsonout import to_json
+    from ..report.jsontext import to_json
 
     if listed and folder:
         raise UsageError(RT_USAGE, "--list and --export together", expected="one of them")

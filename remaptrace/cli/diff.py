@@ -201,7 +201,7 @@ def _explained(found: SideBySide, placing: str | None) -> SideBySide:
 
 def _deliver(facts: dict[str, object], form: str, path: str | None, rows: int) -> None:
     if form == "json":
-        from ..report.jsonout import to_json
+        from ..report.jsontext import to_json
 
         out.write_text([to_json(facts)], path)
     elif form == "plain":

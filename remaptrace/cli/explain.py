@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 import click
 
 from ..errorcodes import RT_USAGE
@@ -27,6 +25,8 @@ def command(code: str | None) -> None:
     text = explain(code)
     if text is None:
         known = [name for names in topics().values() for name in names]
+        import difflib  # only for those who mistype
+
         near = difflib.get_close_matches(code, known, n=3)
         raise UsageError(
             RT_USAGE,

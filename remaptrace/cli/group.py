@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 
 import click
@@ -52,6 +51,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command to run; an unknown name is answered with the nearest known ones."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib  # only for those who mistype
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             raise click.UsageError(f"there is no command '{args[0]}'{hint}", ctx)

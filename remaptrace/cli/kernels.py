@@ -27,7 +27,7 @@ def command(
     from ..machine.derive import ground_of
     from ..machine.load import kernel_names, load_kernel
     from ..report import machines
-    from ..report.jsonout import to_json
+    from ..report.jsontext import to_json
 
     if not_modelled:
         facts = machines.not_modelled_facts()

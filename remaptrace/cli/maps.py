@@ -98,7 +98,7 @@ def command(
 
     known = mapstext.identities(found[0].maps)
     if form == "json":
-        from ..report.jsonout import to_json
+        from ..report.jsontext import to_json
 
         out.write_text([to_json(mapstext.maps_facts(snapshot, place(found[0], event)))], output)
     elif smaps:
@@ -167,7 +167,7 @@ def _show_pte(
 ) -> None:
     from ..abi.kinds import K_EXIT
     from ..engine.look import ptedecode
-    from ..report.jsonout import to_json
+    from ..report.jsontext import to_json
     from ..report.mapstext import pte_sheet
     from ..trace.cutting import first_events, with_pages
 

@@ -110,7 +110,7 @@ def _deliver(
     picture: bool = False,
 ) -> None:
     if form == "json":
-        from ..report.jsonout import to_json
+        from ..report.jsontext import to_json
 
         whole = facts[0] if len(facts) == 1 else {"schema": "remaptrace/runs/1", "runs": facts}
         out.write_text([to_json(whole)], path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from ..errors import InputError, UsageError
@@ -13,6 +12,8 @@ Mapping = dict[str, Any]
 
 def suggest(word: str, choices: list[str]) -> str:
     """The words that `word` may have meant, as a sentence for `expected`; else all choices."""
+    import difflib  # only for those who mistype
+
     near = difflib.get_close_matches(word, choices, n=3, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(near) + "?"

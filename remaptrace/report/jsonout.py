@@ -1,4 +1,4 @@
-"""JSON and JSON Lines of the facts, as they are."""
+"""JSON Lines: the facts as they are, then a line an event."""
 
 from __future__ import annotations
 
@@ -28,11 +28,6 @@ from ..trace.wording import (
 
 EVENT_SCHEMA = "remaptrace/event/1"
 _FEW = 16  # events up to which a template a shape costs more than it saves
-
-
-def to_json(facts: Mapping[str, Any]) -> str:
-    """The facts as one indented JSON document with a final newline."""
-    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_json_lines(facts: Mapping[str, Any], result: Result) -> Iterator[str]:

@@ -18,13 +18,26 @@ def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **env}, check=False)
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"]])
-def test_help_and_version_load_nothing_heavy(args: list[str]) -> None:
+_LISTS = {"numba", "numpy", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("args", "never"),
+    [
+        (["--help"], {*_LISTS, "yaml", "zstandard", "difflib", "hashlib", "random"}),
+        (["--version"], {*_LISTS, "yaml", "zstandard", "difflib", "hashlib", "random"}),
+        (["kernels"], _LISTS),
+        (["arches"], _LISTS),
+        (["explain", "RT102"], _LISTS),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_help_and_lists_load_nothing_heavy(args: list[str], never: set[str]) -> None:
     program = (
         "import sys\n"
         "from remaptrace.cli.entry import run_command\n"
         f"assert run_command({args!r}) == 0\n"
-        "heavy = {'numba', 'numpy', 'rich', 'yaml', 'zstandard'} & set(sys.modules)\n"
+        f"heavy = {never!r} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ import pytest
 from remaptrace.errors import InputError
 from remaptrace.report.facts.check import check_facts
 from remaptrace.report.github import check_github
-from remaptrace.report.jsonout import to_json
+from remaptrace.report.jsontext import to_json
 from remaptrace.report.junit import check_junit
 from remaptrace.report.plain.run import check_plain
 from remaptrace.report.rich.check import check_sheet

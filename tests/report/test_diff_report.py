@@ -14,7 +14,7 @@ from remaptrace.abi import kinds as ev
 from remaptrace.abi.outcomes import OUT_ACCERR, OUT_OK
 from remaptrace.blame import Reason
 from remaptrace.report.facts.diff import diff_facts
-from remaptrace.report.jsonout import to_json
+from remaptrace.report.jsontext import to_json
 from remaptrace.report.markdown.diff import diff_markdown
 from remaptrace.report.plain.diff import diff_plain
 from remaptrace.report.rich.diff import diff_sheet

@@ -11,7 +11,8 @@ import pytest
 
 from remaptrace.abi import kinds as ev
 from remaptrace.report.facts.run import process_facts, run_facts
-from remaptrace.report.jsonout import to_json, to_json_lines
+from remaptrace.report.jsonout import to_json_lines
+from remaptrace.report.jsontext import to_json
 from remaptrace.report.plain.run import run_plain
 from remaptrace.report.rich.paint import to_html, to_svg, to_terminal
 from remaptrace.report.rich.run import run_sheet

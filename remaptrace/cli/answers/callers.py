@@ -50,7 +50,7 @@ def deliver(
     elif output is not None and output.endswith((".pb.gz", ".pprof")):
         out.write_bytes(callers.pprof(stacks, unit), output)
     elif form == "json":
-        from ...report.jsonout import to_json
+        from ...report.jsontext import to_json
 
         out.write_text([to_json(callers.facts(by_caller(stacks, depth), unit, trace.name))], output)
     else:

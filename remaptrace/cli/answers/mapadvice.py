@@ -141,7 +141,7 @@ def deliver_areas(
 ) -> None:
     """Write facts of one list of areas, or of what grew between two, in the form that was asked for."""
     if form == "json":
-        from ...report.jsonout import to_json
+        from ...report.jsontext import to_json
 
         out.write_text([to_json(facts)], output)
     elif form == "plain":
