@@ -312,7 +312,7 @@ def _faults(result: Result) -> Found:
     back = np.argsort(at, kind="stable")
     at, expected = at[back], expected[back]
     got = result.columns["outcome"][at].astype(np.int64)
-    recorded = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at], 0)
+    recorded = np.where(kinds[at] == ev.K_FAULT, columns["a1"][at].astype(np.int64), 0)
     taken = np.where(kinds[at] == ev.K_FAULT, result.columns["value"][at].astype(np.int64), 0)
     kind = recorded & PF_KIND
     told = np.full(len(at), PF_KIND)  # the bits that were recorded

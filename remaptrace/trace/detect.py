@@ -18,7 +18,7 @@ from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from ..machinecode.ready import Progress
 from .events import Trace
-from .formats import BY_NAME, HEAD, recognise, strace_text
+from .formats import BY_NAME, HEAD, log_text, recognise, strace_text
 from .opening import can_be_read_again, decompressed, read_input, shown
 from .packed import bare_name, is_packed, unpacked
 
@@ -90,7 +90,8 @@ class Item:
             from .strace.read import read_strace_files
 
             undone = [unpasted(read_input(p)) for p in self.paths]
-            trace = read_strace_files([(p, data) for p, (data, _) in zip(self.paths, undone, strict=True)])
+            files = [(p, data) for p, (data, _) in zip(self.paths, undone, strict=True)]
+            trace = read_strace_files(files, threads_of=self.threads_of)
             trace.name = self.name
             trace.notes += dict.fromkeys(note for _, notes in undone for note in notes)
         else:
@@ -104,6 +105,10 @@ class Item:
             data = b"" if mapped else read_input(path)
             trace = mapped or read_data(data, shown(path), self.format, progress, self.threads_of)
             is_text = mapped is not None or (self.format or recognise(data)) not in ("columns", "jsonl")
+        if is_text and trace.recorded:
+            from .recorded.unseen import show_execs
+
+            show_execs(trace)
         if self.maps:
             from .recorded.initial import add_maps
             from .recorded.mapsfile import read_maps
@@ -314,7 +319,7 @@ def read_data(
 ) -> Trace:
     """Read a trace from decompressed bytes; `path` is what errors and reports show; `progress` as in Item.load.
 
-    `threads_of`: of strace text, see `read_strace`.
+    `threads_of`: of strace, ftrace and perf text, see `read_strace` and `assemble`.
 
     InputError RT201 for white space only, RT202 for a format that is not recognised.
     """
@@ -329,10 +334,13 @@ def read_data(
         chosen = format or recognise(data)
     if chosen is None:
         raise _unknown(data, path)
-    if chosen == "strace":
-        trace = strace_text(data, path, progress, threads_of)
-    else:
+    trace = log_text(chosen, data, path, progress, threads_of)
+    if trace is None:
         trace = BY_NAME[chosen].read(data, _base(path), path, progress)
+        if threads_of is not None:
+            trace.notes.append(
+                "--one-process and --threads-of were not used: they are for strace, ftrace and perf text"
+            )
     if chosen not in ("scenario", "jsonl", "columns", "maps"):  # which name themselves
         trace.name, trace.sources = _base(path), [path]
     trace.notes += notes

@@ -147,11 +147,13 @@ def _only_functions(head: bytes) -> bool:
     return _EVENT.search(head) is None and told(head) is not None
 
 
-def _ftrace(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
+def _ftrace(
+    data: bytes, name: str, path: str, progress: Progress | None, threads_of: int | None = None
+) -> Trace:
     from .tracepoints.ftrace import read_ftrace
 
     _say_compiling("ftrace", len(data), progress)
-    return read_ftrace(data, name=path)
+    return read_ftrace(data, name=path, threads_of=threads_of)
 
 
 def _perf_looks(head: bytes) -> bool:
@@ -160,11 +162,13 @@ def _perf_looks(head: bytes) -> bool:
     return looks_like_perf(head)
 
 
-def _perf(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
+def _perf(
+    data: bytes, name: str, path: str, progress: Progress | None, threads_of: int | None = None
+) -> Trace:
     from .tracepoints.perf import read_perf
 
     _say_compiling("perf", len(data), progress)
-    return read_perf(data, name=path)
+    return read_perf(data, name=path, threads_of=threads_of)
 
 
 def _strace_looks(head: bytes) -> bool:
@@ -187,8 +191,18 @@ def strace_text(
     return read_strace(data, name=path, progress=progress, threads_of=threads_of)
 
 
-def _strace(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
-    return strace_text(data, path, progress)
+def _strace(
+    data: bytes, name: str, path: str, progress: Progress | None, threads_of: int | None = None
+) -> Trace:
+    return strace_text(data, path, progress, threads_of)
+
+
+def log_text(
+    format: str, data: bytes, path: str, progress: Progress | None, threads_of: int | None
+) -> Trace | None:
+    """The trace of a log whose threads may be without births, told whose they are; None for another format."""
+    reader = {"strace": _strace, "ftrace": _ftrace, "perf": _perf}.get(format)
+    return reader(data, "", path, progress, threads_of) if reader is not None else None
 
 
 def _say_compiling(reader: str, size: int, progress: Progress | None) -> None:

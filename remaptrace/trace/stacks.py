@@ -21,6 +21,11 @@ _STRACE = re.compile(
 _PERF = re.compile(
     rb"\s+(?P<addr>[0-9a-f]+) (?P<symbol>.+?)(?:\+0x[0-9a-f]+)? \((?P<object>[^()]*(?:\([^()]*\))?)\)\s*\Z"
 )
+_PERF_TRACE = re.compile(
+    rb"\s{2,}(?:\[(?:0x)?(?P<addr>[0-9a-f]+)\]|(?P<symbol>[^\s()].*?)(?:\+0x[0-9a-f]+)?)"
+    rb" \((?P<object>[^()]*(?:\([^()]*\))?)\)\s*\Z"
+)
+"""A frame of perf trace --call-graph: ``brk (/usr/lib/ld.so)``, ``[0x3033] (/usr/bin/env)``."""
 _KERNEL = (b"[kernel", b"[guest.kernel", b"[bpf", b"[vmlinux")
 _DEEPEST = 1024
 
@@ -35,9 +40,9 @@ class StackLines:
         self._frames: dict[str, int] = {}
         self._owner = self._last = 0
 
-    def line(self, number: int, text: bytes) -> bool:
-        """Take a line; False if it is none of a stack."""
-        found = _STRACE.match(text) or _PERF.match(text)
+    def line(self, number: int, text: bytes, *, perf_trace: bool = False) -> bool:
+        """Take a line; False if it is none of a stack. `perf_trace`: by the form of that tool alone."""
+        found = _PERF_TRACE.match(text) if perf_trace else _STRACE.match(text) or _PERF.match(text)
         if found is None:
             return False
         if number != self._last + 1 or not self._owner:
@@ -45,7 +50,7 @@ class StackLines:
         self._last = number
         stack = self.by_line.setdefault(self._owner, [])
         thing = found["object"] or b""
-        if not thing.startswith(_KERNEL) and len(stack) < _DEEPEST and found["addr"].strip(b"0"):
+        if not thing.startswith(_KERNEL) and len(stack) < _DEEPEST and _tells(found):
             stack.append(self._frames.setdefault(_frame(found), len(self._frames)))
         return True
 
@@ -64,6 +69,12 @@ class StackLines:
         trace.columns["stack"] = np.array([of_line.get(line, 0) for line in lines], dtype=np.int32)
         trace.frames = list(self._frames)
         trace.stacks = [list(stack) for stack in numbers]
+
+
+def _tells(found: re.Match[bytes]) -> bool:
+    """False for the null address that ends some stacks."""
+    addr: bytes | None = found["addr"]
+    return addr is None or addr.strip(b"0") != b""
 
 
 def _frame(found: re.Match[bytes]) -> str:

@@ -194,23 +194,30 @@ def assume_page(m: Mem, task: int, addr: int, access: int) -> int:
 
 
 @kernel
-def assume_brk(m: Mem, task: int) -> int:
-    """Learn the break from a recorded answer of brk when the start of the heap is unknown.
+def assume_brk(m: Mem, task: int, addr: int) -> int:
+    """Learn the break from a recorded answer of brk(addr) when the start of the heap is unknown.
 
-    The data segment, which 2.6 never lets the break go below, then ends where the heap starts.
+    The data segment, which 2.6 never lets the break go below, then ends where the heap starts. A break that was set
+    leaves a heap below it; one below the start that was taken for it proves that the heap starts there or lower
+    (mm/mmap.c: SYSCALL_DEFINE1(brk) asks for brk >= start_brk).
     """
     mm = m[task + T_MM]
-    if (
-        m[mm + MM_START_BRK] == 0
-        and m[G_FOLLOW] != 0
-        and m[G_HAS_RET] != 0
-        and 0 < m[G_REC_RET] < m[H_ARCH + A_TASK_SIZE]
-    ):
-        m[mm + MM_START_BRK] = m[G_REC_RET]
-        m[mm + MM_BRK] = m[G_REC_RET]
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] <= 0 or m[G_REC_RET] >= m[H_ARCH + A_TASK_SIZE]:
+        return 0
+    was_set = 1 if m[G_REC_RET] == addr and may_assume(m, task) != 0 else 0
+    if m[mm + MM_START_BRK] == 0:
+        start = m[G_REC_RET]
+        m[mm + MM_BRK] = start
+        if was_set != 0:
+            start = (start - 1) & -(1 << m[H_ARCH + A_PAGE_SHIFT])
+        m[mm + MM_START_BRK] = start
         if m[mm + MM_START_DATA] == 0:
-            m[mm + MM_START_DATA] = m[G_REC_RET]
-            m[mm + MM_END_DATA] = m[G_REC_RET]
+            m[mm + MM_START_DATA] = start
+            m[mm + MM_END_DATA] = start
+    elif was_set != 0 and addr < m[mm + MM_START_BRK]:
+        m[mm + MM_START_BRK] = addr
+        m[mm + MM_START_DATA] = min(m[mm + MM_START_DATA], addr)
+        m[mm + MM_END_DATA] = min(m[mm + MM_END_DATA], addr)
     return 0
 
 

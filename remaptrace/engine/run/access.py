@@ -141,6 +141,8 @@ def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
     access = ACC_READ
     code = fault_error_code(m, mm, addr, access)
     if code < 0:
+        if may_assume(m, task) != 0:  # an area that was assumed to be read only
+            assume_page(m, task, addr, VM_READ | VM_WRITE)
         access = ACC_WRITE
         code = fault_error_code(m, mm, addr, access)
     if code < 0:

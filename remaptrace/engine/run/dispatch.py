@@ -172,7 +172,7 @@ def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: in
 @kernel
 def _brk(m: Mem, task: int, addr: int) -> int:
     """brk; the heap itself is assumed where only its end was recorded."""
-    assume_brk(m, task)
+    assume_brk(m, task, addr)
     if may_assume(m, task) != 0:
         mm = m[task + T_MM]
         assume_range(m, task, m[mm + MM_START_BRK], m[mm + MM_BRK], VM_READ | VM_WRITE)

@@ -83,15 +83,14 @@ def _starts(trace: Trace) -> list[tuple[int, int, str]]:
     out: list[tuple[int, int, str]] = []
     execs = (kind == ev.K_EXEC) & (ret >= 0) & (trace.columns["a1"] == 0)
     for event in np.flatnonzero(execs).tolist():
-        out.append((event + 1, int(task[event]), trace.strings[int(trace.columns["a0"][event])]))
-    first = int(task[0])
-    if (
-        kind[0] == ev.K_BRK
-        and trace.columns["a0"][0] == 0
-        and ret[0] > 0
-        and trace.tasks["parent"][first] < 0
-    ):
-        out.append((0, first, "(program)"))
+        path = trace.strings[int(trace.columns["a0"][event])]
+        out.append((event + 1, int(task[event]), path or "(program)"))
+    roots = trace.tasks["parent"] < 0
+    firsts = np.unique(task, return_index=True)[1]
+    begins = firsts[(kind[firsts] == ev.K_BRK) & (trace.columns["a0"][firsts] == 0) & (ret[firsts] > 0)]
+    for event in begins.tolist():
+        if roots[int(task[event])]:
+            out.append((event, int(task[event]), "(program)"))
     return sorted(out)
 
 

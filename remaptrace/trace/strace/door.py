@@ -8,8 +8,9 @@ from mmap import mmap
 from ...machinecode import ready
 from ...machinecode.ready import Progress
 from ..events import Trace
+from ..unborn import orphans
 from .read import Log, StraceReader
-from .threads import groups_of, orphans
+from .threads import groups_of, joined_note
 
 COMPILED_FROM = 512 << 10
 """Bytes from which loading the compiled reader is earned back."""
@@ -57,10 +58,7 @@ def read_strace(
     if not groups.leader:
         return trace
     trace = read(groups.leader).finish()
-    trace.notes.append(
-        f"{len(groups.leader)} threads whose birth is not in the log belong to processes of other ids: "
-        + "; ".join(groups.reasons)
-    )
+    trace.notes.append(joined_note(groups))
     return trace
 
 

@@ -21,6 +21,7 @@ from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ...errors import InputError
 from ..events import TASK_DTYPE, Skipped, Trace
 from ..stacks import StackLines
+from ..unborn import orphans
 from . import lines
 from .args import BadLine, split_arguments, value
 from .callnames import CallNames
@@ -28,7 +29,7 @@ from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_
 from .model import FORKS, Call, Model, Pending, Task
 from .origin import origin_of
 from .taskcalls import signal
-from .threads import Exit
+from .threads import Exit, groups_of, joined_note
 
 Log = bytes | mmap
 
@@ -61,13 +62,35 @@ def looks_like_strace(head: bytes) -> bool:
     return any(_LOOKS.match(line, lines.read_head(line).start) for line in some)
 
 
-def read_strace_files(files: Sequence[tuple[str, bytes]]) -> Trace:
+def read_strace_files(files: Sequence[tuple[str, bytes]], threads_of: int | None = None) -> Trace:
     """The trace of the files ``NAME.TID`` of ``strace -ff``, merged by time stamps.
 
     Without absolute time stamps a child's file follows the call that made it, which orders threads
-    only roughly; a note says so.
+    only roughly; a note says so. Threads whose birth no file shows are joined where they are proved to be of one
+    process, or with `threads_of`, as in `door.read_strace`.
     """
-    model = Model()
+    trace, exits = _read_family(files, {}, threads_of)
+    if threads_of is not None or len(orphans(trace)) < 2:
+        return trace
+    groups = groups_of(trace, b"".join(_with_ids(name, data) for name, data in files), exits)
+    if not groups.leader:
+        return trace
+    trace, _ = _read_family(files, groups.leader, None)
+    trace.notes.append(joined_note(groups))
+    return trace
+
+
+def _with_ids(name: str, data: bytes) -> bytes:
+    """The lines of one thread's file with its id in front, as ``strace -f`` prints them."""
+    suffix = _SUFFIX.search(name)
+    head = suffix.group(1).encode() + b" " if suffix is not None else b""
+    return re.sub(rb"^", head, data.rstrip(b"\n"), flags=re.MULTILINE) + b"\n"
+
+
+def _read_family(
+    files: Sequence[tuple[str, bytes]], groups: dict[int, int], threads_of: int | None
+) -> tuple[Trace, list[Exit]]:
+    model = Model(groups=groups, one_process=threads_of)
     readers = [StraceReader(data, name, source, model) for source, (name, data) in enumerate(files)]
     for reader in readers:
         suffix = _SUFFIX.search(reader.name)
@@ -87,7 +110,7 @@ def read_strace_files(files: Sequence[tuple[str, bytes]]) -> Trace:
         model.note(origin.note)
     trace = finish(model, [name for name, _data in files], skipped, files[0][0] if files else "")
     trace.arch = origin.arch if origin is not None else None
-    return trace
+    return trace, [one for reader in readers for one in reader.exits]
 
 
 def _read_by_birth(readers: list[StraceReader], model: Model) -> None:
@@ -330,7 +353,7 @@ class StraceReader:
         assert code is not None
         task = self.model.by_tid.get(tid) if tid is not None else self._unnamed()
         if tid is not None and not lines.is_killed(text):
-            self.exits.append(Exit(tid, code, number, task is None or not task.alive))
+            self.exits.append(Exit(tid, code, len(self.model.out), task is None or not task.alive))
         if task is not None:
             self.model.end(task, code, group=lines.is_killed(text), line=number, time=time)
 

@@ -15,8 +15,6 @@ Two that map the same address at a time, or that each call exit_group, are two p
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right, insort
-from collections import Counter
 from dataclasses import dataclass, field
 from mmap import mmap
 from typing import NamedTuple
@@ -24,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...abi import kinds as ev
-from ...abi.mman import MAP_FIXED
 from ..events import Trace
+from ..unborn import REASON, Union, by_areas, orphans
 
 _HEAD = rb"^(?:\[pid +)?(\d{1,10})(?:<[^>\n]*>)?\]? [^\n\"]{0,80}?"
 _GETPID = re.compile(_HEAD + rb"\bgetpid\(\) += (\d{1,10})\b", re.MULTILINE)
@@ -36,10 +34,6 @@ _FUTEX = re.compile(
     rb"(?:futex\((0x[0-9a-f]+), FUTEX_(WAIT|WAKE)(?:_BITSET)?_PRIVATE(?:\|\w+)?, ([^\n]*)|<\.\.\. futex resumed>)",
     re.MULTILINE,
 )
-_LOOKED_AT = 200_000
-"""Events among which areas that fit together are looked for."""
-
-_USES = (ev.K_MUNMAP, ev.K_MPROTECT, ev.K_PKEY_MPROTECT, ev.K_MADVISE, ev.K_MREMAP)
 
 
 class Exit(NamedTuple):
@@ -47,7 +41,7 @@ class Exit(NamedTuple):
 
     tid: int
     status: int
-    line: int
+    at: int  # the number of the event that it makes, if it makes one
     called: bool
 
 
@@ -60,38 +54,13 @@ class Groups:
     reasons: list[str] = field(default_factory=list)
 
 
-class _Union:
-    """Sets of process ids that turn out to be one."""
-
-    def __init__(self) -> None:
-        self._up: dict[int, int] = {}
-
-    def root(self, pid: int) -> int:
-        while (up := self._up.get(pid, pid)) != pid:
-            self._up[pid] = self._up.get(up, up)
-            pid = up
-        return pid
-
-    def join(self, one: int, other: int) -> bool:
-        """Put both into one set, under the lower id; False if they were."""
-        a, b = sorted((self.root(one), self.root(other)))
-        self._up[b] = a
-        return a != b
-
-
-def orphans(trace: Trace) -> list[int]:
-    """The thread ids whose first line shows no birth."""
-    roots = np.flatnonzero(trace.tasks["parent"] < 0)
-    return list(dict.fromkeys(int(trace.tasks["tid"][row]) for row in roots if trace.tasks["tid"][row] > 0))
-
-
 def groups_of(trace: Trace, data: bytes | mmap, exits: list[Exit]) -> Groups:
     """Which of the processes of a trace, read with every unborn thread as a process, are one."""
     born_alone = orphans(trace)
     out = Groups()
     if len(born_alone) < 2:
         return out
-    union, wanted = _Union(), set(born_alone)
+    union, wanted = Union(), set(born_alone)
     pid_of = {int(tid): int(pid) for tid, pid in zip(trace.tasks["tid"], trace.tasks["pid"], strict=True)}
     named: dict[int, int] = {}
     _by_ids(data, pid_of, named)
@@ -103,8 +72,8 @@ def groups_of(trace: Trace, data: bytes | mmap, exits: list[Exit]) -> Groups:
         out.reasons.append("strace says how many threads it attached to")
     if _by_exit(trace, exits, pid_of, union):
         out.reasons.append("they ended with the exit_group of one of them")
-    if _by_areas(trace, union, {pid_of[tid] for tid in wanted}):
-        out.reasons.append("they change areas of each other and map wall to wall")
+    if by_areas(trace, union, {pid_of[tid] for tid in wanted}):
+        out.reasons.append(REASON)
     if _by_futexes(data, pid_of, union):
         out.reasons.append("one wakes what others wait for at a private futex")
     pids = {pid_of[tid] for tid in wanted}
@@ -120,6 +89,14 @@ def groups_of(trace: Trace, data: bytes | mmap, exits: list[Exit]) -> Groups:
     return out
 
 
+def joined_note(groups: Groups) -> str:
+    """What a report says of the threads that were joined."""
+    return (
+        f"{len(groups.leader)} threads whose birth is not in the log belong to processes of other ids: "
+        + "; ".join(groups.reasons)
+    )
+
+
 def _by_ids(data: bytes | mmap, pid_of: dict[int, int], named: dict[int, int]) -> None:
     for match in _GETPID.finditer(data):
         tid, pid = int(match.group(1)), int(match.group(2))
@@ -131,7 +108,7 @@ def _by_ids(data: bytes | mmap, pid_of: dict[int, int], named: dict[int, int]) -
             named[tid] = pid
 
 
-def _by_attaching(data: bytes | mmap, born_alone: list[int], union: _Union) -> bool:
+def _by_attaching(data: bytes | mmap, born_alone: list[int], union: Union) -> bool:
     notices = {(int(m.group(1)), int(m.group(2))) for m in _ATTACHED.finditer(data)}
     if len(notices) != 1:
         return False
@@ -141,33 +118,33 @@ def _by_attaching(data: bytes | mmap, born_alone: list[int], union: _Union) -> b
     return any([union.join(pid, tid) for tid in born_alone])
 
 
-def _by_exit(trace: Trace, exits: list[Exit], pid_of: dict[int, int], union: _Union) -> bool:
+def _by_exit(trace: Trace, exits: list[Exit], pid_of: dict[int, int], union: Union) -> bool:
     """Threads that ended without a call of their own behind an exit_group of the same status.
 
     A log that shows one exit_group would have shown theirs.
     """
     columns = trace.columns
     calls = np.flatnonzero((columns["kind"] == ev.K_EXIT) & (columns["a1"] == 1))
-    last_line = {one.tid: one.line for one in exits}
+    last = {one.tid: one.at for one in exits}
     groups = []
     for event in calls.tolist():
         tid = int(trace.tasks["tid"][int(columns["task"][event])])
-        groups.append((tid, int(columns["a0"][event]), int(columns["line"][event])))
+        groups.append((tid, int(columns["a0"][event]), event))
     callers = {tid for tid, _, _ in groups}
     found = False
     for one in exits:
         if one.called or one.tid in callers or pid_of.get(one.tid) != one.tid:
             continue
-        before = [tid for tid, status, line in groups if status == one.status and line < one.line]
+        before = [tid for tid, status, event in groups if status == one.status and event < one.at]
         causes = {pid_of[tid] for tid in before}
         if len(causes) > 1:
-            causes = {pid_of[tid] for tid in before if last_line.get(tid, one.line) >= one.line}
+            causes = {pid_of[tid] for tid in before if last.get(tid, one.at) >= one.at}
         if len(causes) == 1:
             found |= union.join(causes.pop(), one.tid)
     return found
 
 
-def _by_futexes(data: bytes | mmap, pid_of: dict[int, int], union: _Union) -> bool:
+def _by_futexes(data: bytes | mmap, pid_of: dict[int, int], union: Union) -> bool:
     """A private futex is one address space's: who wakes the only thread that waits there belongs to it."""
     waiting: dict[bytes, set[int]] = {}
     at: dict[int, bytes] = {}
@@ -189,18 +166,16 @@ def _by_futexes(data: bytes | mmap, pid_of: dict[int, int], union: _Union) -> bo
     return found
 
 
-def _by_own_end(trace: Trace, exits: list[Exit], pids: set[int], union: _Union) -> bool:
+def _by_own_end(trace: Trace, exits: list[Exit], pids: set[int], union: Union) -> bool:
     """The C library ends a process with exit_group and only a thread with exit.
 
     If the log has one process that is not made of such threads, they are its.
     """
     columns = trace.columns
-    noticed = {one.line for one in exits if not one.called}
+    noticed = {one.at for one in exits if not one.called}
     calls = np.flatnonzero((columns["kind"] == ev.K_EXIT) & (columns["a1"] == 0))
     threads = {
-        int(trace.tasks["pid"][columns["task"][event]])
-        for event in calls.tolist()
-        if int(columns["line"][event]) not in noticed
+        int(trace.tasks["pid"][columns["task"][event]]) for event in calls.tolist() if event not in noticed
     }
     whole = {union.root(pid) for pid in pids - threads}
     alone = [pid for pid in threads & pids if union.root(pid) not in whole]
@@ -208,108 +183,3 @@ def _by_own_end(trace: Trace, exits: list[Exit], pids: set[int], union: _Union) 
         return False
     process = whole.pop()
     return any([union.join(process, pid) for pid in alone])
-
-
-class _Areas:
-    """The areas that calls of the log made and did not take away, and who made each."""
-
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.areas: dict[int, tuple[int, int]] = {}  # start: end, pid
-        self.ends: dict[int, int] = {}  # end: start
-
-    def over(self, low: int, high: int) -> list[int]:
-        """The starts of areas that overlap [low, high)."""
-        first = max(bisect_right(self.starts, low) - 1, 0)
-        found = self.starts[first : bisect_left(self.starts, high)]
-        return [start for start in found if self.areas[start][0] > low]
-
-    def cut(self, low: int, high: int) -> None:
-        """Take [low, high) away."""
-        for start in self.over(low, high):
-            end, pid = self.areas.pop(start)
-            self.starts.remove(start)
-            del self.ends[end]
-            if start < low:
-                self.add(start, low, pid)
-            if high < end:
-                self.add(high, end, pid)
-
-    def add(self, low: int, high: int, pid: int) -> None:
-        """A new area; nothing overlaps it."""
-        insort(self.starts, low)
-        self.areas[low] = (high, pid)
-        self.ends[high] = low
-
-    def owners_beside(self, low: int, high: int) -> set[int]:
-        """Who made the areas that end at `low` and begin at `high`."""
-        beside = {self.ends.get(low, -1), high} & self.areas.keys()
-        return {self.areas[start][1] for start in beside}
-
-
-def _by_areas(trace: Trace, union: _Union, wanted: set[int]) -> bool:
-    """Processes whose areas fit together and never overlap."""
-    columns = trace.columns
-    last = min(len(trace), _LOOKED_AT)
-    names = ("kind", "task", "a0", "a1", "a2", "a3", "ret")
-    pids = trace.tasks["pid"].tolist()
-    areas = _Areas()
-    fits: Counter[tuple[int, int]] = Counter()
-    clash: set[tuple[int, int]] = set()
-    for kind, task, a0, a1, a2, a3, ret in zip(*(columns[c][:last].tolist() for c in names), strict=True):
-        pid = pids[task]
-        if pid not in wanted or (-4095 <= ret < 0) or (kind == ev.K_MMAP and ret <= 0):
-            continue
-        if kind == ev.K_MMAP or (kind == ev.K_MREMAP and ret > 0):
-            low, high = ret, ret + max((a1 if kind == ev.K_MMAP else a2) + 4095 & ~4095, 4096)
-            if kind == ev.K_MREMAP:
-                areas.cut(a0, a0 + a1)
-            fixed = kind == ev.K_MMAP and a3 & MAP_FIXED
-            for owner in {areas.areas[start][1] for start in areas.over(low, high)} - {pid}:
-                if fixed:
-                    fits[_pair(pid, owner)] += 1
-                else:
-                    clash.add(_pair(pid, owner))
-            for owner in areas.owners_beside(low, high) - {pid}:
-                fits[_pair(pid, owner)] += 1
-            areas.cut(low, high)
-            areas.add(low, high, pid)
-        elif kind in _USES:
-            for owner in {areas.areas[start][1] for start in areas.over(a0, a0 + max(a1, 1))} - {pid}:
-                if kind != ev.K_MUNMAP:
-                    fits[_pair(pid, owner)] += 1
-            if kind == ev.K_MUNMAP:
-                areas.cut(a0, a0 + a1)
-    return _join_fitting(union, fits, clash, wanted, _with_own_exit(trace))
-
-
-def _pair(one: int, other: int) -> tuple[int, int]:
-    return (one, other) if one < other else (other, one)
-
-
-def _join_fitting(
-    union: _Union,
-    fits: Counter[tuple[int, int]],
-    clash: set[tuple[int, int]],
-    wanted: set[int],
-    ended: set[int],
-) -> bool:
-    """Join those that fit, the best first, unless something keeps any two of the sets apart."""
-    found = False
-    for (one, other), _count in fits.most_common():
-        a, b = union.root(one), union.root(other)
-        if a == b:
-            continue
-        left = {pid for pid in wanted if union.root(pid) == a}
-        right = {pid for pid in wanted if union.root(pid) == b}
-        apart = any(_pair(x, y) in clash for x in left for y in right) or (left & ended and right & ended)
-        if not apart:
-            found |= union.join(a, b)
-    return found
-
-
-def _with_own_exit(trace: Trace) -> set[int]:
-    """Processes of which some thread called exit_group."""
-    columns = trace.columns
-    calls = (columns["kind"] == ev.K_EXIT) & (columns["a1"] == 1)
-    return {int(trace.tasks["pid"][row]) for row in columns["task"][calls].tolist()}

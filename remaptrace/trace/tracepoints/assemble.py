@@ -16,6 +16,7 @@ from ...abi import kinds as ev
 from ...abi.vmanames import pointer_string
 from ..eventblocks import narrow
 from ..events import COLUMNS, IntArray, Trace
+from ..unborn import REASON, Union, by_areas, orphans
 from .lives import Lives
 from .plan import (
     BEHIND_POINTERS,
@@ -50,13 +51,48 @@ from .records import (
 Column = npt.NDArray[np.int64]
 
 
-def assemble(text: KernelText, *, name: str, fmt: str, source: int = 0, page_size: int = 4096) -> Trace:
-    """The trace of a text's records. Never fails: what does not fit together is left out and noted."""
+def assemble(
+    text: KernelText,
+    *,
+    name: str,
+    fmt: str,
+    source: int = 0,
+    page_size: int = 4096,
+    threads_of: int | None = None,
+) -> Trace:
+    """The trace of a text's records. Never fails: what does not fit together is left out and noted.
+
+    Tasks whose birth and thread group the text does not show are processes of their own unless their areas prove
+    that they are not; `threads_of`: they all belong to this process, 0: to the first one.
+    """
+    trace = _assembled(text, name, fmt, source, page_size, {}, threads_of)
+    if threads_of is not None or len(alone := orphans(trace)) < 2:
+        return trace
+    union = Union()
+    if not by_areas(trace, union, set(alone)):
+        return trace
+    groups = {tid: union.root(tid) for tid in alone if union.root(tid) != tid}
+    trace = _assembled(text, name, fmt, source, page_size, groups, None)
+    trace.notes.append(
+        f"{len(groups)} threads whose birth is not in the log belong to processes of other ids: {REASON}"
+    )
+    return trace
+
+
+def _assembled(
+    text: KernelText,
+    name: str,
+    fmt: str,
+    source: int,
+    page_size: int,
+    groups: dict[int, int],
+    threads_of: int | None,
+) -> Trace:
     records = text.records
     notes = list(text.notes)
     tids, first_seen = _dense_tids(records)
     order = np.argsort(tids, kind="stable")
-    lives = Lives(text, tids, first_seen)
+    lives = Lives(text, tids, first_seen, groups, threads_of)
     lives.follow()
     rows = lives.rows_of_records()
     picked = _Picked(records, order, tids, text.calls, page_size)

@@ -62,9 +62,10 @@ def looks_like_ftrace(head: bytes) -> bool:
     return False
 
 
-def read_ftrace(data: bytes, *, name: str, source: int = 0) -> Trace:
-    """The trace of an ftrace text. Lines that cannot be read are in `skipped`."""
-    return assemble(ftrace_records(data, source), name=name, fmt="ftrace", source=source)
+def read_ftrace(data: bytes, *, name: str, source: int = 0, threads_of: int | None = None) -> Trace:
+    """The trace of an ftrace text. Lines that cannot be read are in `skipped`; `threads_of` as in `assemble`."""
+    text = ftrace_records(data, source)
+    return assemble(text, name=name, fmt="ftrace", source=source, threads_of=threads_of)
 
 
 def ftrace_records(data: bytes, source: int = 0, *, compiled: bool | None = None) -> KernelText:

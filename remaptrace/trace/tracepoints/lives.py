@@ -6,6 +6,7 @@ The records of fork, exec and exit are few, so they are followed one by one in p
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ from .records import (
     R_A2,
     R_CALL,
     R_COMM,
+    R_LINE,
     R_OP,
     R_TGID,
     R_TID,
@@ -41,6 +43,8 @@ THREAD_FLAGS = 0x3D0F00
 """What pthread_create of glibc asks of clone3."""
 CSIGNAL = 0xFF
 PF_WRITTEN = PF_PROT | PF_WRITE
+_NO_NAME = re.compile(r"<\.\.\.>|:-?\d+")
+"""What recorders print of a task whose name they do not know."""
 
 
 @dataclass
@@ -69,14 +73,24 @@ class _Pending:
     flags: int
     record: int
     child: int = 0
+    program: str = ""  # of an exec, where the text names it
 
 
 class Lives:
     """The tasks of a text and the events of their births, execs and exits."""
 
     def __init__(
-        self, text: KernelText, tids: npt.NDArray[np.integer], first_seen: npt.NDArray[np.int64]
+        self,
+        text: KernelText,
+        tids: npt.NDArray[np.integer],
+        first_seen: npt.NDArray[np.int64],
+        groups: dict[int, int],
+        threads_of: int | None,
     ) -> None:
+        """`groups`: processes of threads whose birth and group are not told; `threads_of`: that of all of them (0: the
+        first one)."""
+        self._groups = groups
+        self._threads_of = threads_of
         self.events: list[Found] = []
         self.notes: list[str] = []
         self._text = text
@@ -90,6 +104,7 @@ class Lives:
         self._unborn: set[int] = set()  # rows of tasks whose birth was not seen
         self._pending: dict[int, _Pending] = {}
         self._flags: dict[int, int] = {}  # child -> flags that task_newtask told
+        self._told: dict[int, list[tuple[int, int]]] = {}  # child -> records of task_newtask, flags
         self._group_code: dict[int, int] = {}
         self._exec_at: dict[int, int] = {}  # tid -> its K_EXEC event that waits for the return
         self._last_child: dict[int, int] = {}  # parent -> child of its latest birth event
@@ -139,6 +154,9 @@ class Lives:
         """Where each thread id execs and ends: evidence for births whose flags are behind a pointer."""
         for column in np.flatnonzero(few[R_OP] == OP_EXEC).tolist():
             self._execs.setdefault(int(few[R_A1, column]), []).append(int(chosen[column]))
+        for column in np.flatnonzero(few[R_OP] == OP_NEWTASK).tolist():
+            child, flags = int(few[R_A0, column]), int(few[R_A1, column])
+            self._told.setdefault(child, []).append((int(chosen[column]), flags))
         for column in np.flatnonzero(few[R_OP] == OP_TASK_EXIT).tolist():
             self._ends.setdefault(int(few[R_A0, column]), []).append(
                 (int(chosen[column]), int(few[R_A1, column]))
@@ -154,6 +172,9 @@ class Lives:
         elif call == "clone3":
             flags = -1
         self._pending[tid] = _Pending(call, flags, record)
+        if call in EXEC_CALLS and self._text.programs:
+            line = int(self._records[R_LINE, record])
+            self._pending[tid].program = self._text.programs.get(line, "")
         if call in EXIT_CALLS:
             group = 1 if call == "exit_group" else 0
             code = first & 0xFFFF_FFFF
@@ -178,7 +199,8 @@ class Lives:
                 event = self.events[waiting]
                 event.record, event.key, event.ret = record, record * 2 + 1, result
             elif pending is not None or result == 0:
-                self._found(record, ev.K_EXEC, self._life(tid), (0, 0), result)
+                program = self._string(pending.program) if pending is not None and result >= 0 else 0
+                self._found(record, ev.K_EXEC, self._life(tid), (program, 0), result)
         elif call in FORK_CALLS:
             if pending is not None and 0 < result < 1 << 31 and not pending.child:
                 self._pending[tid] = pending
@@ -192,10 +214,12 @@ class Lives:
         pending = self._pending.get(parent)
         if pending is not None and pending.call in FORK_CALLS:
             if pending.child:
+                self._flags.pop(child, None)
                 return
             pending.child = child
         elif self._last_child.get(parent) == child:
             self._last_child[parent] = 0
+            self._flags.pop(child, None)
             return
         self._last_child[parent] = child
         parent_row = self._life(parent)
@@ -207,6 +231,9 @@ class Lives:
             self._found(record, ev.K_EXIT, self._alive[child], (0, 0), flags=ev.EVF_MADE)
             self._end(child)
         known = self._flags.pop(child, -1)
+        if known < 0:  # other records of a birth may stand in front of task_newtask, but not those of another
+            ended = self._end_after(child, record)[0]
+            known = next((flags for at, flags in self._told.get(child, ()) if record < at < ended), -1)
         if known < 0 and pending is not None:
             known = pending.flags
         flags = known if known >= 0 else self._deduce(record, parent_row, child, group)
@@ -338,7 +365,7 @@ class Lives:
         if row is not None:
             return row
         first = self._first.get(tid, 0)
-        group = int(self._records[R_TGID, first]) if tid in self._first else 0
+        group = (int(self._records[R_TGID, first]) if tid in self._first else 0) or self._group_of(tid)
         if group and group != tid and tid not in self._born:
             leader = self._life(group)
             row = self._new_row(tid, group, leader, first)
@@ -348,6 +375,14 @@ class Lives:
         row = self._new_row(tid, group or tid, -1, first if tid not in self._born else len(self._tids))
         self._unborn.add(row)
         return row
+
+    def _group_of(self, tid: int) -> int:
+        """The process of a task whose birth and thread group the text does not tell, as far as known; else 0."""
+        if tid in self._born:
+            return 0
+        if self._threads_of is None:
+            return self._groups.get(tid, 0)
+        return self._threads_of or (self._rows[0][1] if self._rows else tid)
 
     def _new_row(self, tid: int, pid: int, parent: int, record: int) -> int:
         row = len(self._rows)
@@ -387,7 +422,7 @@ class Lives:
         tasks = []
         for (tid, pid, parent), record in zip(self._rows, last.tolist(), strict=True):
             comm = text_of(self._text.data, int(self._records[R_COMM, record])) if record >= 0 else ""
-            tasks.append((tid, pid, self._string("" if comm == "<...>" else comm), parent))
+            tasks.append((tid, pid, self._string("" if _NO_NAME.fullmatch(comm) else comm), parent))
         return list(self._strings), np.array(tasks, dtype=TASK_DTYPE)
 
     def _string(self, text: str) -> int:

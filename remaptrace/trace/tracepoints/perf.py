@@ -85,17 +85,24 @@ def looks_like_perf(head: bytes) -> bool:
     return False
 
 
-def read_perf(data: bytes, *, name: str, source: int = 0) -> Trace:
-    """The trace of a perf script or perf trace text. Lines that cannot be read are in `skipped`."""
+def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None = None) -> Trace:
+    """The trace of a perf script or perf trace text. Lines that cannot be read are in `skipped`.
+
+    `threads_of` as in `assemble`.
+    """
     lines = [line for line in data[:65536].split(b"\n")[:50] if line.strip() and not line.startswith(b"#")]
     if any(looks_like_perf_trace(line) for line in lines):
-        return assemble(perf_trace_records(data, source), name=name, fmt="perf trace", source=source)
+        stacks = StackLines()
+        traced = perf_trace_records(data, source, stacks)
+        trace = assemble(traced, name=name, fmt="perf trace", source=source, threads_of=threads_of)
+        stacks.attach(trace)
+        return trace
     reader = _PerfText(data, source)
     chains = (
         _CHAINED.search(data) is not None
     )  # the byte machine passes over call chains: they go line by line
     text = reader.finish(read_lines(data, reader, "perf", compiled=False if chains else None))
-    trace = assemble(text, name=name, fmt="perf", source=source)
+    trace = assemble(text, name=name, fmt="perf", source=source, threads_of=threads_of)
     reader.stacks.attach(trace)
     return trace
 

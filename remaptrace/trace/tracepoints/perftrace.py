@@ -13,10 +13,12 @@ from __future__ import annotations
 import re
 
 from ...abi.errnos import ERRNO_NAMES
+from ...abi.signals import PF_UNKNOWN, PF_UNSURE, PF_USER
 from ...errorcodes import RT_KERNEL_LINE
 from ..events import Skipped
+from ..stacks import StackLines
 from .perfwords import registers
-from .plan import EXIT_CALLS, NOT_TOLD, CallNames
+from .plan import EXEC_CALLS, EXIT_CALLS, NOT_TOLD, CallNames
 from .records import (
     LONGEST_LINE,
     OP_ENTER,
@@ -48,7 +50,9 @@ _LOST = re.compile(rb"LOST (\d{1,18}) events!")
 _RESULT = re.compile(rb"(0x[0-9a-f]{1,16}|-?\d{1,20})(?: ([A-Z][A-Z0-9]+))?(?![\w])")
 _SUMMARY = re.compile(
     rb" Summary of events:|.+ \(\d+\), \d+ events, |   (?:syscall  |-{10}|  +\(msec\)|\w+ +\d+ +\d+ +\d)"
+    rb"|\t+ *(?:E[A-Z0-9]+|\d+|\(null\)): \d+\Z"  # --errno-summary
 )
+_STRING = re.compile(rb'filename: "((?:[^"\\]|\\.)*)"')
 
 _ERRORS = {name: number for number, name in ERRNO_NAMES.items()}
 
@@ -62,9 +66,9 @@ def looks_like_perf_trace(line: bytes) -> bool:
     return line.startswith(b" Summary of events:")
 
 
-def perf_trace_records(data: bytes, source: int = 0) -> KernelText:
-    """The records of a perf trace text: an entry and a return for each line of a call."""
-    reader = _PerfTrace(data, source)
+def perf_trace_records(data: bytes, source: int = 0, stacks: StackLines | None = None) -> KernelText:
+    """The records of a perf trace text: an entry and a return for each line of a call; frames go to `stacks`."""
+    reader = _PerfTrace(data, source, stacks if stacks is not None else StackLines())
     start = 0
     for line_number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
@@ -74,9 +78,11 @@ def perf_trace_records(data: bytes, source: int = 0) -> KernelText:
 
 
 class _PerfTrace:
-    def __init__(self, data: bytes, source: int) -> None:
+    def __init__(self, data: bytes, source: int, stacks: StackLines) -> None:
         self._data = data
         self._source = source
+        self._stacks = stacks
+        self._programs: dict[int, str] = {}  # line of an execve: the path that it names
         self._calls = CallNames()
         self._rows: list[tuple[int, ...]] = []
         self._skipped: list[Skipped] = []
@@ -126,6 +132,8 @@ class _PerfTrace:
             self._rows.append((OP_LOST, -1, 0, self._last, 0, int(lost[1]), 0, 0, 0, 0, 0, line_number, 0))
         elif _SUMMARY.match(line):
             self._summary += 1
+        elif self._stacks.line(line_number, line, perf_trace=True):
+            return
         elif not line.startswith(b"#"):
             self._skip(line, line_number)
 
@@ -134,6 +142,8 @@ class _PerfTrace:
         values, unknown = registers(name, called[2].decode("utf-8", "replace"))
         if unknown:
             name = f"{name}({unknown}{NOT_TOLD}"
+        if name in EXEC_CALLS and (path := _STRING.search(called[2])) is not None:
+            self._programs[tail[0]] = path[1].decode("utf-8", "replace")
         call = self._calls.number(name)
         self._rows.append((OP_ENTER, *head, call, *values, *tail))
         if called[3] == b"=" and not called[4].startswith(b"?") and name not in EXIT_CALLS:
@@ -199,7 +209,8 @@ class _PerfTrace:
         if address is None:
             self._without_address += 1
         else:
-            self._software.append((OP_FAULT, *head, 0, signed(int(address[1], 16)), 4, 0, 0, 0, 0, *tail))
+            code = PF_USER | PF_UNSURE | PF_UNKNOWN
+            self._software.append((OP_FAULT, *head, 0, signed(int(address[1], 16)), code, 0, 0, 0, 0, *tail))
 
     def _skip(self, line: bytes, line_number: int) -> None:
         text = line[:200].decode("utf-8", "replace")
@@ -213,7 +224,8 @@ class _PerfTrace:
             self._rows += self._software
         if self._software and not self._traced:
             notes.append(
-                f"perf trace does not tell reads from writes: {len(self._software)} faults taken as reads"
+                f"perf trace does not tell reads from writes: {len(self._software)} faults of unknown kind; where a"
+                " read would not fault it was a write"
             )
         if self._without_address and not self._traced:
             notes.append(
@@ -234,7 +246,14 @@ class _PerfTrace:
             self._rows = [_told(row) for row in self._rows]
         # A call that was interrupted is printed late, with the time of its entry: order by time.
         self._rows.sort(key=lambda row: row[R_TIME])
-        return KernelText(self._data, matrix(self._rows), self._calls, skipped=self._skipped, notes=notes)
+        return KernelText(
+            self._data,
+            matrix(self._rows),
+            self._calls,
+            skipped=self._skipped,
+            notes=notes,
+            programs=self._programs,
+        )
 
 
 def _result(text: bytes) -> int:

@@ -71,3 +71,5 @@ class KernelText:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_times: bool = True
+    programs: dict[int, str] = field(default_factory=dict)
+    """Paths that texts with strings name, by the line of the entry of the execve."""
