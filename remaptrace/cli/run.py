@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 @click.option(
     "--cache/--no-cache", default=False, help="Keep the parsed trace in the user's cache folder and reuse it."
 )
+@click.option(
+    "--live", is_flag=True, help="With '-': show the state while the pipe is open, the report at its end."
+)
 @format_option("rich", "plain", "markdown", "json", "jsonl")
 @page_option
 def command(
@@ -48,6 +51,7 @@ def command(
     processes: int,
     rewrites: tuple[str, ...],
     cache: bool,
+    live: bool,
     form: str,
     output: str | None,
     picture: bool,
@@ -58,6 +62,10 @@ def command(
     these; plain, gzip or zstd; '-' is standard input. Exit status 1: the replay differs from what was
     recorded or expected, or lines of the recording could not be read.
     """
+    if live:
+        from .live import followed
+
+        followed(traces, choice, placing)
     status = EXIT_OK
     facts: list[dict[str, Any]] = []
     results: list[Result] = []
