@@ -73,6 +73,9 @@ R_UFFD_PREPARES = rule(
     1,
     "UFFDIO_COPY and others make the anon_vma before they look (6.9); else behind it",
 )
+R_UFFD_UNREGISTERS_OWN = rule(
+    "uffd_unregisters_own", "bool", 1, "what another descriptor registered is not unregistered (6.17): EINVAL"
+)
 R_MEMORY_FAILURE = rule(
     "memory_failure", "bool", 0, "CONFIG_MEMORY_FAILURE: poison is BUS_MCEERR_AR; else BUS_ADRERR"
 )

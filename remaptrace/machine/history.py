@@ -67,6 +67,7 @@ CHANGES: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
     "merge_faulted_into_unfaulted": (((4, 0), "no"), ((6, 16), "yes")),
     "mremap_moves_several": (((4, 0), "no"), ((6, 17), "yes")),
     "mremap_checks_first": (((4, 0), "no"), ((6, 17), "yes")),
+    "uffd_unregisters_own": (((4, 0), "no"), ((6, 17), "yes")),
     "map_whole_folio": (((4, 0), "no"), ((6, 18), "yes")),
     "collapse_read_only": (((4, 0), "no"), ((6, 18), "yes")),
     "thp_disable_except_advised": (((4, 0), "no"), ((6, 18), "yes")),

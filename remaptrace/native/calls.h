@@ -216,9 +216,11 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 		*r = syscall(SYS_pkey_free, a[0]);
 	else if (is(op, "pkey_mprotect"))
 		*r = syscall(SYS_pkey_mprotect, a[0], a[1], a[2], a[3]);
-	else if (is(op, "close"))
+	else if (is(op, "close")) {
 		*r = close(file_of(a[0]));
-	else if (is(op, "userfaultfd")) {
+		if (a[0] >= 0 && a[0] < MAX_FILES) /* its number may come back for another file */
+			st->files[a[0]] = CLOSED_FD;
+	} else if (is(op, "userfaultfd")) {
 		st->files[a[1]] = syscall(SYS_userfaultfd, a[0]);
 		*r = st->files[a[1]] < 0 ? -1 : 0;
 	} else if (is(op, "uffdio_api"))

@@ -35,7 +35,24 @@ def _numa(ask: Ask) -> str:
     return "" if "error" in two else "more than one NUMA node here; the programs are about machines with one"
 
 
-_QUESTIONS: dict[str, Callable[[Ask], str]] = {"sysv": _sysv, "numa": _numa}
+def _uffd(ask: Ask) -> str:
+    made, agreed = ask(
+        [
+            {"userfaultfd": {"id": "u", "flags": 0}},
+            {"uffdio_api": {"fd": "u", "features": 0x1FFFF, "version": 0xAA}},
+        ]
+    )
+    if "error" in made:
+        return f"no userfaultfd for this user: it answers {made['error']}"
+    # the events of fork, remap, remove and unmap are among them: no program asks for these
+    return (
+        f"features of userfaultfd are missing: UFFDIO_API answers {agreed['error']}"
+        if "error" in agreed
+        else ""
+    )
+
+
+_QUESTIONS: dict[str, Callable[[Ask], str]] = {"sysv": _sysv, "numa": _numa, "uffd": _uffd}
 
 
 def lacking(profiles: Iterable[str], ask: Ask) -> dict[str, str]:

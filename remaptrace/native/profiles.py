@@ -46,6 +46,11 @@ PROFILES: dict[str, Weights] = {
             policy 34 home_node 8 task_policy 3 map 14 shared 4 private_file 3 unmap 5 protect 8 move 7
             flag_advice 3 lock 2 write 8 read 4 fork 1 fork_wait 1 dump 4 grow 1 below 1 seal 1
         """,
+        "uffd": """
+            register 20 unregister 5 uffd_move 14 uffd_fill 18 uffd_piece 8 uffd_again 1 uffd_close 1 map 6
+            shared 4 private_file 2 unmap 3 protect 6 flag_advice 3 lock 2 write 18 read 12 pages 5 fork 1
+            fork_wait 1 drop 3 populate 2 file_byte 2 resize 1 mincore 2 dump 4 grow 1 below 1
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

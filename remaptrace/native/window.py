@@ -57,3 +57,14 @@ class Window:
         step, pages = self.random.choice(self.placed)
         first = self.random.randrange(pages)
         return f"@{step}" + (f"+0x{first * PAGE:x}" if first else ""), pages - first
+
+    def fill_window(self) -> None:
+        """Map most of the window, as private and as shared memory, so that few calls meet holes."""
+        at = 0
+        while at < WINDOW:
+            pages = min(self.random.randint(4, 20), WINDOW - at)
+            kind = "private" if self.random.random() < 0.8 else "shared"
+            if self.random.random() < 0.92:
+                flags = [kind, "fixed", "anonymous"]
+                self.steps.append(mmap(BASE + at * PAGE, pages * PAGE, "rw", flags))
+            at += pages

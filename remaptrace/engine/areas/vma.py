@@ -85,15 +85,21 @@ def _unlink_inode(m: Mem, vma: int) -> int:
 
 @kernel
 def vma_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
-    """1 if a clean page of a shared writable mapping is mapped read-only (dirty accounting).
+    """1 if a page of a shared writable mapping is mapped read-only: its object wants to know, or userfaultfd."""
+    if flags & (VM_SHARED | VM_WRITE) != (VM_SHARED | VM_WRITE):
+        return 0
+    return 1 if flags & VM_UFFD_WP else object_wants_writenotify(m, vma, flags)
+
+
+@kernel
+def object_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
+    """1 if the object wants to know of the first write to a page (dirty accounting, vm_ops_needs_writenotify).
 
     A perf ring of page frames (pfn_mkwrite); since 2.6.19 files of disk file systems, not shmem and SysV
     (linux-6.x 5.2, linux-2.6.21 5.6).
     """
     if flags & (VM_SHARED | VM_WRITE) != (VM_SHARED | VM_WRITE):
         return 0
-    if flags & VM_UFFD_WP:
-        return 1
     if m[vma + V_OPS] == OPS_DEVICE and flags & VM_PFNMAP and kind_of(m, vma) == FILE_PERF:
         return 1
     if m[vma + V_OPS] != OPS_FILE:

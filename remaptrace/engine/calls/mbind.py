@@ -28,7 +28,6 @@ from ...machine.callrules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA
 from ..account import capable
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify
-from ..areas.space import range_has_hole
 from ..areas.vmaset import find_vma
 from ..jit import kernel, ult, wrap
 from ..state import (
@@ -46,9 +45,11 @@ from ..state import (
     Mem,
     kalloc,
 )
+from .misplaced import queue_pages_range
 
 PO_NEXT, PO_MODE, PO_NODES, PO_USER, PO_HOME, PO_UNKNOWN, PO_WORDS = 0, 1, 2, 3, 4, 5, 6
 NO_HOME = -1
+ALL_NODES = (1 << 62) - 1
 _KEPT = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES
 _MAX_BITS = 8  # of a page's bits: the longest mask that the kernel reads
 
@@ -189,13 +190,17 @@ def sys_mbind(
     if policy < 0:
         return policy
     mm = m[task + T_MM]
-    if start < 0 or end < 0:
+    if start < 0:
         return -EFAULT
-    if policy != 0 and range_has_hole(m, mm, start, end) != 0:
-        return -EFAULT
+    if end < 0:
+        end = 1 << 62
+    nodes = _mask(m, nodes, maxnode) if maxnode != MASK_UNKNOWN else ALL_NODES
+    if policy == 0:
+        flags &= ~MPOL_MF_STRICT
+    error = queue_pages_range(m, mm, start, end, nodes, flags, 1 if policy == 0 else 0)
+    if error != 0:
+        return error
     vma = find_vma(m, mm, start)
-    if vma == 0 or m[vma + V_START] >= end:
-        return -EFAULT
     while vma != 0 and m[vma + V_START] < end:
         stop = m[vma + V_END]
         target = _set_policy(m, mm, vma, start, end, policy)

@@ -35,7 +35,7 @@ from ...machine.callrules import (
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
-from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_like
+from ..areas.merge import VMG_AVMULTI, VMG_NEXT, VMG_PREV, merge_new, vmg_like
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
@@ -57,6 +57,7 @@ from ..state import (
     V_OPS,
     V_PGOFF,
     V_START,
+    V_UFFD,
     Mem,
 )
 from ..why import WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
@@ -100,9 +101,11 @@ def _overlaps_target(m: Mem, addr: int, old_len: int, new: int, new_len: int) ->
 def _moves_alone(m: Mem, vma: int) -> int:
     """1 if `vma` may not be one of several areas of a move (vma_multi_allowed, 6.17).
 
-    Its file chooses addresses itself, which could disobey MREMAP_FIXED, and is neither shmem nor a file
-    whose choice is known: System V segments and /dev/zero.
+    It is registered with userfaultfd, or its file chooses addresses itself, which could disobey MREMAP_FIXED,
+    and is neither shmem nor a file whose choice is known: System V segments and /dev/zero.
     """
+    if m[vma + V_UFFD] != 0:
+        return 1
     return 1 if m[vma + V_FILE] != 0 and m[vma + V_OPS] in (OPS_SHM, OPS_ZERO) else 0
 
 
@@ -192,6 +195,9 @@ def _grow_in_place(m: Mem, task: int, vma: int, delta: int) -> int:
     else:
         pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> shift)
         vmg_like(m, vma, start, start + delta, pgoff)
+        m[VMG_AVMULTI] = (
+            0  # a fork child's, too, grows up to memory without anon_vma: no area is in the middle
+        )
         m[VMG_PREV] = vma
         m[VMG_NEXT] = m[vma + V_NEXT]
         if merge_new(m, mm) == 0:

@@ -5,7 +5,7 @@ Faults taken count as faults of the calling process.
 
 from __future__ import annotations
 
-from ...abi.errnos import EFAULT, EINVAL, ENOMEM
+from ...abi.errnos import EFAULT, EHWPOISON, EINVAL, ENOMEM
 from ...abi.signals import ACC_READ, ACC_WRITE
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import (
@@ -27,7 +27,7 @@ from ..jit import kernel
 from ..pages.pte import pte_present, pte_protnone, pte_write
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
 from .fault import count_fault, handle_mm_fault, pte_of
-from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_WAIT
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_POISON, VMF_WAIT
 
 POP_MLOCK = 0  # mlock, and mprotect that makes a locked area writable: the first error stops it
 POP_MMAP = 1  # MAP_POPULATE, MAP_LOCKED, brk, mremap: errors are forgotten
@@ -38,7 +38,7 @@ POP_RFP = 4  # remap_file_pages that faults its pages in (2.6.23): errors are fo
 
 @kernel
 def fault_in(m: Mem, task: int, vma: int, addr: int, access: int) -> int:
-    """Make the page at `addr` present for `access` as get_user_pages does; 0, -EFAULT or -ENOMEM."""
+    """Make the page at `addr` present for `access` as get_user_pages does; 0, -EFAULT, -EHWPOISON or -ENOMEM."""
     mm = m[task + T_MM]
     for _ in range(4):
         p = pte_of(m, mm, addr)
@@ -52,6 +52,8 @@ def fault_in(m: Mem, task: int, vma: int, addr: int, access: int) -> int:
         code = handle_mm_fault(m, mm, vma, addr, access)
         if code == VMF_WAIT:  # the call sleeps until another thread provides the page
             return 0
+        if code == VMF_POISON:
+            return -EHWPOISON
         if code not in (VMF_MINOR, VMF_MAJOR):
             return -ENOMEM if code == VMF_OOM else -EFAULT
         count_fault(m, task, code)
@@ -122,8 +124,8 @@ def populate_range(m: Mem, task: int, start: int, end: int, how: int) -> int:
     """Fault in the pages of [start, end), page aligned; `how` is one of POP_*.
 
     Returns 0, or the error as populating finds it: -ENOMEM for a hole (MADV_POPULATE) or no memory,
-    -EFAULT for a page that cannot be had or an area without access, -EINVAL (MADV_POPULATE only) for
-    a protection that forbids it; with the 2.6 rules also -1 after some pages. Pages before the error stay.
+    -EFAULT for a page that cannot be had or an area without access, and (MADV_POPULATE only) -EHWPOISON for a
+    poisoned page, -EINVAL for a protection that forbids it; with the 2.6 rules also -1 after some pages. Pages before the error stay.
     mlock reports EFAULT as ENOMEM and ENOMEM as EAGAIN: that is the caller's business.
     """
     mm = m[task + T_MM]
@@ -148,6 +150,8 @@ def populate_range(m: Mem, task: int, start: int, end: int, how: int) -> int:
             error = _access_for(m, flags, how)
             if error >= 0:
                 error = _populate_area(m, task, vma, addr, limit, error)
+                if error == -EHWPOISON and advice == 0:  # only madvise asks for it (FOLL_HWPOISON)
+                    error = -EFAULT
         if error != 0 and how not in (POP_MMAP, POP_RFP):
             return error
         addr = limit

@@ -6,6 +6,7 @@ Every function takes the part [start, end) of `vma`, page aligned, and returns 0
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
+from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STICKY_GUARD
@@ -25,7 +26,9 @@ from ..pages.pgwalk import (
     span_shift,
 )
 from ..pages.pte import (
+    MARKER_UFFD_WP,
     mk_guard_pte,
+    mk_pte_marker,
     mk_swap_pte,
     pte_dirty,
     pte_file,
@@ -35,6 +38,7 @@ from ..pages.pte import (
     pte_mkold,
     pte_pfn,
     pte_present,
+    pte_uffd_wp,
 )
 from ..pages.swap import page_unmap, swap_alloc, swap_get, swap_write
 from ..pages.thp import huge_is_shared, huge_split, huge_split_zeros
@@ -48,6 +52,7 @@ from ..state import (
     FF_DIRTY,
     FF_LAZYFREE,
     FF_ZERO,
+    G_RSFLAGS,
     H_ARCH,
     H_RULES,
     I_TYPE,
@@ -61,7 +66,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from .pgtable import ZAP_DONTNEED, zap_pte, zap_range
+from .pgtable import ZAP_DONTNEED, leaves_wp_marker, zap_pte, zap_range
 from .truncate import inode_punch
 
 
@@ -69,7 +74,8 @@ from .truncate import inode_punch
 def guard_install(m: Mem, task: int, vma: int, start: int, end: int) -> int:
     """Replace the pages of the range by guard markers (madvise_guard_install).
 
-    Anonymous memory gets its anon_vma; files too on kernels without the sticky flag.
+    Anonymous memory gets its anon_vma; files too on kernels without the sticky flag. Over a page of an object that
+    userfaultfd protects the kernel tries again for ever, which is not modelled.
     """
     mm = m[task + T_MM]
     prepare = vma_is_anonymous(m, vma)
@@ -87,6 +93,8 @@ def guard_install(m: Mem, task: int, vma: int, start: int, end: int) -> int:
         if p == 0:
             return -ENOMEM
         for q in range(p, p + (limit - addr) // page):
+            if m[q] != 0 and pte_uffd_wp(m, m[q]) != 0:
+                m[G_RSFLAGS] |= RSF_UNMODELLED
             m[q] = marker
         addr = limit
     return 0
@@ -214,7 +222,9 @@ def _push_out(m: Mem, task: int, vma: int, start: int, end: int, pageout: int) -
         p = m[slot] + pte_index(m, addr)
         for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
             if m[q] != 0 and pte_present(m, m[q]) != 0:
-                reclaim_pte(m, mm, q)
+                w = m[q]
+                if reclaim_pte(m, mm, q) != 0 and m[q] == 0 and leaves_wp_marker(m, vma, w) != 0:
+                    m[q] = mk_pte_marker(m, MARKER_UFFD_WP)
         addr = next_leaf(m, mm, limit, end)
     return 0
 

@@ -6,9 +6,9 @@ offered here too.
 
 from __future__ import annotations
 
-from ...abi.vmflags import VM_ACCESS, VM_HUGETLB, VM_PKEY, VM_SHARED, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_HUGETLB, VM_PKEY, VM_SHARED, VM_UFFD_WP, VM_WRITE
 from ...machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
-from ..areas.vma import vma_wants_writenotify
+from ..areas.vma import object_wants_writenotify, vma_is_anonymous
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import (
@@ -29,6 +29,8 @@ from ..pages.pgwalk import (
     span_shift,
 )
 from ..pages.pte import (
+    MARKER_UFFD_WP,
+    mk_pte_marker,
     pte_dirty,
     pte_file,
     pte_marker,
@@ -65,10 +67,12 @@ __all__ = [
     "ZAP_UNMAP",
     "free_pgtables",
     "free_tables",
+    "leaves_wp_marker",
     "move_range",
     "pgd_free",
     "pgd_new",
     "protect_range",
+    "protect_word",
     "pte_ensure",
     "pte_lookup",
     "zap_range",
@@ -121,6 +125,35 @@ def zap_pte(m: Mem, mm: int, p: int, how: int) -> int:
 
 
 @kernel
+def leaves_wp_marker(m: Mem, vma: int, w: int) -> int:
+    """1 if the page of word `w` stays write-protected by userfaultfd when it is unmapped from `vma`.
+
+    That is so for pages of an object, private copies too (pte_install_uffd_wp_if_needed).
+    """
+    if m[vma + V_FLAGS] & VM_UFFD_WP == 0 or vma_is_anonymous(m, vma) != 0:
+        return 0
+    return pte_uffd_wp(m, w)
+
+
+@kernel
+def _zap_registered(m: Mem, mm: int, vma: int, p: int, how: int) -> int:
+    """`zap_pte` in an area whose pages userfaultfd may protect; 1 if the PTE is empty now.
+
+    A marker of protection goes from private memory with its pages, else only with the area (zap_nonpresent_ptes).
+    """
+    w = m[p]
+    if zap_pte(m, mm, p, how) != 0:
+        if how == ZAP_UNMAP or leaves_wp_marker(m, vma, w) == 0:
+            return 1
+        m[p] = mk_pte_marker(m, MARKER_UFFD_WP)
+        return 0
+    if how == ZAP_DONTNEED and vma_is_anonymous(m, vma) != 0 and pte_uffd_wp(m, w) != 0:
+        m[p] = 0
+        return 1
+    return 0
+
+
+@kernel
 def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     """Remove the PTEs of `vma` in [start, end), which lies inside it; `how` is one of ZAP_*.
 
@@ -130,6 +163,7 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     if m[vma + V_FLAGS] & VM_HUGETLB:
         return hugetlb_zap(m, mm, vma, start, end)
     whole = 1 << span_shift(m)
+    protects = m[vma + V_FLAGS] & VM_UFFD_WP
     addr = next_leaf(m, mm, start, end)
     while addr < end:
         limit = span_end(m, addr, end)
@@ -142,7 +176,11 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
             p = m[slot] + pte_index(m, addr)
             left = 0
             for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
-                if m[q] != 0 and zap_pte(m, mm, q, how) == 0:
+                if m[q] == 0:
+                    continue
+                if protects != 0:
+                    left += 1 - _zap_registered(m, mm, vma, q, how)
+                elif zap_pte(m, mm, q, how) == 0:
                     left += 1
             if how == ZAP_DONTNEED and limit - addr == whole and left == 0 and m[H_RULES + R_PT_RECLAIM] != 0:
                 leaf_drop(m, mm, slot)
@@ -154,8 +192,12 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
 
 
 @kernel
-def _protect_word(m: Mem, w: int, prot: int, flags: int, notify: int) -> int:
-    """The present PTE word under a new protection (change_pte_range, can_change_pte_writable)."""
+def protect_word(m: Mem, w: int, prot: int, flags: int, notify: int) -> int:
+    """The present PTE word under a new protection (change_pte_range, can_change_pte_writable).
+
+    `notify`: the object of a shared mapping wants to know of writes, so that what is dirty may be written. A mapping
+    that only userfaultfd protects gets nothing back (vma_wants_manual_pte_write_upgrade).
+    """
     w = pte_modify(m, w, prot)
     if flags & VM_WRITE == 0 or pte_write(m, w) != 0 or pte_uffd_wp(m, w) != 0:
         return w
@@ -179,7 +221,7 @@ def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: in
     if (flags ^ old_flags) & (VM_ACCESS | VM_SHARED | VM_PKEY) == 0:
         return 0
     prot = m[vma + V_PROT]
-    notify = vma_wants_writenotify(m, vma, flags)
+    notify = object_wants_writenotify(m, vma, flags)
     whole = 1 << span_shift(m)
     seen = 0
     addr = next_leaf(m, mm, start, end)
@@ -190,13 +232,13 @@ def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: in
             huge_split(m, mm, slot)
         if m[slot] == HUGE_ENTRY:
             word = pmd_word(m, slot)
-            m[word] = _protect_word(m, m[word], prot, flags, notify)
+            m[word] = protect_word(m, m[word], prot, flags, notify)
         else:
             p = m[slot] + pte_index(m, addr)
             for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
                 w = m[q]
                 if w != 0 and pte_present(m, w) != 0:
-                    m[q] = _protect_word(m, w, prot, flags, notify)
+                    m[q] = protect_word(m, w, prot, flags, notify)
                     seen += 1
         addr = next_leaf(m, mm, limit, end)
     return seen

@@ -9,13 +9,16 @@ from ...abi.errnos import (
     EINVAL,
     ENOENT,
     ENOMEM,
+    ESRCH,
 )
 from ...abi.kinds import (
     K_UFFD_CONTINUE,
     K_UFFD_COPY,
     K_UFFD_POISON,
 )
+from ...abi.outcomes import OUT_OK
 from ...abi.rows import RSF_UNMODELLED
+from ...abi.signals import ACC_READ
 from ...abi.vmflags import (
     VM_ACCESS,
     VM_HUGETLB,
@@ -31,6 +34,8 @@ from ..addr import page_offset
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact
+from ..faults.fault import handle_access
+from ..faults.userbytes import user_load
 from ..faults.vmfault import linear_index
 from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages
 from ..jit import kernel
@@ -68,6 +73,7 @@ from ..state import (
     MM_START_BRK,
     OPS_SHM,
     OPS_SHMEM,
+    T_MM,
     V_END,
     V_FLAGS,
     V_INODE,
@@ -79,7 +85,7 @@ from ..state import (
 
 _DONTWAKE, _COPY_WP, _SRC_HOLES = 1, 2, 2
 
-UNTOLD = -(1 << 20)  # _source: no -errno, the page exists but nobody told its bytes
+UNTOLD = -(1 << 20)  # _source: no -errno, the page may exist but nobody told its bytes
 UNTOLD_BYTE = -1  # what a load of such a byte answers
 
 
@@ -126,63 +132,80 @@ def _install(m: Mem, mm: int, vma: int, p: int, pfn: int, writable: int, wp: int
 
 
 @kernel
-def _source(m: Mem, mm: int, src: int) -> int:
-    """The frame of the page at `src` that UFFDIO_COPY reads; 0: zeros; UNTOLD: bytes nobody told; -EFAULT."""
-    vma = find_exact(m, mm, src)
-    if vma == 0:
-        # a scenario need not list the program that holds the buffer
-        listed = m[mm + MM_STACK_PTR] | m[mm + MM_START_BRK]
-        return UNTOLD if listed == 0 else -EFAULT
-    if m[vma + V_FLAGS] & VM_ACCESS == 0:
+def _source(m: Mem, task: int, src: int) -> int:
+    """Read the page's worth of bytes at `src` as the kernel does (copy_from_user): 0, UNTOLD or -EFAULT.
+
+    Pages are faulted in; a registered one that is missing there is an error where its descriptor asks for SIGBUS.
+    """
+    mm = m[task + T_MM]
+    last = src + (1 << m[H_ARCH + A_PAGE_SHIFT]) - 1
+    if find_exact(m, mm, src) == 0 and m[mm + MM_STACK_PTR] | m[mm + MM_START_BRK] == 0:
+        return UNTOLD  # a scenario need not list the program that holds the buffer
+    if handle_access(m, task, src, ACC_READ, 1, 0) != OUT_OK:
         return -EFAULT
-    if page_offset(m, src) != 0:
-        return UNTOLD  # parts of two pages
-    p = pte_lookup(m, mm, src)
-    if p != 0 and pte_present(m, m[p]) != 0:
-        return pte_pfn(m, m[p])
-    # memory that has no page yet reads as zeros, unless a file, a huge page or a handler gives the bytes
-    slot = pmd_lookup(m, mm, src)
-    if (p != 0 and m[p] != 0) or (slot != 0 and m[slot] == HUGE_ENTRY):
-        return UNTOLD
-    return 0 if vma_is_anonymous(m, vma) != 0 and m[vma + V_UFFD] == 0 else UNTOLD
-
-
-@kernel
-def _contents(m: Mem, pfn: int, source: int) -> int:
-    """Give the fresh zeroed frame `pfn` what `_source` found."""
-    if source == UNTOLD:
-        return bytes_fill(m, pfn, 0, 1 << m[H_ARCH + A_PAGE_SHIFT], UNTOLD_BYTE)
-    if source != 0:
-        return bytes_copy(m, pfn, source)
+    if page_offset(m, src) != 0 and handle_access(m, task, last, ACC_READ, 1, 0) != OUT_OK:
+        return -EFAULT
     return 0
 
 
 @kernel
-def _private_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: int, wp: int) -> int:
+def _contents(m: Mem, task: int, pfn: int, source: int, src: int) -> int:
+    """Give the fresh zeroed frame `pfn` the bytes at `src`, which `_source` has looked at."""
+    mm = m[task + T_MM]
+    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    if source == UNTOLD:
+        return bytes_fill(m, pfn, 0, size, UNTOLD_BYTE)
+    p = pte_lookup(m, mm, src) if page_offset(m, src) == 0 else 0
+    if p != 0:
+        return bytes_copy(m, pfn, pte_pfn(m, m[p]))
+    for i in range(size):  # of a huge page, or of two pages
+        value = user_load(m, mm, src + i)
+        if value != 0:
+            bytes_fill(m, pfn, i, i + 1, value)
+    return 0
+
+
+@kernel
+def _beyond_end(m: Mem, vma: int, addr: int) -> int:
+    """1 if the page lies behind the end of the area's object (mfill_file_over_size); private ones have one, too."""
+    inode = m[vma + V_INODE]
+    return 1 if inode != 0 and linear_index(m, vma, addr) >= file_pages(m, inode) else 0
+
+
+@kernel
+def _private_page(
+    m: Mem, task: int, mm: int, vma: int, addr: int, p: int, src: int, zero: int, wp: int
+) -> int:
     """Fill one page of private memory: 0 or -errno."""
     if zero != 0:
+        if _beyond_end(m, vma, addr) != 0:
+            return -EFAULT
         if m[p] != 0:
             return -EEXIST
         m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[vma + V_PROT]))
         return 0
-    source = _source(m, mm, src)
+    source = _source(m, task, src)
     if source < 0 and source != UNTOLD:
         return source
+    if _beyond_end(m, vma, addr) != 0:
+        return -EFAULT
     if m[p] != 0 and (pte_present(m, m[p]) != 0 or pte_marker(m, m[p]) == 0):
         return -EEXIST
     pfn = frame_anon(m, mm, linear_index(m, vma, addr))
     if pfn == 0:
         return -ENOMEM
-    _contents(m, pfn, source)
+    _contents(m, task, pfn, source, src)
     return _install(m, mm, vma, p, pfn, 1, wp)
 
 
 @kernel
-def _shared_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: int, wp: int) -> int:
+def _shared_page(
+    m: Mem, task: int, mm: int, vma: int, addr: int, p: int, src: int, zero: int, wp: int
+) -> int:
     """Fill one page of an object in shmem that it does not have yet, and map it: 0 or -errno."""
     inode = m[vma + V_INODE]
     index = linear_index(m, vma, addr)
-    source = 0 if zero != 0 else _source(m, mm, src)
+    source = 0 if zero != 0 else _source(m, task, src)
     if source < 0 and source != UNTOLD:
         return source
     if index >= file_pages(m, inode):
@@ -192,7 +215,8 @@ def _shared_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: i
     pfn = cache_alloc(m, inode, index)
     if pfn == 0:
         return -ENOMEM
-    _contents(m, pfn, source)
+    if zero == 0:
+        _contents(m, task, pfn, source, src)
     m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
     frame_map(m, pfn)
     return _install(m, mm, vma, p, pfn, 1, wp)
@@ -200,10 +224,10 @@ def _shared_page(m: Mem, mm: int, vma: int, addr: int, p: int, src: int, zero: i
 
 @kernel
 def _continue_page(m: Mem, mm: int, vma: int, addr: int, p: int, wp: int) -> int:
-    """Map the page that the object has: 0 or -errno (mfill_atomic_pte_continue)."""
-    inode = m[vma + V_INODE]
-    index = linear_index(m, vma, addr)
-    pfn = cache_find(m, inode, index) if index < file_pages(m, inode) else 0
+    """Map the page that the object has: 0 or -errno (mfill_atomic_pte_continue, shmem_get_folio_gfp)."""
+    if _beyond_end(m, vma, addr) != 0:
+        return -EINVAL
+    pfn = cache_find(m, m[vma + V_INODE], linear_index(m, vma, addr))
     if pfn == 0:
         return -EFAULT
     if m[p] != 0 and (pte_present(m, m[p]) != 0 or pte_marker(m, m[p]) == 0):
@@ -213,13 +237,18 @@ def _continue_page(m: Mem, mm: int, vma: int, addr: int, p: int, wp: int) -> int
 
 
 @kernel
-def uffd_fill(m: Mem, mm: int, kind: int, dst: int, src: int, length: int, mode: int) -> int:
-    """COPY, ZEROPAGE, CONTINUE and POISON page by page (mfill_atomic): 0 or -errno."""
+def uffd_fill(m: Mem, task: int, mm: int, kind: int, dst: int, src: int, length: int, mode: int) -> int:
+    """COPY, ZEROPAGE, CONTINUE and POISON page by page (mfill_atomic): 0 or -errno.
+
+    `mm` is filled, 0 if it has gone; COPY reads what `task` has at `src`.
+    """
     known = _DONTWAKE | (_COPY_WP if kind in (K_UFFD_COPY, K_UFFD_CONTINUE) else 0)
     if bad_range(m, dst, length) != 0 or mode & ~known:
         return -EINVAL
-    if kind == K_UFFD_COPY and (src < 0 or src >= m[H_ARCH + A_TASK_SIZE]):
+    if kind == K_UFFD_COPY and bad_range(m, src - page_offset(m, src), length) != 0:
         return -EINVAL
+    if mm == 0:
+        return -ESRCH
     vma = _target(m, mm, dst, dst + length)
     if vma < 0:
         return vma
@@ -242,14 +271,16 @@ def uffd_fill(m: Mem, mm: int, kind: int, dst: int, src: int, length: int, mode:
         if p != 0:
             if kind == K_UFFD_POISON:
                 error = -EEXIST if m[p] != 0 else 0
+                if _beyond_end(m, vma, addr) != 0:
+                    error = -EFAULT
                 if error == 0:
                     m[p] = mk_pte_marker(m, MARKER_POISON)
             elif kind == K_UFFD_CONTINUE:
                 error = _continue_page(m, mm, vma, addr, p, wp)
             elif flags & VM_SHARED:
-                error = _shared_page(m, mm, vma, addr, p, src + done, 1 - (kind == K_UFFD_COPY), wp)
+                error = _shared_page(m, task, mm, vma, addr, p, src + done, 1 - (kind == K_UFFD_COPY), wp)
             else:
-                error = _private_page(m, mm, vma, addr, p, src + done, 1 - (kind == K_UFFD_COPY), wp)
+                error = _private_page(m, task, mm, vma, addr, p, src + done, 1 - (kind == K_UFFD_COPY), wp)
         if error != 0:
             return error if done == 0 else -11  # EAGAIN: the caller sees how far it came
         done += page

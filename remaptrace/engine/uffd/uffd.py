@@ -15,6 +15,7 @@ from ...abi.errnos import (
     ENOSYS,
     ENOTTY,
     EPERM,
+    ESRCH,
 )
 from ...abi.fcntl import O_CLOEXEC
 from ...abi.kinds import (
@@ -32,26 +33,23 @@ from ...abi.vmflags import (
     VM_DROPPABLE,
     VM_HUGETLB,
     VM_MAYWRITE,
-    VM_SHARED,
     VM_UFFD,
     VM_UFFD_MINOR,
     VM_UFFD_MISSING,
     VM_UFFD_WP,
-    VM_WRITE,
 )
-from ...machine.callrules import R_UFFD, R_UFFD_FEATURES, R_UFFD_WP_UNDO
+from ...machine.callrules import R_UFFD, R_UFFD_FEATURES, R_UFFD_UNREGISTERS_OWN, R_UFFD_WP_UNDO
 from ...machine.limitrules import R_UNPRIVILEGED_UFFD
 from ..account import capable
 from ..addr import uword
 from ..areas.merge import vma_modify_uffd
-from ..areas.vma import vma_is_anonymous
+from ..areas.vma import object_wants_writenotify, vma_is_anonymous
 from ..areas.vmaset import find_vma
 from ..fds.descriptors import descriptor_of
 from ..files.files import FMODE_READ, FMODE_WRITE, fget
 from ..files.hugepool import hugefile_shift
 from ..files.inodes import inode_new, inode_put
 from ..jit import kernel
-from ..pages.frames import frame
 from ..pages.pgwalk import (
     HUGE_ENTRY,
     next_leaf,
@@ -67,16 +65,12 @@ from ..pages.pte import (
     mk_pte_marker,
     pte_clear_uffd_wp,
     pte_mkuffd_wp,
-    pte_mkwrite,
-    pte_pfn,
     pte_present,
     pte_uffd_wp,
 )
 from ..pages.thp import huge_split
+from ..ranges.pgtable import protect_word
 from ..state import (
-    F_FLAGS,
-    FF_ANON,
-    FF_EXCLUSIVE,
     G_FOLLOW,
     G_HAS_RET,
     G_INODE_LIST,
@@ -86,11 +80,13 @@ from ..state import (
     G_UFFD_CLOSED,
     H_RULES,
     I_FILLK,
+    I_FOLIO,
     I_NEXT,
     I_REFS,
     I_SEALS,
     I_TYPE,
     MM_FIRST,
+    MM_ID,
     MM_NEXT,
     O_INODE,
     OPS_HUGETLB,
@@ -104,6 +100,7 @@ from ..state import (
     V_INODE,
     V_NEXT,
     V_OPS,
+    V_PROT,
     V_START,
     V_UFFD,
     Mem,
@@ -113,6 +110,7 @@ from .fill import bad_range, uffd_fill, uffd_move
 
 U_FEATURES = I_SEALS  # features asked for, and UFFD_READY once the API was
 U_USER_ONLY = I_FILLK
+U_MM = I_FOLIO  # MM_ID of the address space that made the descriptor: all its ioctls are about that one
 UFFD_READY = 1 << 31
 _VERSION = 0xAA
 _WP_ASYNC, _WP_UNPOPULATED = 1 << 15, 1 << 13
@@ -132,9 +130,19 @@ def sys_userfaultfd(m: Mem, task: int, flags: int, wanted: int) -> int:
     inode = inode_new(m, TYPE_UFFD, 0)
     if inode == 0:
         return -ENOMEM
+    m[inode + U_MM] = m[m[task + T_MM] + MM_ID]
     m[inode + U_USER_ONLY] = flags & UFFD_USER_MODE_ONLY
     fd = descriptor_of(m, task, inode, FMODE_READ | FMODE_WRITE, 1 if flags & O_CLOEXEC else 0, wanted - 1)
     return 0 if fd >= 0 and wanted > 0 else fd
+
+
+@kernel
+def _space(m: Mem, uffd: int) -> int:
+    """The address space that the descriptor is about; 0: it has gone (mmget_not_zero)."""
+    mm = m[G_MM_LIST]
+    while mm != 0 and m[mm + MM_ID] != m[uffd + U_MM]:
+        mm = m[mm + MM_NEXT]
+    return mm
 
 
 @kernel
@@ -203,6 +211,8 @@ def _register(m: Mem, mm: int, uffd: int, start: int, length: int, mode: int) ->
         modes |= VM_UFFD_WP
     if mode & 4:
         modes |= VM_UFFD_MINOR
+    if mm == 0:
+        return -ENOMEM
     end = start + length
     vma = find_vma(m, mm, start)
     if vma == 0 or m[vma + V_START] >= end:
@@ -242,11 +252,15 @@ def _unregister(m: Mem, mm: int, uffd: int, start: int, length: int) -> int:
     """UFFDIO_UNREGISTER: areas that are not registered are passed over."""
     if bad_range(m, start, length) != 0:
         return -EINVAL
+    if mm == 0:
+        return -ENOMEM
     end = start + length
     vma = find_vma(m, mm, start)
     if vma == 0 or m[vma + V_START] >= end:
         return -EINVAL
     while vma != 0 and m[vma + V_START] < end:
+        if m[vma + V_UFFD] not in (0, uffd) and m[H_RULES + R_UFFD_UNREGISTERS_OWN] != 0:
+            return -EINVAL
         if _can_register(m, vma, m[vma + V_FLAGS] & VM_UFFD, m[uffd + U_FEATURES] & _WP_ASYNC) == 0:
             return -EINVAL
         if _huge_misfit(m, vma, start, end) != 0:
@@ -293,19 +307,18 @@ def uffd_release(m: Mem) -> int:
 
 @kernel
 def _protected_word(m: Mem, vma: int, w: int, protect: int) -> int:
-    """The present PTE word with or without userfaultfd's write protection (change_pte_range)."""
+    """The present PTE word with or without userfaultfd's write protection (uffd_wp_range, change_pte_range).
+
+    Lifting it gives every page the protection that the area has now, which a shared area of write protection has
+    without the right to write: only private pages get it back (6.2).
+    """
     if protect != 0:
         return pte_mkuffd_wp(m, w)
-    if pte_uffd_wp(m, w) == 0:
-        return w
-    w = pte_clear_uffd_wp(m, w)
+    if m[H_RULES + R_UFFD_WP_UNDO] == 0:
+        return pte_clear_uffd_wp(m, w) if pte_uffd_wp(m, w) != 0 else w
     flags = m[vma + V_FLAGS]
-    page = m[frame(m, pte_pfn(m, w)) + F_FLAGS]
-    if m[H_RULES + R_UFFD_WP_UNDO] == 0 or flags & VM_WRITE == 0:
-        return w
-    if flags & VM_SHARED or page & (FF_ANON | FF_EXCLUSIVE) == FF_ANON | FF_EXCLUSIVE:
-        return pte_mkwrite(m, w)
-    return w
+    notify = object_wants_writenotify(m, vma, flags)
+    return protect_word(m, pte_clear_uffd_wp(m, w), m[vma + V_PROT], flags, notify)
 
 
 @kernel
@@ -358,6 +371,8 @@ def _writeprotect(m: Mem, mm: int, start: int, length: int, mode: int) -> int:
     """UFFDIO_WRITEPROTECT (mwriteprotect_range)."""
     if bad_range(m, start, length) != 0 or mode & ~3 or mode == 3:
         return -EINVAL
+    if mm == 0:
+        return -ESRCH
     end = start + length
     error = -ENOENT
     vma = find_vma(m, mm, start)
@@ -386,11 +401,11 @@ def uffd_call(m: Mem, task: int, kind: int, fd: int, a: int, b: int, c: int, d: 
     uffd = m[file + O_INODE]
     if m[uffd + I_TYPE] != TYPE_UFFD:
         return -ENOTTY
-    mm = m[task + T_MM]
     if kind == K_UFFD_API:
         return _api(m, task, uffd, a, b)
     if m[uffd + U_FEATURES] == 0:
         return -EINVAL
+    mm = _space(m, uffd)
     a = uword(m, a)
     b = uword(m, b)
     if kind == K_UFFD_REGISTER:
@@ -402,7 +417,9 @@ def uffd_call(m: Mem, task: int, kind: int, fd: int, a: int, b: int, c: int, d: 
     if kind == K_UFFD_WRITEPROTECT:
         return _writeprotect(m, mm, a, b, c)
     if kind == K_UFFD_MOVE:
+        if mm != m[task + T_MM]:  # no page moves between address spaces
+            return -EINVAL
         return uffd_move(m, mm, uffd, a, b, uword(m, c), d)
     if kind == K_UFFD_COPY:
-        return uffd_fill(m, mm, kind, a, b, uword(m, c), d)
-    return uffd_fill(m, mm, kind, a, 0, b, c)
+        return uffd_fill(m, task, mm, kind, a, b, uword(m, c), d)
+    return uffd_fill(m, task, mm, kind, a, 0, b, c)

@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 from ..steps import Step
 from ..window import Window
-from . import numa, sysv
+from . import numa, sysv, uffd
 
-MAKERS: dict[str, Callable[[Window], Step]] = {**sysv.MAKERS, **numa.MAKERS}
+MAKERS: dict[str, Callable[[Window], Step]] = {**sysv.MAKERS, **numa.MAKERS, **uffd.MAKERS}
 """Kind of step, as `profiles` names it: what makes one."""
 
-BEGINNINGS: dict[str, Callable[[Window], None]] = {"sysv": sysv.begin}
+BEGINNINGS: dict[str, Callable[[Window], None]] = {
+    "sysv": sysv.begin,
+    "numa": Window.fill_window,
+    "uffd": uffd.begin,
+}
 """Subject: the steps that its programs begin with."""
