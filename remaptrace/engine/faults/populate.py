@@ -125,7 +125,8 @@ def populate_range(m: Mem, task: int, start: int, end: int, how: int) -> int:
 
     Returns 0, or the error as populating finds it: -ENOMEM for a hole (MADV_POPULATE) or no memory,
     -EFAULT for a page that cannot be had or an area without access, and (MADV_POPULATE only) -EHWPOISON for a
-    poisoned page, -EINVAL for a protection that forbids it; with the 2.6 rules also -1 after some pages. Pages before the error stay.
+    poisoned page, -EINVAL for a protection that forbids it; with the 2.6 rules also -1 after some pages.
+    Pages before the error stay.
     mlock reports EFAULT as ENOMEM and ENOMEM as EAGAIN: that is the caller's business.
     """
     mm = m[task + T_MM]
