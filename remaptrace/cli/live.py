@@ -94,10 +94,13 @@ def state_line(result: Result) -> str:
     now = counts[len(counts) - 1 - backwards]
     returned = np.asarray(result.columns["ret"])
     refused = int(((returned < 0) & (returned >= -4095)).sum())
-    most = int(pids[len(counts) - 1 - backwards[int(now.argmax())]])
+    alive = now >= 0  # behind an exit there is no address space
+    living = f"{counted(int(alive.sum()), 'process', 'processes')} alive of {number(len(now))}"
+    if alive.any():
+        most = int(pids[len(counts) - 1 - backwards[int(now.argmax())]])
+        living += f"; most VMAs now: {number(int(now.max()))} (process {most})"
     return (
-        f"{counted(len(counts), 'event')}, {counted(len(now), 'process', 'processes')};"
-        f" most VMAs now: {number(int(now.max()))} (process {most}), at the peak {number(int(counts.max()))};"
+        f"{counted(len(counts), 'event')}; {living}; VMAs at the peak: {number(int(counts.max()))};"
         f" {counted(refused, 'call')} refused"
     )
 

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.cli.live import state_line
+from remaptrace.engine.run.driver import replay
+from remaptrace.machine.machine import Machine
+from remaptrace.trace.detect import read_data
+
 LOG = gzip.decompress((Path(__file__).parents[2] / "traces/efence-500/strace.txt.gz").read_bytes())
 LINES = LOG.splitlines(keepends=True)
 RUN = [sys.executable, "-m", "remaptrace", "run"]
@@ -38,7 +43,7 @@ def test_the_state_is_shown_while_the_pipe_is_open_and_the_report_at_its_end() -
     child.stdin.write(LINES[200][20:] + b"".join(LINES[201:]))
     report, _ = child.communicate()
     whole = subprocess.run([*RUN, "-", "--format", "plain"], input=LOG, capture_output=True, check=False)
-    assert "1 process; most VMAs now: " in first and "at the peak" in first and "refused" in first
+    assert "1 process alive of 1; most VMAs now: " in first and "at the peak" in first and "refused" in first
     assert (child.returncode, timeless(report)) == (whole.returncode, timeless(whole.stdout))
 
 
@@ -56,6 +61,12 @@ def test_ctrl_c_ends_the_reading_and_the_report_is_of_what_had_come() -> None:
     )
     assert b"interrupted: the report is of what had come" in said
     assert timeless(report) == timeless(part.stdout)
+
+
+def test_processes_that_ended_have_no_areas_now() -> None:
+    log = b"5 mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000001000\n5 exit_group(0) = ?\n"
+    line = state_line(replay(read_data(log + b"5 +++ exited with 0 +++\n", "log"), Machine.load()))
+    assert line == "2 events; 0 processes alive of 1; VMAs at the peak: 1; 0 calls refused"
 
 
 @pytest.mark.parametrize("traces", [["x.strace"], ["-", "-"]])
