@@ -126,10 +126,10 @@ def _mapped_log(
     path: str, format: str | None, progress: Progress | None, threads_of: int | None
 ) -> Trace | None:
     """The trace of a large strace log that is as it was recorded, read where it lies in the page cache; else None."""
-    from .pasted import is_as_recorded
-
     if format not in (None, "strace") or not can_be_read_again(path) or os.path.getsize(path) < _MAP_FROM:
         return None
+    from .pasted import is_as_recorded
+
     try:
         with open(path, "rb") as file:
             log = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

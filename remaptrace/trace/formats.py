@@ -68,7 +68,7 @@ def _jsonl(data: bytes, name: str, path: str, progress: Progress | None) -> Trac
 
 
 def _scenario_looks(head: bytes) -> bool:
-    from .scenario.read import looks_like_scenario
+    from .scenario.look import looks_like_scenario
 
     return looks_like_scenario(head.decode("utf-8", "replace"))
 
@@ -92,6 +92,8 @@ def _syzkaller(data: bytes, name: str, path: str, progress: Progress | None) -> 
 
 
 def _gvisor_looks(head: bytes) -> bool:
+    if b"strace.go:" not in head:
+        return False
     from .foreign.gvisor import looks_like_gvisor
 
     return looks_like_gvisor(head)
@@ -104,6 +106,8 @@ def _gvisor(data: bytes, name: str, path: str, progress: Progress | None) -> Tra
 
 
 def _valgrind_looks(head: bytes) -> bool:
+    if b"SYSCALL[" not in head:
+        return False
     from .foreign.valgrind import looks_like_valgrind
 
     return looks_like_valgrind(head)

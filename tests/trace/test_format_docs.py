@@ -11,7 +11,8 @@ from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.expect import check_expectations
 from remaptrace.trace.jsonl import read_jsonl
-from remaptrace.trace.scenario.read import _KEYS, read_scenario
+from remaptrace.trace.scenario.look import KEYS
+from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.scenario.steps import STEPS, Step
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,7 +56,7 @@ def test_every_step_is_documented_with_its_fields(step: Step) -> None:
 
 
 def test_every_key_of_the_top_level_is_documented() -> None:
-    for key in _KEYS:
+    for key in KEYS:
         assert re.search(rf"^\|.*`{key}`.*\|", SCENARIOS, re.MULTILINE), key
 
 

@@ -19,42 +19,14 @@ from .answered import Completed, answered_kernel, complete, told_rules
 from .build import Builder, begin
 from .canonical import read_steps, split
 from .expect import check_areas
+from .look import KEYS
 from .values import Key, Problem, did_you_mean
 from .yamldoc import Document, decode, load
 from .yamlmini import NotCanonical, check_text
 from .yamlplace import locate
 
-_KEYS = (
-    "name",
-    "about",
-    "arch",
-    "page_size",
-    "machine",
-    "vars",
-    "files",
-    "layout",
-    "initial",
-    "brk_start",
-    "mmap_base",
-    "first_free_top",
-    "steps",
-    "vmas",
-)
 _RESOURCES = ("nodes", "nr_hugepages", "nr_overcommit_hugepages")
 _MACHINE_KEYS = ("arch", "kernel", "host", "ram", "swap", *_RESOURCES, "set")
-
-
-def looks_like_scenario(head: str) -> bool:
-    """True if the first lines of a file are those of a scenario: mapping keys, one of them known."""
-    for line in head.removeprefix("\ufeff").splitlines():
-        if line[:1] in ("", "#", " ", "-", "\t", "}", "]") or line == "---":
-            continue
-        key, colon, rest = line.partition(":")
-        if not colon or not key.isidentifier() or rest[:1] not in ("", " "):
-            return False
-        if key in _KEYS:
-            return True
-    return False
 
 
 def read_scenario(data: bytes | str, *, name: str = "", path: str = "") -> Trace:
@@ -145,9 +117,9 @@ def _begin(root: Any, lines: dict[int, list[int]] | None = None) -> _Started:
     if not isinstance(root, dict):
         raise Problem(ec.RT_TOP_KEY, "a scenario is a mapping", (), "name, arch, steps, ...")
     for key in root:
-        if key not in _KEYS:
+        if key not in KEYS:
             raise Problem(
-                ec.RT_TOP_KEY, f"unknown key '{key}'", (Key(key),), "one of: " + did_you_mean(key, _KEYS)
+                ec.RT_TOP_KEY, f"unknown key '{key}'", (Key(key),), "one of: " + did_you_mean(key, KEYS)
             )
     _check_top(root)
     machine = _machine(root)
