@@ -208,6 +208,27 @@ OTHERS: tuple[ErrorCode, ...] = (
         "'remaptrace conformance --list' shows them all.",
     ),
     ErrorCode(
+        ec.RT_IMAGE,
+        "no kernel image",
+        "--in takes a bzImage for x86-64 (arch/x86/boot/bzImage, /boot/vmlinuz-...) or a User-mode Linux.",
+        "remaptrace verify --in vmlinux --random 100",
+        "make bzImage, or tools/fetch-kernels.sh for Debian's.",
+    ),
+    ErrorCode(
+        ec.RT_IMAGE_LACKS,
+        "the image did not run the programs",
+        "The kernel has to unpack an initramfs, start a static 64-bit program from it, and have two serial lines. What"
+        " it wrote to its console last is shown.",
+        advice="CONFIG_BLK_DEV_INITRD, SERIAL_8250_CONSOLE, PROC_FS, SYSFS, TMPFS, MEMFD_CREATE; nothing of it as"
+        " a module. Debian's cloud kernels have all.",
+    ),
+    ErrorCode(
+        ec.RT_NO_EMULATOR,
+        "no emulator",
+        "A bzImage is booted by qemu-system-x86_64, which was not found.",
+        advice="Install qemu-system-x86; a User-mode Linux needs none.",
+    ),
+    ErrorCode(
         ec.RT_TABLE_KIND,
         "unknown kind of table",
         "The ending of the file says what is written: .csv, .jsonl or .parquet.",

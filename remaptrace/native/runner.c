@@ -798,6 +798,8 @@ static int settle(void)
 	return 0;
 }
 
+#include "init.h"
+
 __attribute__((used, noreturn)) void start(uint64_t *stack)
 {
 	int argc = stack[0];
@@ -807,6 +809,15 @@ __attribute__((used, noreturn)) void start(uint64_t *stack)
 
 	while (*env)
 		env++;
+	/* `runner ... NONCE image|uml ...`: the first process of a machine that is there for the programs alone. */
+	int ends_with = 0, nonce = 1;
+	for (int i = 2; i < argc && syscall(SYS_getpid) == 1; i++)
+		if (is(argv[i], "uml") || is(argv[i], "image")) {
+			ends_with = is(argv[i], "uml") ? POWER_OFF : RESTART;
+			nonce = i - 1;
+		}
+	if (ends_with)
+		become_init(ends_with);
 	if (!settle())
 		_exit(74);
 	stack_t alternate = {.ss_sp = st->signals, .ss_size = sizeof st->signals};
@@ -816,7 +827,9 @@ __attribute__((used, noreturn)) void start(uint64_t *stack)
 		handle(signals[i], on_signal, SA_ONSTACK | SA_NODEFER);
 	handle(SIGALRM, on_alarm, 0);
 	handle(SIGTERM, on_alarm, 0);
-	say_where(argc > 1 ? argv[1] : "", (uint64_t *)(env + 1));
+	say_where(argc > nonce ? argv[nonce] : "", (uint64_t *)(env + 1));
 	programs();
+	if (ends_with)
+		end_machine(ends_with);
 	_exit(0);
 }
