@@ -1,21 +1,27 @@
-"""`remaptrace verify`: the running kernel and the simulated one do the same programs."""
+"""`remaptrace verify`: a kernel, an emulator or a sandbox and the simulated one do the same programs."""
 
 from __future__ import annotations
 
+import shlex
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
-from ..errors import EXIT_FINDINGS, EXIT_OK
+from ..errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
+from ..errors import EXIT_FINDINGS, EXIT_OK, RemapTraceError, UsageError
 from ..native.profiles import PROFILES
-from . import output as out
-from .options import machine_options
+from .options import format_option, machine_options
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine
-    from ..native.verify import Verdict
+    from ..native.place import Place
+    from ..native.steps import Program
+    from ..native.transport import Transport
+    from ..native.wire import Where
+
+_SKIPPED = 4  # KSFT_SKIP of tools/testing/selftests/kselftest.h
+_EMULATED = ("results", "outcomes", "values", "areas")
 
 
 @click.command("verify")
@@ -32,11 +38,32 @@ if TYPE_CHECKING:
     help="Subject of the random programs; may be repeated. [default: all]",
 )
 @click.option(
+    "--under",
+    metavar="COMMAND",
+    help="Put an emulator or sandbox in front of the runner: 'qemu-x86_64', 'valgrind --tool=none'."
+    " A word {} in it stands for the runner.",
+)
+@click.option(
+    "--compare",
+    "wanted",
+    metavar="LIST",
+    help="What is compared, with commas: results, outcomes, values, faults, areas, flags, pages."
+    " [default: all; under an emulator without faults, flags, pages]",
+)
+@click.option(
+    "--keep",
+    type=click.Path(),
+    metavar="DIR",
+    help="Write the smallest program of each kind there, as scenario.",
+)
+@click.option("--kselftest-exit", is_flag=True, help="Exit status of kselftest: 0 pass, 1 fail, 4 skip.")
+@format_option("rich", "plain", "markdown", "json", "ktap")
+@click.option(
     "-o",
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="Where the smallest disagreeing program is written.",
+    help="Write the report to FILE; to FILE.yaml: the smallest program of the most frequent kind.",
 )
 @machine_options()
 def command(
@@ -44,6 +71,11 @@ def command(
     operations: int | None,
     seed: int,
     profiles: tuple[str, ...],
+    under: str | None,
+    wanted: str | None,
+    keep: str | None,
+    kselftest_exit: bool,
+    form: str,
     output: str | None,
     arch: str | None,
     kernel: str | None,
@@ -52,92 +84,135 @@ def command(
 ) -> int:
     """Run each SCENARIO, or random programs, on this kernel and compare with the replay.
 
-    Every step's result, outcome, faults and areas are compared. The steps run in a child process with
-    a clean address window; nothing else is touched. The first disagreement is made as small as it
-    gets and written as a scenario with this kernel's answers. Subjects that the kernel lacks something
-    for are left out by name. Exit status 1: a disagreement.
+    Every step's result, outcome, faults, and the areas behind it are compared. The steps run in processes of
+    their own with a clean address window; nothing else is touched. Every disagreement is found, by kind: the
+    call, the class of its arguments, the answer there and here; each with the smallest program that shows it.
+    Without --kernel the replay is that of the release that answers. Exit status 1: a disagreement.
     """
-    from ..machine.machine import Machine
-
     if not scenarios and operations is None:
         raise click.UsageError("give a SCENARIO, or --random N")
     if host:
         raise click.UsageError("--host: the running kernel is no host of a simulated one")
-    from ..machine.kernel import parsed_settings
-
-    machine = Machine.load(arch or DEFAULT_ARCH, kernel or DEFAULT_KERNEL, parsed_settings(settings))
-    status = EXIT_OK
-    if scenarios:
-        status = max(status, _scenarios(scenarios, machine, output))
-    if operations is not None:
-        status = max(status, _random(operations, seed, profiles or tuple(PROFILES), machine, output))
-    return status
-
-
-def _scenarios(paths: tuple[str, ...], machine: Machine, output: str | None) -> int:
-    from ..native.scenarios import read_steps
-    from ..native.verify import smallest, verify_steps
-
-    agreeing = steps_agreeing = steps = 0
-    status = EXIT_OK
-    for path in paths:
-        program = read_steps(path)
-        verdict = verify_steps(program.steps, machine, program.name, whole=program.whole)
-        tally = verdict.outcome.tallies["steps"]
-        agreeing += verdict.outcome.agrees
-        steps_agreeing += tally.agree
-        steps += tally.total
-        if not verdict.outcome.agrees and status == EXIT_OK:
-            status = EXIT_FINDINGS
-            _show(smallest(verdict, program.steps, machine, whole=program.whole), output)
-    click.echo(f"programs {agreeing}/{len(paths)}, steps {steps_agreeing}/{steps}")
-    return status
-
-
-def _random(
-    operations: int, seed: int, profiles: tuple[str, ...], machine: Machine, output: str | None
-) -> int:
-    from ..native.lacks import lacking
-    from ..native.verify import ask_kernel, verify_random
-    from .session import Progress
-
-    lacks = lacking(profiles, lambda steps: ask_kernel(steps, whole=False).expects)
-    for name, why in lacks.items():
-        click.echo(f"{name} left out: {why}")
-    profiles = tuple(name for name in profiles if name not in lacks)
-    if not profiles:
-        click.echo("no program was run: the kernel lacks what every chosen subject needs")
-        return EXIT_OK
-
-    began = time.monotonic()
-    done = 0
-    progress = Progress("programs")
-
-    def report(verdict: Verdict) -> None:
-        nonlocal done
-        done += verdict.steps
-        progress("verify", done, operations)
-
+    asked = _Asked(scenarios, operations, seed, profiles or tuple(PROFILES), wanted, arch, kernel, settings)
     try:
-        programs, steps, disagreement = verify_random(operations, seed, machine, profiles, report)
-    finally:
-        progress.close()
-    if disagreement is not None:
-        _show(disagreement, output)
-    verdict = "no disagreement" if disagreement is None else "a disagreement"
-    click.echo(
-        f"{programs:,} programs, {steps:,} steps from seed {seed} ({', '.join(profiles)}): {verdict},"
-        f" {time.monotonic() - began:.0f} s"
-    )
-    return EXIT_OK if disagreement is None else EXIT_FINDINGS
+        return asked.answer(transport_of(under), form, output, keep, kselftest_exit)
+    except RemapTraceError as error:
+        if not kselftest_exit:
+            raise
+        click.echo(f"# {error}")
+        return _SKIPPED if error.code in (RT_COMPILER, RT_NATIVE_PLACE) else EXIT_FINDINGS
 
 
-def _show(verdict: Verdict, output: str | None) -> None:
-    """Say what differs in the smallest program and keep the program."""
-    path = output or f"{verdict.name}.yaml"
-    out.write_text([verdict.text], path)
-    for d in verdict.outcome.disagreements[:5]:
-        where = f"{path}:{d.line}" if path != "-" else f"line {d.line}"
-        click.echo(
-            f"{where}  {d.call}  {d.what}\n    this kernel  {d.expected}\n    simulated    {d.simulated}"
+def transport_of(under: str | None) -> Transport:
+    """Who answers. Raises UsageError (RT501) for a command that cannot be read."""
+    from ..native.transport import Started
+
+    if under is None:
+        return Started()
+    try:
+        words = shlex.split(under)
+    except ValueError as error:
+        raise UsageError(RT_USAGE, f"--under: {error}", found=under) from None
+    if not words:
+        raise UsageError(RT_USAGE, "--under names no command", found=under)
+    return Started(tuple(words))
+
+
+class _Asked:
+    """The programs and the machine that a command line names."""
+
+    def __init__(
+        self,
+        scenarios: tuple[str, ...],
+        operations: int | None,
+        seed: int,
+        profiles: tuple[str, ...],
+        wanted: str | None,
+        arch: str | None,
+        kernel: str | None,
+        settings: tuple[str, ...],
+    ) -> None:
+        from ..machine.kernel import parsed_settings
+
+        self.scenarios, self.operations, self.seed, self.profiles = scenarios, operations, seed, profiles
+        self.wanted = _wanted(wanted)
+        self.arch, self.kernel, self.settings = arch, kernel, parsed_settings(settings)
+        self.place: Place | None = None
+
+    def answer(
+        self, transport: Transport, form: str, output: str | None, keep: str | None, kselftest: bool
+    ) -> int:
+        """Ask, compare and report; the exit status."""
+        from ..native.hunt import Hunter
+        from ..report.facts.verify import Asking, verify_facts
+        from .answers.kinds import deliver
+        from .session import Progress
+
+        began = time.monotonic()
+        where = transport.ask([]).where
+        wanted = self.wanted or (_EMULATED if where.emulated else _wanted("all"))
+        skipped = self._lacking(transport)
+        self.profiles = tuple(name for name in self.profiles if name not in skipped)
+        hunter = Hunter(transport, self._machine, wanted)
+        progress, done = Progress("programs"), 0
+
+        def report(steps: int) -> None:
+            nonlocal done
+            done += steps
+            progress("verify", done, self.operations or 0)
+
+        try:
+            hunted = hunter.hunt(self._programs(), report)
+        finally:
+            progress.close()
+        assert self.place is not None
+        notes = [] if hunted.programs else ["no program was run"]
+        asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began)
+        deliver(verify_facts(hunted, self.place, asking), form, output, keep)
+        if kselftest and not hunted.programs:
+            return _SKIPPED
+        return EXIT_FINDINGS if hunted.kinds else EXIT_OK
+
+    def _machine(self, where: Where) -> Place:
+        from ..native.place import machine_there
+
+        self.place = machine_there(where, arch=self.arch, kernel=self.kernel, settings=self.settings)
+        return self.place
+
+    def _lacking(self, transport: Transport) -> dict[str, str]:
+        """Subjects of random programs that cannot be asked there, with why."""
+        from ..native.lacks import lacking
+        from ..native.verify import ask_kernel
+
+        if self.operations is None:
+            return {}
+        return lacking(
+            self.profiles, lambda steps: ask_kernel(steps, whole=False, transport=transport).expects
         )
+
+    def _programs(self) -> Iterator[Program]:
+        from ..native.scenarios import read_steps
+        from ..native.verify import random_programs
+
+        yield from [read_steps(path) for path in self.scenarios]
+        if self.operations is not None and self.profiles:
+            yield from random_programs(self.operations, self.seed, self.profiles)
+
+
+def _wanted(text: str | None) -> tuple[str, ...]:
+    """The words of --compare; none where it is not given. Raises UsageError (RT501)."""
+    from ..native.verify import COMPARED
+
+    if text is None:
+        return ()
+    if text == "all":
+        return COMPARED
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in COMPARED:
+            raise UsageError(
+                RT_USAGE, "--compare names nothing that is compared", found=word, expected=", ".join(COMPARED)
+            )
+    if not words:
+        raise UsageError(RT_USAGE, "--compare names nothing", found=text, expected=", ".join(COMPARED))
+    return tuple(w for w in COMPARED if w in words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import errorcodes as ec
@@ -24,13 +24,23 @@ Area = dict[str, Any]
 
 @dataclass(frozen=True)
 class NativeRun:
-    """What the kernel answered. `expects` has one mapping of fields a step; areas are as in scenarios."""
+    """What the kernel answered. `expects` has one mapping of fields a step; areas are as in scenarios.
+
+    `behind` has the list of areas behind each step, where it was asked for and is known; `left_out` the VmFlags
+    that are not compared and were there.
+    """
 
     expects: list[dict[str, Any]]
     vmas: list[Area]  # at the end, with vmflags
     initial: list[Area]  # before the first step
     brk_start: int  # bytes
     first_free_top: int  # bytes
+    behind: dict[int, list[Area]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+
+
+NOT_COMPARED = {"sd": "CONFIG_MEM_SOFT_DIRTY"}
+"""VmFlags that a configuration brings and that no preset has: they say nothing of how areas are kept."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +80,17 @@ def _smaps(lines: list[str]) -> list[tuple[_Row, str]]:
 class _Reader:
     """Walks the answers; knows which file and shared object each area shows."""
 
-    def __init__(self, steps: list[Step], text: str, *, whole: bool) -> None:
+    def __init__(self, steps: list[Step], text: str, *, whole: bool, areas: bool) -> None:
         self.steps = steps
+        self.areas = areas
         self.lines: Iterator[str] = iter(text.splitlines())
         self.whole = whole
         self.files = {f"/memfd:f{slot:03d} (deleted)": name for slot, name in file_slots(steps).items()}
         self.shared: dict[int, str] = {}
         self.segments: dict[int, str] = {}  # by identifier, which is the inode's number
         self.initial: list[_Row] = []
+        self.listing: list[str] | None = []  # /proc/self/maps as it is now; None: too long to be said
+        self.behind: dict[int, list[str]] = {}
 
     def block(self) -> list[str]:
         lines: list[str] = []
@@ -147,17 +160,35 @@ class _Reader:
             if row.start <= address < row.end and row.name.startswith("/dev/zero"):
                 self.shared.setdefault(row.inode, f"shm@{step}")
 
+    def changed(self, before: int, behind: int) -> list[str] | None:
+        """The list of areas whose first and last lines are as they were; None if it is not said."""
+        between = self.block()
+        if self.listing is None or before < 0:
+            return None
+        return [*self.listing[:before], *between, *self.listing[len(self.listing) - behind :]]
+
+    def note(self, step: int) -> None:
+        """The list of areas behind `step` is the one known now."""
+        self.behind.pop(step, None)
+        if self.areas and self.listing is not None:
+            self.behind[step] = self.listing
+
     def run(self) -> NativeRun:
         begin = next(self.lines, "").split()
         if begin[:1] != ["begin"]:
             raise InputError(ec.RT_NATIVE_END, "the runner did not start on this kernel")
-        self.initial = _maps(self.block())
+        self.listing = self.block()
+        self.initial = _maps(self.listing)
         expects: list[dict[str, Any]] = []
         final: list[tuple[_Row, str]] = []
         for line in self.lines:
             words = line.split()
             if words[:1] == ["="]:
                 expects.append(self.answer(int(words[1]), words[2:]))
+                self.note(len(expects) - 1)
+            elif words[:1] == ["~"]:
+                self.listing = self.changed(int(words[1]), int(words[2]))
+                self.note(len(expects) - 1)
             elif words == ["!maps"]:
                 self.learn(len(expects) - 1, expects[-1].get("result", -1))
             elif words == ["!smaps"]:
@@ -170,6 +201,7 @@ class _Reader:
     def finished(
         self, expects: list[dict[str, Any]], final: list[tuple[_Row, str]], brk_start: int
     ) -> NativeRun:
+        """Everything in the words of scenarios; shared objects have their names only now."""
         top = next((row.start for row in self.initial if row.name == "[vvar]"), 0)
         initial = [
             {
@@ -180,12 +212,22 @@ class _Reader:
             }
             for r in self.initial
         ]
-        vmas = [self.area(row) | {"vmflags": flags} for row, flags in final if self.shown(row)]
-        return NativeRun(expects, vmas, initial, brk_start, top)
+        shown = [(row, flags.split()) for row, flags in final if self.shown(row)]
+        vmas = [
+            self.area(row) | {"vmflags": " ".join(f for f in flags if f not in NOT_COMPARED)}
+            for row, flags in shown
+        ]
+        left_out = frozenset(f for _, flags in shown for f in flags if f in NOT_COMPARED)
+        lists = {id(x): x for x in self.behind.values()}
+        areas = {key: [self.area(row) for row in _maps(x) if self.shown(row)] for key, x in lists.items()}
+        behind = {step: areas[id(x)] for step, x in self.behind.items()}
+        return NativeRun(expects, vmas, initial, brk_start, top, behind, left_out)
 
 
-def read_answers(steps: list[Step], answer: Answer, *, whole: bool) -> NativeRun:
+def read_answers(steps: list[Step], answer: Answer, *, whole: bool, areas: bool = False) -> NativeRun:
     """The answers to `steps`; with `whole` the areas listed include [heap], as in layout programs.
+
+    With `areas` the runner was asked for the list of areas behind every step that changed it.
 
     Raises InputError if the program did not run to its end: RT803 where its time was over, else RT805.
     """
@@ -193,4 +235,4 @@ def read_answers(steps: list[Step], answer: Answer, *, whole: bool) -> NativeRun
         raise InputError(ec.RT_NATIVE_TIME, "the program did not end in its time")
     if answer.ended != "ok":
         raise InputError(ec.RT_NATIVE_END, "the program ended early", found=answer.ended)
-    return _Reader(steps, answer.text, whole=whole).run()
+    return _Reader(steps, answer.text, whole=whole, areas=areas).run()

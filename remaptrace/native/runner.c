@@ -39,6 +39,7 @@ struct state {
 	int files[MAX_FILES];
 	int64_t brk_start;
 	int64_t flags;
+	int64_t fetches; /* the program has steps that fetch instructions */
 	int64_t pool[2]; /* what the machine's pool of huge pages was before the program */
 	unsigned char page[PAGE];
 	char bytes[256];
@@ -285,8 +286,10 @@ static void warm_up(void)
 	for (char *p = &__executable_start; p < &_end; p += PAGE)
 		access_byte(LOAD, (uint64_t)p, 0, &loaded);
 	access_byte(LOAD, 8, 0, &loaded);
-	scratch[0] = 0x90;
-	access_byte(FETCH, (uint64_t)scratch, 0, &loaded);
+	if (st->fetches) { /* not else: an emulator may not live through a trap behind each instruction */
+		scratch[0] = 0x90;
+		access_byte(FETCH, (uint64_t)scratch, 0, &loaded);
+	}
 	counters(&a, &b);
 }
 
@@ -592,6 +595,7 @@ static void one_program(void)
 	st->brk_start = syscall(SYS_brk, now + HEAP);
 	for (uint64_t p = now; p < (uint64_t)st->brk_start; p += PAGE)
 		*(volatile char *)p = 1;
+	st->fetches = strstr(st->input, "exec ") != 0;
 	warm_up();
 	put("begin");
 	put_number(st->brk_start);
@@ -746,6 +750,36 @@ static void where_number(const char *key, int64_t value)
 	put("\n");
 }
 
+/* The first line of a file, if there is one. */
+static void where_file(const char *key, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, st->text, 200);
+
+	close(fd);
+	if (n <= 0)
+		return;
+	st->text[n] = 0;
+	for (char *c = st->text; *c; c++)
+		if (*c == '\n')
+			*c = 0;
+	where(key, st->text);
+}
+
+#define SYSCTL(name) where_file("vm." name, "/proc/sys/vm/" name)
+
+/* Settings of the machine that decide how memory calls are answered. */
+static void say_settings(void)
+{
+	SYSCTL("max_map_count");
+	SYSCTL("overcommit_memory");
+	SYSCTL("overcommit_ratio");
+	SYSCTL("mmap_min_addr");
+	SYSCTL("legacy_va_layout");
+	SYSCTL("unprivileged_userfaultfd");
+	where_file("thp.enabled", "/sys/kernel/mm/transparent_hugepage/enabled");
+}
+
 /* What the kernel here says of itself and of this process; `nonce` is the word that started it. */
 static void say_where(const char *nonce, uint64_t *aux)
 {
@@ -776,6 +810,7 @@ static void say_where(const char *nonce, uint64_t *aux)
 	where_number("personality", syscall(SYS_personality, 0xffffffff));
 	where_number("brk", syscall(SYS_brk, 0));
 	where_number("home", (int64_t)st);
+	say_settings();
 	put("ready\n");
 	flush();
 }

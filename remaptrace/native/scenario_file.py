@@ -28,6 +28,11 @@ def _flow(value: Any, key: str = "") -> str:
     return text if plain.isalnum() and not plain[0].isdigit() else f"'{text}'"
 
 
+def step_text(step: Step) -> str:
+    """A step in one line, as a scenario has it."""
+    return _step(step, None)[0].removeprefix("- ")
+
+
 def _areas(areas: Sequence[dict[str, Any]], indent: str) -> list[str]:
     return [f"{indent}- {_flow(area)}" for area in areas]
 
@@ -49,8 +54,12 @@ def _step(step: Step, expect: dict[str, Any] | None) -> list[str]:
     return [*lines, f"  expect: {_flow(expect)}"]
 
 
-def scenario_text(name: str, about: str, steps: Sequence[Step], run: NativeRun | None, *, whole: bool) -> str:
+def scenario_text(
+    name: str, about: str, steps: Sequence[Step], run: NativeRun | None, *, whole: bool, areas: bool = False
+) -> str:
     """A scenario of `steps`, with the answers of `run` as expectations if there is one.
+
+    With `areas`, those behind each step that changed them are among its answers.
 
     With `whole` it also lists the areas that were there before, as programs need whose addresses
     the kernel chooses.
@@ -60,8 +69,15 @@ def scenario_text(name: str, about: str, steps: Sequence[Step], run: NativeRun |
         lines += ["initial:", *_areas(run.initial, ""), f"brk_start: {run.brk_start:#x}"]
         lines.append(f"first_free_top: {run.first_free_top:#x}")
     lines.append("steps:")
+    last: list[dict[str, Any]] | None = []
     for number, step in enumerate(steps):
-        lines += _step(step, run.expects[number] if run is not None else None)
+        expect = run.expects[number] if run is not None else None
+        if run is not None and expect is not None and areas:
+            now = run.behind.get(number)
+            if now is not None and now != last:
+                expect = {**expect, "vmas": now}
+            last = now
+        lines += _step(step, expect)
     if run is not None:
         lines += ["vmas:" + (" []" if not run.vmas else ""), *_areas(run.vmas, "")]
     return "\n".join(lines) + "\n"

@@ -33,4 +33,4 @@ def read_steps(path: str) -> Program:
             raise UsageError(
                 ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", path=path, found=name
             )
-    return Program(document.get("name", Path(path).stem), steps, "initial" in document)
+    return Program(document.get("name", Path(path).stem), steps, "initial" in document, path)

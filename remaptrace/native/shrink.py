@@ -7,7 +7,7 @@ Removing a step renumbers the names behind it, and takes along the steps that na
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from .steps import Step
@@ -52,24 +52,53 @@ def keep(steps: Sequence[Step], wanted: Sequence[int]) -> list[Step]:
     return kept
 
 
-def shrink(steps: Sequence[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
-    """A program from `steps` that still `fails` and of which no single step can be left out.
+Shrinking = Generator[list[list[Step]], list[bool], list[Step]]
+"""Yields candidates, takes which of them still fail, returns the smallest program."""
 
-    `fails` is called about len(steps) * log2(len(steps)) times.
+
+def shrinking(steps: Sequence[Step]) -> Shrinking:
+    """A program from `steps` that still fails and of which no single step can be left out.
+
+    Candidates come many at once, so that a kernel that takes seconds to start is started some ten times: without
+    one piece each, then without the first so many of the pieces that could be left out.
     """
     current = list(steps)
     chunk = max(1, len(current) // 2)
     while True:
-        removed = False
-        at = 0
-        while at < len(current):
-            wanted = [n for n in range(len(current)) if not at <= n < at + chunk]
-            candidate = keep(current, wanted)
-            if candidate and len(candidate) < len(current) and fails(candidate):
-                current = candidate
-                removed = True
-            else:
-                at += chunk
-        if chunk == 1 and not removed:
+        pieces = [range(at, min(at + chunk, len(current))) for at in range(0, len(current), chunk)]
+        without = yield from _tried(current, [[piece] for piece in pieces])
+        spare = [piece for piece, fails in zip(pieces, without, strict=True) if fails]
+        if spare:
+            heads = [spare[: n + 1] for n in range(len(spare))]
+            fine = yield from _tried(current, heads)
+            most = max((n for n, fails in enumerate(fine) if fails), default=0)
+            current = _without(current, heads[most])
+        elif chunk == 1:
             return current
-        chunk = max(1, chunk // 2) if not removed or chunk > 1 else 1
+        chunk = max(1, min(chunk, len(current)) // 2)
+
+
+def _without(steps: list[Step], pieces: Sequence[range]) -> list[Step]:
+    gone = {n for piece in pieces for n in piece}
+    return keep(steps, [n for n in range(len(steps)) if n not in gone])
+
+
+def _tried(
+    steps: list[Step], choices: Sequence[Sequence[range]]
+) -> Generator[list[list[Step]], list[bool], list[bool]]:
+    """Which of the choices of pieces can be left out; nothing at all is no program."""
+    candidates = [_without(steps, pieces) for pieces in choices]
+    asked = [c for c in candidates if c and len(c) < len(steps)]
+    found = iter((yield asked) if asked else [])
+    return [bool(c) and len(c) < len(steps) and next(found) for c in candidates]
+
+
+def shrink(steps: Sequence[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
+    """The smallest program that `shrinking` finds, where each candidate is tried by `fails`."""
+    pass_ = shrinking(steps)
+    try:
+        candidates = next(pass_)
+        while True:
+            candidates = pass_.send([fails(c) for c in candidates])
+    except StopIteration as end:
+        return list(end.value)

@@ -16,6 +16,7 @@ class Program:
     name: str
     steps: list[Step]
     whole: bool
+    path: str = ""  # of the file it is from
 
 
 def mmap(

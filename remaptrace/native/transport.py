@@ -107,7 +107,7 @@ class Started:
                 talk.hear(until=b"\nfinished\n", seconds=self.seconds + 10)
         finally:
             talk.end()
-        reply = unframed(bytes(talk.heard), executable)
+        reply = unframed(bytes(talk.heard), executable, str(path))
         if reply is not None and reply.where.facts.get("nonce") != nonce:
             reply = None
         return reply, bytes(talk.words[-_WORDS:]).decode("utf-8", "replace").strip()

@@ -22,12 +22,17 @@ class Where:
     """What the kernel that ran the programs says of itself and of the runner's process.
 
     `facts` has the runner's own words: nonce, sysname, release, version, machine, exe, execfn, platform, vdso,
-    page (bytes), pid, personality, brk, home. `executable` is what ran in the runner's place as seen from outside,
-    empty where nobody could look.
+    page (bytes), pid, personality, brk, home, and settings (vm.max_map_count, thp.enabled, ...). `executable` is what
+    ran in the runner's place as seen from outside, empty where nobody could look.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
     executable: str = ""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether another program ran in the runner's place: an emulator, not the kernel, answered."""
+        return self.executable != "" and self.executable != self.facts.get("runner", self.executable)
 
     @property
     def kernel(self) -> str:
@@ -65,8 +70,10 @@ def framed(programs: Sequence[str], *, seconds: float = SECONDS, areas: bool = F
     return b"".join(out)
 
 
-def unframed(data: bytes, executable: str = "") -> Reply | None:
+def unframed(data: bytes, executable: str = "", runner: str = "") -> Reply | None:
     """What the runner wrote, also where it broke off; None if there is no word of a runner in it.
+
+    `executable` is what was seen to run, `runner` the file that was meant to.
 
     Text in front of the runner's first line (of a console, of a wrapper) is passed over, and so are carriage
     returns, which a serial line adds.
@@ -76,7 +83,7 @@ def unframed(data: bytes, executable: str = "") -> Reply | None:
         at = lines.index(f"runner {PROTOCOL}")
     except ValueError:
         return None
-    facts: dict[str, str] = {}
+    facts: dict[str, str] = {"runner": runner} if runner else {}
     answers: list[Answer] = []
     body: list[str] | None = None
     finished = False

@@ -30,7 +30,8 @@ def _test(number: int, outcome: Mapping[str, Any]) -> list[str]:
         error = outcome["error"]
         return [f"# {error['code']}: {_text(error['problem'])}", f"not ok {number} {name}"]
     if not compared:
-        return [f"ok {number} {name} # SKIP nothing to compare with"]
+        why = outcome["notes"][0] if outcome["notes"] else "nothing to compare with"
+        return [f"ok {number} {name} # SKIP {_text(why)}"]
     lines = [f"{_INDENT}KTAP version 1", f"{_INDENT}1..{len(compared)}"]
     for inner, (what, tally) in enumerate(compared.items(), 1):
         fine = tally["agree"] == tally["total"]
@@ -52,3 +53,20 @@ def _name(text: str) -> str:
 
 def _text(text: str) -> str:
     return " ".join(printable(str(text)).split())
+
+
+def verify_ktap(facts: Facts) -> str:
+    """A test a program that both sides did, nested; a subject that could not be asked is a SKIP with its reason."""
+    outcomes, skipped = facts["outcomes"], facts["skipped"]
+    lines = ["KTAP version 1", f"1..{len(outcomes) + len(skipped)}"]
+    lines += [f"# {_text(facts['other']['name'])}: {_text(facts['other']['kernel'])}"]
+    for number, outcome in enumerate(outcomes, 1):
+        lines += _test(number, outcome)
+    for number, (name, why) in enumerate(skipped.items(), len(outcomes) + 1):
+        lines.append(f"ok {number} {_name(name)} # SKIP {_text(why)}")
+    for kind in facts["kinds"]:
+        words = (
+            f"{kind['call']} ({kind['arguments']}) {kind['what']}: there {kind['there']}, here {kind['here']}"
+        )
+        lines.append(f"# {kind['count']} times {_text(words)}")
+    return "".join(line + "\n" for line in lines)

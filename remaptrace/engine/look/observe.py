@@ -139,8 +139,10 @@ class Observer:
         if event in self._with_areas:
             shot = self.observed[event]
             row = self._continues(event, shot.task)
-            areas = self.snapshot(event, row)
-            self.observed[event] = replace(shot, vmas=areas.vmas, facts={**areas.facts, **shot.facts})
+            if row != shot.task or not shot.vmas:
+                areas = self.snapshot(event, row)
+                shot = replace(shot, vmas=areas.vmas, facts={**areas.facts, **shot.facts})
+                self.observed[event] = shot
             mm = self.m[self._task(row) + T_MM]
             if mm and event in self._with_pages:
                 self._add_pages(self.observed[event], mm, self._with_pages[event])

@@ -1,0 +1,65 @@
+"""Showing what `verify` found, and keeping the smallest program of each kind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ...errorcodes import RT_OUTPUT
+from ...errors import InputError
+from .. import output as out
+
+Facts = Mapping[str, Any]
+
+
+def deliver(facts: dict[str, Any], form: str, path: str | None, keep: str | None) -> None:
+    """Write the report in its form, and the programs where they are wanted.
+
+    A `path` that ends in .yaml takes the smallest program of the most frequent kind, and the report goes to
+    standard output.
+    """
+    if keep is not None:
+        _keep(facts, keep)
+    if path is not None and path.endswith((".yaml", ".yml")):
+        scenario = next((k["example"]["scenario"] for k in facts["kinds"] if k["example"]["scenario"]), None)
+        if scenario is not None:
+            out.write_text([scenario], path)
+        path = None
+    if form == "rich":
+        from ...report.verify import verify_sheet
+
+        out.show(verify_sheet(facts, out.width()), path, "remaptrace verify")
+        return
+    out.write_text([_text(facts, form)], path)
+
+
+def _text(facts: dict[str, Any], form: str) -> str:
+    if form == "plain":
+        from ...report.verify import verify_plain
+
+        return verify_plain(facts)
+    if form == "markdown":
+        from ...report.verify import verify_markdown
+
+        return verify_markdown(facts)
+    if form == "ktap":
+        from ...report.ktap import verify_ktap
+
+        return verify_ktap(facts)
+    from ...report.jsonout import to_json
+
+    return to_json(facts)
+
+
+def _keep(facts: Facts, folder: str) -> None:
+    """Each kind's smallest program as ``NN-call.yaml``. Raises InputError (RT502)."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise InputError(RT_OUTPUT, "the folder cannot be made", folder, found=error.strerror or "") from None
+    for number, kind in enumerate(facts["kinds"], 1):
+        if kind["example"]["scenario"] is not None:
+            name = f"{number:02}-{re.sub(r'[^a-z0-9_]+', '-', kind['call'])}.yaml"
+            out.write_text([kind["example"]["scenario"]], os.path.join(folder, name))

@@ -1,0 +1,84 @@
+"""The machine that stands for where programs were answered: its release, and the settings that can be read there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
+from ..machine.configfiles import SYSCTLS
+from ..machine.derive import replacement
+from ..machine.releases import preset_for
+from .wire import Where
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+
+_LSM_LOWEST = 65536  # CONFIG_LSM_MMAP_MIN_ADDR as distributions have it
+_THP = {"never": "0", "madvise": "1", "always": "2"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A machine for the replay, and how it was come by, in words for reports."""
+
+    machine: Machine
+    chosen: str  # why this kernel: named, or the release that it stands for
+    settings: Mapping[str, str]  # rules as they were read there
+    notes: tuple[str, ...] = ()
+
+
+def machine_there(
+    where: Where, *, arch: str | None, kernel: str | None, settings: Mapping[str, Any]
+) -> Place:
+    """The machine to compare with what `where` answered.
+
+    The kernel is the one named, else the preset of the release there or the one derived for it. Settings that the
+    runner read are taken as they are there; `settings`, of the command line, go before. Raises UsageError as
+    `Machine.load`.
+    """
+    from ..machine.machine import Machine
+
+    release = where.facts.get("release", "")
+    notes = []
+    if kernel:
+        name, chosen = kernel, "named"
+    elif release and where.facts.get("sysname", "Linux") == "Linux":
+        name, chosen = preset_for(release), f"for the release {release}"
+    else:
+        name, chosen = DEFAULT_KERNEL, "the default: no release was told"
+    read = {} if where.emulated else settings_read(where)
+    machine = Machine.load(arch or DEFAULT_ARCH, name, {**read, **settings})
+    if not kernel:
+        taken = replacement(release, machine.kernel) if release else ""
+        notes += [taken] if taken else []
+    differing = {k: v for k, v in read.items() if k not in settings and _differs(machine, k, name, arch)}
+    if not int(where.facts.get("personality", "0") or 0) & 0x40000 and where.facts:
+        notes.append("address randomisation is on there: places differ from run to run")
+    return Place(machine, chosen, differing, tuple(notes))
+
+
+def settings_read(where: Where) -> dict[str, str]:
+    """Rules by name from what the runner read of sysctls and of transparent huge pages."""
+    found = {
+        rule: where.facts[name].split()[0]
+        for name, rule in SYSCTLS.items()
+        if where.facts.get(name, "").split()
+    }
+    if (
+        "mmap_min_addr" in found
+    ):  # the sysctl is about rights; searches keep to the greater of it and the LSM's
+        found["dac_mmap_min_addr"] = lowest = found["mmap_min_addr"]
+        found["mmap_min_addr"] = str(max(int(lowest), _LSM_LOWEST)) if lowest.isdigit() else lowest
+    words = [w.strip("[]") for w in where.facts.get("thp.enabled", "").split() if w.startswith("[")]
+    if words and words[0] in _THP:
+        found["thp_enabled"] = _THP[words[0]]
+    return found
+
+
+def _differs(machine: Machine, rule: str, kernel: str, arch: str | None) -> bool:
+    from ..machine.machine import Machine
+
+    plain = Machine.load(arch or DEFAULT_ARCH, kernel)
+    return machine.kernel.values[rule] != plain.kernel.values[rule]

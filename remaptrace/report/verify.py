@@ -1,0 +1,130 @@
+"""The report of `verify`: for people, as lines of words, as a table to paste."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errortext import printable
+from .facts.verify import summary
+from .layout import Cell, Sheet
+from .markdown.diff import table
+from .markdown.run import MARKER
+from .phrases import listed
+from .plain.run import line_of
+from .words import number
+
+Facts = Mapping[str, Any]
+_CLASSES = 4
+"""Classes of arguments named in one row of a table; JSON has all."""
+
+
+def verify_sheet(facts: Facts, width: int = 80) -> Sheet:
+    """Who answered, the kinds as a table, and of each row the smallest program."""
+    sheet = Sheet(width)
+    for label, text in _head(facts):
+        sheet.entry(label, printable(text))
+    rows: list[list[Cell]] = [
+        [("", ""), ("call", "dim"), ("there", "dim"), ("here", "dim"), ("arguments", "dim")]
+    ]
+    for row in facts["rows"]:
+        rows.append([number(row["count"]), *(printable(c) for c in _cells(row))])
+    if facts["rows"]:
+        sheet.blank()
+        sheet.table(rows, "rllll", gap=2, flexible=4, wrap=True)
+    for row in facts["rows"]:
+        sheet.blank()
+        _example(sheet, facts["kinds"][row["smallest"]])
+    sheet.blank()
+    sheet.line((summary(facts), "bad" if facts["kinds"] else "good"))
+    return sheet
+
+
+def _head(facts: Facts) -> Iterator[tuple[str, str]]:
+    other, machine = facts["other"], facts["machine"]
+    yield "there", f"{other['name']}: {other['kernel'] or 'nothing said of itself'}"
+    if other["emulated"]:
+        yield "", f"{other['executable']} ran in the runner's place: it answered, not the kernel below it"
+    yield "here", f"{machine['kernel']} on {machine['arch']}, {machine['chosen']}"
+    if "derived" in machine["about"]:
+        yield "", machine["about"]
+    if machine["settings"]:
+        yield "", "as read there: " + ", ".join(f"{k}={v}" for k, v in machine["settings"].items())
+    if facts["not_compared"]:
+        yield "not compared", listed(facts["not_compared"])
+    for flag, why in facts["flags_left_out"].items():
+        yield "not compared", f"VmFlags {flag} ({why})"
+    for name, why in facts["skipped"].items():
+        yield "left out", f"{name} left out: {why}"
+    for note in facts["notes"]:
+        yield "note", note
+    if facts["unfinished"]:
+        yield "note", f"{facts['unfinished']} programs have more disagreements than were counted"
+
+
+def _cells(row: Facts) -> list[str]:
+    what = "" if row["what"] in ("result", "outcome", "end") else f"{row['what']}: "
+    return [row["call"], what + row["there"], row["here"], _classes(row["arguments"])]
+
+
+def _classes(arguments: list[str]) -> str:
+    more = len(arguments) - _CLASSES
+    return "; ".join(arguments[:_CLASSES]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _example(sheet: Sheet, kind: Facts) -> None:
+    example = kind["example"]
+    steps = example["steps"]
+    for n, step in enumerate(steps):
+        sheet.paragraph(f"{n} {printable(step)}", "", indent=2, hang=4)
+    for found in example["differences"][:1]:
+        sheet.paragraph(f"there {printable(found['there'])}", "dim", indent=4, hang=6)
+        sheet.paragraph(f"here  {printable(found['here'])}", "dim", indent=4, hang=6)
+
+
+def verify_plain(facts: Facts) -> str:
+    """The facts as lines of words."""
+    other, machine = facts["other"], facts["machine"]
+    lines = [
+        line_of(
+            "there",
+            name=other["name"],
+            kernel=other["kernel"] or None,
+            emulated="yes" if other["emulated"] else "no",
+            executable=other["executable"],
+        ),
+        line_of("here", kernel=machine["kernel"], arch=machine["arch"], chosen=machine["chosen"]),
+    ]
+    lines += [line_of("setting", rule=k, value=v) for k, v in machine["settings"].items()]
+    lines += [line_of("not-compared", what=what) for what in facts["not_compared"]]
+    lines += [line_of("not-compared", what=f"VmFlags {k}", why=v) for k, v in facts["flags_left_out"].items()]
+    lines += [line_of("left-out", what=k, why=v) for k, v in facts["skipped"].items()]
+    lines += [line_of("note", text=note) for note in facts["notes"]]
+    for kind in facts["kinds"]:
+        keys = ("call", "arguments", "what", "there", "here", "count", "programs")
+        lines.append(line_of("kind", **{k: kind[k] for k in keys}))
+        lines += [line_of("step", number=n, text=s) for n, s in enumerate(kind["example"]["steps"])]
+    lines.append(summary(facts))
+    return "".join(line + "\n" for line in lines)
+
+
+def verify_markdown(facts: Facts) -> str:
+    """A table that can be pasted where the other side's authors read, and the smallest programs below it."""
+    other, machine = facts["other"], facts["machine"]
+    lines = [MARKER, f"### {printable(other['name'])} against {machine['kernel']}", "", summary(facts), ""]
+    if facts["not_compared"]:
+        lines += [f"Not compared: {listed(facts['not_compared'])}.", ""]
+    head = ["call", other["name"], machine["kernel"], "arguments", "how often"]
+    rows = [[*_cells(row), number(row["count"])] for row in facts["rows"]]
+    lines += table(head, rows, right=4)
+    for row in facts["rows"]:
+        kind = facts["kinds"][row["smallest"]]
+        title = f"{kind['call']}: {kind['there']}, {kind['here']} expected"
+        body = "\n".join(kind["example"]["steps"])
+        lines += ["", f"{printable(title)}", "", "```yaml", printable_lines(body), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def printable_lines(text: str) -> str:
+    """Lines without control characters."""
+    return "\n".join(printable(line) for line in text.split("\n"))
