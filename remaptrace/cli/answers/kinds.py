@@ -48,7 +48,7 @@ def _text(facts: dict[str, Any], form: str) -> str:
         from ...report.ktap import verify_ktap
 
         return verify_ktap(facts)
-    from ...report.jsonout import to_json
+    from ...report.jsontext import to_json
 
     return to_json(facts)
 
