@@ -96,3 +96,13 @@ VMFLAG_NAMES: tuple[tuple[int, str], ...] = (
 def pkey_of(flags: int) -> int:
     """The protection key of an area."""
     return (flags & VM_PKEY) >> PKEY_SHIFT
+
+
+PERMS_TOLD, PERMS_FLAGS_SHIFT = 1 << 4, 8
+"""In `vm_perms` of an area that was there before: its flags are told, above the four permissions."""
+_BITS = {word: bit for bit, word in VMFLAG_NAMES}
+
+
+def bits_of_words(text: str) -> int:
+    """The flags of a VmFlags line; words of other architectures and kernels are passed over."""
+    return sum({_BITS.get(word, 0) for word in text.split()})

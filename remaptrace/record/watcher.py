@@ -83,6 +83,7 @@ class Watcher:
                 tids.append(tid)
                 self._wait_stopped(tid)
         self.folder.maps(pid, "start.maps", read_proc(pid, "maps") or b"")
+        self.folder.maps(pid, "start.smaps", read_proc(pid, "smaps") or b"")
         self.elf_of(pid)
         return tids
 

@@ -15,6 +15,7 @@ COMPARED = {
     "counters": ("counter", "counters"),
     "map_lines": ("map line", "map lines"),
     "map_files": ("map file", "map files"),
+    "map_flags": ("VmFlags line", "VmFlags lines"),
     "faults": ("fault", "faults"),
     "steps": ("step", "steps"),
     "end_areas": ("list of areas at the end", "lists of areas at the end"),

@@ -8,6 +8,8 @@ What is compared, each with its own tally:
   without page faults does not show a stack grow; there a larger recorded stack is no difference;
 * ``map_lines`` and ``map_files``: recorded /proc/PID/maps, line by line and as a whole: addresses,
   protection, offset, which file, names in brackets;
+* ``map_flags``: the VmFlags line of each area that a recorded smaps has, where the replay has the same area
+  and did not assume it. What no call changes is left out: sd, and lf before it had a name;
 * ``faults``: recorded page faults and signals against the outcome of the same access.
 """
 
@@ -198,7 +200,8 @@ def _counters(result: Result) -> Found:
 
 def _maps(result: Result) -> Found:
     trace = result.trace
-    files = agree_files = lines = agree_lines = 0
+    files = agree_files = lines = agree_lines = flags = agree_flags = 0
+    flaws: list[Disagreement] = []
     found: list[Disagreement] = []
     sees_growth = has_accesses(trace)
     for recorded in trace.maps:
@@ -209,6 +212,16 @@ def _maps(result: Result) -> Found:
         wrong = [p for p in pairs if p[0] != p[1]]
         files += 1
         agree_files += not wrong
+        for row, area in _told_flags(recorded, shot.vmas):
+            flags += 1
+            if _words(row.vmflags) == _words(area.vmflags):
+                agree_flags += 1
+            elif len(flaws) < FIRST:
+                call = f"flags of {row.start:x}-{row.end:x} {row.name} in the {recorded.moment} maps of {recorded.tid}"
+                sides = (_missing(row.vmflags, area.vmflags), _missing(area.vmflags, row.vmflags))
+                flaws.append(
+                    Disagreement("flags", recorded.event, recorded.tid, recorded.path, 0, call, *sides)
+                )
         lines += len(pairs)
         agree_lines += len(pairs) - len(wrong)
         for number, (expected, simulated) in enumerate(wrong[:FIRST]):
@@ -220,6 +233,29 @@ def _maps(result: Result) -> Found:
             )
     yield "map_lines", Tally(agree_lines, lines), found[:FIRST]
     yield "map_files", Tally(agree_files, files), []
+    yield "map_flags", Tally(agree_flags, flags), flaws
+
+
+_UNTOLD_FLAGS = frozenset(("sd", "??", "lf"))
+"""Words of VmFlags that tell when somebody cleared soft-dirty bits, and one that kernels before 6.x cannot name."""
+
+
+def _words(flags: str) -> frozenset[str]:
+    return frozenset(flags.split()) - _UNTOLD_FLAGS
+
+
+def _missing(these: str, those: str) -> str:
+    """The words that only one side has."""
+    return " ".join(w for w in these.split() if w in _words(these) - _words(those)) or "none of them"
+
+
+def _told_flags(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple[MapsRow, VmaRow]]:
+    """Recorded and simulated areas with the same borders, of which the recording tells the flags."""
+    by_start = {area.start: area for area in areas if not area.assumed}
+    for row in recorded.rows:
+        area = by_start.get(row.start)
+        if row.vmflags and area is not None and area.end == row.end:
+            yield row, area
 
 
 def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple[str, str]]:
@@ -236,7 +272,7 @@ def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tupl
     right: dict[int, VmaRow] = {area.start: area for area in areas}
     for start in sorted(left.keys() | right.keys()):
         row, area = left.get(start), right.get(start)
-        expected = _row_words(row) if row else "no area"
+        expected = _row_words(row, area) if row else "no area"
         simulated = _area_words(area) if area else "no area"
         if row and area:
             key = (row.dev, row.inode, row.name) if row.inode else ("", 0, "")
@@ -268,13 +304,20 @@ def _stack_as(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> MapsFile:
     return replace(recorded, rows=rows)
 
 
-def _row_words(row: MapsRow) -> str:
-    name = f" {row.name}" if row.name in _SHOWN_NAMES else ""
+def _is_shown(name: str) -> bool:
+    """Whether a name says what an area is, or is the one that the program gave it."""
+    return name in _SHOWN_NAMES or name.startswith(("[anon:", "[anon_shmem:"))
+
+
+def _row_words(row: MapsRow, area: VmaRow | None = None) -> str:
+    name = f" {row.name}" if _is_shown(row.name) else ""
+    if area is not None and area.name in ("[anon:?]", "[anon_shmem:?]") and name:
+        name = f" {area.name}"  # the log shows where the name stood, not what it was
     return f"{row.start:x}-{row.end:x} {row.perms} {row.offset:08x}{name}"
 
 
 def _area_words(area: VmaRow) -> str:
-    name = f" {area.name}" if area.name in _SHOWN_NAMES else ""
+    name = f" {area.name}" if _is_shown(area.name) else ""
     return f"{area.start:x}-{area.end:x} {area.perms} {area.offset:08x}{name}"
 
 

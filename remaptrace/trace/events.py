@@ -57,6 +57,7 @@ class MapsRow:
     dev: str
     inode: int
     name: str
+    vmflags: str = ""  # the words of the VmFlags line of smaps, "": none was recorded
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _MOST_FILE_PAGES = 1 << 50  # of one file: its bytes are a signed word on every 
 _CHILDREN = (ev.K_FORK, ev.K_FORK_STEP)
 _NOT_COMPUTED = frozenset({"child", "type", "vm_perms", "rule", "disk", "fill", "folio", "mode", "maps"})
 """Arguments that name a row of a table or a choice: no reference to an earlier result can stand for them."""
-_PERMS = 15  # r, w, x, shared
+_PERMS = (1 << 57) - 1  # r, w, x, shared, and flags that smaps told
 
 
 class Flaw(Exception):

@@ -15,20 +15,34 @@ from __future__ import annotations
 from ...abi.kinds import EVF_ASSUMED, FILE_REGULAR, FILE_SHMEM
 from ...abi.signals import ACC_WRITE
 from ...abi.vmflags import (
+    PERMS_FLAGS_SHIFT,
+    PERMS_TOLD,
     VM_ACCESS,
     VM_ACCOUNT,
+    VM_DONTCOPY,
     VM_DONTDUMP,
     VM_DONTEXPAND,
+    VM_DROPPABLE,
     VM_EXEC,
     VM_GROWSDOWN,
+    VM_HUGEPAGE,
     VM_IO,
+    VM_LOCKED,
+    VM_LOCKONFAULT,
     VM_MAYEXEC,
     VM_MAYREAD,
     VM_MAYSHARE,
     VM_MAYWRITE,
+    VM_MERGEABLE,
     VM_MIXEDMAP,
+    VM_NOHUGEPAGE,
+    VM_NORESERVE,
     VM_PFNMAP,
+    VM_RAND_READ,
+    VM_SEALED,
+    VM_SEQ_READ,
     VM_SHARED,
+    VM_WIPEONFORK,
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
@@ -57,6 +71,7 @@ from ..state import (
     MM_FAC,
     MM_FIRST,
     MM_LEGACY,
+    MM_LOCKED,
     MM_STACK_PTR,
     MM_START_BRK,
     MM_START_DATA,
@@ -99,6 +114,12 @@ _STACK_EXTRA = 128 << 10  # bytes of stack below the strings
 _STRINGS_MOST = 2 << 20  # argv and envp take a quarter of the usual stack limit at most
 
 _MAY_ALL = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+_TOLD = (
+    (_MAY_ALL | VM_GROWSDOWN | VM_ACCOUNT | VM_NORESERVE | VM_SEQ_READ | VM_RAND_READ | VM_DONTCOPY)
+    | (VM_LOCKED | VM_LOCKONFAULT | VM_WIPEONFORK | VM_DONTDUMP | VM_HUGEPAGE | VM_NOHUGEPAGE)
+    | (VM_MERGEABLE | VM_DROPPABLE | VM_SEALED)
+)
+"""Flags of an area that smaps tells and that need nothing else: no object, no registration, no key."""
 
 
 @kernel
@@ -204,7 +225,8 @@ def _end_of_gap(m: Mem, mm: int, start: int, end: int) -> int:
 def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, file: int, name: int) -> int:
     """Add one line of recorded maps to the address space of `task`; 0.
 
-    `perms` has 1 r, 2 w, 4 x, 8 shared; `offset` is in bytes; `file` and `name` are string numbers, 0 none.
+    `perms` has 1 r, 2 w, 4 x, 8 shared, and flags if smaps told them (PERMS_TOLD); `offset` is in bytes; `file`
+    and `name` are string numbers, 0 none.
     """
     mm = m[task + T_MM]
     assumed = m[G_EVFLAGS] & EVF_ASSUMED
@@ -248,6 +270,8 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
         ops = OPS_SHMEM
         pgoff = offset >> shift
     flags = _flags_of(m, perms, kind)
+    if perms & PERMS_TOLD:
+        flags = (flags & ~_TOLD) | ((perms >> PERMS_FLAGS_SHIFT) & _TOLD)
     vma = vma_alloc(m, mm, start, end, flags, pgoff, o, inode, ops)
     file_put(m, o)
     if vma == 0:
@@ -257,9 +281,11 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     insert_vma(m, mm, vma)
     pages = (end - start) >> shift
     vm_stat_account(m, mm, flags, pages)
+    if flags & VM_LOCKED:
+        m[mm + MM_LOCKED] += pages
     if flags & VM_ACCOUNT:
         m[G_COMMITTED] += pages
-    elif (flags & (VM_WRITE | VM_EXEC)) == 0:
+    elif perms & PERMS_TOLD == 0 and (flags & (VM_WRITE | VM_EXEC)) == 0:
         _mark_relro(m, vma, pages)
     if kind == NAME_PATH and flags & VM_EXEC and m[mm + MM_START_DATA] == 0:
         # The lowest code is the program's own; maps do not tell where data begins and ends behind it.

@@ -8,7 +8,7 @@ none of these, and areas that no kernel can have, are refused with their place.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
@@ -20,6 +20,7 @@ _LINE = re.compile(
     r"([0-9a-f]+:[0-9a-f]+)\s+(\d{1,20})(?![^\s])\s*(.*)"
 )
 _SMAPS = re.compile(_PREFIX + r"[A-Z]\w*(?:\([a-z]\))?:\s+(?:\d+(?: kB)?|(?:[a-z]{2}\b\s*|\?\?\s*)*)\s*$")
+_VMFLAGS = re.compile(_PREFIX + r"VmFlags:\s+((?:(?:[a-z]{2}|\?\?)\s*)*)$")
 _ELISION = re.compile(
     _PREFIX + r"(?:[\[(<{]\s*)?(?:\.{2,}|\u2026|(?:snip|cut|skipped|omitted|truncated)\b)", re.IGNORECASE
 )
@@ -83,6 +84,8 @@ def read_areas(data: bytes, path: str, pid: int = 0) -> Areas:
             elif not (_AROUND.match(line) or _SMAPS.match(line)):
                 expected = "START-END PERMS OFFSET DEV INODE [PATH]"
                 raise _refused(path, number, line, "not a line of /proc/PID/maps", expected)
+            elif rows and (told := _VMFLAGS.match(line)):
+                rows[-1] = replace(rows[-1], vmflags=" ".join(told[1].split()))
             elif not pid and (named := _PID.search(line)):
                 pid = int(named[1])
             continue

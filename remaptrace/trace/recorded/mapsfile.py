@@ -2,19 +2,21 @@
 
 Maps files of a set are named `PID.execN.maps` (right after the Nth exec), `PID.exit.maps` (at the entry
 of exit_group), `PID.peak.maps` (the largest in between) and `PID.start.maps` (where an attached
-recorder began).
+recorder began); `.smaps` files tell the flags of areas, too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from ...abi.kinds import K_INIT_MM, K_INIT_VMA
+from ...abi.vmflags import PERMS_FLAGS_SHIFT, PERMS_TOLD, bits_of_words
 from ..events import MapsFile, MapsRow
 from .areas import is_gate, read_areas
 
-_NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|peak|start)\.maps(?:\.gz|\.zst)?$")
+_NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|peak|start)\.s?maps(?:\.gz|\.zst)?$")
 
 _PERM_BITS = {"r": 1, "w": 2, "x": 4, "s": 8}
 _SPECIAL = ("[stack", "[vdso]", "[vvar", "[vsyscall]", "[heap]", "[uprobes]", "[vectors]")
@@ -30,6 +32,23 @@ def read_maps(data: bytes, path: str) -> MapsFile:
     if named is None:
         return MapsFile(path, found.pid, "start", found.rows, named=False, elided=len(found.elisions))
     return MapsFile(path, int(named["tid"]), named["moment"], found.rows, elided=len(found.elisions))
+
+
+def with_flags(files: list[MapsFile]) -> list[MapsFile]:
+    """One file for each process and moment: of two, the smaps where it lists the same areas, else the maps."""
+    out: dict[tuple[int, str], MapsFile] = {}
+    for file in files:
+        key = (file.tid, file.moment)
+        other = out.get(key)
+        if other is None or not file.named:
+            out[key if file.named else (-len(out) - 1, file.path)] = file
+            continue
+        plain, told = (other, file) if any(row.vmflags for row in file.rows) else (file, other)
+        same = [replace(row, vmflags="") for row in told.rows] == [
+            replace(row, vmflags="") for row in plain.rows
+        ]
+        out[key] = replace(plain, rows=told.rows) if same else plain
+    return list(out.values())
 
 
 def initial_rows(
@@ -51,6 +70,8 @@ def initial_rows(
         if is_gate(row) and row.name != "[vsyscall]":  # which the engine knows to be no area
             continue
         bits = sum(_PERM_BITS.get(letter, 0) for letter in row.perms)
+        if row.vmflags:
+            bits |= PERMS_TOLD | bits_of_words(row.vmflags) << PERMS_FLAGS_SHIFT
         if row.name.startswith("["):
             file, name = 0, string(row.name)
         elif row.name:

@@ -1,7 +1,7 @@
 """Recorded sets: one run seen by several recorders, as one Trace with maps and truth.
 
 A set is a directory with `ftrace.txt`, `perf.txt` or `strace.txt` (plain, gzip or zstd) and, beside it,
-`maps/PID.execN.maps`, `maps/PID.exit.maps`, `mapcount.txt` and `summary.json`.
+`maps/PID.execN.maps`, `maps/PID.exit.maps` (or `.smaps`, which tell flags), `mapcount.txt` and `summary.json`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .assumed import assume_execs
 from .faults import add_faults
 from .initial import add_maps
 from .mapcount import read_mapcount, summary, tie
-from .mapsfile import read_maps
+from .mapsfile import read_maps, with_flags
 from .races import drop_ambiguous, settle_races
 from .settings import recorded_settings
 from .threads import join_threads
@@ -49,7 +49,7 @@ def find_set(folder: str | Path) -> RecordedSet | None:
     texts = {name: path for name in TEXTS if (path := _existing(folder / f"{name}.txt"))}
     if not texts:
         return None
-    maps = tuple(sorted(p for p in folder.glob("maps/*") if ".maps" in p.name and p.is_file()))
+    maps = tuple(sorted(p for p in folder.glob("maps/*") if _is_maps(p.name) and p.is_file()))
     return RecordedSet(
         folder,
         texts,
@@ -58,6 +58,10 @@ def find_set(folder: str | Path) -> RecordedSet | None:
         _existing(folder / "summary.json"),
         _existing(folder / "faults.txt"),
     )
+
+
+def _is_maps(name: str) -> bool:
+    return ".maps" in name or ".smaps" in name
 
 
 def _existing(path: Path) -> Path | None:
@@ -87,7 +91,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     settings = recorded_settings(found.folder / "record.json")
     if settings:
         trace.machine = {**settings, **trace.machine}
-    maps = [read_maps(read_bytes(path), str(path)) for path in found.maps]
+    maps = with_flags([read_maps(read_bytes(path), str(path)) for path in found.maps])
     if chosen == "strace":
         add_marks(trace)
     elif text is None and "strace" in found.texts:

@@ -21,6 +21,7 @@ from ...abi.kinds import K_SYSCTL
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ...abi.signals import PF_FETCH, PF_WRITE
 from ...abi.special import SPECIAL_KINDS
+from ...abi.vmflags import PERMS_TOLD
 from ...errors import InputError
 from ..events import Expectation, Trace
 from .build import BAD_FD
@@ -147,6 +148,9 @@ class _Writer:
             if row[E_KIND] == ev.K_INIT_MM:
                 yield from self._layout(event, row)
         areas = [row for row in self.rows[: self.first] if row[E_KIND] == ev.K_INIT_VMA]
+        for event, row in enumerate(self.rows[: self.first]):
+            if row[E_KIND] == ev.K_INIT_VMA and row[E_ARGS + 2] & PERMS_TOLD:
+                raise self.refuse(event, "tells flags of an area that was there before")
         if areas:
             yield "initial:\n"
         for row, known in zip(areas, (*self.trace.initial, *[None] * len(areas)), strict=False):

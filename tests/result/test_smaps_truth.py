@@ -1,0 +1,98 @@
+"""VmFlags of recorded smaps: areas that were there before have them, areas at the end are compared with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remaptrace.api import check, replay
+from remaptrace.errors import InputError
+from remaptrace.result.agreement import CheckOutcome
+from remaptrace.trace.convert import write_trace
+from remaptrace.trace.recorded.read import read_set
+
+STACK = ("7ffffffde000-7ffffffff000 rw-p", "[stack]", "rd wr mr mw me gd ac")
+
+
+def _smaps(*areas: tuple[str, str, str]) -> str:
+    lines = []
+    for place, name, flags in areas:
+        lines += [f"{place} 00000000 00:00 0 {name}", "Rss:                   4 kB", f"VmFlags: {flags} "]
+    return "\n".join(lines) + "\n"
+
+
+def _set(folder: Path, calls: str, start: str, end: str) -> Path:
+    (folder / "maps").mkdir()
+    (folder / "strace.txt").write_text(
+        "".join(f"100 {line}\n" for line in (*calls.splitlines(), "exit_group(0) = ?"))
+    )
+    (folder / "maps" / "100.start.smaps").write_text(start)
+    (folder / "maps" / "100.exit.smaps").write_text(end)
+    return folder
+
+
+def _checked(folder: Path) -> CheckOutcome:
+    return check(replay(read_set(folder)))
+
+
+def test_flags_of_areas_that_were_there_before_decide_what_joins(tmp_path: Path) -> None:
+    before = (
+        ("7f0000000000-7f0000001000 rw-p", "", "rd wr mr mw me ac sd"),
+        ("7f0000001000-7f0000002000 rw-p", "", "rd wr mr mw me dc ac sd"),
+        STACK,
+    )
+    after = (("7f0000000000-7f0000002000 rw-p", "", "rd wr mr mw me dc ac"), STACK)
+    found = _checked(
+        _set(tmp_path, "madvise(0x7f0000000000, 4096, MADV_DONTFORK) = 0", _smaps(*before), _smaps(*after))
+    )
+    assert found.agrees, found.disagreements
+    assert found.tallies["map_flags"].total == 2
+
+
+def test_a_flag_that_no_call_explains_is_a_difference(tmp_path: Path) -> None:
+    area = "7f0000000000-7f0000001000 rw-p"
+    before = _smaps((area, "", "rd wr mr mw me ac"), STACK)
+    after = _smaps((area, "", "rd wr mr mw me ac hg"), STACK)
+    found = _checked(_set(tmp_path, "getpid() = 100", before, after))
+    assert not found.agrees
+    assert [(d.what, d.expected, d.simulated) for d in found.disagreements] == [
+        ("flags", "hg", "none of them")
+    ]
+
+
+def test_locked_memory_that_was_there_before_counts(tmp_path: Path) -> None:
+    area = "7f0000000000-7f0000001000 rw-p"
+    before = _smaps((area, "", "rd wr mr mw me lo ac"), STACK)
+    after = _smaps((area, "", "rd wr mr mw me ac"), STACK)
+    found = _checked(_set(tmp_path, "munlock(0x7f0000000000, 4096) = 0", before, after))
+    assert found.agrees, found.disagreements
+
+
+def test_names_that_the_program_gave_are_compared(tmp_path: Path) -> None:
+    call = 'prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x7f0000000000, 4096, "heap") = 0'
+    area = "7f0000000000-7f0000001000 rw-p"
+    start = _smaps((area, "", "rd wr mr mw me ac"), STACK)
+    for number, (name, agrees) in enumerate((("[anon:heap]", True), ("[anon:other]", False), ("", False))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        found = _checked(_set(folder, call, start, _smaps((area, name, "rd wr mr mw me ac"), STACK)))
+        assert found.agrees is agrees, found.disagreements
+
+
+def test_maps_and_smaps_of_one_moment_are_one_file(tmp_path: Path) -> None:
+    area = "7f0000000000-7f0000001000 rw-p"
+    start = _smaps((area, "", "rd wr mr mw me ac"), STACK)
+    folder = _set(tmp_path, "getpid() = 100", start, start)
+    plain = "".join(line + "\n" for line in start.splitlines() if "-p " in line)
+    (folder / "maps" / "100.exit.maps").write_text(plain)
+    found = _checked(folder)
+    assert found.agrees and found.tallies["map_files"].total == 1 and found.tallies["map_flags"].total == 2
+
+
+def test_a_scenario_cannot_hold_flags_of_areas_before_it(tmp_path: Path) -> None:
+    start = _smaps(("7f0000000000-7f0000001000 rw-p", "", "rd wr mr mw me ac"), STACK)
+    trace = read_set(_set(tmp_path, "getpid() = 100", start, start))
+    with pytest.raises(InputError):
+        write_trace(trace, str(tmp_path / "out.yaml"))
+    write_trace(trace, str(tmp_path / "out.jsonl"))
