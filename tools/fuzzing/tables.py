@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from remaptrace.abi.kinds import KIND_NAMES
+from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.events import Trace, TraceBuilder
 
 from .judges import replayed
