@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .advice.whole import Advice
     from .api import (
         Machine,
+        advise,
         blame_difference,
         check,
         compare,
         convert,
+        document,
         event_text,
         load,
         load_all,
@@ -37,8 +40,10 @@ _HOMES = {
     **dict.fromkeys(("Machine", "arch_names", "kernel_names"), "machine.machine"),
     **dict.fromkeys(("RemapTraceError", "InputError", "UsageError", "ReplayError"), "errors"),
     **dict.fromkeys(("Result", "Snapshot", "VmaRow"), "result.result"),
-    **dict.fromkeys(("blame_difference", "check", "compare", "convert", "event_text"), "api"),
-    **dict.fromkeys(("load", "load_all", "machine_of", "replay", "rewrite_trace"), "api"),
+    **dict.fromkeys(("advise", "blame_difference", "check", "compare", "convert"), "api"),
+    **dict.fromkeys(("document", "event_text", "load", "load_all", "machine_of"), "api"),
+    **dict.fromkeys(("replay", "rewrite_trace"), "api"),
+    "Advice": "advice.whole",
     "CheckOutcome": "result.agreement",
     "Diff": "result.diff",
     "Event": "trace.events",
@@ -49,6 +54,7 @@ _HOMES = {
 """Public names and the modules that define them."""
 
 __all__ = [
+    "Advice",
     "CheckOutcome",
     "Diff",
     "Event",
@@ -64,11 +70,13 @@ __all__ = [
     "UsageError",
     "VmaRow",
     "__version__",
+    "advise",
     "arch_names",
     "blame_difference",
     "check",
     "compare",
     "convert",
+    "document",
     "event_text",
     "kernel_names",
     "load",

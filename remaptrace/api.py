@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from .machine.machine import Machine
 
 if TYPE_CHECKING:
+    from .advice.whole import Advice
     from .blame import Reason
+    from .report.documents.advise import Advise
     from .result.agreement import CheckOutcome
     from .result.diff import Diff
     from .result.result import Result
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Machine",
+    "advise",
     "blame_difference",
     "check",
     "compare",
     "convert",
+    "document",
     "event_text",
     "load",
     "load_all",
@@ -178,6 +182,23 @@ def blame_difference(diff: Diff, event: int | None = None) -> Reason:
     if at < 0:
         raise LookupError("nothing differs")
     return blame(diff.left.trace, diff.left.machine, diff.right.machine, at, None)
+
+
+def advise(result: Result, *, follow: bool | None = None) -> Advice:
+    """Where the VMAs of the process with the most of them go, and what would save some, measured by replaying it.
+
+    `follow` as in `replay`. Raises UsageError RT503 if no event of the trace has an address space.
+    """
+    from .advice.whole import advise_on
+
+    return advise_on(result, follow=follow)
+
+
+def document(advice: Advice) -> Advise:
+    """What `remaptrace advise --format json` writes: the facts with their sentences (`remaptrace schema advise`)."""
+    from .report.facts.advise import advise_facts
+
+    return advise_facts(advice)
 
 
 def event_text(trace: Trace, event: int) -> str:

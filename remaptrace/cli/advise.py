@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errorcodes import RT_MOMENT, RT_USAGE
+from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
@@ -18,6 +18,7 @@ from .answers.pages import advise_tables, is_page, write_page
 from .options import choice_options, format_option, page_option, placing_options, process_options
 
 if TYPE_CHECKING:
+    from ..report.documents.advise import Advise
     from ..result.result import Result
 
 
@@ -150,40 +151,24 @@ def command(
             out.show(sheet, output, title)
 
 
-def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> dict[str, Any]:
-    from ..advise.bill import make_bill, peak
-    from ..advise.failure import begins_with_its_areas, failure_of, recorded_failure
-    from ..advise.leaks import find_leaks
-    from ..advise.limit import find_limit
-    from ..advise.remedies import remedies
+def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> Advise:
+    from ..advice.whole import advise_on
     from ..report.facts.advise import advise_facts
 
-    event, task = peak(result)
-    if event < 0:
-        raise UsageError(RT_MOMENT, "no event of the trace has an address space")
-    failed = recorded_failure(result, task)
-    shot = session.with_look(result, event, placing).observed[event]
-    at_failure = session.with_look(result, failed, placing).observed.get(failed) if failed >= 0 else None
-    bill = make_bill(result, shot)
     follow = None if placing is None else placing == "follow"
     progress = session.Progress(result.trace.name)
     try:
-        found = remedies(result, task, result.machine.arch.label, follow, progress)
+        advice = advise_on(
+            result,
+            follow=follow,
+            look=lambda found, event: session.with_look(found, event, placing).observed[event],
+            progress=progress,
+        )
     finally:
         progress.close()
     costs = None
     if lookup:
         from ..lookup.measure import measure
 
-        costs = [vars(cost) for cost in measure(result.trace, result.machine, follow)]
-    complete = not any(v.assumed for v in shot.vmas) and begins_with_its_areas(result, task)
-    return advise_facts(
-        result,
-        bill,
-        find_limit(result, task, bill),
-        found,
-        costs,
-        time.perf_counter() - start,
-        failure=failure_of(result, failed, at_failure, complete) if failed >= 0 else None,
-        leaks=find_leaks(result, bill),
-    )
+        costs = measure(result.trace, result.machine, follow)
+    return advise_facts(advice, costs, time.perf_counter() - start)

@@ -27,6 +27,7 @@ from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
+    from ..report.documents.diff import Diff
     from ..result.diff import SideBySide
     from ..result.result import Result, Snapshot
     from ..trace.events import Trace
@@ -199,7 +200,7 @@ def _explained(found: SideBySide, placing: str | None) -> SideBySide:
     return found.with_reasons(reasons)
 
 
-def _deliver(facts: dict[str, object], form: str, path: str | None, rows: int) -> None:
+def _deliver(facts: Diff, form: str, path: str | None, rows: int) -> None:
     if form == "json":
         from ..report.jsontext import to_json
 

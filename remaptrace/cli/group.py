@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "conformance": "List or export the programs that hold answers of real kernels.",
     "kernels": "List the kernels, show one with its rules, compare two.",
     "arches": "List the architectures.",
+    "schema": "Print the JSON Schema of what --format json writes.",
     "explain": "Explain an error code, an outcome, a rule or a term.",
     "warm": "Compile the engine ahead of the first large trace.",
     "completion": "Print the completion script for a shell.",

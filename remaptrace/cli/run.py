@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from .options import choice_options, format_option, maps_option, page_option, pl
 from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
+    from ..report.documents.run import Run
     from ..result.result import Result
 
 
@@ -67,7 +68,7 @@ def command(
 
         followed(traces, choice, placing)
     status = EXIT_OK
-    facts: list[dict[str, Any]] = []
+    facts: list[Run] = []
     results: list[Result] = []
     unread: list[InputError] = []
     for item, original in session.load_traces(
@@ -109,7 +110,7 @@ def command(
 
 
 def _deliver(
-    facts: list[dict[str, Any]],
+    facts: list[Run],
     results: list[Result],
     form: str,
     path: str | None,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..advise.callers import Weighed
+from ..advice.callers import Weighed
 
 SCHEMA = "remaptrace/callers/1"
 

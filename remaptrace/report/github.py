@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..printable import printable
 from .facts.check import summary
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .documents.check import Check as Facts
 
 
 def check_github(facts: Facts) -> str:
@@ -31,7 +31,7 @@ def check_github(facts: Facts) -> str:
             lines.append(
                 _annotation("warning", o["path"], 0, f"{o['skipped_lines']} unreadable lines skipped")
             )
-    lines.append(f"::notice::{_data(summary(dict(facts)))}")
+    lines.append(f"::notice::{_data(summary(facts))}")
     return "".join(line + "\n" for line in lines)
 
 

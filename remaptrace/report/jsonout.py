@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from ..trace.wording import (
     result_text,
     returns_address,
 )
+
+if TYPE_CHECKING:
+    from .documents.run import Event
 
 EVENT_SCHEMA = "remaptrace/event/1"
 _FEW = 16  # events up to which a template a shape costs more than it saves
@@ -127,20 +130,21 @@ def _inside_string(trace: Trace, kind: int, name: str, value: int) -> str:
     return json.dumps(argument_text(trace, kind, name, value), ensure_ascii=False)[1:-1]
 
 
-def event_row(result: Result, event: int) -> dict[str, Any]:
+def event_row(result: Result, event: int) -> Event:
     """What is told of one event."""
     trace, columns = result.trace, result.columns
     kind = int(trace.columns["kind"][event])
-    row: dict[str, Any] = {
+    outcome = int(columns["outcome"][event])
+    answer: dict[str, Any] = {"outcome": NAMES[outcome]}
+    if outcome == OUT_NONE:
+        returned = int(columns["ret"][event])
+        answer = {"result": returned, "result_text": result_text(returned, kind)}
+    row = {
         "schema": EVENT_SCHEMA,
         **place(trace, event),
         "kind": KIND_NAMES.get(kind, str(kind)),
         "text": event_text(trace, event),
+        **answer,
+        **{name: int(columns[name][event]) for name in ("minor", "major", "map_count")},
     }
-    outcome = int(columns["outcome"][event])
-    if outcome == OUT_NONE:
-        row["result"] = int(columns["ret"][event])
-        row["result_text"] = result_text(int(columns["ret"][event]), kind)
-    else:
-        row["outcome"] = NAMES[outcome]
-    return row | {name: int(columns[name][event]) for name in ("minor", "major", "map_count")}
+    return cast("Event", row)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from .errortext import printable
 from .phrases import full_place
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .documents.check import Check as Facts
+    from .documents.run import Agreement, Difference
 
 
 def check_junit(facts: Facts) -> str:
     """One XML document with a final newline. Disagreement is a failure, unreadable input an error."""
-    suites: dict[str, list[Mapping[str, Any]]] = {}
+    suites: dict[str, list[Agreement]] = {}
     for outcome in facts["outcomes"]:
         suites.setdefault(os.path.dirname(outcome["path"].rstrip("/")) or ".", []).append(outcome)
     total = facts["programs"]["total"]
@@ -32,15 +33,15 @@ def check_junit(facts: Facts) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _failed(outcome: Mapping[str, Any]) -> bool:
+def _failed(outcome: Agreement) -> bool:
     return not outcome["error"] and bool(outcome["compared"]) and not outcome["agrees"]
 
 
-def _skipped(outcome: Mapping[str, Any]) -> bool:
+def _skipped(outcome: Agreement) -> bool:
     return not outcome["error"] and not outcome["compared"]
 
 
-def _suite(folder: str, outcomes: list[Mapping[str, Any]]) -> list[str]:
+def _suite(folder: str, outcomes: list[Agreement]) -> list[str]:
     seconds = sum(o["seconds"] for o in outcomes)
     lines = [
         f'  <testsuite name={_attribute(folder)} tests="{len(outcomes)}" '
@@ -69,7 +70,7 @@ def _suite(folder: str, outcomes: list[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _difference(d: Mapping[str, Any]) -> str:
+def _difference(d: Difference) -> str:
     return (
         f"{full_place(d['at'])} event {d['at']['event']} {d['call']}\n"
         f"  {d['what']}: expected {d['expected']}, simulated {d['simulated']}"

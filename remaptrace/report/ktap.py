@@ -5,13 +5,15 @@ One test a scenario or recorded set; what was compared of each is a nested test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .errortext import printable
 from .phrases import full_place
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .documents.check import Check as Facts
+    from .documents.run import Agreement
+
 _INDENT = "  "
 
 
@@ -23,7 +25,7 @@ def check_ktap(facts: Facts) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _test(number: int, outcome: Mapping[str, Any]) -> list[str]:
+def _test(number: int, outcome: Agreement) -> list[str]:
     name = _name(outcome["path"])
     compared = outcome["compared"] or {}
     if outcome["error"]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errortext import printable
 from .layout import Span
 from .words import counted, number
+
+if TYPE_CHECKING:
+    from .documents.run import Agreement
 
 COMPARED = {
     "answers": ("answer", "answers"),
@@ -64,7 +67,7 @@ def noun(what: str, count: int) -> str:
     return counted(count, one, many)
 
 
-def agreement_phrase(agreement: Mapping[str, Any]) -> Span:
+def agreement_phrase(agreement: Agreement) -> Span:
     """One sentence: does it agree with the truth, and how much was compared."""
     if agreement["error"]:
         return f"Not replayed: {agreement['error']['code']}: {agreement['error']['problem']}", "bad"
@@ -83,7 +86,7 @@ def agreement_phrase(agreement: Mapping[str, Any]) -> Span:
     return (f"{text}; as {truth}: {right}." if right else f"{text}."), "bad"
 
 
-def rests_on_nothing(agreement: Mapping[str, Any]) -> bool:
+def rests_on_nothing(agreement: Agreement) -> bool:
     """True if everything that agrees does so by construction."""
     ground = agreement.get("ground")
     compared = {k for k, t in agreement["compared"].items() if t["total"]}

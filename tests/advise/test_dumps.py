@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.advise.dumped import dump_bill, vma_rows
-from remaptrace.advise.neighbours import Neighbours
+from remaptrace.advice.dumped import dump_bill, vma_rows
+from remaptrace.advice.neighbours import Neighbours
 from remaptrace.api import load
 from remaptrace.cli.entry import run_command
 from remaptrace.errors import InputError

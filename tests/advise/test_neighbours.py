@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from remaptrace.abi.vmflags import VM_ACCOUNT, VM_DONTDUMP, VM_DONTEXPAND, VM_NOHUGEPAGE, VM_READ, VM_WRITE
-from remaptrace.advise.neighbours import Neighbours
-from remaptrace.advise.whatif import remaining
+from remaptrace.advice.neighbours import Neighbours
+from remaptrace.advice.whatif import remaining
 from remaptrace.api import machine_of
 from remaptrace.api import replay as run
 from remaptrace.result.result import VmaRow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.advise.neighbours import Neighbours
+from remaptrace.advice.neighbours import Neighbours
 from remaptrace.api import Machine, load, replay
 from remaptrace.result.result import Result
 from remaptrace.trace.scenario.read import read_scenario

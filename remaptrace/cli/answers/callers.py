@@ -25,8 +25,8 @@ def deliver(
     result: Result, placing: str | None, unit: str, depth: int, rows: int, form: str, output: str | None
 ) -> None:
     """Write the bill by caller; a profile has whole stacks. UsageError RT501 for a recording without stacks."""
-    from ...advise.bill import peak
-    from ...advise.callers import by_caller, of_areas, of_unit
+    from ...advice.bill import peak
+    from ...advice.callers import by_caller, of_areas, of_unit
     from ...report import callers
 
     trace = result.trace

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MISSING, RT_USAGE
 from ...errors import InputError, UsageError
@@ -14,6 +14,8 @@ from .. import output as out
 from .. import session
 
 if TYPE_CHECKING:
+    from ...report.documents.advise import AdviseGrowth, AdviseMap
+    from ...report.documents.diff import DiffRecordings
     from ...trace.dumps.dump import Dump
 
 
@@ -36,7 +38,7 @@ def dumps_of(paths: tuple[str, ...]) -> list[Dump] | None:
 
 def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: str | None, rows: int) -> None:
     """Report on one map, or on what grew from the first to the second."""
-    from ...advise.dumped import dump_bill
+    from ...advice.dumped import dump_bill
     from ...report.facts.dump import dump_facts, growth_facts
 
     if len(dumps) > 2:
@@ -58,7 +60,7 @@ def advise_process(
     rows: int,
 ) -> None:
     """Report on a running process, once or `times` looks apart by `every` seconds (0: until it ends)."""
-    from ...advise.dumped import dump_bill
+    from ...advice.dumped import dump_bill
     from ...report.facts.dump import dump_facts, growth_facts
 
     first = dump_bill(read_process(pid))
@@ -137,7 +139,11 @@ def _limit(dump: Dump, choice: session.Choice, live: bool = False) -> tuple[int,
 
 
 def deliver_areas(
-    facts: dict[str, Any], form: str, output: str | None, rows: int, title: str = "remaptrace advise"
+    facts: AdviseMap | AdviseGrowth | DiffRecordings,
+    form: str,
+    output: str | None,
+    rows: int,
+    title: str = "remaptrace advise",
 ) -> None:
     """Write facts of one list of areas, or of what grew between two, in the form that was asked for."""
     if form == "json":
@@ -155,5 +161,7 @@ def deliver_areas(
     else:
         from ...report.rich.dump import dump_sheet, growth_sheet
 
-        sheet = growth_sheet if "grown" in facts else dump_sheet
-        out.show(sheet(facts, out.width(), rows), output, title)
+        if facts["schema"] == "remaptrace/advise-map/1":
+            out.show(dump_sheet(facts, out.width(), rows), output, title)
+        else:
+            out.show(growth_sheet(facts, out.width(), rows), output, title)

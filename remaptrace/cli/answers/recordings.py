@@ -10,7 +10,7 @@ from .. import session
 from .mapadvice import deliver_areas
 
 if TYPE_CHECKING:
-    from ...advise.bill import Bill
+    from ...advice.bill import Bill
     from ...result.result import Result
     from ...trace.events import Trace
 
@@ -33,7 +33,7 @@ def diff_recordings(
 
 
 def _side(trace: Trace, choice: session.Choice, placing: str | None) -> tuple[Result, Bill]:
-    from ...advise.bill import make_bill, peak
+    from ...advice.bill import make_bill, peak
 
     result, _ = session.replay_timed(trace, choice.machine(trace), placing)
     event, _ = peak(result)

@@ -2,7 +2,7 @@
 
 The functions compare two *rows of attributes*, laid out as VMAs (the V_* words of state.py). A row is a VMA of
 the arena, the range being merged (VMG_*, see merge.py), or a row that a report fills from what a map shows:
-`remaptrace.advise.neighbours` asks the same function why two areas are two.
+`remaptrace.advice.neighbours` asks the same function why two areas are two.
 
 Another attribute of areas that keeps them apart is a word of state.py, a comparison in `attributes_apart` and
 its name in APART_NAMES; `vmg_like` of merge.py copies it.

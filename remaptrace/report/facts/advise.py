@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Final, cast
 
-from ...advise.bill import Bill, Item
-from ...advise.failure import Failure
-from ...advise.leaks import Leak
-from ...advise.limit import Limit
-from ...advise.neighbours import Neighbours
-from ...advise.remedies import HYPOTHETICAL, Remedy
-from ...advise.shape import shape_of
-from ...advise.whatif import remaining
-from ...result.result import Result
+from ...advice.bill import Item
+from ...advice.failure import Failure
+from ...advice.leaks import Leak
+from ...advice.limit import Limit
+from ...advice.neighbours import Neighbours
+from ...advice.remedies import HYPOTHETICAL, Remedy
+from ...advice.shape import shape_of
+from ...advice.whatif import remaining
+from ...advice.whole import Advice
 from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
 from ..words import counted, number
 from .dump import share_words, size_words
 from .run import machine_facts, process_facts, trace_facts
 
-SCHEMA = "remaptrace/advise/1"
+if TYPE_CHECKING:
+    from ...lookup.measure import Cost
+    from ..documents.advise import (
+        Advise,
+        BillItem,
+        FailureFacts,
+        LeakFacts,
+        LimitFacts,
+        LookupCost,
+        RemedyFacts,
+    )
+
+SCHEMA: Final = "remaptrace/advise/1"
 _WORTH = 0.05
 """The share of VMAs from which a remedy is worth a sentence."""
 
 
-def advise_facts(
-    result: Result,
-    bill: Bill,
-    limit: Limit,
-    remedies: Sequence[Remedy],
-    lookup: Sequence[Any] | None = None,
-    seconds: float = 0.0,
-    *,
-    failure: Failure | None = None,
-    leaks: Sequence[Leak] = (),
-) -> dict[str, Any]:
+def advise_facts(advice: Advice, lookup: Sequence[Cost] | None = None, seconds: float = 0.0) -> Advise:
     """Everything that a report of `advise` says; each view of the bill adds up to its total."""
+    result, bill, limit, failure = advice.result, advice.bill, advice.limit, advice.failure
     trace = result.trace
     pid = int(trace.tasks["pid"][bill.task])
     name = next((p["name"] for p in process_facts(result) if p["pid"] == pid), "")
     asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
-    facts: dict[str, Any] = {
+    shape = shape_of(bill.vmas, asked)
+    facts: Advise = {
         "schema": SCHEMA,
         "trace": trace_facts(trace, len(process_facts(result))),
         "machine": machine_facts(result.machine),
@@ -54,21 +58,24 @@ def advise_facts(
         "bill": {view: [_item(trace, item) for item in items] for view, items in bill.views.items()},
         "apart": dict(bill.apart),
         "failure": _failure(trace, failure) if failure else None,
-        "leaks": [_leak(trace, leak) for leak in leaks],
-        **_shape(bill, asked),
+        "leaks": [_leak(trace, leak) for leak in advice.leaks],
+        "borders": {k: {"pairs": n, "alone": a} for k, (n, a) in shape.borders.items()},
+        "holes": [{"size": s, "count": n, "bytes": b} for s, n, b in shape.holes],
+        "guards": {"areas": shape.guards, "left": shape.left_with_guards},
         "left_if_pages_differ_in": {
             "protection": remaining(bill.vmas, protection=True, neighbours=asked),
             "offset": remaining(bill.vmas, offset=True, neighbours=asked),
             "both": remaining(bill.vmas, protection=True, offset=True, neighbours=asked),
         },
-        "remedies": [_remedy(r) for r in remedies],
-        "lookup": list(lookup) if lookup is not None else None,
+        "remedies": [_remedy(r) for r in advice.remedies],
+        "lookup": [cast("LookupCost", vars(cost)) for cost in lookup] if lookup is not None else None,
+        "sentences": [],
     }
     facts["sentences"] = sentences(facts)
     return facts
 
 
-def _limit_facts(trace: Trace, limit: Limit) -> dict[str, Any]:
+def _limit_facts(trace: Trace, limit: Limit) -> LimitFacts:
     reached = limit.reached_event
     return {
         "limit": limit.limit,
@@ -81,7 +88,7 @@ def _limit_facts(trace: Trace, limit: Limit) -> dict[str, Any]:
     }
 
 
-def _failure(trace: Trace, failure: Failure) -> dict[str, Any]:
+def _failure(trace: Trace, failure: Failure) -> FailureFacts:
     return {
         "at": place(trace, failure.event),
         "call": event_text(trace, failure.event),
@@ -95,7 +102,7 @@ def _failure(trace: Trace, failure: Failure) -> dict[str, Any]:
     }
 
 
-def _leak(trace: Trace, leak: Leak) -> dict[str, Any]:
+def _leak(trace: Trace, leak: Leak) -> LeakFacts:
     return {
         "bytes": leak.size,
         "mappings": leak.mappings,
@@ -107,17 +114,7 @@ def _leak(trace: Trace, leak: Leak) -> dict[str, Any]:
     }
 
 
-def _shape(bill: Bill, asked: Neighbours) -> dict[str, Any]:
-    """Borders by attribute, holes and guards, as for a map alone."""
-    shape = shape_of(bill.vmas, asked)
-    return {
-        "borders": {k: {"pairs": n, "alone": a} for k, (n, a) in shape.borders.items()},
-        "holes": [{"size": s, "count": n, "bytes": b} for s, n, b in shape.holes],
-        "guards": {"areas": shape.guards, "left": shape.left_with_guards},
-    }
-
-
-def _item(trace: Trace, item: Item) -> dict[str, Any]:
+def _item(trace: Trace, item: Item) -> BillItem:
     first: Place | None = place(trace, item.first_event) if item.first_event >= 0 else None
     return {
         "label": "execve" if item.label == "init_vma" else item.label,
@@ -128,7 +125,7 @@ def _item(trace: Trace, item: Item) -> dict[str, Any]:
     }
 
 
-def _remedy(r: Remedy) -> dict[str, Any]:
+def _remedy(r: Remedy) -> RemedyFacts:
     return {
         "name": r.name,
         "label": r.label,
@@ -143,14 +140,14 @@ def _remedy(r: Remedy) -> dict[str, Any]:
     }
 
 
-def sentences(facts: dict[str, Any]) -> list[str]:
+def sentences(facts: Advise) -> list[str]:
     """Plain sentences: what failed and what never went away, who spends, what would save, what the limit means."""
     found = [_failed(facts["failure"])] if facts["failure"] else []
     found += [_leaked(leak) for leak in facts["leaks"][:2]]
     return [*found, _spender(facts), _saver(facts), _limiter(facts)]
 
 
-def _failed(failure: dict[str, Any]) -> str:
+def _failed(failure: FailureFacts) -> str:
     head = f"{failure['name']} was refused with {failure['errno']} at line {failure['at']['line']}, "
     head += f"with {counted(failure['vmas'], 'mapping')} known"
     if failure["sure"]:
@@ -158,7 +155,7 @@ def _failed(failure: dict[str, Any]) -> str:
     return f"{head}. The log cannot tell why; possible, the likeliest first: {'; '.join(failure['causes'])}."
 
 
-def _leaked(leak: dict[str, Any]) -> str:
+def _leaked(leak: LeakFacts) -> str:
     given = f", {number(leak['unmapped'])} were" if leak["unmapped"] else ""
     who = leak["threads"]
     by = (
@@ -173,7 +170,7 @@ def _leaked(leak: dict[str, Any]) -> str:
     )
 
 
-def _spender(facts: dict[str, Any]) -> str:
+def _spender(facts: Advise) -> str:
     total, patterns = facts["total"], facts["bill"]["pattern"]
     if not patterns or not total:
         return "The trace has no mappings to pay for."
@@ -187,7 +184,7 @@ def _spender(facts: dict[str, Any]) -> str:
 _NOTHING = "No other way of mapping that was tried saves a twentieth of them."
 
 
-def _still_apart(facts: dict[str, Any]) -> str:
+def _still_apart(facts: Advise) -> str:
     """The attributes, beside access, that keep neighbours apart, those of most borders first."""
     access = ("rd", "wr", "ex", "ac")
     left = [
@@ -197,7 +194,7 @@ def _still_apart(facts: dict[str, Any]) -> str:
     return f"beside access, neighbours differ in {', '.join(words)}" if words else ""
 
 
-def _saver(facts: dict[str, Any]) -> str:
+def _saver(facts: Advise) -> str:
     useful = [
         r
         for r in facts["remedies"]
@@ -230,7 +227,7 @@ def _saver(facts: dict[str, Any]) -> str:
     return f"{best['label'].capitalize()}: {counts}."
 
 
-def _limiter(facts: dict[str, Any]) -> str:
+def _limiter(facts: Advise) -> str:
     limit = facts["limit"]
     size = f"vm.max_map_count ({number(limit['limit'])})"
     grows = bool(facts["leaks"])
@@ -257,7 +254,7 @@ def _limiter(facts: dict[str, Any]) -> str:
     return f"The limit {size} is {left} mappings away, and no steady growth leads to it."
 
 
-def _call(limit: dict[str, Any]) -> str:
+def _call(limit: LimitFacts) -> str:
     """``mprotect, with ENOMEM,``: the call that fails."""
     call, _, errno = str(limit["first_to_fail"]).partition(" with ")
     return f"{call} ({errno})" if errno else call

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from ...result.agreement import CheckOutcome
 from .run import agreement_facts
 
-SCHEMA = "remaptrace/check/1"
+if TYPE_CHECKING:
+    from ..documents.check import Check
+    from ..documents.run import Tally
+
+SCHEMA: Final = "remaptrace/check/1"
 
 
-def check_facts(outcomes: Sequence[CheckOutcome]) -> dict[str, Any]:
+def check_facts(outcomes: Sequence[CheckOutcome]) -> Check:
     """All outcomes with their totals.
 
     `programs` counts scenarios and recorded sets, and those that agree fully; `steps` everything
     that was compared: the steps of scenarios, and each comparison of recorded sets. A scenario's list of areas at
     its end decides whether the program agrees, but is no step.
     """
-    compared: dict[str, dict[str, int]] = {}
+    compared: dict[str, Tally] = {}
     for outcome in outcomes:
         for what, tally in outcome.tallies.items():
             sums = compared.setdefault(what, {"agree": 0, "total": 0})
@@ -37,7 +41,7 @@ def check_facts(outcomes: Sequence[CheckOutcome]) -> dict[str, Any]:
     }
 
 
-def summary(facts: dict[str, Any]) -> str:
+def summary(facts: Check) -> str:
     """The last line of `check`: ``programs A/B, steps C/D``."""
     programs, steps = facts["programs"], facts["steps"]
     return f"programs {programs['agree']}/{programs['total']}, steps {steps['agree']}/{steps['total']}"

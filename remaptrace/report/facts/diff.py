@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...abi.calls import KIND_NAMES
 from ...abi.outcomes import NAMES, OUT_NONE
@@ -16,11 +16,23 @@ from ...trace.wording import event_text, place, result_text
 from .memory import memory_facts, not_recorded
 from .run import machine_facts, peak_facts, process_facts, trace_facts
 
-SCHEMA = "remaptrace/diff/1"
+if TYPE_CHECKING:
+    from ..documents.diff import (
+        Answer,
+        DifferingAnswers,
+        DifferingEvent,
+        DifferingProtection,
+        MachineColumn,
+        Pair,
+        RuleReason,
+    )
+    from ..documents.diff import Diff as DiffDocument
+
+SCHEMA: Final = "remaptrace/diff/1"
 _FIRST = 5
 
 
-def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: float = 0.0) -> dict[str, Any]:
+def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: float = 0.0) -> DiffDocument:
     """Everything that a report of `diff` says; `peaks` holds a snapshot (or None) for each result."""
     return {
         "schema": SCHEMA,
@@ -33,7 +45,7 @@ def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: flo
     }
 
 
-def _machine_column(result: Result, peak: Snapshot | None) -> dict[str, Any]:
+def _machine_column(result: Result, peak: Snapshot | None) -> MachineColumn:
     processes = process_facts(result)
     top = processes[0] if processes else None
     returned = result.columns["ret"]
@@ -43,7 +55,7 @@ def _machine_column(result: Result, peak: Snapshot | None) -> dict[str, Any]:
     return {
         "machine": machine_facts(result.machine),
         "process": {"pid": top["pid"], "name": top["name"]} if top else None,
-        "vmas": {k: top[k] for k in ("start", "peak", "end")} if top else None,
+        "vmas": {"start": top["start"], "peak": top["peak"], "end": top["end"]} if top else None,
         "course": top["course"] if top else [],
         "refused_calls": int(wrong.sum()),
         "refused_by_errno": _errnos(returned[wrong]),
@@ -63,7 +75,7 @@ def _errnos(values: Any) -> dict[str, int]:
     return {result_text(int(numbers[i])): int(counts[i]) for i in order}
 
 
-def _pair_facts(row: int, diff: Diff, reason: Reason | None) -> dict[str, Any]:
+def _pair_facts(row: int, diff: Diff, reason: Reason | None) -> Pair:
     trace, first = diff.left.trace, diff.first
     return {
         "base": 0,
@@ -89,7 +101,7 @@ def _pair_facts(row: int, diff: Diff, reason: Reason | None) -> dict[str, Any]:
     }
 
 
-def _answers(diff: Diff) -> list[dict[str, Any]]:
+def _answers(diff: Diff) -> list[DifferingAnswers]:
     """Differing results by call and both answers, the most frequent first."""
     trace = diff.left.trace
     found: dict[tuple[str, str, str], list[int]] = {}
@@ -98,7 +110,7 @@ def _answers(diff: Diff) -> list[dict[str, Any]]:
         a, b = int(diff.left.columns["ret"][event]), int(diff.right.columns["ret"][event])
         key = KIND_NAMES.get(kind, str(kind)), _done(a), _done(b)
         found.setdefault(key, []).append(int(event))
-    rows = [
+    rows: list[DifferingAnswers] = [
         {
             "call": call,
             "base": a,
@@ -109,14 +121,14 @@ def _answers(diff: Diff) -> list[dict[str, Any]]:
         }
         for (call, a, b), events in found.items()
     ]
-    return sorted(rows, key=lambda row: -int(str(row["count"])))
+    return sorted(rows, key=lambda row: -row["count"])
 
 
 def _done(value: int) -> str:
     return result_text(value) if -4095 <= value < 0 else "done"
 
 
-def _event(diff: Diff, event: int) -> dict[str, Any]:
+def _event(diff: Diff, event: int) -> DifferingEvent:
     trace = diff.left.trace
     kind = int(trace.columns["kind"][event])
     return {
@@ -127,7 +139,7 @@ def _event(diff: Diff, event: int) -> dict[str, Any]:
     }
 
 
-def _answer(result: Result, event: int, kind: int) -> dict[str, Any]:
+def _answer(result: Result, event: int, kind: int) -> Answer:
     columns = result.columns
     outcome = int(columns["outcome"][event])
     return {
@@ -139,7 +151,7 @@ def _answer(result: Result, event: int, kind: int) -> dict[str, Any]:
     }
 
 
-def _reason(reason: Reason | None) -> list[dict[str, str]] | None:
+def _reason(reason: Reason | None) -> list[RuleReason] | None:
     if reason is None:
         return None
     return [
@@ -153,7 +165,7 @@ def _reason(reason: Reason | None) -> list[dict[str, str]] | None:
     ]
 
 
-def _protection(p: ProtectionDifference) -> dict[str, Any]:
+def _protection(p: ProtectionDifference) -> DifferingProtection:
     return {
         "start": p.start,
         "end": p.end,

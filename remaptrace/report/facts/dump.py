@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
-from ...advise.bill import Item
-from ...advise.dumped import DumpBill, grown, new_areas, same_process
-from ...advise.neighbours import NOTHING
+from ...advice.bill import Item
+from ...advice.dumped import DumpBill, grown, new_areas, same_process
+from ...advice.neighbours import NOTHING
 from ..words import counted, number
 
-SCHEMA = "remaptrace/advise-map/1"
-SCHEMA_GROWTH = "remaptrace/advise-growth/1"
+if TYPE_CHECKING:
+    from ...result.result import VmaRow
+    from ..documents.advise import AdviseGrowth, AdviseMap, FaultFacts, MapItem, NamedArea
+    from ..documents.diff import Grown
+
+SCHEMA: Final = "remaptrace/advise-map/1"
+SCHEMA_GROWTH: Final = "remaptrace/advise-growth/1"
 _WORTH = 0.05
 _HOW = {
     "permissions": "/proc/PID/maps",
@@ -25,11 +30,11 @@ _HOW = {
 }
 
 
-def dump_facts(bill: DumpBill, limit: int, limit_of: str) -> dict[str, Any]:
+def dump_facts(bill: DumpBill, limit: int, limit_of: str) -> AdviseMap:
     """Everything that a report on one map says. `limit`: vm.max_map_count; `limit_of`: who says so."""
     dump, shape = bill.dump, bill.shape
     count = max(bill.total, dump.counted)
-    facts: dict[str, Any] = {
+    facts: AdviseMap = {
         "schema": SCHEMA,
         "source": dump.path,
         "form": dump.form,
@@ -46,12 +51,13 @@ def dump_facts(bill: DumpBill, limit: int, limit_of: str) -> dict[str, Any]:
         "untouched": {"areas": bill.untouched[0], "bytes": bill.untouched[1]} if bill.untouched else None,
         "fault": _fault(bill),
         "not_shown": [{"what": what, "see": _HOW.get(what)} for what in dump.missing],
+        "sentences": [],
     }
     facts["sentences"] = _sentences(facts, count)
     return facts
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item) -> MapItem:
     return {"label": item.label, "vmas": item.vmas, "bytes": item.bytes}
 
 
@@ -64,7 +70,7 @@ def _told(apart: dict[str, int], flags: bool) -> dict[str, int]:
     return dict(sorted(apart.items(), key=lambda kv: -kv[1]))
 
 
-def _fault(bill: DumpBill) -> dict[str, Any] | None:
+def _fault(bill: DumpBill) -> FaultFacts | None:
     """The address that ended the program, and the areas next to it."""
     address = bill.dump.fault
     if address < 0:
@@ -72,11 +78,13 @@ def _fault(bill: DumpBill) -> dict[str, Any] | None:
     inside = next((v for v in bill.vmas if v.start <= address < v.end), None)
     below = next((v for v in reversed(bill.vmas) if v.end <= address), None)
     above = next((v for v in bill.vmas if v.start > address), None)
-    named = {"inside": inside, "below": below, "above": above}
-    return {"address": address} | {
-        k: {"start": v.start, "end": v.end, "perms": v.perms, "name": v.name or v.file or ""} if v else None
-        for k, v in named.items()
-    }
+    return {"address": address, "inside": _named(inside), "below": _named(below), "above": _named(above)}
+
+
+def _named(vma: VmaRow | None) -> NamedArea | None:
+    if vma is None:
+        return None
+    return {"start": vma.start, "end": vma.end, "perms": vma.perms, "name": vma.name or vma.file or ""}
 
 
 def share_words(count: int, total: int) -> str:
@@ -86,7 +94,7 @@ def share_words(count: int, total: int) -> str:
     return "Half of" if total and count >= 0.45 * total else "The largest share of"
 
 
-def _sentences(facts: dict[str, Any], count: int) -> list[str]:
+def _sentences(facts: AdviseMap, count: int) -> list[str]:
     limit, total = facts["limit"], facts["total"]
     out = []
     size = f"vm.max_map_count ({number(limit['limit'])}, {limit['of']})"
@@ -131,9 +139,9 @@ def _sentences(facts: dict[str, Any], count: int) -> list[str]:
     return out
 
 
-def growth_facts(old: DumpBill, new: DumpBill, seconds: float | None = None) -> dict[str, Any]:
+def growth_facts(old: DumpBill, new: DumpBill, seconds: float | None = None) -> AdviseGrowth:
     """What grew from `old` to `new`; `seconds` between them, None: not known."""
-    views = {
+    views: dict[str, list[Grown]] = {
         view: [
             {
                 "label": g.label,
@@ -151,7 +159,7 @@ def growth_facts(old: DumpBill, new: DumpBill, seconds: float | None = None) -> 
     rate = None
     if seconds:
         rate = round((new.total - old.total) / seconds, 3)
-    facts: dict[str, Any] = {
+    facts: AdviseGrowth = {
         "schema": SCHEMA_GROWTH,
         "sources": [old.dump.path, new.dump.path],
         "before": old.total,
@@ -161,12 +169,13 @@ def growth_facts(old: DumpBill, new: DumpBill, seconds: float | None = None) -> 
         "per_second": rate,
         "grown": views,
         "new": [{"label": label, "bytes": size, "vmas": n} for label, size, n in added] if same else None,
+        "sentences": [],
     }
     facts["sentences"] = _growth_sentences(facts)
     return facts
 
 
-def _growth_sentences(facts: dict[str, Any]) -> list[str]:
+def _growth_sentences(facts: AdviseGrowth) -> list[str]:
     more = facts["after"] - facts["before"]
     out = []
     if not more:
@@ -186,10 +195,10 @@ def _growth_sentences(facts: dict[str, Any]) -> list[str]:
             "they are for, not by place."
         )
     elif facts["new"]:
-        top = facts["new"][0]
+        most = facts["new"][0]
         out.append(
             f"{number(sum(n['vmas'] for n in facts['new']))} areas lie where nothing was before; the commonest: "
-            f"{number(top['vmas'])} of {size_words(top['bytes'])}, {top['label']}."
+            f"{number(most['vmas'])} of {size_words(most['bytes'])}, {most['label']}."
         )
     if facts["per_second"] is not None and more:
         out.append(f"That is {facts['per_second']:g} mappings a second over {facts['seconds']:g} s.")

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Final, cast
 
 from ...abi.calls import KIND_NAMES
-from ...advise.bill import Bill, memory_call_events
-from ...advise.dumped import grown
+from ...advice.bill import Bill, memory_call_events
+from ...advice.dumped import grown
 from ...result.result import Result
 from ...trace.events import has_accesses
 from ..words import counted, number
 from .run import process_facts
 
-SCHEMA = "remaptrace/diff-recordings/1"
+if TYPE_CHECKING:
+    from ..documents.diff import DiffRecordings, Grown
+
+SCHEMA: Final = "remaptrace/diff-recordings/1"
 
 
-def recordings_facts(old: tuple[Result, Bill], new: tuple[Result, Bill]) -> dict[str, Any]:
+def recordings_facts(old: tuple[Result, Bill], new: tuple[Result, Bill]) -> DiffRecordings:
     """Areas of the largest processes at their peaks by purpose, file and size; calls, refusals and faults of all."""
-    views: dict[str, list[dict[str, Any]]] = {
-        view: [vars(g) for g in grown(old[1], new[1], view)] for view in ("pattern", "file", "size")
+    views: dict[str, list[Grown]] = {
+        view: [cast("Grown", vars(g)) for g in grown(old[1], new[1], view)]
+        for view in ("pattern", "file", "size")
     }
     views["process, VMAs at the peak"] = _lines(*(_peaks(result) for result, _ in (old, new)))
     views["memory call"] = _lines(*(_calls(result, refused=False) for result, _ in (old, new)))
@@ -27,7 +31,7 @@ def recordings_facts(old: tuple[Result, Bill], new: tuple[Result, Bill]) -> dict
     told = [not r.trace.recorded or has_accesses(r.trace) for r, _ in (old, new)]
     if all(told):
         views["faults"] = _lines(*(_faults(result) for result, _ in (old, new)))
-    facts: dict[str, Any] = {
+    facts: DiffRecordings = {
         "schema": SCHEMA,
         "sources": [r.trace.name for r, _ in (old, new)],
         "before": old[1].total,
@@ -38,12 +42,13 @@ def recordings_facts(old: tuple[Result, Bill], new: tuple[Result, Bill]) -> dict
         "grown": views,
         "new": None,
         "faults_recorded": told,
+        "sentences": [],
     }
     facts["sentences"] = _sentences(facts)
     return facts
 
 
-def _lines(before: Counter[str], after: Counter[str]) -> list[dict[str, Any]]:
+def _lines(before: Counter[str], after: Counter[str]) -> list[Grown]:
     """The counts that differ, those that grew most first."""
     labels = [label for label in {**after, **before} if after[label] != before[label]]
     labels.sort(key=lambda label: before[label] - after[label])
@@ -74,7 +79,7 @@ def _faults(result: Result) -> Counter[str]:
     return Counter({"minor": int(result.columns["minor"].sum()), "major": int(result.columns["major"].sum())})
 
 
-def _sentences(facts: dict[str, Any]) -> list[str]:
+def _sentences(facts: DiffRecordings) -> list[str]:
     more = facts["after"] - facts["before"]
     became = f"{number(facts['before'])} became {number(facts['after'])}"
     change = (

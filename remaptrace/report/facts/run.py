@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,30 @@ from ...engine.why import WHY_TEXT
 from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace
-from ...trace.wording import Place, event_text, place
+from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
 from .refusals import refusal_notes
 
-SCHEMA = "remaptrace/run/1"
+if TYPE_CHECKING:
+    from ...machine.machine import Machine
+    from ..documents.run import (
+        Accesses,
+        Agreement,
+        CallFacts,
+        Difference,
+        GroundAnswers,
+        GroundFacts,
+        MachineFacts,
+        MmFacts,
+        NotModelled,
+        Peak,
+        ProcessFacts,
+        RefusedAccesses,
+        Run,
+        TraceFacts,
+    )
+
+SCHEMA: Final = "remaptrace/run/1"
 COURSE = 60
 """Points of a course of VMA counts."""
 
@@ -41,25 +60,13 @@ _CALLS = (
 )
 
 
-class ProcessFacts(TypedDict):
-    """VMA counts of one process."""
-
-    pid: int
-    name: str
-    start: int
-    peak: int
-    end: int
-    peak_at: Place
-    course: list[int]
-
-
 def run_facts(
     result: Result,
     agreement: CheckOutcome | None = None,
     peak: Snapshot | None = None,
     seconds: float = 0.0,
     not_compared: str = "",
-) -> dict[str, Any]:
+) -> Run:
     """Everything that a report of `run` says.
 
     `agreement` is the comparison with the recording or the expectations, if there was one, `not_compared` the
@@ -87,7 +94,7 @@ def run_facts(
     }
 
 
-def trace_facts(trace: Trace, processes: int) -> dict[str, Any]:
+def trace_facts(trace: Trace, processes: int) -> TraceFacts:
     """The trace itself: where it comes from, how long it is, what could not be read."""
     span: int | None = None
     if "time" in trace.columns and len(trace):
@@ -119,7 +126,7 @@ def trace_facts(trace: Trace, processes: int) -> dict[str, Any]:
     }
 
 
-def machine_facts(machine: Any) -> dict[str, Any]:
+def machine_facts(machine: Machine) -> MachineFacts:
     """The machine by name, with what was overridden."""
     return {
         "kernel": machine.kernel.name,
@@ -170,15 +177,15 @@ def process_facts(result: Result) -> list[ProcessFacts]:
         number = int(owner[first])
         task = trace.tasks[leaders[number]]
         out.append(
-            ProcessFacts(
-                pid=int(task["pid"]),
-                name=names.get(number, ""),
-                start=_start(trace, events[first:last], values[first:last]),
-                peak=int(values[top]),
-                end=int(values[last - 1]),
-                peak_at=place(trace, int(events[top])),
-                course=courses[i],
-            )
+            {
+                "pid": int(task["pid"]),
+                "name": names.get(number, ""),
+                "start": _start(trace, events[first:last], values[first:last]),
+                "peak": int(values[top]),
+                "end": int(values[last - 1]),
+                "peak_at": place(trace, int(events[top])),
+                "course": courses[i],
+            }
         )
     return sorted(out, key=lambda p: -p["peak"])
 
@@ -237,7 +244,7 @@ def _courses(
     return out
 
 
-def call_facts(result: Result) -> list[dict[str, Any]]:
+def call_facts(result: Result) -> list[CallFacts]:
     """Memory and process calls by name: how many were done, how many refused with which error."""
     trace = result.trace
     kinds, flags = trace.columns["kind"], trace.columns["flags"]
@@ -245,14 +252,14 @@ def call_facts(result: Result) -> list[dict[str, Any]]:
     # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
     wanted = ((flags & EVF_MADE) == 0) | ((kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP))
     present = np.flatnonzero(np.bincount(kinds[wanted].astype(np.int64), minlength=1)).tolist()
-    out = []
+    out: list[CallFacts] = []
     for kind in present:
         if kind not in _CALLS:
             continue
         rows = np.flatnonzero((kinds == kind) & wanted)
         values = returned[rows]
         refused = (values < 0) & (values >= -4095)
-        entry: dict[str, Any] = {
+        entry: CallFacts = {
             "name": KIND_NAMES[kind],
             "sort": "memory" if kind <= ev.K_OLD_MMAP else "process" if kind in _PROCESS_CALLS else "file",
             "done": int(len(rows) - refused.sum()),
@@ -279,14 +286,14 @@ def call_facts(result: Result) -> list[dict[str, Any]]:
     )
 
 
-def access_facts(result: Result) -> dict[str, Any]:
+def access_facts(result: Result) -> Accesses:
     """Accesses by outcome, with the faults that they and the calls took."""
     trace = result.trace
     kinds, outcomes = trace.columns["kind"], result.columns["outcome"]
     minor, major = result.columns["minor"], result.columns["major"]
     rows = np.flatnonzero(np.isin(kinds, ACCESSES) & (outcomes != OUT_NONE))
     mine = outcomes[rows]
-    found = []
+    found: list[RefusedAccesses] = []
     for number in np.flatnonzero(np.bincount(mine, minlength=1)).tolist():
         if number == OUT_OK:
             continue
@@ -309,11 +316,11 @@ def access_facts(result: Result) -> dict[str, Any]:
         "minor": by_access[0] if seen else None,
         "major": by_access[1] if seen else None,
         "in_calls": {"minor": inside[0], "major": inside[1]} if seen else None,
-        "refused": sorted(found, key=lambda f: -int(str(f["count"]))),
+        "refused": sorted(found, key=lambda f: -f["count"]),
     }
 
 
-def peak_facts(trace: Trace, snapshot: Snapshot) -> dict[str, Any]:
+def peak_facts(trace: Trace, snapshot: Snapshot) -> Peak:
     """The address space with the most VMAs at that moment: kinds, protections, page tables."""
     kinds = {"anonymous": 0, "private file": 0, "shared": 0}
     extra = {"none": 0, "non-linear": 0, "many-protections": 0, "assumed": 0}
@@ -348,11 +355,12 @@ _UNSEEN = ("resident", "page_tables")
 """Facts of a snapshot that calls alone do not tell."""
 
 
-def _told(facts: Mapping[str, Any], calls_only: bool) -> dict[str, Any]:
-    return {k: None if calls_only and k in _UNSEEN else v for k, v in facts.items()}
+def _told(facts: Mapping[str, Any], calls_only: bool) -> MmFacts:
+    told = {k: None if calls_only and k in _UNSEEN else v for k, v in facts.items()}
+    return cast("MmFacts", told)  # of `engine.look.inspect.mm_facts`
 
 
-def agreement_facts(outcome: CheckOutcome) -> dict[str, Any]:
+def agreement_facts(outcome: CheckOutcome) -> Agreement:
     """A comparison with the truth: counts by what was compared, and the first differences in full."""
     return {
         "name": outcome.name,
@@ -379,13 +387,18 @@ def agreement_facts(outcome: CheckOutcome) -> dict[str, Any]:
     }
 
 
-def ground_facts(ground: Ground) -> dict[str, Any]:
+def ground_facts(ground: Ground) -> GroundFacts:
     """What the agreement rests on: answers by how they came to agree, and what has no truth."""
-    answers = {name: getattr(ground, name) for name in ("free", "placed", "assumed", "guessed")}
+    answers: GroundAnswers = {
+        "free": ground.free,
+        "placed": ground.placed,
+        "assumed": ground.assumed,
+        "guessed": ground.guessed,
+    }
     return {"answers": answers, "no_truth": list(ground.no_truth)}
 
 
-def difference_facts(found: Disagreement) -> dict[str, Any]:
+def difference_facts(found: Disagreement) -> Difference:
     """One difference with its way back."""
     return {
         "what": found.what,
@@ -400,7 +413,7 @@ def _assumed(result: Result) -> int:
     return int(((result.columns["flags"] & RSF_ASSUMED) != 0).sum())
 
 
-def _not_modelled(result: Result) -> list[dict[str, Any]]:
+def _not_modelled(result: Result) -> list[NotModelled]:
     """Calls that were not carried out, by name: those the readers named and those the engine passed by."""
     counts = dict(result.trace.unmodelled)
     kinds = result.trace.columns["kind"][(result.columns["flags"] & RSF_UNMODELLED) != 0]

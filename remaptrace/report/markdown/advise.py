@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..phrases import file_place
 from ..rich.run import machine_phrase
 from ..words import number
 from .diff import inline, table
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.advise import Advise as Facts
 
 
 def advise_markdown(facts: Facts) -> str:

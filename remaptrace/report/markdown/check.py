@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..phrases import file_place
 from .diff import table
 from .run import MARKER
 
+if TYPE_CHECKING:
+    from ..documents.check import Check as Facts
 
-def check_markdown(facts: Mapping[str, Any]) -> str:
+
+def check_markdown(facts: Facts) -> str:
     """A row a source, then the first differences with their places."""
     rows, lines = [], []
     for o in facts["outcomes"]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errortext import printable
 from ..layout import percent, size
@@ -11,7 +11,9 @@ from ..phrases import event_place, file_place, outcome_word
 from ..rich.diff import OF_PAGES, column_names, side
 from ..words import number
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.diff import Diff as Facts
+    from ..documents.diff import Pair
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: int = 1) -> list[str]:
@@ -62,7 +64,7 @@ def diff_markdown(facts: Facts) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _pair(facts: Facts, names: Sequence[str], pair: Facts) -> list[str]:
+def _pair(facts: Facts, names: Sequence[str], pair: Pair) -> list[str]:
     base, other = names[pair["base"]], names[pair["other"]]
     if not pair["differs"]:
         return ["", f"Nothing differs between {base} and {other}."]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..facts.dump import size_words
 from ..words import number
 from .diff import table
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.advise import AdviseGrowth, AdviseMap
+    from ..documents.diff import DiffRecordings
+
+    Facts = AdviseMap
+    Growth = AdviseGrowth | DiffRecordings
 
 
-def dump_markdown(facts: Facts) -> str:
+def dump_markdown(facts: Facts | Growth) -> str:
     """The bill of one map, or what grew between two."""
-    if "grown" in facts:
+    if facts["schema"] != "remaptrace/advise-map/1":
         return _growth(facts)
     lines = [f"### remaptrace advise: {facts['source']} (a {facts['form']})", ""]
     lines += [f"- {sentence}" for sentence in facts["sentences"]]
@@ -32,7 +36,7 @@ def dump_markdown(facts: Facts) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _growth(facts: Facts) -> str:
+def _growth(facts: Growth) -> str:
     lines = [f"### remaptrace advise: {facts['sources'][0]} to {facts['sources'][1]}", ""]
     lines += [f"- {sentence}" for sentence in facts["sentences"]]
     for view, found in facts["grown"].items():

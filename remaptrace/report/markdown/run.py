@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..phrases import agreement_phrase, event_place, ground_phrases, outcome_word
 from .diff import inline, table
+
+if TYPE_CHECKING:
+    from ..documents.run import Run as Facts
 
 MARKER = "<!-- remaptrace -->"
 """First line of a report: what a script finds its own comment by, to renew it instead of adding one more."""
@@ -14,7 +16,7 @@ MARKER = "<!-- remaptrace -->"
 _PROCESSES = 10
 
 
-def run_markdown(facts: Mapping[str, Any]) -> str:
+def run_markdown(facts: Facts) -> str:
     """The answer with its ground, processes, refused calls and accesses, and what was left out."""
     trace, machine = facts["trace"], facts["machine"]
     sources = trace["sources"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..phrases import full_place
 from .run import line_of
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.advise import Advise as Facts
 
 
 def advise_plain(facts: Facts) -> str:

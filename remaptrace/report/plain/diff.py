@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..phrases import full_place
 from .run import known, line_of
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.diff import Diff as Facts
+    from ..documents.diff import Pair
 
 
 def diff_plain(facts: Facts) -> str:
@@ -22,13 +24,17 @@ def _lines(facts: Facts) -> Iterator[str]:
         "trace", name=trace["name"], events=trace["events"], skipped_lines=trace["skipped"]["lines"]
     )
     for i, m in enumerate(facts["machines"]):
-        machine, vmas = m["machine"], m["vmas"] or {}
+        machine = m["machine"]
         yield line_of(
             "machine", number=i, kernel=machine["kernel"], arch=machine["arch"], host=machine["host"]
         )
         for name, value in machine["overrides"].items():
             yield line_of("override", machine=i, name=name, value=value)
-        yield line_of("vmas", machine=i, **vmas)
+        counts = m["vmas"]
+        if counts is None:
+            yield line_of("vmas", machine=i)
+        else:
+            yield line_of("vmas", machine=i, start=counts["start"], peak=counts["peak"], end=counts["end"])
         yield line_of(
             "counts",
             machine=i,
@@ -37,13 +43,13 @@ def _lines(facts: Facts) -> Iterator[str]:
             minor=known(m["minor"]),
             major=known(m["major"]),
         )
-        for name, value in m["memory"].items():
-            yield line_of("memory", machine=i, name=name, value=known(value))
+        for name, count in m["memory"].items():
+            yield line_of("memory", machine=i, name=name, value=known(count))
     for pair in facts["pairs"]:
         yield from _pair(pair)
 
 
-def _pair(pair: Facts) -> Iterator[str]:
+def _pair(pair: Pair) -> Iterator[str]:
     other = pair["other"]
     for name, found in pair["events"].items():
         yield line_of("differing", machine=other, what=name, count=found["count"])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .run import line_of
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.advise import AdviseGrowth, AdviseMap
+    from ..documents.diff import DiffRecordings
+
+    Facts = AdviseMap
+    Growth = AdviseGrowth | DiffRecordings
 
 
-def dump_plain(facts: Facts) -> str:
+def dump_plain(facts: Facts | Growth) -> str:
     """Lines as in report.plain; of one map or of two."""
-    lines = _growth(facts) if "grown" in facts else _one(facts)
+    lines = _one(facts) if facts["schema"] == "remaptrace/advise-map/1" else _growth(facts)
     return "".join(line + "\n" for line in lines)
 
 
@@ -44,7 +49,7 @@ def _one(facts: Facts) -> Iterator[str]:
         yield line_of("advice", text=sentence)
 
 
-def _growth(facts: Facts) -> Iterator[str]:
+def _growth(facts: Growth) -> Iterator[str]:
     yield line_of(
         "growth",
         before=facts["before"],

@@ -7,13 +7,16 @@ order is fixed; new keys are only added at the end of a line.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..errortext import printable
 from ..phrases import full_place
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.check import Check
+    from ..documents.run import Difference, Peak
+    from ..documents.run import Run as Facts
 
 
 def run_plain(facts: Facts) -> str:
@@ -90,17 +93,17 @@ def _run_lines(facts: Facts) -> Iterator[str]:
         minor_in_calls=known(inside["minor"]),
         major_in_calls=known(inside["major"]),
     )
-    for r in accesses["refused"]:
-        first = r["first"][0]
+    for found in accesses["refused"]:
+        example = found["first"][0]
         yield line_of(
             "outcome",
-            name=r["outcome"],
-            count=r["count"],
-            first=full_place(first["at"]),
-            access=first["access"],
+            name=found["outcome"],
+            count=found["count"],
+            first=full_place(example["at"]),
+            access=example["access"],
         )
-    for name, value in facts["memory"].items():
-        yield line_of("memory", name=name, value=known(value))
+    for name, count in facts["memory"].items():
+        yield line_of("memory", name=name, value=known(count))
     for s in trace["skipped"]["first"]:
         yield line_of("skipped", code=s["code"], at=full_place(s), expected=s["expected"])
     for c in facts["not_modelled"]:
@@ -111,7 +114,7 @@ def _run_lines(facts: Facts) -> Iterator[str]:
         yield line_of("note", text=note)
 
 
-def _peak_lines(peak: Mapping[str, Any] | None) -> Iterator[str]:
+def _peak_lines(peak: Peak | None) -> Iterator[str]:
     if not peak:
         return
     yield line_of("peak", pid=peak["at"]["pid"], event=peak["at"]["event"], vmas=peak["vmas"])
@@ -124,7 +127,7 @@ def _peak_lines(peak: Mapping[str, Any] | None) -> Iterator[str]:
         yield line_of("protection_differs", range=span, vma=r["vma"], pte=r["pte"], reason=r["reason"])
 
 
-def difference_lines(differences: list[dict[str, Any]]) -> Iterator[str]:
+def difference_lines(differences: list[Difference]) -> Iterator[str]:
     """One line a difference from the truth."""
     for d in differences:
         yield line_of(
@@ -138,7 +141,7 @@ def difference_lines(differences: list[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def check_plain(facts: Facts) -> str:
+def check_plain(facts: Check) -> str:
     """The facts of a check as lines; the last one is the summary ``programs A/B, steps C/D``."""
     lines = []
     for o in facts["outcomes"]:

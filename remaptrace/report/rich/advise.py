@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errortext import printable
 from ..layout import Cell, Sheet
@@ -11,7 +10,10 @@ from ..phrases import event_place, line_place
 from ..words import counted, number
 from .run import machine_phrase
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.advise import Advise as Facts
+    from ..documents.advise import LookupCost, RemedyFacts
+
 
 VIEWS = {"call": "by call", "thread": "by thread", "file": "by file", "size": "by size"}
 _ROWS = 4
@@ -47,7 +49,7 @@ def _answer(facts: Facts) -> str:
     if limit["calls_left"] is not None:
         return (
             f"{text} At {limit['growth_per_1000_calls']:g} VMAs per 1,000 calls the limit is met after "
-            f"{counted(limit['calls_left'], 'more call')}; {fails_first(limit['first_to_fail'])}."
+            f"{counted(limit['calls_left'], 'more call')}; {fails_first(limit['first_to_fail'] or '')}."
         )
     return text
 
@@ -71,7 +73,8 @@ def _bill(sheet: Sheet, facts: Facts) -> None:
     sheet.table(rows, "lrrl", flexible=0)
     left = facts["left_if_pages_differ_in"]
     if left["both"] < facts["total"]:
-        words = " · ".join(f"{k} {number(v)}" for k, v in left.items())
+        three = (("protection", left["protection"]), ("offset", left["offset"]), ("both", left["both"]))
+        words = " · ".join(f"{k} {number(v)}" for k, v in three)
         sheet.paragraph(f"left, could the pages of one VMA differ in   {words}", hang=4)
     if facts["apart"]:
         words = " · ".join(f"{printable(k)} {number(v)}" for k, v in facts["apart"].items())
@@ -114,7 +117,7 @@ def _remedies(sheet: Sheet, facts: Facts) -> None:
         sheet.paragraph(printable(note), "dim", hang=2)
 
 
-def _remark(r: Mapping[str, Any], own: str, grows: bool) -> str:
+def _remark(r: RemedyFacts, own: str, grows: bool) -> str:
     """What a reader must know of a remedy beside its numbers."""
     words = []
     if r["name"] == "limit":
@@ -128,7 +131,7 @@ def _remark(r: Mapping[str, Any], own: str, grows: bool) -> str:
     return "; ".join(words)
 
 
-def lookup_table(sheet: Sheet, lookup: list[Mapping[str, Any]]) -> None:
+def lookup_table(sheet: Sheet, lookup: list[LookupCost]) -> None:
     """What a lookup costs in each structure, on this trace."""
     sheet.blank()
     heads = ("VMA lookup", "hits", "nodes", "p99", "lines", "p99", "bytes")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errortext import printable
 from ..layout import Cell, Sheet
@@ -12,7 +11,10 @@ from ..phrases import noun
 from ..words import counted, number
 from .run import write_differences
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.check import Check as Facts
+    from ..documents.run import Agreement
+
 _DIFFERENCES = 3
 """Differences in full for each source; -n shows more."""
 
@@ -20,7 +22,7 @@ _DIFFERENCES = 3
 def check_sheet(facts: Facts, width: int = 80, differences: int = _DIFFERENCES) -> Sheet:
     """Lay out the facts of report.checkfacts: agreeing sources in a line each group, others in full."""
     sheet = Sheet(width)
-    folders: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    folders: dict[tuple[str, str], list[Agreement]] = {}
     for outcome in facts["outcomes"]:
         folder = os.path.dirname(outcome["path"].rstrip("/"))
         folders.setdefault((folder, outcome["kind"]), []).append(outcome)
@@ -35,9 +37,7 @@ def check_sheet(facts: Facts, width: int = 80, differences: int = _DIFFERENCES) 
     return sheet
 
 
-def _group(
-    sheet: Sheet, folder: str, machine: str, outcomes: list[Mapping[str, Any]], differences: int
-) -> None:
+def _group(sheet: Sheet, folder: str, machine: str, outcomes: list[Agreement], differences: int) -> None:
     sheet.blank()
     what = counted(len(outcomes), "program" if outcomes[0]["kind"] == "program" else "recorded set")
     sheet.sides((folder, "head"), (f"{what} on {machine}" if machine else what, "dim"))
@@ -69,7 +69,7 @@ def _group(
                 )
 
 
-def _set_table(sheet: Sheet, sets: list[Mapping[str, Any]]) -> None:
+def _set_table(sheet: Sheet, sets: list[Agreement]) -> None:
     columns = list(dict.fromkeys(w for o in sets for w in o["compared"]))
     rows: list[list[Cell]] = [["", *[(noun(c, 2)[2:], "dim") for c in columns]]]
     for o in sets:

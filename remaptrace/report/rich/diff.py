@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, percent, size, sparkline, squeezed
@@ -11,7 +11,10 @@ from ..phrases import event_place, file_place, outcome_word
 from ..words import counted, number
 from .run import machine_phrase
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.diff import Diff as Facts
+    from ..documents.diff import Effective, Pair
+
 
 _WORDS = {
     "results": ("call answered differently", "calls answered differently"),
@@ -97,8 +100,9 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
             change = percent(values[1], values[0])
         rows.append([label, *cells, (change, "dim")])
 
-    for key, label in (("start", "VMAs, start"), ("peak", "VMAs, peak"), ("end", "VMAs, end")):
-        add(label, [m["vmas"][key] if m["vmas"] else None for m in machines])
+    add("VMAs, start", [m["vmas"]["start"] if m["vmas"] else None for m in machines])
+    add("VMAs, peak", [m["vmas"]["peak"] if m["vmas"] else None for m in machines])
+    add("VMAs, end", [m["vmas"]["end"] if m["vmas"] else None for m in machines])
     rows.append(["course", *[(c, "spark") for c in courses], ""])
     add("calls refused", [m["refused_calls"] for m in machines])
     add("accesses refused", [m["refused_accesses"] for m in machines])
@@ -107,9 +111,7 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
     add("VMA records", [m["memory"].get("vma_bytes") for m in machines], size)
     add("page tables", [m["memory"].get("page_table_bytes") for m in machines], size)
     both = [
-        m["memory"]["vma_bytes"] + m["memory"]["page_table_bytes"]
-        if m["memory"].get("page_table_bytes")
-        else None
+        (m["memory"]["vma_bytes"] or 0) + tables if (tables := m["memory"].get("page_table_bytes")) else None
         for m in machines
     ]
     add("both together", both, size)
@@ -119,7 +121,7 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
         sheet.line((f"of pid {process['pid']} {printable(process['name'])}".rstrip(), "dim"))
 
 
-def _pair(sheet: Sheet, facts: Facts, names: Sequence[str], pair: Facts, rows: int) -> None:
+def _pair(sheet: Sheet, facts: Facts, names: Sequence[str], pair: Pair, rows: int) -> None:
     base, other = names[pair["base"]], names[pair["other"]]
     if len(facts["pairs"]) > 1:
         sheet.blank()
@@ -138,7 +140,7 @@ def _pair(sheet: Sheet, facts: Facts, names: Sequence[str], pair: Facts, rows: i
         sheet.paragraph(" · ".join(counted(c, *_WORDS[k]) for k, c in counts), "dim")
 
 
-def _first_difference(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
+def _first_difference(sheet: Sheet, pair: Pair, base: str, other: str) -> None:
     first = pair["first_difference"]
     if not first:
         return
@@ -149,9 +151,10 @@ def _first_difference(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
     wide = max(len(base), len(other))
     for name, answer in ((base, a), (other, b)):
         words = [outcome_word(answer["answer"])]
-        for key, word in (("minor", "minor"), ("major", "major"), ("map_count", "VMAs"), ("value", "value")):
-            if a[key] != b[key]:
-                words.append(f"{word} {answer[key]}")
+        words += [f"minor {answer['minor']}"] if a["minor"] != b["minor"] else []
+        words += [f"major {answer['major']}"] if a["major"] != b["major"] else []
+        words += [f"VMAs {answer['map_count']}"] if a["map_count"] != b["map_count"] else []
+        words += [f"value {answer['value']}"] if a["value"] != b["value"] else []
         sheet.line(f"  {name.ljust(wide)}  {', '.join(words)}")
     reason = first["reason"]
     if reason:
@@ -162,7 +165,7 @@ def _first_difference(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
         sheet.line(("  no small set of rules explains it alone", "dim"))
 
 
-def _answers(sheet: Sheet, pair: Facts, base: str, other: str, most: int) -> None:
+def _answers(sheet: Sheet, pair: Pair, base: str, other: str, most: int) -> None:
     found = pair["results_by_answer"]
     if not found:
         return
@@ -192,7 +195,7 @@ def _answers(sheet: Sheet, pair: Facts, base: str, other: str, most: int) -> Non
         sheet.line((f"{counted(len(found) - most, 'more kind', 'more kinds')}; -n 0 shows all", "dim"))
 
 
-def _matrix(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
+def _matrix(sheet: Sheet, pair: Pair, base: str, other: str) -> None:
     cells = {(c["base"], c["other"]): c for c in pair["outcome_matrix"]}
     if all(a == b for a, b in cells):
         return
@@ -217,7 +220,7 @@ def _matrix(sheet: Sheet, pair: Facts, base: str, other: str) -> None:
             )
 
 
-def _protections(sheet: Sheet, facts: Facts, pair: Facts, base: str, other: str, most: int) -> None:
+def _protections(sheet: Sheet, facts: Facts, pair: Pair, base: str, other: str, most: int) -> None:
     found = pair["protections"]
     if not found:
         return
@@ -234,7 +237,7 @@ def _protections(sheet: Sheet, facts: Facts, pair: Facts, base: str, other: str,
         sheet.line((f"{counted(len(found) - most, 'more range')}; -n 0 shows all", "dim"))
 
 
-def side(one: Mapping[str, str]) -> str:
+def side(one: Effective) -> str:
     """What one machine allows on a range, and by what."""
     if not one["vma"]:
         return "not mapped"

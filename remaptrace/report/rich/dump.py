@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errortext import printable
 from ..facts.dump import size_words
 from ..layout import Cell, Sheet
 from ..words import counted, number
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.advise import AdviseGrowth, AdviseMap, FaultFacts, NamedArea
+    from ..documents.diff import DiffRecordings
+
+    Facts = AdviseMap
+    Growth = AdviseGrowth | DiffRecordings
 
 
 def dump_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
@@ -73,7 +77,7 @@ def _holes(facts: Facts) -> str:
     return " · ".join(f"{h['size']} {number(h['count'])}" for h in facts["holes"] or ())
 
 
-def _fault(fault: Mapping[str, Any]) -> str:
+def _fault(fault: FaultFacts) -> str:
     inside, below, above = fault["inside"], fault["below"], fault["above"]
     if inside:
         return f"the access that ended it   {fault['address']:#x}, inside {_area(inside)}"
@@ -82,7 +86,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
     return f"the access that ended it   {fault['address']:#x}, between areas: {', '.join(near)}"
 
 
-def _area(area: Mapping[str, Any]) -> str:
+def _area(area: NamedArea) -> str:
     return f"{area['start']:x}-{area['end']:x} {area['perms']} {printable(area['name'])}".rstrip()
 
 
@@ -90,11 +94,11 @@ def _short(label: str) -> str:
     return printable(label if label.startswith("[") else label.rpartition("/")[2] or label)
 
 
-def _what(facts: Facts) -> str:
+def _what(facts: Growth) -> str:
     return "two maps" if "advise-growth" in facts["schema"] else "two recordings"
 
 
-def growth_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
+def growth_sheet(facts: Growth, width: int = 80, rows: int = 4) -> Sheet:
     """Lay out what grew between two maps."""
     sheet = Sheet(width)
     sheet.sides([(" -> ".join(printable(s) for s in facts["sources"]), "head")], (_what(facts), "dim"))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, size, sparkline, squeezed
 from ..phrases import agreement_phrase, event_place, full_place, ground_phrases, line_place, outcome_word
 from ..words import counted, number
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..documents.run import Difference, MachineFacts, Peak, Refusal, TraceFacts
+    from ..documents.run import Run as Facts
+
 _PROCESSES = 3
 """Processes shown when there are more; the rest is summed up."""
 
@@ -51,7 +54,7 @@ def _head(sheet: Sheet, facts: Facts) -> None:
     sheet.line((_source(trace), "dim"))
 
 
-def _source(trace: Mapping[str, Any]) -> str:
+def _source(trace: TraceFacts) -> str:
     """Which file, how many processes, over how much time."""
     sources = [printable(s).rpartition("/")[2] for s in trace["sources"]]
     words = [sources[0] if len(sources) == 1 else counted(len(sources), "file")]
@@ -62,7 +65,7 @@ def _source(trace: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def machine_phrase(machine: Mapping[str, Any]) -> str:
+def machine_phrase(machine: MachineFacts) -> str:
     """``kernel, arch`` with what was overridden and the host."""
     text = f"{machine['kernel']}, {machine['arch']}"
     if machine["overrides"]:
@@ -149,7 +152,7 @@ def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
         sheet.line((f"{names}: {number(done)} done, {number(refusals)} refused; -n 0 shows all", "dim"))
 
 
-def _refusals(refused: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> list[Span]:
+def _refusals(refused: Sequence[Refusal], sources: Sequence[str]) -> list[Span]:
     """All refusals of one call on a line; the reason where there is only one."""
     out: list[Span] = []
     for r in refused:
@@ -181,7 +184,7 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
     if calls is None:
         sheet.entry("faults", [("not recorded, nor which pages were resident", "dim")])
     elif accesses["minor"] or accesses["major"] or calls["minor"] or calls["major"]:
-        text = f"minor {number(accesses['minor'])} · major {number(accesses['major'])}"
+        text = f"minor {number(accesses['minor'] or 0)} · major {number(accesses['major'] or 0)}"
         if calls["minor"] or calls["major"]:
             text += f"; inside calls minor {number(calls['minor'])} · major {number(calls['major'])}"
         sheet.entry("faults", text)
@@ -192,9 +195,9 @@ def _accesses(sheet: Sheet, facts: Facts) -> None:
         sheet.entry("memory", memory)
 
 
-def _protections(sheet: Sheet, facts: Facts, peak: Mapping[str, Any]) -> None:
+def _protections(sheet: Sheet, facts: Facts, peak: Peak) -> None:
     """Pages by what may be done with them, and where that is not what their VMA says."""
-    pages = sorted(peak["pages_by_protection"].items(), key=lambda item: -item[1])
+    pages = sorted((peak["pages_by_protection"] or {}).items(), key=lambda item: -item[1])
     words = [f"{k} {number(c)}" for k, c in pages]
     sheet.entry("pages", " · ".join(words) or "none present")
     differing = sum(r["end"] - r["start"] for r in peak["differing"]) // facts["machine"]["page_size"]
@@ -227,7 +230,7 @@ def _differences(sheet: Sheet, facts: Facts) -> None:
     write_differences(sheet, agreement["differences"][:_DIFFERENCES])
 
 
-def write_differences(sheet: Sheet, differences: list[dict[str, Any]]) -> None:
+def write_differences(sheet: Sheet, differences: list[Difference]) -> None:
     """Differences in full: place and call, then expected and simulated below each other; one entry an event."""
     for _, group in itertools.groupby(
         differences, key=lambda d: (d["at"]["file"], d["at"]["line"], d["call"])
@@ -236,8 +239,14 @@ def write_differences(sheet: Sheet, differences: list[dict[str, Any]]) -> None:
         at = same[0]["at"]
         where = full_place(at) or f"event {at['event']}"
         sheet.line((f"{where}  ", ""), (printable(same[0]["call"]), ""))
-        for side, style in (("expected", "good"), ("simulated", "bad")):
-            words = [f"{d['what'].replace('_', ' ')} {_shortened(printable(d[side]))}" for d in same]
+        for side, style, texts in (
+            ("expected", "good", [d["expected"] for d in same]),
+            ("simulated", "bad", [d["simulated"] for d in same]),
+        ):
+            words = [
+                f"{d['what'].replace('_', ' ')} {_shortened(printable(text))}"
+                for d, text in zip(same, texts, strict=True)
+            ]
             sheet.paragraph(f"{side.ljust(11)}{' · '.join(words)}", style, indent=4, hang=11)
 
 

@@ -1,0 +1,73 @@
+"""Everything that `advise` finds out about a replay: the bill, the limit, what would help, what failed, what leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..engine.run.driver import Progress, replay
+from ..errorcodes import RT_MOMENT
+from ..errors import UsageError
+from ..result.result import Result, Snapshot
+from ..trace.cutting import first_events
+from .bill import Bill, make_bill, peak
+from .failure import Failure, begins_with_its_areas, failure_of, recorded_failure
+from .leaks import Leak, find_leaks
+from .limit import Limit, find_limit
+from .remedies import Remedy, remedies
+
+
+@dataclass(frozen=True, repr=False)
+class Advice:
+    """What the process with the most VMAs spends them on, and what was measured to lower that.
+
+    Each view of `bill` adds up to its total; `remedies` were replayed, the most helpful first. `failure`: the
+    recorded refusal that the log ends in, and its possible causes, the likeliest first.
+    """
+
+    result: Result
+    bill: Bill
+    limit: Limit
+    remedies: list[Remedy]
+    failure: Failure | None
+    leaks: list[Leak]
+
+    def __repr__(self) -> str:
+        best = next((r for r in self.remedies if r.saved > 0 and r.allowed_alike), None)
+        saves = f", {best.name} leaves {best.after:,} of {best.before:,}" if best else ""
+        return f"<Advice: {self.result.trace.name or 'unnamed'}, {self.bill.total:,} VMAs at the peak{saves}>"
+
+
+def advise_on(
+    result: Result,
+    *,
+    follow: bool | None = None,
+    look: Callable[[Result, int], Snapshot] | None = None,
+    progress: Progress | None = None,
+) -> Advice:
+    """The advice on `result`. `look` gives the address space behind an event; default: the trace is replayed up to it.
+
+    `follow` as in `replay`. Raises UsageError RT503 if no event has an address space.
+    """
+    event, task = peak(result)
+    if event < 0:
+        raise UsageError(RT_MOMENT, "no event of the trace has an address space")
+    see = look or (lambda found, at: _look(found, at, follow))
+    failed = recorded_failure(result, task)
+    shot = see(result, event)
+    at_failure = see(result, failed) if failed >= 0 else None
+    bill = make_bill(result, shot)
+    complete = not any(v.assumed for v in shot.vmas) and begins_with_its_areas(result, task)
+    return Advice(
+        result,
+        bill,
+        find_limit(result, task, bill),
+        remedies(result, task, result.machine.arch.label, follow, progress),
+        failure_of(result, failed, at_failure, complete) if failed >= 0 else None,
+        find_leaks(result, bill),
+    )
+
+
+def _look(result: Result, event: int, follow: bool | None) -> Snapshot:
+    again = replay(first_events(result.trace, event + 1), result.machine, follow=follow, observe_at=[event])
+    return again.observed[event]

@@ -1,0 +1,1 @@
+"""The documents that commands write as JSON, as types; where a report is made they are annotations, never imported."""
