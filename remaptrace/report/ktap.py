@@ -5,7 +5,8 @@ One test a scenario or recorded set; what was compared of each is a nested test.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .errortext import printable
 from .phrases import full_place
@@ -57,7 +58,7 @@ def _text(text: str) -> str:
     return " ".join(printable(str(text)).split())
 
 
-def verify_ktap(facts: Facts) -> str:
+def verify_ktap(facts: Mapping[str, Any]) -> str:
     """A test a program that both sides did, nested; a subject that could not be asked is a SKIP with its reason."""
     outcomes, skipped = facts["outcomes"], facts["skipped"]
     lines = ["KTAP version 1", f"1..{len(outcomes) + len(skipped)}"]
