@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,8 @@ def test_the_report_has_every_kind_and_the_folder_its_programs(
         "for the release"
     )
     assert sum(row["count"] for row in facts["rows"]) == sum(kind["count"] for kind in facts["kinds"])
-    files = sorted((tmp_path / "kinds").iterdir())
+    files = sorted((tmp_path / "kinds").glob("*.yaml"))
+    assert len(list((tmp_path / "kinds").glob("*.c"))) == len(files)
     assert len(files) == len(facts["kinds"])
     for file in files:  # each says by itself what it shows: true of this kernel, false of the flipped rule
         assert run_command(["check", str(file), "--format", "plain"]) == 0
@@ -235,6 +237,12 @@ def test_an_emulator_has_kinds_of_its_own_and_says_that_it_answered(
         k for k in facts["kinds"] if k["call"] == "madvise" and k["there"] == "done" and k["here"] == "ENOMEM"
     ]
     assert holes and all(len(k["example"]["steps"]) <= 2 for k in holes)
+    number = facts["kinds"].index(holes[0]) + 1
+    source = next(tmp_path.glob(f"{number:02}-*.c"))  # by hand: fine under the emulator, not on the kernel
+    built = tmp_path / "shown"
+    subprocess.run([compiler() or "cc", "-static", "-o", str(built), str(source)], check=True)
+    assert subprocess.run(["qemu-x86_64", str(built)], check=False, capture_output=True).returncode == 0
+    assert subprocess.run([str(built)], check=False, capture_output=True).returncode == 1
 
 
 def test_kinds_are_told_apart_by_call_class_and_answers() -> None:

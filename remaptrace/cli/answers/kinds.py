@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errorcodes import RT_OUTPUT
-from ...errors import InputError
+from ...errors import InputError, RemapTraceError
 from .. import output as out
 
 Facts = Mapping[str, Any]
@@ -54,12 +54,25 @@ def _text(facts: dict[str, Any], form: str) -> str:
 
 
 def _keep(facts: Facts, folder: str) -> None:
-    """Each kind's smallest program as ``NN-call.yaml``. Raises InputError (RT502)."""
+    """Each kind's smallest program as ``NN-call.yaml``, and ``.c`` where its steps are portable.
+
+    Raises InputError (RT502).
+    """
+    from ...trace.convert import text_of
+    from ...trace.scenario.read import read_scenario
+
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise InputError(RT_OUTPUT, "the folder cannot be made", folder, found=error.strerror or "") from None
     for number, kind in enumerate(facts["kinds"], 1):
         if kind["example"]["scenario"] is not None:
-            name = f"{number:02}-{re.sub(r'[^a-z0-9_]+', '-', kind['call'])}.yaml"
-            out.write_text([kind["example"]["scenario"]], os.path.join(folder, name))
+            name = os.path.join(folder, f"{number:02}-{re.sub(r'[^a-z0-9_]+', '-', kind['call'])}")
+            scenario = kind["example"]["scenario"]
+            out.write_text([scenario], f"{name}.yaml")
+            try:
+                parts = list(text_of(read_scenario(scenario), "c"))
+            except RemapTraceError as error:
+                out.warn(f"{name}.c is not written: {error.problem}")
+                continue
+            out.write_text(parts, f"{name}.c")
