@@ -105,15 +105,21 @@ class Item:
             data = b"" if mapped else read_input(path)
             trace = mapped or read_data(data, shown(path), self.format, progress, self.threads_of)
             is_text = mapped is not None or (self.format or recognise(data)) not in ("columns", "jsonl")
+        maps = []
+        if self.maps:
+            from .recorded.mapsfile import read_maps
+
+            maps = [read_maps(read_input(p), p) for p in _map_files(self.maps)]
         if is_text and trace.recorded:
+            from .recorded.initial import add_told
             from .recorded.unseen import show_execs
 
             show_execs(trace)
-        if self.maps:
+            add_told(trace, maps)
+        if maps:
             from .recorded.initial import add_maps
-            from .recorded.mapsfile import read_maps
 
-            add_maps(trace, [read_maps(read_input(p), p) for p in _map_files(self.maps)], named=True)
+            add_maps(trace, maps, named=True)
         if is_text and trace.recorded:
             from .insertion import StringNumbers
             from .recorded.assumed import assume_execs

@@ -73,6 +73,13 @@ class MapsFile:
     elided: int = 0  # places where the file says that areas are left out
 
 
+class ToldAreas(NamedTuple):
+    """Areas that a recorder's own text tells, behind the exec that its line `line` names; 0: where the log begins."""
+
+    line: int
+    file: MapsFile
+
+
 def maps_file(stored: Mapping[str, Any]) -> MapsFile:
     """The MapsFile that `dataclasses.asdict` made `stored` of."""
     return MapsFile(**{**stored, "rows": tuple(MapsRow(**row) for row in stored["rows"])})
@@ -161,6 +168,7 @@ class Trace:
     unmodelled: dict[str, int] = field(default_factory=dict)  # memory calls not modelled: how often
     ignored: dict[str, int] = field(default_factory=dict)  # calls that never touch memory maps: how often
     maps: list[MapsFile] = field(default_factory=list)
+    told_areas: list[ToldAreas] = field(default_factory=list)  # not yet put into the trace
     truth: npt.NDArray[np.void] | None = None  # TRUTH_DTYPE
     about: str = ""
     initial: tuple[tuple[int, int, str], ...] = ()  # scenarios: areas before the first step, see listed()

@@ -128,3 +128,85 @@ def test_a_family_whose_threads_end_with_the_exit_group_of_one_is_a_process(tmp_
     (tmp_path / "log.11").write_text(call.format(2, 0x7F0000200000) + end.format(0))
     (trace,) = load([str(tmp_path)])
     assert pids(trace) == {10}
+
+
+def test_mapping_records_of_perf_are_the_areas_of_execs_and_name_the_files() -> None:
+    """Memory calls and perf's own records, no other tracepoint: every line of the kernel's maps at exit."""
+    (trace,) = load([str(DATA / "perf-side-band")])
+    outcome = check(replay(trace))
+    assert outcome.agrees
+    assert {what: tally.total for what, tally in outcome.tallies.items()} == {
+        "answers": 192,
+        "map_lines": 147,
+        "map_files": 3,
+    }
+    assert any("5 execs" in note for note in trace.notes)
+
+
+def test_an_attached_perf_recording_begins_with_what_perf_read_and_says_what_that_leaves_out() -> None:
+    trace = recorded("attached.perf.gz")
+    assert pids(trace) == {16073}
+    result = replay(trace)
+    assert check(result).agrees
+    assert any("guard pages" in note for note in trace.notes)
+    made = trace.columns["kind"] == ev.K_INIT_VMA
+    assert int(made.sum()) == 122  # [vsyscall] among them, which is no area
+    assert int((trace.columns["flags"][made].astype(int) & ev.EVF_ASSUMED != 0).sum()) == 1
+
+
+_EXEC = "prog 7/7 [000] 1.0: PERF_RECORD_COMM exec: prog:7/7\n"
+_AREA = "prog 7/7 [000] 1.{}: PERF_RECORD_MMAP2 7/7: [{}({}) @ {} {} {} 0]: {} {}\n"
+_CALL = (
+    "prog 7/7 [000] 2.0: syscalls:sys_enter_brk: brk: 0x00000000\n"
+    "prog 7/7 [000] 2.1: syscalls:sys_exit_brk: 0x5000\n"
+)
+
+
+def areas_of(text: str, path: Path) -> list[tuple[int, int, str]]:
+    path.write_text(text)
+    (trace,) = load([str(path)])
+    return [(row.start, row.end, row.perms) for row in replay(trace).vmas()]
+
+
+def test_mapping_records_lie_over_one_another(tmp_path: Path) -> None:
+    text = _EXEC + _AREA.format(1, "0x1000", "0x4000", "0", "fe:00", 5, "r--p", "/bin/prog")
+    text += _AREA.format(2, "0x2000", "0x1000", "0x1000", "fe:00", 5, "r-xp", "/bin/prog")
+    text += _AREA.format(3, "0x9000", "0x1000", "0", "00:00", 0, "r-xp", "[vdso]")
+    text += _AREA.format(4, "0xb000", "0x1000", "0", "00:00", 0, "rw-p", "//anon") + _CALL
+    assert areas_of(text, tmp_path / "p") == [
+        (0x1000, 0x2000, "r--p"),
+        (0x2000, 0x3000, "r-xp"),
+        (0x3000, 0x5000, "r--p"),
+        (0x9000, 0xA000, "r-xp"),
+    ]
+
+
+def test_executable_areas_alone_are_no_address_space(tmp_path: Path) -> None:
+    text = _EXEC + _AREA.format(1, "0x2000", "0x1000", "0x1000", "fe:00", 5, "r-xp", "/bin/prog")
+    text += _AREA.format(3, "0x9000", "0x1000", "0", "00:00", 0, "r-xp", "[vdso]") + _CALL
+    (tmp_path / "p").write_text(text)
+    (trace,) = load([str(tmp_path / "p")])
+    assert any("executable areas alone" in note for note in trace.notes)
+    made = trace.columns["kind"] == ev.K_INIT_VMA
+    assert (trace.columns["flags"][made].astype(int) & ev.EVF_ASSUMED).all()
+
+
+def test_three_records_of_one_birth_are_one_birth() -> None:
+    text = (
+        "sh 7/7 [000] 1.0: PERF_RECORD_FORK(8:8):(7:7)\n"
+        "sh 7/7 [000] 1.1: task:task_newtask: pid=8 comm=sh clone_flags=1200000 oom_score_adj=0\n"
+        "sh 7/7 [000] 1.2: sched:sched_process_fork: comm=sh pid=7 child_comm=sh child_pid=8\n"
+        "sh 8/8 [000] 1.3: syscalls:sys_enter_brk: brk: 0x00000000\n"
+        "sh 8/8 [000] 1.4: syscalls:sys_exit_brk: 0x5000\n"
+    )
+    trace = read_data(text.encode(), "t")
+    forks = trace.columns["kind"] == ev.K_FORK
+    assert int(forks.sum()) == 1
+    assert int(trace.columns["a1"][forks][0]) == 0x1200000
+    assert not any("clone flags" in note for note in trace.notes)
+
+
+def test_side_band_records_that_cannot_be_read_are_listed() -> None:
+    text = _EXEC + "prog 7/7 [000] 1.5: PERF_RECORD_MMAP2 7/7: [0x2000(0x1000) @ 0]: r-\n" + _CALL
+    trace = read_data(text.encode(), "t")
+    assert [skip.line for skip in trace.skipped] == [2]

@@ -7,7 +7,7 @@ not map decide whose map it is. What was done with each file, or why it had no e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,6 +52,40 @@ def add_maps(trace: Trace, maps: list[MapsFile], named: bool = False) -> None:
     trace.maps += _with_events(trace, maps)
     if named:
         trace.notes += _without_effect(trace, placing.used)
+
+
+def add_told(trace: Trace, maps: Sequence[MapsFile] = ()) -> None:
+    """Build the address spaces that the text of the recorder itself tells: behind execs, and where the log begins.
+
+    Processes that have their own `maps` of such moments take those. To be called before `add_maps`.
+    """
+    own = {file.tid for file in maps if file.moment.startswith(("exec", "start"))}
+    told = [one for one in trace.told_areas if one.file.tid not in own and 0 not in own]
+    trace.told_areas = []
+    if not told or not len(trace):
+        return
+    placing = _Placing(trace, named=False)
+    execs = sorted(file.line for file in told if file.line)
+    behind = at_start = 0
+    for line, file in told:
+        later = next((other for other in execs if other > line), 1 << 62)
+        if line and placing.behind_exec_at(line, later, file):
+            behind += 1
+        elif not line and placing.where_log_begins(file):
+            at_start += 1
+    insert(trace, placing.inserts)
+    if behind:
+        trace.notes.append(f"the areas behind {counted_execs(behind)} are those of perf's mapping records")
+    if at_start:
+        trace.notes.append(
+            f"{at_start} process{'es' * (at_start != 1)} that ran before begin with the areas of perf's mapping records,"
+            " which leave out what nobody may read, write or execute (guard pages, reserved ranges)"
+        )
+
+
+def counted_execs(count: int) -> str:
+    """`count` execs in words."""
+    return "the exec" if count == 1 else f"{count} execs"
 
 
 def _before_steps(trace: Trace, maps: list[MapsFile]) -> None:
@@ -128,16 +162,48 @@ class _Placing:
                 if m.moment.startswith("exec") and m.path not in self.used
             ]
 
+    def behind_exec_at(self, line: int, before: int, file: MapsFile) -> bool:
+        """Behind the first exec of the file's process from `line` on, and in front of line `before`; False: none there."""
+        columns = self._trace.columns
+        lines = columns["line"]
+        execs = (columns["kind"] == ev.K_EXEC) & (columns["ret"] >= 0) & (columns["a1"] == 0)
+        here = execs & (lines >= line) & (self._trace.tasks["pid"][columns["task"]] == file.tid)
+        found = np.flatnonzero(here)
+        if not len(found):
+            return False
+        self._behind_exec(int(found[0]), file)
+        return True
+
+    def where_log_begins(self, file: MapsFile) -> bool:
+        """Before the first event of the file's process; False if the log shows where it came from."""
+        trace = self._trace
+        rows = np.flatnonzero((trace.tasks["pid"] == file.tid) & (trace.tasks["parent"] < 0))
+        if not len(rows):
+            return False
+        task = int(rows[0])
+        first = _first_event(trace, file.tid, task)
+        if first >= len(trace) or trace.columns["kind"][first] == ev.K_EXEC:
+            return False
+        self._insert(first, task, file, incomplete=True)
+        return True
+
     def _behind_exec(self, event: int, file: MapsFile) -> None:
         task = int(self._trace.columns["task"][event])
         self._trace.columns["a1"][event] = 1
         self._insert(event + 1, task, file)
 
-    def _insert(self, before: int, task: int, file: MapsFile) -> None:
+    def _insert(self, before: int, task: int, file: MapsFile, *, incomplete: bool = False) -> None:
+        """`incomplete`: the process had more than the file shows; its stack, which grows, stands for that."""
         rows = initial_rows(file, task, self._string, _start_brk(self._trace, before, task))
-        self.inserts += [Insert(before, *row) for row in rows]
+        for row in rows:
+            stack = incomplete and row[0] == ev.K_INIT_VMA and self._is_stack(row[2])
+            flags = ev.EVF_MADE | (ev.EVF_ASSUMED if stack else 0)
+            self.inserts.append(Insert(before, *row, flags=flags))
         self.used.add(file.path)
         self._taken.add(before)
+
+    def _is_stack(self, args: tuple[int, ...]) -> bool:
+        return args[5] > 0 and self._trace.strings[args[5]].startswith("[stack")
 
     def _at_start(self, file: MapsFile) -> None:
         """A file named PID.start.maps: for the process of that thread."""
@@ -337,7 +403,7 @@ def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tup
         last[int(trace.tasks["pid"][task[event]])] = event
     pairs: list[tuple[int, MapsFile]] = []
     for pid, event in last.items():
-        if event in known or pid not in exits:
+        if event in known or pid not in exits or trace.columns["a1"][event] == 1:
             continue
         program = trace.strings[int(trace.columns["a0"][event])]
         relros = first_calls(trace, event + 1, int(task[event])).relros

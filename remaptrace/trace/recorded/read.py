@@ -19,7 +19,7 @@ from ..events import Skipped, Trace
 from ..insertion import Insert, StringNumbers, insert
 from .assumed import assume_execs
 from .faults import add_faults
-from .initial import add_maps
+from .initial import add_maps, add_told
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import read_maps, with_flags
 from .races import drop_ambiguous, settle_races
@@ -96,6 +96,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
         add_marks(trace)
     elif text is None and "strace" in found.texts:
         _complement(trace, found.texts["strace"])
+    add_told(trace, maps)
     add_maps(trace, maps)
     assume_execs(trace, StringNumbers(trace), found.folder)
     if found.mapcount is not None:

@@ -22,13 +22,14 @@ from ..compiled import lexrows as lex
 from ..compiled import scan
 from ..compiled.stracefollow import add_path, follow
 from ..compiled.stracelex import lex_lines
+from ..filetypes import file_type
 from ..symbols import SYMBOLS
 from ..syscalls import TABLES
 from .args import unescape
 from .callnames import ALIASES, NEW_CALLS, harmless
 from .calls import concerns_memory
 from .lines import call_name, read_head, unfinished
-from .model import Pending, Task, file_type
+from .model import Pending, Task
 from .plaincalls import PLAIN
 from .read import Log, StraceReader
 

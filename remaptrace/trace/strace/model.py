@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
-from ...abi.special import special_type
 from ..eventblocks import EventBlocks
+from ..filetypes import file_type
 from .args import annotation, value
 from .knownfiles import KnownFiles
 from .lines import Result
@@ -24,15 +24,6 @@ UNBORN = (
     " say otherwise)"
 )
 _THREAD_FLAGS = 0x3D0F00  # what pthread_create of glibc passes
-_UNMAPPABLE_DEVICES = (
-    "/dev/null",
-    "/dev/tty",
-    "/dev/pts/",
-    "/dev/ptmx",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/full",
-)
 
 
 @dataclass
@@ -332,31 +323,6 @@ class Model:
             self.files.put(call.task.files, fd, number, cloexec=False)
             kind = file_type(path, shown=True)
             self.out.add(ev.K_KNOWN_FD, call.task.row, (fd, number, kind, 3), None, 0, call.line, call.time)
-
-
-def file_type(path: str, *, shown: bool) -> int:
-    """FILE_* of a path: by what the kernel calls it (``shown``) or by where it is.
-
-    Without ``shown`` a relative path is taken for a regular file.
-    """
-    special = special_type(path)
-    if special:
-        return special
-    if path.startswith(("/memfd:", "/dev/shm/", "/SYSV", "/anon_hugepage")):
-        return ev.FILE_SHMEM
-    if path.startswith("/dev/hugepages/"):  # where systemd mounts hugetlbfs
-        return ev.FILE_HUGETLB
-    if path == "/dev/zero":
-        return ev.FILE_ZERO
-    if path.startswith(_UNMAPPABLE_DEVICES):
-        return ev.FILE_UNMAPPABLE
-    if path.startswith("/dev/"):
-        return ev.FILE_DEVICE
-    if path.startswith("/proc/"):
-        return ev.FILE_UNMAPPABLE
-    if shown and not path.startswith("/"):
-        return ev.FILE_UNMAPPABLE
-    return ev.FILE_REGULAR
 
 
 def directory_of(model: Model, call: Call, token: bytes) -> str:

@@ -127,6 +127,7 @@ class Lives:
         chosen = np.flatnonzero(rare)
         few = records[:, chosen]
         self._foresee(chosen, few)
+        self._begin_with(few)
         exits_recorded = bool((ops == OP_TASK_EXIT).any())
         for record, fields in zip(chosen.tolist(), few.T.tolist(), strict=True):
             op, tid = fields[R_OP], fields[R_TID]
@@ -161,6 +162,18 @@ class Lives:
             self._ends.setdefault(int(few[R_A0, column]), []).append(
                 (int(chosen[column]), int(few[R_A1, column]))
             )
+
+    def _begin_with(self, few: npt.NDArray[np.int64]) -> None:
+        """Tasks whose birth no record shows are there from the start, in the order of their first records.
+
+        A leader may end in front of all that its rows tell of its threads.
+        """
+        births = (few[R_OP] == OP_FORK) | (few[R_OP] == OP_NEWTASK)
+        returns = (few[R_OP] == OP_EXIT) & (few[R_A0] > 0)
+        born = {int(tid) for tid in few[R_A0, births | returns]}
+        for tid, _ in sorted(self._first.items(), key=lambda item: item[1]):
+            if tid >= 0 and tid not in born:
+                self._life(tid)
 
     def _enter(self, record: int, tid: int, call: str, first: int, exits_recorded: bool) -> None:
         row = self._life(tid)
@@ -217,9 +230,8 @@ class Lives:
                 self._flags.pop(child, None)
                 return
             pending.child = child
-        elif self._last_child.get(parent) == child:
-            self._last_child[parent] = 0
-            self._flags.pop(child, None)
+        elif self._last_child.get(parent) == child and child in self._alive:
+            self._flags.pop(child, None)  # the same birth, said by another record
             return
         self._last_child[parent] = child
         parent_row = self._life(parent)

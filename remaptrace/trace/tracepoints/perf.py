@@ -17,13 +17,19 @@ from ..events import Skipped, Trace
 from ..stacks import StackLines
 from .assemble import assemble
 from .ftrace import without_tasks
+from .perfmaps import MappingRecords, name_files
 from .perftrace import looks_like_perf_trace, perf_trace_records
-from .plan import CallNames
+from .plan import EXEC_CALLS, EXIT_CALLS, CallNames
 from .records import (
     LONGEST_LINE,
+    OP_ENTER,
+    OP_EXEC,
+    OP_EXIT,
     OP_FAULT,
     OP_FORK,
     OP_LOST,
+    OP_TASK_EXIT,
+    R_CALL,
     R_LINE,
     R_OP,
     R_TIME,
@@ -104,6 +110,13 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
     text = reader.finish(read_lines(data, reader, "perf", compiled=False if chains else None))
     trace = assemble(text, name=name, fmt="perf", source=source, threads_of=threads_of)
     reader.stacks.attach(trace)
+    name_files(trace, reader.mappings.files)
+    trace.told_areas, of_no_use = reader.mappings.told(name)
+    trace.notes += of_no_use
+    if reader.mappings.passed:
+        trace.notes.append(
+            f"{reader.mappings.passed} records of perf's own (names, code, mappings that calls made) add nothing"
+        )
     return trace
 
 
@@ -138,6 +151,8 @@ class _PerfText:
         self._facts: dict[bytes, str] = {}
         self._bare = 0
         self.stacks = StackLines()
+        self.mappings = MappingRecords()
+        self._ends: list[tuple[int, ...]] = []  # PERF_RECORD_EXIT
         self._without_address: list[int] = []  # line numbers
         self._lost = 0
 
@@ -170,7 +185,8 @@ class _PerfText:
         tail = (line_number, comm)
         event = fields["event"]
         if event.startswith(b"PERF_RECORD_") or event == b"LOST":
-            self._side_band(event, fields["rest"], head, tail)
+            if not self._side_band(event, fields["rest"], offset + fields.start("rest"), head, tail):
+                self._skip(line, line_number, fields.start("event"))
         elif b"-faults" in event:
             self._software_fault(event, fields["rest"], head, tail)
         else:
@@ -194,17 +210,51 @@ class _PerfText:
         expected = "[COMM] TID [CPU] TIME: EVENT: fields"
         self._skipped.append(Skipped(self._source, line_number, column + 1, RT_KERNEL_LINE, text, expected))
 
-    def _side_band(self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]) -> None:
-        """PERF_RECORD_FORK names thread groups; LOST records break the calls across them."""
-        if event == b"PERF_RECORD_FORK":
+    def _side_band(
+        self, event: bytes, rest: bytes, place: int, head: tuple[int, ...], tail: tuple[int, ...]
+    ) -> bool:
+        """What perf records of tasks and mappings; LOST records break the calls across them. False: cannot be read."""
+        if event == b"PERF_RECORD_FORK" or event == b"PERF_RECORD_EXIT":
             ids = _FORK_RECORD.search(rest)
-            if ids:
+            if ids is None:
+                return False
+            if event == b"PERF_RECORD_EXIT":
+                self._ends.append(
+                    (OP_TASK_EXIT, int(ids[2]), int(ids[1]), head[2], 0, int(ids[2]), -1, 0, 0, 0, 0, *tail)
+                )
+            else:
                 parent = (int(ids[4]), int(ids[3]), head[2])
-                row = (OP_FORK, *parent, 0, int(ids[2]), int(ids[1]), 0, 0, 0, 0, *tail)
-                self.rows.append(row)
+                self.rows.append((OP_FORK, *parent, 0, int(ids[2]), int(ids[1]), 0, 0, 0, 0, *tail))
+        elif event == b"PERF_RECORD_COMM exec":
+            return self.mappings.executed(rest, tail[0], head[2])
+        elif event == b"PERF_RECORD_MMAP2":
+            return self.mappings.mapped(rest, place, tail[0], head[2])
         elif b"LOST" in event:
             self._lost += 1
             self.rows.append((OP_LOST, -1, 0, -1, *(0,) * 7, *tail))
+        else:
+            self.mappings.passed += 1
+        return True
+
+    def _from_side_band(self, records: Records) -> Records:
+        """Execs and ends as records of their own, where no tracepoint and no call tells them."""
+        ops, calls = records[R_OP], records[R_CALL]
+        in_call = (ops == OP_ENTER) | (ops == OP_EXIT)
+        more: list[tuple[int, ...]] = []
+        if not (ops == OP_EXEC).any() and not (in_call & np.isin(calls, self.calls.these(EXEC_CALLS))).any():
+            for line, pid, time in self.mappings.execs:
+                start, end = self.mappings.program(line)
+                path = span(start, end)
+                more.append((OP_EXEC, pid, pid, time, 0, pid, pid, path, 0, 0, 0, line, 0))
+        if (
+            not (ops == OP_TASK_EXIT).any()
+            and not (in_call & np.isin(calls, self.calls.these(EXIT_CALLS))).any()
+        ):
+            more += self._ends
+        if not more:
+            return records
+        records = np.concatenate((records, matrix(more)), axis=1)
+        return records[:, np.argsort(records[R_LINE], kind="stable")]
 
     def _software_fault(
         self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]
@@ -226,6 +276,7 @@ class _PerfText:
     def finish(self, records: Records) -> KernelText:
         """The text's records and what was learned beside them."""
         notes: list[str] = []
+        records = self._from_side_band(records)
         traced = bool((records[R_OP] == OP_FAULT).any())
         if self._software and not traced:
             both = b"page" in self._software_events  # page-faults counts what the other two count again
