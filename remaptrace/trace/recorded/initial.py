@@ -65,10 +65,10 @@ def add_told(trace: Trace, maps: Sequence[MapsFile] = ()) -> None:
     if not told or not len(trace):
         return
     placing = _Placing(trace, named=False)
-    execs = sorted(file.line for file in told if file.line)
+    execs = sorted((line, file.tid) for line, file in told if line)
     behind = at_start = 0
     for line, file in told:
-        later = next((other for other in execs if other > line), 1 << 62)
+        later = next((other for other, pid in execs if other > line and pid == file.tid), 1 << 62)
         if line and placing.behind_exec_at(line, later, file):
             behind += 1
         elif not line and placing.where_log_begins(file):
@@ -78,8 +78,8 @@ def add_told(trace: Trace, maps: Sequence[MapsFile] = ()) -> None:
         trace.notes.append(f"the areas behind {counted_execs(behind)} are those of perf's mapping records")
     if at_start:
         trace.notes.append(
-            f"{at_start} process{'es' * (at_start != 1)} that ran before begin with the areas of perf's mapping records,"
-            " which leave out what nobody may read, write or execute (guard pages, reserved ranges)"
+            f"{at_start} process{'es' * (at_start != 1)} that ran before: begun with the areas of perf's mapping"
+            " records, which leave out what nobody may read, write or execute (guard pages, reserved ranges)"
         )
 
 
@@ -163,11 +163,16 @@ class _Placing:
             ]
 
     def behind_exec_at(self, line: int, before: int, file: MapsFile) -> bool:
-        """Behind the first exec of the file's process from `line` on, and in front of line `before`; False: none there."""
+        """Behind the first exec of the file's process from `line` to before line `before`; False: none there."""
         columns = self._trace.columns
         lines = columns["line"]
         execs = (columns["kind"] == ev.K_EXEC) & (columns["ret"] >= 0) & (columns["a1"] == 0)
-        here = execs & (lines >= line) & (self._trace.tasks["pid"][columns["task"]] == file.tid)
+        here = (
+            execs
+            & (lines >= line)
+            & (lines < before)
+            & (self._trace.tasks["pid"][columns["task"]] == file.tid)
+        )
         found = np.flatnonzero(here)
         if not len(found):
             return False

@@ -214,7 +214,7 @@ class _PerfText:
         self, event: bytes, rest: bytes, place: int, head: tuple[int, ...], tail: tuple[int, ...]
     ) -> bool:
         """What perf records of tasks and mappings; LOST records break the calls across them. False: cannot be read."""
-        if event == b"PERF_RECORD_FORK" or event == b"PERF_RECORD_EXIT":
+        if event in (b"PERF_RECORD_FORK", b"PERF_RECORD_EXIT"):
             ids = _FORK_RECORD.search(rest)
             if ids is None:
                 return False

@@ -21,7 +21,8 @@ from ..filetypes import file_type
 from ..insertion import Insert, StringNumbers, insert
 
 _MMAP2 = re.compile(
-    rb" (?P<pid>-?\d{1,9})/(?P<tid>-?\d{1,9}): \[(?:0x)?(?P<start>[0-9a-f]{1,16})\((?:0x)?(?P<length>[0-9a-f]{1,16})\) @ "
+    rb" (?P<pid>-?\d{1,9})/(?P<tid>-?\d{1,9}): "
+    rb"\[(?:0x)?(?P<start>[0-9a-f]{1,16})\((?:0x)?(?P<length>[0-9a-f]{1,16})\) @ "
     rb"(?:0x)?(?P<pgoff>[0-9a-f]{1,16})(?: (?P<dev>[0-9a-f]+:[0-9a-f]+) (?P<inode>\d{1,20}) \d{1,20}| <[0-9a-f]*>)\]: "
     rb"(?P<perms>[r-][w-][x-][ps]) (?P<name>.*?)\s*\Z"
 )
@@ -188,12 +189,12 @@ def name_files(trace: Trace, files: list[tuple[int, int, int, str]]) -> None:
             told = waiting.get((int(tid_of[event]), int(ret[event])), [])
             if not told or told[0][0] > int(trace.columns["line"][event]):
                 continue
-            fd, path = int(trace.columns["a4"][event]), string(told.pop(0)[1])
+            fd, number = int(trace.columns["a4"][event]), string(told.pop(0)[1])
             source = opened.get((pid, fd))
             if source is None:
                 task = int(trace.columns["task"][event])
-                inserts.append(Insert(event, ev.K_KNOWN_FD, task, (fd, path, ev.FILE_REGULAR, 3), flags=0))
+                inserts.append(Insert(event, ev.K_KNOWN_FD, task, (fd, number, ev.FILE_REGULAR, 3), flags=0))
             elif paths[source] == 0:
-                paths[source] = path
+                paths[source] = number
     trace.columns["a0"] = narrow(paths)
     insert(trace, inserts)
