@@ -44,6 +44,14 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     " A word {} in it stands for the runner.",
 )
 @click.option(
+    "--in",
+    "images",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    metavar="IMAGE",
+    help="Ask a kernel image: a bzImage, booted in qemu, or a User-mode Linux. Twice: in which kinds do two differ?",
+)
+@click.option(
     "--compare",
     "wanted",
     metavar="LIST",
@@ -72,6 +80,7 @@ def command(
     seed: int,
     profiles: tuple[str, ...],
     under: str | None,
+    images: tuple[str, ...],
     wanted: str | None,
     keep: str | None,
     kselftest_exit: bool,
@@ -88,14 +97,25 @@ def command(
     their own with a clean address window; nothing else is touched. Every disagreement is found, by kind: the
     call, the class of its arguments, the answer there and here; each with the smallest program that shows it.
     Without --kernel the replay is that of the release that answers. Exit status 1: a disagreement.
+
+    \b
+      remaptrace verify --random 3000
+      remaptrace verify --in arch/x86/boot/bzImage --random 3000      a patch of yours
+      remaptrace verify --in vmlinuz-6.1 --in vmlinuz-6.12 --random 3000
+      remaptrace verify --under qemu-x86_64 --random 2000             an emulator
     """
     if not scenarios and operations is None:
         raise click.UsageError("give a SCENARIO, or --random N")
     if host:
         raise click.UsageError("--host: the running kernel is no host of a simulated one")
+    if len(images) > 2 or (images and under is not None):
+        raise click.UsageError("--in: one image, or two to compare, and no --under")
     asked = _Asked(scenarios, operations, seed, profiles or tuple(PROFILES), wanted, arch, kernel, settings)
     try:
-        return asked.answer(transport_of(under), form, output, keep, kselftest_exit)
+        other = transport_of(None, images[1]) if len(images) == 2 else None
+        transport = transport_of(under, images[0] if images else None)
+        asked.arch = arch or architecture_of(transport)
+        return asked.answer(transport, form, output, keep, kselftest_exit, other)
     except RemapTraceError as error:
         if not kselftest_exit:
             raise
@@ -103,10 +123,14 @@ def command(
         return _SKIPPED if error.code in (RT_COMPILER, RT_NATIVE_PLACE) else EXIT_FINDINGS
 
 
-def transport_of(under: str | None) -> Transport:
-    """Who answers. Raises UsageError (RT501) for a command that cannot be read."""
+def transport_of(under: str | None, image: str | None = None) -> Transport:
+    """Who answers. Raises UsageError (RT501) for a command that cannot be read, InputError RT822 for no image."""
     from ..native.transport import Started
 
+    if image is not None:
+        from ..native.image import Image
+
+        return Image.at(image)
     if under is None:
         return Started()
     try:
@@ -116,6 +140,13 @@ def transport_of(under: str | None) -> Transport:
     if not words:
         raise UsageError(RT_USAGE, "--under names no command", found=under)
     return Started(tuple(words))
+
+
+def architecture_of(transport: Transport) -> str | None:
+    """The architecture of an image that is one of its own: User-mode Linux; None: the running one."""
+    from ..native.image import Image
+
+    return "um-x86_64" if isinstance(transport, Image) and transport.kind == "uml" else None
 
 
 class _Asked:
@@ -140,10 +171,17 @@ class _Asked:
         self.place: Place | None = None
 
     def answer(
-        self, transport: Transport, form: str, output: str | None, keep: str | None, kselftest: bool
+        self,
+        transport: Transport,
+        form: str,
+        output: str | None,
+        keep: str | None,
+        kselftest: bool,
+        other: Transport | None = None,
     ) -> int:
         """Ask, compare and report; the exit status."""
         from ..native.hunt import Hunter
+        from ..native.sides import SidesHunter
         from ..report.facts.verify import Asking, verify_facts
         from .answers.kinds import deliver
         from .session import Progress
@@ -153,7 +191,12 @@ class _Asked:
         wanted = self.wanted or (_EMULATED if where.emulated else _wanted("all"))
         skipped = self._lacking(transport)
         self.profiles = tuple(name for name in self.profiles if name not in skipped)
-        hunter = Hunter(transport, self._machine, wanted)
+        notes = []
+        if other is None:
+            hunter = Hunter(transport, self._machine, wanted)
+        else:
+            hunter = SidesHunter(transport, other, self._machine, wanted)
+            notes.append(f"here is {other.name}, {other.ask([]).where.kernel}: nothing is replayed")
         progress, done = Progress("programs"), 0
 
         def report(steps: int) -> None:
@@ -166,7 +209,7 @@ class _Asked:
         finally:
             progress.close()
         assert self.place is not None
-        notes = [] if hunted.programs else ["no program was run"]
+        notes += [] if hunted.programs else ["no program was run"]
         asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began)
         deliver(verify_facts(hunted, self.place, asking), form, output, keep)
         if kselftest and not hunted.programs:

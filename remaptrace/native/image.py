@@ -46,6 +46,7 @@ class Image:
     emulator: str = "qemu-system-x86_64"
     _accelerators: ClassVar[list[str]] = []
     boot_seconds: dict[str, float] = field(default_factory=lambda: dict(_BOOT), compare=False)
+    _places: list[Where] = field(default_factory=list, compare=False)  # what the first boot said
     boots: list[float] = field(
         default_factory=list, compare=False
     )  # seconds each boot took with its programs
@@ -71,13 +72,14 @@ class Image:
     def ask(self, programs: Sequence[str], *, areas: bool = False) -> Reply:
         """See `Transport.ask`. Raises InputError (RT823) if the image does not come to run programs."""
         answers: list[Answer] = []
-        where: Where | None = None
+        where = self._places[0] if self._places and not programs else None
         while where is None or len(answers) < len(programs):
             reply = self._boot(programs[len(answers) :], areas)
             where = where or reply.where
             if not reply.answers and len(answers) < len(programs):
                 answers.append(Answer("", "missing"))
             answers += reply.answers
+            self._places[:] = [where]
         return Reply(where, answers[: len(programs)], finished=True)
 
     def _boot(self, programs: Sequence[str], areas: bool) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def machine_there(
     """
     from ..machine.machine import Machine
 
-    release = where.facts.get("release", "")
+    release = release_of(where)
     notes = []
     if kernel:
         name, chosen = kernel, "named"
@@ -57,6 +58,12 @@ def machine_there(
     if not int(where.facts.get("personality", "0") or 0) & 0x40000 and where.facts:
         notes.append("address randomisation is on there: places differ from run to run")
     return Place(machine, chosen, differing, tuple(notes))
+
+
+def release_of(where: Where) -> str:
+    """The release there; Debian's stands in uname's version, its release names the ABI alone (6.1.0-57-amd64)."""
+    found = re.search(r"\bDebian (\d+\.\d+\.\d+)", where.facts.get("version", ""))
+    return found[1] if found else where.facts.get("release", "")
 
 
 def settings_read(where: Where) -> dict[str, str]:

@@ -18,7 +18,7 @@ from remaptrace.native.launch import compiler
 from remaptrace.native.program import to_lines
 from remaptrace.native.steps import Step
 
-from .kernels import image
+from .kernels import image, uml
 
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
 BASE = 0x1000_0000_0000
@@ -144,3 +144,15 @@ def test_an_image_answers_programs_in_one_boot(version: str) -> None:
             {"outcome": "ok", "value": 9, "minor_faults": 0},
             {"outcome": "SIGSEGV", "code": "SEGV_MAPERR", "minor_faults": 0},
         ]
+
+
+@needs_compiler
+def test_a_user_mode_linux_answers() -> None:
+    at = 0x1000_0000  # its memory ends below the window of programs
+    low: list[Step] = [
+        {"mmap": {**AREA["mmap"], "addr": at}}, {"write": {"addr": at, "value": 9}}, {"read": at}, {"read": at + 0x4000}
+    ]  # fmt: skip
+    reply = Image.at(str(uml())).ask([to_lines(low)])
+    assert reply.where.facts["pid"] == "1"
+    run = read_answers(low, reply.answers[0], whole=False)
+    assert [e.get("outcome") for e in run.expects] == [None, "ok", "ok", "SIGSEGV"]

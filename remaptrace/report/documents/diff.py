@@ -23,13 +23,6 @@ class Counts(TypedDict):
     end: int
 
 
-class Setting(TypedDict):
-    """A rule that was set on one of the machines, and its value on each."""
-
-    rule: str
-    values: list[int | str]
-
-
 class MachineColumn(TypedDict):
     """What one machine did."""
 
@@ -141,7 +134,6 @@ class Diff(TypedDict):
     seconds: float
     differs: bool
     not_recorded: list[str]
-    settings: list[Setting]
     machines: list[MachineColumn]
     pairs: list[Pair]
 
