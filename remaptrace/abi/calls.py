@@ -423,7 +423,9 @@ _call(
 )
 _event(ev.K_KNOWN_FD, "known_fd", "fd", "path", "type", "mode")  # the log names the path of a descriptor
 _event(ev.K_SETFD, "setfd", "fd", "cloexec")
-_event(ev.K_SPECIAL_FILE, "special_file", "fd", "type", "pages", "name")  # scenario; type: see abi.special
+_event(
+    ev.K_SPECIAL_FILE, "special_file", "fd", "type", "pages", "name", "entries"
+)  # scenario; type: see abi.special
 # ret: fd. pid as recorded
 _call(
     ev.K_PIDFD,

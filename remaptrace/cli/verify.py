@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,7 @@ from .options import format_option, machine_options
 
 if TYPE_CHECKING:
     from ..native.place import Place
-    from ..native.steps import Program
+    from ..native.steps import Program, Step
     from ..native.transport import Transport
     from ..native.wire import Where
 
@@ -169,6 +169,7 @@ class _Asked:
         self.wanted = _wanted(wanted)
         self.arch, self.kernel, self.settings = arch, kernel, parsed_settings(settings)
         self.place: Place | None = None
+        self.without: frozenset[str] = frozenset()  # kinds of special files that cannot be made there
 
     def answer(
         self,
@@ -224,14 +225,21 @@ class _Asked:
 
     def _lacking(self, transport: Transport) -> dict[str, str]:
         """Subjects of random programs that cannot be asked there, with why."""
-        from ..native.lacks import lacking
+        from ..native.lacks import lacking, missing_kinds
         from ..native.verify import ask_kernel
 
         if self.operations is None:
             return {}
-        return lacking(
-            self.profiles, lambda steps: ask_kernel(steps, whole=False, transport=transport).expects
-        )
+
+        def expects(steps: list[Step]) -> list[dict[str, Any]]:
+            return ask_kernel(steps, whole=False, transport=transport).expects
+
+        found = lacking(self.profiles, expects)
+        if "special" in self.profiles and "special" not in found:
+            kinds = missing_kinds(expects)
+            self.without = frozenset(kinds)
+            found |= {f"special with {kind}": why for kind, why in kinds.items()}
+        return found
 
     def _programs(self) -> Iterator[Program]:
         from ..native.scenarios import read_steps
@@ -239,7 +247,9 @@ class _Asked:
 
         yield from [read_steps(path) for path in self.scenarios]
         if self.operations is not None and self.profiles:
-            yield from random_programs(self.operations, self.seed, self.profiles)
+            yield from random_programs(
+                self.operations, self.seed, self.profiles, without=self.without
+            )
 
 
 def _wanted(text: str | None) -> tuple[str, ...]:

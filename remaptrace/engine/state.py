@@ -250,6 +250,7 @@ I_FILLED = 20  # pages below this number have their first content in the page ca
 I_FOLIO = 22  # pages of the folios that hold its page cache, a power of two; 0: single pages
 I_UNSURE = 23  # 1: the log does not tell the size, see assume.assume_length
 I_RESV = 24  # hugetlb: first range of the reserve map of a shared object, see hugepool.py
+I_ENTRIES = 25  # io_uring: entries of the submission queue, 0: not told
 I_WORDS = 28
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...

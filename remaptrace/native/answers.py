@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import errorcodes as ec
 from ..abi.errnos import ERRNO_NAMES
+from ..abi.special import FILE_PACKET, SHOWN_NAMES
 from ..errors import InputError
 from .program import file_slots, operation
 from .steps import Step
@@ -102,7 +103,11 @@ class _Reader:
 
     def area(self, row: _Row) -> Area:
         file: str | None = self.files.get(row.name)
-        if row.name.startswith("/SYSV"):
+        if row.name in SHOWN_NAMES.values() or row.name.startswith("anon_inode:"):
+            file = row.name
+        elif row.name.startswith("socket:["):
+            file = SHOWN_NAMES[FILE_PACKET]  # the number is the kernel's own
+        elif row.name.startswith("/SYSV"):
             file = self.segments.get(row.inode, f"shm:{row.inode}")
         elif row.name.startswith("/dev/zero"):
             file = self.shared.get(row.inode, f"shm:{row.inode}")

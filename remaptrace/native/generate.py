@@ -332,6 +332,8 @@ class Generator(Window):
         return wrong_step(self.random, addr, length, self.prot())
 
 
-def generate(seed: int, profile: str, length: int = 50) -> list[Step]:
-    """The program of `seed` in `profile`: the same one on every machine and run."""
-    return Generator(seed, profile).program(length)
+def generate(seed: int, profile: str, length: int = 50, without: frozenset[str] = frozenset()) -> list[Step]:
+    """The program of `seed` in `profile`, the same one on every machine; `without` some kinds of special files."""
+    generator = Generator(seed, profile)
+    generator.without = without
+    return generator.program(length)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .steps import Step, mmap, ranged
+from .subjects.special import KINDS as SPECIAL_KINDS_ASKED
 from .window import BASE, PAGE
 
 Expects = list[dict[str, Any]]
@@ -52,7 +53,27 @@ def _uffd(ask: Ask) -> str:
     )
 
 
-_QUESTIONS: dict[str, Callable[[Ask], str]] = {"sysv": _sysv, "numa": _numa, "uffd": _uffd}
+def missing_kinds(ask: Ask) -> dict[str, str]:
+    """The kinds of special files that cannot be made here, with why."""
+    found = {}
+    for kind in SPECIAL_KINDS_ASKED:
+        answer = ask([{"special_file": {"id": "f", "kind": kind, "pages": 1, "entries": 1}}])[0]
+        if "error" in answer:
+            found[kind] = f"no such descriptor for this user: {answer['error']}"
+    return found
+
+
+def _special(ask: Ask) -> str:
+    missing = missing_kinds(ask)
+    return "" if len(missing) < len(SPECIAL_KINDS_ASKED) else "no special file can be made by this user"
+
+
+_QUESTIONS: dict[str, Callable[[Ask], str]] = {
+    "sysv": _sysv,
+    "numa": _numa,
+    "uffd": _uffd,
+    "special": _special,
+}
 
 
 def lacking(profiles: Iterable[str], ask: Ask) -> dict[str, str]:

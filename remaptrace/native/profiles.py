@@ -51,6 +51,10 @@ PROFILES: dict[str, Weights] = {
             shared 4 private_file 2 unmap 3 protect 6 flag_advice 3 lock 2 write 18 read 12 pages 5 fork 1
             fork_wait 1 drop 3 populate 2 file_byte 2 resize 1 mincore 2 dump 4 grow 1 below 1
         """,
+        "special": """
+            special_map 16 special_touch 24 special_call 22 special_advice 22 special_file 2 map 3 unmap 2
+            protect 3 lock 2 mincore 3 fork 1 fork_wait 1 dump 4
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

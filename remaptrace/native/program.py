@@ -139,9 +139,11 @@ def operation(step: Step) -> str:
     return next(key for key in step if key not in ("expect", "pid"))
 
 
-def _makes_shared_object(step: Step) -> bool:
-    flags = step.get("mmap", {}).get("flags", ())
-    return "anonymous" in flags and "shared" in flags
+def _makes_shared_object(step: Step, zeros: set[str]) -> bool:
+    """Whether a mapping makes a shared object of its own; `zeros` are the descriptors of /dev/zero."""
+    arguments = step.get("mmap", {})
+    flags = arguments.get("flags", ())
+    return "shared" in flags and ("anonymous" in flags or arguments.get("fd") in zeros)
 
 
 def to_lines(steps: Iterable[Step]) -> str:
@@ -151,12 +153,15 @@ def to_lines(steps: Iterable[Step]) -> str:
     """
     writer = _Writer()
     lines = []
+    zeros: set[str] = set()
     for number, step in enumerate(steps):
         name = operation(step)
         if name not in _STEPS or "pid" in step:
             raise UsageError(ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", found=name)
         lines.append(" ".join([name, *(_spell(a) for a in _STEPS[name](writer, step[name]))]))
-        if _makes_shared_object(step):
+        if step.get("special_file", {}).get("kind") == "zero":
+            zeros.add(step["special_file"]["id"])
+        if _makes_shared_object(step, zeros):
             lines.append("!maps")
     return "\n".join([*lines, "!smaps", ""])
 

@@ -173,13 +173,17 @@ def verify_steps(
 
 
 def random_programs(
-    operations: int, seed: int, profiles: Sequence[str], length: int = 50
+    operations: int,
+    seed: int,
+    profiles: Sequence[str],
+    length: int = 50,
+    without: frozenset[str] = frozenset(),
 ) -> Iterator[Program]:
-    """Programs, profile by profile in turn, until `operations` steps are made."""
+    """Programs, profile by profile in turn, until `operations` steps are made; `without`: see `generate.generate`."""
     made, number = 0, seed
     while made < operations:
         for profile in profiles:
-            steps = generate(number, profile, min(length, operations - made))
+            steps = generate(number, profile, min(length, operations - made), without)
             yield Program(f"{profile}-{number}", steps, whole=True)
             made += len(steps)
             if made >= operations:

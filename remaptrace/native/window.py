@@ -22,6 +22,8 @@ class Window:
         self.steps: list[Step] = []
         self.placed: list[tuple[int, int]] = []  # step number, pages
         self.files: dict[str, int] = {}  # pages
+        self.kinds: list[str] = []  # of special files, which are their names, too
+        self.without: frozenset[str] = frozenset()  # kinds of special files that there are not
         self.counts: dict[str, int] = {}  # what a subject counts: segments, descriptors
 
     def range(self, longest: int = 12) -> tuple[int, int]:

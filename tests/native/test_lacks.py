@@ -9,6 +9,7 @@ import pytest
 
 from remaptrace.cli.entry import run_command
 from remaptrace.native import lacks
+from remaptrace.native.generate import generate
 from remaptrace.native.lacks import lacking
 from remaptrace.native.profiles import PROFILES
 from remaptrace.native.steps import Step
@@ -47,3 +48,15 @@ def test_a_subject_that_is_left_out_is_said_and_nothing_is_run(
     assert run_command(["verify", "--random", "100", "--profile", "numa"]) == 0
     out = capsys.readouterr().out
     assert "numa left out: no NUMA policies here" in out and "no program was run" in out
+
+
+def test_kinds_of_descriptors_that_there_are_not_are_told_and_left_out_of_programs() -> None:
+    def no_vcpu(steps: list[Step]) -> list[dict[str, Any]]:
+        kind = steps[0]["special_file"]["kind"]
+        return [{"error": "ENOENT"} if kind == "kvm_vcpu" else {"result": 0}]
+
+    assert list(lacks.missing_kinds(no_vcpu)) == ["kvm_vcpu"]
+    assert lacking(["special"], no_vcpu) == {}
+    assert "special" in lacking(["special"], refusing)
+    programs = [generate(seed, "special", 50, frozenset({"kvm_vcpu"})) for seed in range(20)]
+    assert "kvm_vcpu" not in str(programs) and "kvm_vcpu" in str([generate(s, "special") for s in range(20)])

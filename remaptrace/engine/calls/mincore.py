@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM
+from ...abi.vmflags import VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import R_MINCORE_ANON
 from ..areas.vmaset import find_exact
 from ..faults.fault import pte_of
 from ..faults.vmfault import linear_index
 from ..files.pagecache import cache_has
+from ..files.special import has_page_cache
 from ..jit import kernel, ult
 from ..pages.pte import (
     pte_file,
-    pte_guard,
+    pte_marker,
     pte_present,
     pte_swap,
     pte_swap_offset,
@@ -24,6 +26,7 @@ from ..state import (
     H_RULES,
     T_MM,
     V_END,
+    V_FLAGS,
     V_INODE,
     Mem,
 )
@@ -38,12 +41,14 @@ def mincore_page(m: Mem, mm: int, addr: int) -> int:
     inode = m[vma + V_INODE]
     if m[H_RULES + R_MINCORE_ANON] == 0 and inode != 0:  # 2.6.20: the linear page, whatever the PTE holds
         return cache_has(m, inode, linear_index(m, vma, addr))
+    if m[vma + V_FLAGS] & VM_PFNMAP:  # page frames are a hole to walkers (walk_page_test)
+        return 0
     p = pte_of(m, mm, addr)
     w = m[p] if p != 0 else 0
     if pte_present(m, w) != 0:
         return 1
-    if inode != 0 and (w == 0 or pte_guard(m, w) != 0):
-        return cache_has(m, inode, linear_index(m, vma, addr))
+    if inode != 0 and (w == 0 or pte_marker(m, w) != 0):
+        return cache_has(m, inode, linear_index(m, vma, addr)) if has_page_cache(m, inode) != 0 else 0
     if pte_file(m, w) != 0 and inode != 0:
         return cache_has(m, inode, pte_to_pgoff(m, w))
     if pte_swap(m, w) != 0:

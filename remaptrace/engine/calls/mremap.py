@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
+from ...abi.special import FILE_BPF, FILE_URING
 from ...abi.vmflags import (
     VM_ACCOUNT,
     VM_DONTEXPAND,
@@ -40,6 +41,7 @@ from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
 from ..files.hugepool import hugefile_shift
+from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..state import (
     H_ARCH,
@@ -102,9 +104,9 @@ def _moves_alone(m: Mem, vma: int) -> int:
     """1 if `vma` may not be one of several areas of a move (vma_multi_allowed, 6.17).
 
     It is registered with userfaultfd, or its file chooses addresses itself, which could disobey MREMAP_FIXED,
-    and is neither shmem nor a file whose choice is known: System V segments and /dev/zero.
+    and is neither shmem nor a file whose choice is known: System V segments, /dev/zero, maps of bpf, io_uring.
     """
-    if m[vma + V_UFFD] != 0:
+    if m[vma + V_UFFD] != 0 or kind_of(m, vma) in (FILE_BPF, FILE_URING):
         return 1
     return 1 if m[vma + V_FILE] != 0 and m[vma + V_OPS] in (OPS_SHM, OPS_ZERO) else 0
 

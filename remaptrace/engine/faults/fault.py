@@ -312,10 +312,10 @@ def _page_fault(m: Mem, task: int, addr: int, access: int, in_kernel: int, sp: i
         vma = _area(m, task, addr, in_kernel, sp)
         if vma == 0:
             return OUT_MAPERR
-        if many_protections(m, vma) == 0 and _refused(m, mm, vma, addr, access) != 0:
-            return OUT_ACCERR
         if premapped(m, mm, vma, addr) != 0 and _mmu(m, mm, addr, access) != 0:
             return OUT_OK
+        if many_protections(m, vma) == 0 and _refused(m, mm, vma, addr, access) != 0:
+            return OUT_ACCERR
         code = handle_mm_fault(m, mm, vma, addr, access)
         if code in (VMF_MINOR, VMF_MAJOR):
             count_fault(m, task, code)

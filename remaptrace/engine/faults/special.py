@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...abi.rows import RSF_UNMODELLED
 from ...abi.signals import ACC_WRITE
-from ...abi.special import FILE_PERF
+from ...abi.special import FILE_PERF, FILE_URING
 from ...abi.vmflags import VM_MIXEDMAP, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT
 from ..files.pagecache import cache_find
-from ..files.special import MOST_RING_PAGES, kind_of
+from ..files.special import MOST_RING_PAGES, kind_of, uring_first_page, uring_pages
 from ..jit import kernel
 from ..pages.pgwalk import pte_ensure
 from ..state import G_RSFLAGS, H_ARCH, OPS_DEVICE, V_FLAGS, V_INODE, V_OPS, Mem
@@ -17,9 +17,8 @@ from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_SIGBUS, linear_index
 
 
 @kernel
-def _install(m: Mem, mm: int, vma: int, addr: int) -> int:
-    """Map the object's page at `addr` into an empty PTE; 1, or 0 if there is none."""
-    index = linear_index(m, vma, addr)
+def _install(m: Mem, mm: int, vma: int, addr: int, index: int) -> int:
+    """Map page `index` of the object at `addr` into an empty PTE; 1, or 0 if there is none."""
     if read_page(m, m[vma + V_INODE], index) not in (VMF_MINOR, VMF_MAJOR):
         return 0
     p = pte_ensure(m, mm, addr)
@@ -39,8 +38,14 @@ def map_special(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
     if (end - start) // page > MOST_RING_PAGES:
         m[G_RSFLAGS] |= RSF_UNMODELLED
         return 0
+    first = linear_index(m, vma, start)
+    if kind_of(m, vma) == FILE_URING:
+        pages = uring_pages(m, m[vma + V_INODE], first)
+        if pages >= 0:
+            end = min(end, start + pages * page)
+        first = uring_first_page(m, first)
     addr = start
-    while addr < end and _install(m, mm, vma, addr) != 0:
+    while addr < end and _install(m, mm, vma, addr, first + (addr - start) // page) != 0:
         addr += page
     return 0
 
@@ -53,7 +58,7 @@ def premapped(m: Mem, mm: int, vma: int, addr: int) -> int:
     """
     if m[vma + V_OPS] != OPS_DEVICE:
         return 0
-    return _install(m, mm, vma, addr) if m[vma + V_FLAGS] & VM_PFNMAP else 0
+    return _install(m, mm, vma, addr, linear_index(m, vma, addr)) if m[vma + V_FLAGS] & VM_PFNMAP else 0
 
 
 @kernel

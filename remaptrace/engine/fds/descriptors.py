@@ -55,6 +55,7 @@ from ..state import (
     H_RULES,
     I_BORN,
     I_CACHED,
+    I_ENTRIES,
     I_FILLED,
     I_FILLK,
     I_FOLIO,
@@ -301,8 +302,9 @@ def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name:
 
 
 @kernel
-def special_file(m: Mem, task: int, fd: int, file_type: int, size: int, name: int) -> int:
-    """The scenario step special_file: a descriptor of a special object of `size` bytes (0: whatever is asked).
+def special_file(m: Mem, task: int, fd: int, file_type: int, size: int, name: int, entries: int) -> int:
+    """The scenario step special_file: a descriptor of a special object of `size` bytes (0: whatever is asked);
+    `entries` of an io_uring.
 
     ENOSYS for secret memory where the kernel has none.
     """
@@ -310,6 +312,7 @@ def special_file(m: Mem, task: int, fd: int, file_type: int, size: int, name: in
         return -ENOSYS
     inode = inode_new(m, _type_of(file_type), size if size != 0 or file_type == FILE_SECRET else UNKNOWN_SIZE)
     m[inode + I_NAME] = name
+    m[inode + I_ENTRIES] = entries
     m[inode + I_KIND] = file_type if is_special(file_type) != 0 else 0
     fd_install(m, m[task + T_FILES], fd, _file_of(m, inode, FMODE_READ | FMODE_WRITE), 0)
     return 0

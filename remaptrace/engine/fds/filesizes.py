@@ -134,10 +134,9 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
         return NOT_MINE
     if kind == OPS_HUGETLB:
         return hugefile_fallocate(m, inode, mode, offset, length)
-    if kind >= OPS_ZERO or no_punch(m, inode) != 0:
-        return -ENODEV
-    if m[inode + I_KIND] == FILE_SECRET:
-        return -EOPNOTSUPP
+    error = -ENODEV if kind >= OPS_ZERO else no_punch(m, inode)
+    if error != 0:
+        return error
     if mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE):
         return NOT_MINE if kind == OPS_FILE else -EOPNOTSUPP
     seals = m[inode + I_SEALS]

@@ -17,7 +17,7 @@ other devices   page frames at once (remap_pfn_range)
 
 from __future__ import annotations
 
-from ...abi.errnos import EAGAIN, EINVAL, ENODEV, ENOMEM
+from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP
 from ...abi.special import (
     FILE_AIO,
     FILE_BPF,
@@ -56,25 +56,32 @@ from ..jit import kernel
 from ..state import (
     H_ARCH,
     H_RULES,
+    I_ENTRIES,
     I_KIND,
     I_SIZE,
     I_TYPE,
+    I_VMAS,
     O_INODE,
     O_NOEXEC,
     OPS_DEVICE,
     OPS_FILE,
     OPS_SHMEM,
+    V_END,
     V_INODE,
     V_OPS,
+    V_START,
     Mem,
 )
+from .pagecache import cache_drop
 
 UNKNOWN_SIZE = 1 << 50  # the log does not tell: no access is beyond the end, no length is wrong
 MOST_RING_PAGES = 1 << 18
 """Pages of a ring or map that is mapped whole at once; a larger one is not modelled."""
 _PFN = VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP
-_URING_OFFSETS = (0, 0x8000000, 0x10000000)
+_URING_MASK = 0xF8000000  # IORING_OFF_MMAP_MASK
+_URING_RINGS, _URING_SQES = (0, 0x8000000), 0x10000000
 _URING_BUFFERS = 0x80000000
+_RINGS_HEAD, _CQE, _SQE, _INDEX = 320, 16, 64, 4  # bytes: struct io_rings up to the entries, one of each
 
 
 @kernel
@@ -98,6 +105,12 @@ def kind_of(m: Mem, vma: int) -> int:
 
 
 @kernel
+def has_page_cache(m: Mem, inode: int) -> int:
+    """1 if the pages of the object are in its page cache, where mincore finds them; a driver keeps its own."""
+    return 1 if m[inode + I_KIND] in (0, FILE_SECRET, FILE_AIO) else 0
+
+
+@kernel
 def file_noexec(m: Mem, file: int) -> int:
     """Note whether the mount behind a special file refuses execution (SB_I_NOEXEC)."""
     kind = m[m[file + O_INODE] + I_KIND]
@@ -113,21 +126,65 @@ def place_refused(m: Mem, file: int, addr: int, fixed: int, pgoff: int) -> int:
         return 0
     if addr != 0 or fixed != 0:
         return -EINVAL
-    offset = pgoff << m[H_ARCH + A_PAGE_SHIFT]
-    if offset in _URING_OFFSETS or offset & _URING_BUFFERS:
+    region = _uring_region(m, pgoff)
+    if region in _URING_RINGS or region == _URING_SQES or region & _URING_BUFFERS:
         return 0
     return -ENOMEM
 
 
 @kernel
+def _uring_region(m: Mem, pgoff: int) -> int:
+    """The region of an io_uring that an offset names: its lower bits are not looked at (io_mmap_get_region)."""
+    return (pgoff << m[H_ARCH + A_PAGE_SHIFT]) & _URING_MASK
+
+
+@kernel
+def uring_pages(m: Mem, inode: int, pgoff: int) -> int:
+    """Pages of the region that an offset names, -1: not known (rings_size; without SQE128, CQE32, NO_SQARRAY)."""
+    entries = m[inode + I_ENTRIES]
+    region = _uring_region(m, pgoff)
+    if entries == 0 or (region not in _URING_RINGS and region != _URING_SQES):
+        return -1
+    size = 1
+    while size < entries:
+        size *= 2
+    length = size * _SQE
+    if region != _URING_SQES:
+        length = ((_RINGS_HEAD + 2 * size * _CQE + 63) & -64) + size * _INDEX
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    return (length + (1 << shift) - 1) >> shift
+
+
+@kernel
+def uring_first_page(m: Mem, pgoff: int) -> int:
+    """The page number, in the simulated object, of the first page of a region; both rings are one region."""
+    region = _uring_region(m, pgoff)
+    return (0 if region in _URING_RINGS else region) >> m[H_ARCH + A_PAGE_SHIFT]
+
+
+@kernel
 def _ring_length(m: Mem, inode: int, pgoff: int, pages: int) -> int:
-    """0 if a mapping of `pages` pages at `pgoff` fits the object, else -EINVAL; unknown sizes fit."""
+    """0 if a mapping of `pages` pages at `pgoff` fits the object, else -errno; unknown sizes fit."""
     kind = m[inode + I_KIND]
     size = m[inode + I_SIZE]
     whole = size >> m[H_ARCH + A_PAGE_SHIFT]
+    if kind == FILE_URING and m[H_RULES + R_URING_PFN] == 0:  # the queue of entries goes in as a whole
+        return (
+            -EFAULT if _uring_region(m, pgoff) == _URING_SQES and pages < uring_pages(m, inode, pgoff) else 0
+        )
+    if kind == FILE_URING:
+        whole = uring_pages(m, inode, pgoff)
+        return -EINVAL if 0 <= whole < pages else 0
     if kind == FILE_PERF:
         data = pages - 1
-        return -EINVAL if pgoff != 0 or data & (data - 1) != 0 else 0
+        if pgoff != 0 or data & (data - 1) != 0:
+            return -EINVAL
+        vma = m[inode + I_VMAS]  # one ring, however often it is mapped (perf_mmap_rb)
+        if vma != 0 and (m[vma + V_END] - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT] != pages:
+            return -EINVAL
+        if vma == 0:  # a ring that nobody maps has gone (perf_mmap_close)
+            cache_drop(m, inode, 0, -1)
+        return 0
     if size == UNKNOWN_SIZE:
         return 0
     if kind == FILE_PACKET:
@@ -175,5 +232,10 @@ def may_not_split(m: Mem, vma: int) -> int:
 
 @kernel
 def no_punch(m: Mem, inode: int) -> int:
-    """What fallocate of a special object says before it looks at seals: 0 or -errno."""
-    return -ENODEV if m[inode + I_KIND] not in (0, FILE_SECRET) or m[inode + I_TYPE] == OPS_DEVICE else 0
+    """What fallocate of a special object says before it looks at seals: 0 or -errno (vfs_fallocate).
+
+    Secret memory is a regular file without the method, and so is a ring of aio; the others are no regular files.
+    """
+    if m[inode + I_KIND] in (FILE_SECRET, FILE_AIO):
+        return -EOPNOTSUPP
+    return -ENODEV if m[inode + I_KIND] != 0 or m[inode + I_TYPE] == OPS_DEVICE else 0

@@ -325,7 +325,7 @@ def file_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, 
     if kind == K_SETFD:
         return sys_setfd(m, task, a0, a1)
     if kind == K_SPECIAL_FILE:
-        return special_file(m, task, a0, a1, a2 << m[H_ARCH + A_PAGE_SHIFT], a3)
+        return special_file(m, task, a0, a1, a2 << m[H_ARCH + A_PAGE_SHIFT], a3, a4)
     if kind == K_PIDFD:
         return anonymous_fd(m, task, 1)
     return NOT_MINE

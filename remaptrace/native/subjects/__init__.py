@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from ..steps import Step
 from ..window import Window
-from . import numa, sysv, uffd
+from . import numa, special, sysv, uffd
 
-MAKERS: dict[str, Callable[[Window], Step]] = {**sysv.MAKERS, **numa.MAKERS, **uffd.MAKERS}
+MAKERS: dict[str, Callable[[Window], Step]] = {**sysv.MAKERS, **numa.MAKERS, **uffd.MAKERS, **special.MAKERS}
 """Kind of step, as `profiles` names it: what makes one."""
 
 BEGINNINGS: dict[str, Callable[[Window], None]] = {
     "sysv": sysv.begin,
     "numa": Window.fill_window,
     "uffd": uffd.begin,
+    "special": special.begin,
 }
 """Subject: the steps that its programs begin with."""

@@ -261,7 +261,7 @@ class Builder(EventTable):
             return K_MAKEFILE, [*args[:3], disk, self.string(given["id"]), *args[3:]]
         if step.kind == K_SPECIAL_FILE:
             shown = SHOWN_NAMES.get(args[1], "") if isinstance(args[1], int) else ""
-            return K_SPECIAL_FILE, [*args[:3], self.string(shown)]
+            return K_SPECIAL_FILE, [*args[:3], self.string(shown), args[3]]
         if step.name == "brk":
             if "addr" not in given:
                 if self.brk_start is None:

@@ -156,9 +156,10 @@ _TABLE = (
             Field("id", "newfd"),
             Field("kind", "name", None, SPECIAL_KINDS),
             Field("pages", "int", 0, most=1 << 18),
-            Field("entries", "int", 0),
+            Field("entries", "int", 0, most=1 << 15),
         ),
-        "a descriptor whose mappings follow rules of their own; pages: of the ring or map, 0: whatever is asked",
+        "a descriptor whose mappings follow rules of their own; pages: of the ring or map, entries: of an io_uring; "
+        "0: whatever is asked",
         special=True,
     ),
     Step("ftruncate", ev.K_FTRUNCATE, (_FD, Field("size", "int")), "set the size of a file"),

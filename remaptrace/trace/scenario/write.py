@@ -308,7 +308,8 @@ class _Writer:
     def _special_file(self, row: list[int]) -> str:
         name = next(word for word, number in SPECIAL_KINDS.items() if number == row[E_ARGS + 1])
         self.ids[row[E_ARGS]] = f"f{row[E_ARGS]}"
-        return flow({"id": self.ids[row[E_ARGS]], "kind": name, "pages": row[E_ARGS + 2] & _U64})
+        out = {"id": self.ids[row[E_ARGS]], "kind": name, "pages": row[E_ARGS + 2] & _U64}
+        return flow(out | {"entries": row[E_ARGS + 4]} if row[E_ARGS + 4] else out)
 
     def _file(self, row: list[int]) -> dict[str, Any]:
         name = self.trace.strings[row[E_ARGS + 4]]
