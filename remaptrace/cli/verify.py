@@ -247,9 +247,7 @@ class _Asked:
 
         yield from [read_steps(path) for path in self.scenarios]
         if self.operations is not None and self.profiles:
-            yield from random_programs(
-                self.operations, self.seed, self.profiles, without=self.without
-            )
+            yield from random_programs(self.operations, self.seed, self.profiles, without=self.without)
 
 
 def _wanted(text: str | None) -> tuple[str, ...]:
