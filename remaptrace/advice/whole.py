@@ -69,5 +69,6 @@ def advise_on(
 
 
 def _look(result: Result, event: int, follow: bool | None) -> Snapshot:
-    again = replay(first_events(result.trace, event + 1), result.machine, follow=follow, observe_at=[event])
+    first = first_events(result.trace, event + 1)
+    again = replay(first, result.machine, follow=follow, observe_at=[event], ends=False)
     return again.observed[event]

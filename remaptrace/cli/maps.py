@@ -140,7 +140,7 @@ def _snapshot(trace: Trace, machine: Machine, placing: str | None, event: int) -
 
     exits = int(trace.columns["kind"][event]) == K_EXIT
     look = {"observe_before": [event]} if exits else {"observe_at": [event]}
-    result, _ = session.replay_timed(first_events(trace, event + 1), machine, placing, **look)
+    result, _ = session.replay_timed(first_events(trace, event + 1), machine, placing, ends=False, **look)
     return result.observed[event]
 
 

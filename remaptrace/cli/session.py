@@ -247,7 +247,7 @@ def with_look(result: Result, event: int, placing: str | None) -> Result:
     from ..trace.cutting import first_events
 
     again, _ = replay_timed(
-        first_events(result.trace, event + 1), result.machine, placing, observe_at=[event]
+        first_events(result.trace, event + 1), result.machine, placing, observe_at=[event], ends=False
     )
     return replace(result, observed={**result.observed, **again.observed})
 

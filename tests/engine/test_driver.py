@@ -175,3 +175,17 @@ def test_progress_is_told_in_events() -> None:
     seen: list[tuple[str, int, int]] = []
     run(ANON * 3, progress=lambda phase, done, total: seen.append((phase, done, total)))
     assert seen == [("replay", 3, 3)]
+
+
+def test_a_replay_made_for_one_look_sees_the_same_and_keeps_no_ends() -> None:
+    steps = (
+        "- mmap: {addr: 0x10000000, length: 65536, prot: rw, flags: [private, anonymous, fixed]}\n"
+        "- fork: {child: 2}\n"
+        "- mprotect: {addr: 0x10001000, length: 4096, prot: r}\n"
+        "- exit: {}\n  pid: 2\n"
+        "- munmap: {addr: 0x10002000, length: 4096}\n"
+    )
+    whole, look = run(steps, observe_at=[2]), run(steps, observe_at=[2], ends=False)
+    assert look.observed == whole.observed and len(whole.observed[2].vmas) == 3
+    assert len(whole.snapshots) == 2 and look.snapshots == () and look.totals == {}
+    assert all((look.columns[name] == column).all() for name, column in whole.columns.items())

@@ -7,6 +7,7 @@ changes nothing but the caches of lookups. Addresses and offsets are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ...abi.special import FILE_AIO, SHOWN_NAMES
@@ -96,6 +97,7 @@ def _hole_size(m: View, size: int) -> int:
     return int((1 << m[H_ARCH + A_WORD_BITS]) - 1)
 
 
+@lru_cache(maxsize=4096)
 def perms_text(flags: int) -> str:
     """The permissions column of /proc/PID/maps."""
     return (
@@ -106,6 +108,7 @@ def perms_text(flags: int) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def vmflags_text(flags: int, lf_named: bool = True) -> str:
     """The VmFlags line of smaps; kernels that cannot name VM_LOCKONFAULT print ``??``."""
     words = []

@@ -155,6 +155,7 @@ def replay(
     watch: Callable[[Any, int], None] | None = None,
     frames_at: Iterable[int] = (),
     frame: Callable[[Any, int], None] | None = None,
+    ends: bool = True,
 ) -> Result:
     """Replay `trace` on `machine`.
 
@@ -163,7 +164,8 @@ def replay(
     of the event's task is kept in `Result.observed`; scenario steps that report something always are.
     `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
     work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
-    with the arena and the event's number, `frame` behind those of `frames_at` (`look.frames`).
+    with the arena and the event's number, `frame` behind those of `frames_at` (`look.frames`). Without `ends` the
+    address spaces at exits and at the end, and totals, are not kept: for a replay that is made for one look.
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -176,11 +178,17 @@ def replay(
     run.observer.before.update(observe_before)
     run.watch = watch
     run.frames_at, run.frame = set(frames_at), frame
+    run.ends = ends
     result = run.go(counters, progress)
 
     def look(event: int) -> Snapshot | None:
         return replay(
-            first_events(trace, event + 1), machine, follow=follow, observe_at=[event], engine=engine
+            first_events(trace, event + 1),
+            machine,
+            follow=follow,
+            observe_at=[event],
+            engine=engine,
+            ends=False,
         ).observed.get(event)
 
     return replace(result, looks=look)
@@ -231,6 +239,7 @@ class _Run:
         for rule, value in shown.items():
             self.view[H_RULES + rule] = value
         self.observer = Observer(self.view, trace)
+        self.ends = True
         self.watch: Callable[[Any, int], None] | None = None
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.frames_at: set[int] = set()
@@ -253,14 +262,14 @@ class _Run:
             name: np.concatenate(kept[name]) if kept[name] else np.zeros(0, dtype=dtype)
             for name, _, dtype in wanted
         }
-        ends, notes = self.observer.final()
+        ends, notes = self.observer.final() if self.ends else ((), [])
         return Result(
             trace=self.trace,
             machine=self.machine,
             columns=columns,
             snapshots=tuple(self.observer.exits) + ends,
             observed=self.observer.observed,
-            totals=self.observer.totals(),
+            totals=self.observer.totals() if self.ends else {},
             notes=(*self._notes(), *notes),
             followed=self.follow,
         )
@@ -321,7 +330,7 @@ class _Run:
         if self.watch is not None:
             self.reporting = flags & EVF_OBSERVE != 0
             flags |= EVF_OBSERVE
-        stops = set(np.flatnonzero(kinds == K_EXIT).tolist())
+        stops = set(np.flatnonzero(kinds == K_EXIT).tolist()) if self.ends else set()
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         return sorted(stops)
 

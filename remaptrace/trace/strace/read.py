@@ -392,8 +392,7 @@ class StraceReader:
         """The task that lines without an id belong to: the only one alive."""
         if self._root is not None and self._root.alive:
             return self._root
-        living = [task for tasks in self.model.by_pid.values() for task in tasks]
-        return living[0] if living else None
+        return next((task for tasks in self.model.by_pid.values() for task in tasks), None)
 
     def _name_root(self, tid: int) -> None:
         """The process whose lines carry no id turns out to be `tid`."""
