@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,6 +66,18 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     metavar="DIR",
     help="Write the smallest program of each kind there, as scenario.",
 )
+@click.option(
+    "--export",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Ask nobody: write the programs with a static runner and a script, to take to a machine without Python.",
+)
+@click.option(
+    "--answers",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Compare what such a folder brought back.",
+)
 @click.option("--kselftest-exit", is_flag=True, help="Exit status of kselftest: 0 pass, 1 fail, 4 skip.")
 @format_option("rich", "plain", "markdown", "json", "ktap")
 @click.option(
@@ -83,6 +97,8 @@ def command(
     images: tuple[str, ...],
     wanted: str | None,
     keep: str | None,
+    export: str | None,
+    answers: str | None,
     kselftest_exit: bool,
     form: str,
     output: str | None,
@@ -103,8 +119,13 @@ def command(
       remaptrace verify --in arch/x86/boot/bzImage --random 3000      a patch of yours
       remaptrace verify --in vmlinuz-6.1 --in vmlinuz-6.12 --random 3000
       remaptrace verify --under qemu-x86_64 --random 2000             an emulator
+      remaptrace verify --export out --random 2000; out/run.sh; remaptrace verify --answers out
     """
-    if not scenarios and operations is None:
+    if answers is not None and (
+        scenarios or operations is not None or export is not None or under is not None or images
+    ):
+        raise click.UsageError("--answers: the folder has its programs, and was asked elsewhere")
+    if not scenarios and operations is None and answers is None:
         raise click.UsageError("give a SCENARIO, or --random N")
     if host:
         raise click.UsageError("--host: the running kernel is no host of a simulated one")
@@ -112,8 +133,10 @@ def command(
         raise click.UsageError("--in: one image, or two to compare, and no --under")
     asked = _Asked(scenarios, operations, seed, profiles or tuple(PROFILES), wanted, arch, kernel, settings)
     try:
+        if export is not None:
+            return asked.export(export)
         other = transport_of(None, images[1]) if len(images) == 2 else None
-        transport = transport_of(under, images[0] if images else None)
+        transport = transport_of(under, images[0] if images else None, answers)
         asked.arch = arch or architecture_of(transport)
         return asked.answer(transport, form, output, keep, kselftest_exit, other)
     except RemapTraceError as error:
@@ -123,10 +146,17 @@ def command(
         return _SKIPPED if error.code in (RT_COMPILER, RT_NATIVE_PLACE) else EXIT_FINDINGS
 
 
-def transport_of(under: str | None, image: str | None = None) -> Transport:
-    """Who answers. Raises UsageError (RT501) for a command that cannot be read, InputError RT822 for no image."""
+def transport_of(under: str | None, image: str | None = None, answers: str | None = None) -> Transport:
+    """Who answers. Raises UsageError (RT501) for a command that cannot be read, InputError RT822 for no image.
+
+    InputError RT806 for a folder without answers to its programs.
+    """
     from ..native.transport import Started
 
+    if answers is not None:
+        from ..native.folder import Folder
+
+        return Folder(answers)
     if image is not None:
         from ..native.image import Image
 
@@ -216,6 +246,24 @@ class _Asked:
         if kselftest and not hunted.programs:
             return _SKIPPED
         return EXIT_FINDINGS if hunted.kinds else EXIT_OK
+
+    def export(self, folder: str) -> int:
+        """Write the programs for another machine."""
+        from ..native.folder import export
+        from ..native.verify import random_programs
+        from ..native.wire import SECONDS
+
+        programs = list(self._programs())
+        if self.operations is not None:  # short ones show by themselves what cannot be made small there
+            short = random_programs(max(1, self.operations // 2), self.seed, self.profiles, length=5)
+            programs += [replace(p, name=f"{p.name}-short") for p in short]
+        export(Path(folder), programs, seconds=SECONDS)
+        steps = sum(len(p.steps) for p in programs)
+        click.echo(
+            f"{len(programs):,} programs, {steps:,} steps in {folder}: run run.sh there, bring the folder back,"
+        )
+        click.echo(f"then: remaptrace verify --answers {folder}")
+        return EXIT_OK
 
     def _machine(self, where: Where) -> Place:
         from ..native.place import machine_there

@@ -32,7 +32,7 @@ class NativeRun:
     """
 
     expects: list[dict[str, Any]]
-    vmas: list[Area]  # at the end, with vmflags
+    vmas: list[Area] | None  # at the end, with vmflags; None: not known
     initial: list[Area]  # before the first step
     brk_start: int  # bytes
     first_free_top: int  # bytes

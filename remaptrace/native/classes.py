@@ -27,7 +27,7 @@ def class_of(steps: Sequence[Step], number: int, run: NativeRun) -> str:
     step = steps[number]
     name = operation(step)
     arguments = step[name] if isinstance(step[name], dict) else {"addr": step[name]}
-    look = _Look(run, number)
+    look = Look(run, number)
     if name == "mmap":
         words = _mmap(arguments, look)
     elif name == "mremap":
@@ -39,7 +39,7 @@ def class_of(steps: Sequence[Step], number: int, run: NativeRun) -> str:
     return ", ".join(w for w in words if w)
 
 
-class _Look:
+class Look:
     """The address space that a step found, as the other side told it."""
 
     def __init__(self, run: NativeRun, step: int) -> None:
@@ -118,7 +118,7 @@ def _wrong(address: int, length: int | None) -> list[str]:
     return found
 
 
-def _mmap(a: dict[str, Any], look: _Look) -> list[str]:
+def _mmap(a: dict[str, Any], look: Look) -> list[str]:
     flags = a["flags"]
     names_ = [str(f) for f in flags] if isinstance(flags, list) else _words(flags, names.MAP)
     known = [n for n in names_ if n in names.MAP]
@@ -149,7 +149,7 @@ def _mmap(a: dict[str, Any], look: _Look) -> list[str]:
     return [*words, *wrong]
 
 
-def _mremap(a: dict[str, Any], look: _Look) -> list[str]:
+def _mremap(a: dict[str, Any], look: Look) -> list[str]:
     address, old, new = (look.number(a[k]) for k in ("addr", "old_length", "new_length"))
     how = "shrinks" if new < old else "grows" if new > old else "same length"
     if old == 0:
@@ -167,7 +167,7 @@ def _mremap(a: dict[str, Any], look: _Look) -> list[str]:
     return [*words, look.over(address, old or 1) if not wrong else ""]
 
 
-def _plain(a: dict[str, Any], look: _Look) -> list[str]:
+def _plain(a: dict[str, Any], look: Look) -> list[str]:
     """Calls on a range, and those on none."""
     words = []
     for key in ("advice", "flags", "prot", "mode"):

@@ -13,7 +13,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..result.agreement import CheckOutcome, Tally
+from .folder import Folder
 from .kinds import Found, Kind, first_of
+from .offline import small, without
 from .place import Place
 from .shrink import Shrinking, keep, shrinking
 from .steps import Program, Step
@@ -62,6 +64,8 @@ class Hunter:
 
         Raises InputError (RT806) where nothing can be asked.
         """
+        if isinstance(self.transport, Folder):
+            return self._brought(self.transport)
         waiting = iter(programs)
         while batch := list(islice(waiting, AT_ONCE)):
             self._batch(batch)
@@ -138,6 +142,42 @@ class Hunter:
         if len(steps) < len(known.example.steps):
             known.example = example
 
+    # ---- answers that were brought back
+
+    def _brought(self, folder: Folder) -> Hunted:
+        """What differs in answers that are there already: nothing can be asked again.
+
+        Behind a step that failed there and changed nothing the program goes on without it; elsewhere only the first
+        disagreement of a program is counted, since what follows may be its consequence.
+        """
+        shortest: dict[Kind, tuple[Asked, int]] = {}
+        for given, judged in self._ask(folder.programs):
+            found = self.found
+            assert found is not None
+            self._tally(given, judged, found)
+            asked: Asked | None = given
+            verdict = judged
+            while asked is not None and (first := first_of(asked, verdict)) is not None:
+                number, kind = first
+                self._note(found, asked.program, number, kind)
+                known = shortest.get(kind)
+                if known is None or number < known[1]:
+                    shortest[kind] = asked, number
+                asked = without(asked, number, kind) if asked.run is not None and number >= 0 else None
+                if asked is not None:
+                    verdict = compare(asked, found.machine, self.wanted)
+        found = self.found or Hunted(folder.where, self.choose(folder.where).machine)
+        self.found = found
+        for kind, (asked, number) in shortest.items():
+            at = found.kinds[kind]
+            made = (
+                small(asked, number, kind, found.machine, self.wanted) if asked.run and number >= 0 else asked
+            )
+            if made is not None:
+                at.example = made.program
+                self._shown(at, made)
+        return found
+
     # ---- making examples small
 
     def _make_small(self, kinds: list[Found]) -> None:
@@ -179,8 +219,13 @@ class Hunter:
         assert self.found is not None
         _, asked = ask([f.example for f in kinds], self.transport, areas=True)
         for found, a in zip(kinds, asked, strict=True):
-            if a.run is None:
-                continue
-            found.verdict = compare(a, self.found.machine, self.wanted, written=True)
-            if found.verdict.outcome.disagreements:
-                found.line = found.verdict.outcome.disagreements[0].line
+            self._shown(found, a)
+
+    def _shown(self, found: Found, asked: Asked) -> None:
+        """Keep the verdict on an example, if it was answered."""
+        assert self.found is not None
+        if asked.run is None:
+            return
+        found.verdict = compare(asked, self.found.machine, self.wanted, written=True)
+        if found.verdict.outcome.disagreements:
+            found.line = found.verdict.outcome.disagreements[0].line

@@ -78,6 +78,6 @@ def scenario_text(
                 expect = {**expect, "vmas": now}
             last = now
         lines += _step(step, expect)
-    if run is not None:
+    if run is not None and run.vmas is not None:
         lines += ["vmas:" + (" []" if not run.vmas else ""), *_areas(run.vmas, "")]
     return "\n".join(lines) + "\n"

@@ -118,8 +118,8 @@ def narrowed(run: NativeRun, compare: Sequence[str]) -> NativeRun:
     if wanted == set(COMPARED):
         return run
     expects = [{k: v for k, v in e.items() if _FIELDS.get(k, "results") in wanted} for e in run.expects]
-    vmas = run.vmas if "areas" in wanted else []
-    if "flags" not in wanted:
+    vmas = run.vmas if "areas" in wanted else None
+    if "flags" not in wanted and vmas is not None:
         at_end = run.behind.get(len(run.expects) - 1, vmas)  # maps, not smaps, which not every emulator has
         vmas = [{k: v for k, v in area.items() if k != "vmflags"} for area in at_end]
     return replace(run, expects=expects, vmas=vmas, behind=run.behind if "areas" in wanted else {})
@@ -140,8 +140,6 @@ def compare(
     asked = replace(asked, run=run)
     text, name = asked.text(areas=written), asked.program.name
     trace = read_scenario(text, name=name)
-    if "areas" not in compare:
-        trace = replace(trace, expects=tuple(e for e in trace.expects if e.event >= 0))
     if run.behind and not written:
         trace = with_areas(trace, run.behind)
     by_event = {e.event: e.step for e in trace.expects if e.event >= 0}
@@ -179,7 +177,10 @@ def random_programs(
     length: int = 50,
     without: frozenset[str] = frozenset(),
 ) -> Iterator[Program]:
-    """Programs, profile by profile in turn, until `operations` steps are made; `without`: see `generate.generate`."""
+    """Programs of `length` steps and some before them, profile by profile in turn, until `operations` are made.
+
+    `without`: see `generate.generate`.
+    """
     made, number = 0, seed
     while made < operations:
         for profile in profiles:
