@@ -74,7 +74,7 @@ def _differences(program: Program, mine: NativeRun, other: NativeRun) -> Iterato
             pairs += _areas(_last(mine, n) or [], _last(other, n) or [])
         for what, expected, found in pairs:
             yield Disagreement(what, n, 0, program.path, 0, step_text(step), expected, found)
-    for what, expected, found in _areas(mine.vmas, other.vmas):
+    for what, expected, found in _areas(mine.vmas or [], other.vmas or []):
         yield Disagreement(what, -1, 0, program.path, 0, "areas after the last step", expected, found)
 
 
