@@ -211,8 +211,8 @@ class _Asked:
         other: Transport | None = None,
     ) -> int:
         """Ask, compare and report; the exit status."""
-        from ..native.hunt import Hunter
-        from ..native.sides import SidesHunter
+        from ..native.hunting.hunt import Hunter
+        from ..native.hunting.sides import SidesHunter
         from ..report.facts.verify import Asking, verify_facts
         from .answers.kinds import deliver
         from .session import Progress

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from remaptrace.cli.entry import run_command
+from remaptrace.native.hunting.offline import concerned
 from remaptrace.native.launch import compiler
-from remaptrace.native.offline import concerned
 from remaptrace.native.steps import Program, mmap, mremap, ranged
 from remaptrace.native.verify import Asked
 

@@ -14,9 +14,9 @@ import pytest
 
 from remaptrace.cli.entry import run_command
 from remaptrace.native.answers import NativeRun
-from remaptrace.native.classes import class_of
-from remaptrace.native.hunt import Hunted, Hunter
-from remaptrace.native.kinds import Kind
+from remaptrace.native.hunting.classes import class_of
+from remaptrace.native.hunting.hunt import Hunted, Hunter
+from remaptrace.native.hunting.kinds import Kind
 from remaptrace.native.launch import compiler
 from remaptrace.native.place import Place, machine_there
 from remaptrace.native.steps import Program, Step, mmap, mremap, ranged

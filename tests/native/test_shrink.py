@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remaptrace.native.shrink import keep, shrink
+from remaptrace.native.hunting.shrink import keep, shrink
 
 
 def test_removing_a_step_renumbers_the_references_behind_it() -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from remaptrace.machine.machine import Machine
+from remaptrace.native.hunting.sides import SidesHunter
 from remaptrace.native.launch import compiler
 from remaptrace.native.place import Place, release_of
-from remaptrace.native.sides import SidesHunter
 from remaptrace.native.transport import Started
 from remaptrace.native.verify import random_programs
 from remaptrace.native.wire import Answer, Reply, Where

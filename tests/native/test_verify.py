@@ -10,7 +10,7 @@ import pytest
 from remaptrace.cli.entry import run_command
 from remaptrace.machine.machine import Machine
 from remaptrace.native.generate import generate
-from remaptrace.native.hunt import Hunter
+from remaptrace.native.hunting.hunt import Hunter
 from remaptrace.native.lacks import lacking
 from remaptrace.native.launch import compiler
 from remaptrace.native.place import Place, machine_there

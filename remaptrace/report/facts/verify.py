@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...native.answers import NOT_COMPARED
-from ...native.hunt import Hunted
-from ...native.kinds import Found
+from ...native.hunting.hunt import Hunted
+from ...native.hunting.kinds import Found
 from ...native.place import Place
 from ...native.scenario_file import step_text
 from ...native.verify import COMPARED

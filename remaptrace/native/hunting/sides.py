@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..result.agreement import CheckOutcome, Disagreement, Tally
-from ..result.expect import area_words
-from .answers import NativeRun
+from ...result.agreement import CheckOutcome, Disagreement, Tally
+from ...result.expect import area_words
+from ..answers import NativeRun
+from ..scenario_file import step_text
+from ..steps import Program
+from ..transport import Transport
+from ..verify import COMPARED, Asked, Verdict, ask, narrowed
+from ..wire import Where
 from .hunt import Choose, Hunted, Hunter
-from .scenario_file import step_text
-from .steps import Program
-from .transport import Transport
-from .verify import COMPARED, Asked, Verdict, ask, narrowed
-from .wire import Where
 
 _NO_AREA = "no area (there are {})"
 

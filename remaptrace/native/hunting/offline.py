@@ -10,18 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .answers import Area, NativeRun
+from ..answers import Area, NativeRun
+from ..program import PAGE, operation
+from ..steps import Step
+from ..verify import Asked, compare
 from .classes import Look
 from .kinds import Kind, first_of
-from .program import PAGE, operation
 from .shrink import keep
-from .steps import Step
-from .verify import Asked, compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..machine.machine import Machine
+    from ...machine.machine import Machine
 
 Ranges = list[tuple[int, int]]  # bytes: first, behind the last
 _FILES = frozenset({"memfd", "reopen", "dup", "ftruncate", "punch_hole", "pwrite", "pread", "seal", "close"})

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..abi.errnos import ERRNOS
+from ...abi.errnos import ERRNOS
+from ..program import operation
+from ..steps import Program
+from ..verify import Asked, Verdict
 from .classes import class_of
-from .program import operation
-from .steps import Program
-from .verify import Asked, Verdict
 
 _END = "the end"
 

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..result.agreement import CheckOutcome, Tally
-from .folder import Folder
+from ...result.agreement import CheckOutcome, Tally
+from ..folder import Folder
+from ..place import Place
+from ..steps import Program, Step
+from ..transport import Transport
+from ..verify import COMPARED, Asked, Verdict, ask, compare
+from ..wire import Where
 from .kinds import Found, Kind, first_of
 from .offline import small, without
-from .place import Place
 from .shrink import Shrinking, keep, shrinking
-from .steps import Program, Step
-from .transport import Transport
-from .verify import COMPARED, Asked, Verdict, ask, compare
-from .wire import Where
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine
+    from ...machine.machine import Machine
 
 AT_ONCE = 64
 """Programs asked in one start."""

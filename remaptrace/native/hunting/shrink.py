@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from .steps import Step
+from ..steps import Step
 
 _REFERENCE = re.compile(r"^@(\d+)(.*)$")
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..abi import mman as names
-from .answers import NativeRun
-from .program import PAGE, operation
-from .steps import Step
+from ...abi import mman as names
+from ..answers import NativeRun
+from ..program import PAGE, operation
+from ..steps import Step
 
 _TOP = 1 << 47  # TASK_SIZE of x86-64, bytes
 _REFERENCE = re.compile(r"^@(\d+)(?:([+-])(0x[0-9a-fA-F]+|\d+))?$")

@@ -1,0 +1,1 @@
+"""What two sides answer differently: every disagreement by kind, each with its smallest program."""
