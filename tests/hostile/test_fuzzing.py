@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from remaptrace.abi import kinds as ev
-from remaptrace.engine.run.driver import replay
+from remaptrace.engine.look.invariants import violations
+from remaptrace.engine.run.driver import replay, walk
 from remaptrace.errors import InputError
 from remaptrace.machine.machine import Machine
 from remaptrace.result.result import Result
+from remaptrace.trace.detect import read_data
 from remaptrace.trace.events import TraceBuilder
 from remaptrace.trace.jsonl import read_jsonl
 from remaptrace.trace.recorded.mapcount import read_mapcount
@@ -105,3 +107,26 @@ def test_a_number_too_long_behind_a_signal_is_read_alike() -> None:
     ):
         plain, fast = (ftrace_records(line % tail, compiled=how) for how in (False, True))
         assert plain.skipped == fast.skipped and plain.records.shape == fast.records.shape
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        b"sched:sched_process_fork(comm: a, pid: 4, child_comm: a, child_pid: %d)",
+        b"task:task_newtask(pid: %d, comm: a, clone_flags: 0)",
+        b"sched:sched_process_exit(comm: a, pid: %d, prio: 1)",
+        b'sched:sched_process_exec(filename: "/bin/a", pid: %d, old_pid: 4)',
+    ],
+)
+def test_ids_that_no_task_has_make_a_line_of_perf_trace_unreadable(point: bytes) -> None:
+    line = b"     8.311 (         ): a/4 " + point + b"\n"
+    call = b"     8.355 ( 0.020 ms): a/4 munmap(addr: 0x7f0000000000, len: 4096) = 0\n"
+    assert not read_data(call + line % 7, "t").skipped
+    for wrong in (1 << 31, 1 << 32, 7766279631452241919, -1):
+        assert [skip.line for skip in read_data(call + line % wrong, "t").skipped] == [2]
+
+
+def test_a_private_mapping_of_the_zero_device_is_whole_without_an_object() -> None:
+    line = b"5 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE, 6</dev/zero>, 0) = 0x7f0000001000\n"
+    for _, m, _, _ in walk(read_data(line, "log"), Machine.load()):
+        assert violations(m) == []

@@ -57,6 +57,7 @@ from ..state import (
     MM_USERS,
     O_INODE,
     O_REFS,
+    OPS_ZERO,
     T_ALIVE,
     T_FILES,
     T_MM,
@@ -67,6 +68,7 @@ from ..state import (
     V_INEXT,
     V_INODE,
     V_MM,
+    V_OPS,
     V_PREV,
     V_START,
     class_words,
@@ -119,7 +121,8 @@ def _areas(m: Any, mm: int) -> Iterator[str]:
             yield f"{name} does not link back to the area below it"
         if m[vma + V_MM] != mm:
             yield f"{name} belongs to another address space"
-        if bool(m[vma + V_FILE]) and m[vma + V_INODE] != m[m[vma + V_FILE] + O_INODE]:
+        own = m[m[vma + V_FILE] + O_INODE] if m[vma + V_FILE] else m[vma + V_INODE]
+        if m[vma + V_INODE] != (0 if m[vma + V_OPS] == OPS_ZERO else own):  # private /dev/zero is anonymous
             yield f"{name} has another object than its file"
         before, end, count = vma, stop, count + 1
     if count != m[mm + MM_COUNT]:

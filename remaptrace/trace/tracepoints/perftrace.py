@@ -160,6 +160,12 @@ class _PerfTrace:
             text = found[name][0].split(b" (")[0]
             return signed(int(text, 16) if text.startswith(b"0x") else int(text)) if text else 0
 
+        def task(name: bytes) -> int:
+            tid = number(name)
+            if not 0 <= tid < 1 << 31:
+                raise ValueError(tid)
+            return tid
+
         event = point[2]
         body: tuple[int, ...]
         try:
@@ -170,21 +176,21 @@ class _PerfTrace:
                 ip = number(b"ip") if b"ip" in found else 0
                 body = (OP_FAULT, 0, number(b"address") if b"address" in found else 0, code, ip)
             elif event == b"sched_process_fork":
-                body = (OP_FORK, 0, number(b"child_pid"))
+                body = (OP_FORK, 0, task(b"child_pid"))
             elif event == b"task_newtask":
                 body = (
                     OP_NEWTASK,
                     0,
-                    number(b"pid"),
+                    task(b"pid"),
                     number(b"clone_flags") if b"clone_flags" in found else 0,
                 )
             elif event == b"sched_process_exit":
                 dead = number(b"group_dead") if b"group_dead" in found else -1
-                body = (OP_TASK_EXIT, 0, number(b"pid"), dead)
+                body = (OP_TASK_EXIT, 0, task(b"pid"), dead)
             elif event == b"sched_process_exec":
                 text, at = found[b"filename"]
                 path = span(offset + at + 1, offset + at + len(text) - 1)
-                body = (OP_EXEC, 0, number(b"pid"), number(b"old_pid"), path)
+                body = (OP_EXEC, 0, task(b"pid"), task(b"old_pid"), path)
             elif event == b"signal_deliver":
                 body = (OP_SIGNAL, 0, number(b"sig"), number(b"code") if b"code" in found else 0)
             else:
