@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..result.result import Result, Snapshot
 from ..trace.cutting import first_events
 from .bill import Bill, make_bill, peak
-from .failure import Failure, begins_with_its_areas, failure_of, recorded_failure
+from .failure import Failure, failure_of, recorded_failure
 from .leaks import Leak, find_leaks
 from .limit import Limit, find_limit
 from .remedies import Remedy, remedies
@@ -55,15 +55,13 @@ def advise_on(
     see = look or (lambda found, at: _look(found, at, follow))
     failed = recorded_failure(result, task)
     shot = see(result, event)
-    at_failure = see(result, failed) if failed >= 0 else None
     bill = make_bill(result, shot)
-    complete = not any(v.assumed for v in shot.vmas) and begins_with_its_areas(result, task)
     return Advice(
         result,
         bill,
         find_limit(result, task, bill),
         remedies(result, task, result.machine.arch.label, follow, progress),
-        failure_of(result, failed, at_failure, complete) if failed >= 0 else None,
+        failure_of(result, failed) if failed >= 0 else None,
         find_leaks(result, bill),
     )
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errorcodes import RT_MOMENT, RT_USAGE
+from ..errorcodes import RT_USAGE
 from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
 from . import output as out
 from . import session
+from .answers.moments import EventNumber, Line, event_of
 from .answers.pages import is_page, write_page
 from .options import (
-    EventNumber,
     file_options,
     format_option,
     machine_options,
@@ -50,8 +50,8 @@ _EXPLAINED_UP_TO = 300_000
 @click.option(
     "--at",
     type=EventNumber(),
-    metavar="EVENT",
-    help="Compare page protections behind this event. [default: at the peak]",
+    metavar="EVENT|FILE:LINE",
+    help="Compare page protections behind this event or line. [default: at the peak]",
 )
 @rewrite_option
 @click.option("--explain/--no-explain", default=True, help="Find the rule behind the first difference.")
@@ -64,7 +64,7 @@ def command(
     placing: str | None,
     only: tuple[str, ...],
     ignore: tuple[str, ...],
-    at: int | None,
+    at: int | Line | None,
     rewrites: tuple[str, ...],
     explain: bool,
     rows: int,
@@ -173,11 +173,10 @@ def _row_of(setting: str) -> int:
 
 
 def _replay_all(
-    trace: Trace, machines: list[Machine], placing: str | None, at: int | None
+    trace: Trace, machines: list[Machine], placing: str | None, given: int | Line | None
 ) -> tuple[list[Result], list[Snapshot | None]]:
-    """One replay a machine, with a snapshot at the moment to compare: `at`, or the base's peak."""
-    if at is not None and not 0 <= at < len(trace):
-        raise UsageError(RT_MOMENT, f"there is no event {at}", expected=f"0 to {len(trace) - 1}")
+    """One replay a machine, with a snapshot at the moment to compare: `given`, or the base's peak."""
+    at = None if given is None else event_of(trace, given)
     base, _ = session.replay_timed(trace, machines[0], placing)
     moment = at if at is not None else session.peak_event(base)
     wanted = [] if moment is None else [moment]

@@ -101,9 +101,14 @@ def _dispatch(args: list[str]) -> int:
 
 def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "remaptrace"
+    command = context.command_path if context else " ".join(["remaptrace", *_named(sys.argv[1:2])])
     text = error.format_message().rstrip(".")
     return UsageError(RT_USAGE, text[:1].lower() + text[1:], expected=f"see '{command} --help'")
+
+
+def _named(words: list[str]) -> list[str]:
+    """The command among the words of a command line that click could not read."""
+    return [word for word in words if word in group.list_commands(click.Context(group))]
 
 
 def _show(error: RemapTraceError) -> None:

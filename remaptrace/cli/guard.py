@@ -20,6 +20,7 @@ from types import FrameType
 from ..errorcodes import RT_MEMORY, RT_USAGE
 from ..errors import EXIT_INPUT, UsageError
 from ..outfile import forget_unfinished
+from ..sizes import parse_size
 
 _GRACE = 0.6
 """Seconds that a command has to end by itself after a signal."""
@@ -64,10 +65,10 @@ def memory_limit(args: list[str]) -> tuple[list[str], int]:
 def _bytes_of(text: str) -> int:
     if text.lower() in ("none", "unlimited"):
         return 0
-    match = _SIZE.match(text.strip())
-    if match is None or int(match[1]) == 0:
+    size = parse_size(text)
+    if size is None or size <= 0:
         raise UsageError(RT_USAGE, f"--limit-memory '{text}' is no size", expected="4G, 500M, or 'none'")
-    return int(match[1]) * _UNITS[match[2].lower()]
+    return size
 
 
 def _memory() -> int:

@@ -9,6 +9,7 @@ from .output import show, width, write_text
 
 
 @click.command("kernels")
+@click.argument("name", required=False, type=PresetName("kernels"), metavar="[NAME]")
 @click.option("--show", "shown", type=PresetName("kernels"), metavar="NAME", help="Every rule of one kernel.")
 @click.option(
     "--compare",
@@ -21,9 +22,15 @@ from .output import show, width, write_text
 @format_option("rich", "plain", "json")
 @output_option
 def command(
-    shown: str | None, compare: tuple[str, str] | None, not_modelled: bool, form: str, output: str | None
+    name: str | None,
+    shown: str | None,
+    compare: tuple[str, str] | None,
+    not_modelled: bool,
+    form: str,
+    output: str | None,
 ) -> None:
-    """List the kernel presets; show one with the origin of each rule; compare two."""
+    """List the kernel presets; show one, NAME, with the origin of each rule; compare two."""
+    shown = shown or name
     from ..machine.derive import ground_of
     from ..machine.load import kernel_names, load_kernel
     from ..report import machines

@@ -11,8 +11,8 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
+from .answers.moments import EventNumber, Line, event_of
 from .options import (
-    EventNumber,
     choice_options,
     format_option,
     output_option,
@@ -49,7 +49,10 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @choice_options
 @placing_options
 @click.option(
-    "--at", type=EventNumber(), metavar="EVENT", help="Behind this event (counted from 0). [default: the end]"
+    "--at",
+    type=EventNumber(),
+    metavar="EVENT|FILE:LINE",
+    help="Behind this event (counted from 0) or line. [default: the end]",
 )
 @click.option(
     "--pid", type=int, metavar="P", help="Of this process. [default: that of the event, or with most VMAs]"
@@ -71,7 +74,7 @@ def command(
     trace: str,
     choice: session.Choice,
     placing: str | None,
-    at: int | None,
+    at: int | Line | None,
     pid: int | None,
     smaps: bool,
     pte: int | None,
@@ -87,7 +90,8 @@ def command(
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
     machine = choice.machine(found[0])
-    event = _moment(found[0], machine, placing, at, pid)
+    moment = None if at is None else event_of(found[0], at)
+    event = _moment(found[0], machine, placing, moment, pid)
     snapshot = _snapshot(found[0], machine, placing, event)
     _announce(found[0], event)
     if pte is not None:
@@ -112,8 +116,6 @@ def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None,
     import numpy as np
 
     count = len(trace)
-    if at is not None and not 0 <= at < count:
-        raise UsageError(RT_MOMENT, f"there is no event {at}", expected=f"0 to {count - 1}")
     if not count:
         raise UsageError(RT_MOMENT, "the trace has no event")
     last = count - 1 if at is None else at

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -204,16 +203,3 @@ def placing_options(command: C) -> C:
     ):
         command = click.option(f"--{name}", "placing", flag_value=name, help=text)(command)
     return command
-
-
-class EventNumber(click.types.IntParamType):
-    """An event as reports print it: ``6036`` or ``6,036``."""
-
-    name = "event"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number; a usage error for anything else."""
-        text = str(value)
-        if re.fullmatch(r"-?[0-9]+|[0-9]{1,3}(,[0-9]{3})+", text, re.ASCII) and len(text) < 20:
-            return int(text.replace(",", ""))
-        self.fail(f"{text!r} is not the number of an event, such as 6036 or 6,036", param, ctx)

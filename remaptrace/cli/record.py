@@ -9,6 +9,7 @@ import click
 
 from ..errorcodes import RT_USAGE
 from ..errors import RemapTraceError, UsageError
+from ..sizes import parse_size
 
 
 @click.command("record", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -77,10 +78,10 @@ def size_of(text: str | None) -> int:
     """``64M`` in bytes; 0 for None. UsageError RT501 for anything else."""
     if text is None:
         return 0
-    found = re.fullmatch(r"(\d{1,12})([kKmMgG]?)(?:i?[bB])?", text)
-    if found is None:
+    found = parse_size(text)
+    if found is None or found < 0:
         raise UsageError(RT_USAGE, f"--limit {text}", expected="a size as 500k, 64M or 1G")
-    return int(found[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[found[2].lower()]
+    return found
 
 
 def _say(text: str) -> None:

@@ -6,6 +6,8 @@ may_expand_vm and vm_stat_account, mm/util.c __vm_enough_memory; linux-6.x 2.4, 
 
 from __future__ import annotations
 
+from ..abi.errnos import EAGAIN, ENOMEM, EPERM
+from ..abi.rows import RSF_ASSUMED
 from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.limitrules import (
@@ -19,8 +21,13 @@ from ..machine.limitrules import (
 from .jit import kernel
 from .state import (
     G_COMMITTED,
+    G_PROVED,
+    G_PROVES,
     G_RAM_USED,
+    G_RSFLAGS,
     G_SWAP_USED,
+    G_TAKE,
+    G_WHY,
     H_ARCH,
     H_RULES,
     MM_DATA,
@@ -37,7 +44,19 @@ from .state import (
     T_PROC,
     Mem,
 )
-from .why import WHY_OVERCOMMIT, WHY_RLIMIT_AS, WHY_RLIMIT_DATA, WHY_RLIMIT_MEMLOCK, refuse
+from .why import (
+    TAKE_CHARGE,
+    WHY_LOCK_TAKEN,
+    WHY_OVERCOMMIT,
+    WHY_RLIMIT_AS,
+    WHY_RLIMIT_DATA,
+    WHY_RLIMIT_MEMLOCK,
+    WHY_TAKEN,
+    WHY_ZERO_MEMLOCK,
+    WHY_ZERO_TAKEN,
+    refuse,
+    take,
+)
 
 _ADMIN_RESERVE_BYTES = 8 << 20  # sysctl_admin_reserve_kbytes on machines with more than 256 MiB
 _USER_RESERVE_BYTES = 128 << 20
@@ -83,7 +102,10 @@ def vm_stat_account(m: Mem, mm: int, flags: int, pages: int) -> int:
 
 @kernel
 def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
-    """0 if `pages` more of an area with `flags` are within RLIMIT_AS and RLIMIT_DATA; else the WHY."""
+    """0 if `pages` more of an area with `flags` are within RLIMIT_AS and RLIMIT_DATA; else the WHY.
+
+    A recorded refusal that no known limit explains is taken here, or by `charge` if the area is to be charged.
+    """
     mm = m[task + T_MM]
     shift = m[H_ARCH + A_PAGE_SHIFT]
     limit = rlimit(m, task, RLIM_AS)
@@ -94,6 +116,13 @@ def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
         # a soft limit of exactly 0 is ignored within the hard one (a workaround for Valgrind)
         if limit > 0 and m[mm + MM_DATA] + pages > limit >> shift:
             return WHY_RLIMIT_DATA
+    if (
+        m[G_TAKE] == ENOMEM
+        and flags & VM_HUGETLB == 0
+        and (m[H_RULES + R_OVERCOMMIT] == 1 or accountable(flags) == 0)
+    ):
+        m[G_RSFLAGS] |= RSF_ASSUMED
+        return WHY_TAKEN
     return 0
 
 
@@ -142,9 +171,18 @@ def charge(m: Mem, task: int, pages: int) -> int:
     if mode == 1:
         return 1
     good = _enough_by_guess(m, task, pages) if mode == 0 else _enough_strictly(m, task)
+    why = WHY_OVERCOMMIT
+    if good == 0 and m[G_PROVES] & TAKE_CHARGE:
+        m[G_PROVED] |= TAKE_CHARGE
+        m[G_RSFLAGS] |= RSF_ASSUMED
+        return 1
+    if good != 0 and m[G_TAKE] == ENOMEM:
+        m[G_RSFLAGS] |= RSF_ASSUMED
+        good = 0
+        why = WHY_TAKEN
     if good == 0:
         m[G_COMMITTED] -= pages
-        refuse(m, WHY_OVERCOMMIT, 0)
+        refuse(m, why, 0)
     return good
 
 
@@ -166,14 +204,19 @@ def memlock_pages(m: Mem, task: int) -> int:
 
 @kernel
 def can_do_mlock(m: Mem, task: int) -> int:
-    """1 unless RLIMIT_MEMLOCK is 0 and the task has no CAP_IPC_LOCK."""
-    return 1 if rlimit(m, task, RLIM_MEMLOCK) != 0 or capable(m, task) != 0 else 0
+    """1 unless RLIMIT_MEMLOCK is 0 and the task has no CAP_IPC_LOCK; the reason is left in G_WHY."""
+    if rlimit(m, task, RLIM_MEMLOCK) == 0 and capable(m, task) == 0:
+        m[G_WHY] = WHY_ZERO_MEMLOCK
+        return 0
+    return 1 if take(m, WHY_ZERO_TAKEN, EPERM) == 0 else 0
 
 
 @kernel
 def mlock_future_ok(m: Mem, task: int, flags: int, pages: int) -> int:
     """1 if `pages` more of an area with `flags` may be locked."""
-    if flags & VM_LOCKED == 0 or m[m[task + T_MM] + MM_LOCKED] + pages <= memlock_pages(m, task):
+    if flags & VM_LOCKED == 0:
         return 1
+    if m[m[task + T_MM] + MM_LOCKED] + pages <= memlock_pages(m, task):
+        return 1 if take(m, WHY_LOCK_TAKEN, EAGAIN) == 0 else 0
     refuse(m, WHY_RLIMIT_MEMLOCK, 0)
     return 0

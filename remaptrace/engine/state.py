@@ -95,6 +95,11 @@ G_HT_ASSUMED = H_GLOB + 112
 # userfaultfd and NUMA policies
 G_UFFD_CLOSED = H_GLOB + 113  # userfaultfds whose last descriptor is closed, not yet taken off their areas
 G_POLICIES = H_GLOB + 114  # list of NUMA policies, see mbind.py
+G_TAKING = H_GLOB + 115  # TAKE_* bits: what of the recording's own answers is believed, see belief/refusal.py
+G_TAKE = H_GLOB + 116  # errno with which the recording shows the current call refused, 0: none to be believed
+G_PROVES = H_GLOB + 117  # TAKE_LIMIT and TAKE_CHARGE if the current call is a recorded success, else 0
+G_PROVED = H_GLOB + 118  # which of them was used
+G_OWN_LIMIT = H_GLOB + 119  # vm.max_map_count of the machine that recorded, as far as it is known
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..abi.rows import RSF_ASSUMED
+from ..machine.limitrules import R_MAX_MAP_COUNT
 from .jit import kernel
-from .state import G_WHY, Mem
+from .state import G_PROVED, G_PROVES, G_RSFLAGS, G_TAKE, G_WHY, H_RULES, MM_COUNT, Mem
 
 NOT_MINE = -(1 << 62)  # the answer of a room that does not know the call; of all of them: not modelled
 
@@ -26,6 +28,24 @@ WHY_HUGE_PAGE = 15
 WHY_NOT_SHOWN = 16
 WHY_LIMIT_MET = 17
 WHY_TAKEN = 18
+WHY_LOCK_TAKEN = 19
+WHY_ZERO_MEMLOCK = 20
+WHY_ZERO_TAKEN = 21
+WHY_OCCUPIED = 22
+WHY_OCCUPIED_TAKEN = 23
+WHY_NO_FD = 24
+WHY_FD_MODE = 25
+WHY_NOEXEC = 26
+WHY_UNMAPPABLE = 27
+WHY_FILE_SEALED = 28
+WHY_LOW_ADDRESS = 29
+WHY_BEYOND = 30
+WHY_IN_HEAPS_WAY = 31
+WHY_NOT_ONE_AREA = 32
+WHY_FORBIDDEN = 33
+WHY_REFUSED = 34
+WHY_NOT_PRESENT = 35
+WHY_BEHIND = 36
 
 WHY_TEXT: tuple[str, ...] = (
     "",
@@ -47,7 +67,59 @@ WHY_TEXT: tuple[str, ...] = (
     "not shown by the log: a limit, or memory that it never maps",
     "vm.max_map_count: areas that the log does not show count too",
     "taken from the log, which does not show the reason",
+    "RLIMIT_MEMLOCK, whose value the log does not show",
+    "RLIMIT_MEMLOCK is 0, and the process has no CAP_IPC_LOCK",
+    "no right to lock memory, as the log shows",
+    "MAP_FIXED_NOREPLACE: a part of the range is mapped",
+    "something is mapped there that the log does not show",
+    "no such descriptor is open",
+    "the descriptor is not open for what was asked",
+    "the file's mount does not allow execution (noexec)",
+    "the file cannot be mapped",
+    "the file is sealed against writing",
+    "vm.mmap_min_addr: below it only CAP_SYS_RAWIO may map",
+    "the range does not fit into the address space",
+    "an area stands in the way of the heap",
+    "the old range is not mapped, or not one area",
+    "forbidden by something that the log does not show",
+    "refused for something that the log does not show",
+    "not all pages of the range could be made present",
+    "an area behind it stands in the way, and it may not move",
 )
+
+
+TAKEN = (
+    *(WHY_NOT_SHOWN, WHY_LIMIT_MET, WHY_TAKEN, WHY_LOCK_TAKEN, WHY_ZERO_TAKEN),
+    *(WHY_OCCUPIED_TAKEN, WHY_FORBIDDEN, WHY_REFUSED, WHY_NOT_PRESENT),
+)
+"""Reasons of refusals that only the recording shows: nothing in the replay's own state refuses."""
+
+
+TAKE_LIMIT = 4
+"""A recorded success beyond vm.max_map_count proves a higher one; see belief/refusal.py."""
+TAKE_CHARGE = 8
+"""A recorded success beyond what may be charged proves that it may."""
+
+
+@kernel
+def proves_more(m: Mem, mm: int) -> int:
+    """1 if the current call, which vm.max_map_count would refuse, is a recorded success: the limit was higher."""
+    if m[G_PROVES] & TAKE_LIMIT == 0:
+        return 0
+    m[H_RULES + R_MAX_MAP_COUNT] = max(m[H_RULES + R_MAX_MAP_COUNT], m[mm + MM_COUNT]) + 8
+    m[G_PROVED] |= TAKE_LIMIT
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
+
+
+@kernel
+def take(m: Mem, why: int, errno: int) -> int:
+    """-errno if the recording shows the current call refused with it, though nothing here refuses; else 0."""
+    if m[G_TAKE] != errno:
+        return 0
+    m[G_WHY] = why
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return -errno
 
 
 @kernel

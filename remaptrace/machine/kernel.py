@@ -8,13 +8,13 @@ from typing import Any
 
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
+from ..sizes import parse_size
 from . import presets
 from .rules import RULES, Rule
 
 PAGES_OF = {"ram": "ram_pages", "swap": "swap_pages"}
 """Overrides given as sizes ("64M"); the rule counts pages."""
 
-_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _INT64 = 1 << 63
 
@@ -45,21 +45,8 @@ def parse_rule(rule: Rule, raw: Any) -> int:
         raise _bad(rule, text, "yes or no")
     value = parse_size(text)
     if value is None or not -_INT64 <= value < _INT64:
-        raise _bad(rule, text, "an integer of 64 bits, such as 65530, 0x10000, 64K, -1 or unlimited")
+        raise _bad(rule, text, "an integer of 64 bits, such as 65530, 0x10000, 64KiB, -1 or unlimited")
     return value
-
-
-def parse_size(text: str) -> int | None:
-    """An integer, decimal or hex, with an optional suffix K, M, G or T; None if it is neither."""
-    if text.lower() == "unlimited":
-        return -1
-    factor = 1
-    if text[-1:].upper() in _UNITS and not text.lower().startswith("0x"):
-        factor, text = _UNITS[text[-1:].upper()], text[:-1]
-    try:
-        return int(text, 0) * factor
-    except ValueError:
-        return None
 
 
 def _bad(rule: Rule, found: str, expected: str) -> UsageError:
@@ -76,8 +63,10 @@ def override(key: str, raw: Any, page_size: int) -> tuple[str, int]:
         rule = RULES[PAGES_OF[key]]
         size = parse_size(str(raw).strip())
         if size is None or size < 0:
-            raise _bad(rule, str(raw), "a size such as 64M")
+            raise _bad(rule, str(raw), "a size such as 64M or 8GiB")
         return rule.name, size // page_size
+    if key == "rlimit_data" and parse_size(str(raw)) is not None:
+        key = "data_limit"
     if key not in RULES:
         raise presets.unknown("RT403", "rule", key, [*PAGES_OF, *RULES])
     return key, parse_rule(RULES[key], raw)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .ruletable import choice, rule
 
-R_MAX_MAP_COUNT = rule("max_map_count", "int", 65530, "vm.max_map_count")
+R_MAX_MAP_COUNT = rule("max_map_count", "int", 65530, "vm.max_map_count: the most VMAs of a process")
 R_OVERCOMMIT = rule("overcommit_memory", "int", 0, "vm.overcommit_memory: 0 guess, 1 always, 2 never")
 R_OVERCOMMIT_RATIO = rule("overcommit_ratio", "int", 50, "vm.overcommit_ratio, per cent")
 R_RAM_PAGES = rule("ram_pages", "int", 6291456, "RAM in pages")
@@ -74,4 +74,11 @@ R_THP_SHMEM = choice(
 )
 R_CAP_SYS_RESOURCE = rule(
     "cap_sys_resource", "bool", 1, "of all capabilities, CAP_SYS_RESOURCE: without it PR_SET_MM is EPERM"
+)
+R_RLIMIT_AS = rule("rlimit_as", "int", -1, "RLIMIT_AS, initial soft limit, bytes; -1: none")
+R_DATA_BYTES = rule(
+    "data_limit",
+    "int",
+    -1,
+    "RLIMIT_DATA, initial soft limit, bytes; -1: none (also as --set rlimit_data=SIZE)",
 )

@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import errorcodes as ec
-from ..errors import InputError, UsageError
+from ..errors import InputError, RemapTraceError, UsageError
 from .program import KNOWN, operation
 from .steps import Program
+
+
+def _is_recording(path: str) -> bool:
+    """Whether the file is a trace of another format than a scenario."""
+    from ..trace.detect import discover
+
+    try:
+        return discover([path])[0].load().recorded
+    except RemapTraceError:
+        return False
 
 
 def read_steps(path: str) -> Program:
@@ -24,7 +34,17 @@ def read_steps(path: str) -> Program:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(ec.RT_MISSING, error.strerror or "cannot be read", path=path) from None
-    read_scenario(data, name=Path(path).stem, path=path)
+    try:
+        read_scenario(data, name=Path(path).stem, path=path)
+    except InputError:
+        if not _is_recording(path):
+            raise
+        raise UsageError(
+            ec.RT_NATIVE_STEP,
+            "this is a recording, and only scenarios can be run on this kernel",
+            path=path,
+            expected="'remaptrace check FILE' compares a recording with its replay",
+        ) from None
     document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     steps = [{k: v for k, v in step.items() if k != "expect"} for step in document["steps"]]
     for number, step in enumerate(steps):

@@ -112,6 +112,10 @@ def ground_phrases(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         if ground["no_truth"]:
             names = listed([_TRUTHS[what] for what in ground["no_truth"]])
             out.append((f"{names}: no truth in this recording{_remedy(ground['no_truth'])}.", "dim"))
+    taken = facts.get("taken_refusals", 0)
+    if taken and facts["agreement"]:
+        text = f"{counted(taken, 'refusal')} {'is' if taken == 1 else 'are'} taken from the recording: nothing that it"
+        out.append((f"{text} shows before explains {'it' if taken == 1 else 'them'}; see below.", "warn"))
     peak = facts["peak"]
     assumed = peak["of_them"]["assumed"] if peak else 0
     if assumed:

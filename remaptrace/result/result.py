@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,10 @@ class Result:
     observed: dict[int, Snapshot]  # event number -> what an observing event saw
     totals: dict[str, int]  # page tables, peak map_count, frames, ...
     notes: tuple[str, ...] = ()
+    at_refusals: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+    """Refused events of a followed recording: total_vm, data_vm, locked_vm then, pages."""
+    most: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """pid: the most total_vm and data_vm it ever had, pages; of recordings with refusals only."""
     followed: bool = True  # addresses that the kernel chose were taken from the recording
     looks: Callable[[int], Snapshot | None] | None = (
         None  # the address space behind an event, by replaying up to it

@@ -146,7 +146,8 @@ def with_probes(trace: Trace, results: npt.NDArray[np.integer[Any]] | None = Non
     table = np.array(out, dtype=np.int64).reshape(-1, len(COLUMNS))
     columns: dict[str, Any] = {n: np.asarray(c)[where] for n, c in trace.columns.items()}
     columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
-    return replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[])
+    taken = None if trace.taken is None else trace.taken[where]
+    return replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[], taken=taken)
 
 
 def _alive(follower: Follower) -> list[int]:

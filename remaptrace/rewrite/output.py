@@ -82,6 +82,7 @@ class Output:
             relocations=None,
             expects=(),
             maps=[],
+            taken=None if t.taken is None else t.taken[origin],
             notes=[*t.notes, *self.notes],
         )
         return Rewritten(trace, origin, self.counts, tuple(self.notes))

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from .. import errorcodes as ec
 from ..abi import kinds as ev
 from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ..engine.run.driver import replay
+from ..engine.run.refusals import settle
 from ..errors import UsageError
 from ..trace.events import Trace
 from .follow import Row
@@ -109,6 +111,7 @@ def rewrite(
     `results`: what every event returned, from a replay of `trace`; needed for a scenario, whose file
     does not say where its mappings lie. UsageError RT230 for an unknown pass.
     """
+    settle(trace, lambda t, m: replay(t, m, follow=True))
     done: Rewritten | None = None
     for name in names:
         if name not in PASSES:

@@ -159,6 +159,17 @@ def run_on(job: Job, trace: Trace | RemapTraceError, done: Container[Key] = ()) 
     return row
 
 
+def _end_of_the_largest(trace: Trace, counts: Any) -> int:
+    """The last VMA count of the process that had the most, as `run` shows it."""
+    import numpy as np
+
+    if not len(counts):
+        return 0
+    pids = trace.tasks["pid"][trace.columns["task"]]
+    mine = counts[(pids == pids[int(np.argmax(counts))]) & (counts >= 0)]
+    return int(mine[-1]) if len(mine) else 0
+
+
 def _replayed(trace: Trace, machine: Machine) -> Row:
     import numpy as np
 
@@ -175,7 +186,7 @@ def _replayed(trace: Trace, machine: Machine) -> Row:
         "events": len(trace),
         "processes": len({int(pid) for pid in trace.tasks["pid"]}),
         "peak_vmas": int(counts.max(initial=0)),
-        "end_vmas": int(counts[-1]) if len(counts) else 0,
+        "end_vmas": _end_of_the_largest(trace, counts),
         "calls_refused": int(((columns["ret"] < 0) & (columns["ret"] >= -4095)).sum()),
         "minor_faults": int(columns["minor"].sum()),
         "major_faults": int(columns["major"].sum()),

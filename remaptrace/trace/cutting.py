@@ -21,6 +21,7 @@ def first_events(trace: Trace, count: int) -> Trace:
         truth=None if truth is None else truth[truth["event"] < count],
         relocations=None if relocations is None else relocations[relocations["event"] < count],
         expects=[e for e in trace.expects if 0 <= e.event < count],
+        taken=None if trace.taken is None else trace.taken[:count],
     )
 
 
@@ -37,4 +38,5 @@ def with_pages(trace: Trace, task: int, addr: int, count: int) -> Trace:
         name: np.append(column.astype(np.int64, copy=False), more.get(name, 0))
         for name, column in trace.columns.items()
     }
-    return replace(trace, columns=columns)
+    taken = None if trace.taken is None else np.append(trace.taken, False)
+    return replace(trace, columns=columns, taken=taken)

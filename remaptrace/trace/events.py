@@ -176,6 +176,7 @@ class Trace:
     relocations: npt.NDArray[np.void] | None = None  # RELOCATION_DTYPE
     expects: Sequence[Expectation] = ()  # scenarios, by event; event -1: after the last step
     notes: list[str] = field(default_factory=list)  # what a reader had to assume
+    taken: npt.NDArray[np.bool_] | None = None  # events refused for a reason that only the recording shows
     frames: list[str] = field(default_factory=list)  # of call stacks: "symbol (object)"
     stacks: list[list[int]] = field(
         default_factory=list

@@ -87,7 +87,7 @@ def test_a_refusal_far_from_the_limit_names_the_other_limits(
     failure = advise(capsys, tmp_path, text)["failure"]
     assert not failure["sure"]
     assert failure["causes"][0].startswith("RLIMIT_AS (ulimit -v): ")
-    assert failure["causes"][0].endswith(" + 4.0 MiB")
+    assert failure["causes"][0].endswith(" and 4.0 MiB more asked for")
 
 
 def test_most_is_more_than_half(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.cli.test_commands import LS, Run, remaptrace  # noqa: F401  (the fixture)
 
 FIRST = "mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f73baf9c000\n"
-REFUSED = "mprotect(0x7f73baf9c000, 4096, PROT_NONE) = -1 ENOSYS (Function not implemented)\n"
+REFUSED = "mprotect(0x7f73baf9c000, 4096, PROT_NONE) = -1 EIO (Input/output error)\n"
 
 
 def _log(folder: Path, text: str) -> str:
@@ -68,9 +68,7 @@ def test_another_machine_than_the_recording_names_is_said_in_one_line(remaptrace
 
 
 def test_check_takes_the_maps_that_a_log_starts_from(remaptrace: Run, tmp_path: Path) -> None:  # noqa: F811
-    log = _log(
-        tmp_path, "mprotect(0x7f73baf9c000, 4096, PROT_READ) = 0\n" + REFUSED.replace("ENOSYS", "ENOMEM")
-    )
+    log = _log(tmp_path, "mprotect(0x7f73baf9c000, 4096, PROT_READ) = 0\n" + REFUSED.replace("EIO", "ENOMEM"))
     maps = tmp_path / "own.maps"
     maps.write_text("7f73baf9c000-7f73baf9e000 rw-p 00000000 00:00 0 \n", encoding="utf-8")
     shown = remaptrace("check", log, "--maps", str(maps), "--format", "json")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM, EPERM
 from ...abi.mman import MAP_32BIT, MAP_FIXED
+from ...abi.vmflags import VM_SEALED
 from ...machine.archwords import (
     A_HAS_32BIT,
     A_HUGE_SHIFT,
@@ -37,11 +38,12 @@ from ..state import (
     OPS_SHMEM,
     T_MM,
     V_END,
+    V_FLAGS,
     V_NEXT,
     V_START,
     Mem,
 )
-from ..why import WHY_NO_GAP, refuse
+from ..why import WHY_BEYOND, WHY_LOW_ADDRESS, WHY_NO_GAP, refuse, take
 from .area26 import bottomup_2_6, topdown_2_6
 from .gaps import highest_gap, lowest_gap, vm_start_gap
 from .vmaset import find_vma
@@ -276,14 +278,28 @@ def get_unmapped_area(m: Mem, task: int, addr: int, length: int, pgoff: int, fla
         m[G_WHY] = 0  # an attempt before the one that worked may have left its reason
         addr = found
     if beyond(m, addr, length) != 0:
-        return -ENOMEM
+        return refuse(m, WHY_BEYOND, ENOMEM)
     if page_offset(m, addr) != 0:
         return -EINVAL
     if kind >= HUGE_KIND and (addr | length) & ((1 << (kind - HUGE_KIND)) - 1):
         return -EINVAL
-    if addr < m[H_RULES + R_DAC_MMAP_MIN_ADDR] and capable(m, task) == 0:
-        return -EPERM
+    if addr < m[H_RULES + R_DAC_MMAP_MIN_ADDR]:
+        if capable(m, task) == 0:
+            return refuse(m, WHY_LOW_ADDRESS, EPERM)
+        if take(m, WHY_LOW_ADDRESS, EPERM) != 0:
+            return -EPERM
     return addr
+
+
+@kernel
+def range_is_sealed(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if an area in [start, end) is sealed."""
+    vma = find_vma(m, mm, start)
+    while vma != 0 and m[vma + V_START] < end:
+        if m[vma + V_FLAGS] & VM_SEALED:
+            return 1
+        vma = m[vma + V_NEXT]
+    return 0
 
 
 @kernel

@@ -23,7 +23,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SPECIAL, refuse
+from ..why import WHY_ARENA, WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SPECIAL, proves_more, refuse
 from .vma import vma_dup
 from .vmaset import link_vma, set_bounds
 
@@ -67,6 +67,6 @@ def split_vma_uncounted(m: Mem, mm: int, vma: int, addr: int, new_below: int) ->
 @kernel
 def split_vma(m: Mem, mm: int, vma: int, addr: int, new_below: int) -> int:
     """Split `vma` at `addr` if the address space may have one more area; else -ENOMEM."""
-    if m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT]:
+    if m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT] and proves_more(m, mm) == 0:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
     return split_vma_uncounted(m, mm, vma, addr, new_below)

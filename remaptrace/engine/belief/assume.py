@@ -8,9 +8,9 @@ treated so, and only when placing follows the log.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EBADF, ENODEV, EPERM
+from ...abi.errnos import EACCES, EBADF, EEXIST, ENODEV, EPERM
 from ...abi.fcntl import F_SEAL_WRITE
-from ...abi.mman import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ...abi.mman import MAP, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ...abi.rows import RSF_ASSUMED
 from ...abi.signals import SIGBUS
 from ...abi.vmflags import (
@@ -25,8 +25,10 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.rules import R_NOREPLACE
 from ..account import vm_stat_account
 from ..areas.anonvma import anon_vma_prepare
+from ..areas.space import range_is_free
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
 from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
@@ -43,7 +45,9 @@ from ..state import (
     G_NO_ACCESSES,
     G_REC_RET,
     G_RSFLAGS,
+    G_TAKE,
     H_ARCH,
+    H_RULES,
     I_BORN,
     I_CACHED,
     I_SEALS,
@@ -80,6 +84,8 @@ from ..state import (
 )
 from ..tasks.exec import MARK_ASSUMED
 
+_NOREPLACE = MAP["fixed_noreplace"]
+
 _REACH = 64  # pages between touched pages that may be of one assumed area
 
 
@@ -89,6 +95,12 @@ def may_assume(m: Mem, task: int) -> int:
     if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[m[task + T_PROC] + P_UNKNOWN] == 0:
         return 0
     return 1 if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095 else 0
+
+
+@kernel
+def may_take(m: Mem, errno: int) -> int:
+    """1 if the current event is a recorded refusal with `errno` that may be believed."""
+    return 1 if m[G_FOLLOW] != 0 and m[G_TAKE] == errno else 0
 
 
 @kernel
@@ -237,6 +249,10 @@ def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
                 m[m[o + O_INODE] + I_UNSURE] = 1
                 m[G_ASSUMED] += 1
                 m[G_RSFLAGS] |= RSF_ASSUMED
+        elif m[m[o + O_INODE] + I_TYPE] == OPS_FILE and may_take(m, ENODEV) != 0:  # a directory, most of /sys
+            m[m[o + O_INODE] + I_TYPE] = TYPE_UNMAPPABLE
+            m[G_ASSUMED] += 1
+            m[G_RSFLAGS] |= RSF_ASSUMED
         return 0
     if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] == -EBADF:
         return 0
@@ -284,24 +300,55 @@ def assume_length(m: Mem, task: int, addr: int, signo: int) -> int:
 def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
     """A recorded EPERM for a shared writable mapping of a shmem file: it is sealed against writing.
 
-    Logs that do not show fcntl hold no other sign of F_ADD_SEALS. Asked for with PROT_EXEC it is a noexec mount.
+    Logs that do not show fcntl hold no other sign of F_ADD_SEALS. Asked for with PROT_EXEC it is a noexec mount,
+    unless it is writable private memory, which seccomp filters of services refuse.
     """
-    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] != -EPERM or flags & MAP_ANONYMOUS:
+    if may_take(m, EPERM) == 0 or flags & MAP_ANONYMOUS:
         return 0
     o = fget(m, task, fd)
-    if o == 0 or (prot & VM_WRITE) == 0 or (flags & MAP_TYPE) not in (MAP_SHARED, MAP_SHARED_VALIDATE):
+    if o == 0:
         return 0
     inode = m[o + O_INODE]
-    if prot & VM_EXEC:  # path_noexec comes before the seals are looked at, and asks for nothing else
+    shared = 1 if (flags & MAP_TYPE) in (MAP_SHARED, MAP_SHARED_VALIDATE) else 0
+    if prot & VM_EXEC and (prot & VM_WRITE == 0 or shared == 1) and m[o + O_NOEXEC] == 0:
+        # path_noexec comes before the seals are looked at, and asks for nothing else
         m[o + O_NOEXEC] = 1
         m[G_ASSUMED] += 1
         m[G_RSFLAGS] |= RSF_ASSUMED
+        return 0
+    if prot & VM_WRITE == 0 or shared == 0:
         return 0
     if m[inode + I_TYPE] == OPS_SHMEM and (m[inode + I_SEALS] & F_SEAL_WRITE) == 0:
         m[inode + I_SEALS] |= F_SEAL_WRITE
         m[G_ASSUMED] += 1
         m[G_RSFLAGS] |= RSF_ASSUMED
     return 0
+
+
+@kernel
+def assume_occupied(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
+    """A recorded EEXIST of MAP_FIXED_NOREPLACE: something is mapped in the range. 1 if a page of it was assumed.
+
+    Only where areas are missing from the log; one page at the start, which claims no more than that.
+    """
+    mm = m[task + T_MM]
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    end = addr + length
+    if m[H_RULES + R_NOREPLACE] == 0 or flags & _NOREPLACE == 0 or may_take(m, EEXIST) == 0:
+        return 0
+    if addr < 0 or addr & (page - 1) or end <= addr or end > m[H_ARCH + A_TASK_SIZE]:
+        return 0
+    if m[m[task + T_PROC] + P_UNKNOWN] == 0 or range_is_free(m, mm, addr, end) == 0:
+        return 0
+    below = find_before(m, mm, addr)
+    if below != 0 and m[below + V_END] == addr and _may_join(m, below, 0) != 0:
+        _grow_assumed(m, mm, below, m[below + V_START], addr + page, 0)
+        return 1
+    above = find_vma(m, mm, addr)
+    if above != 0 and m[above + V_START] == addr + page and _may_join(m, above, 0) != 0:
+        _grow_assumed(m, mm, above, addr, m[above + V_END], 0)
+        return 1
+    return _assume_area(m, task, addr, addr + page, 0)
 
 
 @kernel

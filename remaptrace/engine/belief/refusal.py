@@ -1,35 +1,66 @@
-"""Recorded refusals that the replay would not make: what they prove, and what they leave open.
+"""Recorded answers that the replay would not give by itself: what they prove, and what they leave open.
 
-A process whose initial areas are not in the log (P_UNKNOWN 1) holds areas, and has limits, that nobody
-recorded. A refusal of its memory calls with ENOMEM is then taken as it was recorded, through the kernel's own
-order of checks: a limit is tightened for the one call, so that whatever the kernel tests before still answers,
-and what it changed before still stays changed. mm/vma.c split_vma, mm/mmap.c may_expand_vm.
+No log shows everything that decides an answer: limits of the process and of the machine, security modules,
+filters, mounts, areas from before its beginning. A recorded refusal that nothing in the state explains is taken
+as it was recorded, at the place in the kernel's own order of checks where it can have come from, so that whatever
+the kernel tests before still answers, and what it changed before still stays changed: `why.take`, asked by the
+calls themselves, and here a limit that is tightened for one call. A recorded success beyond a limit that the log
+does not tell proves a higher one. mm/vma.c split_vma, mm/mmap.c may_expand_vm, mm/util.c __vm_enough_memory.
+
+Other machines and rewritten traces take only what the machine that recorded could not explain either
+(Trace.taken): of all else they are asked.
 """
 
 from __future__ import annotations
 
-from ...abi.errnos import EAGAIN, ENOMEM
-from ...abi.kinds import K_MADVISE, K_MMAP, K_MPROTECT, K_MREMAP, K_MUNMAP, K_OLD_MMAP
-from ...abi.mman import MAP
+from ...abi.errnos import EACCES, EAGAIN, ENOMEM, ENOSYS, EPERM, ERRNO_NOT_SHOWN
+from ...abi.kinds import (
+    EVF_TAKEN,
+    K_BRK,
+    K_HOME_NODE,
+    K_IO_SETUP,
+    K_MADVISE,
+    K_MBIND,
+    K_MINCORE,
+    K_MPROTECT,
+    K_MSEAL,
+    K_MSYNC,
+    K_MUNLOCK,
+    K_MUNMAP,
+    K_PKEY_ALLOC,
+    K_PKEY_FREE,
+    K_PKEY_MPROTECT,
+    K_PROCESS_MADVISE,
+    K_REMAP_FILE_PAGES,
+    K_SET_MEMPOLICY,
+    K_SET_VMA_NAME,
+    K_SHMAT,
+    K_SHMDT,
+    K_SHMGET,
+    K_USERFAULTFD,
+)
 from ...abi.rows import RSF_ASSUMED, RSF_GUESSED
 from ...abi.vmflags import VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.limitrules import R_MAX_MAP_COUNT, R_OVERCOMMIT
+from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..areas.vmaset import find_vma
 from ..jit import kernel, wrap
 from ..state import (
+    G_EVFLAGS,
     G_FOLLOW,
     G_HAS_RET,
+    G_OWN_LIMIT,
+    G_PROVES,
     G_REC_RET,
     G_RSFLAGS,
+    G_TAKE,
+    G_TAKING,
     G_WHY,
     H_ARCH,
     H_RULES,
+    MM_BRK,
     MM_COUNT,
-    P_RLIM,
     P_UNKNOWN,
-    RLIM_AS,
-    RLIM_DATA,
     T_MM,
     T_PROC,
     V_END,
@@ -38,10 +69,34 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_HOLE, WHY_LIMIT_MET, WHY_MAP_COUNT, WHY_NOT_SHOWN, WHY_RLIMIT_AS, WHY_TAKEN
+from ..why import (
+    TAKE_CHARGE,
+    TAKE_LIMIT,
+    WHY_FORBIDDEN,
+    WHY_HOLE,
+    WHY_LIMIT_MET,
+    WHY_MAP_COUNT,
+    WHY_NOT_SHOWN,
+    WHY_REFUSED,
+    WHY_TAKEN,
+    take,
+)
 
-_SPLIT, _GROWTH, REFUSE = 1, 2, 3
-_HUGETLB = MAP["hugetlb"]
+_SPLIT, REFUSE = 1, 3
+
+TAKE_ALL = 1
+"""Every recorded refusal that nothing here explains is taken from the recording: its own machine replays."""
+TAKE_MARKED = 2
+"""Only those with EVF_TAKEN: another machine, or other calls, are asked what they would have answered."""
+
+_NO_AREAS = (K_MSYNC, K_MINCORE, K_SHMGET, K_SET_MEMPOLICY, K_HOME_NODE, K_MUNLOCK)
+"""Calls that change no area: what the replay granted has no effect that a refusal would have kept away."""
+_WHOLE = (
+    *(K_SHMAT, K_SHMDT, K_MBIND, K_MSEAL, K_SET_VMA_NAME, K_REMAP_FILE_PAGES, K_USERFAULTFD),
+    *(K_PKEY_ALLOC, K_PKEY_FREE, K_PKEY_MPROTECT, K_IO_SETUP, K_PROCESS_MADVISE),
+)
+"""Calls that security modules and seccomp filters refuse as a whole, and whose own checks have other errnos."""
+_FORBIDDEN = (EPERM, EACCES, ENOSYS)
 
 
 @kernel
@@ -61,53 +116,75 @@ def _charged(m: Mem, mm: int, start: int, end: int, prot: int) -> int:
 
 
 @kernel
-def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int) -> int:
-    """What the recorded refusal of this call can only come from: a way for `tighten`, or 0 to ask the replay alone.
-
-    _SPLIT: one more area than the process may have; _GROWTH: more memory than some limit allows; REFUSE: a hole
-    cut into an area that the log never showed, in a process at its map limit.
-    """
-    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[m[task + T_PROC] + P_UNKNOWN] != 1:
+def _note_answer(m: Mem, task: int, kind: int, a0: int) -> int:
+    """Leave in G_TAKE and G_PROVES what the recorded answer may prove; 1: a refusal to be believed."""
+    m[G_TAKE] = 0
+    m[G_PROVES] = 0
+    taking = m[G_TAKING]
+    if taking == 0 or m[G_HAS_RET] == 0:
         return 0
-    if m[G_REC_RET] != -ENOMEM and (m[G_REC_RET] != -EAGAIN or kind != K_MADVISE):
-        return 0
-    if kind in (K_MUNMAP, K_MPROTECT, K_MADVISE):
-        page = 1 << m[H_ARCH + A_PAGE_SHIFT]
-        end = wrap(a0 + a1 + page - 1) & -page
-        if a0 < 0 or end <= a0:
+    ret = m[G_REC_RET]
+    if ret >= 0 or ret < -4095:
+        mm = m[task + T_MM]
+        if kind != K_BRK or mm == 0 or ret != m[mm + MM_BRK] or a0 <= ret:
+            m[G_PROVES] = taking & (TAKE_LIMIT | TAKE_CHARGE)
             return 0
-        if kind == K_MUNMAP:  # refused only where it would cut a hole into an area
-            vma = find_vma(m, m[task + T_MM], a0)
-            if vma != 0 and m[vma + V_START] < end:
-                return _SPLIT
-            return REFUSE
-        return 0 if _charged(m, m[task + T_MM], a0, end, 0) == 1 else _SPLIT
-    limits = m[task + T_PROC] + P_RLIM
-    if m[H_RULES + R_OVERCOMMIT] == 2 or m[limits + RLIM_AS] >= 0 or m[limits + RLIM_DATA] >= 0:
-        return 0  # the replay knows of a limit that may refuse: it is asked
-    if kind in (K_MMAP, K_OLD_MMAP):
-        return 0 if a3 & _HUGETLB else _GROWTH
-    return _GROWTH if kind == K_MREMAP else 0
+        ret = -ENOMEM  # a break that did not move up was refused, whatever for
+    if ret == -ERRNO_NOT_SHOWN or (taking & TAKE_ALL == 0 and m[G_EVFLAGS] & EVF_TAKEN == 0):
+        return 0
+    m[G_TAKE] = -ret
+    return 1
 
 
 @kernel
-def tighten(m: Mem, task: int, way: int) -> int:
+def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+    """What the recorded refusal of this call can only come from: a way for `tighten`, or 0 to ask the replay alone.
+
+    _SPLIT: one more area than the process may have; REFUSE: a hole cut into an area that the log never showed, in
+    a process at its map limit, or a call that is refused as a whole. All else is taken where the kernel would
+    have refused, by `why.take`.
+    """
+    if _note_answer(m, task, kind, a0) == 0:
+        return 0
+    if kind in _WHOLE and m[G_TAKE] in _FORBIDDEN:
+        return REFUSE
+    if m[G_TAKE] != ENOMEM and (m[G_TAKE] != EAGAIN or kind != K_MADVISE):
+        return 0
+    if kind not in (K_MUNMAP, K_MPROTECT, K_MADVISE) or m[H_RULES + R_MAX_MAP_COUNT] > m[G_OWN_LIMIT]:
+        return 0
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    end = wrap(a0 + a1 + page - 1) & -page
+    if a0 < 0 or end <= a0:
+        return 0
+    if kind == K_MUNMAP:  # refused only where it would cut a hole into an area
+        vma = find_vma(m, m[task + T_MM], a0)
+        if vma != 0 and m[vma + V_START] < end:
+            return _SPLIT
+        return REFUSE if m[m[task + T_PROC] + P_UNKNOWN] == 1 else 0
+    return 0 if _charged(m, m[task + T_MM], a0, end, 0) == 1 else _SPLIT
+
+
+@kernel
+def tighten(m: Mem, task: int, kind: int, way: int) -> int:
     """Set the limit that `way` names for the one call; the amount for `loosen`."""
     if way == _SPLIT:
         mm = m[task + T_MM]
         more = max(0, m[H_RULES + R_MAX_MAP_COUNT] - m[mm + MM_COUNT])
         m[mm + MM_COUNT] += more
         return more
-    if way == _GROWTH:
-        proc = m[task + T_PROC]
-        before = m[proc + P_RLIM + RLIM_AS]
-        m[proc + P_RLIM + RLIM_AS] = 0
-        return before
     if way == REFUSE:
-        m[G_WHY] = WHY_LIMIT_MET
+        m[G_WHY] = WHY_LIMIT_MET if kind == K_MUNMAP else WHY_FORBIDDEN
         m[G_RSFLAGS] |= RSF_ASSUMED
-        return -ENOMEM
+        return -m[G_TAKE]
     return 0
+
+
+@kernel
+def settle(m: Mem, kind: int, ret: int) -> int:
+    """The answer of a call that changed no area: the recorded refusal, if that is to be believed; else `ret`."""
+    if kind not in _NO_AREAS or m[G_TAKE] == 0 or (ret < 0 and ret >= -4095):
+        return ret
+    return take(m, WHY_FORBIDDEN if m[G_TAKE] in _FORBIDDEN else WHY_REFUSED, m[G_TAKE])
 
 
 @kernel
@@ -117,11 +194,6 @@ def loosen(m: Mem, task: int, way: int, amount: int, ret: int, charges: int) -> 
         m[m[task + T_MM] + MM_COUNT] -= amount
         if m[G_WHY] == WHY_MAP_COUNT and amount > 0:
             m[G_WHY] = WHY_TAKEN if charges == 2 else WHY_LIMIT_MET
-            m[G_RSFLAGS] |= RSF_ASSUMED
-    elif way == _GROWTH:
-        m[m[task + T_PROC] + P_RLIM + RLIM_AS] = amount
-        if m[G_WHY] == WHY_RLIMIT_AS:
-            m[G_WHY] = WHY_TAKEN
             m[G_RSFLAGS] |= RSF_ASSUMED
     if m[G_WHY] == WHY_HOLE and ret < 0 and m[G_FOLLOW] != 0 and m[m[task + T_PROC] + P_UNKNOWN] == 1:
         m[G_WHY] = WHY_NOT_SHOWN

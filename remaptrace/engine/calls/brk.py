@@ -45,7 +45,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_RLIMIT_DATA, refuse
+from ..why import WHY_ARENA, WHY_IN_HEAPS_WAY, WHY_MAP_COUNT, WHY_RLIMIT_DATA, proves_more, refuse
 from .munmap import vms_complete, vms_gather
 from .prctl import KSM_AFTER, KSM_BEFORE, ksm_flags
 
@@ -87,7 +87,7 @@ def do_brk(m: Mem, task: int, addr: int, length: int) -> int:
     why = may_expand_vm(m, task, flags, pages)
     if why != 0:
         return refuse(m, why, ENOMEM)
-    if m[mm + MM_COUNT] > m[H_RULES + R_MAX_MAP_COUNT]:
+    if m[mm + MM_COUNT] > m[H_RULES + R_MAX_MAP_COUNT] and proves_more(m, mm) == 0:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
     if charge(m, task, pages) == 0:
         return -ENOMEM
@@ -144,7 +144,10 @@ def sys_brk(m: Mem, task: int, brk: int) -> int:
         return now
     if mlock_future_ok(m, task, m[mm + MM_DEFFLAGS], length >> m[H_ARCH + A_PAGE_SHIFT]) == 0:
         return now
-    if _room_above(m, mm, old_end, new_end) == 0 or do_brk(m, task, old_end, length) != 0:
+    if _room_above(m, mm, old_end, new_end) == 0:
+        refuse(m, WHY_IN_HEAPS_WAY, 0)
+        return now
+    if do_brk(m, task, old_end, length) != 0:
         return now
     m[mm + MM_BRK] = brk
     if m[mm + MM_DEFFLAGS] & VM_LOCKED:

@@ -5,7 +5,7 @@ linux-6.x 4.4 and 4.5, linux-2.6.21 3.10. What advice does to pages stands in `a
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EAGAIN, EBADF, EINVAL, ENOMEM, ENOSYS, EPERM
+from ...abi.errnos import EACCES, EAGAIN, EBADF, EBUSY, EINVAL, EIO, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import (
     MADV_COLD,
     MADV_COLLAPSE,
@@ -75,6 +75,7 @@ from ...machine.rules import R_DOFORK, R_STICKY_GUARD
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL
+from ..areas.space import range_is_sealed
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
 from ..faults.collapse import madvise_collapse
@@ -95,6 +96,7 @@ from ..ranges.nlzap import zap_nonlinear
 from ..ranges.pgtable import ZAP_DONTNEED, zap_range
 from ..state import (
     G_STUCK,
+    G_TAKE,
     H_ARCH,
     H_RULES,
     I_SEALS,
@@ -110,7 +112,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_HOLE, WHY_SEALED, refuse
+from ..why import WHY_FILE_SEALED, WHY_FORBIDDEN, WHY_HOLE, WHY_REFUSED, WHY_SEALED, refuse, take
 
 _REFUSED = -1
 _SEAL_WRITE = 8 | 16
@@ -218,7 +220,7 @@ def _remove(m: Mem, task: int, vma: int, start: int, end: int) -> int:
     if error != 0:
         return error
     if m[m[vma + V_INODE] + I_SEALS] & _SEAL_WRITE:
-        return refuse(m, WHY_SEALED, EPERM)
+        return refuse(m, WHY_FILE_SEALED, EPERM)
     if flags & VM_HUGETLB:
         offset = start - m[vma + V_START] + (m[vma + V_PGOFF] << m[H_ARCH + A_PAGE_SHIFT])
         return hugefile_punch(m, m[vma + V_INODE], offset, offset + end - start)
@@ -282,6 +284,10 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     return _guard(m, task, vma, start, end, 1 if advice == MADV_GUARD_INSTALL else 0)
 
 
+_OWN_REASONS = (EINVAL, EBUSY, EAGAIN, EIO, EBADF)
+"""Refusals of advice about pages that have reasons which no log shows, such as a page that is in use."""
+
+
 @kernel
 def _advise_area(m: Mem, task: int, vma: int, start: int, end: int, advice: int) -> int:
     """Apply the advice to [start, end) of `vma`: the area that holds the range now, or -errno."""
@@ -289,9 +295,13 @@ def _advise_area(m: Mem, task: int, vma: int, start: int, end: int, advice: int)
         return refuse(m, WHY_SEALED, EPERM)
     if _is_flag_advice(advice) == 0:
         error = _advise_pages(m, task, vma, start, end, advice)
+        if error == 0 and m[G_TAKE] in _OWN_REASONS:
+            error = take(m, WHY_REFUSED, m[G_TAKE])
         return error if error != 0 else vma
     new = _advised_flags(m, vma, advice)
     if new == _REFUSED:
+        return -EINVAL
+    if take(m, WHY_REFUSED, EINVAL) != 0:
         return -EINVAL
     if new == m[vma + V_FLAGS]:
         return vma
@@ -349,6 +359,9 @@ def sys_madvise(m: Mem, task: int, addr: int, length: int, advice: int) -> int:
         return refuse(m, WHY_HOLE, ENOMEM)
     if end < 0:
         end = 1 << 62
+    if m[G_TAKE] in (EPERM, EACCES, ENOSYS) and range_is_sealed(m, m[task + T_MM], start, end) == 0:
+        if advice != MADV_REMOVE:
+            return take(m, WHY_FORBIDDEN, m[G_TAKE])
     if advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE):
         return populate_range(m, task, start, end, POP_READ if advice == MADV_POPULATE_READ else POP_WRITE)
     return madvise_walk(m, task, start, end, advice)

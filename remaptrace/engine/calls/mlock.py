@@ -18,6 +18,7 @@ from ..faults.populate import POP_MLOCK, populate_range
 from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..state import (
+    G_TAKE,
     H_ARCH,
     H_RULES,
     MM_DEFFLAGS,
@@ -32,7 +33,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_HOLE, WHY_RLIMIT_MEMLOCK, refuse
+from ..why import WHY_HOLE, WHY_LOCK_TAKEN, WHY_NOT_PRESENT, WHY_RLIMIT_MEMLOCK, refuse, take
 
 _LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT
 
@@ -127,7 +128,7 @@ def do_mlock(m: Mem, task: int, addr: int, length: int, lock: int) -> int:
     """Lock the pages of [addr, addr + length) and, without LOCKONFAULT, fault them in: 0 or -errno."""
     mm = m[task + T_MM]
     if can_do_mlock(m, task) == 0:
-        return refuse(m, WHY_RLIMIT_MEMLOCK, EPERM)
+        return -EPERM
     addr = uword(m, addr)
     length = _widened(m, addr, uword(m, length))
     start = addr - page_offset(m, addr)
@@ -138,15 +139,23 @@ def do_mlock(m: Mem, task: int, addr: int, length: int, lock: int) -> int:
         pages -= _locked_pages(m, mm, start, end)
     if (length < 0 and limit < 1 << 62) or pages > limit:
         return refuse(m, WHY_RLIMIT_MEMLOCK, ENOMEM)
+    before = _locked_pages(m, mm, start, end) if m[G_TAKE] != 0 and start >= 0 else 0
     error = apply_vma_lock_flags(m, task, start, end, lock)
     if error != 0 or m[H_RULES + R_MLOCK_FILLS_EACH] != 0:
         return error
-    return _mlock_errno(m, populate_range(m, task, start, end, POP_MLOCK))
+    error = _mlock_errno(m, populate_range(m, task, start, end, POP_MLOCK))
+    if error == 0 and take(m, WHY_LOCK_TAKEN, ENOMEM) != 0:
+        if before == 0:  # the limit is met before anything changes
+            apply_vma_lock_flags(m, task, start, end, 0)
+        return -ENOMEM
+    return error
 
 
 @kernel
 def _mlock_errno(m: Mem, error: int) -> int:
     """What mlock says for an error of populating (__mlock_posix_error_return); 2.6 passes it on."""
+    if error == 0:
+        return take(m, WHY_NOT_PRESENT, EAGAIN)
     if m[H_RULES + R_MLOCK_26] != 0:
         return error
     if error == -EFAULT:
@@ -214,12 +223,14 @@ def sys_mlockall(m: Mem, task: int, flags: int) -> int:
     if flags == 0 or flags & ~known or flags == MCL_ONFAULT:
         return -EINVAL
     if can_do_mlock(m, task) == 0:
-        return refuse(m, WHY_RLIMIT_MEMLOCK, EPERM)
+        return -EPERM
     total = m[mm + MM_TOTAL]
     if m[mm + MM_STACK_PTR] == 0:  # a scenario that does not list the program: it has a stack at least
         total += m[H_RULES + R_EXEC_STACK_PAGES]
     if flags & MCL_CURRENT and total > memlock_pages(m, task):
         return refuse(m, WHY_RLIMIT_MEMLOCK, ENOMEM)
+    if flags & MCL_CURRENT and take(m, WHY_LOCK_TAKEN, ENOMEM) != 0:
+        return -ENOMEM
     _apply_to_all(m, task, flags)
     if flags & MCL_CURRENT and m[H_RULES + R_MLOCK_FILLS_EACH] == 0:
         vma = m[mm + MM_FIRST]

@@ -6,7 +6,18 @@ with the descriptor. Numbers of PROT_* and MAP_* are those of the generic ABI.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM
+from ...abi.errnos import (
+    EACCES,
+    EAGAIN,
+    EBADF,
+    EEXIST,
+    EINVAL,
+    ENOMEM,
+    ENOSYS,
+    EOPNOTSUPP,
+    EOVERFLOW,
+    EPERM,
+)
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_NONBLOCK, MAP_SHARED, READ_IMPLIES_EXEC
 from ...abi.vmflags import (
     PKEY_SHIFT,
@@ -46,7 +57,7 @@ from ..addr import page_align, page_offset, uword
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vmg_init
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.pkeys import execute_only_key
-from ..areas.space import HUGE_KIND, get_unmapped_area, range_is_free, round_hint_to_min
+from ..areas.space import HUGE_KIND, get_unmapped_area, range_is_free, range_is_sealed, round_hint_to_min
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, link_vma
 from ..faults.nonlinear import RFP_POPULATE
@@ -61,10 +72,12 @@ from ..jit import kernel, shr, ult, wrap
 from ..state import (
     G_COMMITTED,
     G_EVENT,
+    G_TAKE,
     H_ARCH,
     H_RULES,
     I_BORN,
     I_CHARGED,
+    I_SEALS,
     I_TYPE,
     MM_COUNT,
     MM_KSM,
@@ -86,7 +99,19 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_MDWE, WHY_RLIMIT_MEMLOCK, refuse
+from ..why import (
+    WHY_ARENA,
+    WHY_BEYOND,
+    WHY_FORBIDDEN,
+    WHY_MAP_COUNT,
+    WHY_MDWE,
+    WHY_NO_FD,
+    WHY_OCCUPIED,
+    WHY_REFUSED,
+    proves_more,
+    refuse,
+    take,
+)
 from .mmapflags import (
     MAP_FIXED_NOREPLACE,
     MAP_HUGETLB,
@@ -293,8 +318,28 @@ def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgo
     addr = get_unmapped_area(m, task, addr, length, pgoff, flags, kind)
     if addr >= 0 and flags & MAP_FIXED_NOREPLACE and m[H_RULES + R_NOREPLACE] != 0:
         if range_is_free(m, m[task + T_MM], addr, addr + length) == 0:
-            return -EEXIST
+            return refuse(m, WHY_OCCUPIED, EEXIST)
     return addr
+
+
+@kernel
+def _taken(m: Mem, mm: int, file: int, addr: int, length: int, vm: int) -> int:
+    """What the recording shows and nothing here explains, once all checks in front of the unmapping are passed.
+
+    0 where what comes later may refuse by itself: a sealed area in the way, a seal of the file, a special file.
+    """
+    errno = m[G_TAKE]
+    if errno in (0, ENOMEM, EEXIST, EBADF):
+        return 0
+    if errno in (EPERM, EACCES, ENOSYS):
+        if range_is_sealed(m, mm, addr, addr + length) != 0 or map_deny_write_exec(m, mm, vm, vm) != 0:
+            return 0
+        if file != 0 and m[m[file + O_INODE] + I_SEALS] != 0:
+            return 0
+        return take(m, WHY_FORBIDDEN, errno)
+    if errno in (EINVAL, EOPNOTSUPP) and (file == 0 or m[m[file + O_INODE] + I_TYPE] != OPS_FILE):
+        return 0
+    return take(m, WHY_REFUSED, errno)
 
 
 @kernel
@@ -311,10 +356,10 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
         flags |= MAP_FIXED
     length = page_align(m, length)
     if length == 0:
-        return -ENOMEM
+        return refuse(m, WHY_BEYOND, ENOMEM)
     if ult(uword(m, wrap(pgoff + shr(length, shift))), pgoff) != 0:
         return -EOVERFLOW
-    if m[mm + MM_COUNT] > m[H_RULES + R_MAX_MAP_COUNT]:
+    if m[mm + MM_COUNT] > m[H_RULES + R_MAX_MAP_COUNT] and proves_more(m, mm) == 0:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
     vm = wanted_flags(m, task, prot, flags)
     key = execute_only_key(m, task) if prot == VM_EXEC else 0
@@ -322,7 +367,7 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
     if addr < 0:
         return addr
     if flags & MAP_LOCKED and can_do_mlock(m, task) == 0:
-        return refuse(m, WHY_RLIMIT_MEMLOCK, EPERM)
+        return -EPERM
     if mlock_future_ok(m, task, vm, length >> shift) == 0:
         return -EAGAIN
     if file != 0:
@@ -338,6 +383,9 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
     vm |= key << PKEY_SHIFT
     if flags & MAP_NORESERVE and (m[H_RULES + R_OVERCOMMIT] != 2 or vm & VM_HUGETLB):
         vm |= VM_NORESERVE
+    error = _taken(m, mm, file, addr, length, vm)
+    if error != 0:
+        return error
     addr = mmap_region(m, task, file, addr, length, vm, pgoff)
     if addr < 0:
         return addr
@@ -361,7 +409,7 @@ def sys_mmap(m: Mem, task: int, addr: int, length: int, prot: int, flags: int, f
     if flags & MAP_ANONYMOUS == 0:
         file = fget(m, task, fd)
         if file == 0:
-            return -EBADF
+            return refuse(m, WHY_NO_FD, EBADF)
         big = 0
         if m[m[file + O_INODE] + I_TYPE] == OPS_HUGETLB:
             big = hugefile_shift(m, m[file + O_INODE])

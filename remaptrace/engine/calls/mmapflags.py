@@ -62,7 +62,7 @@ from ..state import (
     TYPE_UNMAPPABLE,
     Mem,
 )
-from ..why import WHY_SEALED, refuse
+from ..why import WHY_FD_MODE, WHY_FILE_SEALED, WHY_NOEXEC, WHY_UNMAPPABLE, refuse
 
 MAP_GROWSDOWN = 0x100
 MAP_LOCKED = 0x2000
@@ -102,7 +102,7 @@ def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, le
         kind = MAP_SHARED
     if kind == MAP_SHARED:
         if prot & VM_WRITE and mode & FMODE_WRITE == 0:
-            return -EACCES
+            return refuse(m, WHY_FD_MODE, EACCES)
         if m[file + O_APPEND] == 2 and mode & FMODE_WRITE:  # an append-only inode, not O_APPEND
             return -EACCES
         vm |= VM_SHARED | VM_MAYSHARE
@@ -111,13 +111,13 @@ def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, le
     elif kind != MAP_PRIVATE:
         return -EINVAL
     if mode & FMODE_READ == 0:
-        return -EACCES
+        return refuse(m, WHY_FD_MODE, EACCES)
     if m[file + O_NOEXEC] != 0:
         if vm & VM_EXEC:
-            return -EPERM
+            return refuse(m, WHY_NOEXEC, EPERM)
         vm &= ~VM_MAYEXEC
     if m[inode + I_TYPE] >= TYPE_UNMAPPABLE:
-        return -ENODEV
+        return refuse(m, WHY_UNMAPPABLE, ENODEV)
     if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
         return -EINVAL
     if m[inode + I_TYPE] == OPS_HUGETLB:
@@ -139,7 +139,7 @@ def _seal_flags(m: Mem, seals: int, vm: int) -> int:
     if vm & VM_WRITE == 0:
         return vm & ~VM_MAYWRITE
     if seals & SEAL_WRITE or m[H_RULES + R_FIXED_KEEPS_OLD] != 0:
-        return refuse(m, WHY_SEALED, EPERM)
+        return refuse(m, WHY_FILE_SEALED, EPERM)
     return vm
 
 
@@ -174,9 +174,9 @@ def late_errors(m: Mem, file: int, vm: int) -> int:
     if vm & VM_SHARED == 0:
         return 0
     if m[inode + I_SEALS] & (SEAL_FUTURE_WRITE if vm & VM_WRITE else 0):
-        return refuse(m, WHY_SEALED, EPERM)
+        return refuse(m, WHY_FILE_SEALED, EPERM)
     if m[inode + I_SEALS] & SEAL_WRITE and m[H_RULES + R_SEALED_READ] == 0:
-        return refuse(m, WHY_SEALED, EPERM)
+        return refuse(m, WHY_FILE_SEALED, EPERM)
     return 0
 
 

@@ -52,7 +52,7 @@ from ..state import (
     V_UFFD,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_MAP_COUNT, WHY_SPECIAL, refuse
+from ..why import WHY_ARENA, WHY_LIMIT_MET, WHY_MAP_COUNT, WHY_SPECIAL, proves_more, refuse, take
 from .munmap import do_munmap
 
 DONTUNMAP_JOINS_OTHERS, DONTUNMAP_JOINS_ALL = 1, 2  # values of R_DONTUNMAP_JOINS
@@ -173,8 +173,10 @@ def _drop_source(m: Mem, mm: int, addr: int, length: int) -> int:
 def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new_len: int, flags: int) -> int:
     """Move [addr, addr + old_len) of `vma` to the free range at `new`: `new` or -errno (move_vma)."""
     mm = m[task + T_MM]
-    if m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW:
+    if m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW and proves_more(m, mm) == 0:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
+    if new_len <= old_len and take(m, WHY_LIMIT_MET, ENOMEM) != 0:
+        return -ENOMEM
     if _may_split_special(m, vma, addr, old_len) != 0:
         return refuse(m, WHY_SPECIAL, EINVAL)
     stays = flags & MREMAP_DONTUNMAP

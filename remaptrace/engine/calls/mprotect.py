@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EINVAL, ENOMEM, EPERM
+from ...abi.errnos import EACCES, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import PROT_EXEC, PROT_READ, READ_IMPLIES_EXEC
 from ...abi.vmflags import (
     PKEY_SHIFT,
@@ -23,16 +23,18 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_MPROTECT_FILLS_LOCKED, R_RFP_MPROTECT_FIRST
 from ...machine.rules import R_ACCOUNT_STICKY, R_PKEYS, R_RFP_PROT
-from ..account import charge, may_expand_vm, uncharge, vm_stat_account
+from ..account import charge, is_data_mapping, may_expand_vm, uncharge, vm_stat_account
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.pkeys import execute_only_key, pkey_is_allocated
+from ..areas.space import range_has_hole
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import protect_range
 from ..state import (
+    G_TAKE,
     H_ARCH,
     H_RULES,
     MM_MDWE,
@@ -47,7 +49,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_HOLE, WHY_MAY, WHY_MDWE, WHY_SEALED, refuse
+from ..why import WHY_FORBIDDEN, WHY_HOLE, WHY_MAY, WHY_MDWE, WHY_SEALED, WHY_TAKEN, refuse, take
 
 PROT_VALID = 0xF  # READ, WRITE, EXEC, SEM
 PROT_GROWSDOWN = 0x01000000
@@ -81,6 +83,8 @@ def mprotect_fixup(m: Mem, task: int, vma: int, start: int, end: int, new: int) 
         why = may_expand_vm(m, task, new, pages)
         if why != 0 and may_expand_vm(m, task, old, pages) == 0:
             return refuse(m, why, ENOMEM)
+        if is_data_mapping(new) > is_data_mapping(old) and take(m, WHY_TAKEN, ENOMEM) != 0:
+            return -ENOMEM
         if old & (VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE) == 0:
             if charge(m, task, pages) == 0:
                 return -ENOMEM
@@ -191,6 +195,8 @@ def sys_pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey
         start = m[vma + V_START]
     if m[H_RULES + R_RFP_PROT] != 0 and _many_protections(m, vma, end) != 0:
         return -EACCES
+    if m[G_TAKE] == ENOMEM and range_has_hole(m, mm, start, end) != 0:
+        m[G_TAKE] = 0  # the hole refuses, behind what is changed before it
     implied = prot & PROT_READ and m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC
     keyed = m[H_RULES + R_PKEYS]
     at = start
@@ -206,6 +212,9 @@ def sys_pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey
             return refuse(m, WHY_MAY, EACCES)
         if map_deny_write_exec(m, mm, old, new) != 0:
             return refuse(m, WHY_MDWE, EACCES)
+        if m[G_TAKE] in (EPERM, EACCES, ENOSYS):
+            if old & VM_SEALED == 0:
+                return take(m, WHY_FORBIDDEN, m[G_TAKE])
         stop = min(m[vma + V_END], end)
         vma = mprotect_fixup(m, task, vma, at, stop, new)
         if vma < 0:

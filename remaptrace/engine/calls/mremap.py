@@ -8,7 +8,7 @@ arguments.
 
 from __future__ import annotations
 
-from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM
+from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
 from ...abi.special import FILE_BPF, FILE_URING
 from ...abi.vmflags import (
@@ -37,6 +37,7 @@ from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.merge import VMG_AVMULTI, VMG_NEXT, VMG_PREV, merge_new, vmg_like
+from ..areas.space import range_is_sealed
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
@@ -44,6 +45,7 @@ from ..files.hugepool import hugefile_shift
 from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..state import (
+    G_TAKE,
     H_ARCH,
     H_RULES,
     MM_COUNT,
@@ -62,7 +64,18 @@ from ..state import (
     V_UFFD,
     Mem,
 )
-from ..why import WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SEALED, WHY_SPECIAL, refuse
+from ..why import (
+    WHY_BEHIND,
+    WHY_FORBIDDEN,
+    WHY_HUGE_PAGE,
+    WHY_MAP_COUNT,
+    WHY_NOT_ONE_AREA,
+    WHY_SEALED,
+    WHY_SPECIAL,
+    proves_more,
+    refuse,
+    take,
+)
 from .moving import NEW_PLACE, STAY_BELOW, charge_area, move_vma, new_place, overlaps
 from .munmap import do_munmap
 
@@ -72,7 +85,7 @@ def _early_count(m: Mem, mm: int) -> int:
     """-ENOMEM if a move could later run into the limit on areas, else 0."""
     if m[H_RULES + R_MREMAP_EARLY_COUNT] == 0:
         return 0
-    if m[mm + MM_COUNT] + 2 >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW:
+    if m[mm + MM_COUNT] + 2 >= m[H_RULES + R_MAX_MAP_COUNT] - STAY_BELOW and proves_more(m, mm) == 0:
         return refuse(m, WHY_MAP_COUNT, ENOMEM)
     return 0
 
@@ -123,7 +136,7 @@ def _check_resize(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len:
         if m[H_RULES + R_DONTUNMAP] == 1 and vma_is_anonymous(m, vma) == 0:
             return -EINVAL
     if ult(m[vma + V_END] - addr, old_len) != 0:
-        return -EFAULT
+        return refuse(m, WHY_NOT_ONE_AREA, EFAULT)
     if new_len == old_len:
         return 0
     if vm & (VM_DONTEXPAND | VM_PFNMAP):
@@ -216,15 +229,18 @@ def _grow_in_place(m: Mem, task: int, vma: int, delta: int) -> int:
 @kernel
 def _mremap_at(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len: int, flags: int) -> int:
     """A request to grow without a new address: the address afterwards or -errno."""
+    mm = m[task + T_MM]
+    grows = m[vma + V_END] - addr == old_len and _room_to_grow(m, mm, vma, new_len - old_len) != 0
+    if not grows and flags & MREMAP_MAYMOVE == 0 and m[G_TAKE] == ENOMEM:
+        m[G_TAKE] = 0  # refused here in any case
     error = _check_resize(m, task, vma, addr, old_len, new_len, flags)
     if error != 0:
         return error
-    mm = m[task + T_MM]
-    if m[vma + V_END] - addr == old_len and _room_to_grow(m, mm, vma, new_len - old_len) != 0:
+    if grows:
         error = _grow_in_place(m, task, vma, new_len - old_len)
         return addr if error == 0 else error
     if flags & MREMAP_MAYMOVE == 0:
-        return -ENOMEM
+        return refuse(m, WHY_BEHIND, ENOMEM)
     place = new_place(m, task, vma, addr, old_len, 0, new_len, flags)
     if place < 0:
         return place
@@ -312,7 +328,7 @@ def _mremap_checked(m: Mem, task: int, addr: int, old_len: int, new_len: int, fl
         return _move_several(m, task, addr, old_len, new, flags)
     vma = find_exact(m, mm, addr) if addr >= 0 else 0
     if vma == 0:
-        return -EFAULT
+        return refuse(m, WHY_NOT_ONE_AREA, EFAULT)
     if m[vma + V_FLAGS] & VM_SEALED:
         return refuse(m, WHY_SEALED, EPERM)
     if m[vma + V_FLAGS] & VM_HUGETLB:
@@ -341,7 +357,7 @@ def _mremap_old(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags:
     vma = find_exact(m, mm, addr) if addr >= 0 else 0
     if m[H_RULES + R_MREMAP_LOOKUP_FIRST] != 0:
         if vma == 0:
-            return -EFAULT
+            return refuse(m, WHY_NOT_ONE_AREA, EFAULT)
         if m[vma + V_FLAGS] & VM_SEALED:
             return refuse(m, WHY_SEALED, EPERM)
     if vma != 0 and m[vma + V_FLAGS] & VM_HUGETLB:
@@ -362,7 +378,7 @@ def _mremap_old(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags:
         error = do_munmap(m, mm, wrap(addr + new_len), old_len - new_len)
         return error if error != 0 and old_len != new_len else addr
     if vma == 0:
-        return -EFAULT
+        return refuse(m, WHY_NOT_ONE_AREA, EFAULT)
     return _mremap_at(m, task, vma, addr, old_len, new_len, flags)
 
 
@@ -381,6 +397,14 @@ def sys_mremap(
     new_len = page_align(m, uword(m, new_length))
     if new_len == 0:
         return -EINVAL
+    if m[G_TAKE] in (EPERM, EACCES, ENOSYS):
+        mm = m[task + T_MM]
+        into = uword(m, new_addr)
+        sealed = range_is_sealed(m, mm, addr, wrap(addr + max(old_len, 1)))
+        if flags & MREMAP_FIXED:
+            sealed |= range_is_sealed(m, mm, into, wrap(into + new_len))
+        if sealed == 0:
+            return take(m, WHY_FORBIDDEN, m[G_TAKE])
     if m[H_RULES + R_MREMAP_CHECK_FIRST] != 0:
         return _mremap_checked(m, task, addr, old_len, new_len, flags, uword(m, new_addr))
     if flags & NEW_PLACE and flags & MREMAP_MAYMOVE == 0:

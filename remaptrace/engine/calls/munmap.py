@@ -7,7 +7,7 @@ linux-6.x 4.1, linux-2.6.21 3.5.
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL, ENOMEM, EPERM
+from ...abi.errnos import EACCES, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_SEALED
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.limitrules import R_MAP_COUNT_SLACK, R_MAX_MAP_COUNT
@@ -15,12 +15,14 @@ from ...machine.rules import R_SEARCH
 from ..account import uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.area26 import unmapped_2_6
+from ..areas.space import range_is_sealed
 from ..areas.split import split_vma, split_vma_uncounted
 from ..areas.vma import vma_free
 from ..areas.vmaset import find_vma, last_vma, remove_vma
-from ..jit import kernel
+from ..jit import kernel, wrap
 from ..ranges.pgtable import ZAP_UNMAP, free_pgtables, zap_range
 from ..state import (
+    G_TAKE,
     G_VMS,
     H_ARCH,
     H_RULES,
@@ -34,7 +36,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_MAP_COUNT, WHY_SEALED, refuse
+from ..why import WHY_FORBIDDEN, WHY_MAP_COUNT, WHY_SEALED, proves_more, refuse, take
 
 VMS_FIRST = G_VMS  # first area of the range, 0: it is free
 VMS_PREV = G_VMS + 1  # the areas around it
@@ -70,7 +72,7 @@ def vms_gather(m: Mem, mm: int, start: int, end: int) -> int:
         return 0
     if m[vma + V_START] < start:
         hole = 1 if end < m[vma + V_END] else 0
-        if hole == 1 and m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT]:
+        if hole == 1 and m[mm + MM_COUNT] >= m[H_RULES + R_MAX_MAP_COUNT] and proves_more(m, mm) == 0:
             return refuse(m, WHY_MAP_COUNT, ENOMEM)
         if m[vma + V_FLAGS] & VM_SEALED:
             return refuse(m, WHY_SEALED, EPERM)
@@ -149,4 +151,8 @@ def do_munmap(m: Mem, mm: int, start: int, length: int) -> int:
 @kernel
 def sys_munmap(m: Mem, task: int, addr: int, length: int) -> int:
     """munmap(addr, length): 0 or -errno."""
+    if m[G_TAKE] in (EPERM, EACCES, ENOSYS):
+        start = uword(m, addr)
+        if range_is_sealed(m, m[task + T_MM], start, wrap(start + uword(m, length))) == 0:
+            return take(m, WHY_FORBIDDEN, m[G_TAKE])
     return do_munmap(m, m[task + T_MM], uword(m, addr), uword(m, length))

@@ -40,7 +40,7 @@ from ..state import (
     OPS_HUGETLB,
     Mem,
 )
-from ..why import WHY_HUGE_POOL, refuse
+from ..why import WHY_HUGE_POOL, refuse, take
 
 GIGANTIC_SHIFT = 30
 _SIZE_MASK = 0x3F
@@ -107,6 +107,8 @@ def hugetlb_reserve(m: Mem, inode: int, low: int, high: int, vm: int, shared: in
         count -= region_count(m, inode + I_RESV, low, high)
     if hugefile_shift(m, inode) != m[H_ARCH + A_HUGE_SHIFT] and count > 0:
         return refuse(m, WHY_HUGE_POOL, ENOMEM)
+    if count > 0 and take(m, WHY_HUGE_POOL, ENOMEM) != 0:
+        return -ENOMEM
     if count > 0 and _reserve(m, count) == 0:
         return refuse(m, WHY_HUGE_POOL, ENOMEM)
     if shared != 0 and count > 0:

@@ -85,6 +85,7 @@ from ..areas.vmaset import find_exact
 from ..belief.assume import (
     assume_brk,
     assume_file,
+    assume_occupied,
     assume_range,
     assume_seal,
     assume_written,
@@ -131,6 +132,7 @@ from ..state import (
     G_REC_RET,
     G_RSFLAGS,
     G_UFFD_CLOSED,
+    G_WHY,
     H_ARCH,
     H_RULES,
     MM_BRK,
@@ -150,7 +152,7 @@ from ..tasks.exec import init_mm, init_vma
 from ..tasks.fork import dup_mm
 from ..tasks.process import mm_put, task_exec, task_exit, task_fork
 from ..uffd.uffd import sys_userfaultfd, uffd_call, uffd_release
-from ..why import NOT_MINE
+from ..why import NOT_MINE, WHY_OCCUPIED, WHY_OCCUPIED_TAKEN
 from .pressure import pressure_call
 
 _NLIMITS = 16
@@ -163,7 +165,10 @@ def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: in
     assume_seal(m, task, a4, a2, a3)
     length = page_align(m, uword(m, a1))
     clear_for_mmap(m, task, a1, a3)
+    occupied = assume_occupied(m, task, uword(m, a0), length, a3)
     place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
+    if occupied != 0 and m[G_WHY] == WHY_OCCUPIED:
+        m[G_WHY] = WHY_OCCUPIED_TAKEN
     if place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
         expect_write(m, task, place, length)
     return place

@@ -18,6 +18,7 @@ from ... import errorcodes as ec
 from ...abi.kinds import (
     EVF_HAS_RET,
     EVF_OBSERVE,
+    EVF_TAKEN,
     K_EXIT,
     K_FAULT,
     K_SIGNAL,
@@ -39,12 +40,15 @@ from ..state import (
     G_ASSUMED,
     G_LEARNT,
     G_NOTASK,
+    G_OWN_LIMIT,
+    G_TAKING,
     G_TASKS,
     G_UNPLACED,
     H_ERROR,
     H_RULES,
     T_MM,
 )
+from .refusals import Sizes, mark_taken, proofs, taking
 from .setup import set_up
 from .shown import shown_by
 
@@ -169,11 +173,14 @@ def replay(
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
+    followed = trace.recorded if follow is None else follow
+    if followed:
+        mark_taken(trace, machine, lambda t, m: replay(t, m, follow=True, engine=engine))
     compiled = choose_engine(trace, engine) == "compiled"
     if compiled and progress is not None and not is_compiled():
         progress("compile", 0, 1)
     loop = load_engine(compiled)
-    run = _Run(trace, machine, loop, compiled, trace.recorded if follow is None else follow)
+    run = _Run(trace, machine, loop, compiled, followed)
     run.observer.behind.update(observe_at)
     run.observer.before.update(observe_before)
     run.watch = watch
@@ -235,6 +242,7 @@ class _Run:
             raise MemoryError(f"no memory for a simulated machine: {error.strerror or error}") from None
         self.view = memoryview(self.m) if compiled else self.m
         set_up(self.view, trace, follow)
+        self.view[G_TAKING], self.view[G_OWN_LIMIT] = taking(trace, machine) if follow else (0, 0)
         shown, self.notes = shown_by(trace, machine)
         for rule, value in shown.items():
             self.view[H_RULES + rule] = value
@@ -251,9 +259,12 @@ class _Run:
         total = len(self.trace)
         wanted = list(_NARROW) + ([(n, i, np.int64) for n, i in _COUNTERS] if counters else [])
         kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
+        sizes = Sizes(self.trace) if self.follow else None
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
         for base in range(0, total, chunk):
             rows = self._chunk(base, min(base + chunk, total))
+            if sizes is not None:
+                sizes.add(base, rows)
             for name, column, dtype in wanted:
                 kept[name].append(_narrowed(rows[:, column], dtype))
             if progress is not None:
@@ -271,6 +282,8 @@ class _Run:
             observed=self.observer.observed,
             totals=self.observer.totals() if self.ends else {},
             notes=(*self._notes(), *notes),
+            at_refusals={} if sizes is None else sizes.at_refusals,
+            most={} if sizes is None else sizes.most,
             followed=self.follow,
         )
 
@@ -319,6 +332,8 @@ class _Run:
     def _mark(self, events: npt.NDArray[np.int64], base: int) -> list[int]:
         """Set flags that the loop needs; the rows in front of which the observer looks."""
         kinds, flags = events[:, 0], events[:, 9]
+        if self.trace.taken is not None:
+            flags[self.trace.taken[base : base + len(events)]] |= EVF_TAKEN
         flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
         for event in self.observer.behind:
             if base <= event < base + len(events):
@@ -351,7 +366,10 @@ class _Run:
         notes = list(self.notes)
         assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
         if assumed:
-            notes.append(f"{assumed} areas or files assumed, because recorded calls prove that they existed")
+            what = "1 area or file" if assumed == 1 else f"{assumed:,} areas or files"
+            proved = "it" if assumed == 1 else "they"
+            notes.append(f"{what} assumed, because recorded calls prove that {proved} existed")
+        notes += proofs(self.view)
         if self.view[G_UNPLACED]:
             size = self.machine.page_size
             notes.append(

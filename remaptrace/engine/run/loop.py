@@ -42,7 +42,7 @@ from ...abi.rows import (
     RSF_UNMODELLED,
 )
 from ..areas.vmaset import look_ahead
-from ..belief.refusal import REFUSE, expect_refusal, loosen, may_charge, tighten
+from ..belief.refusal import REFUSE, expect_refusal, loosen, may_charge, settle, tighten
 from ..jit import COMPILED, entry, kernel, wrap
 from ..state import (
     G_EVENT,
@@ -55,6 +55,7 @@ from ..state import (
     G_REC_RET,
     G_RSFLAGS,
     G_STUCK,
+    G_TAKE,
     G_VALUE,
     G_WHY,
     H_ERROR,
@@ -126,14 +127,16 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         ret = m[G_REC_RET]
         m[G_RSFLAGS] |= RSF_UNMODELLED
     else:
-        way = expect_refusal(m, task, kind, a0, a1, a2, a3)
+        way = expect_refusal(m, task, kind, a0, a1, a2)
         charges = may_charge(m, task, kind, a0, a1, a2) if way != 0 else 0
-        kept = tighten(m, task, way)
+        kept = tighten(m, task, kind, way)
         if way == REFUSE:
             ret = kept
         else:
             ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
         loosen(m, task, way, kept, ret, charges)
+        ret = settle(m, kind, ret)
+        m[G_TAKE] = 0
         if m[G_STUCK] != 0:
             outcome = OUT_LIVELOCK
             stop_after(m, task, outcome)

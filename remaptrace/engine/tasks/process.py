@@ -18,7 +18,9 @@ from ...machine.archwords import (
 )
 from ...machine.limitrules import (
     R_ALL_CAPS,
+    R_DATA_BYTES,
     R_LEGACY_LAYOUT,
+    R_RLIMIT_AS,
     R_RLIMIT_MEMLOCK,
     R_RLIMIT_STACK,
     R_STACK_GUARD_GAP,
@@ -46,6 +48,7 @@ from ..state import (
     P_USERS,
     P_WORDS,
     RLIM_AS,
+    RLIM_DATA,
     RLIM_MEMLOCK,
     RLIM_STACK,
     T_ALIVE,
@@ -78,9 +81,10 @@ def proc_new(m: Mem) -> int:
     m[proc + P_CAPS] = m[H_RULES + R_ALL_CAPS]
     for i in range(_NLIMITS):
         m[proc + P_RLIM + i] = -1
+    m[proc + P_RLIM + RLIM_AS] = m[H_RULES + R_RLIMIT_AS]
+    m[proc + P_RLIM + RLIM_DATA] = m[H_RULES + R_DATA_BYTES]
     m[proc + P_RLIM + RLIM_STACK] = m[H_RULES + R_RLIMIT_STACK]
     m[proc + P_RLIM + RLIM_MEMLOCK] = m[H_RULES + R_RLIMIT_MEMLOCK]
-    m[proc + P_RLIM + RLIM_AS] = -1
     return proc
 
 

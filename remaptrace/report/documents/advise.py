@@ -138,6 +138,7 @@ class Advise(TypedDict):
     bill: dict[str, list[BillItem]]
     apart: dict[str, int]
     failure: FailureFacts | None
+    notes: list[str]
     leaks: list[LeakFacts]
     borders: dict[str, Border]
     holes: list[Hole]

@@ -23,6 +23,13 @@ class Counts(TypedDict):
     end: int
 
 
+class Setting(TypedDict):
+    """A rule that was set on one of the machines, and its value on each."""
+
+    rule: str
+    values: list[int | str]
+
+
 class MachineColumn(TypedDict):
     """What one machine did."""
 
@@ -134,6 +141,7 @@ class Diff(TypedDict):
     seconds: float
     differs: bool
     not_recorded: list[str]
+    settings: list[Setting]
     machines: list[MachineColumn]
     pairs: list[Pair]
 

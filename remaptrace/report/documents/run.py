@@ -198,6 +198,18 @@ class Refusal(TypedDict):
     first: Place
     call: str
     why: str
+    sure: bool
+    causes: list[str]
+    decides: str | None
+
+
+class RefusalReason(TypedDict):
+    """Why a call was refused: `causes` is one if `sure`, else the possible ones, the likeliest first."""
+
+    why: str
+    sure: bool
+    causes: list[str]
+    decides: str | None
 
 
 class CallFacts(TypedDict):
@@ -266,6 +278,7 @@ class Run(TypedDict):
     memory: dict[str, int | None]
     assumed_areas: int
     not_modelled: list[NotModelled]
+    taken_refusals: int
     notes: list[str]
 
 

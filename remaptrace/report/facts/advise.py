@@ -17,7 +17,7 @@ from ...advice.whole import Advice
 from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
 from ..words import counted, number
-from .dump import share_words, size_words
+from .dump import share_of, size_words
 from .run import machine_facts, process_facts, trace_facts
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def advise_facts(advice: Advice, lookup: Sequence[Cost] | None = None, seconds: 
         "bill": {view: [_item(trace, item) for item in items] for view, items in bill.views.items()},
         "apart": dict(bill.apart),
         "failure": _failure(trace, failure) if failure else None,
+        "notes": [*trace.notes, *advice.result.notes],
         "leaks": [_leak(trace, leak) for leak in advice.leaks],
         "borders": {k: {"pairs": n, "alone": a} for k, (n, a) in shape.borders.items()},
         "holes": [{"size": s, "count": n, "bytes": b} for s, n, b in shape.holes],
@@ -177,8 +178,8 @@ def _spender(facts: Advise) -> str:
     top = patterns[0]
     guards = sum(p["vmas"] for p in patterns if p["label"].startswith("guards"))
     if guards * 3 >= total:
-        return f"{share_words(guards, total)} the {number(total)} mappings: guard pages, {number(guards)}."
-    return f"{share_words(top['vmas'], total)} the {number(total)} mappings: {top['label']}, {number(top['vmas'])}."
+        return f"{share_of(guards, total)}: guard pages, {number(guards)}."
+    return f"{share_of(top['vmas'], total)}: {top['label']}, {number(top['vmas'])}."
 
 
 _NOTHING = "No other way of mapping that was tried saves a twentieth of them."

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MachineColumn,
         Pair,
         RuleReason,
+        Setting,
     )
     from ..documents.diff import Diff as DiffDocument
 
@@ -40,9 +41,21 @@ def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: flo
         "seconds": round(seconds, 3),
         "differs": not found.equal,
         "not_recorded": not_recorded(found.trace),
+        "settings": _settings([r.machine for r in found.results]),
         "machines": [_machine_column(r, peak) for r, peak in zip(found.results, peaks, strict=True)],
         "pairs": [_pair_facts(i, diff, found.reasons.get(i)) for i, diff in enumerate(found.diffs)],
     }
+
+
+def _settings(machines: Sequence[Any]) -> list[Setting]:
+    """Every rule that was set on one of the machines, with its value on each."""
+    rules = sorted({name for machine in machines for name in machine.overrides}, key=lambda n: RULES[n].index)
+    return [{"rule": name, "values": [_value(m, name) for m in machines]} for name in rules]
+
+
+def _value(machine: Any, name: str) -> int | str:
+    value: int | str = machine.rule(name)
+    return ("yes" if value else "no") if RULES[name].kind == "bool" else value
 
 
 def _machine_column(result: Result, peak: Snapshot | None) -> MachineColumn:

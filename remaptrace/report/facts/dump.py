@@ -87,6 +87,13 @@ def _named(vma: VmaRow | None) -> NamedArea | None:
     return {"start": vma.start, "end": vma.end, "perms": vma.perms, "name": vma.name or vma.file or ""}
 
 
+def share_of(count: int, total: int) -> str:
+    """``Most of the 12 mappings``; ``The only mapping``, ``Both mappings`` and ``All 12 mappings`` where it is all."""
+    if count == total:
+        return {1: "The only mapping", 2: "Both mappings"}.get(total, f"All {number(total)} mappings")
+    return f"{share_words(count, total)} the {number(total)} mappings"
+
+
 def share_words(count: int, total: int) -> str:
     """``Most of``, ``Half of`` or ``The largest share of``: most is more than half."""
     if total and count * 2 > total:
@@ -110,10 +117,7 @@ def _sentences(facts: AdviseMap, count: int) -> list[str]:
     patterns = facts["bill"]["pattern"]
     if patterns:
         top = patterns[0]
-        out.append(
-            f"{share_words(top['vmas'], total)} the {counted(total, 'mapping')}: {top['label']}, "
-            f"{number(top['vmas'])}."
-        )
+        out.append(f"{share_of(top['vmas'], total)}: {top['label']}, {number(top['vmas'])}.")
     guards = facts["guards"]
     if guards and guards["areas"]:
         saved = total - guards["left"]

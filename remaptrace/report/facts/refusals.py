@@ -1,63 +1,125 @@
-"""Notes on recorded refusals whose reason the log does not show: the possible ones, and what would decide."""
+"""Why calls were refused, in sentences: the causes of `advise.causes` with the place of the first such call."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...abi.calls import KIND_NAMES
-from ...abi.errnos import errno_name
-from ...abi.mman import PROT_WRITE
-from ...engine.why import WHY_LIMIT_MET, WHY_NOT_SHOWN, WHY_TAKEN
+from ...abi.errnos import ENOMEM, errno_name
+from ...abi.kinds import EVF_HAS_RET, K_BRK, K_READ
+from ...advice.causes import Refusal, refusal_of
+from ...engine.why import (
+    TAKEN,
+    WHY_HUGE_POOL,
+    WHY_MAP_COUNT,
+    WHY_NONE,
+    WHY_OVERCOMMIT,
+    WHY_RLIMIT_AS,
+    WHY_RLIMIT_DATA,
+    WHY_RLIMIT_MEMLOCK,
+    WHY_TEXT,
+)
 from ...result.result import Result
-from ...trace.wording import Place, place
+from ...trace.wording import Place, place, result_text
 from ..words import number
+
+if TYPE_CHECKING:
+    from ..documents.run import RefusalReason
+
+_WITH_NUMBERS = (
+    WHY_MAP_COUNT,
+    WHY_RLIMIT_AS,
+    WHY_RLIMIT_DATA,
+    WHY_RLIMIT_MEMLOCK,
+    WHY_OVERCOMMIT,
+    WHY_HUGE_POOL,
+)
+"""Facts whose numbers a reader wants, beside the reasons that only the recording shows."""
 
 
 def refusal_notes(result: Result) -> list[str]:
-    """One sentence for each way in which a refusal rests on not knowing, with its first line and its numbers."""
+    """One sentence for each kind of refusal of a recording whose reason has numbers, or is not shown by it."""
     why = result.columns["why"]
-    notes = []
-    for reason in (WHY_LIMIT_MET, WHY_TAKEN, WHY_NOT_SHOWN):
-        events = np.flatnonzero(why == reason)
-        if len(events):
-            more = f", and {number(len(events) - 1)} more" if len(events) > 1 else ""
-            notes.append(_note(result, int(events[0]), reason, more))
-    return notes
+    events = np.flatnonzero(np.isin(why, (*TAKEN, *_WITH_NUMBERS)))
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for event in events.tolist():
+        if event in result.at_refusals or int(why[event]) in TAKEN:
+            key = int(why[event]), int(result.trace.columns["kind"][event]), _errno_of(result, event)
+            groups.setdefault(key, []).append(event)
+    return [_note(result, found[0], len(found) - 1) for found in groups.values()]
 
 
-def _note(result: Result, event: int, reason: int, more: str) -> str:
-    trace, columns = result.trace, result.columns
-    kind = KIND_NAMES[int(trace.columns["kind"][event])]
-    errno = errno_name(-int(columns["ret"][event]))
-    head = f"{kind} refused with {errno} at {_spot(place(trace, event))}{more}: "
-    limit = int(result.machine.kernel.values["max_map_count"])
-    missing = limit - int(columns["map_count"][event])
-    if reason == WHY_LIMIT_MET:
+def refused_with(result: Result, errno: int) -> list[str]:
+    """A sentence for each kind of call and reason that ended with `errno`, the most frequent first.
+
+    A heap that did not grow counts as ENOMEM. What the recording shows refused and the replay granted is there too.
+    """
+    kinds, told = result.trace.columns["kind"], result.trace.columns["flags"] & EVF_HAS_RET != 0
+    why = result.columns["why"]
+    wanted = (result.columns["ret"] == -errno) | (told & (result.trace.columns["ret"] == -errno))
+    if errno == ENOMEM:
+        wanted |= (kinds == K_BRK) & (why != WHY_NONE)
+    groups: dict[tuple[int, int, bool], list[int]] = {}
+    for event in np.flatnonzero(wanted & (kinds < K_READ)).tolist():
+        granted = int(result.columns["ret"][event]) != -errno and int(kinds[event]) != K_BRK
+        groups.setdefault((int(kinds[event]), int(why[event]), granted), []).append(event)
+    out = []
+    for (_, reason, granted), events in sorted(groups.items(), key=lambda item: -len(item[1])):
+        if granted or reason == WHY_NONE:
+            out.append(_without_reason(result, events, errno, granted))
+        else:
+            out.append(_note(result, events[0], len(events) - 1))
+    return out
+
+
+def _without_reason(result: Result, events: list[int], errno: int, granted: bool) -> str:
+    more = f", and {number(len(events) - 1)} more" if len(events) > 1 else ""
+    name = KIND_NAMES[int(result.trace.columns["kind"][events[0]])]
+    text = f"{name} refused with {errno_name(errno)} at {_spot(place(result.trace, events[0]))}{more}: "
+    if granted:
         return (
-            f"{head}nothing that the log shows stands in the way, so the process was at vm.max_map_count: "
-            f"{number(missing)} or {number(missing + 1)} areas were there that the log does not show; "
-            "--maps brings them"
+            text
+            + "in the recording only; the replay answers "
+            + result_text(int(result.columns["ret"][events[0]]))
         )
-    if reason == WHY_NOT_SHOWN:
-        writable = int(trace.columns["a2"][event]) & PROT_WRITE if kind == "mprotect" else 0
-        commit = "; the commit limit, which memory made writable is charged to" if writable else ""
-        hole = "a part of the range was not mapped"
-        causes = f"vm.max_map_count was met; {hole}" if kind in ("mprotect", "madvise") else hole
-        return (
-            f"{head}the log does not show what was mapped there, nor what else stood in the way. Possible, the "
-            f"likeliest first: {causes}{commit}. --maps of that moment decides"
-        )
-    mapped = data = ""
-    if "total_vm" in columns:
-        page = result.machine.page_size
-        total, private = (int(columns[name][event]) * page >> 10 for name in ("total_vm", "data_vm"))
-        mapped, data = f", with {number(total)} KiB mapped", f", with {number(private)} KiB of data"
-    return (
-        f"{head}the log does not show which limit was met, so the refusal is taken from it. Possible, the likeliest "
-        f"first: RLIMIT_AS (ulimit -v){mapped}; RLIMIT_DATA (ulimit -d){data}; the commit limit "
-        f"(vm.overcommit_memory); vm.max_map_count, if {number(missing)} more areas were there. /proc/PID/limits and "
-        f"CommitLimit of /proc/meminfo decide{'' if mapped else '; advise has the sizes'}"
+    return text + "an argument that the call does not take, or a descriptor or object that does not allow it"
+
+
+def refusal_facts(result: Result, event: int) -> RefusalReason:
+    """The reason of a refused call as data: in words, and the causes with what would decide between them."""
+    why = int(result.columns["why"][event])
+    if why == WHY_NONE:
+        return {"why": "", "sure": False, "causes": [], "decides": None}
+    found = refusal_of(result, event)
+    return {
+        "why": WHY_TEXT[why],
+        "sure": found.sure,
+        "causes": list(found.causes),
+        "decides": found.decides or None,
+    }
+
+
+def _errno_of(result: Result, event: int) -> int:
+    return 0 if int(result.trace.columns["kind"][event]) == K_BRK else int(result.columns["ret"][event])
+
+
+def _note(result: Result, event: int, others: int) -> str:
+    found = refusal_of(result, event)
+    more = f", and {number(others)} more" if others else ""
+    done = "that left the break as it was" if found.call == "brk" else f"refused with {found.errno}"
+    return f"{found.call} {done} at {_spot(place(result.trace, event))}{more}: {_reasons(found)}"
+
+
+def _reasons(found: Refusal) -> str:
+    notice = f"; {found.notice}" if found.notice else ""
+    if found.sure:
+        return f"{found.causes[0]}{notice}"
+    decides = (
+        f". {found.decides} {'decide' if ' and ' in found.decides else 'decides'}" if found.decides else ""
     )
+    return f"not shown by the log{notice}. Possible, the likeliest first: {'; '.join(found.causes)}{decides}"
 
 
 def _spot(at: Place) -> str:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,16 @@ from ...abi import kinds as ev
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import errno_name
 from ...abi.kinds import ACCESSES, EVF_MADE
+from ...abi.mman import CLONE_THREAD
 from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
 from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
-from ...engine.why import WHY_TEXT
+from ...engine.why import TAKEN, WHY_NONE
 from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
-from .refusals import refusal_notes
+from .refusals import refusal_facts, refusal_notes
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -52,6 +53,8 @@ COURSE = 60
 _FIRST = 5
 """Examples kept of each finding."""
 
+_NEW_THREAD = -1
+"""Stands for the births of threads, which are no processes."""
 _PROCESS_CALLS = (ev.K_FORK, ev.K_EXEC, ev.K_EXIT)
 _CALLS = (
     *range(ev.K_MMAP, ev.K_OLD_MMAP + 1),
@@ -90,6 +93,7 @@ def run_facts(
         "memory": memory_facts(result, peak),
         "assumed_areas": _assumed(result),
         "not_modelled": _not_modelled(result),
+        "taken_refusals": int(np.isin(result.columns["why"], TAKEN).sum()),
         "notes": [*trace.notes, *result.notes, *refusal_notes(result)],
     }
 
@@ -200,17 +204,34 @@ def _start(trace: Trace, events: npt.NDArray[np.intp], counts: npt.NDArray[np.in
 
 
 def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
-    """The last known name of each process: what it executed last, else its name in the recording."""
-    names: dict[int, str] = {}
+    """The last known name of each process: what it executed last, else its name in the recording, else its parent's.
+
+    A child that executes nothing keeps the name that its parent had when it was born.
+    """
+    known: dict[int, str] = {}
+    executed: dict[int, list[tuple[int, str]]] = {}
+    tasks = trace.columns["task"]
     for i, number in enumerate(of_task.tolist()):
         text = trace.strings[int(trace.tasks[i]["name"])]
-        if text and number not in names:
-            names[number] = text
-    execs = np.flatnonzero(trace.columns["kind"] == ev.K_EXEC)
-    for event in execs.tolist():
+        if text:
+            known.setdefault(number, text)
+    for event in np.flatnonzero(trace.columns["kind"] == ev.K_EXEC).tolist():
         path = trace.strings[int(trace.columns["a0"][event])]
         if path:
-            names[int(of_task[int(trace.columns["task"][event])])] = path.rpartition("/")[2]
+            executed.setdefault(int(of_task[int(tasks[event])]), []).append((event, path.rpartition("/")[2]))
+    names = known | {number: execs[-1][1] for number, execs in executed.items()}
+    born: dict[int, str] = {}  # names of processes that have them from their parents
+    for i, number in enumerate(of_task.tolist()):
+        parent = int(trace.tasks[i]["parent"])
+        if number in names or not 0 <= parent < len(of_task):
+            continue
+        mine = np.flatnonzero(tasks == i)
+        first = int(mine[0]) if len(mine) else len(trace)
+        above = int(of_task[parent])
+        earlier = [name for event, name in executed.get(above, ()) if event < first]
+        text = earlier[-1] if earlier else known.get(above) or born.get(above, "")
+        if text:
+            names[number] = born[number] = text
     return names
 
 
@@ -253,30 +274,40 @@ def call_facts(result: Result) -> list[CallFacts]:
     wanted = ((flags & EVF_MADE) == 0) | ((kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP))
     present = np.flatnonzero(np.bincount(kinds[wanted].astype(np.int64), minlength=1)).tolist()
     out: list[CallFacts] = []
-    for kind in present:
-        if kind not in _CALLS:
+    threads = (kinds == ev.K_FORK) & (trace.columns["a1"].astype(np.int64) & CLONE_THREAD != 0)
+    for kind in [*present, _NEW_THREAD]:
+        if kind not in _CALLS and kind != _NEW_THREAD:
             continue
-        rows = np.flatnonzero((kinds == kind) & wanted)
+        if kind == _NEW_THREAD:
+            rows = np.flatnonzero(threads & wanted)
+        else:
+            rows = np.flatnonzero((kinds == kind) & wanted & ~threads)
+        if not len(rows):
+            continue
         values = returned[rows]
+        why = result.columns["why"][rows].astype(np.int64)
         refused = (values < 0) & (values >= -4095)
+        if kind == ev.K_BRK:  # its refusal is a break that stays
+            refused = why != WHY_NONE
         entry: CallFacts = {
-            "name": KIND_NAMES[kind],
-            "sort": "memory" if kind <= ev.K_OLD_MMAP else "process" if kind in _PROCESS_CALLS else "file",
+            "name": KIND_NAMES.get(kind, "new thread"),
+            "sort": _sort_of(kind),
             "done": int(len(rows) - refused.sum()),
             "refused": [],
         }
         if refused.any():
-            numbers, firsts, counts = np.unique(values[refused], return_index=True, return_counts=True)
+            keys = np.where(kind == ev.K_BRK, 0, values[refused]) * 256 - why[refused]
+            _, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
             where = rows[refused]
             for i in np.argsort(-counts, kind="stable").tolist():
                 event = int(where[firsts[i]])
                 entry["refused"].append(
                     {
-                        "errno": errno_name(-int(numbers[i])),
+                        "errno": "unchanged" if kind == ev.K_BRK else errno_name(-int(returned[event])),
                         "count": int(counts[i]),
                         "first": place(trace, event),
                         "call": event_text(trace, event),
-                        "why": WHY_TEXT[int(result.columns["why"][event])],
+                        **refusal_facts(result, event),
                     }
                 )
         out.append(entry)
@@ -284,6 +315,12 @@ def call_facts(result: Result) -> list[CallFacts]:
     return sorted(
         out, key=lambda c: (order.index(c["sort"]), -c["done"] - sum(r["count"] for r in c["refused"]))
     )
+
+
+def _sort_of(kind: int) -> Literal["memory", "process", "file"]:
+    if kind == _NEW_THREAD or kind in _PROCESS_CALLS:
+        return "process"
+    return "memory" if kind <= ev.K_OLD_MMAP else "file"
 
 
 def access_facts(result: Result) -> Accesses:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errortext import printable
 from ..layout import percent, size
 from ..phrases import event_place, file_place, outcome_word
-from ..rich.diff import OF_PAGES, column_names, side
+from ..rich.diff import OF_PAGES, column_names, legend, side
 from ..words import number
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ def diff_markdown(facts: Facts) -> str:
     """The facts of a diff; what is long stands in a folded section."""
     names = column_names(facts)
     lines = [f"### remaptrace diff: {inline(facts['trace']['name'])}"]
+    letters, differing, shared = legend(facts, names)
+    lines += ["", *(f"* {name}: {inline(text)}" for name, text in letters)] if letters else []
+    lines += ["", inline(shared[0].upper() + shared[1:]) + "."] if shared else []
+    lines += table(["setting", *names], differing)
     machines = facts["machines"]
     rows: list[list[str]] = []
 

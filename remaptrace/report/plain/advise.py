@@ -67,3 +67,5 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield line_of("lookup", **entry)
     for sentence in facts["sentences"]:
         yield line_of("advice", text=sentence)
+    for note in facts["notes"]:
+        yield line_of("note", text=note)

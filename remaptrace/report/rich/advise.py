@@ -36,6 +36,8 @@ def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
         sheet.paragraph(sentence)
     who = f"pid {process['pid']} {printable(process['name'])}".rstrip()
     sheet.blank()
+    for note in facts["notes"]:
+        sheet.paragraph(note, "dim", hang=2)
     sheet.line((f"of {who}, at its peak: {event_place(facts['peak_at'], trace['sources'])}", "dim"))
     return sheet
 

@@ -14,6 +14,7 @@ from .run import machine_phrase
 if TYPE_CHECKING:
     from ..documents.diff import Diff as Facts
     from ..documents.diff import Effective, Pair
+    from ..documents.run import MachineFacts
 
 
 _WORDS = {
@@ -28,6 +29,10 @@ OF_PAGES = ("minor faults", "major faults", "page tables")
 """Rows of what only page faults tell; a recording of calls has them not recorded, which is not 0."""
 
 _ROWS = 6
+_LABELS = {"ram_pages": "ram", "swap_pages": "swap"}
+_HEADS = 58
+"""Columns that the heads of a table may take beside its labels on a terminal of 80."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
@@ -39,6 +44,7 @@ def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     answer = _answer(facts, names)
     sheet.paragraph(answer[0], answer[1])
     sheet.blank()
+    _legend(sheet, facts, names)
     _machines(sheet, facts, names)
     for pair in facts["pairs"]:
         _pair(sheet, facts, names, pair, rows)
@@ -46,15 +52,45 @@ def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
 
 
 def column_names(facts: Facts) -> list[str]:
-    """The shortest name of each machine that keeps them apart."""
+    """The shortest name of each machine that keeps them apart: its kernel or architecture, else a letter."""
     machines = [m["machine"] for m in facts["machines"]]
-    kernels = [m["kernel"] for m in machines]
-    if len(set(kernels)) == len(kernels) and not any(m["overrides"] or m["host"] for m in machines):
-        return kernels
+    plain = not facts["settings"] and not any(m["host"] for m in machines)
+    kernels = [printable(m["kernel"]) for m in machines]
     arches = [m["arch"] for m in machines]
-    if len(set(kernels)) == 1 and len(set(arches)) == len(arches):
-        return arches
-    return [machine_phrase(m) for m in machines]
+    for names, others in ((kernels, arches), (arches, kernels)):
+        apart = len(set(names)) == len(names) and len(set(others)) == 1
+        if plain and apart and sum(map(len, names)) + 3 * len(names) <= _HEADS:
+            return names
+    return [LETTERS[i] if i < len(LETTERS) else str(i + 1) for i in range(len(machines))]
+
+
+def legend(facts: Facts, names: Sequence[str]) -> tuple[list[tuple[str, str]], list[list[str]], str]:
+    """What the letters at the heads stand for; settings whose values differ, by rule; and those that all share.
+
+    Empty where the heads are names.
+    """
+    machines = [m["machine"] for m in facts["machines"]]
+    if names[0] != LETTERS[0]:
+        return [], [], ""
+    lines = [(n, machine_phrase({**m, "overrides": {}})) for n, m in zip(names, machines, strict=True)]
+    values = {s["rule"]: [setting_word(s["rule"], v, m) for v, m in zip(s["values"], machines, strict=True)]
+              for s in facts["settings"]}  # fmt: skip
+    differing = [[_LABELS.get(rule, rule), *words] for rule, words in values.items() if len(set(words)) > 1]
+    shared = [
+        f"{_LABELS.get(rule, rule)}={words[0]}" for rule, words in values.items() if len(set(words)) == 1
+    ]
+    return (
+        lines,
+        differing,
+        f"{'both' if len(names) == 2 else 'all'} with {', '.join(shared)}" if shared else "",
+    )
+
+
+def setting_word(rule: str, value: int | str, machine: MachineFacts) -> str:
+    """The value of a rule; numbers of pages of memory as sizes."""
+    if rule in ("ram_pages", "swap_pages") and isinstance(value, int):
+        return size(value * machine["page_size"])
+    return number(value) if isinstance(value, int) and rule != "personality" else str(value)
 
 
 def _answer(facts: Facts, names: Sequence[str]) -> Span:
@@ -79,6 +115,18 @@ def _answer(facts: Facts, names: Sequence[str]) -> Span:
         sentences.append(text[:1].upper() + text[1:] + ".")
     same = not any("differently" in sentence for sentence in sentences)
     return " ".join(sentences), "good" if same else "warn"
+
+
+def _legend(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
+    lines, differing, shared = legend(facts, names)
+    for name, text in lines:
+        sheet.paragraph(f"{name}  {text}", hang=3)
+    if shared:
+        sheet.paragraph(f"   {shared}", "dim", hang=3)
+    if differing:
+        sheet.table([["", *[(n, "head") for n in names]], *differing], "l" + "r" * len(names))
+    if lines:
+        sheet.blank()
 
 
 def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:

@@ -205,6 +205,7 @@ class Builder(EventTable):
                 used += 1
                 out.append(self._convert(step, given, arg, position))
             elif arg.default is None:
+                self._refuse_unknown(step, given)
                 raise Problem(
                     ec.RT_FIELD,
                     f"{step.name} needs {arg.name}",
@@ -214,15 +215,20 @@ class Builder(EventTable):
             else:
                 out.append(arg.default)
         if used != len(given):
-            known = step.fields()
-            wrong = next(k for k in given if k not in known)
-            raise Problem(
-                ec.RT_FIELD,
-                f"unknown field '{wrong}' in {step.name}",
-                (step.name, Key(wrong)),
-                ("one of: " + did_you_mean(wrong, known)) if known else "no fields",
-            )
+            self._refuse_unknown(step, given)
         return out
+
+    def _refuse_unknown(self, step: Step, given: dict[str, Any]) -> None:
+        """A name that is no field is said before one that is missing: mostly it is that one, misspelt."""
+        known = step.fields()
+        for wrong in given:
+            if wrong not in known:
+                raise Problem(
+                    ec.RT_FIELD,
+                    f"unknown field '{wrong}' in {step.name}",
+                    (step.name, Key(wrong)),
+                    ("one of: " + did_you_mean(wrong, known)) if known else "no fields",
+                )
 
     def _convert(self, step: Step, given: dict[str, Any], arg: Field, position: int) -> Value:
         try:

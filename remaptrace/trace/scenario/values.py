@@ -14,6 +14,7 @@ from ... import errorcodes as ec
 from ...abi import vmanames
 from ...abi.calls import Arg as Field
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
+from ...sizes import parse_size
 from .steps import SYSCTLS
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = int | npt.NDArray[np.int64]
 
-_SIZE = re.compile(r"(\d{1,15}) ?(KiB|MiB|GiB|TiB)\Z")
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _REFERENCE = re.compile(r"@(\w+)(?:([+-])(0[xX][0-9a-fA-F]+|\d+))?\Z")
 _LETTERS = {
     "".join(p): sum({"r": 1, "w": 2, "x": 4}[c] for c in p)
@@ -82,9 +81,9 @@ def number(b: Builder, value: Any, field: Field) -> Value:
             return value
         raise Problem(ec.RT_VALUE, f"{field.name} does not fit 64 bits", (field.name,), "at most 2^64 - 1")
     if type(value) is str:
-        size = _SIZE.match(value)
-        if size:
-            return int(size[1]) * _UNITS[size[2]]
+        size = parse_size(value) if value[:1].isdigit() else None
+        if size is not None and size < 1 << 64:
+            return size
         return b.expression(value, field.name)
     raise Problem(
         ec.RT_VALUE,

@@ -1,0 +1,466 @@
+"""Why a recorded call was refused: what the state shows, else what it leaves open, the likeliest first.
+
+Two kinds of reasons. Where the replay's own state refuses, the reason is a fact, with the numbers of that call. Where
+only the recording shows the refusal, everything that the state excludes is left out, and what would decide between
+the rest is named. The order of checks is the kernel's: mm/mmap.c do_mmap and may_expand_vm, mm/util.c
+__vm_enough_memory, mm/mlock.c, mm/mprotect.c, mm/madvise.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..abi.calls import KIND_NAMES
+from ..abi.errnos import EACCES, EAGAIN, ENOMEM, ENOSYS, EPERM, errno_name
+from ..abi.kinds import (
+    EVF_HAS_RET,
+    K_BRK,
+    K_EXEC,
+    K_INIT_VMA,
+    K_MADVISE,
+    K_MLOCK,
+    K_MLOCK2,
+    K_MLOCKALL,
+    K_MMAP,
+    K_MPROTECT,
+    K_MREMAP,
+    K_OLD_MMAP,
+    K_SETRLIMIT,
+)
+from ..abi.mman import ADVICE, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MREMAP_MAYMOVE
+from ..abi.vmflags import VM_EXEC, VM_WRITE
+from ..engine.state import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
+from ..engine.why import (
+    TAKEN,
+    WHY_FORBIDDEN,
+    WHY_HUGE_POOL,
+    WHY_LIMIT_MET,
+    WHY_LOCK_TAKEN,
+    WHY_LOW_ADDRESS,
+    WHY_MAP_COUNT,
+    WHY_NONE,
+    WHY_NOT_PRESENT,
+    WHY_NOT_SHOWN,
+    WHY_OCCUPIED_TAKEN,
+    WHY_OVERCOMMIT,
+    WHY_REFUSED,
+    WHY_RLIMIT_AS,
+    WHY_RLIMIT_DATA,
+    WHY_RLIMIT_MEMLOCK,
+    WHY_TAKEN,
+    WHY_TEXT,
+    WHY_ZERO_TAKEN,
+)
+from ..result.result import Result
+
+_LIMITS = "/proc/PID/limits"
+_COMMIT = "CommitLimit of /proc/meminfo"
+_AUDIT = "Seccomp of /proc/PID/status and the audit log"
+_HUGE_REQUEST = 1 << 30
+"""Bytes from which one request alone may be beyond what a machine commits."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A refused call. `causes`: one if `sure`, else the possible ones, the likeliest first; `decides`: between them."""
+
+    event: int
+    call: str
+    errno: str
+    sure: bool
+    causes: tuple[str, ...]
+    decides: str = ""
+    notice: str = ""  # what else the refusal proves
+
+
+@dataclass(frozen=True)
+class _At:
+    """The call and the state in front of it, sizes in bytes."""
+
+    result: Result
+    event: int
+    kind: int
+    errno: int
+    why: int
+    length: int
+    total: int
+    data: int
+    locked: int
+    count: int
+    limit: int
+    complete: bool  # every area of the process is known
+    known: bool  # the sizes are
+
+    def arg(self, name: str) -> int:
+        return int(self.result.trace.columns[name][self.event])
+
+
+def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
+    """What is known of the refusal at `event`, a call that the recording shows refused or whose `why` is set.
+
+    `why` stands in for the replay's own reason.
+    """
+    at = _at(result, event)
+    if why is not None:
+        at = replace(at, why=why)
+    causes, decides, notice = _causes(at)
+    errno = "unchanged" if at.kind == K_BRK else errno_name(at.errno)
+    return Refusal(
+        event, KIND_NAMES[at.kind], errno, at.why not in TAKEN or len(causes) == 1, causes, decides, notice
+    )
+
+
+def begins_with_its_areas(result: Result, task: int) -> bool:
+    """Whether the log shows how the process of `task` came to its areas: an exec, a fork or a map."""
+    trace = result.trace
+    pids = trace.tasks["pid"]
+    mine = pids[trace.columns["task"]] == pids[task]
+    kinds = trace.columns["kind"]
+    born = bool((trace.tasks["parent"][pids == pids[task]] >= 0).all())
+    return born or bool((mine & np.isin(kinds, (K_EXEC, K_INIT_VMA))).any())
+
+
+def size_words(size: int) -> str:
+    """Bytes as reports say them."""
+    for shift, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB")):
+        if size >= 1 << shift:
+            return f"{size / (1 << shift):,.1f} {unit}"
+    return f"{size >> 10:,} KiB"
+
+
+def _at(result: Result, event: int) -> _At:
+    columns, page = result.trace.columns, result.machine.page_size
+    kind = int(columns["kind"][event])
+    ret = (
+        int(columns["ret"][event])
+        if int(columns["flags"][event]) & EVF_HAS_RET
+        else int(result.columns["ret"][event])
+    )
+    sizes = result.at_refusals.get(event)
+    total, data, locked = (n * page for n in sizes) if sizes else (0, 0, 0)
+    return _At(
+        result,
+        event,
+        kind,
+        -ret if -4095 <= ret < 0 else ENOMEM,
+        int(result.columns["why"][event]),
+        asked_for(result, event),
+        total,
+        data,
+        locked,
+        max(0, int(result.columns["map_count"][event])),
+        int(result.machine.kernel.values["max_map_count"]),
+        begins_with_its_areas(result, int(columns["task"][event])),
+        sizes is not None,
+    )
+
+
+def asked_for(result: Result, event: int) -> int:
+    """Bytes, in whole pages, by which the call was to grow what is mapped, or which it was about."""
+    kind = int(result.trace.columns["kind"][event])
+    columns, page = result.trace.columns, result.machine.page_size
+    a0, a1, a2 = (int(columns[name][event]) for name in ("a0", "a1", "a2"))
+    if kind == K_BRK:
+        more = a0 - int(result.columns["ret"][event])
+    elif kind == K_MREMAP:
+        more = a2 - a1
+    else:
+        more = a1
+    whole = -(-more // page) * page
+    return whole if whole > 0 else 0
+
+
+def _causes(at: _At) -> tuple[tuple[str, ...], str, str]:
+    """Causes, what decides, what else is proved."""
+    if at.why in TAKEN:
+        return _TAKEN[at.why](at)
+    if at.why in _FACTS:
+        return (_FACTS[at.why](at),), "", ""
+    if at.why != WHY_NONE:
+        return (WHY_TEXT[at.why],), "", ""
+    return ("not told by the replay",), "", ""
+
+
+# ---- facts: the replay's own state refuses ---------------------------------------------------
+
+
+def _set_limit(at: _At, resource: int) -> int:
+    """The soft limit that the log set last in this process, bytes; -1: none that it shows."""
+    trace = at.result.trace
+    columns, pids = trace.columns, trace.tasks["pid"]
+    before = slice(0, at.event)
+    mine = pids[columns["task"][before]] == pids[int(columns["task"][at.event])]
+    sets = mine & (columns["kind"][before] == K_SETRLIMIT) & (columns["a0"][before] == resource)
+    found = np.flatnonzero(sets)
+    return int(columns["a1"][found[-1]]) if len(found) else -1
+
+
+_LIMIT_RULES = {RLIM_AS: "rlimit_as", RLIM_DATA: "data_limit", RLIM_MEMLOCK: "rlimit_memlock"}
+
+
+def _limited(at: _At, name: str, resource: int, used: int, what: str) -> str:
+    limit, assumed = _set_limit(at, resource), ""
+    if limit < 0:
+        rule = _LIMIT_RULES[resource]
+        limit = int(at.result.machine.kernel.values[rule])
+        assumed = "" if rule in at.result.machine.overrides else " (as assumed)"
+    words = f"{name} is {size_words(limit)}{assumed}" if limit >= 0 else f"{name} was met"
+    if at.kind == K_MLOCKALL:
+        return f"{words}: {size_words(at.total)} were to be locked"
+    if not at.known:
+        return words
+    return f"{words}: {size_words(used)} were {what}, {size_words(at.length)} more asked for"
+
+
+def _overcommit(at: _At) -> str:
+    values = at.result.machine.kernel.values
+    page = at.result.machine.page_size
+    ram, swap = (int(values[name]) * page for name in ("ram_pages", "swap_pages"))
+    if int(values["overcommit_memory"]) == 2:
+        limit = ram * int(values["overcommit_ratio"]) // 100 + swap
+        return (
+            f"vm.overcommit_memory is 2 and the commit limit {size_words(limit)}: {size_words(at.data)} of data were "
+            f"mapped here, {size_words(at.length)} more asked for"
+        )
+    taken = "" if {"ram", "ram_pages"} & set(at.result.machine.overrides) else ", as assumed; --set ram=SIZE"
+    return (
+        f"vm.overcommit_memory 0 refuses one request beyond RAM and swap ({size_words(ram + swap)}{taken}): "
+        f"{size_words(at.length)} were asked for"
+    )
+
+
+_FACTS: dict[int, Callable[[_At], str]] = {
+    WHY_RLIMIT_AS: lambda at: _limited(at, "RLIMIT_AS", RLIM_AS, at.total, "mapped"),
+    WHY_RLIMIT_DATA: lambda at: _limited(at, "RLIMIT_DATA", RLIM_DATA, at.data, "data"),
+    WHY_RLIMIT_MEMLOCK: lambda at: _limited(at, "RLIMIT_MEMLOCK", RLIM_MEMLOCK, at.locked, "locked"),
+    WHY_OVERCOMMIT: _overcommit,
+    WHY_MAP_COUNT: lambda at: f"vm.max_map_count ({at.limit:,}) was met, with {at.count:,} areas",
+    WHY_HUGE_POOL: lambda at: "no huge page was free (vm.nr_hugepages), which it asked for",
+    WHY_LOW_ADDRESS: lambda at: (
+        "below vm.mmap_min_addr only CAP_SYS_RAWIO may map, which the process had not"
+    ),
+}
+"""Reasons that have numbers."""
+
+
+# ---- what only the recording shows -----------------------------------------------------------
+
+_Answer = tuple[tuple[str, ...], str, str]
+
+
+def _map_limit(at: _At) -> str:
+    """vm.max_map_count as a cause among others."""
+    missing = at.limit - at.count
+    if at.complete:
+        return f"vm.max_map_count, if it was about {at.count:,} then"
+    return f"vm.max_map_count, if {missing:,} more areas were there than the log shows (--maps brings them)"
+
+
+def _not_shown(at: _At) -> _Answer:
+    hole = "a part of the range was not mapped"
+    causes = [hole]
+    if at.kind in (K_MPROTECT, K_MADVISE):
+        causes.insert(0, "vm.max_map_count was met")
+    if at.kind == K_MPROTECT and at.arg("a2") & VM_WRITE:
+        causes.append("the commit limit, which memory made writable is charged to")
+    if at.kind in (K_MLOCK, K_MLOCK2):
+        causes.append("RLIMIT_MEMLOCK (ulimit -l)")
+    return tuple(causes), "--maps of that moment", "what was mapped there the log does not show"
+
+
+def _limit_met(at: _At) -> _Answer:
+    missing = at.limit - at.count
+    if at.complete:
+        lower = f"vm.max_map_count, lower than the {at.limit:,} assumed: {at.count:,} areas were there"
+        return (lower, "the kernel itself was short of memory"), "/proc/sys/vm/max_map_count", ""
+    text = f"vm.max_map_count was met: {missing:,} or {missing + 1:,} areas were there that the log does not show"
+    return (text,), "", "--maps brings them"
+
+
+def _growth(at: _At) -> _Answer:
+    """ENOMEM of a call that asks for memory, or makes it writable."""
+    most_total, most_data = _most(at)
+    asked = size_words(at.length)
+    first: list[str] = []
+    causes: list[str] = []
+    last: list[str] = []
+    becomes = at.kind == K_MPROTECT
+    if at.kind == K_MREMAP and not at.arg("a3") & MREMAP_MAYMOVE and not at.complete:
+        first.append("an area right behind it that the log does not show")
+    if at.kind == K_BRK and not at.complete:
+        first.append("an area above the heap that the log does not show")
+    if not at.known:
+        causes += [
+            "RLIMIT_AS (ulimit -v)",
+            "RLIMIT_DATA (ulimit -d)",
+            "the commit limit (vm.overcommit_memory)",
+        ]
+        return (*first, *causes, _map_limit(at)), _deciding(causes), ""
+    if not becomes:
+        words = f"RLIMIT_AS (ulimit -v): {size_words(at.total)} were mapped and {asked} more asked for"
+        lowered = f"RLIMIT_AS, if it was changed: at another time {size_words(most_total)} were mapped"
+        (causes if most_total <= at.total + at.length else last).append(
+            words if most_total <= at.total + at.length else lowered
+        )
+    if _is_data(at):
+        words = f"RLIMIT_DATA (ulimit -d): {size_words(at.data)} of data, {asked} more"
+        lowered = f"RLIMIT_DATA, if it was changed: at another time {size_words(most_data)} were data"
+        (causes if most_data <= at.data + at.length else last).append(
+            words if most_data <= at.data + at.length else lowered
+        )
+    if _is_charged(at):
+        words = f"the commit limit (vm.overcommit_memory, vm.overcommit_ratio): {asked} were to be charged"
+        (first if at.length >= _HUGE_REQUEST or becomes else causes).append(words)
+    if _may_be_locked(at):
+        causes.append(f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked")
+    return (*first, *causes, *last, _map_limit(at)), _deciding(first + causes), ""
+
+
+def _deciding(causes: list[str]) -> str:
+    commit = any("commit limit" in cause for cause in causes)
+    return f"{_LIMITS} and {_COMMIT}" if commit else _LIMITS
+
+
+def _most(at: _At) -> tuple[int, int]:
+    """The most that the process ever had mapped, and of data, as the log shows; bytes."""
+    trace, page = at.result.trace, at.result.machine.page_size
+    pid = int(trace.tasks["pid"][int(trace.columns["task"][at.event])])
+    total, data = at.result.most.get(pid, (0, 0))
+    return total * page, data * page
+
+
+def _is_data(at: _At) -> bool:
+    if at.kind in (K_MMAP, K_OLD_MMAP):
+        return bool(at.arg("a2") & VM_WRITE) and at.arg("a3") & MAP_TYPE == MAP_PRIVATE
+    return at.kind in (K_BRK, K_MREMAP) or (at.kind == K_MPROTECT and bool(at.arg("a2") & VM_WRITE))
+
+
+def _is_charged(at: _At) -> bool:
+    if at.kind in (K_MMAP, K_OLD_MMAP):
+        shared_anonymous = at.arg("a3") & MAP_ANONYMOUS and at.arg("a3") & MAP_TYPE != MAP_PRIVATE
+        private = at.arg("a2") & VM_WRITE and at.arg("a3") & MAP_TYPE == MAP_PRIVATE
+        return bool(shared_anonymous or private)
+    return _is_data(at)
+
+
+def _may_be_locked(at: _At) -> bool:
+    return at.kind == K_BRK and at.locked > 0
+
+
+def _locks(at: _At) -> _Answer:
+    """RLIMIT_MEMLOCK; ENOMEM of mlock may be the map limit too, where the lock splits an area."""
+    if at.kind == K_MLOCKALL:
+        text = f"RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: {size_words(at.total)} were to be locked"
+        return (text,), _LIMITS, ""
+    text = (
+        f"RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: {size_words(at.locked)} were locked and "
+        f"{size_words(at.length)} more asked for"
+    )
+    if at.kind in (K_MLOCK, K_MLOCK2):
+        return (text, _map_limit(at)), _LIMITS, ""
+    return (text,), _LIMITS, ""
+
+
+def _no_right_to_lock(at: _At) -> _Answer:
+    return (
+        ("RLIMIT_MEMLOCK (ulimit -l) is 0, without CAP_IPC_LOCK", "a seccomp filter"),
+        f"{_LIMITS} and Seccomp of /proc/PID/status",
+        "",
+    )
+
+
+def _occupied(at: _At) -> _Answer:
+    return (
+        ("MAP_FIXED_NOREPLACE: something is mapped there that the log does not show",),
+        "",
+        "a page there is assumed",
+    )
+
+
+def _forbidden(at: _At) -> _Answer:
+    """EPERM, EACCES, ENOSYS that nothing in the state explains."""
+    if at.errno == ENOSYS:
+        return ("a seccomp filter, as containers have them", "a kernel built without this call"), _AUDIT, ""
+    filters = "a seccomp filter"
+    prot = at.arg("a2") if at.kind in (K_MMAP, K_OLD_MMAP, K_MPROTECT) else 0
+    module = "a security module (SELinux, AppArmor, Smack)"
+    sealed = "an area sealed by mseal before the log begins"
+    if at.errno == EPERM:
+        if prot & VM_EXEC:
+            filters += ", such as MemoryDenyWriteExecute= of systemd"
+        causes = [filters, module]
+        if (
+            at.kind not in (K_MMAP, K_OLD_MMAP)
+            and at.result.machine.kernel.values["mseal"]
+            and not at.complete
+        ):
+            causes.append(sealed)
+        return tuple(causes), _AUDIT, ""
+    causes = [module, filters]
+    if prot & VM_EXEC and at.errno == EACCES:
+        causes[0] += " that forbids executable memory"
+        if at.kind == K_MPROTECT:
+            causes.append("a file on a mount with noexec, if one is mapped there")
+        causes.append("prctl(PR_SET_MDWE)" + ("" if at.complete else " before the log begins"))
+    elif prot & VM_WRITE and at.errno == EACCES:
+        shared = "a shared mapping of a descriptor that was not open for writing"
+        of_file = (
+            at.kind != K_MPROTECT
+            and not at.arg("a3") & MAP_ANONYMOUS
+            and at.arg("a3") & MAP_TYPE != MAP_PRIVATE
+        )
+        if at.kind == K_MPROTECT and not at.complete:
+            causes.insert(0, shared)
+        elif of_file:
+            causes.append("a file with chattr +a")
+    return tuple(causes), _AUDIT, ""
+
+
+def _refused(at: _At) -> _Answer:
+    """Every other errno that nothing in the state explains."""
+    if at.kind == K_MADVISE and at.arg("a2") in _BUILT:
+        return (f"a kernel built without {_BUILT[at.arg('a2')]}",), "/proc/config.gz", ""
+    if at.kind == K_MADVISE and at.arg("a2") == ADVICE["collapse"]:
+        return ("no huge page could be made there: not enough pages, or none that may become one",), "", ""
+    if at.errno == EAGAIN:
+        locked = "RLIMIT_MEMLOCK (ulimit -l), with an mlockall(MCL_FUTURE) that the log does not show"
+        return (locked, "the file's own mmap method"), _LIMITS, ""
+    if at.kind in (K_MMAP, K_OLD_MMAP):
+        return ("the mmap method of the file or device",), "", ""
+    return (
+        ("pages or files of which the log shows nothing", "a kernel of another version or configuration"),
+        "",
+        "",
+    )
+
+
+_BUILT = {
+    ADVICE["mergeable"]: "CONFIG_KSM",
+    ADVICE["unmergeable"]: "CONFIG_KSM",
+    ADVICE["hugepage"]: "CONFIG_TRANSPARENT_HUGEPAGE",
+    ADVICE["nohugepage"]: "CONFIG_TRANSPARENT_HUGEPAGE",
+}
+
+
+def _absent(at: _At) -> _Answer:
+    return (
+        ("memory was short, of the machine or of its cgroup",),
+        "memory.events of the cgroup",
+        "",
+    )
+
+
+_TAKEN: dict[int, Callable[[_At], _Answer]] = {
+    WHY_NOT_SHOWN: _not_shown,
+    WHY_LIMIT_MET: _limit_met,
+    WHY_TAKEN: _growth,
+    WHY_LOCK_TAKEN: _locks,
+    WHY_ZERO_TAKEN: _no_right_to_lock,
+    WHY_OCCUPIED_TAKEN: _occupied,
+    WHY_FORBIDDEN: _forbidden,
+    WHY_REFUSED: _refused,
+    WHY_NOT_PRESENT: _absent,
+}

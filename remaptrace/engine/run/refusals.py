@@ -1,0 +1,120 @@
+"""Which recorded refusals a replay may take, and which limits it may raise because the recording went beyond them.
+
+The machine that recorded takes every refusal that its state does not explain. On another machine, or with other
+calls, the question is what it would have answered: only what the machine that recorded took is taken there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK
+from ...abi.rows import RS_DATA, RS_LOCKED, RS_TOTAL
+from ...machine.limitrules import R_MAX_MAP_COUNT
+from ...machine.machine import Machine
+from ...machine.own import own_machine
+from ...result.result import Result
+from ...trace.events import Trace
+from ..belief.refusal import TAKE_ALL, TAKE_MARKED
+from ..state import G_PROVED, H_RULES
+from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKEN
+
+_OF_CHARGE = ("ram_pages", "swap_pages", "overcommit_memory", "overcommit_ratio")
+
+
+def taking(trace: Trace, machine: Machine) -> tuple[int, int]:
+    """G_TAKING and G_OWN_LIMIT for a replay of `trace`, which is followed, on `machine`."""
+    own = _own(trace)
+    values, limits = machine.kernel.values, own.kernel.values
+    bits = TAKE_ALL if trace.taken is None and _is_own(trace, machine) else TAKE_MARKED
+    if values["max_map_count"] == limits["max_map_count"]:
+        bits |= TAKE_LIMIT
+    if all(values[name] == limits[name] for name in _OF_CHARGE):
+        bits |= TAKE_CHARGE
+    return bits, int(limits["max_map_count"])
+
+
+def mark_taken(trace: Trace, machine: Machine, replay: Callable[[Trace, Machine], Result]) -> None:
+    """Set `trace.taken`, if `machine` is not the one that recorded, by a replay on that one."""
+    if trace.recorded and trace.taken is None and not _is_own(trace, machine):
+        settle(trace, replay)
+
+
+def settle(trace: Trace, replay: Callable[[Trace, Machine], Result]) -> None:
+    """Set `trace.taken`: the events that are refused on the machine that recorded because the recording says so."""
+    if not trace.recorded or trace.taken is not None or _rewritten(trace):
+        return
+    if not _refusals(trace).any():
+        trace.taken = np.zeros(len(trace), dtype=bool)
+        return
+    trace.taken = np.isin(replay(trace, _own(trace)).columns["why"], TAKEN)
+
+
+class Sizes:
+    """What the processes of a recording with refusals had mapped: then, and at most."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.refused = _refusals(trace) if trace.recorded else np.zeros(len(trace), dtype=bool)
+        self.wanted = bool(self.refused.any())
+        self.at_refusals: dict[int, tuple[int, int, int]] = {}
+        self.most: dict[int, tuple[int, int]] = {}
+
+    def add(self, base: int, rows: npt.NDArray[np.int64]) -> None:
+        """Take note of result rows that begin with event `base`."""
+        if not self.wanted:
+            return
+        part = slice(base, base + len(rows))
+        for row in np.flatnonzero(self.refused[part]).tolist():
+            total, data, locked = rows[row, [RS_TOTAL, RS_DATA, RS_LOCKED]].tolist()
+            self.at_refusals[base + row] = total, data, locked
+        pids = self.trace.tasks["pid"][self.trace.columns["task"][part]]
+        for pid in np.unique(pids).tolist():
+            mine = rows[pids == pid]
+            before = self.most.get(pid, (0, 0))
+            self.most[pid] = (
+                max(before[0], int(mine[:, RS_TOTAL].max())),
+                max(before[1], int(mine[:, RS_DATA].max())),
+            )
+
+
+def proofs(m: Any) -> list[str]:
+    """What the recording proved of limits, in words."""
+    notes = []
+    if m[G_PROVED] & TAKE_LIMIT:
+        least = m[H_RULES + R_MAX_MAP_COUNT]
+        notes.append(
+            f"vm.max_map_count was higher than assumed: recorded calls made about {least:,} areas or more"
+        )
+    if m[G_PROVED] & TAKE_CHARGE:
+        notes.append(
+            "recorded calls were granted more memory than this machine would: it had more, or another"
+            " vm.overcommit_memory; --set ram=SIZE, overcommit_memory=N"
+        )
+    return notes
+
+
+def _refusals(trace: Trace) -> npt.NDArray[np.bool_]:
+    flags, ret = trace.columns["flags"], trace.columns["ret"]
+    refused = (ret < 0) & (ret >= -4095)
+    refused |= (trace.columns["kind"] == K_BRK) & (ret >= 0) & (ret < trace.columns["a0"])
+    return np.asarray(refused & ((flags & (EVF_HAS_RET | EVF_INJECTED)) == EVF_HAS_RET))
+
+
+def _rewritten(trace: Trace) -> bool:
+    return "origin" in trace.columns
+
+
+def _own(trace: Trace) -> Machine:
+    return own_machine(trace)
+
+
+def _is_own(trace: Trace, machine: Machine) -> bool:
+    if _rewritten(trace):
+        return False
+    own = _own(trace)
+    return own.arch.name == machine.arch.name and dict(own.kernel.values) == dict(machine.kernel.values)

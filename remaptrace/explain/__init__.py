@@ -1,0 +1,79 @@
+"""What ``remaptrace explain`` knows: codes, outcomes, traps of the per-PTE series, terms, errnos, names, rules."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from ..codes.code import ErrorCode
+from ..codes.table import CODES
+from ..defects import DEFECTS
+from ..machine.rules import RULES, Rule
+from .errnos import ERRNOS
+from .names import FLAGS, LIMITS, SYSCTL_TOPICS
+from .outcomes import OUTCOMES, TRAPS
+from .terms import TERMS
+
+__all__ = ["ERRNOS", "OUTCOMES", "TRAPS", "explain", "topics"]
+
+
+def topics() -> dict[str, list[str]]:
+    """Everything that can be explained, by section."""
+    return {
+        "error codes": sorted(CODES),
+        "outcomes of an access": list(OUTCOMES),
+        "traps of the per-PTE series": list(TRAPS),
+        "defects of PTE words": list(DEFECTS),
+        "terms of the reports": list(TERMS),
+        "errors of memory calls": list(ERRNOS),
+        "limits, rights and names": list(LIMITS),
+        "flags of areas in smaps": list(FLAGS),
+        "rules of kernels": list(RULES),
+    }
+
+
+def explain(name: str) -> str | None:
+    """A paragraph about `name`, or None when nothing is known. Case does not matter."""
+    wanted = name.strip().lower().removesuffix(":")
+    found: list[str] = []
+    for code, entry in CODES.items():
+        if code.lower() == wanted:
+            found.append(_code_text(entry))
+    for table in (OUTCOMES, TRAPS, DEFECTS, TERMS, ERRNOS, LIMITS, FLAGS):
+        for key, text in table.items():
+            if wanted in _spellings(key):
+                found.append(_paragraph(key, text))
+    asked_rule = SYSCTL_TOPICS.get(wanted, wanted)
+    for rule in RULES.values():
+        if asked_rule == rule.name.lower():
+            found.append(_paragraph(f"{rule.name} (rule of a kernel)", _rule_text(rule)))
+    return "\n\n".join(found) or None
+
+
+def _spellings(key: str) -> Iterable[str]:
+    low = key.lower()
+    return {low, *low.split("/"), low.replace("-", " "), low.replace(" ", "-")}
+
+
+def _code_text(entry: ErrorCode) -> str:
+    text = _paragraph(f"{entry.code}: {entry.title}", entry.meaning)
+    if entry.example:
+        text += "\n\n" + textwrap.indent(entry.example, "      ")
+    if entry.advice:
+        text += "\n\n" + textwrap.fill(entry.advice, width=78, initial_indent="  ", subsequent_indent="  ")
+    return text
+
+
+def _rule_text(rule: Rule) -> str:
+    if rule.choices:
+        default = rule.choices[rule.default]
+        values = f"One of: {', '.join(rule.choices)}."
+    else:
+        default = str(bool(rule.default)).lower() if rule.kind == "bool" else str(rule.default)
+        values = "true or false." if rule.kind == "bool" else "A number."
+    return f"{rule.doc}. {values} Without a preset: {default}. Change it with --set {rule.name}=VALUE."
+
+
+def _paragraph(title: str, text: str) -> str:
+    body = textwrap.fill(text, width=78, initial_indent="  ", subsequent_indent="  ")
+    return f"{title}\n{body}"

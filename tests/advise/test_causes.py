@@ -1,0 +1,313 @@
+"""No report states a cause that a state does not show: every reason is derived from a log here, word for word."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+import pytest
+
+from remaptrace.advice import causes
+from remaptrace.advice.causes import Refusal, refusal_of
+from remaptrace.api import check, replay
+from remaptrace.engine import why as reasons
+from remaptrace.engine.why import TAKEN, WHY_TEXT
+from remaptrace.machine.machine import Machine
+from remaptrace.report.facts.refusals import refusal_notes
+from remaptrace.result.result import Result
+from remaptrace.trace.scenario.read import read_scenario
+from remaptrace.trace.strace.door import read_strace
+
+A = 0x7F0000100000
+EXEC = 'execve("./p", ["./p"], 0x7ffd0 /* 9 vars */) = 0\n'
+ANON = "MAP_PRIVATE|MAP_ANONYMOUS"
+RW = "PROT_READ|PROT_WRITE"
+
+
+def mmap(
+    size: int, ret: str, prot: str = RW, flags: str = ANON, fd: int = -1, addr: str = "NULL", n: int = 0
+) -> str:
+    answer = f"{A + n * 0x1000000:#x}" if ret == "ok" else f"-1 {ret} (refused)"
+    return f"mmap({addr}, {size}, {prot}, {flags}, {fd}, 0) = {answer}\n"
+
+
+def call(text: str, errno: str) -> str:
+    return f"{text} = -1 {errno} (refused)\n"
+
+
+def memfd(*seals: str) -> str:
+    return 'memfd_create("m", MFD_ALLOW_SEALING) = 3\nftruncate(3, 65536) = 0\n' + "".join(
+        f"fcntl(3, F_ADD_SEALS, {seal}) = 0\n" for seal in seals
+    )
+
+
+FILE = 'openat(AT_FDCWD, "/srv/data", O_RDWR) = 3\nfstat(3, {st_mode=S_IFREG|0644, st_size=65536, ...}) = 0\n'
+ONLY = (
+    'openat(AT_FDCWD, "/srv/data", O_RDONLY) = 3\nfstat(3, {st_mode=S_IFREG|0644, st_size=65536, ...}) = 0\n'
+)
+MAPPED = mmap(65536, "ok")
+NONE = mmap(65536, "ok", "PROT_NONE")
+FORBIDDEN = ("a security module (SELinux, AppArmor, Smack)", "a seccomp filter")
+
+HOLE = """\
+steps:
+- mmap: {addr: 0x10000000, length: 8192, prot: rw, flags: [private, anonymous, fixed], fd: -1, offset: 0}
+- mprotect: {addr: 0x10000000, length: 16384, prot: r}
+  expect: {error: ENOMEM}
+"""
+SMALL = {"max_map_count": 3}
+SHOWN: list[tuple[str, str, dict[str, object], str]] = [
+    ("the map limit", mmap(4096, "ok") + mmap(4096, "ok", "PROT_READ", n=1) + mmap(4096, "ok", n=2)
+     + mmap(4096, "ok", "PROT_READ", n=3) + mmap(4096, "ENOMEM", n=4), SMALL, "WHY_MAP_COUNT"),
+    ("RLIMIT_AS as the log sets it", "setrlimit(RLIMIT_AS, {rlim_cur=1048576, rlim_max=1048576}) = 0\n"
+     + mmap(2 << 20, "ENOMEM"), {}, "WHY_RLIMIT_AS"),
+    ("RLIMIT_DATA as the log sets it", "setrlimit(RLIMIT_DATA, {rlim_cur=1048576, rlim_max=1048576}) = 0\n"
+     + mmap(2 << 20, "ENOMEM"), {}, "WHY_RLIMIT_DATA"),
+    ("RLIMIT_MEMLOCK as the log sets it", "setrlimit(RLIMIT_MEMLOCK, {rlim_cur=8192, rlim_max=8192}) = 0\n"
+     "setuid(1000) = 0\n" + MAPPED + call(f"mlock({A:#x}, 65536)", "ENOMEM"), {}, "WHY_RLIMIT_MEMLOCK"),
+    ("RLIMIT_MEMLOCK as it is by itself", "setuid(1000) = 0\n" + mmap(16 << 20, "ok")
+     + call(f"mlock({A:#x}, 16777216)", "ENOMEM"), {}, "WHY_RLIMIT_MEMLOCK"),
+    ("mlockall beyond it", "setuid(1000) = 0\n" + mmap(16 << 20, "ok") + call("mlockall(MCL_CURRENT)", "ENOMEM"), {},
+     "WHY_RLIMIT_MEMLOCK"),
+    ("one request beyond RAM", mmap(64 << 40, "ENOMEM"), {}, "WHY_OVERCOMMIT"),
+    ("one request beyond the RAM that was told", mmap(16 << 30, "ENOMEM"), {"ram": "8GiB"}, "WHY_OVERCOMMIT"),
+    ("the strict commit limit", mmap(16 << 30, "ENOMEM"), {"ram": "8GiB", "overcommit_memory": 2}, "WHY_OVERCOMMIT"),
+    ("no gap", mmap(1 << 47, "ENOMEM", "PROT_NONE", ANON + "|MAP_NORESERVE"), {}, "WHY_NO_GAP"),
+    ("mseal", MAPPED + f"mseal({A:#x}, 65536, 0) = 0\n" + call(f"munmap({A:#x}, 65536)", "EPERM"), {}, "WHY_SEALED"),
+    ("a hole", HOLE, {}, "WHY_HOLE"),
+    ("a file open read-only made writable", ONLY + mmap(65536, "ok", "PROT_READ", "MAP_SHARED", 3)
+     + call(f"mprotect({A:#x}, 4096, {RW})", "EACCES"), {}, "WHY_MAY"),
+    ("PR_SET_MDWE", "prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) = 0\n"
+     + mmap(4096, "EACCES", RW + "|PROT_EXEC"), {}, "WHY_MDWE"),
+    ("part of a special area", "io_setup(8, [0x7f0000200000]) = 0\n"
+     + call("mremap(0x7f0000200000, 4096, 8192, MREMAP_MAYMOVE)", "EFAULT"), {}, "WHY_SPECIAL"),
+    ("no huge page", mmap(2 << 20, "ENOMEM", RW, ANON + "|MAP_HUGETLB"), {}, "WHY_HUGE_POOL"),
+    ("half a huge page", mmap(4 << 20, "ok", RW, ANON + "|MAP_HUGETLB").replace(f"{A:#x}", "0x7f0000200000")
+     + call("munmap(0x7f0000200000, 4096)", "EINVAL"), {"nr_hugepages": 8}, "WHY_HUGE_PAGE"),
+    ("RLIMIT_MEMLOCK of 0", "setrlimit(RLIMIT_MEMLOCK, {rlim_cur=0, rlim_max=0}) = 0\nsetuid(1000) = 0\n" + MAPPED
+     + call(f"mlock({A:#x}, 4096)", "EPERM"), {}, "WHY_ZERO_MEMLOCK"),
+    ("MAP_FIXED_NOREPLACE on what is mapped", MAPPED
+     + mmap(4096, "EEXIST", RW, ANON + "|MAP_FIXED_NOREPLACE", addr=f"{A:#x}"), {}, "WHY_OCCUPIED"),
+    ("no such descriptor", mmap(4096, "EBADF", "PROT_READ", "MAP_SHARED", 9), {}, "WHY_NO_FD"),
+    ("a descriptor open read-only", ONLY + mmap(4096, "EACCES", RW, "MAP_SHARED", 3), {}, "WHY_FD_MODE"),
+    ("a noexec mount, which the refusal proves", FILE
+     + mmap(4096, "EPERM", "PROT_READ|PROT_EXEC", "MAP_PRIVATE", 3), {}, "WHY_NOEXEC"),
+    ("a directory, which the refusal proves", FILE + mmap(4096, "ENODEV", "PROT_READ", "MAP_PRIVATE", 3), {},
+     "WHY_UNMAPPABLE"),
+    ("a sealed file", memfd("F_SEAL_WRITE") + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), {}, "WHY_FILE_SEALED"),
+    ("below the lowest address", "setuid(1000) = 0\n" + mmap(4096, "EPERM", RW, ANON + "|MAP_FIXED"), {},
+     "WHY_LOW_ADDRESS"),
+    ("below it, which the refusal proves", mmap(4096, "EPERM", RW, ANON + "|MAP_FIXED"), {}, "WHY_LOW_ADDRESS"),
+    ("beyond user space", mmap(8192, "ENOMEM", RW, ANON + "|MAP_FIXED", addr="0x7ffffffff000"), {}, "WHY_BEYOND"),
+    ("an area above the heap", "brk(NULL) = 0x560000000000\n"
+     + mmap(4096, "ok", RW, ANON + "|MAP_FIXED", addr="0x560000002000").replace(f"= {A:#x}", "= 0x560000002000")
+     + "brk(0x560000010000) = 0x560000000000\n", {}, "WHY_IN_HEAPS_WAY"),
+    ("mremap of nothing", EXEC + MAPPED + f"munmap({A:#x}, 65536) = 0\n"
+     + call(f"mremap({A:#x}, 4096, 8192, MREMAP_MAYMOVE)", "EFAULT"), {}, "WHY_NOT_ONE_AREA"),
+    ("an area behind that may not move", mmap(8192, "ok") + f"mprotect({A + 4096:#x}, 4096, PROT_READ) = 0\n"
+     + call(f"mremap({A:#x}, 4096, 8192, 0)", "ENOMEM"), {}, "WHY_BEHIND"),
+]  # fmt: skip
+"""Name, log, settings of the machine, the reason that the state shows for the last call."""
+
+BEFORE = "vm.max_map_count was met: 65,529 or 65,530 areas were there that the log does not show"
+OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("memory that the log never showed", call(f"mprotect({A:#x}, 4096, {RW})", "ENOMEM"), "WHY_NOT_SHOWN",
+     ("vm.max_map_count was met", "a part of the range was not mapped",
+      "the commit limit, which memory made writable is charged to")),
+    ("a lock of such memory", call(f"mlock({A:#x}, 4096)", "ENOMEM"), "WHY_NOT_SHOWN",
+     ("a part of the range was not mapped", "RLIMIT_MEMLOCK (ulimit -l)")),
+    ("a split with nothing in its way", MAPPED + call(f"mprotect({A:#x}, 4096, PROT_NONE)", "ENOMEM"), "WHY_LIMIT_MET",
+     (BEFORE,)),
+    ("the same where every area is known", EXEC + MAPPED + call(f"mprotect({A:#x}, 4096, PROT_NONE)", "ENOMEM"),
+     "WHY_LIMIT_MET", ("vm.max_map_count, lower than the 65,530 assumed: 1 areas were there",
+                       "the kernel itself was short of memory")),
+    ("a hole cut into what is not shown", call(f"munmap({A:#x}, 4096)", "ENOMEM"), "WHY_LIMIT_MET",
+     ("vm.max_map_count was met: 65,530 or 65,531 areas were there that the log does not show",)),
+    ("mmap far from the map limit", EXEC + mmap(4 << 20, "ok") + mmap(8 << 20, "ENOMEM"), "WHY_TAKEN",
+     ("RLIMIT_AS (ulimit -v): 4.0 MiB were mapped and 8.0 MiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 4.0 MiB of data, 8.0 MiB more",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 8.0 MiB were to be charged",
+      "vm.max_map_count, if it was about 1 then")),
+    ("more was mapped at another time, and is no data",
+     mmap(64 << 20, "ok", "PROT_READ") + f"munmap({A:#x}, 67108864) = 0\n"
+     + mmap(4 << 20, "ENOMEM"), "WHY_TAKEN",
+     ("RLIMIT_DATA (ulimit -d): 0 KiB of data, 4.0 MiB more",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 MiB were to be charged",
+      "RLIMIT_AS, if it was changed: at another time 64.0 MiB were mapped",
+      "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)")),
+    ("more was data at another time",
+     mmap(64 << 20, "ok") + f"munmap({A:#x}, 67108864) = 0\n" + mmap(4 << 20, "ENOMEM"),
+     "WHY_TAKEN",
+     ("the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 MiB were to be charged",
+      "RLIMIT_AS, if it was changed: at another time 64.0 MiB were mapped",
+      "RLIMIT_DATA, if it was changed: at another time 64.0 MiB were data",
+      "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)")),
+    ("a reservation: neither data nor charged", EXEC + mmap(4 << 20, "ENOMEM", "PROT_NONE"), "WHY_TAKEN",
+     ("RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4.0 MiB more asked for",
+      "vm.max_map_count, if it was about 0 then")),
+    ("a large request: charged first", EXEC + mmap(4 << 30, "ENOMEM"), "WHY_TAKEN",
+     ("the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 GiB were to be charged",
+      "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4.0 GiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4.0 GiB more", "vm.max_map_count, if it was about 0 then")),
+    ("shared memory is charged and is no data", EXEC + mmap(4 << 20, "ENOMEM", RW, "MAP_SHARED|MAP_ANONYMOUS"),
+     "WHY_TAKEN",
+     ("RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4.0 MiB more asked for",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 MiB were to be charged",
+      "vm.max_map_count, if it was about 0 then")),
+    ("memory made writable", EXEC + NONE + call(f"mprotect({A:#x}, 65536, {RW})", "ENOMEM"), "WHY_TAKEN",
+     ("the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 64 KiB were to be charged",
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 64 KiB more", "vm.max_map_count, if it was about 1 then")),
+    ("a heap that does not grow", "brk(NULL) = 0x560000000000\nbrk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
+     ("an area above the heap that the log does not show",
+      "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4 KiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4 KiB more",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
+      "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)")),
+    ("a locked heap that does not grow", EXEC + "brk(NULL) = 0x560000000000\n" + MAPPED + f"mlock({A:#x}, 65536) = 0\n"
+     "brk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
+     ("RLIMIT_AS (ulimit -v): 64 KiB were mapped and 4 KiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 64 KiB of data, 4 KiB more",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
+      "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked", "vm.max_map_count, if it was about 1 then")),
+    ("growth that may not move", MAPPED + call(f"mremap({A:#x}, 65536, 131072, 0)", "ENOMEM"), "WHY_TAKEN",
+     ("an area right behind it that the log does not show",
+      "RLIMIT_AS (ulimit -v): 64 KiB were mapped and 64 KiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 64 KiB of data, 64 KiB more",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 64 KiB were to be charged",
+      "vm.max_map_count, if 65,529 more areas were there than the log shows (--maps brings them)")),
+    ("a move that does not grow", MAPPED
+     + call(f"mremap({A:#x}, 65536, 65536, MREMAP_MAYMOVE|MREMAP_FIXED, 0x7f0000500000)",
+     "ENOMEM"), "WHY_LIMIT_MET", (BEFORE,)),
+    ("locked memory", mmap(1 << 20, "EAGAIN", RW, ANON + "|MAP_LOCKED"), "WHY_LOCK_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 1.0 MiB more asked for",)),
+    ("mlock of what is mapped", EXEC + MAPPED + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 64 KiB more asked for",
+      "vm.max_map_count, if it was about 1 then")),
+    ("mlockall", EXEC + MAPPED + call("mlockall(MCL_CURRENT)", "ENOMEM"), "WHY_LOCK_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 64 KiB were to be locked",)),
+    ("no right to lock", MAPPED + call(f"mlock({A:#x}, 4096)", "EPERM"), "WHY_ZERO_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l) is 0, without CAP_IPC_LOCK", "a seccomp filter")),
+    ("MAP_FIXED_NOREPLACE where the log shows nothing",
+     mmap(4096, "EEXIST", RW, ANON + "|MAP_FIXED_NOREPLACE", addr=f"{A:#x}"), "WHY_OCCUPIED_TAKEN",
+     ("MAP_FIXED_NOREPLACE: something is mapped there that the log does not show",)),
+    ("a call that a filter knows not", MAPPED + call(f"mprotect({A:#x}, 4096, PROT_NONE)", "ENOSYS"), "WHY_FORBIDDEN",
+     ("a seccomp filter, as containers have them", "a kernel built without this call")),
+    ("mmap forbidden", mmap(4096, "EPERM"), "WHY_FORBIDDEN", FORBIDDEN[::-1]),
+    ("writable and executable, forbidden", mmap(4096, "EPERM", RW + "|PROT_EXEC"), "WHY_FORBIDDEN",
+     ("a seccomp filter, such as MemoryDenyWriteExecute= of systemd", FORBIDDEN[0])),
+    ("munmap forbidden", MAPPED + call(f"munmap({A:#x}, 4096)", "EPERM"), "WHY_FORBIDDEN",
+     (*FORBIDDEN[::-1], "an area sealed by mseal before the log begins")),
+    ("a file that may not be shared", FILE + mmap(4096, "EACCES", RW, "MAP_SHARED", 3), "WHY_FORBIDDEN",
+     (*FORBIDDEN, "a file with chattr +a")),
+    ("memory that may not be made executable", EXEC + MAPPED + call(f"mprotect({A:#x}, 4096, PROT_EXEC)", "EACCES"),
+     "WHY_FORBIDDEN", ("a security module (SELinux, AppArmor, Smack) that forbids executable memory", FORBIDDEN[1],
+                       "a file on a mount with noexec, if one is mapped there", "prctl(PR_SET_MDWE)")),
+    ("the same in a log that begins late", MAPPED + call(f"mprotect({A:#x}, 4096, PROT_EXEC)", "EACCES"),
+     "WHY_FORBIDDEN", ("a security module (SELinux, AppArmor, Smack) that forbids executable memory", FORBIDDEN[1],
+                       "a file on a mount with noexec, if one is mapped there",
+                       "prctl(PR_SET_MDWE) before the log begins")),
+    ("memory that may not be made writable", mmap(65536, "ok", "PROT_READ")
+     + call(f"mprotect({A:#x}, 4096, {RW})", "EACCES"), "WHY_FORBIDDEN",
+     ("a shared mapping of a descriptor that was not open for writing", *FORBIDDEN)),
+    ("no samepage merging", MAPPED + call(f"madvise({A:#x}, 4096, MADV_MERGEABLE)", "EINVAL"), "WHY_REFUSED",
+     ("a kernel built without CONFIG_KSM",)),
+    ("no huge pages", MAPPED + call(f"madvise({A:#x}, 4096, MADV_HUGEPAGE)", "EINVAL"), "WHY_REFUSED",
+     ("a kernel built without CONFIG_TRANSPARENT_HUGEPAGE",)),
+    ("no huge page there", mmap(4 << 20, "ok", RW, ANON + "|MAP_POPULATE").replace(f"{A:#x}", "0x7f0000200000")
+     + call("madvise(0x7f0000200000, 2097152, MADV_COLLAPSE)", "EAGAIN"), "WHY_REFUSED",
+     ("no huge page could be made there: not enough pages, or none that may become one",)),
+    ("EAGAIN without a lock", mmap(4096, "EAGAIN"), "WHY_REFUSED",
+     ("RLIMIT_MEMLOCK (ulimit -l), with an mlockall(MCL_FUTURE) that the log does not show",
+      "the file's own mmap method")),
+    ("a device that refuses", FILE + mmap(4096, "EINVAL", "PROT_READ", "MAP_PRIVATE", 3), "WHY_REFUSED",
+     ("the mmap method of the file or device",)),
+    ("pages that refuse", MAPPED + call(f"msync({A:#x}, 4096, MS_INVALIDATE)", "EBUSY"), "WHY_REFUSED",
+     ("pages or files of which the log shows nothing", "a kernel of another version or configuration")),
+    ("pages that could not be had", MAPPED + call(f"mlock({A:#x}, 4096)", "EAGAIN"), "WHY_NOT_PRESENT",
+     ("memory was short, of the machine or of its cgroup",)),
+]  # fmt: skip
+"""Name, log, the reason of the last call, its causes in order."""
+
+
+def replayed(text: str, settings: dict[str, object] | None = None) -> Result:
+    reader = read_scenario if text.startswith("steps:") else read_strace
+    return replay(reader(text.encode(), name="log"), Machine.load(overrides=settings or {}))
+
+
+def last(text: str, settings: dict[str, object] | None = None) -> tuple[Result, int, Refusal]:
+    result = replayed(text, settings)
+    event = len(result.trace) - 1
+    return result, int(result.columns["why"][event]), refusal_of(result, event)
+
+
+def number(name: str) -> int:
+    value: int = getattr(reasons, name)
+    return value
+
+
+@pytest.mark.parametrize(("log", "settings", "name"), [c[1:] for c in SHOWN], ids=[c[0] for c in SHOWN])
+def test_a_reason_is_stated_where_the_state_shows_it(
+    log: str, settings: dict[str, object], name: str
+) -> None:
+    result, why, found = last(log, settings)
+    assert WHY_TEXT[why] == WHY_TEXT[number(name)]
+    assert found.sure and len(found.causes) == 1
+    assert not result.trace.recorded or check(result).agrees
+
+
+@pytest.mark.parametrize(("log", "name", "expected"), [c[1:] for c in OPEN], ids=[c[0] for c in OPEN])
+def test_where_only_the_recording_refuses_its_possible_causes_stand_in_order(
+    log: str, name: str, expected: tuple[str, ...]
+) -> None:
+    result, why, found = last(log)
+    assert WHY_TEXT[why] == WHY_TEXT[number(name)]
+    assert found.causes == expected
+    assert found.sure == (len(expected) == 1)
+    assert check(result).agrees
+    ground = check(result).ground
+    assert ground is not None and ground.assumed + ground.guessed > 0
+    assert all(cause in refusal_notes(result)[-1] for cause in expected)
+
+
+def test_every_reason_has_a_log_that_shows_it() -> None:
+    shown = {number(c[3]) for c in SHOWN} | {number(c[2]) for c in OPEN}
+    stack = reasons.WHY_RLIMIT_STACK  # of faults: tests/kernels asks for it
+    assert set(range(1, len(WHY_TEXT))) - shown == {reasons.WHY_ARENA, stack}
+    assert {number(c[2]) for c in OPEN} == set(TAKEN)
+
+
+def test_every_sentence_of_the_causes_is_derived_from_a_log() -> None:
+    said = []
+    for _, log, settings, _ in SHOWN:
+        found = last(log, settings)[2]
+        said.append(" | ".join((*found.causes, found.decides, found.notice)))
+    for _, log, _, _ in OPEN:
+        found = last(log)[2]
+        said.append(" | ".join((*found.causes, found.decides, found.notice)))
+    everything = "\n".join(said)
+    tree = ast.parse(inspect.getsource(causes))
+    words = {
+        node.value
+        for function in tree.body
+        for node in ast.walk(function)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip()
+    }
+    docs = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))
+    }
+    docs |= {
+        node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    unsaid = sorted(w for w in words - docs if w not in everything and w not in _WITHOUT_SIZES)
+    assert unsaid == []
+
+
+_WITHOUT_SIZES = (
+    *("RLIMIT_AS (ulimit -v)", "RLIMIT_DATA (ulimit -d)", "the commit limit (vm.overcommit_memory)"),
+    *(" was met", "not told by the replay"),
+)
+"""Said of replays that do not follow the recording, and so have no sizes of it."""
