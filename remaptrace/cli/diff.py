@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +27,7 @@ from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
+    from ..machine.options import Configurations
     from ..report.documents.diff import Diff
     from ..result.diff import SideBySide
     from ..result.result import Result, Snapshot
@@ -101,7 +102,7 @@ def command(
         found = _explained(found, placing)
     from ..report.facts.diff import diff_facts
 
-    facts = diff_facts(found, peaks, time.perf_counter() - start)
+    facts = diff_facts(found, peaks, time.perf_counter() - start, _configurations(given["config"]))
     if form == "rich" and output is not None and is_page(output, picture):
         from ..report.rich.diff import diff_sheet
 
@@ -124,15 +125,15 @@ def _two(
     """Two recordings, each on its own machine, or both on the one that the options name."""
     from .answers.recordings import diff_recordings
 
-    if any(len(given[name]) > 1 for name in ("arch", "kernel", "config", "sysctl")):
+    if any(len(given[name]) > 1 for name in ("arch", "kernel", "config", "sysctl", "cmdline")):
         raise UsageError(RT_USAGE, "two traces on several machines", expected="two traces, or two machines")
     loaded = [t for _, t in session.load_traces([path])]
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{path}' holds {len(loaded)} traces", expected="one trace; name it")
-    arch, kernel, config, sysctl = (
-        (given[name] or (None,))[0] for name in ("arch", "kernel", "config", "sysctl")
+    arch, kernel, config, sysctl, cmdline = (
+        (given[name] or (None,))[0] for name in ("arch", "kernel", "config", "sysctl", "cmdline")
     )
-    choice = session.chosen(arch, kernel, given["settings"], given["host"], config, sysctl)
+    choice = session.chosen(arch, kernel, given["settings"], given["host"], config, sysctl, cmdline)
     return diff_recordings(old, loaded[0], choice, placing, form, output, rows)
 
 
@@ -145,25 +146,50 @@ def _machines(trace: Trace, given: Mapping[str, Any]) -> list[Machine]:
     configs: tuple[str, ...] = given["config"]
     if configs and not (given["arch"] or given["kernel"]):
         names = []
-    columns = [(a, k, None) for a, k in names] + [(None, None, c) for c in configs]
+    if len(configs) > 1 and len(names) == 1:  # the kernel or architecture of all of them
+        columns: list[_Column] = [(*names[0], c) for c in configs]
+    else:
+        columns = [(a, k, None) for a, k in names] + [(None, None, c) for c in configs]
     sysctls: tuple[str | None, ...] = given["sysctl"] or (None,)
-    rows = max([len(columns), len(sysctls), *(row for row, _ in own)])
+    cmdlines: tuple[str | None, ...] = given["cmdline"] or (None,)
+    rows = max([len(columns), len(sysctls), len(cmdlines), *(row for row, _ in own)])
     if len(columns) == 1:
         columns *= rows
     if len(columns) < 2 or rows > len(columns):
-        expected = "a second --kernel, --arch, --config, --sysctl or --set 2:KEY=VALUE"
+        expected = "a second --kernel, --arch, --config, --sysctl, --cmdline or --set 2:KEY=VALUE"
         raise UsageError(RT_USAGE, "a diff needs two machines", expected=expected)
-    if len(sysctls) == 1:
-        sysctls *= len(columns)
-    if len(sysctls) != len(columns):
-        text = f"{len(sysctls)} --sysctl for {len(columns)} machines"
-        raise UsageError(RT_USAGE, text, expected="one for all, or one each")
+    sysctls = _one_each(sysctls, len(columns), "--sysctl")
+    cmdlines = _one_each(cmdlines, len(columns), "--cmdline")
     out = []
-    for row, ((arch, kernel, config), sysctl) in enumerate(zip(columns, sysctls, strict=True), 1):
+    files = zip(columns, sysctls, cmdlines, strict=True)
+    for row, ((arch, kernel, config), sysctl, cmdline) in enumerate(files, 1):
         mine = shared + tuple(s for r, s in own if r == row)
-        choice = session.chosen(arch, kernel, mine, given["host"], config, sysctl)
+        choice = session.chosen(arch, kernel, mine, given["host"], config, sysctl, cmdline)
         out.append(choice.machine(trace))
     return out
+
+
+_Column = tuple[str | None, str | None, str | None]
+"""Architecture, kernel and .config of a machine."""
+
+
+def _one_each(files: tuple[str | None, ...], machines: int, option: str) -> tuple[str | None, ...]:
+    if len(files) == 1:
+        return files * machines
+    if len(files) != machines:
+        text = f"{len(files)} {option} for {machines} machines"
+        raise UsageError(RT_USAGE, text, expected="one for all, or one each")
+    return files
+
+
+def _configurations(paths: Sequence[str]) -> Configurations | None:
+    """What two or more .config files differ in; None for fewer."""
+    if len(paths) < 2:
+        return None
+    from ..machine.configfiles import read_config
+    from ..machine.options import compared
+
+    return compared([read_config(path).options for path in paths])
 
 
 def _row_of(setting: str) -> int:

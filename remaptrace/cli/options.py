@@ -76,7 +76,7 @@ def machine_options(several: bool = False) -> Callable[[C], C]:
 
 
 def file_options(several: bool = False) -> Callable[[C], C]:
-    """--config and --sysctl: a machine as a system's own files describe it."""
+    """--config, --sysctl and --cmdline: a machine as a system's own files describe it."""
 
     def decorate(command: C) -> C:
         more = ", one machine each; may be repeated." if several else "."
@@ -86,6 +86,12 @@ def file_options(several: bool = False) -> Callable[[C], C]:
             type=click.Path(),
             metavar="FILE",
             help="Output of 'sysctl -a': limits as it says" + more,
+        )(command)
+        command = click.option(
+            "--cmdline",
+            multiple=several,
+            metavar="FILE|TEXT",
+            help="Boot parameters (/proc/cmdline): huge pages, stack_guard_gap, mem, sysctl.*" + more,
         )(command)
         return click.option(
             "--config",
@@ -105,7 +111,7 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(**given: Any) -> Any:
         from .session import chosen
 
-        names = ("arch", "kernel", "settings", "host", "config", "sysctl")
+        names = ("arch", "kernel", "settings", "host", "config", "sysctl", "cmdline")
         machine = {name: given.pop(name) for name in names}
         return command(choice=chosen(**machine), **given)
 

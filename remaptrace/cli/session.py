@@ -73,8 +73,9 @@ def chosen(
     host: str | None,
     config: str | None = None,
     sysctl: str | None = None,
+    cmdline: str | None = None,
 ) -> Choice:
-    """The choice that the options make: --set over --sysctl over --config; names over what a .config says."""
+    """The choice that the options make: --set over --sysctl over --cmdline over --config; names over a .config's."""
     given: dict[str, str] = {}
     if config is not None:
         from ..machine.configfiles import read_config
@@ -83,6 +84,12 @@ def chosen(
         arch, kernel = arch or described.arch, kernel or described.kernel
         given.update(described.settings)
         _say_used(config, described.used)
+    if cmdline is not None:
+        from ..machine.cmdline import read_cmdline
+
+        booted = read_cmdline(cmdline)
+        given.update(booted.settings)
+        _say_used("--cmdline", booted.used)
     if sysctl is not None:
         from ..machine.configfiles import read_sysctl
 

@@ -11,12 +11,15 @@ from ..abi.rows import RSF_ASSUMED
 from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
 from ..machine.limitrules import (
+    R_ADMIN_RESERVE_KB,
     R_DATA_LIMIT,
     R_OVERCOMMIT,
     R_OVERCOMMIT_GUESS,
+    R_OVERCOMMIT_KB,
     R_OVERCOMMIT_RATIO,
     R_RAM_PAGES,
     R_SWAP_PAGES,
+    R_USER_RESERVE_KB,
 )
 from .jit import kernel
 from .state import (
@@ -58,8 +61,6 @@ from .why import (
     take,
 )
 
-_ADMIN_RESERVE_BYTES = 8 << 20  # sysctl_admin_reserve_kbytes on machines with more than 256 MiB
-_USER_RESERVE_BYTES = 128 << 20
 _MEMORY_TENTHS = 32  # __vm_enough_memory leaves 1/32 to root
 
 
@@ -130,7 +131,10 @@ def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
 def vm_commit_limit(m: Mem) -> int:
     """CommitLimit of overcommit mode 2, pages."""
     rules = H_RULES
-    return m[rules + R_RAM_PAGES] * m[rules + R_OVERCOMMIT_RATIO] // 100 + m[rules + R_SWAP_PAGES]
+    pages = m[rules + R_RAM_PAGES] * m[rules + R_OVERCOMMIT_RATIO] // 100
+    if m[rules + R_OVERCOMMIT_KB] != 0:
+        pages = m[rules + R_OVERCOMMIT_KB] >> (m[H_ARCH + A_PAGE_SHIFT] - 10)
+    return pages + m[rules + R_SWAP_PAGES]
 
 
 @kernel
@@ -154,8 +158,8 @@ def _enough_strictly(m: Mem, task: int) -> int:
     allowed = vm_commit_limit(m)
     if m[H_RULES + R_OVERCOMMIT_GUESS] == 0:
         if capable(m, task) == 0:
-            allowed -= _ADMIN_RESERVE_BYTES >> shift
-        allowed -= min(total // 32, _USER_RESERVE_BYTES >> shift)
+            allowed -= m[H_RULES + R_ADMIN_RESERVE_KB] >> (shift - 10)
+        allowed -= min(total // 32, m[H_RULES + R_USER_RESERVE_KB] >> (shift - 10))
     else:
         if capable(m, task) == 0:
             allowed -= allowed // _MEMORY_TENTHS

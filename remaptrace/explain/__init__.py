@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from ..codes.code import ErrorCode
 from ..codes.table import CODES
 from ..defects import DEFECTS
+from ..machine.described import SYSCTLS
 from ..machine.rules import RULES, Rule
 from .errnos import ERRNOS
-from .names import FLAGS, LIMITS, SYSCTL_TOPICS
+from .names import FLAGS, LIMITS
 from .outcomes import OUTCOMES, TRAPS
 from .terms import TERMS
 
@@ -43,7 +44,7 @@ def explain(name: str) -> str | None:
         for key, text in table.items():
             if wanted in _spellings(key):
                 found.append(_paragraph(key, text))
-    asked_rule = SYSCTL_TOPICS.get(wanted, wanted)
+    asked_rule = SYSCTLS.get(wanted, wanted)
     for rule in RULES.values():
         if asked_rule == rule.name.lower():
             found.append(_paragraph(f"{rule.name} (rule of a kernel)", _rule_text(rule)))

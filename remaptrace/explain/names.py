@@ -1,4 +1,4 @@
-"""Names of the kernel that reports use: flags of areas, limits, sysctls, guards against calls."""
+"""Names of the kernel that reports use: flags of areas, limits, guards against calls."""
 
 from __future__ import annotations
 
@@ -69,15 +69,3 @@ LIMITS: dict[str, str] = {
     ".bss": "The part of a program's data that is in no file: anonymous memory behind its data segment.",
 }
 """Limits, rights and the like."""
-
-SYSCTL_TOPICS: dict[str, str] = {
-    "vm.max_map_count": "max_map_count",
-    "vm.overcommit_memory": "overcommit_memory",
-    "vm.overcommit_ratio": "overcommit_ratio",
-    "vm.mmap_min_addr": "dac_mmap_min_addr",
-    "vm.legacy_va_layout": "legacy_va_layout",
-    "vm.nr_hugepages": "nr_hugepages",
-    "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
-    "vm.unprivileged_userfaultfd": "unprivileged_userfaultfd",
-}
-"""sysctl: the rule that stands for it."""

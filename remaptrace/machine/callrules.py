@@ -220,3 +220,19 @@ R_MKCLEAN_NONLINEAR = rule(
     0,
     "writeback write-protects pages of non-linear areas too (per-PTE protections, rfp-prot 5); 2.6 passes them over",
 )
+
+# -- what a kernel was built with: every kernel has it unless its .config says otherwise
+R_HUGETLBFS = rule("hugetlbfs", "bool", 1, "CONFIG_HUGETLBFS: MAP_HUGETLB, SHM_HUGETLB and MFD_HUGETLB")
+R_MEMFD_CREATE = rule("memfd_create", "bool", 1, "CONFIG_MEMFD_CREATE; else ENOSYS")
+R_KSM = rule("ksm", "bool", 1, "CONFIG_KSM: MADV_MERGEABLE and UNMERGEABLE; else EINVAL")
+R_THP = rule(
+    "thp_built", "bool", 1, "CONFIG_TRANSPARENT_HUGEPAGE: MADV_HUGEPAGE, NOHUGEPAGE and COLLAPSE; else EINVAL"
+)
+R_NUMA = rule("numa", "bool", 1, "CONFIG_NUMA: mbind, set_mempolicy and home nodes; else ENOSYS")
+R_SYSVIPC = rule("sysvipc", "bool", 1, "CONFIG_SYSVIPC: shmget and others; else ENOSYS")
+R_AIO = rule("aio", "bool", 1, "CONFIG_AIO: io_setup and io_destroy; else ENOSYS")
+R_ADVISE_CALLS = rule("advise_syscalls", "bool", 1, "CONFIG_ADVISE_SYSCALLS: madvise; else ENOSYS")
+R_PKEY_CALLS = rule("pkey_calls", "bool", 1, "CONFIG_ARCH_HAS_PKEYS: pkey_alloc and others; else ENOSYS")
+R_COMPAT_BRK = rule(
+    "compat_brk", "bool", 0, "CONFIG_COMPAT_BRK: the break may fall to the end of the data; else to its start"
+)

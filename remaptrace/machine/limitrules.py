@@ -82,3 +82,20 @@ R_DATA_BYTES = rule(
     -1,
     "RLIMIT_DATA, initial soft limit, bytes; -1: none (also as --set rlimit_data=SIZE)",
 )
+R_OVERCOMMIT_KB = rule(
+    "overcommit_kbytes", "int", 0, "vm.overcommit_kbytes, KiB: in place of the ratio, unless 0 (3.14)"
+)
+R_ADMIN_RESERVE_KB = rule("admin_reserve_kbytes", "int", 8192, "vm.admin_reserve_kbytes, KiB (3.10)")
+R_USER_RESERVE_KB = rule("user_reserve_kbytes", "int", 131072, "vm.user_reserve_kbytes, KiB (3.10)")
+R_SHMMAX = rule("shmmax", "int", -1, "kernel.shmmax: largest System V segment, bytes; -1: none (2.6: 32 MiB)")
+R_SHMALL = rule("shmall", "int", -1, "kernel.shmall: System V segments in all, pages; -1: none")
+R_SHMMNI = rule("shmmni", "int", 4096, "kernel.shmmni: most System V segments")
+R_MEMFD_NOEXEC = rule(
+    "memfd_noexec", "int", 0, "vm.memfd_noexec: 2 refuses memfd_create without MFD_NOEXEC_SEAL (6.3)"
+)
+R_RANDOMIZE = rule(
+    "randomize_va_space",
+    "int",
+    2,
+    "kernel.randomize_va_space: 2 also the heap, which CONFIG_COMPAT_BRK asks for",
+)

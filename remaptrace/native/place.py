@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
-from ..machine.configfiles import SYSCTLS
 from ..machine.derive import replacement
+from ..machine.described import SYSCTLS
 from ..machine.releases import preset_for
 from .wire import Where
 

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.abi.errnos import EINVAL, ENOSPC, ENOSYS
+from remaptrace.api import replay
 from remaptrace.errors import InputError, RemapTraceError
+from remaptrace.machine.archwords import A_TASK_SIZE
+from remaptrace.machine.cmdline import read_cmdline
 from remaptrace.machine.configfiles import read_config, read_sysctl
 from remaptrace.machine.load import load_kernel
 from remaptrace.machine.machine import Machine
+from remaptrace.machine.options import compared
+from remaptrace.trace.scenario.read import read_scenario
 
 SYSCTL = """\
 kernel.randomize_va_space = 2
@@ -34,7 +40,7 @@ def test_sysctl_sets_the_limits_that_are_rules(tmp_path: Path) -> None:
     assert machine.rule("max_map_count") == 262144
     assert machine.rule("overcommit_memory") == 2
     assert machine.rule("overcommit_ratio") == 80
-    assert found.used[1] == "vm.max_map_count = 262144"
+    assert "vm.max_map_count = 262144" in found.used
 
 
 CONFIGS = [
@@ -79,23 +85,9 @@ def test_config_sets_huge_pages_and_the_lowest_address(tmp_path: Path) -> None:
         "thp_enabled": "0",
         "thp_align": "never",
         "thp_align_files": "no",
+        "thp_built": "no",
+        "thp_shmem_enabled": "never",
     }
-
-
-@pytest.mark.parametrize(
-    ("option", "rule", "value"),
-    [
-        ("USERFAULTFD", "userfaultfd", "no"),
-        ("SECRETMEM", "secretmem", "no"),
-        ("KSM", "ksm_by_process", "none"),
-        ("NUMA", "nodes", "1"),
-    ],
-)
-def test_an_option_that_is_not_set_takes_its_calls_away(
-    tmp_path: Path, option: str, rule: str, value: str
-) -> None:
-    text = f"CONFIG_X86_64=y\n# CONFIG_{option} is not set\n"
-    assert read_config(write(tmp_path, "config", text)).settings == {rule: value}
 
 
 def test_config_may_be_compressed(tmp_path: Path) -> None:
@@ -146,3 +138,115 @@ def test_a_bad_kernel_file_says_what_is_wrong(tmp_path: Path, text: str, word: s
     with pytest.raises(RemapTraceError) as caught:
         load_kernel(path)
     assert word in f"{caught.value.problem} {caught.value.found}"
+
+
+ABSENT = [
+    ("HUGETLBFS", {"hugetlbfs": "no"}),
+    ("ARCH_HAS_PKEYS", {"pkey_calls": "no", "pkeys": "0"}),
+    ("MEMFD_CREATE", {"memfd_create": "no"}),
+    ("KSM", {"ksm": "no", "ksm_by_process": "none"}),
+    ("NUMA", {"numa": "no", "nodes": "1"}),
+    ("SECRETMEM", {"secretmem": "no"}),
+    ("USERFAULTFD", {"userfaultfd": "no"}),
+    ("SYSVIPC", {"sysvipc": "no"}),
+    ("AIO", {"aio": "no"}),
+    ("ADVISE_SYSCALLS", {"advise_syscalls": "no"}),
+    ("SWAP", {"swap": "0"}),
+    ("MEMORY_FAILURE", {"memory_failure": "no"}),
+]
+
+
+@pytest.mark.parametrize(("option", "settings"), ABSENT)
+def test_an_option_that_is_not_set_takes_away_what_it_brings(
+    tmp_path: Path, option: str, settings: dict[str, str]
+) -> None:
+    found = read_config(write(tmp_path, "config", f"CONFIG_X86_64=y\n# CONFIG_{option} is not set\n"))
+    assert found.settings == settings
+    Machine.load(overrides=found.settings)
+
+
+SPLITS = [
+    ("CONFIG_X86_32=y\nCONFIG_VMSPLIT_2G=y\n", "i386-2g", 0x80000000),
+    ("CONFIG_X86_32=y\nCONFIG_VMSPLIT_2G_OPT=y\n", "i386-2g-opt", 0x78000000),
+    ("CONFIG_X86_32=y\nCONFIG_VMSPLIT_1G=y\n", "i386-1g", 0x40000000),
+    ("CONFIG_X86_32=y\nCONFIG_VMSPLIT_3G_OPT=y\n", "i386-3g-opt", 0xB0000000),
+    ("CONFIG_X86_32=y\nCONFIG_VMSPLIT_3G=y\n", "i386", 0xC0000000),
+    ("CONFIG_ARM64=y\nCONFIG_ARM64_VA_BITS_39=y\n", "arm64-39", 1 << 39),
+]
+
+
+@pytest.mark.parametrize(("text", "arch", "top"), SPLITS)
+def test_the_split_of_addresses_is_that_of_the_configuration(
+    tmp_path: Path, text: str, arch: str, top: int
+) -> None:
+    found = read_config(write(tmp_path, "config", text))
+    assert found.arch == arch
+    kernel = "linux-2.6.21" if arch.startswith("i386") else "linux-6.18"
+    assert Machine.load(arch, kernel).archwords[A_TASK_SIZE] == top
+
+
+BUILT = """\
+steps:
+- mmap: {addr: 0x10000000, length: 8192, prot: rw, flags: [private, anonymous, fixed], fd: -1, offset: 0}
+- madvise: {addr: 0x10000000, length: 4096, advice: mergeable}
+- madvise: {addr: 0x10000000, length: 4096, advice: hugepage}
+- mmap: {addr: 0, length: 0x200000, prot: rw, flags: [private, anonymous, hugetlb], fd: -1, offset: 0}
+- shmget: {key: 0, size: 4096, flags: 896}
+- mbind: {addr: 0x10000000, length: 4096, mode: default, nodes: 0, maxnode: 0, flags: 0}
+"""
+
+
+def test_what_a_kernel_was_built_without_is_refused_as_it_refuses(tmp_path: Path) -> None:
+    text = "".join(
+        f"# CONFIG_{o} is not set\n" for o in ("KSM", "TRANSPARENT_HUGEPAGE", "HUGETLBFS", "SYSVIPC", "NUMA")
+    )
+    machine = Machine.load(overrides=read_config(write(tmp_path, "config", text)).settings)
+    answers = replay(read_scenario(BUILT.encode(), name="built"), machine).columns["ret"]
+    assert answers[-5:].tolist() == [-EINVAL, -EINVAL, -EINVAL, -ENOSYS, -ENOSYS]
+
+
+def test_configurations_are_compared_by_what_decides(tmp_path: Path) -> None:
+    texts = (
+        "CONFIG_KSM=y\nCONFIG_LRU_GEN=y\nCONFIG_USB=y\nCONFIG_NUMA=y\n",
+        "# CONFIG_KSM is not set\nCONFIG_NUMA=y\n",
+    )
+    found = compared([read_config(write(tmp_path, f"c{i}", t)).options for i, t in enumerate(texts)])
+    assert found.deciding == {"KSM": ["y", "n"]}
+    assert found.concerning == {"LRU_GEN": ["y", "n"]}
+    assert found.others == 1
+
+
+def test_boot_parameters_are_settings(tmp_path: Path) -> None:
+    text = (
+        "BOOT_IMAGE=/vmlinuz root=/dev/vda mem=4G transparent_hugepage=always hugepagesz=2M hugepages=8 "
+        "hugepagesz=1G hugepages=2 stack_guard_gap=1 sysctl.vm.max_map_count=100 norandmaps -- hugepages=99"
+    )
+    for given in (text, write(tmp_path, "cmdline", text + "\n")):
+        assert read_cmdline(given).settings == {
+            "ram": str(4 << 30),
+            "thp_enabled": "2",
+            "nr_hugepages": "8",
+            "stack_guard_gap": "1",
+            "max_map_count": "100",
+            "randomize_va_space": "0",
+        }
+    with pytest.raises(InputError, match="hugepages=x"):
+        read_cmdline("quiet hugepages=x")
+
+
+SHM = "kernel.shmmax = 8192\nkernel.shmall = 3\nkernel.shmmni = 2\nvm.overcommit_kbytes = 0\n"
+
+
+def test_sysctl_bounds_segments_of_system_v(tmp_path: Path) -> None:
+    machine = Machine.load(overrides=read_sysctl(write(tmp_path, "s", SHM)).settings)
+    steps = "steps:\n" + "".join(
+        f"- shmget: {{key: 0, size: {n}, flags: 896}}\n" for n in (8193, 8192, 8192, 4096, 1)
+    )
+    answers = replay(read_scenario(steps.encode(), name="shm"), machine).columns["ret"].tolist()
+    assert answers[0] == -EINVAL and answers[2] == -ENOSPC and answers[4] == -ENOSPC
+    assert answers[1] >= 0 and answers[3] >= 0
+
+
+def test_limits_beyond_a_signed_word_are_none(tmp_path: Path) -> None:
+    found = read_sysctl(write(tmp_path, "s", "kernel.shmmax = 18446744073692774399\n"))
+    assert Machine.load(overrides=found.settings).rule("shmmax") == -1

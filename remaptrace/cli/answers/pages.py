@@ -10,6 +10,7 @@ from .. import output as out
 from .. import session
 
 if TYPE_CHECKING:
+    from ...machine.machine import Machine
     from ...report.layout import Sheet
     from ...result.result import Result
 
@@ -48,8 +49,10 @@ def write_page(
         {"title": "Every number of this report", "head": ["name", "value"], "rows": flat(one), "folded": True}
         for one in facts
     ]
+    machines = {id(r.machine): r.machine for r in results}.values()
+    grounds = [table for machine in machines for table in ground_tables(machine)]
     sides = [side(result, _frames(result, placing), _name(result, results)) for result in results]
-    out.write_text([page(title, answer, sheet.text(), sides=sides, tables=[*tables, *every])], path)
+    out.write_text([page(title, answer, sheet.text(), sides=sides, tables=[*tables, *grounds, *every])], path)
 
 
 def _name(result: Result, results: Sequence[Result]) -> str:
@@ -71,6 +74,24 @@ def _frames(result: Result, placing: str | None) -> Any:
     wanted = moments(result.columns["map_count"], [*([] if peak is None else [peak]), *refused])
     session.replay_timed(result.trace, result.machine, placing, frames_at=wanted, frame=taker)
     return taker.found
+
+
+def ground_tables(machine: Machine) -> list[dict[str, Any]]:
+    """On what the rules of a machine rest, if its kernel is no preset."""
+    from ...report.facts.run import rule_ground
+
+    found = rule_ground(machine.kernel)
+    if not found["derived"]:
+        return []
+    groups = (
+        ("asked of a running kernel", found["asked"]),
+        ("read in its source", found["read"]),
+        ("not known at this version: the older value", found["undecided"]),
+        ("given", found["given"]),
+    )
+    rows = [[words, len(rules), ", ".join(rules)] for words, rules in groups if rules]
+    title = f"What the rules of {machine.kernel.name} rest on"
+    return [{"title": title, "head": ["ground", "rules", "which"], "rows": rows, "folded": True}]
 
 
 def advise_tables(facts: Facts) -> list[dict[str, Any]]:

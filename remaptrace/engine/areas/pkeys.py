@@ -7,9 +7,10 @@ and cannot be given back, for it is at once the (unset) execute-only key.
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL, ENOSPC
+from ...abi.errnos import EINVAL, ENOSPC, ENOSYS
 from ...abi.signals import ACC_EXEC, ACC_WRITE
 from ...abi.vmflags import PKEY_SHIFT, VM_PKEY
+from ...machine.callrules import R_PKEY_CALLS
 from ...machine.rules import R_PKEYS
 from ..jit import kernel
 from ..state import G_REGISTER_UNKNOWN, H_RULES, MM_PKEYS, MM_XO_KEY, T_MM, T_PKRU, V_FLAGS, V_START, Mem
@@ -100,6 +101,8 @@ def pkey_denies(m: Mem, task: int, addr: int, access: int) -> int:
 @kernel
 def sys_pkey_alloc(m: Mem, task: int, flags: int, rights: int) -> int:
     """pkey_alloc(flags, rights): the key, or -EINVAL, -ENOSPC."""
+    if m[H_RULES + R_PKEY_CALLS] == 0:
+        return -ENOSYS
     if flags != 0 or rights & ~(PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE):
         return -EINVAL
     key = _lowest_free(m, m[task + T_MM])
@@ -114,6 +117,8 @@ def sys_pkey_alloc(m: Mem, task: int, flags: int, rights: int) -> int:
 @kernel
 def sys_pkey_free(m: Mem, task: int, key: int) -> int:
     """pkey_free(key): 0, or -EINVAL. Areas keep a key that was freed; PKRU stays."""
+    if m[H_RULES + R_PKEY_CALLS] == 0:
+        return -ENOSYS
     mm = m[task + T_MM]
     if pkey_is_allocated(m, mm, key) == 0:
         return -EINVAL

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL, ENOMEM
+from ...abi.errnos import EINVAL, ENOMEM, ENOSYS
 from ...abi.mman import MAP_SHARED
 from ...abi.special import FILE_AIO
 from ...abi.vmflags import VM_READ, VM_WRITE
+from ...machine.callrules import R_AIO
 from ...machine.rules import R_POSSIBLE_CPUS
 from ..addr import page_align, uword
 from ..areas.vmaset import find_exact
@@ -44,6 +45,8 @@ def _ring_bytes(m: Mem, events: int) -> int:
 @kernel
 def sys_io_setup(m: Mem, task: int, events: int, ctx: int) -> int:
     """io_setup(events, &ctx): 0 or -errno. `ctx` is the recorded address of the ring, 0: not known."""
+    if m[H_RULES + R_AIO] == 0:
+        return -ENOSYS
     if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
         return m[G_REC_RET]
     events &= 0xFFFF_FFFF
@@ -74,6 +77,8 @@ def sys_io_setup(m: Mem, task: int, events: int, ctx: int) -> int:
 @kernel
 def sys_io_destroy(m: Mem, task: int, ctx: int) -> int:
     """io_destroy(ctx): 0, or -EINVAL where no ring begins."""
+    if m[H_RULES + R_AIO] == 0:
+        return -ENOSYS
     mm = m[task + T_MM]
     ctx = uword(m, ctx)
     vma = find_exact(m, mm, ctx) if ctx > 0 else 0

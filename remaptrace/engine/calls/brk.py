@@ -15,7 +15,8 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.limitrules import R_MAX_MAP_COUNT
+from ...machine.callrules import R_COMPAT_BRK
+from ...machine.limitrules import R_MAX_MAP_COUNT, R_RANDOMIZE
 from ...machine.rules import R_BRK_FROM_END_CODE
 from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, uncharge, vm_stat_account
 from ..addr import beyond, page_align, uword
@@ -123,6 +124,8 @@ def sys_brk(m: Mem, task: int, brk: int) -> int:
     brk = uword(m, brk)
     now = m[mm + MM_BRK]
     lowest = m[mm + (MM_START_DATA if m[H_RULES + R_BRK_FROM_END_CODE] != 0 else MM_START_BRK)]
+    if m[H_RULES + R_COMPAT_BRK] != 0 and m[H_RULES + R_RANDOMIZE] < 2 and m[mm + MM_END_DATA] != 0:
+        lowest = min(lowest, m[mm + MM_END_DATA])
     if ult(brk, lowest) != 0 or brk < 0 or _data_limit_refuses(m, task, brk) != 0:
         return now
     new_end = page_align(m, brk)

@@ -58,16 +58,19 @@ from ...abi.vmflags import (
 )
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import (
+    R_ADVISE_CALLS,
     R_COLD,
     R_COLLAPSE,
     R_DONTNEED_LOCKED,
     R_GUARD,
+    R_KSM,
     R_MADV_CHECK_FIRST,
     R_MADV_FLAGS,
     R_MADV_FREE,
     R_POPULATE_ADVICE,
     R_REMOVE_LOOPS,
     R_REMOVE_MAYWRITE,
+    R_THP,
     R_WILLNEED_ANON,
     R_WIPEONFORK,
 )
@@ -124,6 +127,10 @@ def advice_known(m: Mem, advice: int) -> int:
     if 0 <= advice <= MADV_DONTNEED or MADV_REMOVE <= advice <= MADV_DOFORK:
         return 1
     rule = 0
+    if advice in (MADV_MERGEABLE, MADV_UNMERGEABLE) and m[H_RULES + R_KSM] == 0:
+        return 0
+    if advice in (MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLLAPSE) and m[H_RULES + R_THP] == 0:
+        return 0
     if advice == MADV_FREE:
         rule = R_MADV_FREE
     elif MADV_MERGEABLE <= advice <= MADV_DODUMP:
@@ -342,6 +349,8 @@ def madvise_walk(m: Mem, task: int, start: int, end: int, advice: int) -> int:
 @kernel
 def sys_madvise(m: Mem, task: int, addr: int, length: int, advice: int) -> int:
     """madvise(addr, length, advice): 0 or -errno. Mapped parts are advised in spite of holes."""
+    if m[H_RULES + R_ADVISE_CALLS] == 0:
+        return -ENOSYS
     first = m[H_RULES + R_MADV_CHECK_FIRST]
     if first != 0 and advice_known(m, advice) == 0:
         return -EINVAL

@@ -24,7 +24,7 @@ from ...abi.mman import (
 )
 from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.callrules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA_BALANCING_MODE
+from ...machine.callrules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA, R_NUMA_BALANCING_MODE
 from ..account import capable
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify
@@ -168,6 +168,8 @@ def sys_mbind(
 
     A policy of shared memory stays with the object, too; it shows in no other area, and pages are not placed here.
     """
+    if m[H_RULES + R_NUMA] == 0:
+        return -ENOSYS
     flags &= 0xFFFF_FFFF
     error = _sane_mode(m, mode)
     if error != 0:
@@ -213,7 +215,7 @@ def sys_mbind(
 @kernel
 def sys_home_node(m: Mem, task: int, addr: int, length: int, node: int, flags: int) -> int:
     """set_mempolicy_home_node: 0 or -errno; areas without a policy are passed over."""
-    if m[H_RULES + R_HOME_NODE] == 0:
+    if m[H_RULES + R_HOME_NODE] == 0 or m[H_RULES + R_NUMA] == 0:
         return -ENOSYS
     start = uword(m, addr)
     if page_offset(m, start) != 0 or flags != 0 or not 0 <= node < m[H_RULES + R_NODES]:
@@ -250,6 +252,8 @@ def sys_home_node(m: Mem, task: int, addr: int, length: int, node: int, flags: i
 @kernel
 def sys_set_mempolicy(m: Mem, mode: int, nodes: int, maxnode: int) -> int:
     """set_mempolicy: 0 or -EINVAL; it is the thread's and changes no area."""
+    if m[H_RULES + R_NUMA] == 0:
+        return -ENOSYS
     error = _sane_mode(m, mode)
     if error != 0:
         return error

@@ -6,12 +6,12 @@ log when there is one.
 
 from __future__ import annotations
 
-from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM
+from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOSYS
 from ...abi.mman import MAP_FIXED, MAP_SHARED
 from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.callrules import R_SHMDT_SAME_FILE
-from ...machine.limitrules import R_OVERCOMMIT
+from ...machine.callrules import R_SHMDT_SAME_FILE, R_SYSVIPC
+from ...machine.limitrules import R_OVERCOMMIT, R_SHMALL, R_SHMMAX, R_SHMMNI
 from ..addr import page_align, page_floor, page_offset, uword
 from ..areas.space import range_is_free, recorded_success
 from ..areas.vmaset import find_vma
@@ -23,6 +23,7 @@ from ..files.shmseg import (
     SHM_ID,
     SHM_INODE,
     SHM_KEY,
+    SHM_NEXT,
     SHM_SIZE,
     shm_by_id,
     shm_by_key,
@@ -34,6 +35,7 @@ from ..state import (
     G_HAS_RET,
     G_NEXT_SHMID,
     G_REC_RET,
+    G_SHM_LIST,
     H_ARCH,
     H_RULES,
     I_SHMID,
@@ -96,8 +98,27 @@ def _huge_segment(m: Mem, size: int, flags: int) -> int:
 
 
 @kernel
+def _limits(m: Mem, size: int) -> int:
+    """What shmmax, shmall and shmmni say to one more segment of `size` bytes: 0 or -errno (ipc/shm.c:newseg)."""
+    if ult(m[H_RULES + R_SHMMAX], size) != 0:
+        return -EINVAL
+    count = 0
+    pages = page_align(m, size) >> m[H_ARCH + A_PAGE_SHIFT]
+    seg = m[G_SHM_LIST]
+    while seg != 0:
+        count += 1
+        pages += page_align(m, m[seg + SHM_SIZE]) >> m[H_ARCH + A_PAGE_SHIFT]
+        seg = m[seg + SHM_NEXT]
+    if ult(m[H_RULES + R_SHMALL], pages) != 0 or count >= m[H_RULES + R_SHMMNI]:
+        return -ENOSPC
+    return 0
+
+
+@kernel
 def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
     """shmget(key, size, flags), size in bytes: the identifier or -errno."""
+    if m[H_RULES + R_SYSVIPC] == 0:
+        return -ENOSYS
     size = uword(m, size)
     seg = shm_by_key(m, key) if key != IPC_PRIVATE else 0
     if seg != 0:
@@ -109,6 +130,9 @@ def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
             return -ENOENT
     if size <= 0:
         return -EINVAL
+    error = _limits(m, size)
+    if error != 0:
+        return error
     if flags & SHM_HUGETLB:
         file = _huge_segment(m, size, flags)
     else:
@@ -127,6 +151,8 @@ def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
 @kernel
 def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
     """shmat(shmid, addr, flags): the address or -errno (do_shmat); above user space it is do_mmap that refuses."""
+    if m[H_RULES + R_SYSVIPC] == 0:
+        return -ENOSYS
     addr = uword(m, addr)
     how = MAP_SHARED
     if addr != 0:
@@ -178,6 +204,8 @@ def sys_shmdt(m: Mem, task: int, addr: int) -> int:
 
     The first piece that fits goes whatever its size; the segment's size bounds the others (ksys_shmdt).
     """
+    if m[H_RULES + R_SYSVIPC] == 0:
+        return -ENOSYS
     mm = m[task + T_MM]
     addr = uword(m, addr)
     if page_offset(m, addr) != 0 or addr < 0:
@@ -204,6 +232,8 @@ def sys_shmdt(m: Mem, task: int, addr: int) -> int:
 @kernel
 def sys_shmctl(m: Mem, task: int, shmid: int, command: int) -> int:
     """shmctl(shmid, command): 0 or -errno; commands that ask about the system take the log's answer."""
+    if m[H_RULES + R_SYSVIPC] == 0:
+        return -ENOSYS
     command &= ~_IPC_64
     if command in (IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK):
         seg = shm_by_id(m, shmid)

@@ -7,7 +7,7 @@ failure of `open` is taken over.
 
 from __future__ import annotations
 
-from ...abi.errnos import EBADF, EINVAL, ENODEV, ENOSYS
+from ...abi.errnos import EACCES, EBADF, EINVAL, ENODEV, ENOSYS
 from ...abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -24,6 +24,8 @@ from ...abi.fcntl import (
 from ...abi.kinds import FILE_HUGETLB, FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
 from ...abi.special import FILE_SECRET
+from ...machine.callrules import R_HUGETLBFS, R_MEMFD_CREATE
+from ...machine.limitrules import R_MEMFD_NOEXEC
 from ...machine.rules import R_SECRETMEM
 from ..files.files import (
     FMODE_READ,
@@ -256,9 +258,15 @@ def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
     """memfd_create: an empty shmem file; sealed against seals unless the flags allow them."""
     if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
         return m[G_REC_RET]
+    if m[H_RULES + R_MEMFD_CREATE] == 0:
+        return -ENOSYS
     if flags & ~_MFD_KNOWN and flags & ~(_MFD_KNOWN | _MFD_SIZES) | (flags & MFD_HUGETLB == 0):
         return -EINVAL
+    if m[H_RULES + R_MEMFD_NOEXEC] == 2 and flags & MFD_NOEXEC_SEAL == 0:
+        return -EACCES
     if flags & MFD_HUGETLB:
+        if m[H_RULES + R_HUGETLBFS] == 0:
+            return -ENOSYS
         shift = huge_shift(m, flags)
         if shift == 0:
             return -ENODEV

@@ -7,6 +7,7 @@ from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, FALLOC_
 from ...abi.mman import HUGE_SIZE_SHIFT
 from ...abi.vmflags import VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
+from ...machine.callrules import R_HUGETLBFS
 from ...machine.limitrules import R_GIGANTIC_PAGES, R_NR_OVERCOMMIT_HUGE
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new
 from ..files.hugepool import (
@@ -51,7 +52,7 @@ def huge_shift(m: Mem, flags: int) -> int:
     """log2 of the page size that `flags` ask for; 0 if there is no such pool."""
     asked = (flags >> HUGE_SIZE_SHIFT) & _SIZE_MASK
     normal = m[H_ARCH + A_HUGE_SHIFT]
-    if normal == 0:
+    if normal == 0 or m[H_RULES + R_HUGETLBFS] == 0:
         return 0
     if asked in (0, normal):
         return normal

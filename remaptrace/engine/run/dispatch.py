@@ -6,7 +6,7 @@ know gives `NOT_MINE`, so that the next room is asked; what no room knows is cou
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL
+from ...abi.errnos import EINVAL, ENOSYS
 from ...abi.kinds import (
     K_BRK,
     K_CLOSE,
@@ -78,6 +78,7 @@ from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.callrules import R_PKEY_CALLS
 from ...machine.limitrules import R_NR_HUGEPAGES
 from ..addr import page_align, uword
 from ..areas.pkeys import pkru_of, set_pkru, sys_pkey_alloc, sys_pkey_free
@@ -223,7 +224,7 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
         clear_for_mremap(m, task, a0, a1, a2, a3)
         return sys_mremap(m, task, a0, a1, a2, a3, a4)
     if kind == K_PKEY_MPROTECT:
-        return sys_pkey_mprotect(m, task, a0, a1, a2, a3)
+        return sys_pkey_mprotect(m, task, a0, a1, a2, a3) if m[H_RULES + R_PKEY_CALLS] != 0 else -ENOSYS
     if kind == K_PROCESS_MADVISE:
         return _process_madvise(m, task, a0, a1, a2, a4)
     if kind == K_MLOCK:

@@ -30,6 +30,22 @@ class Setting(TypedDict):
     values: list[int | str]
 
 
+class OptionValues(TypedDict):
+    """An option of a .config and its value in each, n: not set; `about`: what it is about, empty where it decides."""
+
+    option: str
+    values: list[str]
+    about: str
+
+
+class ConfigurationFacts(TypedDict):
+    """What the .config files differ in: options that decide something simulated, that only concern mappings, others."""
+
+    deciding: list[OptionValues]
+    not_modelled: list[OptionValues]
+    others: int
+
+
 class MachineColumn(TypedDict):
     """What one machine did."""
 
@@ -141,6 +157,7 @@ class Diff(TypedDict):
     seconds: float
     differs: bool
     not_recorded: list[str]
+    configurations: ConfigurationFacts | None
     settings: list[Setting]
     machines: list[MachineColumn]
     pairs: list[Pair]

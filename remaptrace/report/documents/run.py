@@ -38,6 +38,17 @@ class TraceFacts(TypedDict):
     skipped: Skipped
 
 
+class RuleGround(TypedDict):
+    """On what rules rest: a kernel that was asked, its source, nothing that is known, the user."""
+
+    about: str
+    derived: bool
+    asked: list[str]
+    read: list[str]
+    undecided: list[str]
+    given: list[str]
+
+
 class MachineFacts(TypedDict):
     """The machine by name, with what was overridden."""
 
@@ -46,6 +57,7 @@ class MachineFacts(TypedDict):
     page_size: int
     overrides: dict[str, str | int | bool]
     host: str | None
+    ground: RuleGround
 
 
 class Tally(TypedDict):

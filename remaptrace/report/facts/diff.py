@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...abi.calls import KIND_NAMES
 from ...abi.outcomes import NAMES, OUT_NONE
 from ...blame import ARCH, Reason
+from ...machine.options import CONCERNS
 from ...machine.rules import RULES
 from ...result.diff import Diff, SideBySide, refused
 from ...result.protdiff import ProtectionDifference
@@ -17,8 +18,10 @@ from .memory import memory_facts, not_recorded
 from .run import machine_facts, peak_facts, process_facts, trace_facts
 
 if TYPE_CHECKING:
+    from ...machine.options import Configurations
     from ..documents.diff import (
         Answer,
+        ConfigurationFacts,
         DifferingAnswers,
         DifferingEvent,
         DifferingProtection,
@@ -33,7 +36,12 @@ SCHEMA: Final = "remaptrace/diff/1"
 _FIRST = 5
 
 
-def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: float = 0.0) -> DiffDocument:
+def diff_facts(
+    found: SideBySide,
+    peaks: Sequence[Snapshot | None],
+    seconds: float = 0.0,
+    configurations: Configurations | None = None,
+) -> DiffDocument:
     """Everything that a report of `diff` says; `peaks` holds a snapshot (or None) for each result."""
     return {
         "schema": SCHEMA,
@@ -41,9 +49,20 @@ def diff_facts(found: SideBySide, peaks: Sequence[Snapshot | None], seconds: flo
         "seconds": round(seconds, 3),
         "differs": not found.equal,
         "not_recorded": not_recorded(found.trace),
+        "configurations": _configurations(configurations) if configurations else None,
         "settings": _settings([r.machine for r in found.results]),
         "machines": [_machine_column(r, peak) for r, peak in zip(found.results, peaks, strict=True)],
         "pairs": [_pair_facts(i, diff, found.reasons.get(i)) for i, diff in enumerate(found.diffs)],
+    }
+
+
+def _configurations(found: Configurations) -> ConfigurationFacts:
+    return {
+        "deciding": [{"option": o, "values": v, "about": ""} for o, v in found.deciding.items()],
+        "not_modelled": [
+            {"option": o, "values": v, "about": CONCERNS[o]} for o, v in found.concerning.items()
+        ],
+        "others": found.others,
     }
 
 

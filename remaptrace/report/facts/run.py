@@ -20,6 +20,7 @@ from ...abi.mman import CLONE_THREAD
 from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
 from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import TAKEN, WHY_NONE
+from ...machine.ground import basis_of
 from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace
@@ -28,6 +29,7 @@ from .memory import memory_facts, not_recorded
 from .refusals import refusal_facts, refusal_notes
 
 if TYPE_CHECKING:
+    from ...machine.kernel import Kernel
     from ...machine.machine import Machine
     from ..documents.run import (
         Accesses,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         Peak,
         ProcessFacts,
         RefusedAccesses,
+        RuleGround,
         Run,
         TraceFacts,
     )
@@ -138,6 +141,20 @@ def machine_facts(machine: Machine) -> MachineFacts:
         "page_size": machine.arch.page_size,
         "overrides": {name: machine.rule(name) for name in machine.overrides},
         "host": machine.host.name if machine.host else None,
+        "ground": rule_ground(machine.kernel),
+    }
+
+
+def rule_ground(kernel: Kernel) -> RuleGround:
+    """On what the rules of a kernel rest, by ground."""
+    found = basis_of(kernel)
+    return {
+        "about": found.about,
+        "derived": found.derived,
+        "asked": list(found.asked),
+        "read": list(found.read),
+        "undecided": list(found.undecided),
+        "given": list(found.given),
     }
 
 

@@ -45,6 +45,12 @@ def _lines(facts: Facts) -> Iterator[str]:
         )
         for name, count in m["memory"].items():
             yield line_of("memory", machine=i, name=name, value=known(count))
+    found = facts["configurations"]
+    if found is not None:
+        for option in found["deciding"] + found["not_modelled"]:
+            decides = str(not option["about"]).lower()
+            yield line_of("option", name=option["option"], decides=decides, values=",".join(option["values"]))
+        yield line_of("other_options", count=found["others"])
     for pair in facts["pairs"]:
         yield from _pair(pair)
 

@@ -44,6 +44,7 @@ def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     answer = _answer(facts, names)
     sheet.paragraph(answer[0], answer[1])
     sheet.blank()
+    _options(sheet, facts)
     _legend(sheet, facts, names)
     _machines(sheet, facts, names)
     for pair in facts["pairs"]:
@@ -115,6 +116,33 @@ def _answer(facts: Facts, names: Sequence[str]) -> Span:
         sentences.append(text[:1].upper() + text[1:] + ".")
     same = not any("differently" in sentence for sentence in sentences)
     return " ".join(sentences), "good" if same else "warn"
+
+
+def _options(sheet: Sheet, facts: Facts) -> None:
+    """What the configurations differ in: what decides something, what does not, and how many others."""
+    found = facts["configurations"]
+    if found is None:
+        return
+    count = max((len(o["values"]) for o in found["deciding"] + found["not_modelled"]), default=0)
+    heads = [(LETTERS[i], "head") for i in range(count)]
+    if found["deciding"]:
+        rows: list[list[Cell]] = [[("options that decide", "head"), *heads]]
+        rows += [[o["option"], *map(printable, o["values"])] for o in found["deciding"]]
+        sheet.table(rows, "l" * (count + 1))
+    else:
+        sheet.line("No option that decides anything simulated differs.")
+    if found["not_modelled"]:
+        rows = [[("not modelled", "head"), *heads, ""]]
+        rows += [
+            [o["option"], *map(printable, o["values"]), (o["about"], "dim")] for o in found["not_modelled"]
+        ]
+        sheet.table(rows, "l" * (count + 2), flexible=count + 1, wrap=True)
+    others = counted(found["others"], "other option")
+    differ = (
+        "No other option differs." if not found["others"] else f"{others} differ and have no bearing on it."
+    )
+    sheet.paragraph(differ, "dim")
+    sheet.blank()
 
 
 def _legend(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:

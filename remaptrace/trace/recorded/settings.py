@@ -8,7 +8,8 @@ from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
-from ...machine.configfiles import SYSCTLS
+from ...machine.described import SYSCTLS
+from ...machine.rules import RULES
 
 _USUAL = {"max_map_count": 65530, "overcommit_memory": 0, "overcommit_ratio": 50, "legacy_va_layout": 0}
 """What every kernel sets by itself: said by nobody, it is not repeated."""
@@ -38,6 +39,6 @@ def recorded_settings(path: Path) -> dict[str, Any]:
         rule = SYSCTLS.get(name)
         if rule is None or rule in _NOT_TAKEN or not str(value).isdigit():
             continue
-        if int(value) != _USUAL.get(rule) and int(value) < 1 << 31:
+        if int(value) != _USUAL.get(rule, RULES[rule].default) and int(value) < 1 << 31:
             settings[rule] = int(value)
     return settings

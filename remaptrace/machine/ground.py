@@ -1,0 +1,54 @@
+"""On what the rules of a machine rest: a kernel that was asked, its source, or nothing that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .derive import ground_of, is_derived
+from .kernel import Kernel
+from .named import kernel_names
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Rules by ground. `asked`: a running kernel answered programs; `read`: in its source or patches; `undecided`: the
+    version of their change is not known; `given`: set by the user."""
+
+    about: str
+    derived: bool
+    asked: tuple[str, ...]
+    read: tuple[str, ...]
+    undecided: tuple[str, ...]
+    given: tuple[str, ...]
+
+
+def basis_of(kernel: Kernel) -> Basis:
+    """The ground of every rule of `kernel`."""
+    derived = is_derived(kernel)
+    below = _below(kernel)
+    asked_below = ground_of(below).startswith("asked of") if below else False
+    groups: dict[str, list[str]] = {"asked": [], "read": [], "undecided": [], "given": []}
+    for rule, origin in kernel.origins.items():
+        if origin == "undecided":
+            groups["undecided"].append(rule)
+        elif origin.startswith("known of "):
+            groups["asked"].append(rule)
+        elif origin.startswith("changed in "):
+            groups["read"].append(rule)
+        elif origin == "default" or origin in kernel_names():
+            groups["asked" if asked_below else "read"].append(rule)
+        else:
+            groups["given"].append(rule)
+    about = (
+        kernel.about if derived else ground_of(kernel.name) if kernel.name in kernel_names() else kernel.about
+    )
+    return Basis(about, derived, **{name: tuple(rules) for name, rules in groups.items()})
+
+
+def _below(kernel: Kernel) -> str:
+    """The preset from which the kernel has what it says nothing of."""
+    if kernel.name in kernel_names():
+        return kernel.name
+    if is_derived(kernel):
+        return kernel.about.split(", derived: ", 1)[1].split(" ", 1)[0]
+    return ""
