@@ -85,12 +85,14 @@ def replay(
     counters: bool = False,
     engine: str = "auto",
     progress: Callable[[str, int, int], None] | None = None,
+    changes: bool = False,
 ) -> Result:
     """What `machine` (default: the one that the trace asks for) does with the calls and accesses of `trace`.
 
     `follow` places mappings where the log says (default for recordings) or, when false, by the machine's
     own search. Behind each event of `observe_at` the address space of its task is kept in
-    `Result.observed`. `counters` adds total_vm and its parts after every event. Raises ReplayError.
+    `Result.observed`. `counters` adds total_vm and its parts after every event. `changes` keeps every change of
+    areas (`Result.changes`), from which `Result.vmas(at=)` shows any event. Raises ReplayError.
     """
     from .engine.run.driver import replay as run
 
@@ -107,6 +109,7 @@ def replay(
         counters=counters,
         engine=engine,
         progress=progress,
+        changes=changes,
     )
 
 

@@ -14,7 +14,7 @@ from . import output as out
 from . import session
 from .answers.callers import deliver, is_profile
 from .answers.mapadvice import advise_dumps, advise_process, dumps_of
-from .answers.pages import advise_tables, is_page, write_page
+from .answers.pages import is_page, write_page
 from .options import choice_options, format_option, page_option, placing_options, process_options
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def command(
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
     machine = choice.machine(loaded[0])
     start = time.perf_counter()
-    result, _ = session.replay_timed(loaded[0], machine, placing)
+    changes = form == "rich" and is_page(output, picture)
+    result, _ = session.replay_timed(loaded[0], machine, placing, changes=changes)
     if by or is_profile(output):
         deliver(result, placing, unit, depth, rows if rows != _FEW else 10, form, output)
         return
@@ -146,7 +147,9 @@ def command(
 
         sheet, title = advise_sheet(facts, out.width(), rows), f"remaptrace advise {facts['trace']['name']}"
         if output is not None and is_page(output, picture):
-            write_page(output, title, sheet, [facts], [result], placing, advise_tables(facts))
+            from ..report.html.tables import advise_tables
+
+            write_page(output, title, sheet, [facts], [result], advise_tables(facts))
         else:
             out.show(sheet, output, title)
 

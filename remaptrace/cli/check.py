@@ -12,7 +12,7 @@ from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
 from ..report.formats import made, output_for
 from . import output as out
 from . import session
-from .answers.pages import check_tables, is_page, write_page
+from .answers.pages import is_page, write_page
 from .options import choice_options, format_option, maps_option, page_option, placing_options, process_options
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ def _deliver(
 
         sheet = check_sheet(facts, out.width(), differences)
         if path is not None and is_page(path, picture):
+            from ..report.html.tables import check_tables
+
             write_page(path, "remaptrace check", sheet, [facts], tables=check_tables(facts))
         else:
             out.show(sheet, path, "remaptrace check")

@@ -94,7 +94,8 @@ def command(
     if not fields:
         raise UsageError(RT_USAGE, "--only and --ignore leave nothing to compare")
     start = time.perf_counter()
-    results, peaks = _replay_all(loaded[0], machines, placing, at)
+    changes = form == "rich" and output is not None and is_page(output, picture)
+    results, peaks = _replay_all(loaded[0], machines, placing, at, changes)
     from ..result.diff import side_by_side
 
     found = side_by_side(results, fields)
@@ -103,11 +104,14 @@ def command(
     from ..report.facts.diff import diff_facts
 
     facts = diff_facts(found, peaks, time.perf_counter() - start, _configurations(given["config"]))
-    if form == "rich" and output is not None and is_page(output, picture):
+    if changes and output is not None:
         from ..report.rich.diff import diff_sheet
 
         sheet = diff_sheet(facts, out.width(), rows)
-        write_page(output, f"remaptrace diff {trace}", sheet, [facts], found.results, placing)
+        from ..report.html.tables import diff_tables
+
+        title = f"remaptrace diff {trace}"
+        write_page(output, title, sheet, [facts], found.results, diff_tables(facts), kind="machines")
     else:
         _deliver(facts, form, output, rows)
     return EXIT_OK if found.equal else EXIT_FINDINGS
@@ -199,16 +203,20 @@ def _row_of(setting: str) -> int:
 
 
 def _replay_all(
-    trace: Trace, machines: list[Machine], placing: str | None, given: int | Line | None
+    trace: Trace,
+    machines: list[Machine],
+    placing: str | None,
+    given: int | Line | None,
+    changes: bool = False,
 ) -> tuple[list[Result], list[Snapshot | None]]:
     """One replay a machine, with a snapshot at the moment to compare: `given`, or the base's peak."""
     at = None if given is None else event_of(trace, given)
-    base, _ = session.replay_timed(trace, machines[0], placing)
+    base, _ = session.replay_timed(trace, machines[0], placing, changes=changes)
     moment = at if at is not None else session.peak_event(base)
     wanted = [] if moment is None else [moment]
     results = [base]
     for machine in machines[1:]:
-        results.append(session.replay_timed(trace, machine, placing, observe_at=wanted)[0])
+        results.append(session.replay_timed(trace, machine, placing, observe_at=wanted, changes=changes)[0])
     if moment is not None:
         results[0] = session.with_look(base, moment, placing)
     return results, [r.observed.get(moment) if moment is not None else None for r in results]

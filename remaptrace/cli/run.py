@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,6 +73,8 @@ def command(
     facts: list[Run] = []
     results: list[Result] = []
     unread: list[InputError] = []
+    hosts: list[Any] = []
+    changes = form == "rich" and is_page(output, picture)
     for item, original in session.load_traces(
         traces, threads_of=threads_of, maps=maps, cache=cache, unread=unread
     ):
@@ -82,13 +86,16 @@ def command(
         if rewrites:
             trace.notes.append(checked(original, rewrites, machine))
         if machine.host is not None:
-            for side in session.both_sides(trace, machine, placing):
-                from ..report.facts.run import run_facts
+            from ..report.facts.run import run_facts
 
-                facts.append(run_facts(side))
-                results.append(side)
+            sides, origin = session.both_sides(trace, machine, placing, changes)
+            facts += map(run_facts, sides)
+            results += sides
+            hosts.append(origin)
             continue
-        result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
+        result, seconds = session.replay_timed(
+            trace, machine, placing, counters=trace.truth is not None, changes=changes
+        )
         reason = "the trace was rewritten" if rewrites else choice.why_not_compared(trace, machine)
         agreement = session.agreement(result, item, not reason, seconds)
         from ..report.facts.run import run_facts
@@ -102,7 +109,7 @@ def command(
         results.append(result)
     if unread and not facts:
         raise unread[0]
-    _deliver(facts, results, form, output, processes, placing, picture)
+    _deliver(facts, results, form, output, processes, picture, hosts)
     if unread:
         out.show_unread(unread, len(facts) + len(unread))
         return EXIT_INPUT
@@ -115,8 +122,8 @@ def _deliver(
     form: str,
     path: str | None,
     processes: int,
-    placing: str | None = None,
     picture: bool = False,
+    hosts: Sequence[Any] = (),
 ) -> None:
     if form == "json":
         from ..report.jsontext import to_json
@@ -148,6 +155,18 @@ def _deliver(
             sheet.lines += run_sheet(found, sheet.width, processes).lines
         title = f"remaptrace run {facts[0]['trace']['name']}"
         if path is not None and is_page(path, picture):
-            write_page(path, title, sheet, facts, results, placing)
+            from ..report.html.tables import run_tables
+
+            one = len(hosts) == 1 and len(results) == 2
+            write_page(
+                path,
+                title,
+                sheet,
+                facts,
+                results,
+                list(chain.from_iterable(map(run_tables, facts))),
+                kind="host" if one else "",
+                origin=hosts[0] if one else None,
+            )
         else:
             out.show(sheet, path, title)

@@ -216,12 +216,14 @@ def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options:
     return result, time.perf_counter() - start
 
 
-def both_sides(trace: Trace, machine: Machine, placing: str | None) -> tuple[Result, Result]:
-    """A User-mode Linux guest's replay and that of the calls it makes on its host."""
+def both_sides(
+    trace: Trace, machine: Machine, placing: str | None, changes: bool = False
+) -> tuple[tuple[Result, Result], Any]:
+    """A User-mode Linux guest's replay and that of the calls it makes on its host; of each call the guest's event."""
     from ..uml import replay_uml
 
-    run = replay_uml(trace, machine, follow=None if placing is None else placing == "follow")
-    return run.guest, run.host
+    run = replay_uml(trace, machine, follow=None if placing is None else placing == "follow", changes=changes)
+    return (run.guest, run.host), run.origin
 
 
 def peak_event(result: Result) -> int | None:

@@ -100,6 +100,12 @@ G_TAKE = H_GLOB + 116  # errno with which the recording shows the current call r
 G_PROVES = H_GLOB + 117  # TAKE_LIMIT and TAKE_CHARGE if the current call is a recorded success, else 0
 G_PROVED = H_GLOB + 118  # which of them was used
 G_OWN_LIMIT = H_GLOB + 119  # vm.max_map_count of the machine that recorded, as far as it is known
+# log of changes of areas, see areas/changelog.py
+G_LOG = H_GLOB + 120  # first free word of the log, 0: nobody asked for one
+G_LOG_EVENT = H_GLOB + 121  # first row of the current event
+G_LOG_END = H_GLOB + 122  # the word behind the log
+G_LOG_FULL = H_GLOB + 123  # rows from which the replay pauses, so that the log can be read: a word
+G_LOG_LOST = H_GLOB + 124  # rows that found no room
 HEAP = H_GLOB + 128
 
 ERR_ARENA = 1  # the heap met its limit
@@ -189,7 +195,11 @@ MM_PKEYS = (
 MM_XO_KEY = 39  # the execute-only key + 1, 0: none yet
 MM_THP = 40  # PR_SET_THP_DISABLE as PR_GET_THP_DISABLE tells it: 0, 1, 3 (all but advised)
 MM_KSM = 41  # PR_SET_MEMORY_MERGE
-MM_WORDS = 44
+MM_LOG_GONE = 42  # 1: its end is in the log of changes, nothing more of it is
+MM_LOG_START_BRK = 43  # what the log of changes says of MM_START_BRK, ...
+MM_LOG_BRK = 44  # ... MM_BRK ...
+MM_LOG_STACK = 45  # ... and MM_STACK_PTR
+MM_WORDS = 46
 
 # ---- task ------------------------------------------------------------------------------------
 T_MM = 0
@@ -199,6 +209,7 @@ T_TID = 3
 T_PID = 4
 T_ALIVE = 5
 T_PKRU = 6  # rights over protection keys, see areas/pkeys.py
+T_LOGGED = 7  # MM_ID of its address space in the log of changes, 0: none
 T_WORDS = 8
 
 # ---- process: what threads share beside the mm -----------------------------------------------

@@ -16,6 +16,7 @@ from ..trace.events import Trace
 
 if TYPE_CHECKING:
     from ..arrowstream import ArrowTable
+    from .changes import Changes
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Result:
     most: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """pid: the most total_vm and data_vm it ever had, pages; of recordings with refusals only."""
     followed: bool = True  # addresses that the kernel chose were taken from the recording
+    changes: Changes | None = None  # every change of areas, if the replay was asked for it
     looks: Callable[[int], Snapshot | None] | None = (
         None  # the address space behind an event, by replaying up to it
     )
@@ -147,6 +149,11 @@ class Result:
         if at is not None:
             if not 0 <= at < len(self.trace):
                 raise LookupError(f"event {at}: the trace has events 0 to {len(self.trace) - 1}")
+            if self.changes is not None:
+                found = self.changes.areas_at(at, int(self.trace.columns["task"][at]))
+                if found is None:
+                    raise LookupError(f"behind event {at} its task has no address space")
+                return found
             shot = self.observed.get(at)
             if shot is None and self.looks is not None:
                 shot = self.looks(at)

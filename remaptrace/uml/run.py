@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from dataclasses import replace as dc_replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ..abi.kinds import (
     K_CLOSE,
     K_CLOSE_RANGE,
@@ -48,7 +51,8 @@ class UmlRun:
     """Both sides of a guest's trace.
 
     `calls` counts the host calls by name, `batches` the runs of the stub that made them; `window` tells
-    whether one window and remap_file_pages were used instead of page-wise mmap.
+    whether one window and remap_file_pages were used instead of page-wise mmap. `origin` has for each event of the
+    host the guest's event that brought it about.
     """
 
     guest: Result
@@ -56,6 +60,7 @@ class UmlRun:
     calls: dict[str, int]
     batches: int
     window: bool
+    origin: npt.NDArray[np.int64]
 
 
 class _Deriver:
@@ -70,8 +75,13 @@ class _Deriver:
         self.spaces: dict[int, Space] = {}  # by MM_ID
         self.rows: dict[int, int] = {}  # MM_ID: task row of the host trace
         self.owner: dict[int, int] = {}  # guest task row: MM_ID
+        self.made: list[tuple[int, int]] = []  # guest event, host events behind it
 
     def __call__(self, m: Any, event: int) -> None:
+        self._derive(m, event)
+        self.made.append((event, len(self.host.b.rows)))
+
+    def _derive(self, m: Any, event: int) -> None:
         row = int(self.columns["task"][event])
         kind = int(self.columns["kind"][event])
         line = int(self.lines[event]) if self.lines is not None else 0
@@ -140,12 +150,18 @@ class _Deriver:
 
 
 def replay_uml(
-    trace: Trace, machine: Machine, *, window: bool | None = None, follow: bool | None = None
+    trace: Trace,
+    machine: Machine,
+    *,
+    window: bool | None = None,
+    follow: bool | None = None,
+    changes: bool = False,
 ) -> UmlRun:
     """Replay `trace` in the guest `machine`, whose `host` must be given, and its host calls on that host.
 
     `window`: map guest memory through one window and remap_file_pages (default: where the host kernel
-    knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest. Raises UsageError
+    knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest.
+    `changes` keeps the changes of areas of both. Raises UsageError
     RT407 for a machine without a host, an architecture that is not User-mode Linux or a guest newer than
     2.6, whose flushes are not described, RT410 for a
     recording that does not fit; ReplayError as `replay`.
@@ -170,12 +186,14 @@ def replay_uml(
     host = HostTrace(word_bits, task_size, machine.kernel.values["ram_pages"], window)
     trace = fit(trace, task_size)
     watcher = _Deriver(trace, host, task_size)
-    guest = replay(trace, machine, follow=follow, engine="interpreted", watch=watcher)
+    guest = replay(trace, machine, follow=follow, engine="interpreted", watch=watcher, changes=changes)
     derived = host.b.finish(
         name=f"{trace.name} on the host", sources=list(trace.sources), format="derived", recorded=False
     )
-    result = replay(derived, machine.host)
+    result = replay(derived, machine.host, changes=changes)
     made = ", ".join(f"{count:,} {name}" for name, count in sorted(host.calls.items()))
     note = f"host calls of User-mode Linux: {made or 'none'}, in {host.batches:,} runs of the stub"
     result = dc_replace(result, notes=(note, *result.notes))
-    return UmlRun(guest, result, dict(host.calls), host.batches, window)
+    events, ends = np.array(watcher.made or [(0, 0)], dtype=np.int64).T
+    origin = np.repeat(events, np.diff(ends, prepend=0))
+    return UmlRun(guest, result, dict(host.calls), host.batches, window, origin)

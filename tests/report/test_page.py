@@ -1,22 +1,26 @@
-"""The HTML page: nothing from outside, the numbers of the JSON, address spaces as the replay had them."""
+"""The HTML page: nothing from outside, the numbers of the JSON, areas at any event as the replay had them."""
 
 from __future__ import annotations
 
 import base64
 import gzip
 import hashlib
+import itertools
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import remaptrace
+from remaptrace.api import machine_of
 from remaptrace.cli.group import group
-from remaptrace.engine.look.frames import FrameTaker, moments
 from remaptrace.engine.run.driver import replay
+from remaptrace.report.html.columns import column, packed, steps, unpacked, varints
+from remaptrace.report.html.lives import Looks, space_of, stops_for, thinned
 from remaptrace.report.html.page import page
 
 TRACES = Path(__file__).parents[2] / "traces"
@@ -29,22 +33,55 @@ def made(tmp_path: Path, *args: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def inside(text: str, name: str) -> bytes:
+    (found,) = re.findall(rf'id="{name}">([^<]*)</script>', text)
+    return gzip.decompress(base64.b64decode(found))
+
+
 def data_of(text: str) -> dict[str, Any]:
-    (packed,) = re.findall(r'id="data">([^<]*)</script>', text)
-    found: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    return found
+    return unpacked(inside(text, "data"))
+
+
+def alive(side: dict[str, Any], space: int, event: int) -> list[tuple[int, int, str]]:
+    """Start and end in pages and permissions of the areas that a page shows behind an event."""
+    c = side["spaces"][space]
+    first, until, start = (list(itertools.accumulate(c[name])) for name in ("first", "until", "start"))
+    rows = [
+        (start[i], start[i] + c["pages"][i], side["words"][side["looks"][c["look"][i]][0]])
+        for i in range(len(first))
+        if first[i] <= event and (until[i] == 0 or event < until[i])
+    ]
+    return sorted(rows)
+
+
+def owner(side: dict[str, Any], pid: int, event: int) -> int:
+    """The address space of a process behind an event; -1: none."""
+    rows = dict(side["owners"])[pid]
+    return next((space for since, space in reversed(rows) if since <= event), -1)
+
+
+def test_columns_come_back() -> None:
+    values = [0, -1, 1, 63, 64, -64, -65, 8191, 1 << 40, -(1 << 52)]
+    back = unpacked(packed({"a": column(values), "b": [steps(values), {"c": "d"}], "e": column([])}))
+    assert back["a"] == values
+    assert list(itertools.accumulate(back["b"][0])) == values
+    assert back["b"][1] == {"c": "d"}
+    assert back["e"] == []
+    assert len(varints(np.array(values))) == 1 + 1 + 1 + 1 + 2 + 1 + 2 + 2 + 6 + 8
 
 
 def test_nothing_but_its_own_style_and_code_may_run() -> None:
     text = page("a <b>", [("fine </main>", "good")], "1 < 2 </pre><script>alert(1)</script>")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     assert policy.startswith("default-src 'none'")
-    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+    (loader,) = re.findall(r"<script>(.*?)</script>", text, re.S)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+    code = inside(text, "code").decode()
+    for content, directive in ((loader, "script-src"), (code, "script-src"), (style, "style-src")):
         allowed = re.search(rf"{directive} ([^;]*)", policy)
         assert allowed is not None
-        for content in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.S):
-            wanted = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-            assert f"'sha256-{wanted}'" in allowed.group(1)
+        wanted = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"'sha256-{wanted}'" in allowed.group(1)
     assert "unsafe" not in policy
     assert not re.search(r"(?:src|href)=", text)
     assert "alert(1)</script>" not in text
@@ -56,14 +93,73 @@ def test_the_same_run_makes_the_same_page_but_for_its_seconds(tmp_path: Path) ->
     assert data_of(first)["sides"] == data_of(second)["sides"]
 
 
-def test_counts_of_the_page_are_those_of_the_replay(tmp_path: Path) -> None:
-    (side,) = data_of(made(tmp_path, "run", str(TRACES / "efence-500")))["sides"]
-    result = remaptrace.replay(remaptrace.load(TRACES / "efence-500"))
+@pytest.mark.parametrize("name", ["efence-500", "threads500", "bash-script"])
+def test_counts_of_the_page_are_those_of_the_replay(tmp_path: Path, name: str) -> None:
+    (side,) = data_of(made(tmp_path, "run", str(TRACES / name)))["sides"]
+    result = remaptrace.replay(remaptrace.load(TRACES / name))
     counts = result.columns["map_count"]
-    assert max(v for p in side["processes"] for v in p["high"] if v is not None) == int(counts.max())
-    for event, _pid, count, *_ in side["frames"]:
-        assert count == int(counts[event])
+    highs = [v for p in side["processes"] for v in itertools.accumulate(p["high"])]
+    assert max(highs) == int(counts.max())
     assert sum(map(sum, side["faults"].values())) == int((result.columns["outcome"] != 0).sum())
+    tasks = result.trace.columns["task"]
+    for event in np.linspace(0, len(counts) - 1, 60).astype(int).tolist():
+        pid = int(result.trace.tasks["pid"][tasks[event]])
+        if counts[event] > 0 and pid in dict(side["owners"]):
+            assert len(alive(side, owner(side, pid, event), event)) == int(counts[event])
+
+
+def test_areas_of_the_page_are_those_of_maps(tmp_path: Path) -> None:
+    (side,) = data_of(made(tmp_path, "run", str(TRACES / "redis-bgsave")))["sides"]
+    trace = remaptrace.load(TRACES / "redis-bgsave")
+    result = remaptrace.replay(trace)
+    for event in np.linspace(10, len(trace) - 1, 5).astype(int).tolist():
+        pid = int(trace.tasks["pid"][trace.columns["task"][event]])
+        if result.columns["map_count"][event] <= 0:
+            continue
+        shown = alive(side, owner(side, pid, event), event)
+        assert shown == [(v.start >> 12, v.end >> 12, v.perms) for v in result.vmas(at=event)]
+
+
+@pytest.mark.parametrize("name", ["ls", "bash-script"])
+def test_names_of_areas_are_those_of_maps_also_of_heap_and_stack(name: str) -> None:
+    trace = remaptrace.load(TRACES / name)
+    log = replay(trace, machine_of(trace), changes=True).changes
+    assert log is not None
+    looks = Looks(log)
+    spaces = {number: space_of(log, number, looks) for number in log.spaces()}
+    seen = set()
+    for event in range(0, len(trace), 7):
+        task = int(trace.columns["task"][event])
+        number = log.space_at(event, task)
+        if not number:
+            continue
+        space = spaces[number]
+        alive = (space.first <= event) & (event < space.until)
+        names = [list(looks.names)[looks.rows[look][2]] for look in space.look[alive].tolist()]
+        rows = log.areas_at(event, task)
+        assert rows is not None
+        assert sorted(names) == sorted(v.name or v.file or "" for v in rows)
+        seen.update(names)
+    assert {"[heap]", "[stack]"} <= seen
+
+
+def test_moments_that_are_left_are_exact() -> None:
+    trace = remaptrace.load(TRACES / "efence-500")
+    log = replay(trace, machine_of(trace), changes=True).changes
+    assert log is not None
+    spaces = [space_of(log, number, Looks(log)) for number in log.spaces()]
+    assert stops_for(spaces, log, []) is None
+    stops = stops_for(spaces, log, [3316], most=1500)
+    assert stops is not None
+    assert 3316 in stops
+    thin = [thinned(space, stops) for space in spaces]
+    assert sum(len(space.row) for space in thin) <= 1500
+    for before, behind in zip(spaces, thin, strict=True):
+        for stop in stops.tolist():
+            whole, left = (
+                set(s.row[(s.first <= stop) & (stop < s.until)].tolist()) for s in (before, behind)
+            )
+            assert whole == left
 
 
 def test_every_number_of_the_json_is_in_the_table(tmp_path: Path) -> None:
@@ -74,34 +170,8 @@ def test_every_number_of_the_json_is_in_the_table(tmp_path: Path) -> None:
     assert rows["processes[0].peak"] == str(facts["processes"][0]["peak"])
     assert rows["memory.page_tables"] == str(facts["memory"]["page_tables"])
     assert rows["accesses.total"] == str(facts["accesses"]["total"])
-
-
-def test_frames_rebuild_the_areas_of_a_snapshot() -> None:
-    trace = remaptrace.load(TRACES / "threads500")
-    plain = remaptrace.replay(trace)
-    wanted = moments(plain.columns["map_count"], [5000], most=60)
-    taker = FrameTaker(trace)
-    looked = replay(trace, plain.machine, frames_at=wanted, frame=taker, observe_at=[5000])
-    now: dict[int, set[int]] = {}
-    for frame in taker.found.frames:
-        state = now.setdefault(frame.pid, set())
-        state -= set(frame.removed)
-        state |= set(frame.added)
-        assert len(state) == frame.count == int(plain.columns["map_count"][frame.event])
-        if frame.event == 5000:
-            rows = {taker.found.areas[i] for i in state}
-            assert {(v.start, v.end, v.vmflags) for v in rows} == {
-                (v.start, v.end, v.vmflags) for v in looked.observed[5000].vmas
-            }
-    assert len(taker.found.frames) == len(wanted)
-
-
-def test_looking_changes_nothing() -> None:
-    trace = remaptrace.load(TRACES / "ls")
-    plain = remaptrace.replay(trace)
-    looked = replay(trace, plain.machine, frames_at=range(len(trace)), frame=FrameTaker(trace))
-    for name, column in plain.columns.items():
-        assert (column == looked.columns[name]).all()
+    (calls,) = [t for t in data_of(text)["tables"] if t["title"].startswith("Calls of")]
+    assert {(row[0], row[1]) for row in calls["rows"]} == {(c["name"], c["done"]) for c in facts["calls"]}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +188,38 @@ def test_other_commands_have_pages(tmp_path: Path, args: list[str]) -> None:
     assert len(data["sides"]) == {"diff": 2, "advise": 1, "check": 0}[args[0]]
 
 
+def test_a_diff_has_its_numbers_side_by_side(tmp_path: Path) -> None:
+    args = ["diff", str(TRACES / "threads500"), "--kernel", "linux-6.18", "--kernel", "linux-2.6.21"]
+    data = data_of(made(tmp_path, *args))
+    facts = json.loads(CliRunner().invoke(group, [*args, "--format", "json"]).stdout)
+    assert data["groups"] == [["machines", [0, 1]]]
+    (table,) = [t for t in data["tables"] if t["title"] == "Side by side"]
+    rows = {row[0]: row[1:] for row in table["rows"]}
+    assert rows["VMAs, peak"] == [m["vmas"]["peak"] for m in facts["machines"]]
+    assert rows["minor faults"] == [m["minor"] for m in facts["machines"]]
+
+
+def test_guest_and_host_share_their_time(tmp_path: Path) -> None:
+    path = tmp_path / "guest.yaml"
+    path.write_text(
+        "steps:\n- mmap: {addr: 0x10000000, length: 65536, prot: rw, flags: [private, anonymous, fixed]}\n"
+        "- write: {addr: 0x10000000, pages: 16}\n- munmap: {addr: 0x10008000, length: 8192}\n"
+    )
+    machine = ["--arch", "um-i386", "--kernel", "linux-2.6.21", "--host", "linux-2.6.21"]
+    data = data_of(made(tmp_path, "run", str(path), *machine))
+    guest, host = data["sides"]
+    assert data["groups"] == [["host", [0, 1]]]
+    assert guest["moments"] is None
+    moments = list(itertools.accumulate(host["moments"]))
+    assert len(moments) == host["events"]
+    assert moments == sorted(moments)
+    assert moments[-1] < guest["events"]
+
+
 def test_a_picture_of_the_terminal_is_still_to_be_had(tmp_path: Path) -> None:
     text = made(tmp_path, "run", str(TRACES / "ls"), "--picture")
     assert 'id="data"' not in text
+
+
+def test_a_run_of_57_495_events_is_a_small_file(tmp_path: Path) -> None:
+    assert len(made(tmp_path, "run", str(TRACES / "uml-touch2000"))) < 120_000

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+import remaptrace
 from remaptrace.cli.group import group
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -35,6 +38,24 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def ready(view: Any) -> None:
+    """Wait from outside: the policy of the page forbids the driver to evaluate strings in it."""
+    for _ in range(600):
+        if view.evaluate("window.ready === true"):
+            return
+        view.wait_for_timeout(50)
+    raise AssertionError("the page never became ready")
+
+
+@lru_cache(maxsize=1)
+def axe_source() -> str:
+    """The accessibility checker, if it is installed (axe-playwright-python)."""
+    try:
+        return resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        return ""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [420, 1280])
 def test_the_page_works_by_itself(browser: Any, file: Path, theme: str, width: int) -> None:
@@ -45,7 +66,7 @@ def test_the_page_works_by_itself(browser: Any, file: Path, theme: str, width: i
     view.on("pageerror", lambda error: said.append(str(error)))
     view.on("request", lambda request: asked.append(request.url))
     view.goto(file.as_uri())
-    view.wait_for_function("window.ready === true")
+    ready(view)
     assert said == []
     assert asked == [file.as_uri()]
     count = view.locator("output.count").first
@@ -62,6 +83,9 @@ def test_the_page_works_by_itself(browser: Any, file: Path, theme: str, width: i
         bar.hover(position={"x": box["width"] * part / 20, "y": box["height"] / 2})
         seen.add(hover.inner_text())
     assert any("made by" in text for text in seen)
+    violations = view.evaluate(f"{axe_source()};axe.run()")["violations"] if axe_source() else []
+    serious = [(v["id"], v["impact"], [n["html"][:80] for n in v["nodes"]]) for v in violations]
+    assert serious == []
     bar.focus()
     view.keyboard.press("ArrowRight")
     assert "made by" in hover.inner_text() or "before the trace" in hover.inner_text()
@@ -72,8 +96,95 @@ def test_the_page_works_by_itself(browser: Any, file: Path, theme: str, width: i
 def test_a_click_on_the_chart_moves_the_moment(browser: Any, file: Path) -> None:
     view = browser.new_page(viewport={"width": 1000, "height": 900})
     view.goto(file.as_uri())
-    view.wait_for_function("window.ready === true")
+    ready(view)
     before = view.locator("output.count").first.inner_text()
     view.locator(".u-over").first.click(position={"x": 60, "y": 40})
     assert view.locator("output.count").first.inner_text() != before
+    view.close()
+
+
+def opened(browser: Any, tmp_path: Path, *args: str, width: int = 1000) -> Any:
+    path = tmp_path / "page.html"
+    CliRunner().invoke(group, [*args, "-o", str(path)])
+    view = browser.new_page(viewport={"width": width, "height": 900})
+    view.goto(path.as_uri())
+    ready(view)
+    return view
+
+
+def test_any_event_can_be_reached_and_counts_as_the_replay_does(browser: Any, file: Path) -> None:
+    counts = remaptrace.replay(remaptrace.load(TRACES / "efence-500")).columns["map_count"]
+    view = browser.new_page(viewport={"width": 1000, "height": 900})
+    view.goto(file.as_uri())
+    ready(view)
+    number = view.locator("input[type=number]").first
+    for event in (1234, 2345, 3316, 4000):
+        number.fill(str(event))
+        number.press("Enter")
+        text = view.locator("output.count").first.inner_text()
+        assert text.startswith(f"event {event:,}, line ")
+        assert text.endswith(f"; {counts[event]:,} VMAs behind it")
+    view.locator("input[type=range]").first.focus()
+    view.keyboard.press("Shift+ArrowLeft")
+    assert view.locator("output.count").first.inner_text().startswith("event 3,999, line ")
+    view.close()
+
+
+def test_a_click_into_the_picture_moves_the_event(browser: Any, file: Path) -> None:
+    view = browser.new_page(viewport={"width": 1000, "height": 900})
+    view.goto(file.as_uri())
+    ready(view)
+    for name in ("picture", "kinds", "faults"):
+        before = view.locator("output.count").first.inner_text()
+        view.locator(f"canvas.{name}").first.click(position={"x": 100, "y": 100})
+        assert view.locator("output.count").first.inner_text() != before, name
+        view.locator("button", has_text="peak").first.click()
+    view.close()
+
+
+def test_machines_of_a_diff_move_together_and_show_where_they_differ(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "guard.yaml"
+    path.write_text(
+        "steps:\n- mmap: {addr: 0x10000000, length: 65536, prot: rw, flags: [private, anonymous, fixed]}\n"
+        "- mmap: {addr: 0x20000000, length: 65536, prot: rw, flags: [private, anonymous, fixed]}\n"
+        "- mseal: {addr: 0x20000000, length: 65536}\n- munmap: {addr: 0x20000000, length: 65536}\n"
+    )
+    view = opened(browser, tmp_path, "diff", str(path), "--kernel", "linux-6.18", "--kernel", "linux-2.6.21")
+    view.locator("input[type=number]").first.fill("3")
+    view.locator("input[type=number]").first.press("Enter")
+    words = view.locator("output.count").all_inner_texts()
+    assert [w.rpartition("; ")[2] for w in words] == ["2 VMAs behind it", "1 VMA behind it"]
+    summary = view.locator("summary", has_text="Red: 1 range")
+    summary.click()
+    assert "20000000-20010000" in view.locator(".heads table").inner_text()
+    view.locator("input[type=range]").first.press("ArrowLeft")
+    assert view.locator("summary", has_text="No protection differs here").count() == 1
+    view.close()
+
+
+def test_guest_and_host_stand_side_by_side_and_move_together(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "guest.yaml"
+    path.write_text(
+        "steps:\n- mmap: {addr: 0x10000000, length: 65536, prot: rw, flags: [private, anonymous, fixed]}\n"
+        "- write: {addr: 0x10000000, pages: 16}\n- munmap: {addr: 0x10008000, length: 8192}\n"
+    )
+    machine = ("--arch", "um-i386", "--kernel", "linux-2.6.21", "--host", "linux-2.6.21")
+    view = opened(browser, tmp_path, "run", str(path), *machine, width=1280)
+    left, right = (view.locator("canvas.bar").nth(i).bounding_box() for i in (0, 1))
+    assert left["y"] == pytest.approx(right["y"], abs=60)
+    assert left["x"] + left["width"] <= right["x"]
+    view.locator("input[type=number]").first.fill("1")
+    view.locator("input[type=number]").first.press("Enter")
+    texts = view.locator("output.count").all_inner_texts()
+    assert texts[0].startswith("event 1,")
+    assert not texts[1].startswith("event 1,")
+    view.close()
+
+
+def test_on_paper_every_table_is_open(browser: Any, file: Path) -> None:
+    view = browser.new_page()
+    view.goto(file.as_uri())
+    ready(view)
+    view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert view.evaluate("[...document.querySelectorAll('details')].every((d) => d.open)")
     view.close()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .. import output as out
-from .. import session
 
 if TYPE_CHECKING:
-    from ...machine.machine import Machine
     from ...report.layout import Sheet
     from ...result.result import Result
 
@@ -29,100 +28,79 @@ def write_page(
     sheet: Sheet,
     facts: Sequence[Facts],
     results: Sequence[Result] = (),
-    placing: str | None = None,
     tables: Sequence[Mapping[str, Any]] = (),
+    kind: str = "",
+    origin: Any = None,
 ) -> None:
-    """Write the page of a report: its sentences, one side for each of `results`, tables, and the report as text."""
+    """Write the page of a report: its sentences, one side for each of `results`, tables, and the report as text.
+
+    The replays must have been asked for their changes. `kind` says why they share one time: "machines" or "host", in
+    which case `origin` has for each event of the host the guest's event that brought it about.
+    """
     from ...report.html.page import page
     from ...report.html.series import flat, side
-    from ...report.phrases import agreement_phrase, ground_phrases
+    from ...report.html.tables import ground_tables
 
-    answer: list[tuple[str, str]] = []
-    for one in facts:
-        if one.get("agreement"):
-            answer.append(agreement_phrase(one["agreement"]))
-        answer += ground_phrases(one) if "agreement" in one else []
-        answer += [(sentence, "") for sentence in one.get("sentences") or ()]
-    if not answer:
-        answer = [(line, "") for line in sheet.text().splitlines()[1:3] if line.strip()]
+    answer = list(chain.from_iterable(map(_sentences, facts)))
     every = [
         {"title": "Every number of this report", "head": ["name", "value"], "rows": flat(one), "folded": True}
         for one in facts
     ]
+    apart, at = _differing(results) if kind == "machines" else ((), -1)
+    sides = [
+        side(
+            result,
+            _name(result, results),
+            differing=apart if i < 2 else (),
+            differing_at=at,
+            moments=origin if i and kind == "host" else None,
+        )
+        for i, result in enumerate(results)
+    ]
     machines = {id(r.machine): r.machine for r in results}.values()
-    grounds = [table for machine in machines for table in ground_tables(machine)]
-    sides = [side(result, _frames(result, placing), _name(result, results)) for result in results]
-    out.write_text([page(title, answer, sheet.text(), sides=sides, tables=[*tables, *grounds, *every])], path)
+    grounds = list(chain.from_iterable(map(ground_tables, machines)))
+    groups = [(kind, range(len(sides)))] if kind else []
+    out.write_text(
+        [page(title, answer, sheet.text(), sides=sides, groups=groups, tables=[*tables, *grounds, *every])],
+        path,
+    )
+
+
+def _sentences(report: Facts) -> list[tuple[str, str]]:
+    """The answer of a report with its ground, each sentence with its style."""
+    from ...report.phrases import agreement_phrase, ground_phrases
+    from ...report.rich import advise, check, diff, run
+
+    facts: Any = report  # which of the documents it is, its fields tell
+    if "pairs" in facts:
+        return [diff.diff_answer(facts, diff.column_names(facts))]
+    if "bill" in facts:
+        return [(advise.advise_answer(facts), ""), *((sentence, "") for sentence in facts["sentences"])]
+    if "outcomes" in facts:
+        return [check.check_answer(facts)]
+    whole = f"{facts['trace']['name']}: " if facts["machine"]["host"] else ""
+    first = agreement_phrase(facts["agreement"]) if facts["agreement"] else (run.plain_answer(facts), "")
+    return [(whole + first[0], first[1]), *ground_phrases(facts)]
+
+
+def _differing(results: Sequence[Result]) -> tuple[Sequence[Sequence[Any]], int]:
+    """Ranges that the first two machines protect differently where both were looked at, and behind which event."""
+    from ...result.protdiff import protection_differences
+
+    for event in sorted(results[0].observed.keys() & results[1].observed.keys()):
+        shots = results[0].observed[event], results[1].observed[event]
+        if all(shot.protections is not None for shot in shots):
+            found = protection_differences(*shots)
+            return [[d.start, d.end, _effective(d.first), _effective(d.second)] for d in found], event
+    return (), -1
+
+
+def _effective(side: Any) -> str:
+    """What is effective, and of what area."""
+    return f"{side.effective} ({side.vma})" if side.vma else str(side.effective)
 
 
 def _name(result: Result, results: Sequence[Result]) -> str:
     own = result.machine.name
     several = len({id(one.trace) for one in results}) > 1
     return f"{result.trace.name} on {own}" if several else own
-
-
-def _frames(result: Result, placing: str | None) -> Any:
-    """Address spaces at some 240 moments, the peak, and refused calls among them: one replay more."""
-    import numpy as np
-
-    from ...engine.look.frames import FrameTaker, moments
-
-    peak = session.peak_event(result)
-    ret, outcomes = result.columns["ret"], result.columns["outcome"]
-    refused = np.flatnonzero((outcomes == 0) & (ret < 0) & (ret > -4096))[:20].tolist()
-    taker = FrameTaker(result.trace)
-    wanted = moments(result.columns["map_count"], [*([] if peak is None else [peak]), *refused])
-    session.replay_timed(result.trace, result.machine, placing, frames_at=wanted, frame=taker)
-    return taker.found
-
-
-def ground_tables(machine: Machine) -> list[dict[str, Any]]:
-    """On what the rules of a machine rest, if its kernel is no preset."""
-    from ...report.facts.run import rule_ground
-
-    found = rule_ground(machine.kernel)
-    if not found["derived"]:
-        return []
-    groups = (
-        ("asked of a running kernel", found["asked"]),
-        ("read in its source", found["read"]),
-        ("not known at this version: the older value", found["undecided"]),
-        ("given", found["given"]),
-    )
-    rows = [[words, len(rules), ", ".join(rules)] for words, rules in groups if rules]
-    title = f"What the rules of {machine.kernel.name} rest on"
-    return [{"title": title, "head": ["ground", "rules", "which"], "rows": rows, "folded": True}]
-
-
-def advise_tables(facts: Facts) -> list[dict[str, Any]]:
-    """The bill and what would save, as tables."""
-    bill = [
-        [view, item["label"], item["vmas"], item["bytes"]]
-        for view, items in facts["bill"].items()
-        for item in items
-    ]
-    saving = [
-        [r["label"], r["kernel"], r["before"], r["after"], f"{r['saved']:.1%}"] for r in facts["remedies"]
-    ]
-    return [
-        {"title": "The bill", "head": ["view", "what", "VMAs", "bytes"], "rows": bill},
-        {
-            "title": "What would save",
-            "head": ["remedy", "kernel", "before", "after", "saved"],
-            "rows": saving,
-        },
-    ]
-
-
-def check_tables(facts: Facts) -> list[dict[str, Any]]:
-    """Each program or set with what of it agrees."""
-    rows = [
-        [
-            o["path"],
-            "error" if o["error"] else "agrees" if o["agrees"] else "differs",
-            ", ".join(f"{what} {t['agree']}/{t['total']}" for what, t in (o["compared"] or {}).items()),
-            o["kernel"] or "",
-        ]
-        for o in facts["outcomes"]
-    ]
-    return [{"title": "Checked", "head": ["path", "outcome", "compared", "kernel"], "rows": rows}]

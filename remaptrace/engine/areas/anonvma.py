@@ -11,6 +11,7 @@ from ..state import (
     V_PREV,
     Mem,
 )
+from .changelog import note_vma
 from .mergeable import VM_IGNORE_MERGE, object_apart, runs_on
 from .vma import anon_vma_new
 
@@ -45,4 +46,5 @@ def anon_vma_prepare(m: Mem, mm: int, vma: int) -> int:
     else:
         m[vma + V_AV] = av
         m[vma + V_AVMULTI] = 0
+        note_vma(m, vma)
     return 0

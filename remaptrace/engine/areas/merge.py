@@ -39,6 +39,7 @@ from ..state import (
     V_UFFD,
     Mem,
 )
+from .changelog import note_vma
 from .mergeable import VM_SPECIAL, anon_vma_joins, attributes_apart, has_close, runs_on
 from .split import split_vma
 from .vma import vma_free, vma_set_flags
@@ -120,6 +121,7 @@ def _take_anon_vma(m: Mem, vma: int, av: int, multi: int) -> int:
     if m[vma + V_AV] == 0 and av != 0:
         m[vma + V_AV] = av
         m[vma + V_AVMULTI] = multi
+        note_vma(m, vma)
     return 0
 
 
@@ -311,6 +313,7 @@ def vma_modify_name(m: Mem, mm: int, vma: int, start: int, end: int, name: int) 
     target = _modify(m, mm, vma, start, end, m[vma + V_FLAGS], m[vma + V_POLICY], name, m[vma + V_UFFD])
     if target > 0:
         m[target + V_ANAME] = name
+        note_vma(m, target)
     return target
 
 

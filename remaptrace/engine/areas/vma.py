@@ -49,6 +49,7 @@ from ..state import (
     kalloc,
     kfree,
 )
+from .changelog import note_vma
 
 
 @kernel
@@ -122,6 +123,7 @@ def vma_set_page_prot(m: Mem, vma: int) -> int:
 def vma_set_flags(m: Mem, vma: int, flags: int) -> int:
     """Store V_FLAGS and the page protection that follows from them (vm_flags_reset)."""
     m[vma + V_FLAGS] = flags
+    note_vma(m, vma)
     vma_set_page_prot(m, vma)
     return 0
 
@@ -190,4 +192,5 @@ def anon_vma_new(m: Mem, vma: int) -> int:
     m[G_NEXT_AV] += 1
     m[vma + V_AV] = m[G_NEXT_AV]
     m[vma + V_AVMULTI] = 0
+    note_vma(m, vma)
     return 0

@@ -42,6 +42,7 @@ from .areatree import (
     remove_entry,
     slot_of,
 )
+from .changelog import note
 
 
 @kernel
@@ -203,6 +204,7 @@ def link_vma(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
     m[mm + MM_COUNT] = count
     if count > m[mm + MM_PEAK]:
         m[mm + MM_PEAK] = count
+    note(m, mm, m[vma + V_START])
     return error
 
 
@@ -239,6 +241,7 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
     m[vma + V_CHUNK] = 0
     m[vma + V_NEXT] = 0
     m[vma + V_PREV] = 0
+    note(m, mm, m[vma + V_START])
     m[mm + MM_COUNT] -= 1
     if m[mm + MM_CACHE] == vma:
         m[mm + MM_CACHE] = 0
@@ -253,7 +256,9 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
 def set_bounds(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
     """Move the boundaries of a linked VMA without passing a neighbour. Does not touch V_PGOFF."""
     old = m[vma + V_START]
+    note(m, mm, old)
     if start != old:
+        note(m, mm, start)
         leaf = m[vma + V_CHUNK]
         i = slot_of(m, leaf, old)
         m[leaf + N_KEYS + i] = start

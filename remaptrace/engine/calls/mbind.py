@@ -27,6 +27,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA, R_NUMA_BALANCING_MODE
 from ..account import capable
 from ..addr import page_align, page_offset, uword
+from ..areas.changelog import note_vma
 from ..areas.merge import vma_modify
 from ..areas.vmaset import find_vma
 from ..jit import kernel, ult, wrap
@@ -157,6 +158,7 @@ def _set_policy(m: Mem, mm: int, vma: int, start: int, end: int, policy: int) ->
     target = vma_modify(m, mm, vma, low, min(m[vma + V_END], end), m[vma + V_FLAGS], policy)
     if target > 0:
         m[target + V_POLICY] = policy
+        note_vma(m, target)
     return target
 
 

@@ -17,6 +17,7 @@ from ...machine.callrules import (
 )
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..account import charge, uncharge, vm_stat_account
+from ..areas.changelog import note_vma
 from ..areas.merge import VMG_NEXT, VMG_PREV, merge_new, vma_modify_flags, vmg_like
 from ..areas.space import HUGE_KIND, get_unmapped_area
 from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
@@ -154,6 +155,7 @@ def _leave_behind(m: Mem, mm: int, addr: int, length: int, new: int) -> int:
     if vma != new and m[vma + V_START] == addr and m[vma + V_END] == addr + length:
         m[vma + V_AV] = 0
         m[vma + V_AVMULTI] = 0
+        note_vma(m, vma)
     return 0
 
 

@@ -7,14 +7,12 @@ changes nothing but the caches of lookups. Addresses and offsets are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 from ...abi.special import FILE_AIO, SHOWN_NAMES
-from ...abi.vmanames import shown_name
-from ...abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
+from ...result.arearow import AreaWords, Layout, Shown, area_row
 from ...result.result import PagesRow, VmaRow
 from ..areas.area26 import ALL_ONES
 from ..areas.vmaset import find_exact
@@ -97,97 +95,72 @@ def _hole_size(m: View, size: int) -> int:
     return int((1 << m[H_ARCH + A_WORD_BITS]) - 1)
 
 
-@lru_cache(maxsize=4096)
-def perms_text(flags: int) -> str:
-    """The permissions column of /proc/PID/maps."""
-    return (
-        ("r" if flags & VM_READ else "-")
-        + ("w" if flags & VM_WRITE else "-")
-        + ("x" if flags & VM_EXEC else "-")
-        + ("s" if flags & VM_MAYSHARE else "p")
-    )
+def object_name(name: str, ops: int, kind: int, segment: bool, born: int) -> str:
+    """The name of an object: what it was opened or made as.
 
-
-@lru_cache(maxsize=4096)
-def vmflags_text(flags: int, lf_named: bool = True) -> str:
-    """The VmFlags line of smaps; kernels that cannot name VM_LOCKONFAULT print ``??``."""
-    words = []
-    for bit, name in VMFLAG_NAMES:
-        if flags & bit:
-            words.append("??" if bit == VM_LOCKONFAULT and not lf_named else name)
-    return " ".join(words)
-
-
-def _special_name(m: View, mm: int, vma: int) -> str:
-    """[heap] or [stack], as fs/proc/task_mmu.c decides for areas without a file."""
-    start, end = m[vma + V_START], m[vma + V_END]
-    brk, start_brk = m[mm + MM_BRK], m[mm + MM_START_BRK]
-    touching = 0 if m[H_RULES + R_HEAP_NAME_STRICT] else 1
-    if start_brk and start < brk + touching and end + touching > start_brk:
-        return "[heap]"
-    if m[mm + MM_STACK_PTR] and start <= m[mm + MM_STACK_PTR] <= end:
-        return "[stack]"
-    return ""
+    Without one ``shm@N`` for shared memory and ``file@N`` for a file that event N made or first showed. `ops` is
+    its I_TYPE, `kind` its I_KIND; `segment`: it is a System V segment.
+    """
+    if not name and ops == OPS_HUGETLB and not segment:
+        return "/anon_hugepage (deleted)"
+    if not name and kind == FILE_AIO:
+        return SHOWN_NAMES[FILE_AIO]
+    return name or f"{'file' if ops == OPS_FILE else 'shm'}@{born}"
 
 
 def file_name(m: View, inode: int, strings: Sequence[str]) -> str:
-    """The name of an object: what it was opened or made as.
-
-    Without one ``shm@N`` for shared memory and ``file@N`` for a file that event N made or first showed.
-    """
+    """The name of the object `inode`, see `object_name`."""
     name: str = strings[m[inode + I_NAME]] if 0 <= m[inode + I_NAME] < len(strings) else ""
-    if not name and m[inode + I_TYPE] == OPS_HUGETLB and m[inode + I_SHMID] == 0:
-        return "/anon_hugepage (deleted)"
-    if not name and m[inode + I_KIND] == FILE_AIO:
-        return SHOWN_NAMES[FILE_AIO]
-    return name or f"{'file' if m[inode + I_TYPE] == OPS_FILE else 'shm'}@{m[inode + I_BORN]}"
+    segment = m[inode + I_SHMID] != 0
+    return object_name(name, m[inode + I_TYPE], m[inode + I_KIND], segment, m[inode + I_BORN])
 
 
-def vma_row(m: View, mm: int, vma: int, strings: Sequence[str]) -> VmaRow:
+def shown_of(m: View) -> Shown:
+    """What of the machine decides how areas are shown."""
+    rules = H_RULES
+    return Shown(
+        shift=m[H_ARCH + A_PAGE_SHIFT],
+        bits=m[H_ARCH + A_WORD_BITS],
+        heap_strict=bool(m[rules + R_HEAP_NAME_STRICT]),
+        lf_named=bool(m[rules + R_LF_NAMED]),
+        anon_pgoff=bool(m[rules + R_MAPS_ANON_PGOFF]),
+    )
+
+
+def layout_of(m: View, mm: int) -> Layout:
+    """Where `mm` has its heap and its stack."""
+    return Layout(m[mm + MM_START_BRK], m[mm + MM_BRK], m[mm + MM_STACK_PTR])
+
+
+def vma_row(m: View, layout: Layout, shown: Shown, vma: int, strings: Sequence[str]) -> VmaRow:
     """One area as /proc/PID/maps and smaps show it."""
-    flags = m[vma + V_FLAGS]
     inode = m[vma + V_INODE]
     if m[vma + V_FILE]:  # private /dev/zero has a file, but its pages are anonymous
         inode = m[m[vma + V_FILE] + O_INODE]
-    shift = m[H_ARCH + A_PAGE_SHIFT]
-    offset = m[vma + V_PGOFF] << shift
-    name = ""
-    file: str | None = None
-    if m[vma + V_NAME]:
-        name = strings[m[vma + V_NAME]]
-    elif inode:
-        file = file_name(m, inode, strings)
-    else:
-        name = _special_name(m, mm, vma)
-    if m[vma + V_ANAME] and not name:
-        name = shown_name(strings[m[vma + V_ANAME]], bool(inode))
-    if not inode and not m[H_RULES + R_MAPS_ANON_PGOFF]:
-        offset = 0
-    return VmaRow(
+    words = AreaWords(
         start=m[vma + V_START],
         end=m[vma + V_END],
-        perms=perms_text(flags),
-        offset=offset & ((1 << m[H_ARCH + A_WORD_BITS]) - 1),
-        file=file,
-        vm_flags=flags,
-        vmflags=vmflags_text(flags, bool(m[H_RULES + R_LF_NAMED])),
-        inode=m[inode + I_ID] if inode else 0,
-        name=name,
-        anon_vma=m[vma + V_AV],
-        assumed=m[vma + V_MARK] == MARK_ASSUMED,
-        born=m[vma + V_BORN],
-        opened=m[m[vma + V_FILE] + O_ID] if m[vma + V_FILE] else 0,
+        flags=m[vma + V_FLAGS],
         pgoff=m[vma + V_PGOFF],
+        anon_vma=m[vma + V_AV],
+        fork_child=m[vma + V_AVMULTI] != 0,
+        born=m[vma + V_BORN],
+        assumed=m[vma + V_MARK] == MARK_ASSUMED,
+        special=m[vma + V_NAME],
         named=m[vma + V_ANAME],
         policy=m[vma + V_POLICY],
         uffd=m[vma + V_UFFD],
-        fork_child=m[vma + V_AVMULTI] != 0,
+        opened=m[m[vma + V_FILE] + O_ID] if m[vma + V_FILE] else 0,
+        inode=m[inode + I_ID] if inode else 0,
+        file=file_name(m, inode, strings) if inode else "",
     )
+    return area_row(words, layout, shown, strings)
 
 
 def vma_rows(m: View, mm: int, strings: Sequence[str]) -> tuple[VmaRow, ...]:
     """All areas of an address space, by address."""
-    return tuple(vma_row(m, mm, vma, strings) for vma in vmas(m, mm))
+    layout, shown = layout_of(m, mm), shown_of(m)
+    return tuple(vma_row(m, layout, shown, vma, strings) for vma in vmas(m, mm))
 
 
 def pte_word(m: View, mm: int, addr: int) -> int:

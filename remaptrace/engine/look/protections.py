@@ -17,10 +17,11 @@ from typing import Any
 
 from ...abi.vmflags import VM_MANYPROTS
 from ...machine.archwords import A_PAGE_SHIFT
+from ...result.arearow import perms_text
 from ...result.result import ProtectionRange, Protections
 from ..pages import pgwalk, pte
 from ..state import H_ARCH, V_END, V_FLAGS, V_START
-from .inspect import perms_text, vmas
+from .inspect import vmas
 
 _LETTERS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")  # r + 2w + 4x
 

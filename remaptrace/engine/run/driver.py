@@ -33,6 +33,7 @@ from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
+from ..look.changes import Recorder
 from ..look.observe import Observer, wants_observation
 from ..state import (
     ERR_ARENA,
@@ -157,9 +158,8 @@ def replay(
     engine: str = "auto",
     progress: Progress | None = None,
     watch: Callable[[Any, int], None] | None = None,
-    frames_at: Iterable[int] = (),
-    frame: Callable[[Any, int], None] | None = None,
     ends: bool = True,
+    changes: bool = False,
 ) -> Result:
     """Replay `trace` on `machine`.
 
@@ -168,8 +168,9 @@ def replay(
     of the event's task is kept in `Result.observed`; scenario steps that report something always are.
     `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
     work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
-    with the arena and the event's number, `frame` behind those of `frames_at` (`look.frames`). Without `ends` the
-    address spaces at exits and at the end, and totals, are not kept: for a replay that is made for one look.
+    with the arena and the event's number. Without `ends` the address spaces at exits and at the end, and totals, are
+    not kept: for a replay that is made for one look. `changes` keeps every change of areas in `Result.changes`
+    (result/changes.py).
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -184,8 +185,9 @@ def replay(
     run.observer.behind.update(observe_at)
     run.observer.before.update(observe_before)
     run.watch = watch
-    run.frames_at, run.frame = set(frames_at), frame
     run.ends = ends
+    if changes:
+        run.recorder = Recorder(run.view, trace.strings)
     result = run.go(counters, progress)
 
     def look(event: int) -> Snapshot | None:
@@ -250,9 +252,7 @@ class _Run:
         self.ends = True
         self.watch: Callable[[Any, int], None] | None = None
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
-        self.frames_at: set[int] = set()
-        self.frame: Callable[[Any, int], None] | None = None
-        self._framed: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self.recorder: Recorder | None = None
 
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
@@ -274,6 +274,9 @@ class _Run:
             for name, _, dtype in wanted
         }
         ends, notes = self.observer.final() if self.ends else ((), [])
+        log = self.recorder.finish() if self.recorder is not None else None
+        if self.recorder is not None and log is None:
+            notes.append("one event changed more areas than the log of changes has room for: it is not kept")
         return Result(
             trace=self.trace,
             machine=self.machine,
@@ -285,6 +288,7 @@ class _Run:
             at_refusals={} if sizes is None else sizes.at_refusals,
             most={} if sizes is None else sizes.most,
             followed=self.follow,
+            changes=log,
         )
 
     def _chunk(self, base: int, end: int) -> npt.NDArray[np.int64]:
@@ -315,14 +319,12 @@ class _Run:
         """Replay rows at..last-1, looking at the state where events ask for it."""
         while at < last:
             at = int(self.loop(self.m, ev, rs, base, at, last))
+            if self.recorder is not None:
+                self.recorder.read()
             error = self.view[H_ERROR]
             if error:
                 raise self._error(int(error), base + at - 1)
             if ev[(at - 1) * EV_WORDS + E_FLAGS] & EVF_OBSERVE:
-                if self.frame is not None and base + at - 1 in self.frames_at:
-                    self.frame(self.view, base + at - 1)
-                    if not self._framed[at - 1]:
-                        continue
                 if self.watch is None or self.reporting[at - 1]:
                     self.observer.behind_event(base + at - 1)
                 if self.watch is not None:
@@ -336,10 +338,6 @@ class _Run:
             flags[self.trace.taken[base : base + len(events)]] |= EVF_TAKEN
         flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
         for event in self.observer.behind:
-            if base <= event < base + len(events):
-                flags[event - base] |= EVF_OBSERVE
-        self._framed = flags & EVF_OBSERVE != 0
-        for event in self.frames_at:
             if base <= event < base + len(events):
                 flags[event - base] |= EVF_OBSERVE
         if self.watch is not None:

@@ -41,6 +41,7 @@ from ...abi.rows import (
     RSF_DIVERGED,
     RSF_UNMODELLED,
 )
+from ..areas.changelog import close_event
 from ..areas.vmaset import look_ahead
 from ..belief.refusal import REFUSE, expect_refusal, loosen, may_charge, settle, tighten
 from ..jit import COMPILED, entry, kernel, wrap
@@ -48,6 +49,7 @@ from ..state import (
     G_EVENT,
     G_EVFLAGS,
     G_HAS_RET,
+    G_LOG,
     G_MAJFLT,
     G_MINFLT,
     G_NEXT_RELOCATION,
@@ -172,7 +174,7 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
     """Replay rows first..last-1 of `ev` (flat, EV_WORDS a row; row 0 is event `base` of the trace).
 
     Fills the rows of `rs` (flat, zeroed, RS_WORDS a row) and returns the next row: `last`, or earlier, behind
-    an event with EVF_OBSERVE or behind one that set H_ERROR.
+    an event with EVF_OBSERVE, behind one that set H_ERROR, or where the log of changes should be read.
     """
     for i in range(first, last):
         row = i * EV_WORDS
@@ -198,6 +200,7 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
         if m[s] == event:
             m[s + 1] = rs[out + RS_RET]
             m[G_NEXT_RETSOURCE] = s + 2
-        if m[H_ERROR] != 0 or flags & EVF_OBSERVE:
+        full = close_event(m, task, ev[row + E_TASK]) if m[G_LOG] != 0 else 0
+        if m[H_ERROR] != 0 or flags & EVF_OBSERVE or full != 0:
             return i + 1
     return last

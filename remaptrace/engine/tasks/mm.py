@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...abi.vmflags import VM_ACCOUNT
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ..areas.changelog import note_gone
 from ..areas.vma import vma_free
 from ..areas.vmaset import remove_vma
 from ..jit import kernel
@@ -47,6 +48,7 @@ def mm_new(m: Mem) -> int:
 @kernel
 def exit_mmap(m: Mem, mm: int) -> int:
     """Unmap everything, seals or not, and free the address space."""
+    note_gone(m, mm)
     shift = m[H_ARCH + A_PAGE_SHIFT]
     vma = m[mm + MM_FIRST]
     while vma != 0:

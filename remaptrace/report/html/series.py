@@ -1,10 +1,11 @@
-"""What a page draws of one replay: counts over time, faults, address spaces at many moments. All ready for JSON.
+"""What a page draws of one replay: counts over time, faults, the lives of areas. All ready for JSON.
 
 Events are put together in at most PARTS parts; of each the lowest and the highest count is kept: no peak is lost.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,118 +13,189 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi.calls import KIND_NAMES
+from ...abi.errnos import errno_name
 from ...abi.kinds import K_MARK
 from ...abi.outcomes import NAMES, OUT_NONE
-from ...engine.look.frames import Frames
-from ...result.result import Result, VmaRow
+from ...engine.why import WHY_TEXT
+from ...result.changes import NEVER, Changes
+from ...result.result import Result
 from ...trace.events import Trace
-from ...trace.wording import event_text, place
+from ...trace.wording import event_text, place, result_text, returns_address
 from ..facts.run import process_facts, process_rows
+from .columns import Column, column, steps, varints
+from .lives import KINDS, Looks, Space, packed, space_of, stops_for, thinned
 
 PARTS = 700
 _PROCESSES = 12
 _REFUSALS = 200
+_ALL_WORDS = 1_500
+"""Events up to which every one is told in words; of longer traces some."""
+_SOME_WORDS = 160
+_EVERY_CALL = 60_000
+"""Bytes, compressed, up to which a page has call and line of every event."""
+_DEEPEST = 6
+"""Frames of a caller that a page names."""
 
-KINDS = ("program or library", "other file", "shared", "heap", "stack", "anonymous", "no access", "special")
-
-
-def kind_of(vma: VmaRow) -> int:
-    """Which of KINDS an area is; no access comes before what it is made of."""
-    if vma.perms.startswith("---"):
-        return 6
-    if vma.name in ("[heap]", "[stack]"):
-        return 3 if vma.name == "[heap]" else 4
-    if vma.name.startswith("[") and not vma.name.startswith("[anon"):
-        return 7
-    if vma.perms.endswith("s"):
-        return 2
-    if vma.file:
-        return (
-            0
-            if ".so" in vma.file or "x" in vma.perms or vma.file.startswith(("/usr/", "/lib", "/bin"))
-            else 1
-        )
-    return 5
+Ints = npt.NDArray[np.int64]
 
 
-def parts_of(events: int) -> npt.NDArray[np.int64]:
+def parts_of(events: int) -> Ints:
     """First events of the parts."""
     return np.unique(np.linspace(0, events, min(PARTS, max(events, 1)), endpoint=False).astype(np.int64))
 
 
-def side(result: Result, taken: Frames, name: str) -> dict[str, Any]:
-    """Everything that a page draws of one replay."""
+def side(
+    result: Result,
+    name: str,
+    *,
+    differing: Sequence[Sequence[Any]] = (),
+    differing_at: int = -1,
+    moments: Ints | None = None,
+) -> dict[str, Any]:
+    """Everything that a page draws of one replay, which was asked for its changes.
+
+    `differing` are ranges whose effective protection is not that of the other machine behind event `differing_at`;
+    `moments` says for each event of this replay which event of the first side brought it about (hosts of guests).
+    """
     trace = result.trace
     first = parts_of(len(trace))
-    shift = int(result.machine.page_size).bit_length() - 1
-    names: dict[str, int] = {}
-    words: dict[str, int] = {}
-    areas = {
-        "start": _steps([vma.start >> shift for vma in taken.areas]),
-        "pages": [(vma.end - vma.start) >> shift for vma in taken.areas],
-        "perms": [words.setdefault(vma.perms, len(words)) for vma in taken.areas],
-        "kind": [kind_of(vma) for vma in taken.areas],
-        "name": [names.setdefault(vma.name or vma.file or "", len(names)) for vma in taken.areas],
-        "flags": [words.setdefault(vma.vmflags, len(words)) for vma in taken.areas],
-        "born": _steps([vma.born for vma in taken.areas]),
-        "made": [words.setdefault(_made(trace, vma.born), len(words)) for vma in taken.areas],
-        "line": _steps([_line(trace, vma.born) for vma in taken.areas]),
-    }
-    frames = [
-        [
-            f.event,
-            f.pid,
-            f.count,
-            event_text(trace, f.event),
-            _where(trace, f.event),
-            list(f.added),
-            list(f.removed),
-        ]
-        for f in taken.frames
-    ]
-    return {
+    refused = _refused(result)
+    every = process_facts(result)
+    processes = every[:_PROCESSES]
+    found: dict[str, Any] = {
         "name": name,
         "events": len(trace),
-        "shift": shift,
+        "shift": int(result.machine.page_size).bit_length() - 1,
         "kinds": list(KINDS),
-        "parts": first.tolist(),
-        "processes": _counts(result, first),
+        "parts": steps(first),
+        "processes": _counts(result, first, processes),
+        "all_processes": len(every),
         "faults": _faults(result, first),
-        "frames": frames,
-        "areas": areas,
-        "names": list(names),
-        "words": list(words),
-        "refused": _refused(result),
+        "refused": refused,
         "has_faults": bool((np.asarray(result.columns["outcome"]) != OUT_NONE).any()),
+        "differing": [list(one) for one in differing],
+        "differing_at": differing_at,
+        "moments": None if moments is None else steps(moments),
+    }
+    if result.changes is not None:
+        must = [*(p["peak_at"]["event"] for p in processes), *(r[0] for r in refused[:20])]
+        if differing_at >= 0:
+            must.append(differing_at)
+        found |= _areas(result, result.changes, {p["pid"] for p in processes}, must)
+    return found
+
+
+def _areas(result: Result, log: Changes, pids: set[int], must: Sequence[int]) -> dict[str, Any]:
+    """The lives of all areas, which process has which address space when, and the calls that made them."""
+    trace = result.trace
+    owners = _owners(trace, log, pids)
+    wanted = sorted({space for rows in owners.values() for _, space in rows if space})
+    looks = Looks(log)
+    spaces = [space_of(log, space, looks) for space in wanted]
+    stops = stops_for(spaces, log, must)
+    if stops is not None:
+        spaces = [thinned(space, stops) for space in spaces]
+    number = {space: i for i, space in enumerate(wanted)}
+    return {
+        "spaces": [packed(space, log) for space in spaces],
+        "looks": looks.rows,
+        "names": list(looks.names),
+        "words": list(looks.words),
+        "owners": [
+            [pid, [[event, number.get(space, -1)] for event, space in rows]] for pid, rows in owners.items()
+        ],
+        "stops": None if stops is None else steps(stops),
+        **_calls(result, log, spaces, must, stops),
     }
 
 
-def _steps(values: Sequence[int]) -> list[int]:
-    """Each value less the one before: neighbours are alike, which packs well."""
-    return [b - a for a, b in zip([0, *values], values, strict=False)]
+def _owners(trace: Trace, log: Changes, pids: set[int]) -> dict[int, list[tuple[int, int]]]:
+    """For each process from which event on it has which address space; 0: none."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    living: dict[int, dict[int, int]] = {}
+    pid_of = trace.tasks["pid"]
+    for event, task, space in log.tasks.tolist():
+        pid = int(pid_of[task])
+        if pid not in pids:
+            continue
+        tasks = living.setdefault(pid, {})
+        tasks[task] = space
+        now = space or next((s for s in tasks.values() if s and log.gone.get(s, NEVER) > event), 0)
+        rows = found.setdefault(pid, [])
+        if not rows or rows[-1][1] != now:
+            rows.append((event, now))
+    return found
 
 
-def _made(trace: Trace, event: int) -> str:
-    """The name of the call that made an area; empty: it was there before the trace."""
-    return KIND_NAMES.get(int(trace.columns["kind"][event]), "") if 0 <= event < len(trace) else ""
+def _calls(
+    result: Result, log: Changes, spaces: Sequence[Space], must: Sequence[int], stops: Ints | None
+) -> dict[str, Any]:
+    """Of every event its call, its line, who called; of some the whole call in words.
+
+    Where that would be too much, only of the events that changed areas, and of those that are shown.
+    """
+    trace, total = result.trace, len(result.trace)
+    own = [np.zeros(0, np.int64)]
+    for space in spaces:
+        own += [space.first, space.until[space.until != NEVER], log.born[space.row]]
+    changing = np.unique(np.concatenate([*own, *([] if stops is None else [stops])]))
+    changing = changing[(changing >= 0) & (changing < total)]
+    found = _told_calls(trace, np.arange(total))
+    if len(zlib.compress(b"".join(varints(found[name].values) for name in ("call", "line")))) > _EVERY_CALL:
+        found = _told_calls(trace, changing)
+    if total <= _ALL_WORDS:
+        told = np.arange(total)
+    else:
+        some = np.linspace(0, len(changing) - 1, _SOME_WORDS if len(changing) else 0).astype(np.int64)
+        told = np.unique(np.concatenate([changing[some], np.array(list(must), dtype=np.int64)]))
+    found["told"] = {str(e): _words(result, int(e)) for e in told.tolist() if 0 <= e < total}
+    return found
 
 
-def _line(trace: Trace, event: int) -> int:
-    return int(trace.columns["line"][event]) if 0 <= event < len(trace) else 0
+def _told_calls(trace: Trace, events: Ints) -> dict[str, Any]:
+    """The columns of `events`; "calls" is None if they are all."""
+    kinds = np.asarray(trace.columns["kind"]).astype(np.int64)[events]
+    known, kind = np.unique(kinds, return_inverse=True)
+    lines = (
+        np.asarray(trace.columns["line"]).astype(np.int64)[events] if "line" in trace.columns else events * 0
+    )
+    found: dict[str, Any] = {
+        "calls": None if len(events) == len(trace) else steps(events),
+        "call": column(kind),
+        "call_names": [KIND_NAMES.get(int(k), f"kind {k}") for k in known],
+        "line": steps(lines),
+    }
+    if "stack" in trace.columns:
+        numbers, stack = np.unique(np.asarray(trace.columns["stack"])[events], return_inverse=True)
+        found["stack"] = column(stack)
+        found["callers"] = [_caller(trace, int(number)) for number in numbers]
+    return found
 
 
-def _where(trace: Trace, event: int) -> str:
-    at = place(trace, event)
-    return f"{at['file'].rpartition('/')[2]}:{at['line']}" if at["line"] else f"event {event}"
+def _caller(trace: Trace, number: int) -> str:
+    frames = [trace.frames[frame] for frame in trace.stacks[number]]
+    return " < ".join(frames[:_DEEPEST]) + (" < ..." if len(frames) > _DEEPEST else "")
 
 
-def _counts(result: Result, first: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Lowest and highest VMA count of each part, of the processes with the highest peaks."""
+def _words(result: Result, event: int) -> str:
+    """The event with its answer."""
+    kind = int(result.trace.columns["kind"][event])
+    text = event_text(result.trace, event)
+    outcome, ret = int(result.columns["outcome"][event]), int(result.columns["ret"][event])
+    if outcome != OUT_NONE:
+        return f"{text}: {NAMES[outcome]}"
+    if kind == K_MARK or (ret == 0 and not returns_address(kind)):
+        return text
+    return f"{text} = {result_text(ret, kind)}"
+
+
+def _counts(result: Result, first: Ints, processes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lowest and highest VMA count of each part (-1: none), of the processes with the highest peaks."""
     trace = result.trace
     counts = np.asarray(result.columns["map_count"]).astype(np.int64)
     of_event = process_rows(trace)[np.asarray(trace.columns["task"])]
     found = []
-    for facts in process_facts(result)[:_PROCESSES]:
+    for facts in processes:
         mine = (of_event == of_event[facts["peak_at"]["event"]]) & (counts >= 0)
         high = np.maximum.reduceat(np.where(mine, counts, -1), first)
         low = np.minimum.reduceat(np.where(mine, counts, 1 << 40), first)
@@ -133,36 +205,48 @@ def _counts(result: Result, first: npt.NDArray[np.int64]) -> list[dict[str, Any]
                 "pid": facts["pid"],
                 "name": facts["name"],
                 "peak": facts["peak"],
-                "low": [int(v) if s else None for v, s in zip(low, seen, strict=True)],
-                "high": [int(v) if s else None for v, s in zip(high, seen, strict=True)],
+                "peak_event": facts["peak_at"]["event"],
+                "low": steps(np.where(seen, low, -1)),
+                "high": steps(np.where(seen, high, -1)),
             }
         )
     return found
 
 
-def _faults(result: Result, first: npt.NDArray[np.int64]) -> dict[str, list[int]]:
+def _faults(result: Result, first: Ints) -> dict[str, Column]:
     """Accesses of each part by outcome; without those that nothing of the kind happened to."""
     outcomes = np.asarray(result.columns["outcome"]).astype(np.int64)
-    found: dict[str, list[int]] = {}
+    found: dict[str, Column] = {}
     for number, name in enumerate(NAMES):
         if number != OUT_NONE and (outcomes == number).any():
-            found[name] = np.add.reduceat((outcomes == number).astype(np.int64), first).tolist()
+            found[name] = column(np.add.reduceat((outcomes == number).astype(np.int64), first))
     return found
 
 
 def _refused(result: Result) -> list[list[Any]]:
-    """The first calls that ended in an error: event, words, errno as a number."""
+    """The first calls that ended in an error: event, line, words, errno, and the rule that spoke, if one did."""
     ret = np.asarray(result.columns["ret"]).astype(np.int64)
     kinds = np.asarray(result.trace.columns["kind"])
     calls = (np.asarray(result.columns["outcome"]) == OUT_NONE) & (kinds != K_MARK)
     events = np.flatnonzero(calls & (ret < 0) & (ret > -4096))[:_REFUSALS]
-    return [[int(e), event_text(result.trace, int(e)), int(-ret[e])] for e in events]
+    return [
+        [
+            int(e),
+            place(result.trace, int(e))["line"],
+            event_text(result.trace, int(e)),
+            errno_name(int(-ret[e])),
+            WHY_TEXT[int(result.columns["why"][e])],
+        ]
+        for e in events
+    ]
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
-    """Facts as rows of a table: every number of the JSON under its path."""
+    """Facts as rows of a table: every number of the JSON under its path, but for the courses, which the page draws."""
     rows: list[list[str]] = []
     for key, value in facts.items():
+        if key == "course":
+            continue
         path = f"{prefix}{key}"
         if isinstance(value, Mapping):
             rows += flat(value, f"{path}.")

@@ -25,7 +25,7 @@ def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     trace, process = facts["trace"], facts["process"]
     title = [(printable(trace["name"]), "head"), (" on ", ""), (machine_phrase(facts["machine"]), "head")]
     sheet.sides(title, (f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s", "dim"))
-    sheet.paragraph(_answer(facts))
+    sheet.paragraph(advise_answer(facts))
     _bill(sheet, facts)
     _views(sheet, facts, rows)
     _remedies(sheet, facts)
@@ -42,7 +42,8 @@ def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     return sheet
 
 
-def _answer(facts: Facts) -> str:
+def advise_answer(facts: Facts) -> str:
+    """One sentence: the VMAs at the peak, the limit, and when it is met."""
     limit = facts["limit"]
     text = f"{number(facts['total'])} VMAs at the peak, limit {number(limit['limit'])}."
     if limit["reached_at"]:

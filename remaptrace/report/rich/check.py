@@ -91,10 +91,15 @@ def _sums(sheet: Sheet, facts: Facts) -> None:
     skipped = sum(o["skipped_lines"] for o in facts["outcomes"])
     if skipped:
         sheet.line((f"{counted(skipped, 'unreadable line was', 'unreadable lines were')} skipped", "warn"))
+    sheet.line(check_answer(facts))
+
+
+def check_answer(facts: Facts) -> tuple[str, str]:
+    """How many programs and steps agree."""
     programs, steps = facts["programs"], facts["steps"]
     fine = programs["agree"] == programs["total"]
     text = (
         f"programs {number(programs['agree'])}/{number(programs['total'])}, "
         f"steps {number(steps['agree'])}/{number(steps['total'])}"
     )
-    sheet.line((text, "good" if fine else "bad"))
+    return text, "good" if fine else "bad"

@@ -41,7 +41,7 @@ def diff_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     names = column_names(facts)
     effort = f"{counted(facts['trace']['events'], 'event')}, {facts['seconds']:.1f} s"
     sheet.sides((printable(facts["trace"]["name"]), "head"), (effort, "dim"))
-    answer = _answer(facts, names)
+    answer = diff_answer(facts, names)
     sheet.paragraph(answer[0], answer[1])
     sheet.blank()
     _options(sheet, facts)
@@ -94,7 +94,7 @@ def setting_word(rule: str, value: int | str, machine: MachineFacts) -> str:
     return number(value) if isinstance(value, int) and rule != "personality" else str(value)
 
 
-def _answer(facts: Facts, names: Sequence[str]) -> Span:
+def diff_answer(facts: Facts, names: Sequence[str]) -> Span:
     """One sentence: are the answers the same, and what becomes of the VMA count."""
     if not facts["differs"]:
         return f"Nothing differs between {' and '.join(names)}.", "good"

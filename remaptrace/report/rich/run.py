@@ -44,7 +44,7 @@ def _head(sheet: Sheet, facts: Facts) -> None:
     title = [(printable(trace["name"]), "head"), (" on ", ""), (machine_phrase(machine), "head")]
     sheet.sides(title, (f"{counted(trace['events'], 'event')}, {facts['seconds']:.1f} s", "dim"))
     agreement = facts["agreement"]
-    answer: Span = agreement_phrase(agreement) if agreement else (_plain_answer(facts), "")
+    answer: Span = agreement_phrase(agreement) if agreement else (plain_answer(facts), "")
     sheet.paragraph(answer[0], answer[1])
     for text, style in ground_phrases(facts):
         sheet.paragraph(text, style, hang=2)
@@ -75,7 +75,7 @@ def machine_phrase(machine: MachineFacts) -> str:
     return text
 
 
-def _plain_answer(facts: Facts) -> str:
+def plain_answer(facts: Facts) -> str:
     done = sum(c["done"] for c in facts["calls"])
     refused = sum(r["count"] for c in facts["calls"] for r in c["refused"])
     faults = sum(r["count"] for r in facts["accesses"]["refused"])

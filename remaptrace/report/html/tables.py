@@ -1,0 +1,177 @@
+"""The tables of a page beside its pictures: calls, notes, the bill, the sides of a diff. From facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...machine.machine import Machine
+from ..facts.run import rule_ground
+from ..words import number
+
+Facts = Mapping[str, Any]
+Table = dict[str, Any]
+
+
+def _table(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], folded: bool = False, lead: bool = False
+) -> list[Table]:
+    """A table, unless it would be empty; a `lead` one stands in front of the pictures."""
+    return (
+        [{"title": title, "head": list(head), "rows": rows, "folded": folded, "lead": lead}] if rows else []
+    )
+
+
+def _known(value: Any) -> Any:
+    return "not recorded" if value is None else value
+
+
+def _spot(at: Facts) -> str:
+    return f"event {number(at['event'])}" + (f", line {number(at['line'])}" if at["line"] else "")
+
+
+def run_tables(facts: Facts) -> list[Table]:
+    """What a run did: processes, calls with their refusals, what is not modelled, notes, lines that were skipped."""
+    of = f" of {facts['trace']['name']} on {facts['machine']['kernel']}"
+    processes = [[str(p["pid"]), p["name"], p["start"], p["peak"], p["end"]] for p in facts["processes"]]
+    calls = [
+        [
+            call["name"],
+            call["done"],
+            sum(r["count"] for r in call["refused"]),
+            "; ".join(f"{r['errno']}: first at {_spot(r['first'])}" for r in call["refused"]),
+        ]
+        for call in facts["calls"]
+    ]
+    skipped = facts["trace"]["skipped"]
+    lines = [[s["file"], s["line"], s["code"], s["found"], s["expected"]] for s in skipped["first"]]
+    return [
+        *_table(
+            "Processes" + of, ["process", "name", "first", "peak", "last"], processes, len(processes) > 12
+        ),
+        *_table("Calls" + of, ["call", "done", "refused", "how"], calls),
+        *_table(
+            "Calls that are not modelled",
+            ["call", "count"],
+            [[c["name"], c["count"]] for c in facts["not_modelled"]],
+        ),
+        *_table("Notes", ["note"], [[note] for note in facts["notes"]]),
+        *_table(
+            f"The first of {number(skipped['lines'])} skipped lines",
+            ["file", "line", "code", "found", "expected"],
+            lines,
+        ),
+    ]
+
+
+_MEASURES = (
+    ("VMAs, first", ("vmas", "start")),
+    ("VMAs, peak", ("vmas", "peak")),
+    ("VMAs, last", ("vmas", "end")),
+    ("refused calls", ("refused_calls",)),
+    ("minor faults", ("minor",)),
+    ("major faults", ("major",)),
+    ("refused accesses", ("refused_accesses",)),
+)
+
+
+def diff_tables(facts: Facts) -> list[Table]:
+    """The machines side by side, the first difference with its reason, outcomes against each other, notes."""
+    names = [f"{m['machine']['kernel']}, {m['machine']['arch']}" for m in facts["machines"]]
+    rows = []
+    for label, path in _MEASURES:
+        values = []
+        for column in facts["machines"]:
+            value: Any = column
+            for step in path:
+                value = value[step] if value is not None else None
+            values.append(_known(value))
+        rows.append([label, *values])
+    found = _table("Side by side", ["", *names], rows, lead=True)
+    for pair in facts["pairs"]:
+        base, other = names[pair["base"]], names[pair["other"]]
+        first = pair["first_difference"]
+        if first:
+            reasons = [f"{r['rule']}: {r['base']} | {r['other']} ({r['doc']})" for r in first["reason"] or ()]
+            answers = [
+                [f"{first[side]['answer']}, {_vmas(first[side]['map_count'])}"] for side in ("base", "other")
+            ]
+            found += _table(
+                f"The first difference: {base} and {other}",
+                ["where", "call or access", base, other, "because of"],
+                [[_spot(first["at"]), first["text"], *answers[0], *answers[1], "; ".join(reasons)]],
+                lead=True,
+            )
+        matrix = [[m["base"], m["other"], m["count"], m["first"]["access"]] for m in pair["outcome_matrix"]]
+        found += _table(
+            f"Accesses by outcome: {base} and {other}", [base, other, "accesses", "first"], matrix, lead=True
+        )
+        found += _table(f"Notes: {base} and {other}", ["note"], [[note] for note in pair["notes"]])
+    return found
+
+
+def _vmas(count: int) -> str:
+    return f"{number(count)} VMAs" if count >= 0 else "no address space"
+
+
+def advise_tables(facts: Facts) -> list[Table]:
+    """The bill and what would save, as tables."""
+    bill = [
+        [view, item["label"], item["vmas"], item["bytes"]]
+        for view, items in facts["bill"].items()
+        for item in items
+    ]
+    saving = [
+        [r["label"], r["kernel"], r["before"], r["after"], f"{r['saved']:.1%}"] for r in facts["remedies"]
+    ]
+    return [
+        *_table(
+            "What would save", ["remedy", "kernel", "VMAs before", "VMAs after", "saved"], saving, lead=True
+        ),
+        *_table("The bill", ["view", "what", "VMAs", "bytes"], bill, lead=True),
+    ]
+
+
+def check_tables(facts: Facts) -> list[Table]:
+    """Each program or set with what of it agrees, and the differences."""
+    rows = [
+        [
+            o["path"],
+            "error" if o["error"] else "agrees" if o["agrees"] else "differs",
+            ", ".join(f"{what} {t['agree']}/{t['total']}" for what, t in (o["compared"] or {}).items()),
+            o["kernel"] or "",
+        ]
+        for o in facts["outcomes"]
+    ]
+    apart = [
+        [
+            d["at"]["file"] or o["path"],
+            d["at"]["line"],
+            d["what"],
+            d["call"],
+            str(d["expected"]),
+            str(d["simulated"]),
+        ]
+        for o in facts["outcomes"]
+        for d in o["differences"]
+    ]
+    return [
+        *_table("Checked", ["path", "outcome", "compared", "kernel"], rows),
+        *_table("Differences", ["file", "line", "what", "call", "expected", "simulated"], apart),
+    ]
+
+
+def ground_tables(machine: Machine) -> list[Table]:
+    """On what the rules of a machine rest, if its kernel is no preset."""
+    found = rule_ground(machine.kernel)
+    if not found["derived"]:
+        return []
+    groups = (
+        ("asked of a running kernel", found["asked"]),
+        ("read in its source", found["read"]),
+        ("not known at this version: the older value", found["undecided"]),
+        ("given", found["given"]),
+    )
+    rows = [[words, len(rules), ", ".join(rules)] for words, rules in groups if rules]
+    title = f"What the rules of {machine.kernel.name} rest on"
+    return _table(title, ["ground", "rules", "which"], rows, folded=True)

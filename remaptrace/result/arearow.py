@@ -1,0 +1,115 @@
+"""One area as /proc/PID/maps and smaps show it, from its words: whether they come from the arena or from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..abi.vmanames import shown_name
+from ..abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
+from .result import VmaRow
+
+
+@lru_cache(maxsize=256)
+def perms_text(flags: int) -> str:
+    """The permissions column of /proc/PID/maps."""
+    return (
+        ("r" if flags & VM_READ else "-")
+        + ("w" if flags & VM_WRITE else "-")
+        + ("x" if flags & VM_EXEC else "-")
+        + ("s" if flags & VM_MAYSHARE else "p")
+    )
+
+
+@lru_cache(maxsize=1024)
+def vmflags_text(flags: int, lf_named: bool = True) -> str:
+    """The VmFlags line of smaps; kernels that cannot name VM_LOCKONFAULT print ``??``."""
+    words = []
+    for bit, name in VMFLAG_NAMES:
+        if flags & bit:
+            words.append("??" if bit == VM_LOCKONFAULT and not lf_named else name)
+    return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where an address space has its heap and its stack, in bytes; 0: not known."""
+
+    start_brk: int = 0
+    brk: int = 0
+    stack: int = 0
+
+
+def special_name(start: int, end: int, layout: Layout, strict: bool) -> str:
+    """[heap] or [stack], as fs/proc/task_mmu.c decides for areas without a file."""
+    touching = 0 if strict else 1
+    if layout.start_brk and start < layout.brk + touching and end + touching > layout.start_brk:
+        return "[heap]"
+    if layout.stack and start <= layout.stack <= end:
+        return "[stack]"
+    return ""
+
+
+class AreaWords(NamedTuple):
+    """All that is known of an area, as the engine has it. Bytes, `pgoff` in pages; identities and strings: 0 none."""
+
+    start: int
+    end: int
+    flags: int  # VM_*
+    pgoff: int
+    anon_vma: int
+    fork_child: bool
+    born: int
+    assumed: bool
+    special: int  # string of [vdso] and the like
+    named: int  # string that the program named it
+    policy: int
+    uffd: int
+    opened: int  # open file description
+    inode: int  # the object that backs it, also behind a file
+    file: str  # how that object is shown
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a machine decides how its /proc shows areas."""
+
+    shift: int  # of a page
+    bits: int  # of a word
+    heap_strict: bool
+    lf_named: bool
+    anon_pgoff: bool
+
+
+def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[str]) -> VmaRow:
+    """The row of one area."""
+    name = ""
+    if words.special:
+        name = strings[words.special]
+    elif not words.inode:
+        name = special_name(words.start, words.end, layout, shown.heap_strict)
+    if words.named and not name:
+        name = shown_name(strings[words.named], bool(words.inode))
+    offset = words.pgoff << shown.shift if words.inode or shown.anon_pgoff else 0
+    return VmaRow(
+        start=words.start,
+        end=words.end,
+        perms=perms_text(words.flags),
+        offset=offset & ((1 << shown.bits) - 1),
+        file=words.file if words.inode and not words.special else None,
+        vm_flags=words.flags,
+        vmflags=vmflags_text(words.flags, shown.lf_named),
+        inode=words.inode,
+        name=name,
+        anon_vma=words.anon_vma,
+        assumed=words.assumed,
+        born=words.born,
+        opened=words.opened,
+        pgoff=words.pgoff,
+        policy=words.policy,
+        named=words.named,
+        uffd=words.uffd,
+        fork_child=words.fork_child,
+    )
