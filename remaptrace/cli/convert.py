@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from ..errorcodes import RT_USAGE
-from ..errors import UsageError
+from ..errorcodes import RT_MISSING, RT_OUTPUT, RT_USAGE
+from ..errors import InputError, UsageError
 from . import output as out
 from . import session
 from .options import process_options
 from .rewriting import rewrite_option, rewritten
+
+if TYPE_CHECKING:
+    from ..trace.events import Trace
 
 
 @click.command("convert")
@@ -25,7 +31,7 @@ from .rewriting import rewrite_option, rewritten
 )
 @click.option(
     "--to",
-    type=click.Choice(("yaml", "jsonl", "c", "syz", "columns")),
+    type=click.Choice(("yaml", "jsonl", "c", "syz", "columns", "elf")),
     help="Format. [default: by the ending of FILE]",
 )
 @click.option(
@@ -64,6 +70,8 @@ def command(
       .syz     a program of syzkaller, moved into its data area; accesses become comments
       .jsonl   every trace, one event a line; .gz and .zst compress
       .rtcols  every trace, opened again in milliseconds
+      --to elf a folder: elf/headers.json, the program headers of what the log executes, which a replay
+               of a log beside it needs where the programs are not (JSON Lines and column files hold the areas)
     """
     found = [
         t
@@ -73,6 +81,9 @@ def command(
     ]
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
+    if to == "elf":
+        _keep_headers(found[0], output)
+        return
     chosen = rewritten(found[0], rewrites)
     from ..trace.convert import TEXT_WRITERS, format_of, text_of, write_trace
 
@@ -87,3 +98,25 @@ def command(
         out.write_text(text_of(chosen, form, kselftest=kselftest), None)
     else:
         write_trace(chosen, output, to, kselftest=kselftest)
+
+
+def _keep_headers(trace: Trace, folder: str) -> None:
+    """elf/headers.json in `folder`: of every program that `trace` executes and this machine has."""
+    from ..abi.kinds import K_EXEC
+    from ..trace.recorded.elf import KEPT, keep_headers
+
+    execs = (trace.columns["kind"] == K_EXEC) & (trace.columns["ret"] >= 0)
+    paths = sorted({trace.strings[int(number)] for number in trace.columns["a0"][execs]})
+    beside = Path(trace.sources[0]).parent if trace.sources else None
+    try:
+        kept = keep_headers(Path(folder), paths, beside)
+    except OSError as error:
+        raise InputError(RT_OUTPUT, f"cannot write: {error.strerror}", folder) from None
+    if not kept:
+        raise InputError(
+            RT_MISSING,
+            "no program that the trace executes is on this machine",
+            trace.name,
+            expected=", ".join(paths),
+        )
+    click.echo(f"{Path(folder) / KEPT}: program headers of {kept} files", err=True)

@@ -36,6 +36,12 @@ _R, _RW, _RX = 1, 3, 5
 _FIXED_BASE = 0x400000
 """Where linkers put programs that are not position-independent."""
 
+_LARGE = 3
+"""Pages of RELRO from which a program nearly always has an area of .bss: 85 of 91 programs of a distribution that have
+so many, 33 of 60 with two pages, 132 of 988 with one."""
+_MAY_MISS = "; one of .bss may be missing"
+_LIKELY = "; that it has one of .bss is told from its size"
+
 _MADE, _ASSUMED = ev.EVF_MADE, ev.EVF_MADE | ev.EVF_ASSUMED
 
 
@@ -66,8 +72,8 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
         if rows:
             _note(
                 trace,
-                f"{len(rows)} areas assumed behind the exec of {program}{sort}: the log has no maps of that"
-                " moment, and the program is not at hand; one of .bss may be missing",
+                f"{len(rows)} areas assumed behind the exec of {program}: the log has no maps of that moment,"
+                f" and {'no file of this machine fits' if placed else 'the program is not at hand'}{sort}",
             )
     insert(trace, inserts)
 
@@ -102,15 +108,19 @@ def _guessed(start: Start, path: str, files: Files, string: Callable[[str], int]
     above = [r for r in start.relros if start.mapped and r[0] >= top and r[0] > start.brk]
     if below and above and above[-1][0] >= 1 << 32:
         rows = _segments(below[0], program, start.brk)
+        sort = _MAY_MISS
+        if (below[0][1] - below[0][0]) // PAGE >= _LARGE and rows[-1][1] + PAGE <= start.brk:
+            rows.append((rows[-1][1], rows[-1][1] + PAGE, _RW, 0, 0, 0))
+            sort = _LIKELY
         loader = usual_interpreter(start, rows, files, string)
         if not loader:
             loader = _segments(above[0], string("(interpreter)"), STACK_TOP)
         low = loader[0][0]
         rows += special_areas(low, mapped_below(start, low), string)
-        return [*rows, *loader, stack_area(string)], ""
+        return [*rows, *loader, stack_area(string)], sort
     if start.libraries or not start.calls or start.brk >= 1 << 32 or (not start.brk and top):
         return [], ""
-    return _static(start, below, program, string), ", taken to be static"
+    return _static(start, below, program, string), "; it is taken to be static"
 
 
 def _static(

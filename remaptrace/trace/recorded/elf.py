@@ -60,6 +60,11 @@ class Headers:
         start = self.relro[0] & -page
         return start, ((self.relro[0] + self.relro[1]) & -page) - start
 
+    def span(self, page: int) -> int:
+        """Bytes, in whole pages, of the first mapping that a loader makes of it: all of it, to find the place."""
+        low = min(load.vaddr for load in self.loads) & -page
+        return _up(max(load.vaddr + load.memsz for load in self.loads) - low, page)
+
     def areas(self, base: int, page: int) -> list[tuple[int, int, int, int, bool]]:
         """(start, end, prot, offset, of the file) of what execve maps at load address `base`, by address.
 
@@ -157,6 +162,10 @@ class Files:
                 return headers, f"{place} on this machine"
         return None, ""
 
+    def are_kept(self, path: str) -> bool:
+        """Whether the headers of `path` came with the log."""
+        return path in self._kept
+
 
 def of_file(path: Path) -> Headers | None:
     """The headers of the file at `path`; None if it cannot be read or is no program."""
@@ -169,16 +178,17 @@ def of_file(path: Path) -> Headers | None:
         return None
 
 
-def keep_headers(folder: Path, paths: Iterable[str]) -> int:
+def keep_headers(folder: Path, paths: Iterable[str], beside: Path | None = None) -> int:
     """Write ``elf/headers.json`` of the set in `folder`: the headers of `paths` and of their interpreters.
 
-    Files that cannot be read are left out. How many were kept. OSError if it cannot be written.
+    Paths that are not absolute are looked for in `beside`, if given. Files that cannot be read are left out. How many were kept. OSError if it cannot be written.
     """
     kept: dict[str, Any] = {}
     waiting = list(paths)
     while waiting:
         path = waiting.pop()
-        headers = None if path in kept or not path.startswith("/") else of_file(Path(path))
+        place = Path(path) if path.startswith("/") else beside / path if beside is not None else None
+        headers = None if path in kept or place is None else of_file(place)
         if headers is not None:
             kept[path] = asdict(headers)
             waiting += [p for p in (headers.interpreter, headers.script) if p]

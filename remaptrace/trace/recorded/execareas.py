@@ -7,7 +7,7 @@ fit the log this way is another build of it, and is not used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .elf import Files, Headers
@@ -21,6 +21,9 @@ _BRK_REACH = 1 << 30
 _VDSO = {8: (4, 2, 2), 6: (4, 0, 2), 5: (3, 0, 2), 4: (2, 0, 2)}
 """Pages of [vvar], [vvar_vclock] and [vdso] by those that lie between the interpreter and what was mapped next:
 6.13 on, 5.6 on, before; arm64. Where nothing tells: the first."""
+
+_NEAR = 64
+"""Pages between the interpreter and what was mapped next up to which [vvar] and [vdso] are what lies there."""
 
 _R, _RX = 1, 5
 
@@ -43,6 +46,14 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     program, where = files.find(path)
     if program is None:
         return ""
+    others = {} if files.are_kept(path) else _of_other_builds(start, files)
+    strangers = _other_system(others)
+    if strangers:
+        return f"{path}: {strangers}; the files of this machine were not used"
+    if not program.fixed and not program.relro_pages(PAGE)[1]:
+        return (
+            f"{path}: {where} has no part that its loader makes read-only, by which its place could be told"
+        )
     other = f"{path}: {where} does not fit the log, so that it is another build; it was not used"
     base = _program_base(program, start)
     if base is None:
@@ -60,15 +71,49 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     at = _interpreter_base(interpreter, start, rows)
     if at is None:
         return f"{path}: {its} does not fit the log, so that it is another build; it was not used"
+    low = at + (interpreter.loads[0].vaddr & -PAGE)
+    apart = (low - mapped_below(start, low)) // PAGE
+    if 0 < apart < _NEAR and apart not in _VDSO:
+        between = f"{apart} pages lie between it and what was mapped next, which no vdso takes"
+        return f"{path}: {its} does not fit the log: {between}; it was not used"
     rows += _rows(interpreter, at, string(program.interpreter))
     top = rows[-1][1]
-    low = at + (interpreter.loads[0].vaddr & -PAGE)
     assumed = [*special_areas(low, mapped_below(start, low), string), stack_area(string)]
-    return Placed(rows, assumed, top, _note(f"{path} ({where}) and of {program.interpreter} ({its})"))
+    return Placed(rows, assumed, top, _note(f"{path} ({where}) and of {program.interpreter} ({its})", others))
 
 
-def _note(names: str) -> str:
-    return f"areas behind the exec told from the program headers of {names}; [vdso] and [stack] are assumed"
+_OF_THE_LOADER = ("libc.so", "libc-2.", "libm.so", "libdl.so", "libpthread.so", "libc.musl", "ld-musl")
+"""Libraries that are built and come with the interpreter."""
+
+
+def _of_other_builds(start: Start, files: Files) -> dict[str, tuple[int, int]]:
+    """Libraries of the log that are others here: bytes that the log maps, and those that the file here needs.
+
+    A loader maps a library whole first, so that the length of its first mapping tells it from other builds.
+    """
+    found = {}
+    for library, length in start.files.items():
+        headers, _ = files.find(library)
+        if headers is not None and headers.loads and not files.are_kept(library):
+            span, told = headers.span(PAGE), (length + PAGE - 1) & -PAGE
+            if span != told:
+                found[library] = told, span
+    return found
+
+
+def _other_system(others: dict[str, tuple[int, int]]) -> str:
+    """That the libraries of this machine that come with its interpreter are others than the log's; empty if not."""
+    for library, (told, span) in others.items():
+        if library.rpartition("/")[2].startswith(_OF_THE_LOADER):
+            return f"the log maps {told:,} bytes of {library}, which needs {span:,} here"
+    return ""
+
+
+def _note(names: str, others: Iterable[str] = ()) -> str:
+    """What the areas rest on, and which libraries say that the machine is not quite the one that recorded."""
+    text = f"areas behind the exec told from the program headers of {names}; [vdso] and [stack] are assumed"
+    builds = ", ".join(library.rpartition("/")[2] for library in others)
+    return f"{text}; {builds} of this machine is of another build than the log's" if builds else text
 
 
 def _up(value: int) -> int:

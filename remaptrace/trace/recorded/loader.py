@@ -23,11 +23,23 @@ class Start:
     relros: list[tuple[int, int]] = field(default_factory=list)  # made read-only, and mapped by no call
     first: int = 0  # end of the first area whose place the kernel chose, 0: none
     libraries: bool = False  # code of files was mapped
+    files: dict[str, int] = field(
+        default_factory=dict
+    )  # library: bytes of its first mapping, which holds it whole
     calls: int = 0
 
     def is_free(self, low: int, high: int) -> bool:
         """Whether no call mapped a part of [low, high)."""
         return not any(low < b and a < high for a, b in self.mapped)
+
+
+_LIBRARIES = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/")
+
+
+def is_library(path: str) -> bool:
+    """Whether a path is one of a system's own libraries: the only files besides programs that a log makes us open."""
+    name = path.rpartition("/")[2]
+    return path.startswith(_LIBRARIES) and "/../" not in path and (name.endswith(".so") or ".so." in name)
 
 
 def first_calls(trace: Trace, start: int, task: int) -> Start:
@@ -36,6 +48,7 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
     stop = min(start + _SCANNED, len(trace))
     mine = start + np.flatnonzero(pids[columns["task"][start:stop]] == pids[task])
     found = Start()
+    opened: dict[int, str] = {}
     for event in mine.tolist():
         kind, a0, a1, a2, a3, ret = (int(columns[c][event]) for c in ("kind", "a0", "a1", "a2", "a3", "ret"))
         if kind in (ev.K_EXEC, ev.K_EXIT) and ret >= 0:
@@ -43,9 +56,16 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
         found.calls += 1
         if kind == ev.K_BRK and not found.brk:
             found.brk = max(ret, 0)
+        elif kind == ev.K_OPEN and ret >= 0:
+            opened[ret] = trace.strings[a0]
+        elif kind == ev.K_CLOSE:
+            opened.pop(a0, None)
         elif kind == ev.K_MMAP and ret > 0:
             found.mapped.append((ret, ret + a1))
             found.libraries |= bool(a2 & PROT_EXEC) and int(columns["a4"][event]) >= 0
+            path = opened.get(int(columns["a4"][event]), "")
+            if a0 == 0 and not columns["a5"][event] and is_library(path):
+                found.files.setdefault(path, a1)
             if not found.first and a0 == 0 and not a3 & MAP_FIXED:
                 found.first = ret + a1
         elif kind == ev.K_MPROTECT and ret == 0 and a2 == PROT_READ and found.is_free(a0, a0 + a1):
