@@ -12,11 +12,13 @@ from remaptrace.errors import InputError
 from remaptrace.machine.machine import Machine
 from remaptrace.result.result import Result
 from remaptrace.trace.detect import read_data
+from remaptrace.trace.dumps.door import read_dump
 from remaptrace.trace.events import TraceBuilder
 from remaptrace.trace.jsonl import read_jsonl
 from remaptrace.trace.recorded.mapcount import read_mapcount
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.tracepoints.ftrace import ftrace_records
+from remaptrace.trace.tracepoints.perf import perf_records
 from tools.fuzz import tried
 from tools.fuzzing.surfaces import SURFACES
 
@@ -130,3 +132,17 @@ def test_a_private_mapping_of_the_zero_device_is_whole_without_an_object() -> No
     line = b"5 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE, 6</dev/zero>, 0) = 0x7f0000001000\n"
     for _, m, _, _ in walk(read_data(line, "log"), Machine.load()):
         assert violations(m) == []
+
+
+def test_a_number_where_a_name_should_be_is_read_alike() -> None:
+    line = b"         mmfuzz2 19509 2.5: s:sys_enter_mprotect: %s: 06, : 0, : 0\n"
+    for name in (b"0", b"-92", b"-922337200x7fff", b"9" * 20, b"start", b""):
+        plain, fast = (perf_records(line % name, compiled=how) for how in (False, True))
+        assert plain.records.tolist() == fast.records.tolist() and plain.skipped == fast.skipped, name
+
+
+def test_a_process_number_that_cannot_be_is_none() -> None:
+    text = (b"%s:   ./a\n         Address Perm   Offset Device   Inode  Size   Rss   Pss Mapping\n"
+            b"    55d7a2c00000 r--p 00000000  08:01  1234     4     4     4 a\n")  # fmt: skip
+    assert read_dump(text % b"4711", "x").pid == 4711
+    assert read_dump(text % (b"2" + b"9" * 40), "x").pid == 0

@@ -44,9 +44,9 @@ def make(rng: random.Random) -> bytes:
 
 
 def judge(data: bytes, rng: random.Random) -> None:
-    """The table is refused, or replayed with a whole state behind every event, in both engines alike."""
+    """The table is refused, or replayed with a whole state (now and then behind every event), in both engines alike."""
     given = json.loads(data)
-    replayed(_trace(given), given["machine"], every=True)
+    replayed(_trace(given), given["machine"], every=rng.random() < 0.2)
 
 
 def _trace(given: dict[str, Any]) -> Trace:

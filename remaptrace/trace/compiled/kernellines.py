@@ -197,8 +197,8 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
     if close and at(b, p) == RIGHT:
         return at_end(b, p + 1)
     while True:
-        if is_digit(at(b, p)):
-            return ODD  # no name: it may be a number of more than 64 bits
+        if is_digit(at(b, p)) or at(b, p) == MINUS:
+            return ODD  # no name but a number, which the plain reader may count as a value
         while at(b, p) != COLON:
             if at(b, p) < BLANK or at(b, p) == QUOTE or at(b, p) == EQUAL or at(b, p) == COMMA:
                 return ODD

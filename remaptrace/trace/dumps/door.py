@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..opening import can_be_read_again, read_input
@@ -89,4 +90,5 @@ def _later(head: bytes) -> bool:
 
 def read_dump(data: bytes, path: str, form: str | None = None) -> Dump:
     """The dump in `data`; `form` as `form_of` gives it. InputError RT325 with the line that is no area."""
-    return FORMS[form or form_of(data) or "maps"](data, path)
+    dump = FORMS[form or form_of(data) or "maps"](data, path)
+    return dump if dump.pid < 1 << 31 else replace(dump, pid=0)  # no process has that number
