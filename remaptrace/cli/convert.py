@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--to",
-    type=click.Choice(("yaml", "jsonl", "c", "syz", "columns", "elf")),
+    type=click.Choice(("yaml", "jsonl", "c", "syz", "columns", "parquet", "elf")),
     help="Format. [default: by the ending of FILE]",
 )
 @click.option(
@@ -70,6 +70,7 @@ def command(
       .syz     a program of syzkaller, moved into its data area; accesses become comments
       .jsonl   every trace, one event a line; .gz and .zst compress
       .rtcols  every trace, opened again in milliseconds
+      .parquet every trace as a table, a row an event; not read again (extra parquet)
       --to elf a folder: elf/headers.json, the program headers of what the log executes, which a replay
                of a log beside it needs where the programs are not (JSON Lines and column files hold the areas)
     """

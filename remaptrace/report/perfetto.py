@@ -1,7 +1,7 @@
 """Trace Event Format (JSON) of a replay, as ui.perfetto.dev, chrome://tracing and speedscope open it.
 
-Processes and threads by name, a counter track "VMAs" a process, instants for signals; with recorded times also a
-slice a call. Logs that we read have no durations: slices have the duration 0, and `otherData` says so. Without
+Processes and threads by name, counter tracks "VMAs" and "faults" a process, instants for signals; with recorded times
+also a slice a call. Logs that we read have no durations: slices have the duration 0, and `otherData` says so. Without
 times the clock is the number of the event (one event a microsecond), which `otherData` says too.
 """
 
@@ -22,6 +22,7 @@ from ..printable import printable
 from ..result.result import Result
 from ..trace.events import Trace
 from ..trace.wording import event_text, place
+from .facts.memory import not_recorded
 from .facts.run import process_facts
 
 Row = dict[str, Any]
@@ -141,29 +142,49 @@ def _meta(what: str, pid: int, tid: int, name: str) -> Row:
 def _counters(
     result: Result, clock: npt.NDArray[np.float64], tasks: npt.NDArray[Any], pids: Sequence[int]
 ) -> Iterator[Row]:
-    """The VMA count of each process where it changes; 0 behind its last event if that has no address space.
+    """Tracks of each process, a row where one changes: VMAs, and faults by kind where faults are known.
 
-    Events without an address space before that are those of threads that end while others live.
+    VMAs are 0 behind its last event if that has no address space; events without one before that are those of threads
+    that end while others live.
     """
     counts = np.asarray(result.columns["map_count"]).astype(np.int64)
     of_event = np.asarray(pids, dtype=np.int64)[tasks] if len(tasks) else np.zeros(0, dtype=np.int64)
+    faults = "faults" not in not_recorded(result.trace)
     for pid in np.unique(of_event).tolist():
         every = np.flatnonzero(of_event == pid)
         keep = counts[every] >= 0
         keep[-1] = True
         events = every[keep]
-        mine = np.maximum(counts[events], 0)
-        changed = np.r_[mine[:1] > 0, mine[1:] != mine[:-1]]
-        for event, count in zip(events[changed].tolist(), mine[changed].tolist(), strict=True):
-            yield {
-                "ph": "C",
-                "name": "VMAs",
-                "cat": "memory",
-                "ts": float(clock[event]),
-                "pid": pid,
-                "tid": pid,
-                "args": {"VMAs": count},
+        yield from _track("VMAs", pid, clock, events, {"VMAs": np.maximum(counts[events], 0)})
+        if faults:
+            sums = {
+                name: np.asarray(result.columns[name]).astype(np.int64)[every].cumsum()
+                for name in ("minor", "major")
             }
+            yield from _track("faults", pid, clock, every, sums)
+
+
+def _track(
+    name: str,
+    pid: int,
+    clock: npt.NDArray[np.float64],
+    events: npt.NDArray[Any],
+    series: Mapping[str, npt.NDArray[np.int64]],
+) -> Iterator[Row]:
+    """Rows of a counter with one or more series, where any of them changes."""
+    changed = np.zeros(len(events), dtype=bool)
+    for values in series.values():
+        changed |= np.r_[values[:1] > 0, values[1:] != values[:-1]]
+    for row in np.flatnonzero(changed).tolist():
+        yield {
+            "ph": "C",
+            "name": name,
+            "cat": "memory",
+            "ts": float(clock[events[row]]),
+            "pid": pid,
+            "tid": pid,
+            "args": {word: int(values[row]) for word, values in series.items()},
+        }
 
 
 def _where(trace: Trace, event: int) -> Row:

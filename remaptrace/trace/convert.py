@@ -11,13 +11,14 @@ from ..errors import UsageError
 from .events import Trace
 
 TEXT_WRITERS = ("yaml", "jsonl", "c", "syz")
-FORMATS = (*TEXT_WRITERS, "columns")
+FORMATS = (*TEXT_WRITERS, "columns", "parquet")
 _ENDINGS = {
     ".yaml": "yaml",
     ".yml": "yaml",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".rtcols": "columns",
+    ".parquet": "parquet",
     ".c": "c",
     ".syz": "syz",
 }
@@ -68,10 +69,19 @@ def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bo
     from .columnfile import write_columns, write_whole
 
     form = format_of(path, to)
-    if form == "columns":
+    if form in ("columns", "parquet"):
         if path.endswith((".gz", ".zst")):
-            raise UsageError(ec.RT_FORMAT_NAME, "column files are not compressed", expected="OUT.rtcols")
-        write_columns(trace, path)
+            raise UsageError(
+                ec.RT_FORMAT_NAME,
+                f"{form} files are not compressed again",
+                expected="a name without .gz, .zst",
+            )
+        if form == "parquet":
+            from .tabled import trace_parquet
+
+            write_whole(path, iter([trace_parquet(trace)]))
+        else:
+            write_columns(trace, path)
         return
     write_whole(path, _packed(_blocks(text_of(trace, form, kselftest=kselftest)), path))
 

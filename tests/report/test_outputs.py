@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from prometheus_client.openmetrics import parser as openmetrics_parser
 
+import remaptrace
 from remaptrace.cli.group import group
 from remaptrace.errors import InputError, UsageError
 from remaptrace.report.facts.check import check_facts
@@ -45,6 +50,8 @@ def facts_of(*sources: str) -> dict[str, Any]:
 
 def samples(text: str) -> dict[tuple[str, str], int]:
     """Samples of an OpenMetrics text; fails where its form is not the one that the standard sets."""
+    families = list(openmetrics_parser.text_string_to_metric_families(text))
+    assert all(family.type == "gauge" for family in families)
     lines = text.splitlines()
     assert lines[-1] == "# EOF" and text.endswith("# EOF\n")
     found: dict[tuple[str, str], int] = {}
@@ -62,6 +69,8 @@ def samples(text: str) -> dict[tuple[str, str], int]:
             assert match and match[1] == family, line
             assert (family, match[2]) not in found, "labels occur once"
             found[family, match[2]] = int(match[3])
+    parsed = [sample for family in families for sample in family.samples]
+    assert sorted((s.name, s.value) for s in parsed) == sorted((n, v) for (n, _), v in found.items())
     return found
 
 
@@ -78,8 +87,17 @@ def assert_trace_events(document: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+@lru_cache(maxsize=1)
+def sarif_schema() -> dict[str, Any]:
+    """The schema as it was published, see tests/data/schemas."""
+    path = ROOT / "tests/data/schemas/sarif-2.1.0-rtm.5.json.gz"
+    schema: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return schema
+
+
 def assert_sarif(document: dict[str, Any]) -> list[dict[str, Any]]:
     """What SARIF 2.1.0 requires of the objects that we write."""
+    jsonschema.Draft4Validator(sarif_schema()).validate(document)
     assert document["version"] == "2.1.0" and document["$schema"].endswith("sarif-2.1.0.json")
     (run,) = document["runs"]
     rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
@@ -116,8 +134,12 @@ def test_tracks_hold_the_peak_and_a_slice_for_each_call_with_a_time(tmp_path: Pa
     rows = assert_trace_events(document)
     facts = facts_of(LS)
     (process,) = facts["processes"]
-    counts = [row["args"]["VMAs"] for row in rows if row["ph"] == "C"]
+    counts = [row["args"]["VMAs"] for row in rows if row["name"] == "VMAs"]
     assert max(counts) == process["peak"]
+    faults = [row["args"] for row in rows if row["name"] == "faults"]
+    accesses = facts["accesses"]
+    for kind in ("minor", "major"):
+        assert faults[-1][kind] == accesses[kind] + accesses["in_calls"][kind]
     slices = [row for row in rows if row["ph"] == "X"]
     done = sum(c["done"] + sum(r["count"] for r in c["refused"]) for c in facts["calls"])
     assert len(slices) >= done > 0
@@ -245,3 +267,23 @@ def test_markdown_of_a_run_has_peak_and_refused_accesses() -> None:
 def test_an_output_is_bytes_ready_to_write() -> None:
     output = next(o for o in OUTPUTS if o.name == "sarif")
     assert json.loads(made(output, [check_facts([program("a")])]))["version"] == "2.1.0"
+
+
+def test_faults_that_nobody_recorded_are_no_track(tmp_path: Path) -> None:
+    log = tmp_path / "a.strace"
+    log.write_text("mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000\n")
+    document = json.loads(written(tmp_path, "run", ".perfetto.json", str(log)).read_text())
+    assert {row["name"] for row in document["traceEvents"] if row["ph"] == "C"} == {"VMAs"}
+
+
+def test_a_trace_is_a_table(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pq.read_table(written(tmp_path, "convert", ".parquet", LS))
+    trace = remaptrace.load(LS)
+    assert table.num_rows == len(trace)
+    assert table["a1"].to_pylist() == trace.columns["a1"].tolist()
+    assert table["kind"].to_pylist()[:3] == [event.kind for event in trace.events(0, 3)]
+    assert table["recorded"].to_pylist() == [event.result for event in trace.events()]
+    assert table.schema.metadata[b"remaptrace.trace"] == b"ls"
+    found = CliRunner().invoke(group, ["convert", LS, "-o", str(tmp_path / "x.parquet.gz")])
+    assert "RT205" in str(getattr(found.exception, "code", found.exception))
