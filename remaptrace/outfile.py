@@ -53,14 +53,6 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes], *, private
     _replace(target, chunks, mode, 0o600 if private else 0o666, found)
 
 
-def writes_through(path: str) -> bool:
-    """True if `path` is something that is written through: a device, a FIFO, a descriptor; not a regular file."""
-    try:
-        return own_descriptor(path) is not None or not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
 def own_descriptor(path: str) -> int | None:
     """The descriptor of this process that `path` names, such as 1 for /dev/stdout; None for any other path."""
     at = os.path.abspath(path)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..abi.kinds import ACCESSES, K_EXEC, K_INIT_MM, K_INIT_VMA
+from ..errorcodes import RT_USAGE
+from ..errors import UsageError
 from ..result.result import Result, VmaRow
-from ..trace.events import Trace
-
-UNITS = ("areas", "made", "kept", "faults", "refused")
-"""Areas alive at the peak; areas ever made; never unmapped; page faults; refused calls."""
+from ..trace.events import Trace, has_accesses
 
 _INITIAL = frozenset((K_EXEC, K_INIT_MM, K_INIT_VMA))
 BEFORE = "(before the log, or by execve)"
@@ -45,7 +44,10 @@ def of_areas(trace: Trace, vmas: Iterable[VmaRow]) -> list[Weighed]:
 
 
 def of_unit(result: Result, unit: str) -> list[Weighed]:
-    """What a whole run did, by stack: a unit of UNITS but "areas", which needs a look at the peak."""
+    """What a whole run did, by stack: areas "made", "kept", "faults" or "refused" calls.
+
+    Raises UsageError if the recorder did not see what is counted.
+    """
     trace, columns = result.trace, result.columns
     kinds = trace.columns["kind"]
     if unit == "made":
@@ -54,7 +56,9 @@ def of_unit(result: Result, unit: str) -> list[Weighed]:
         left = [vma for shot in result.snapshots for vma in shot.vmas]
         return of_areas(trace, left)
     if unit == "faults":
-        count = columns["minor_faults"].astype(np.int64) + columns["major_faults"]
+        if trace.recorded and not has_accesses(trace):
+            raise UsageError(RT_USAGE, "page faults were not recorded", expected="another --unit")
+        count = columns["minor"].astype(np.int64) + columns["major"]
         at = np.flatnonzero(np.isin(kinds, ACCESSES) & (count > 0))
         return _counted((stack_of(trace, event), int(count[event])) for event in at.tolist())
     ret = columns["ret"].astype(np.int64)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ..abi.vmflags import VM_ACCESS, VM_SHARED
 from ..result.result import VmaRow
-from .neighbours import NOTHING, Neighbours, in_words
+from .neighbours import Neighbours, in_words
 
 SIZES = (
     (4096, "1 page"),
@@ -37,11 +37,6 @@ class Shape:
     holes: tuple[tuple[str, int, int], ...]
     guards: int
     left_with_guards: int
-
-    @property
-    def joinable(self) -> int:
-        """Pairs of touching neighbours that nothing known keeps apart."""
-        return self.apart.get(NOTHING, 0)
 
 
 def shape_of(vmas: Sequence[VmaRow], asked: Neighbours) -> Shape:

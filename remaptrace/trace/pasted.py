@@ -43,7 +43,6 @@ _COLOURS = re.compile(
     rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78cM])"
 )
 _LONE_RETURN = re.compile(rb"\r+(?!\r*\n)")
-_SOFT_BREAK = re.compile(rb"=[ \t]*\r?\n")
 _QUOTED_BYTE = re.compile(rb"=([0-9A-F]{2})")
 _ENTITY = re.compile(rb"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _FENCE = re.compile(

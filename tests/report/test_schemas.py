@@ -6,12 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 import remaptrace
+from remaptrace.abi.kinds import ACCESSES
+from remaptrace.advice.callers import of_unit
 from remaptrace.cli.entry import run_command
 from remaptrace.report.schema import DOCUMENTS, schema_of
+
+from ..trace.test_stacks import STRACE as STACKS
 
 TRACES = Path(__file__).parents[2] / "traces"
 CONFORMANCE = TRACES / "conformance" / "linux-6.12"
@@ -86,6 +91,26 @@ def test_each_line_of_json_lines_is_as_its_schema_says(run: Run) -> None:
     assert {valid(json.loads(line)) for line in lines} == {"run", "event"}
     scenario = run("run", PROGRAM, "--format", "jsonl").splitlines()
     assert {valid(json.loads(line)) for line in scenario} == {"run", "event"}
+
+
+@pytest.mark.parametrize("unit", ["areas", "made", "kept", "refused"])
+def test_every_bill_by_caller_is_as_its_schema_says(run: Run, unit: str, tmp_path: Path) -> None:
+    log = tmp_path / "stacks.txt"
+    log.write_bytes(STACKS)
+    document = json.loads(run("advise", log, "--by", "caller", "--unit", unit, "--format", "json"))
+    assert valid(document) == "callers"
+    assert document["total"] == sum(caller[unit] for caller in document["callers"])
+
+
+def test_faults_by_caller_add_up_and_unrecorded_ones_are_no_bill(tmp_path: Path) -> None:
+    result = remaptrace.replay(remaptrace.load(TRACES / "ls"))
+    weights = [stack.weight for stack in of_unit(result, "faults")]
+    accesses = np.isin(result.trace.columns["kind"], ACCESSES)
+    taken = result.columns["minor"] + result.columns["major"]
+    assert sum(weights) == int(taken[accesses].sum()) > 0
+    log = tmp_path / "stacks.txt"
+    log.write_bytes(STACKS)
+    assert run_command(["advise", str(log), "--by", "caller", "--unit", "faults"]) == 2
 
 
 def _maps(path: Path, areas: int) -> Path:
