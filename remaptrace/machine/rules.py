@@ -109,7 +109,10 @@ R_FORK_KEEPS_AV = rule(
     "a child's areas keep the parent's anon_vmas, so that pieces of one area join again (before 2.6.34)",
 )
 R_MERGE_LEFT_FIRST = rule(
-    "merge_prefers_left", "bool", 1, "three-way with clashing anon_vmas joins left (6.12); else right"
+    "merge_prefers_left",
+    "bool",
+    1,
+    "three-way with clashing anon_vmas joins left (until 6.0, and again after 6.1, by 6.12); else right",
 )
 R_CLOSE_HOOK_BLOCKS = rule(
     "close_hook_blocks_merge", "bool", 0, "an area with a close hook takes no part in merges (before 6.4)"

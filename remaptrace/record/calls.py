@@ -6,7 +6,7 @@ import struct
 
 from ..abi.calls import ALONE, CALLS
 from ..abi.calls import COUNTED as AND_COUNTED
-from ..abi.prctl import PR_SET_MDWE, PR_SET_MEMORY_MERGE, PR_SET_MM, PR_SET_THP_DISABLE
+from ..abi.prctl import PR_SET_MDWE, PR_SET_MEMORY_MERGE, PR_SET_MM, PR_SET_THP_DISABLE, PR_SET_VMA
 from ..trace.syscalls import TABLES
 from .libc import AUDIT_ARCHES
 
@@ -27,7 +27,6 @@ _OTHERS = """
 
 RECORDED = SERIAL | COUNTED | frozenset(_OTHERS)
 
-PR_SET_VMA = 0x53564D41
 ONLY_WITH: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "prctl": (0, 0xFFFFFFFF, (PR_SET_VMA, PR_SET_MM, PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE)),
     "fcntl": (1, 0xFFFFFFFF, (0, 2, 1030, 1033)),

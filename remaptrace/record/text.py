@@ -7,9 +7,8 @@ import struct
 from dataclasses import dataclass, field
 
 from ..abi.calls import CALLS, EVENTS, OWN_WAY
-from ..abi.prctl import PR_SET_MM
+from ..abi.prctl import PR_SET_MM, PR_SET_VMA
 from . import memory
-from .calls import PR_SET_VMA
 
 _HEX = "0123456789abcdef"
 _FDS = {  # arguments that are descriptors

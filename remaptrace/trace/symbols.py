@@ -7,17 +7,8 @@ recorded text has (open flags, clone flags, fcntl commands, signals, memory poli
 from __future__ import annotations
 
 from ..abi import mman as names
-from ..abi.fcntl import (
-    CLOSE_RANGE_CLOEXEC,
-    CLOSE_RANGE_UNSHARE,
-    F_ADD_SEALS,
-    F_DUPFD,
-    F_DUPFD_CLOEXEC,
-    F_SETFD,
-    FD_CLOEXEC,
-    MFD_CLOEXEC,
-    O_CLOEXEC,
-)
+from ..abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, FCNTL, FD_CLOEXEC, MFD_CLOEXEC, OPEN_FLAGS
+from ..abi.prctl import PRCTL
 from ..abi.signals import SIGCODES
 
 RLIM_INFINITY = -1
@@ -50,41 +41,6 @@ CLONE: dict[str, int] = {
     "IO": 0x80000000,
     "CLEAR_SIGHAND": 0x100000000,
     "INTO_CGROUP": 0x200000000,
-}
-
-OPEN: dict[str, int] = {
-    "RDONLY": 0,
-    "WRONLY": 1,
-    "RDWR": 2,
-    "ACCMODE": 3,
-    "CREAT": 0o100,
-    "EXCL": 0o200,
-    "NOCTTY": 0o400,
-    "TRUNC": 0o1000,
-    "APPEND": 0o2000,
-    "NONBLOCK": 0o4000,
-    "NDELAY": 0o4000,
-    "DSYNC": 0o10000,
-    "DIRECT": 0o40000,
-    "LARGEFILE": 0o100000,
-    "DIRECTORY": 0o200000,
-    "NOFOLLOW": 0o400000,
-    "NOATIME": 0o1000000,
-    "CLOEXEC": O_CLOEXEC,
-    "SYNC": 0o4010000,
-    "PATH": 0o10000000,
-    "TMPFILE": 0o20200000,
-}
-
-FCNTL: dict[str, int] = {
-    "DUPFD": F_DUPFD,
-    "GETFD": 1,
-    "SETFD": F_SETFD,
-    "GETFL": 3,
-    "SETFL": 4,
-    "DUPFD_CLOEXEC": F_DUPFD_CLOEXEC,
-    "ADD_SEALS": F_ADD_SEALS,
-    "GET_SEALS": 1034,
 }
 
 _SIGNAL_NAMES = """
@@ -154,10 +110,7 @@ _OTHERS: dict[str, int] = {
     "UNAME26": 0x0020000,
     "PKEY_DISABLE_ACCESS": 1,
     "PKEY_DISABLE_WRITE": 2,
-    "PR_SET_VMA": 0x53564D41,
     "PR_SET_VMA_ANON_NAME": 0,
-    "PR_SET_MM": 35,
-    "PR_SET_THP_DISABLE": 41,
     **{f"UFFD_FEATURE_{name.upper()}": bit for name, bit in names.UFFD_FEATURES.items()},
     "UFFDIO_REGISTER_MODE_MISSING": 1,
     "UFFDIO_REGISTER_MODE_WP": 2,
@@ -169,7 +122,6 @@ _OTHERS: dict[str, int] = {
     "UFFDIO_WRITEPROTECT_MODE_DONTWAKE": 2,
     "UFFDIO_CONTINUE_MODE_DONTWAKE": 1,
     "UFFDIO_CONTINUE_MODE_WP": 2,
-    "PR_SET_MEMORY_MERGE": 67,
     "PR_THP_DISABLE_EXCEPT_ADVISED": 2,
     "PR_SET_MM_START_CODE": 1,
     "PR_SET_MM_END_CODE": 2,
@@ -199,9 +151,6 @@ _OTHERS: dict[str, int] = {
     "MPOL_MF_STRICT": 1,
     "MPOL_MF_MOVE": 2,
     "MPOL_MF_MOVE_ALL": 4,
-    "PR_SET_MDWE": 65,
-    "PR_SET_DUMPABLE": 4,
-    "PR_SET_NAME": 15,
     "PR_MDWE_REFUSE_EXEC_GAIN": 1,
     "PR_MDWE_NO_INHERIT": 2,
     "RLIMIT_LOCKS": 10,
@@ -257,8 +206,9 @@ SYMBOLS: dict[str, int] = {
     **_prefixed("RLIMIT_", names.RLIMITS),
     **_prefixed("", names.PERSONALITIES),
     **_prefixed("CLONE_", CLONE),
-    **_prefixed("O_", OPEN),
+    **_prefixed("O_", OPEN_FLAGS),
     **_prefixed("F_", FCNTL),
+    **_prefixed("PR_", PRCTL),
     **_prefixed("MPOL_", MPOL),
     **SIGCODES,
     **SIGNALS,

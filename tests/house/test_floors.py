@@ -7,7 +7,8 @@ import re
 from .imports import PACKAGE, imports, modules
 
 _ROW = re.compile(r"^\| (\d+) \| ((?:`[\w./]+` ?)+)\|", re.M)
-_MOST_MODULES = 20
+_MOST_MODULES = 24  # cli: a module a command
+_MOST_LINES = 490
 
 
 def floors() -> dict[str, int]:
@@ -69,12 +70,14 @@ def test_no_folder_has_more_modules_than_a_glance_takes_in() -> None:
         folder: sum(p.name != "__init__.py" for p in folder.glob("*.py"))
         for folder in {path.parent for path in modules().values()}
     }
-    crowded = {str(folder.relative_to(PACKAGE)): n for folder, n in counts.items() if n > _MOST_MODULES + 4}
+    crowded = {str(folder.relative_to(PACKAGE)): n for folder, n in counts.items() if n > _MOST_MODULES}
     assert not crowded
 
 
 def test_files_keep_to_one_subject() -> None:
-    long = {m: n for m, p in modules().items() if (n := p.read_text(encoding="utf-8").count("\n")) > 620}
+    long = {
+        m: n for m, p in modules().items() if (n := p.read_text(encoding="utf-8").count("\n")) > _MOST_LINES
+    }
     assert not long
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import AS_NUMBERS, CALLS, EVENTS, OWN_WAY
 from remaptrace.record.calls import COUNTED, RECORDED, SERIAL
-from remaptrace.trace.foreign.syzkaller import _PLANS as SYZKALLER
+from remaptrace.trace.foreign.syzkaller import PLANS as SYZKALLER
 from remaptrace.trace.recorded.mapcount import _CALL_OF_KIND
 from remaptrace.trace.scenario.steps import ACCESS, CALL, STEPS, Step
 from remaptrace.trace.strace import calls as strace_calls

@@ -155,7 +155,7 @@ def _grow_down(m: Mem, mm: int, vma: int, start: int) -> int:
 def merge_new(m: Mem, mm: int) -> int:
     """Let a neighbour take in the free range of the merge (vma_merge_new_range); it, or 0.
 
-    The survivor's flags get the guard flag of every part, no other change. 6.1 and older ask the
+    The survivor's flags get the guard flag of every part, no other change. 6.1 asks the
     upper neighbour first, and the lower one only if it agrees with that (merge_prefers_left: no).
     """
     prev = m[VMG_PREV]

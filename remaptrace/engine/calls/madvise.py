@@ -75,7 +75,7 @@ from ...machine.callrules import (
     R_WIPEONFORK,
 )
 from ...machine.rules import R_DOFORK, R_STICKY_GUARD
-from ..addr import page_align, page_offset, uword
+from ..addr import range_end, range_refused, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.space import range_is_sealed
@@ -85,7 +85,7 @@ from ..faults.collapse import madvise_collapse
 from ..faults.populate import POP_READ, POP_WRITE, populate_range
 from ..files.hugepool import hugefile_shift
 from ..files.special import kind_of, no_punch
-from ..jit import kernel, ult, wrap
+from ..jit import kernel
 from ..ranges.advice import (
     advise_cold,
     advise_free,
@@ -356,18 +356,13 @@ def sys_madvise(m: Mem, task: int, addr: int, length: int, advice: int) -> int:
         return -EINVAL
     start = uword(m, addr)
     given = uword(m, length)
-    length = page_align(m, given)
-    if page_offset(m, start) != 0 or (given != 0 and length == 0):
+    if range_refused(m, start, given) != 0:
         return -EINVAL
-    end = uword(m, wrap(start + length))
-    if ult(end, start) != 0:
-        return -EINVAL
+    end = range_end(m, start, given)
     if end == start:
         return 0
     if start < 0:
         return refuse(m, WHY_HOLE, ENOMEM)
-    if end < 0:
-        end = 1 << 62
     if m[G_TAKE] in (EPERM, EACCES, ENOSYS) and range_is_sealed(m, m[task + T_MM], start, end) == 0:
         if advice != MADV_REMOVE:
             return take(m, WHY_FORBIDDEN, m[G_TAKE])

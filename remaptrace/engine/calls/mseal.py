@@ -5,11 +5,11 @@ from __future__ import annotations
 from ...abi.errnos import EINVAL, ENOMEM, ENOSYS
 from ...abi.vmflags import VM_SEALED
 from ...machine.callrules import R_MSEAL
-from ..addr import page_align, page_offset, uword
+from ..addr import range_end, range_refused, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.space import range_has_hole
 from ..areas.vmaset import find_vma
-from ..jit import kernel, ult, wrap
+from ..jit import kernel
 from ..state import H_RULES, T_MM, V_END, V_FLAGS, V_NEXT, Mem
 from ..why import WHY_HOLE, refuse
 
@@ -20,19 +20,14 @@ def sys_mseal(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
     if m[H_RULES + R_MSEAL] == 0:
         return -ENOSYS
     start = uword(m, addr)
-    if flags != 0 or page_offset(m, start) != 0:
-        return -EINVAL
     given = uword(m, length)
-    length = page_align(m, given)
-    if given != 0 and length == 0:
+    if flags != 0 or range_refused(m, start, given) != 0:
         return -EINVAL
-    end = uword(m, wrap(start + length))
-    if ult(end, start) != 0:
-        return -EINVAL
+    end = range_end(m, start, given)
     if end == start:
         return 0
     mm = m[task + T_MM]
-    if start < 0 or end < 0 or range_has_hole(m, mm, start, end) != 0:
+    if start < 0 or range_has_hole(m, mm, start, end) != 0:
         return refuse(m, WHY_HOLE, ENOMEM)
     at = start
     vma = find_vma(m, mm, at)

@@ -7,10 +7,10 @@ from ...abi.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_MSYNC_WHOLE_FILE
-from ..addr import page_align, page_offset, uword
+from ..addr import page_offset, range_end, range_wraps, uword
 from ..areas.vmaset import find_vma
 from ..files.special import kind_of
-from ..jit import kernel, ult, wrap
+from ..jit import kernel
 from ..ranges.writeback import writeback_range
 from ..state import (
     H_ARCH,
@@ -52,16 +52,14 @@ def sys_msync(m: Mem, task: int, addr: int, length: int, flags: int) -> int:
         return -EINVAL
     if flags & MS_ASYNC and flags & MS_SYNC:
         return -EINVAL
-    length = page_align(m, uword(m, length))
-    end = uword(m, wrap(start + length))
-    if ult(end, start) != 0:
+    given = uword(m, length)
+    if range_wraps(m, start, given) != 0:
         return -ENOMEM
+    end = range_end(m, start, given)
     if end == start:
         return 0
     if start < 0:
         return refuse(m, WHY_HOLE, ENOMEM)
-    if end < 0:
-        end = 1 << 62
     vma = find_vma(m, m[task + T_MM], start)
     hole = 0
     at = start

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EBADF, EFAULT, EINVAL, ENOMEM
 from ...machine.rules import R_ANON_NAME_CONFIG, R_ANON_NAMES
-from ..addr import page_align, page_offset, uword
+from ..addr import range_end, range_refused, uword
 from ..areas.merge import vma_modify_name
 from ..areas.vmaset import find_vma
-from ..jit import kernel, ult, wrap
+from ..jit import kernel
 from ..state import (
     G_STRKINDS,
     H_RULES,
@@ -57,18 +57,13 @@ def sys_set_vma_name(m: Mem, task: int, addr: int, length: int, name: int) -> in
         return -EFAULT if kind == NAME_VMA_UNREADABLE else -EINVAL
     start = uword(m, addr)
     given = uword(m, length)
-    length = page_align(m, given)
-    if page_offset(m, start) != 0 or (given != 0 and length == 0):
+    if range_refused(m, start, given) != 0:
         return -EINVAL
-    end = uword(m, wrap(start + length))
-    if ult(end, start) != 0:
-        return -EINVAL
+    end = range_end(m, start, given)
     if end == start:
         return 0
     if start < 0:
         return refuse(m, WHY_HOLE, ENOMEM)
-    if end < 0:
-        end = 1 << 62
     mm = m[task + T_MM]
     hole = 0
     vma = find_vma(m, mm, start)

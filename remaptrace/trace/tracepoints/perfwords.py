@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 
 from ...abi.calls import CALLS
-from ...abi.mman import ADVICE, FALLOC, MAP, MCL, MREMAP, MS, PROT, SEALS, SHM
+from ...abi.fcntl import FCNTL, OPEN_FLAGS
+from ...abi.mman import ADVICE, FALLOC, MAP, MCL, MFD, MREMAP, MS, PROT, SEALS, SHM
+from ...abi.prctl import PRCTL
 from ..symbols import CLONE
 from .plan import PLANS
 from .text import signed
@@ -20,75 +22,10 @@ PARAMETERS: dict[str, tuple[str, ...]] = {call.name: call.parameters for call in
 """Names of the registers of each call that an event is made of, as the tracepoints have them."""
 
 _OPEN = {
-    "RDONLY": 0,
-    "WRONLY": 1,
-    "RDWR": 2,
-    "CREAT": 0o100,
-    "EXCL": 0o200,
-    "NOCTTY": 0o400,
-    "TRUNC": 0o1000,
-    "APPEND": 0o2000,
-    "NONBLOCK": 0o4000,
-    "NDELAY": 0o4000,
-    "DSYNC": 0o10000,
-    "ASYNC": 0o20000,
-    "DIRECT": 0o40000,
-    "LARGEFILE": 0o100000,
-    "DIRECTORY": 0o200000,
-    "NOFOLLOW": 0o400000,
-    "NOATIME": 0o1000000,
-    "CLOEXEC": 0o2000000,
-    "SYNC": 0o4000000,
-    "PATH": 0o10000000,
-    "TMPFILE": 0o20000000,
+    **{word: bits for word, bits in OPEN_FLAGS.items() if word != "ACCMODE"},
+    **{"SYNC": 0o4000000, "TMPFILE": 0o20000000, "ASYNC": 0o20000},
 }
-_FCNTL = {
-    name: number
-    for number, name in enumerate(
-        "DUPFD GETFD SETFD GETFL SETFL GETLK SETLK SETLKW SETOWN GETOWN SETSIG GETSIG GETLK64 SETLK64 SETLKW64"
-        " SETOWN_EX GETOWN_EX GETOWNER_UIDS".split()
-    )
-} | {
-    "SETLEASE": 1024,
-    "GETLEASE": 1025,
-    "NOTIFY": 1026,
-    "DUPFD_QUERY": 1027,
-    "CANCELLK": 1029,
-    "DUPFD_CLOEXEC": 1030,
-    "SETPIPE_SZ": 1031,
-    "GETPIPE_SZ": 1032,
-    "ADD_SEALS": 1033,
-    "GET_SEALS": 1034,
-    "GET_RW_HINT": 1035,
-    "SET_RW_HINT": 1036,
-    "GET_FILE_RW_HINT": 1037,
-    "SET_FILE_RW_HINT": 1038,
-    "OFD_GETLK": 36,
-    "OFD_SETLK": 37,
-    "OFD_SETLKW": 38,
-}
-_PRCTL = (
-    {
-        name: number
-        for number, name in enumerate(
-            "SET_PDEATHSIG GET_PDEATHSIG GET_DUMPABLE SET_DUMPABLE GET_UNALIGN SET_UNALIGN GET_KEEPCAPS SET_KEEPCAPS"
-            " GET_FPEMU SET_FPEMU GET_FPEXC SET_FPEXC GET_TIMING SET_TIMING SET_NAME GET_NAME".split(),
-            1,
-        )
-    }
-    | {
-        name: number
-        for number, name in enumerate(
-            "GET_ENDIAN SET_ENDIAN GET_SECCOMP SET_SECCOMP CAPBSET_READ CAPBSET_DROP GET_TSC SET_TSC GET_SECUREBITS"
-            " SET_SECUREBITS SET_TIMERSLACK GET_TIMERSLACK TASK_PERF_EVENTS_DISABLE TASK_PERF_EVENTS_ENABLE MCE_KILL"
-            " MCE_KILL_GET SET_MM SET_CHILD_SUBREAPER GET_CHILD_SUBREAPER SET_NO_NEW_PRIVS GET_NO_NEW_PRIVS"
-            " GET_TID_ADDRESS SET_THP_DISABLE GET_THP_DISABLE".split(),
-            19,
-        )
-    }
-    | {"SET_MDWE": 65, "GET_MDWE": 66, "SET_VMA": 0x53564D41, "CAP_AMBIENT": 47}
-)
-_MEMFD = {"CLOEXEC": 1, "ALLOW_SEALING": 2, "HUGETLB": 4, "NOEXEC_SEAL": 8, "EXEC": 16}
+"""perf has a word a bit, where the kernel's O_SYNC and O_TMPFILE are two."""
 
 
 def _upper(names: dict[str, int]) -> dict[str, int]:
@@ -100,8 +37,8 @@ _WORDS: dict[tuple[str, str], dict[str, int]] = {  # by call and argument; "": a
     ("", "behavior"): _upper(ADVICE),
     ("", "clone_flags"): CLONE,
     ("", "dfd"): {"CWD": -100, "FDCWD": -100},
-    ("", "cmd"): _FCNTL,
-    ("", "option"): _PRCTL,
+    ("", "cmd"): FCNTL,
+    ("", "option"): PRCTL,
     ("fcntl", "arg"): {"CLOEXEC": 1, **{f"SEAL_{name.upper()}": bit for name, bit in SEALS.items()}},
     ("fallocate", "mode"): _upper(FALLOC),
     ("mmap", "flags"): _upper(MAP),
@@ -115,7 +52,7 @@ _WORDS: dict[tuple[str, str], dict[str, int]] = {  # by call and argument; "": a
     ("dup3", "flags"): _OPEN,
     ("userfaultfd", "flags"): _OPEN,
     ("close_range", "flags"): {"UNSHARE": 2, "CLOEXEC": 4},
-    ("memfd_create", "flags"): _MEMFD,
+    ("memfd_create", "flags"): _upper(MFD),
 }
 _IOCTL = re.compile(r"\bcmd: \([^,()]*, (0x[0-9a-f]{1,4}), (0x[0-9a-f]{1,4}|\d{1,4}),")
 """A command that perf has no name for: (direction, type, number, size)."""

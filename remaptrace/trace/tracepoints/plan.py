@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.calls import CALLS, EVENTS, OWN_WAY, SystemCall
+from ...abi.prctl import PR_SET_VMA
 from ...abi.special import FILE_BPF, FILE_KVM_VCPU, FILE_PACKET, FILE_PERF, FILE_SECRET, FILE_URING
 
 ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC, PERF, URING, BPF, PACKET, SECRET, VCPU = range(
@@ -119,7 +120,7 @@ REFINED = (
     ("bpf", 0, 0, _WHOLE, "bpf(BPF_MAP_CREATE)"),
     ("socket", 0, 17, _WHOLE, "socket(AF_PACKET)"),
     ("ioctl", 1, 0xAE41, _WHOLE, "ioctl(KVM_CREATE_VCPU)"),
-    ("prctl", 0, 0x53564D41, _WHOLE, "prctl(PR_SET_VMA)"),
+    ("prctl", 0, PR_SET_VMA, _WHOLE, "prctl(PR_SET_VMA)"),
     *((call, int(call == "ioctl"), command, mask, name) for (call, command, mask), name in _CHANGING.items()),
 )
 """Call, register that holds the command, command and the bits that count, and the plan that then holds."""
