@@ -9,6 +9,7 @@ from .state import G_PROVED, G_PROVES, G_RSFLAGS, G_TAKE, G_WHY, H_RULES, MM_COU
 
 NOT_MINE = -(1 << 62)  # the answer of a room that does not know the call; of all of them: not modelled
 
+WHY_NONE = 0
 WHY_MAP_COUNT = 1
 WHY_RLIMIT_AS = 2
 WHY_RLIMIT_DATA = 3

@@ -19,6 +19,11 @@ TESTED_ONLY = {
 }
 """Public names that only tests and fuzzers call, and why they stay."""
 
+OFFERED = {"result.changes.at_event": "rows of the change log behind one event, beside those of an area"}
+"""Public names that nothing calls yet: part of a door that is in use."""
+
+_CLICK = ("shell_complete", "list_commands", "get_command", "format_commands", "resolve_command")
+"""Methods that click calls."""
 _BY_NAME = ("handles", "_intrinsic")
 """Decorators that register a function under names of its own."""
 _IMPORTED = ("abi.", "report.documents.", "engine.state", "machine.archwords", "trace.compiled.scan")
@@ -60,15 +65,14 @@ def used() -> Counter[str]:
 
 
 def _definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
-    """Functions, classes and methods; not those of click's classes, which click calls."""
+    """Functions, classes and methods; not those that click calls."""
     out: list[ast.FunctionDef | ast.ClassDef] = []
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             out.append(node)
-        elif isinstance(node, ast.ClassDef):
-            out.append(node)
-            if not any("click" in ast.unparse(base) for base in node.bases):
-                out += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+        if isinstance(node, ast.ClassDef):
+            methods = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+            out += [inner for inner in methods if inner.name not in _CLICK]
     return out
 
 
@@ -81,7 +85,7 @@ def test_every_function_class_and_method_is_named_somewhere() -> None:
             chosen = node.name.startswith("_") and used()[node.name[1:]]  # getattr(self, f"_{kind}")
             if used()[node.name] or registered or of_python or chosen:
                 continue
-            if f"{module}.{node.name}" not in TESTED_ONLY:
+            if f"{module}.{node.name}" not in {**TESTED_ONLY, **OFFERED}:
                 dead.append(f"{module}:{node.lineno} {node.name}")
     assert not dead
 
