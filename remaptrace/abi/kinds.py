@@ -108,7 +108,7 @@ EVF_EXPECT_TRUTH = 16  # Trace.truth has a row for this event
 EVF_UNFINISHED = 32  # the call never returned in the log
 EVF_IN_KERNEL = 64  # an access made inside a system call
 EVF_ASSUMED = 128  # made by a reader without proof: initial areas that nobody recorded
-EVF_TAKEN = 256  # set by the driver: refused for a reason that only the recording shows (Trace.taken)
+EVF_TAKEN = 256  # refused for a reason that only the recording shows (Trace.taken); kept by rewritten traces
 
 MEMORY_CALLS = range(K_MMAP, K_OPEN)
 """Kinds of the calls on memory."""

@@ -59,6 +59,12 @@ def peak(result: Result) -> tuple[int, int]:
     return event, int(result.trace.columns["task"][event])
 
 
+def file_label(vma: VmaRow) -> str:
+    """What an area maps, by name; files that no line of the trace names are one."""
+    label = vma.name or vma.file or "anonymous"
+    return "files of unknown name" if label.startswith("file@") else label
+
+
 def size_class(vma: VmaRow) -> str:
     """The class of its size, as the bill names it."""
     size = vma.end - vma.start
@@ -112,7 +118,7 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
         "pattern": patterns,
         "call": [call(v) for v in vmas],
         "thread": [thread(v) for v in vmas],
-        "file": [v.name or v.file or "anonymous" for v in vmas],
+        "file": [file_label(v) for v in vmas],
         "size": [size_class(v) for v in vmas],
     }
     views = bill_views(vmas, labels, calls)

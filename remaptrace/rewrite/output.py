@@ -72,6 +72,8 @@ class Output:
             table[where] = np.array(list(self.changed.values()), dtype=np.int64)
         columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
         columns["flags"] = columns["flags"] & ~np.int64(ev.EVF_EXPECT_TRUTH)
+        if t.taken is not None:
+            columns["flags"] |= np.where(t.taken[origin], ev.EVF_TAKEN, 0)
         columns.setdefault("origin", origin)
         trace = replace(
             t,
@@ -82,7 +84,7 @@ class Output:
             relocations=None,
             expects=(),
             maps=[],
-            taken=None if t.taken is None else t.taken[origin],
+            taken=None,
             notes=[*t.notes, *self.notes],
         )
         return Rewritten(trace, origin, self.counts, tuple(self.notes))

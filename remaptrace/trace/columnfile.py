@@ -52,7 +52,7 @@ _MOST_HEADER = 1 << 30  # bytes of it, expanded
 _ALIGN = 64
 _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "i8")
 _TABLES = {"tasks": TASK_DTYPE, "truth": TRUTH_DTYPE, "relocations": RELOCATION_DTYPE}
-_SPECIAL = {"columns", "skipped", "maps", "initial", "expects", *_TABLES}
+_SPECIAL = {"taken", "columns", "skipped", "maps", "initial", "expects", *_TABLES}
 PLAIN_FIELDS = tuple(f.name for f in fields(Trace) if f.name not in _SPECIAL)
 """Fields of a Trace that JSON holds as they are."""
 

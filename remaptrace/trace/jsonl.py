@@ -37,7 +37,15 @@ _FEW = 16  # events up to which a template a shape costs more than it saves
 _PLACES = ("line", "time", "source", "origin", "stack")
 _TRUTH = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
 _TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
-_FLAG_NAMES = {2: "observe", 4: "made", 8: "injected", 16: "truth", 32: "unfinished", 64: "in_kernel"}
+_FLAG_NAMES = {
+    2: "observe",
+    4: "made",
+    8: "injected",
+    16: "truth",
+    32: "unfinished",
+    64: "in_kernel",
+    256: "taken",
+}
 _FLAG_BITS = {name: bit for bit, name in _FLAG_NAMES.items()}
 _KINDS = {name: number for number, name in KIND_NAMES.items()}
 _ARGS = ("a0", "a1", "a2", "a3", "a4", "a5")

@@ -11,7 +11,7 @@ from ..words import counted, number
 
 if TYPE_CHECKING:
     from ..documents.advise import AdviseGrowth, AdviseMap, FaultFacts, NamedArea
-    from ..documents.diff import DiffRecordings
+    from ..documents.diff import DiffRecordings, Grown
 
     Facts = AdviseMap
     Growth = AdviseGrowth | DiffRecordings
@@ -98,6 +98,17 @@ def _what(facts: Growth) -> str:
     return "two maps" if "advise-growth" in facts["schema"] else "two recordings"
 
 
+def _ends(lines: list[Grown], most: int) -> tuple[list[Grown], int]:
+    """The lines that grew most and those that shrank most, `most` of each, and how many lie between."""
+    if len(lines) <= 2 * most:
+        return lines, 0
+    return [*lines[:most], *lines[-most:]], len(lines) - 2 * most
+
+
+def _has_bytes(line: Grown) -> bool:
+    return bool(line["bytes_before"] or line["bytes_after"])
+
+
 def growth_sheet(facts: Growth, width: int = 80, rows: int = 4) -> Sheet:
     """Lay out what grew between two maps."""
     sheet = Sheet(width)
@@ -107,7 +118,7 @@ def growth_sheet(facts: Growth, width: int = 80, rows: int = 4) -> Sheet:
     for view, lines in facts["grown"].items():
         if not lines:
             continue
-        some = lines if rows == 0 else lines[: max(rows, 1) * 2]
+        some, left = _ends(lines, max(rows, 1)) if rows else (lines, 0)
         table: list[list[Cell]] = [
             [(f"by {view}", "head"), ("before", "dim"), ("after", "dim"), ("VMAs", "dim"), ("bytes", "dim")]
         ]
@@ -119,11 +130,13 @@ def growth_sheet(facts: Growth, width: int = 80, rows: int = 4) -> Sheet:
                     number(g["before"]),
                     number(g["after"]),
                     f"{g['after'] - g['before']:+,}",
-                    ("+" if more >= 0 else "-") + size_words(abs(more)),
+                    ("+" if more >= 0 else "-") + size_words(abs(more)) if _has_bytes(g) else "",
                 ]
             )
         sheet.blank()
         sheet.table(table, "lrrrr", flexible=0)
+        if left:
+            sheet.line((f"{counted(left, 'line')} between them; -n 0 shows all", "dim"))
     for item in (facts["new"] or [])[: rows or None]:
         sheet.entry(
             "new", f"{number(item['vmas'])} of {size_words(item['bytes'])}, {printable(item['label'])}"

@@ -181,7 +181,8 @@ def of_file(path: Path) -> Headers | None:
 def keep_headers(folder: Path, paths: Iterable[str], beside: Path | None = None) -> int:
     """Write ``elf/headers.json`` of the set in `folder`: the headers of `paths` and of their interpreters.
 
-    Paths that are not absolute are looked for in `beside`, if given. Files that cannot be read are left out. How many were kept. OSError if it cannot be written.
+    Paths that are not absolute are looked for in `beside`, if given. Files that cannot be read are left
+    out. How many were kept. OSError if it cannot be written.
     """
     kept: dict[str, Any] = {}
     waiting = list(paths)
