@@ -33,6 +33,7 @@ CHANGES: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
     "anon_names": (((4, 0), "none"), ((5, 17), "private"), ((6, 2), "shmem")),
     "home_node": (((4, 0), "no"), ((5, 17), "yes")),
     "madv_dontneed_locked": (((4, 0), "no"), ((5, 18), "yes")),
+    "fork_copies_hugetlb": (((4, 0), "yes"), ((6, 0), "no")),
     "mremap_growth_merges": (((4, 0), "no"), ((6, 0), "yes")),
     "madv_collapse": (((4, 0), "no"), ((6, 1), "yes")),
     "mprotect_upgrades_ptes": (((4, 0), "no"), ((6, 1), "yes")),

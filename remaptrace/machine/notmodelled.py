@@ -11,10 +11,6 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
         "ioctl(UFFDIO_*)",
         "where the log shows only a pointer (ftrace, perf; WRITEPROTECT of older strace): named",
     ),
-    (
-        "ioctl(UFFDIO_*) on hugetlbfs",
-        "registering is modelled; COPY, CONTINUE, WRITEPROTECT and POISON are named",
-    ),
     ("madvise(MADV_COLLAPSE) of disk files", "CONFIG_READ_ONLY_THP_FOR_FS; named"),
     (
         "madvise(MADV_COLLAPSE) of shared memory",
@@ -45,7 +41,10 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
         "process_vm_readv, process_vm_writev",
         "steps of a scenario work on the own memory; in logs readv has no effect and writev is named",
     ),
-    ("userfaultfd events", "EVENT_FORK, EVENT_REMAP: a registration is lost as without them"),
+    (
+        "userfaultfd events",
+        "a call does not wait until its event was read; the descriptor that an EVENT_FORK hands out is not told",
+    ),
     ("userfaultfd without SIGBUS", "a fault WAITS; which ioctl of another thread answers it is not told"),
 )
 """(call, what is left out and what happens instead); "named": counted as not modelled in every report."""

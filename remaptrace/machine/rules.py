@@ -76,6 +76,12 @@ R_HUGETLB_GENERIC = rule(
     1,
     "huge pages are placed by the common search (6.13): hint rounded up, MAP_32BIT heard; else down, not",
 )
+R_FORK_HUGETLB = rule(
+    "fork_copies_hugetlb",
+    "bool",
+    0,
+    "fork copies the page tables of shared huge pages, too (before 6.0); else the child faults",
+)
 R_HUGETLB_RESTORE = rule(
     "hugetlb_dontneed_reserves",
     "bool",

@@ -20,9 +20,10 @@ COUNTED = frozenset(
 """Calls behind which the kernel's counters are read."""
 
 _OTHERS = """
-    shmget shmctl ipc open openat openat2 creat close dup dup2 dup3 close_range memfd_create memfd_secret ftruncate
-    ftruncate64 fallocate pidfd_open personality setrlimit prlimit64 setuid setreuid setresuid setuid32 setreuid32
-    setresuid32 execve execveat vfork exit set_mempolicy_home_node uselib modify_ldt process_mrelease
+    shmget shmctl ipc open openat openat2 creat close dup dup2 dup3 close_range memfd_create memfd_secret
+    io_uring_setup perf_event_open ftruncate ftruncate64 fallocate pidfd_open personality setrlimit
+    prlimit64 setuid setreuid setresuid setuid32 setreuid32 setresuid32 execve execveat vfork exit
+    set_mempolicy_home_node uselib modify_ldt process_mrelease
     """.split()
 
 RECORDED = SERIAL | COUNTED | frozenset(_OTHERS)
@@ -32,10 +33,12 @@ ONLY_WITH: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "fcntl": (1, 0xFFFFFFFF, (0, 2, 1030, 1033)),
     "fcntl64": (1, 0xFFFFFFFF, (0, 2, 1030, 1033)),
     "ioctl": (1, 0xFF00, (0xAA00,)),
+    "bpf": (0, 0xFFFFFFFF, (0,)),
+    "socket": (0, 0xFFFFFFFF, (17,)),
     "arch_prctl": (0, 0xFFFFFFFF, (0x2001, 0x2002, 0x2003, 0x5001)),
 }
 """Calls that are recorded only with some commands: argument, mask, values (F_DUPFD F_SETFD F_DUPFD_CLOEXEC F_ADD_SEALS;
-UFFDIO_*; ARCH_MAP_VDSO_*, ARCH_SHSTK_ENABLE)."""
+UFFDIO_*; BPF_MAP_CREATE; AF_PACKET; ARCH_MAP_VDSO_*, ARCH_SHSTK_ENABLE)."""
 
 COMPAT = {0xC000003E: 0x40000003}
 """The other architecture whose programs run too: x86_64 runs i386."""

@@ -28,7 +28,8 @@ _ARGUMENTS = {
 }
 """How many registers of a call are shown."""
 _RETURNS_FD = frozenset(
-    "open openat openat2 creat dup dup2 dup3 memfd_create memfd_secret userfaultfd pidfd_open fcntl fcntl64".split()
+    "open openat openat2 creat dup dup2 dup3 memfd_create memfd_secret userfaultfd pidfd_open fcntl fcntl64"
+    " io_uring_setup perf_event_open bpf socket".split()
 )
 _UFFD = {
     0x3F: "API", 0x00: "REGISTER", 0x01: "UNREGISTER", 0x02: "WAKE", 0x03: "COPY", 0x04: "ZEROPAGE", 0x05: "MOVE",
@@ -205,10 +206,37 @@ def _prctl(tid: int, entry: Entry) -> str:
     return f"{shown}, {', '.join(map(hex, entry.args[1:5]))}"
 
 
+_RANGE = ("range={start=", "len=", "mode=")
+_MEMBERS: dict[str, tuple[str, ...]] = {
+    "API": ("api=", "features="),
+    "UNREGISTER": ("start=", "len="),
+    "WAKE": ("start=", "len="),
+    "COPY": ("dst=", "src=", "len=", "mode="),
+    "MOVE": ("dst=", "src=", "len=", "mode="),
+    **dict.fromkeys(("REGISTER", "ZEROPAGE", "WRITEPROTECT", "CONTINUE", "POISON"), _RANGE),
+}
+"""Members of the structure behind each UFFDIO_* that the caller fills, 64 bits each (linux/userfaultfd.h)."""
+
+
 def _ioctl(tid: int, entry: Entry) -> str:
     command = entry.args[1]
-    name = f"UFFDIO_{_UFFD[command & 0xFF]}" if command & 0xFF in _UFFD else hex(command)
-    return f"{_fd(tid, entry.args[0])}, {name}, {hex(entry.args[2])}"
+    what = _UFFD.get(command & 0xFF)
+    if what is None:
+        return f"{_fd(tid, entry.args[0])}, {hex(command)}, {hex(entry.args[2])}"
+    members = _MEMBERS[what]
+    raw = memory.read_bytes(tid, entry.args[2], 8 * len(members))
+    shown = hex(entry.args[2])
+    if raw is not None:
+        values = struct.unpack(f"={len(members)}Q", raw)
+        pairs = [name + hex(value) for name, value in zip(members, values, strict=True)]
+        if members is _RANGE:
+            pairs[1] += "}"
+        shown = "{" + ", ".join(pairs) + "}"
+    return f"{_fd(tid, entry.args[0])}, UFFDIO_{what}, {shown}"
+
+
+def _bpf(_tid: int, entry: Entry) -> str:
+    return f"BPF_MAP_CREATE, {hex(entry.args[1])}, {entry.args[2]}"
 
 
 def _arch_prctl(_tid: int, entry: Entry) -> str:
@@ -219,6 +247,7 @@ _SPECIAL = {
     "open": _open, "creat": _open, "openat": _openat, "openat2": _openat2, "execve": _execve, "execveat": _execveat,
     "memfd_create": _memfd, "clone": _clone, "clone3": _clone3, "setrlimit": _setrlimit, "prlimit64": _prlimit,
     "process_madvise": _process_madvise, "mbind": _mbind, "prctl": _prctl, "ioctl": _ioctl, "arch_prctl": _arch_prctl,
+    "bpf": _bpf,
 }  # fmt: skip
 
 

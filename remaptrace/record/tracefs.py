@@ -21,7 +21,7 @@ _CLOEXEC, _CMD_CREATE = 1, 6
 CALLS = (SERIAL | COUNTED) - {"prctl"} | frozenset(
     """
     vfork exit shmget shmctl memfd_create ftruncate fallocate personality open openat close dup dup2 dup3 close_range
-    pidfd_open setrlimit prlimit64 setuid setreuid setresuid prctl fcntl
+    memfd_secret io_uring_setup perf_event_open bpf pidfd_open setrlimit prlimit64 setuid setreuid setresuid prctl fcntl
     """.split()
 )
 _EVENTS = (

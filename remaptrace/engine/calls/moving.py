@@ -6,7 +6,7 @@ linux-6.x 4.3, linux-2.6.21 3.9 steps 11 and 12. `mremap` has made its checks be
 from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
-from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED
+from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED, UFFD_FEATURES
 from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_UFFD
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import (
@@ -26,13 +26,14 @@ from ..faults.populate import POP_MLOCK, populate_range
 from ..files.hugepool import hugefile_shift, resv_put
 from ..files.special import may_not_split, place_refused
 from ..jit import kernel, ult, wrap
-from ..ranges.pgtable import move_range
+from ..ranges.pgtable import move_range, unprotect_moved
 from ..state import (
     G_COMMITTED,
     G_FOLLOW,
     G_REC_RET,
     H_ARCH,
     H_RULES,
+    I_SEALS,
     I_TYPE,
     MM_COUNT,
     MM_LOCKED,
@@ -58,6 +59,7 @@ from .munmap import do_munmap
 
 DONTUNMAP_JOINS_OTHERS, DONTUNMAP_JOINS_ALL = 1, 2  # values of R_DONTUNMAP_JOINS
 DONTUNMAP_UNLOCKS_RANGE = 1  # value of R_DONTUNMAP_UNLOCKS
+EVENT_REMAP = UFFD_FEATURES["event_remap"]
 STAY_BELOW = 3  # moving needs room for three more areas
 NEW_PLACE = MREMAP_FIXED | MREMAP_DONTUNMAP
 
@@ -197,11 +199,14 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
     if m[vma + V_OPS] == OPS_HUGETLB and copy != vma:  # the reservation moves (clear_vma_resv_huge_pages)
         resv_put(m, m[vma + V_RESV])
         m[vma + V_RESV] = 0
-    if m[copy + V_UFFD] != 0:  # without UFFD_FEATURE_EVENT_REMAP (mremap_userfaultfd_prep)
+    uffd = m[copy + V_UFFD]
+    if uffd != 0 and m[uffd + I_SEALS] & EVENT_REMAP == 0:  # mremap_userfaultfd_prep
         m[copy + V_UFFD] = 0
         vma_set_flags(m, copy, m[copy + V_FLAGS] & ~VM_UFFD)
     if old_len != 0:
         move_range(m, mm, find_exact(m, mm, addr), addr, copy, new, old_len)
+        if uffd != 0 and m[copy + V_UFFD] == 0:
+            unprotect_moved(m, mm, copy, new, new + old_len)
     vm_stat_account(m, mm, vm, new_len >> shift)
     if vm & VM_LOCKED:
         m[mm + MM_LOCKED] += new_len >> shift

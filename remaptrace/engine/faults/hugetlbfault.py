@@ -15,7 +15,18 @@ from ..files.pagecache import hugefile_find, hugefile_insert
 from ..jit import kernel
 from ..pages.frames import bytes_copy, frame
 from ..pages.pgwalk import HUGE_ENTRY, pmd_ensure, pmd_lookup, pmd_word
-from ..pages.pte import mk_pte, pte_mkdirty, pte_mkyoung, pte_pfn, pte_present, pte_write
+from ..pages.pte import (
+    mk_pte,
+    pte_clear_uffd_wp,
+    pte_mkdirty,
+    pte_mkuffd_wp,
+    pte_mkyoung,
+    pte_pfn,
+    pte_poison,
+    pte_present,
+    pte_uffd_wp,
+    pte_write,
+)
 from ..ranges.hugetlb import huge_index, hugetlb_zap
 from ..state import (
     F_FLAGS,
@@ -41,7 +52,8 @@ from ..state import (
     V_START,
     Mem,
 )
-from .vmfault import VMF_MINOR, VMF_OOM, VMF_SIGBUS, written
+from .uffdfault import handle_userfault, minor, missing, write_protected
+from .vmfault import VMF_MINOR, VMF_OOM, VMF_POISON, VMF_SIGBUS, written
 
 
 @kernel
@@ -94,6 +106,23 @@ def _map(m: Mem, mm: int, vma: int, slot: int, head: int, anon: int) -> int:
 
 
 @kernel
+def huge_install(m: Mem, mm: int, vma: int, slot: int, head: int, anon: int, writable: int, wp: int) -> int:
+    """Map a page that userfaultfd filled: dirty, writable if it may be and is not to be protected; 0.
+
+    mm/hugetlb.c hugetlb_mfill_atomic_pte.
+    """
+    _map(m, mm, vma, slot, head, anon)
+    word = pmd_word(m, slot)
+    w = pte_mkdirty(m, m[word])
+    if wp != 0:
+        w = pte_mkuffd_wp(m, w)
+    elif writable != 0:
+        w = written(m, w, m[vma + V_FLAGS])
+    m[word] = w
+    return 0
+
+
+@kernel
 def _take_from_children(m: Mem, vma: int, index: int, head: int) -> int:
     """Unmap page `head` from private areas that do not own a reservation (unmap_ref_private)."""
     shift = m[H_ARCH + A_HUGE_SHIFT]
@@ -107,7 +136,7 @@ def _take_from_children(m: Mem, vma: int, index: int, head: int) -> int:
                 if slot != 0 and m[slot] == HUGE_ENTRY:
                     w = m[pmd_word(m, slot)]
                     if pte_present(m, w) != 0 and pte_pfn(m, w) == head:
-                        hugetlb_zap(m, m[other + V_MM], other, addr, addr + (1 << shift))
+                        hugetlb_zap(m, m[other + V_MM], other, addr, addr + (1 << shift), 1)
                         m[other + V_RESV] = UNMAPPED
         other = m[other + V_INEXT]
     return 0
@@ -121,6 +150,8 @@ def _wp(m: Mem, mm: int, vma: int, slot: int, index: int) -> int:
     f = frame(m, head)
     flags = m[vma + V_FLAGS]
     anon = m[f + F_FLAGS] & FF_ANON
+    if pte_uffd_wp(m, m[word]) != 0:
+        return VMF_MINOR  # the page is there; the write comes again and is userfaultfd's
     if flags & VM_MAYSHARE or (anon and m[f + F_MAPCOUNT] == 1):
         m[word] = written(m, m[word], flags)
         return VMF_MINOR
@@ -145,8 +176,11 @@ def _wp(m: Mem, mm: int, vma: int, slot: int, index: int) -> int:
 
 
 @kernel
-def _no_page(m: Mem, mm: int, vma: int, slot: int, index: int, access: int) -> int:
-    """The first touch of a page through this area (hugetlb_no_page); a VMF_* code."""
+def _no_page(m: Mem, mm: int, vma: int, slot: int, index: int, access: int, marked: int) -> int:
+    """The first touch of a page through this area (hugetlb_no_page); a VMF_* code.
+
+    `marked` 1: userfaultfd write-protected it while it was absent.
+    """
     flags = m[vma + V_FLAGS]
     inode = m[vma + V_INODE]
     if m[vma + V_RESV] == UNMAPPED:
@@ -156,6 +190,8 @@ def _no_page(m: Mem, mm: int, vma: int, slot: int, index: int, access: int) -> i
     if head == 0:
         if index >= m[inode + I_SIZE] >> m[H_ARCH + A_HUGE_SHIFT]:
             return VMF_SIGBUS
+        if missing(m, vma) != 0:
+            return handle_userfault(m, vma)
         if flags & VM_MAYSHARE == 0 and anon_vma_prepare(m, mm, vma) < 0:
             return VMF_OOM
         head = vma_hugepage_alloc(m, vma, index, 0)
@@ -165,7 +201,11 @@ def _no_page(m: Mem, mm: int, vma: int, slot: int, index: int, access: int) -> i
             anon = 1
         elif hugefile_insert(m, inode, index, head) == 0:
             return VMF_OOM
+    elif minor(m, vma) != 0:
+        return handle_userfault(m, vma)
     _map(m, mm, vma, slot, head, anon)
+    if marked != 0:
+        m[pmd_word(m, slot)] = pte_mkuffd_wp(m, m[pmd_word(m, slot)])
     if access == ACC_WRITE and flags & VM_SHARED == 0:
         code = _wp(m, mm, vma, slot, index)
         if code != VMF_MINOR:  # the page stays mapped for reading
@@ -183,8 +223,18 @@ def hugetlb_fault(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
         return VMF_OOM
     index = huge_index(m, vma, addr)
     if m[slot] != HUGE_ENTRY:
-        return _no_page(m, mm, vma, slot, index, access)
+        return _no_page(m, mm, vma, slot, index, access, 0)
     word = pmd_word(m, slot)
+    if pte_present(m, m[word]) == 0:  # a marker
+        if pte_poison(m, m[word]) != 0:
+            return VMF_POISON
+        return _no_page(m, mm, vma, slot, index, access, pte_uffd_wp(m, m[word]))
+    if access == ACC_WRITE and pte_write(m, m[word]) == 0:
+        protected = write_protected(m, vma, m[word])
+        if protected == 1:
+            return handle_userfault(m, vma)
+        if protected == 2:
+            m[word] = pte_clear_uffd_wp(m, m[word])
     m[frame(m, pte_pfn(m, m[word])) + F_FLAGS] &= ~FF_RESTORE
     if access == ACC_WRITE and pte_write(m, m[word]) == 0:
         return _wp(m, mm, vma, slot, index)

@@ -276,6 +276,27 @@ def bytes_copy(m: Mem, target: int, source: int) -> int:
 
 
 @kernel
+def bytes_window(m: Mem, target: int, at: int, source: int, low: int, high: int) -> int:
+    """Copy bytes [low, high) of frame `source` to offset `at` of frame `target`."""
+    f = m[H_FRAMES] + source * F_WORDS
+    bytes_fill(m, target, at, at + high - low, m[f + F_FILL])
+    count = 0
+    b = m[f + F_BYTES]
+    while b != 0:
+        count += 1
+        b = m[b + B_NEXT]
+    for i in range(count):  # the oldest first: what stands in front of the list holds
+        b = m[f + F_BYTES]
+        for _ in range(count - 1 - i):
+            b = m[b + B_NEXT]
+        first = max(m[b + B_FROM], low)
+        last = min(m[b + B_TO], high)
+        if first < last:
+            bytes_fill(m, target, at + first - low, at + last - low, m[b + B_VALUE])
+    return 0
+
+
+@kernel
 def bytes_clone(m: Mem, b: int) -> int:
     """A copy of the list of exceptions `b`, in the same order."""
     first = 0

@@ -14,7 +14,18 @@ from ..files.pagecache import hugefile_drop, hugefile_find
 from ..jit import kernel
 from ..pages.frames import bytes_fill, frame
 from ..pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_ensure, pmd_lookup, pmd_word, span_end
-from ..pages.pte import pte_mkold, pte_pfn, pte_present, pte_wrprotect
+from ..pages.pte import (
+    MARKER_UFFD_WP,
+    mk_pte_marker,
+    pte_clear_uffd_wp,
+    pte_mkold,
+    pte_mkuffd_wp,
+    pte_pfn,
+    pte_poison,
+    pte_present,
+    pte_uffd_wp,
+    pte_wrprotect,
+)
 from ..state import (
     F_FLAGS,
     F_MAPCOUNT,
@@ -50,12 +61,18 @@ def huge_index(m: Mem, vma: int, addr: int) -> int:
 
 
 @kernel
-def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int) -> int:
-    """Remove the huge page under level-1 entry `slot` (the body of __unmap_hugepage_range)."""
+def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int) -> int:
+    """Remove the huge page under level-1 entry `slot` (the body of __unmap_hugepage_range).
+
+    `keep` 1: a write protection of userfaultfd stays behind as a marker (without ZAP_FLAG_DROP_MARKER).
+    """
     word = pmd_word(m, slot)
     w = m[word]
-    m[slot] = 0
-    m[word] = 0
+    if keep != 0 and pte_uffd_wp(m, w) != 0:
+        m[word] = mk_pte_marker(m, MARKER_UFFD_WP)
+    else:
+        m[slot] = 0
+        m[word] = 0
     if pte_present(m, w) == 0:
         return 0
     head = pte_pfn(m, w)
@@ -76,20 +93,63 @@ def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int) -> int:
 
 
 @kernel
-def hugetlb_zap(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
-    """Remove the huge pages of `vma` in [start, end), whole ones."""
+def hugetlb_zap(m: Mem, mm: int, vma: int, start: int, end: int, keep: int) -> int:
+    """Remove the huge pages of `vma` in [start, end), whole ones; `keep` as in `_zap_one`."""
     addr = next_leaf(m, mm, start, end)
     while addr < end:
         slot = pmd_lookup(m, mm, addr)
         if m[slot] == HUGE_ENTRY:
-            _zap_one(m, mm, vma, addr, slot)
+            _zap_one(m, mm, vma, addr, slot, keep)
         addr = next_leaf(m, mm, span_end(m, addr, end), end)
     return 0
 
 
 @kernel
-def hugetlb_copy(m: Mem, old: int, new: int, vma: int) -> int:
-    """Share the huge pages of the parent's area with the child's tables: 0 or -ENOMEM (arena full)."""
+def _copy_marker(m: Mem, new: int, addr: int, w: int, protected: int) -> int:
+    """Give the child the marker `w` of the parent at `addr` (copy_pte_marker): 0 or -ENOMEM."""
+    if pte_poison(m, w) == 0 and (protected == 0 or pte_uffd_wp(m, w) == 0):
+        return 0
+    to = pmd_ensure(m, new, addr)
+    if to == 0:
+        return -ENOMEM
+    m[to] = HUGE_ENTRY
+    m[pmd_word(m, to)] = w
+    return 0
+
+
+@kernel
+def hugetlb_protect(m: Mem, mm: int, start: int, end: int, protect: int) -> int:
+    """Write-protect the huge pages of [start, end) for userfaultfd, or lift that: 0 or -ENOMEM (arena full).
+
+    Absent pages get markers. Lifting gives no write bit: that is the next fault's (hugetlb_change_protection).
+    """
+    size = 1 << m[H_ARCH + A_HUGE_SHIFT]
+    for addr in range(start, end, size):
+        slot = pmd_ensure(m, mm, addr) if protect != 0 else pmd_lookup(m, mm, addr)
+        if slot == 0:
+            if protect != 0:
+                return -ENOMEM
+            continue
+        word = pmd_word(m, slot)
+        if m[slot] != HUGE_ENTRY:
+            if protect != 0:
+                m[slot] = HUGE_ENTRY
+                m[word] = mk_pte_marker(m, MARKER_UFFD_WP)
+        elif pte_present(m, m[word]) != 0:
+            w = pte_clear_uffd_wp(m, pte_wrprotect(m, m[word]))
+            m[word] = pte_mkuffd_wp(m, w) if protect != 0 else w
+        elif protect == 0 and pte_uffd_wp(m, m[word]) != 0:
+            m[slot] = 0
+            m[word] = 0
+    return 0
+
+
+@kernel
+def hugetlb_copy(m: Mem, old: int, new: int, vma: int, protected: int) -> int:
+    """Share the huge pages of the parent's area with the child's tables: 0 or -ENOMEM (arena full).
+
+    `protected` 1: the child's area keeps its registration for write protection.
+    """
     end = m[vma + V_END]
     cow = 1 if m[vma + V_FLAGS] & (VM_SHARED | VM_MAYWRITE) == VM_MAYWRITE else 0
     addr = next_leaf(m, old, m[vma + V_START], end)
@@ -108,7 +168,10 @@ def hugetlb_copy(m: Mem, old: int, new: int, vma: int) -> int:
             if cow != 0:
                 m[word] = pte_wrprotect(m, m[word])
             m[to] = HUGE_ENTRY
-            m[pmd_word(m, to)] = pte_mkold(m, m[word])
+            w = pte_mkold(m, m[word])
+            m[pmd_word(m, to)] = w if protected != 0 else pte_clear_uffd_wp(m, w)
+        elif m[slot] == HUGE_ENTRY and _copy_marker(m, new, addr, m[word], protected) < 0:
+            return -ENOMEM
         addr = next_leaf(m, old, span_end(m, addr, end), end)
     return 0
 
@@ -124,7 +187,7 @@ def _unmap_file(m: Mem, inode: int, low: int, high: int, copies: int) -> int:
         first = max(low, begin) - begin + start
         last = min(high - begin + start, m[vma + V_END])
         if first < last and (copies != 0 or m[vma + V_FLAGS] & VM_MAYSHARE):
-            hugetlb_zap(m, m[vma + V_MM], vma, first, last)
+            hugetlb_zap(m, m[vma + V_MM], vma, first, last, 1 - copies)
         vma = m[vma + V_INEXT]
     return 0
 

@@ -31,6 +31,7 @@ from ..pages.pgwalk import (
 from ..pages.pte import (
     MARKER_UFFD_WP,
     mk_pte_marker,
+    pte_clear_uffd_wp,
     pte_dirty,
     pte_file,
     pte_marker,
@@ -58,7 +59,7 @@ from ..state import (
     V_PROT,
     Mem,
 )
-from .hugetlb import hugetlb_zap
+from .hugetlb import hugetlb_protect, hugetlb_zap
 
 __all__ = [
     "ZAP_DONTNEED",
@@ -75,6 +76,7 @@ __all__ = [
     "protect_word",
     "pte_ensure",
     "pte_lookup",
+    "unprotect_moved",
     "zap_range",
 ]
 
@@ -161,7 +163,7 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     empties a table over its whole span frees it. Cost: the tables and PTEs there are.
     """
     if m[vma + V_FLAGS] & VM_HUGETLB:
-        return hugetlb_zap(m, mm, vma, start, end)
+        return hugetlb_zap(m, mm, vma, start, end, 1 if how in (ZAP_DONTNEED, ZAP_PUNCH) else 0)
     whole = 1 << span_shift(m)
     protects = m[vma + V_FLAGS] & VM_UFFD_WP
     addr = next_leaf(m, mm, start, end)
@@ -232,7 +234,8 @@ def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: in
             huge_split(m, mm, slot)
         if m[slot] == HUGE_ENTRY:
             word = pmd_word(m, slot)
-            m[word] = protect_word(m, m[word], prot, flags, notify)
+            if pte_present(m, m[word]) != 0:  # else a marker of a hugetlb area
+                m[word] = protect_word(m, m[word], prot, flags, notify)
         else:
             p = m[slot] + pte_index(m, addr)
             for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
@@ -262,6 +265,30 @@ def _move_span(m: Mem, mm: int, slot: int, old: int, new: int, length: int) -> i
             m[target + i] = m[p + i]
             m[p + i] = 0
     return 1
+
+
+@kernel
+def unprotect_moved(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
+    """Take userfaultfd's write protection off pages that moved out of its reach (need_clear_uffd_wp, 6.13 and stable).
+
+    They get no write bit by that. Before, the marks stayed without effect until the area was registered again.
+    """
+    if m[vma + V_FLAGS] & VM_HUGETLB:
+        return hugetlb_protect(m, mm, start, end, 0)
+    addr = next_leaf(m, mm, start, end)
+    while addr < end:
+        limit = span_end(m, addr, end)
+        slot = pmd_lookup(m, mm, addr)
+        if m[slot] == HUGE_ENTRY:
+            word = pmd_word(m, slot)
+            m[word] = pte_clear_uffd_wp(m, m[word])
+        else:
+            p = m[slot] + pte_index(m, addr)
+            for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
+                if m[q] != 0 and pte_uffd_wp(m, m[q]) != 0:
+                    m[q] = pte_clear_uffd_wp(m, m[q]) if pte_present(m, m[q]) != 0 else 0
+        addr = next_leaf(m, mm, limit, end)
+    return 0
 
 
 @kernel

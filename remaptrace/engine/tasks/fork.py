@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
+from ...abi.mman import UFFD_FEATURES
 from ...abi.prctl import MDWE_NO_INHERIT
 from ...abi.vmflags import (
     VM_ACCOUNT,
@@ -18,15 +19,17 @@ from ...abi.vmflags import (
     VM_PFNMAP,
     VM_SHARED,
     VM_UFFD,
+    VM_UFFD_WP,
     VM_WIPEONFORK,
 )
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.rules import R_FORK_KEEPS_AV
+from ...machine.rules import R_FORK_HUGETLB, R_FORK_KEEPS_AV
 from ..account import charge, uncharge, vm_stat_account
 from ..areas.area26 import ALL_ONES
 from ..areas.vma import anon_vma_new, vma_dup, vma_free, vma_set_flags
 from ..areas.vmaset import insert_vma
 from ..files.hugepool import resv_put
+from ..files.inodes import inode_new
 from ..jit import kernel
 from ..pages.frames import frame, frame_map
 from ..pages.pgwalk import (
@@ -60,6 +63,10 @@ from ..state import (
     FF_ZERO,
     H_ARCH,
     H_RULES,
+    I_FILLED,
+    I_FILLK,
+    I_FOLIO,
+    I_SEALS,
     MM_ASLR,
     MM_BASE,
     MM_BRK,
@@ -69,6 +76,7 @@ from ..state import (
     MM_EXEC,
     MM_FAC,
     MM_FIRST,
+    MM_ID,
     MM_KSM,
     MM_LEGACY,
     MM_MDWE,
@@ -83,6 +91,7 @@ from ..state import (
     MM_XO_KEY,
     OPS_HUGETLB,
     T_MM,
+    TYPE_UFFD,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -97,15 +106,20 @@ from ..state import (
 )
 from .mm import exit_mmap, mm_new
 
-_COPIED = VM_HUGETLB | VM_PFNMAP | VM_MIXEDMAP | VM_NONLINEAR | VM_MANYPROTS | VM_MAYBE_GUARD
+EVENT_FORK = UFFD_FEATURES["event_fork"]
+U_PARENT, U_MM = (
+    I_FILLED,
+    I_FOLIO,
+)  # of a descriptor that a fork made: the parent's; MM_ID of its address space
+_COPIED = VM_PFNMAP | VM_MIXEDMAP | VM_NONLINEAR | VM_MANYPROTS | VM_MAYBE_GUARD
 
 
 @kernel
-def _copy_word(m: Mem, mm: int, p: int, q: int, flags: int, cow: int) -> int:
+def _copy_word(m: Mem, mm: int, p: int, q: int, flags: int, cow: int, protected: int) -> int:
     """Copy the PTE word at `p` of the parent to `q` of the child `mm` (copy_nonpresent_pte, copy_present_pte)."""
     w = m[p]
     if pte_present(m, w) == 0:
-        if pte_uffd_wp(m, w) != 0:  # the child's area is not registered (copy_pte_marker)
+        if protected == 0 and pte_uffd_wp(m, w) != 0:  # the child's area is not registered (copy_pte_marker)
             return 0
         if pte_marker(m, w) == 0 and pte_file(m, w) == 0:
             swap_get(m, pte_swap_offset(m, w))
@@ -122,14 +136,18 @@ def _copy_word(m: Mem, mm: int, p: int, q: int, flags: int, cow: int) -> int:
         m[p] = w
     if flags & VM_SHARED:
         w = pte_mkclean(m, w)
-    w = pte_clear_uffd_wp(m, w)
+    if protected == 0:
+        w = pte_clear_uffd_wp(m, w)
     m[q] = pte_mkold(m, w)
     return 0
 
 
 @kernel
-def copy_range(m: Mem, old: int, new: int, vma: int) -> int:
-    """Copy the PTEs of the parent's area `vma` from `old` to `new`; 0 or -ENOMEM (arena full)."""
+def copy_range(m: Mem, old: int, new: int, vma: int, protected: int) -> int:
+    """Copy the PTEs of the parent's area `vma` from `old` to `new`; 0 or -ENOMEM (arena full).
+
+    `protected` 1: the child's area keeps its registration for write protection.
+    """
     start = m[vma + V_START]
     end = m[vma + V_END]
     flags = m[vma + V_FLAGS]
@@ -152,9 +170,32 @@ def copy_range(m: Mem, old: int, new: int, vma: int) -> int:
                         q = pte_ensure(m, new, addr)
                         if q == 0:
                             return -ENOMEM
-                    _copy_word(m, new, p + i, q + i, flags, cow)
+                    _copy_word(m, new, p + i, q + i, flags, cow, protected)
         addr = next_leaf(m, old, limit, end)
     return 0
+
+
+@kernel
+def _dup_uffd(m: Mem, new: int, uffd: int) -> int:
+    """The descriptor that the child's copy of an area belongs to: 0 without UFFD_FEATURE_EVENT_FORK (dup_userfaultfd).
+
+    With it the monitor reads a new descriptor for each address space and parent's one; the same for all its areas.
+    """
+    if uffd == 0 or m[uffd + I_SEALS] & EVENT_FORK == 0:
+        return 0
+    vma = m[new + MM_FIRST]
+    while vma != 0:
+        copy = m[vma + V_UFFD]
+        if copy != 0 and m[copy + U_PARENT] == uffd:
+            return copy
+        vma = m[vma + V_NEXT]
+    copy = inode_new(m, TYPE_UFFD, 0)
+    if copy != 0:
+        m[copy + U_PARENT] = uffd
+        m[copy + U_MM] = m[new + MM_ID]
+        m[copy + I_SEALS] = m[uffd + I_SEALS]
+        m[copy + I_FILLK] = m[uffd + I_FILLK]
+    return copy
 
 
 @kernel
@@ -176,8 +217,10 @@ def _dup_area(m: Mem, task: int, old: int, new: int, vma: int) -> int:
     if m[copy + V_OPS] == OPS_HUGETLB:  # reservations stay with the parent (hugetlb_dup_vma_private)
         resv_put(m, m[copy + V_RESV])
         m[copy + V_RESV] = 0
-    m[copy + V_UFFD] = 0  # without UFFD_FEATURE_EVENT_FORK (dup_userfaultfd)
-    vma_set_flags(m, copy, flags & ~(VM_LOCKED | VM_LOCKONFAULT | VM_UFFD))
+    m[copy + V_UFFD] = _dup_uffd(m, new, m[vma + V_UFFD])
+    kept = flags if m[copy + V_UFFD] != 0 else flags & ~VM_UFFD
+    vma_set_flags(m, copy, kept & ~(VM_LOCKED | VM_LOCKONFAULT))
+    protected = 1 if kept & VM_UFFD_WP else 0
     m[copy + V_AVMULTI] = 0
     if flags & VM_WIPEONFORK:
         m[copy + V_AV] = 0
@@ -187,10 +230,11 @@ def _dup_area(m: Mem, task: int, old: int, new: int, vma: int) -> int:
     if insert_vma(m, new, copy) < 0:
         vma_free(m, copy)
         return -ENOMEM
-    if flags & VM_WIPEONFORK == 0 and (m[vma + V_AV] != 0 or flags & _COPIED):
+    copied = _COPIED | (VM_HUGETLB if m[H_RULES + R_FORK_HUGETLB] != 0 else 0)
+    if flags & VM_WIPEONFORK == 0 and (m[vma + V_AV] != 0 or flags & copied or protected != 0):
         if flags & VM_HUGETLB:
-            return hugetlb_copy(m, old, new, vma)
-        return copy_range(m, old, new, vma)
+            return hugetlb_copy(m, old, new, vma, protected)
+        return copy_range(m, old, new, vma, protected)
     return 0
 
 

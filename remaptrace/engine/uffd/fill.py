@@ -17,17 +17,17 @@ from ...abi.kinds import (
     K_UFFD_POISON,
 )
 from ...abi.outcomes import OUT_OK
-from ...abi.rows import RSF_UNMODELLED
 from ...abi.signals import ACC_READ
 from ...abi.vmflags import (
     VM_ACCESS,
     VM_HUGETLB,
     VM_LOCKED,
+    VM_MAYSHARE,
     VM_SHARED,
     VM_UFFD_WP,
     VM_WRITE,
 )
-from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.callrules import R_UFFD_PREPARES
 from ...machine.limitrules import R_MMAP_MIN_ADDR
 from ..addr import page_offset
@@ -35,14 +35,18 @@ from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact
 from ..faults.fault import handle_access
+from ..faults.hugetlbfault import huge_install, vma_hugepage_alloc
 from ..faults.userbytes import user_load
 from ..faults.vmfault import linear_index
-from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages
+from ..files.hugepool import hugefile_shift, hugepage_put
+from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages, hugefile_find, hugefile_insert
 from ..jit import kernel
-from ..pages.frames import bytes_copy, bytes_fill, frame, frame_anon, frame_map, zero_frame
+from ..pages.frames import bytes_copy, bytes_fill, bytes_window, frame, frame_anon, frame_map, zero_frame
 from ..pages.pgwalk import (
     HUGE_ENTRY,
+    pmd_ensure,
     pmd_lookup,
+    pmd_word,
     pte_ensure,
     pte_lookup,
 )
@@ -59,15 +63,17 @@ from ..pages.pte import (
     pte_present,
 )
 from ..pages.thp import huge_split
+from ..ranges.hugetlb import huge_index
 from ..state import (
     F_FLAGS,
     F_INDEX,
+    F_REFS,
     FF_DIRTY,
     FF_EXCLUSIVE,
     FF_ZERO,
-    G_RSFLAGS,
     H_ARCH,
     H_RULES,
+    I_SIZE,
     MM_RSS,
     MM_STACK_PTR,
     MM_START_BRK,
@@ -237,6 +243,99 @@ def _continue_page(m: Mem, mm: int, vma: int, addr: int, p: int, wp: int) -> int
 
 
 @kernel
+def _into_huge(m: Mem, task: int, head: int, at: int, src: int) -> int:
+    """Give the page at offset `at` of the zeroed huge page `head` the bytes at `src`: 0 or -EFAULT."""
+    source = _source(m, task, src)
+    if source < 0 and source != UNTOLD:
+        return source
+    mm = m[task + T_MM]
+    size = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    p = pte_lookup(m, mm, src)
+    slot = pmd_lookup(m, mm, src)
+    if source == UNTOLD or page_offset(m, src) != 0:
+        return bytes_fill(m, head, at, at + size, UNTOLD_BYTE)
+    if p != 0:
+        return bytes_window(m, head, at, pte_pfn(m, m[p]), 0, size)
+    if slot != 0 and m[slot] == HUGE_ENTRY:
+        within = src & ((1 << m[H_ARCH + A_HUGE_SHIFT]) - 1)
+        return bytes_window(m, head, at, pte_pfn(m, m[pmd_word(m, slot)]), within, within + size)
+    return 0
+
+
+@kernel
+def _huge_contents(m: Mem, task: int, head: int, src: int) -> int:
+    """Copy the pages at `src` into the huge page `head`: 0 or -EFAULT."""
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    for i in range(1 << m[H_ARCH + A_INDEX_BITS]):
+        error = _into_huge(m, task, head, i << shift, src + (i << shift))
+        if error != 0:
+            return error
+    return 0
+
+
+@kernel
+def _huge_page(m: Mem, task: int, mm: int, vma: int, kind: int, addr: int, src: int, wp: int) -> int:
+    """One page of COPY, CONTINUE or POISON in a hugetlb area: 0 or -errno (hugetlb_mfill_atomic_pte)."""
+    inode = m[vma + V_INODE]
+    flags = m[vma + V_FLAGS]
+    index = huge_index(m, vma, addr)
+    slot = pmd_ensure(m, mm, addr)
+    if slot == 0:
+        return -ENOMEM
+    word = pmd_word(m, slot)
+    there = 1 if m[slot] == HUGE_ENTRY else 0
+    if kind == K_UFFD_POISON:
+        if there != 0:
+            return -EEXIST
+        m[slot] = HUGE_ENTRY
+        m[word] = mk_pte_marker(m, MARKER_POISON)
+        return 0
+    present = 1 if there != 0 and pte_present(m, m[word]) != 0 else 0
+    head = hugefile_find(m, inode, index)
+    if kind == K_UFFD_CONTINUE:
+        if head == 0:
+            return -EFAULT
+        if present != 0:
+            return -EEXIST
+        writable = 1 if flags & VM_SHARED else 0
+        return huge_install(m, mm, vma, slot, head, 0, writable, wp)
+    if present != 0 or (flags & VM_MAYSHARE and head != 0):
+        return -EEXIST
+    if flags & VM_MAYSHARE and index >= m[inode + I_SIZE] >> m[H_ARCH + A_HUGE_SHIFT]:
+        return -EFAULT
+    head = vma_hugepage_alloc(m, vma, index, 0)
+    if head == 0:
+        return -ENOMEM
+    error = _huge_contents(m, task, head, src)
+    if error == 0 and flags & VM_MAYSHARE and hugefile_insert(m, inode, index, head) == 0:
+        error = -ENOMEM
+    if error != 0:
+        m[frame(m, head) + F_REFS] += 1
+        hugepage_put(m, head)
+        return error
+    return huge_install(m, mm, vma, slot, head, 0 if flags & VM_MAYSHARE else 1, 1, wp)
+
+
+@kernel
+def _fill_huge(
+    m: Mem, task: int, mm: int, vma: int, kind: int, dst: int, src: int, length: int, wp: int
+) -> int:
+    """COPY, CONTINUE and POISON in a hugetlb area (mfill_atomic_hugetlb): 0 or -errno; no ZEROPAGE there."""
+    size = 1 << hugefile_shift(m, m[vma + V_INODE])
+    if kind not in (K_UFFD_COPY, K_UFFD_CONTINUE, K_UFFD_POISON) or (dst | length) & (size - 1):
+        return -EINVAL
+    if size != 1 << m[H_ARCH + A_HUGE_SHIFT]:
+        return -ENOMEM  # pages of 1 GiB: their pool is empty
+    done = 0
+    while done < length:
+        error = _huge_page(m, task, mm, vma, kind, dst + done, src + done, wp)
+        if error != 0:
+            return error if done == 0 else -11  # EAGAIN: the caller sees how far it came
+        done += size
+    return 0
+
+
+@kernel
 def uffd_fill(m: Mem, task: int, mm: int, kind: int, dst: int, src: int, length: int, mode: int) -> int:
     """COPY, ZEROPAGE, CONTINUE and POISON page by page (mfill_atomic): 0 or -errno.
 
@@ -258,8 +357,7 @@ def uffd_fill(m: Mem, task: int, mm: int, kind: int, dst: int, src: int, length:
         return -EINVAL
     shmem = 1 if m[vma + V_OPS] in (OPS_SHMEM, OPS_SHM) else 0
     if flags & VM_HUGETLB:
-        m[G_RSFLAGS] |= RSF_UNMODELLED
-        return 0
+        return _fill_huge(m, task, mm, vma, kind, dst, src, length, wp)
     if (shmem == 0 and vma_is_anonymous(m, vma) == 0) or (kind == K_UFFD_CONTINUE and shmem == 0):
         return -EINVAL
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]

@@ -28,7 +28,7 @@ from ...abi.kinds import (
     K_UFFD_WRITEPROTECT,
 )
 from ...abi.mman import UFFD_USER_MODE_ONLY
-from ...abi.rows import RSF_UNMODELLED
+from ...abi.rows import RSF_ASSUMED
 from ...abi.vmflags import (
     VM_DROPPABLE,
     VM_HUGETLB,
@@ -38,15 +38,16 @@ from ...abi.vmflags import (
     VM_UFFD_MISSING,
     VM_UFFD_WP,
 )
+from ...machine.archwords import A_HUGE_SHIFT
 from ...machine.callrules import R_UFFD, R_UFFD_FEATURES, R_UFFD_UNREGISTERS_OWN, R_UFFD_WP_UNDO
 from ...machine.limitrules import R_UNPRIVILEGED_UFFD
 from ..account import capable
 from ..addr import uword
 from ..areas.merge import vma_modify_uffd
 from ..areas.vma import object_wants_writenotify, vma_is_anonymous
-from ..areas.vmaset import find_vma
+from ..areas.vmaset import find_exact, find_vma
 from ..fds.descriptors import descriptor_of
-from ..files.files import FMODE_READ, FMODE_WRITE, fget
+from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from ..files.hugepool import hugefile_shift
 from ..files.inodes import inode_new, inode_put
 from ..jit import kernel
@@ -69,6 +70,7 @@ from ..pages.pte import (
     pte_uffd_wp,
 )
 from ..pages.thp import huge_split
+from ..ranges.hugetlb import hugetlb_protect
 from ..ranges.pgtable import protect_word
 from ..state import (
     G_FOLLOW,
@@ -78,6 +80,7 @@ from ..state import (
     G_REC_RET,
     G_RSFLAGS,
     G_UFFD_CLOSED,
+    H_ARCH,
     H_RULES,
     I_FILLK,
     I_FOLIO,
@@ -92,6 +95,7 @@ from ..state import (
     OPS_HUGETLB,
     OPS_SHM,
     OPS_SHMEM,
+    T_FILES,
     T_MM,
     TYPE_UFFD,
     TYPE_UNMAPPABLE,
@@ -335,8 +339,9 @@ def _markers(m: Mem, vma: int) -> int:
 def _protect(m: Mem, mm: int, vma: int, start: int, end: int, protect: int) -> int:
     """Write-protect the pages of [start, end) of `vma`, or lift that (uffd_wp_range): 0 or -ENOMEM."""
     if m[vma + V_FLAGS] & VM_HUGETLB:
-        m[G_RSFLAGS] |= RSF_UNMODELLED
-        return 0
+        if hugefile_shift(m, m[vma + V_INODE]) != m[H_ARCH + A_HUGE_SHIFT]:
+            return 0  # pages of 1 GiB: there are none
+        return hugetlb_protect(m, mm, start, end, protect)
     whole = 1 << span_shift(m)
     marker = mk_pte_marker(m, MARKER_UFFD_WP)
     markers = _markers(m, vma) if protect != 0 else 0
@@ -390,12 +395,40 @@ def _writeprotect(m: Mem, mm: int, start: int, length: int, mode: int) -> int:
 
 
 @kernel
+def _passed(m: Mem, task: int, kind: int, fd: int, addr: int) -> int:
+    """Install what another process must have passed over as `fd`, for the call worked; 0: not told which it is.
+
+    It is the one whose registration holds `addr`; for a registration the only one there is.
+    """
+    found = 0
+    inode = m[G_INODE_LIST]
+    while inode != 0:
+        if m[inode + I_TYPE] == TYPE_UFFD and m[inode + U_FEATURES] != 0 and m[inode + I_REFS] > 0:
+            mm = _space(m, inode)
+            vma = find_exact(m, mm, addr) if mm != 0 and addr >= 0 and kind != K_UFFD_REGISTER else 0
+            if kind == K_UFFD_REGISTER or (vma != 0 and m[vma + V_UFFD] == inode):
+                if found != 0:
+                    return 0
+                found = inode
+        inode = m[inode + I_NEXT]
+    if found == 0:
+        return 0
+    file = file_new(m, found, FMODE_READ | FMODE_WRITE)
+    if file == 0 or fd_install(m, m[task + T_FILES], fd, file, 0) < 0:
+        return 0
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return file
+
+
+@kernel
 def uffd_call(m: Mem, task: int, kind: int, fd: int, a: int, b: int, c: int, d: int) -> int:
     """One ioctl of userfaultfd: 0 or -errno; on another descriptor ENOTTY, before UFFDIO_API EINVAL."""
     file = fget(m, task, fd)
     if m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] >= 0:
         if file == 0 or m[m[file + O_INODE] + I_TYPE] != TYPE_UFFD:
-            return NOT_MINE  # the log does not show the making of the descriptor
+            file = _passed(m, task, kind, fd, uword(m, a)) if kind != K_UFFD_API else 0
+            if file == 0:
+                return NOT_MINE  # the log does not show the making of the descriptor
     if file == 0:
         return -EBADF
     uffd = m[file + O_INODE]
