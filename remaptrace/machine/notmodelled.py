@@ -39,7 +39,7 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
     ("process_mrelease", "named"),
     (
         "process_vm_readv, process_vm_writev",
-        "steps of a scenario work on the own memory; in logs readv has no effect and writev is named",
+        "readv has no effect in logs; writev is named where the log shows only pointers (ftrace, perf)",
     ),
     (
         "userfaultfd events",

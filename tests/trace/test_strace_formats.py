@@ -143,7 +143,7 @@ def test_stack_lines_are_left_out() -> None:
 def test_a_program_of_oddities_is_read_to_the_end() -> None:
     trace = read("odd")
     assert trace.skipped == []
-    assert trace.unmodelled == {"process_vm_writev": 1}
+    assert trace.unmodelled == {}
     kinds = trace.columns["kind"]
     execs = [
         (int(trace.tasks["tid"][t]), int(r))

@@ -23,7 +23,6 @@ UNMODELLED = frozenset(
         b"map_shadow_stack",
         b"uselib",
         b"process_mrelease",
-        b"process_vm_writev",
         b"vm86",
         b"vm86old",
         b"subpage_prot",

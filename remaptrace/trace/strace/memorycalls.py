@@ -93,6 +93,29 @@ def _process_madvise(model: Model, call: Call) -> None:
         left = (left or 0) - length
 
 
+@handles("process_vm_writev")
+def _process_vm_writev(model: Model, call: Call) -> None:
+    """One event for each range of the other process that bytes went to: its pages are written as by itself.
+
+    Nothing of a process that is not in the log is simulated, so a call on one has no effect here.
+    """
+    ranges = [fields(item) for item in list_items(argument(call, 3))]
+    left = call.result.value
+    if not ranges or left is None:
+        unmodelled(model, call, "process_vm_writev")
+        return
+    target = model.by_tid.get(value(argument(call, 0)))
+    if left <= 0 or target is None or not target.alive:
+        ignored(model, call)
+        return
+    for one in ranges:
+        base, length = value(one.get(b"iov_base", b"0")), value(one.get(b"iov_len", b"0"))
+        done = min(length, left)
+        if done > 0:
+            model.out.add(ev.K_PROCESS_VM, target.row, (base, done, 1), done, 0, call.line, call.time)
+        left -= done
+
+
 def _vma_name(model: Model, call: Call) -> int:
     """The string of the name of PR_SET_VMA_ANON_NAME; strace shows a name that it cannot read as its address."""
     token = argument(call, 4)
