@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
-from ..abi.kinds import MEMORY_CALLS
+from ..abi.kinds import K_EXEC, K_FORK, K_FORK_STEP, MEMORY_CALLS
 from ..result.result import Result, Snapshot, VmaRow
 from ..trace.events import Trace
 from .neighbours import Neighbours
+from .origins import origins_of
 from .patterns import PATTERNS, classify
 
 SIZE_CLASSES = ((4096, "1 page"), (64 << 10, "to 64 KiB"), (1 << 20, "to 1 MiB"), (64 << 20, "to 64 MiB"))
@@ -48,6 +49,30 @@ def memory_call_events(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.bool_
     """Which events are memory calls (K_MMAP to K_OLD_MMAP)."""
     kinds = trace.columns["kind"]
     return (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
+
+
+def calls_behind(trace: Trace, task: int, event: int) -> int:
+    """Memory calls that made the address space of `task` as it is behind `event`.
+
+    Those of the process since its last exec, and those of its parents up to the fork: a child has their areas too.
+    """
+    kinds, tasks = trace.columns["kind"], trace.columns["task"]
+    pids, parents = trace.tasks["pid"], trace.tasks["parent"]
+    memory = memory_call_events(trace)
+    calls, row, end = 0, task, event + 1
+    while True:
+        mine = np.asarray(pids[tasks[:end]] == pids[row])
+        execs = np.flatnonzero(mine & (kinds[:end] == K_EXEC))
+        begin = int(execs[-1]) + 1 if len(execs) else 0
+        calls += int((memory[begin:end] & mine[begin:]).sum())
+        first = int(np.flatnonzero(pids == pids[row])[0])
+        parent = int(parents[first])
+        forks = np.flatnonzero(
+            np.isin(kinds[:end], (K_FORK, K_FORK_STEP)) & (trace.columns["a0"][:end] == first)
+        )
+        if len(execs) or parent < 0 or not len(forks):
+            return calls
+        row, end = parent, int(forks[0])
 
 
 def peak(result: Result) -> tuple[int, int]:
@@ -100,9 +125,7 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
     """The bill of the address space `shot` of `result`, taken behind event `shot.event`."""
     trace, vmas = result.trace, shot.vmas
     kinds, tasks = trace.columns["kind"], trace.columns["task"]
-    pids = trace.tasks["pid"]
-    of_process = pids[tasks[: shot.event + 1]] == pids[shot.task]
-    calls = int((memory_call_events(trace)[: shot.event + 1] & of_process).sum())
+    calls = calls_behind(trace, shot.task, shot.event)
 
     def call(vma: VmaRow) -> str:
         return KIND_NAMES.get(int(kinds[vma.born]), "?") if 0 <= vma.born < len(kinds) else "before the log"
@@ -113,7 +136,7 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
         )
 
     asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
-    patterns = classify(vmas, asked)
+    patterns = classify(vmas, asked, origins_of(result, shot.task, shot.event))
     labels: dict[str, list[str]] = {
         "pattern": patterns,
         "call": [call(v) for v in vmas],

@@ -1,16 +1,18 @@
-"""What each area is there for, judged from its attributes and its neighbours.
+"""What each area is there for, judged from its attributes, its neighbours and the calls that made it.
 
 Every area gets exactly one pattern, so the counts add up to the number of areas. The rules look
-at shape only (protection, size, what touches what), never at a program's name.
+at shape only (protection, size, what touches what), never at a program's name. Where a trace shows how an area came
+to be (`origins.py`), that goes before its shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
+from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
 from ..result.result import VmaRow
 from .neighbours import Neighbours
+from .origins import UNKNOWN, Origins
 
 GUARD_STACK = "guards, one per stack"
 STACKS = "stacks above guards"
@@ -74,15 +76,27 @@ def _of_file(vma: VmaRow, below: VmaRow | None) -> str | None:
     return LIBRARIES if bss and below is not None and "p" in below.perms and "w" in below.perms else None
 
 
-def _of_guard(vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
+def _of_guard(vma: VmaRow, below: VmaRow | None, above: VmaRow | None, made: Origins) -> str:
     """The pattern of an inaccessible anonymous area."""
+    if vma.born in made.decommits:
+        return DECOMMITTED
     if _size(vma) > GUARD_BYTES:
         return RESERVED
     if above is not None and above.start == vma.end and _anonymous(above) and not _inaccessible(above):
-        return GUARD_STACK if _size(above) >= STACK_BYTES else GUARD_DATA
+        return GUARD_STACK if _size(above) >= STACK_BYTES or above.born in made.stacks else GUARD_DATA
     if below is not None and below.end == vma.start and not _inaccessible(below):
         return GUARD_DATA
     return RESERVED
+
+
+def _opened_from(asked: Neighbours, vma: VmaRow, beside: VmaRow | None) -> bool:
+    """True if `beside` is the unused rest of a reservation of which `vma` is the part that was opened."""
+    if beside is None or not _anonymous(beside) or not _inaccessible(beside) or _size(beside) <= GUARD_BYTES:
+        return False
+    lower, upper = (vma, beside) if vma.start < beside.start else (beside, vma)
+    if lower.end != upper.start:
+        return False
+    return (vma.born >= 0 and vma.born == beside.born) or asked.by_protection(lower, upper)
 
 
 def _differs_only_in_protection(asked: Neighbours, a: VmaRow | None, b: VmaRow | None) -> bool:
@@ -109,14 +123,16 @@ def _punched(a: VmaRow | None, b: VmaRow | None) -> bool:
     return bool(same_origin) and 0 < upper.start - lower.end <= HOLE_BYTES
 
 
-def classify(vmas: Sequence[VmaRow], neighbours: Neighbours | None = None) -> list[str]:
+def classify(
+    vmas: Sequence[VmaRow], neighbours: Neighbours | None = None, origins: Origins = UNKNOWN
+) -> list[str]:
     """The pattern of each of `vmas`, which are sorted by address."""
     asked = neighbours or Neighbours()
     patterns: list[str] = []
     for i, vma in enumerate(vmas):
         below = vmas[i - 1] if i else None
         above = vmas[i + 1] if i + 1 < len(vmas) else None
-        patterns.append(_first_pattern(asked, vma, below, above))
+        patterns.append(_first_pattern(asked, vma, below, above, origins))
     for i, vma in enumerate(vmas):  # what lies beside a guard is known only now
         if patterns[i] not in (OTHER, ALTERNATING, HOLES):
             continue
@@ -129,7 +145,9 @@ def classify(vmas: Sequence[VmaRow], neighbours: Neighbours | None = None) -> li
     return patterns
 
 
-def _first_pattern(asked: Neighbours, vma: VmaRow, below: VmaRow | None, above: VmaRow | None) -> str:
+def _first_pattern(
+    asked: Neighbours, vma: VmaRow, below: VmaRow | None, above: VmaRow | None, made: Origins
+) -> str:
     if _fixed(vma):
         return FIXED
     if "?" in vma.perms:
@@ -145,7 +163,11 @@ def _first_pattern(asked: Neighbours, vma: VmaRow, below: VmaRow | None, above: 
         )
         return ALTERNATING if near else SHARED
     if _inaccessible(vma):
-        return _of_guard(vma, below, above)
+        return _of_guard(vma, below, above, made)
+    if vma.vm_flags & VM_EXEC:
+        return CODE
+    if _opened_from(asked, vma, below) or _opened_from(asked, vma, above):
+        return HEAPS
     if _differs_only_in_protection(asked, vma, below) or _differs_only_in_protection(asked, vma, above):
         return ALTERNATING
     if _punched(vma, below) or _punched(vma, above):

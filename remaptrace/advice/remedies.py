@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..rewrite.equivalence import allowed_alike
 from ..rewrite.follow import Row
 from ..rewrite.passes import PASSES, may_change, rewrite, rows_of
 from ..trace.events import Trace
+from .patterns import HOLES
 
 NATIVE_KERNEL = "linux-2.6.21"
 """Where remap_file_pages is measured without its emulation."""
@@ -52,6 +53,9 @@ _LABELS = {
     "rfp": "per-PTE protections and offsets (2007)",
     "rfp-guards": "per-PTE protections (hypothetical)",
     "merge-order": "protections changed in one call",
+    "dontneed": "MADV_DONTNEED instead of munmap",
+    "no-nohugepage": "without MADV_NOHUGEPAGE",
+    "no-names": "without names of memory",
 }
 HYPOTHETICAL = ("native", "rfp", "rfp-guards")
 """What only kernels of the past, or none, have."""
@@ -59,19 +63,26 @@ _KERNELS = {"rfp": "linux-2.6.21-rfp-intended", "rfp-guards": "linux-2.6.21-rfp-
 
 
 def remedies(
-    result: Result, task: int, arch: str, follow: bool | None, progress: Progress | None = None
+    result: Result,
+    task: int,
+    arch: str,
+    follow: bool | None,
+    progress: Progress | None = None,
+    patterns: Sequence[str] = (HOLES,),
 ) -> list[Remedy]:
     """Every remedy that changes something for the process of `task`: what exists first, the most helpful of it.
 
     `result` is the replay of the trace as it is; `arch` the architecture by the name that other kernels
-    know it by. The limit comes last: raising it saves nothing.
+    know it by; `patterns` those of the areas at the peak. The limit comes last: raising it saves nothing.
     """
     trace, machine = result.trace, result.machine
     own = _peak(result, trace, task)
     collecting = gc.isenabled()
     gc.disable()  # a row an event and areas by the thousand: all live, and looked through again and again
     try:
-        found = [r for r in _measured(result, task, arch, follow, progress) if any(r.changed.values())]
+        found = [
+            r for r in _measured(result, task, arch, follow, progress, patterns) if any(r.changed.values())
+        ]
     finally:
         if collecting:
             gc.enable()
@@ -85,7 +96,12 @@ def remedies(
 
 
 def _measured(
-    result: Result, task: int, arch: str, follow: bool | None, progress: Progress | None
+    result: Result,
+    task: int,
+    arch: str,
+    follow: bool | None,
+    progress: Progress | None,
+    patterns: Sequence[str],
 ) -> Iterator[Remedy]:
     trace = result.trace
     calls = int((trace.columns["kind"] == K_REMAP_FILE_PAGES).sum())
@@ -107,7 +123,7 @@ def _measured(
         )
     rows: list[Row] | None = None
     for name in PASSES:
-        if not may_change(trace, name):
+        if not may_change(trace, name) or (name == "dontneed" and HOLES not in patterns):
             continue
         rows = rows or rows_of(trace, result.columns["ret"])
         rewritten = rewrite(trace, [name], result.columns["ret"], rows)

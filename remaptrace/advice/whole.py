@@ -60,7 +60,7 @@ def advise_on(
         result,
         bill,
         find_limit(result, task, bill),
-        remedies(result, task, result.machine.arch.label, follow, progress),
+        remedies(result, task, result.machine.arch.label, follow, progress, bill.patterns),
         failure_of(result, failed) if failed >= 0 else None,
         find_leaks(result, bill),
     )

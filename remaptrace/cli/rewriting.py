@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-NAMES = ("rfp", "rfp-guards", "guards", "merge-order")
+NAMES = ("rfp", "rfp-guards", "guards", "merge-order", "dontneed", "no-nohugepage", "no-names")
 
 
 def rewrite_option(command: C) -> C:
@@ -28,7 +28,8 @@ def rewrite_option(command: C) -> C:
         type=click.Choice(NAMES),
         help="Rewrite the trace first: page-wise file mappings into remap_file_pages (rfp), guard pages into "
         "per-PTE protections (rfp-guards) or guard regions (guards), protection changes of neighbours into "
-        "one call (merge-order). May be repeated.",
+        "one call (merge-order), holes in private memory into MADV_DONTNEED (dontneed); leave out MADV_NOHUGEPAGE "
+        "(no-nohugepage) or names of memory (no-names). May be repeated.",
     )
     return option(command)
 

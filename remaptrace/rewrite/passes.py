@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import errorcodes as ec
 from ..abi import kinds as ev
-from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ..abi.mman import ADVICE, MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ..engine.run.driver import replay
 from ..engine.run.refusals import settle
 from ..errors import UsageError
@@ -54,6 +54,24 @@ def _merge_order(trace: Trace, rows: list[Row]) -> Rewritten:
     return rewrite_merge_order(trace, rows)
 
 
+def _dontneed(trace: Trace, rows: list[Row]) -> Rewritten:
+    from .dontneed import rewrite_dontneed
+
+    return rewrite_dontneed(trace, rows)
+
+
+def _no_nohugepage(trace: Trace, rows: list[Row]) -> Rewritten:
+    from .leaveout import rewrite_no_nohugepage
+
+    return rewrite_no_nohugepage(trace, rows)
+
+
+def _no_names(trace: Trace, rows: list[Row]) -> Rewritten:
+    from .leaveout import rewrite_no_names
+
+    return rewrite_no_names(trace, rows)
+
+
 PASSES: dict[str, Pass] = {
     p.name: p
     for p in (
@@ -76,6 +94,14 @@ PASSES: dict[str, Pass] = {
             "",
             _merge_order,
         ),
+        Pass(
+            "dontneed",
+            "memory that would be unmapped from the middle of private memory is emptied instead (MADV_DONTNEED)",
+            "",
+            _dontneed,
+        ),
+        Pass("no-nohugepage", "MADV_NOHUGEPAGE is left out", "", _no_nohugepage),
+        Pass("no-names", "names of anonymous memory are left out", "", _no_names),
     )
 }
 
@@ -89,6 +115,12 @@ def may_change(trace: Trace, name: str) -> bool:
     protects = np.isin(kinds, (ev.K_MPROTECT, ev.K_PKEY_MPROTECT))
     if name == "merge-order":
         return int((kinds == ev.K_MPROTECT).sum()) > 1
+    if name == "dontneed":
+        return bool((kinds == ev.K_MUNMAP).any())
+    if name == "no-nohugepage":
+        return bool(((kinds == ev.K_MADVISE) & (trace.columns["a2"] == ADVICE["nohugepage"])).any())
+    if name == "no-names":
+        return bool((kinds == ev.K_SET_VMA_NAME).any())
     if name in ("guards", "rfp-guards"):
         return bool(protects.any())
     if name == "rfp":

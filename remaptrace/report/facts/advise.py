@@ -225,7 +225,7 @@ def _saver(facts: Advise) -> str:
         )
     if best["name"] == "merge-order":
         return f"Changing the protection of neighbours in one call lets them merge: {counts}."
-    return f"{best['label'].capitalize()}: {counts}."
+    return f"{best['label'][:1].upper()}{best['label'][1:]}: {counts}."
 
 
 def _limiter(facts: Advise) -> str:

@@ -42,6 +42,10 @@ def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     return sheet
 
 
+_BORDERS = 6
+"""Kinds of borders that are named; the JSON has them all."""
+
+
 def advise_answer(facts: Facts) -> str:
     """One sentence: the VMAs at the peak, the limit, and when it is met."""
     limit = facts["limit"]
@@ -80,8 +84,12 @@ def _bill(sheet: Sheet, facts: Facts) -> None:
         words = " · ".join(f"{k} {number(v)}" for k, v in three)
         sheet.paragraph(f"left, could the pages of one VMA differ in   {words}", hang=4)
     if facts["apart"]:
-        words = " · ".join(f"{printable(k)} {number(v)}" for k, v in facts["apart"].items())
-        sheet.paragraph(f"neighbours kept apart by   {words}", hang=4)
+        kinds = list(facts["apart"].items())
+        shown = kinds if len(kinds) <= _BORDERS + 1 else kinds[:_BORDERS]
+        borders = [f"{printable(k)} {number(v)}" for k, v in shown]
+        if len(shown) < len(kinds):
+            borders.append(f"others {number(sum(v for _, v in kinds[len(shown) :]))}")
+        sheet.paragraph(f"neighbours kept apart by   {' · '.join(borders)}", hang=4)
 
 
 def _views(sheet: Sheet, facts: Facts, most: int) -> None:
