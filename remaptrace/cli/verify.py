@@ -27,7 +27,10 @@ _EMULATED = ("results", "outcomes", "values", "areas")
 
 
 @click.command("verify")
-@click.argument("scenarios", nargs=-1, metavar="[SCENARIO...]")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|RECORDING...]")
+@click.option(
+    "--pid", type=int, metavar="PID", help="Process of a recording that is asked for. [default: the busiest]"
+)
 @click.option(
     "--random", "operations", type=click.IntRange(1), metavar="N", help="Generate programs of N steps in all."
 )
@@ -90,6 +93,7 @@ _EMULATED = ("results", "outcomes", "values", "areas")
 @machine_options()
 def command(
     scenarios: tuple[str, ...],
+    pid: int | None,
     operations: int | None,
     seed: int,
     profiles: tuple[str, ...],
@@ -109,6 +113,9 @@ def command(
 ) -> int:
     """Run each SCENARIO, or random programs, on this kernel and compare with the replay.
 
+    Of a RECORDING the calls and page faults of one process are run: what it had before becomes setup, memory lies
+    where it was recorded, memfds stand for files; what cannot be a step is named.
+
     Every step's result, outcome, faults, and the areas behind it are compared. The steps run in processes of
     their own with a clean address window; nothing else is touched. Every disagreement is found, by kind: the
     call, the class of its arguments, the answer there and here; each with the smallest program that shows it.
@@ -126,12 +133,13 @@ def command(
     ):
         raise click.UsageError("--answers: the folder has its programs, and was asked elsewhere")
     if not scenarios and operations is None and answers is None:
-        raise click.UsageError("give a SCENARIO, or --random N")
+        raise click.UsageError("give a SCENARIO or RECORDING, or --random N")
     if host:
         raise click.UsageError("--host: the running kernel is no host of a simulated one")
     if len(images) > 2 or (images and under is not None):
         raise click.UsageError("--in: one image, or two to compare, and no --under")
     asked = _Asked(scenarios, operations, seed, profiles or tuple(PROFILES), wanted, arch, kernel, settings)
+    asked.pid = pid
     try:
         if export is not None:
             return asked.export(export)
@@ -199,6 +207,8 @@ class _Asked:
         self.wanted = _wanted(wanted)
         self.arch, self.kernel, self.settings = arch, kernel, parsed_settings(settings)
         self.place: Place | None = None
+        self.pid: int | None = None
+        self.notes: list[str] = []
         self.without: frozenset[str] = frozenset()  # kinds of special files that cannot be made there
 
     def answer(
@@ -222,7 +232,7 @@ class _Asked:
         wanted = self.wanted or (_EMULATED if where.emulated else _wanted("all"))
         skipped = self._lacking(transport)
         self.profiles = tuple(name for name in self.profiles if name not in skipped)
-        notes = []
+        notes: list[str] = []
         if other is None:
             hunter = Hunter(transport, self._machine, wanted)
         else:
@@ -240,6 +250,7 @@ class _Asked:
         finally:
             progress.close()
         assert self.place is not None
+        notes += self.notes
         notes += [] if hunted.programs else ["no program was run"]
         asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began)
         deliver(verify_facts(hunted, self.place, asking), form, output, keep)
@@ -290,10 +301,12 @@ class _Asked:
         return found
 
     def _programs(self) -> Iterator[Program]:
-        from ..native.scenarios import read_steps
+        from ..native.scenarios import read_program
         from ..native.verify import random_programs
 
-        yield from [read_steps(path) for path in self.scenarios]
+        asked = [read_program(path, self.pid) for path in self.scenarios]
+        self.notes = [note for a in asked for note in a.notes]
+        yield from [a.program for a in asked]
         if self.operations is not None and self.profiles:
             yield from random_programs(self.operations, self.seed, self.profiles, without=self.without)
 

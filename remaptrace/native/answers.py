@@ -38,8 +38,11 @@ class NativeRun:
     first_free_top: int  # bytes
     behind: dict[int, list[Area]] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
+    every: int = 1  # `behind` has each so many-th step and the last one: of long programs with many areas
 
 
+_MOST_ROWS = 200_000
+"""Areas behind all steps of a program that are compared; beyond, only each so many-th list is."""
 NOT_COMPARED = {"sd": "CONFIG_MEM_SOFT_DIRTY"}
 """VmFlags that a configuration brings and that no preset has: they say nothing of how areas are kept."""
 
@@ -223,10 +226,13 @@ class _Reader:
             for row, flags in shown
         ]
         left_out = frozenset(f for _, flags in shown for f in flags if f in NOT_COMPARED)
+        every = max(1, sum(map(len, self.behind.values())) // _MOST_ROWS)
+        last = len(expects) - 1
+        self.behind = {n: x for n, x in self.behind.items() if n % every == 0 or n == last}
         lists = {id(x): x for x in self.behind.values()}
         areas = {key: [self.area(row) for row in _maps(x) if self.shown(row)] for key, x in lists.items()}
         behind = {step: areas[id(x)] for step, x in self.behind.items()}
-        return NativeRun(expects, vmas, initial, brk_start, top, behind, left_out)
+        return NativeRun(expects, vmas, initial, brk_start, top, behind, left_out, every)
 
 
 def read_answers(steps: list[Step], answer: Answer, *, whole: bool, areas: bool = False) -> NativeRun:

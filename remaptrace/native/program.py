@@ -89,6 +89,11 @@ def _spelled(writer: _Writer, arg: Arg, given: dict[str, Any]) -> Any:
     return _bits(value, arg.words) if arg.form in ("flags", "mode") and arg.words else value
 
 
+def _access(a: Any) -> list[Any]:
+    """Address, value, pages."""
+    return [a["addr"], a.get("value", 0), a.get("pages", 0)] if isinstance(a, dict) else [a, 0, 0]
+
+
 def _as_it_is(name: str) -> _Arguments:
     """The arguments of a step that the runner takes in the order of its event."""
     args = tuple(STEPS[name].fields().values())
@@ -109,7 +114,7 @@ _AS_THEY_ARE = """
 _STEPS: dict[str, _Arguments] = {
     **{name: _as_it_is(name) for name in _AS_THEY_ARE},
     "memfd": lambda w, a: w.memfd(a),
-    "brk": lambda _w, a: [("brk", a["offset"])],
+    "brk": lambda _w, a: [a["addr"] if "addr" in a else ("brk", a.get("offset", 0))],
     "prctl": lambda _w, a: [PRCTL_OPTIONS[a["option"]], *a.get("args", ())],
     "sysctl": lambda _w, a: [POOL_SYSCTLS[a["name"]], a["value"]],
     "mbind": lambda _w, a: [
@@ -117,9 +122,9 @@ _STEPS: dict[str, _Arguments] = {
         *(*_mask(a), _bits(a["flags"], names.MPOL_MF)),
     ],
     "set_mempolicy": lambda _w, a: [_bits(a["mode"], names.MPOL), *_mask(a)],
-    "read": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
-    "write": _fields("addr", "value"),
-    "exec": lambda _w, a: [a["addr"] if isinstance(a, dict) else a],
+    "read": lambda _w, a: _access(a),
+    "write": lambda _w, a: _access(a),
+    "exec": lambda _w, a: _access(a),
     "fork": _fields(),
 }
 

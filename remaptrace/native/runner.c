@@ -253,12 +253,15 @@ static int access_byte(int how, uint64_t address, int value, int *loaded)
 	return st->caught_signal;
 }
 
-static void step_access(int how, uint64_t address, int value)
+/* One byte of each of `pages` pages, until an access fails. */
+static void step_access(int how, uint64_t address, int value, int64_t pages)
 {
 	long minor0, major0, minor1, major1;
 	int loaded = -1, sig;
 	counters(&minor0, &major0);
-	sig = access_byte(how, address, value, &loaded);
+	do
+		sig = access_byte(how, address, value, &loaded);
+	while (!sig && --pages > 0 && (address += PAGE));
 	counters(&minor1, &major1);
 	put(" A");
 	put_number(sig);
@@ -455,7 +458,7 @@ static void step(int n, const char *op, int64_t a[6])
 		step_mincore(n, a[0], a[1]);
 		return;
 	} else if (is(op, "read") || is(op, "write") || is(op, "exec")) {
-		step_access(is(op, "read") ? LOAD : is(op, "write") ? STORE : FETCH, a[0], a[1]);
+		step_access(is(op, "read") ? LOAD : is(op, "write") ? STORE : FETCH, a[0], a[1], a[2]);
 		return;
 	} else if (is(op, "pages")) {
 		step_pages(a[0], a[1]);

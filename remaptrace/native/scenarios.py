@@ -1,56 +1,79 @@
-"""Scenario files as plain steps, for the running kernel."""
+"""Scenarios and recordings as plain steps, for a kernel to be asked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
-from ..errors import InputError, RemapTraceError, UsageError
+from ..errors import UsageError
 from .program import KNOWN, operation
 from .steps import Program
 
+if TYPE_CHECKING:
+    from ..trace.events import Trace
 
-def _is_recording(path: str) -> bool:
-    """Whether the file is a trace of another format than a scenario."""
-    from ..trace.detect import discover
 
-    try:
-        return discover([path])[0].load().recorded
-    except RemapTraceError:
-        return False
+@dataclass(frozen=True)
+class Asking:
+    """A program, and what became of that in its source which is no step."""
+
+    program: Program
+    notes: tuple[str, ...] = ()
 
 
 def read_steps(path: str) -> Program:
-    """The steps of the scenario at `path`.
+    """The program of a scenario or recording at `path`; see `read_program`."""
+    return read_program(path).program
 
-    The file is validated as any scenario. Raises InputError as reading a scenario does, UsageError
-    (RT804) for steps that only a simulation can do.
+
+def read_program(path: str, pid: int | None = None) -> Asking:
+    """The steps of the scenario at `path`, or of the process `pid` (the busiest without) of the recording there.
+
+    Loops and names come out as plain steps. Raises InputError as reading does, UsageError (RT804) for steps that
+    only a simulation can do, RT503 for a process that is not there.
     """
+    from ..trace.detect import load
+
+    (trace, *more) = load([path])
+    if not trace.recorded:
+        return Asking(_program(trace, trace.name or Path(path).stem, path))
+    from ..trace.workload.build import workload
+
+    made = workload(trace, pid)
+    notes = [*made.notes, *([f"{len(more)} more recordings there are left out"] if more else [])]
+    name = trace.name or Path(path).stem
+    return Asking(_program(made.trace, name, path), tuple(f"{name}: {note}" for note in notes))
+
+
+_SIMULATED = {"sp", "folio", "child", "disk"}
+"""Arguments that only a simulation takes."""
+
+
+def _program(trace: Trace, name: str, path: str) -> Program:
+    """The steps of a trace that steps can say. The areas there are before them are always those of the runner."""
     import yaml
 
-    from ..trace.scenario.read import read_scenario
+    from ..trace.scenario.steps import STEPS
+    from ..trace.scenario.write import write_yaml
 
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(ec.RT_MISSING, error.strerror or "cannot be read", path=path) from None
-    try:
-        read_scenario(data, name=Path(path).stem, path=path)
-    except InputError:
-        if not _is_recording(path):
-            raise
-        raise UsageError(
-            ec.RT_NATIVE_STEP,
-            "this is a recording, and only scenarios can be run on this kernel",
-            path=path,
-            expected="'remaptrace check FILE' compares a recording with its replay",
-        ) from None
-    document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    steps = [{k: v for k, v in step.items() if k != "expect"} for step in document["steps"]]
+    document = yaml.load("".join(write_yaml(trace)), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    steps = [{k: v for k, v in step.items() if k != "expect"} for step in document["steps"] or []]
     for number, step in enumerate(steps):
-        name = operation(step)
-        if name not in KNOWN or len(step) != 1:
+        operation_ = operation(step)
+        if not isinstance(step[operation_], dict) and operation_ in STEPS and STEPS[operation_].scalar:
+            step[operation_] = {STEPS[operation_].scalar: step[operation_]}
+        arguments = step[operation_] if isinstance(step[operation_], dict) else {}
+        simulated = sorted(k for k in _SIMULATED & arguments.keys() if arguments[k] not in (0, None, False))
+        if operation_ not in KNOWN or len(step) != 1 or simulated:
+            found = " ".join([operation_, *simulated, *(["pid"] if "pid" in step else [])])
             raise UsageError(
-                ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", path=path, found=name
+                ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", path=path, found=found
             )
-    return Program(document.get("name", Path(path).stem), steps, "initial" in document, path)
+        address = arguments.get("addr")
+        if operation_ == "brk" and isinstance(address, int) and address and "brk_start" in document:
+            step["brk"] = {"offset": address - document["brk_start"]}
+        elif operation_ == "write" and arguments.get("value", -1) < 0:
+            arguments["value"] = 0
+    return Program(name, steps, True, path)

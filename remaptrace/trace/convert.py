@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from .. import errorcodes as ec
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from .events import Trace
 
 TEXT_WRITERS = ("yaml", "jsonl", "c", "syz")
@@ -43,7 +44,26 @@ def format_of(path: str, to: str | None = None) -> str:
 
 
 def text_of(trace: Trace, form: str, *, kselftest: bool = False) -> Iterator[str]:
-    """The lines of `trace` in a text format of TEXT_WRITERS. `kselftest`: see `reproducer.cfile.write_c`."""
+    """The lines of `trace` in a text format of TEXT_WRITERS. `kselftest`: see `reproducer.cfile.write_c`.
+
+    A recording that holds more than steps can say (execs, files, several processes) becomes what its busiest process
+    did, see `workload`; what is left out is named in the scenario's `about`.
+    """
+    if form == "jsonl" or not trace.recorded:
+        return _text(trace, form, kselftest)
+    from .workload.build import workload
+
+    try:
+        lines = _text(trace, form, kselftest)
+        first = next(lines, "")
+    except InputError as error:
+        if error.code != ec.RT_CONVERT:
+            raise
+        return _text(workload(trace).trace, form, kselftest)
+    return chain((first,), lines)
+
+
+def _text(trace: Trace, form: str, kselftest: bool) -> Iterator[str]:
     if form == "c":
         from .reproducer.cfile import write_c
 

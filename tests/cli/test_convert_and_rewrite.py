@@ -9,7 +9,7 @@ import pytest
 
 from remaptrace.errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, EXIT_USAGE
 
-from .test_commands import LS, PROGRAM, Run, remaptrace, scenario
+from .test_commands import PROGRAM, Run, remaptrace, scenario
 
 __all__ = ["remaptrace", "scenario"]
 
@@ -54,9 +54,10 @@ def test_a_column_file_checks_like_the_program_it_was_made_of(remaptrace: Run, t
     assert stored.status == direct.status == EXIT_OK
 
 
-def test_what_cannot_be_a_scenario_leaves_no_file(remaptrace: Run, tmp_path: Path) -> None:
-    path = tmp_path / "ls.yaml"
-    shown = remaptrace("convert", LS, "-o", str(path))
+def test_what_cannot_be_written_leaves_no_file(remaptrace: Run, tmp_path: Path) -> None:
+    path, source = tmp_path / "d.c", tmp_path / "d.yaml"
+    source.write_text("steps:\n- diskfile: {id: d, pages: 1}\n")
+    shown = remaptrace("convert", str(source), "-o", str(path))
     assert shown.status == EXIT_INPUT
     assert "RT221" in shown.err
     assert not path.exists()

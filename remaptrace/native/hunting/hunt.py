@@ -20,7 +20,7 @@ from ..transport import Transport
 from ..verify import COMPARED, Asked, Verdict, ask, compare
 from ..wire import Where
 from .kinds import Found, Kind, first_of
-from .offline import small, without
+from .offline import concerned, small, without
 from .shrink import Shrinking, keep, shrinking
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ AT_ONCE = 64
 """Programs asked in one start."""
 MOST_ROUNDS = 25
 """Disagreements counted in one program."""
+
+_LONG = 60
+"""Steps of an example that is first cut to those that concern it."""
 
 Choose = Callable[[Where], Place]
 
@@ -46,6 +49,7 @@ class Hunted:
     steps_agreeing: int = 0
     kinds: dict[Kind, Found] = field(default_factory=dict)
     flags_left_out: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
     unfinished: int = 0  # programs with more than MOST_ROUNDS disagreements
     outcomes: list[CheckOutcome] = field(default_factory=list)  # of the programs as given
 
@@ -101,7 +105,7 @@ class Hunter:
                 if first is None:
                     continue
                 number, kind = first
-                self._note(found, asked.program, number, kind)
+                self._note(found, asked, number, kind)
                 if number < 0:
                     continue
                 if rounds == MOST_ROUNDS:
@@ -119,6 +123,10 @@ class Hunter:
         found.steps += steps
         if asked.run is not None:
             found.flags_left_out |= asked.run.left_out
+            if asked.run.every > 1:
+                found.notes.append(
+                    f"{program.name}: areas are compared behind every {asked.run.every}th step"
+                )
         if verdict is None:
             found.steps_agreeing += asked.reached
             tallies = {"steps": Tally(asked.reached, steps)}
@@ -129,18 +137,19 @@ class Hunter:
         found.steps_agreeing += verdict.outcome.tallies["steps"].agree
         found.outcomes.append(replace(verdict.outcome, path=program.path or program.name))
 
-    def _note(self, found: Hunted, program: Program, number: int, kind: Kind) -> None:
+    def _note(self, found: Hunted, asked: Asked, number: int, kind: Kind) -> None:
         """One more of a kind; the shortest program up to the step that shows it is the example."""
+        program = asked.program
         steps = program.steps if number < 0 else program.steps[: number + 1]
         example = replace(program, steps=steps)
         known = found.kinds.get(kind)
         if known is None:
-            found.kinds[kind] = Found(kind, 1, {program.name}, example)
+            found.kinds[kind] = Found(kind, 1, {program.name}, example, (asked, number))
             return
         known.count += 1
         known.programs.add(program.name)
         if len(steps) < len(known.example.steps):
-            known.example = example
+            known.example, known.source = example, (asked, number)
 
     # ---- answers that were brought back
 
@@ -159,7 +168,7 @@ class Hunter:
             verdict = judged
             while asked is not None and (first := first_of(asked, verdict)) is not None:
                 number, kind = first
-                self._note(found, asked.program, number, kind)
+                self._note(found, asked, number, kind)
                 known = shortest.get(kind)
                 if known is None or number < known[1]:
                     shortest[kind] = asked, number
@@ -182,6 +191,7 @@ class Hunter:
 
     def _make_small(self, kinds: list[Found]) -> None:
         """Shrink all examples together: each round asks what every one of them wants to try."""
+        self._slice([f for f in kinds if len(f.example.steps) > _LONG])
         passes: dict[int, Shrinking] = {n: shrinking(f.example.steps) for n, f in enumerate(kinds)}
         wanted: dict[int, list[list[Step]]] = {}
         for n, steps in self._advanced(passes, dict.fromkeys(passes), kinds):
@@ -196,6 +206,18 @@ class Hunter:
             }
             wanted = dict(self._advanced(passes, fails, kinds))
         self._show(kinds)
+
+    def _slice(self, kinds: list[Found]) -> None:
+        """Of long examples try first the steps alone that share pages with the one that shows the kind."""
+        tries = []
+        for found in kinds:
+            if found.source is not None and found.source[0].run is not None and found.source[1] >= 0:
+                steps = keep(found.example.steps, concerned(*found.source))
+                tries.append((found, replace(found.example, steps=steps)))
+        answers = self._kinds_of([program for _, program in tries])
+        for (found, program), kind in zip(tries, answers, strict=True):
+            if kind == found.kind:
+                found.example = program
 
     @staticmethod
     def _advanced(

@@ -37,6 +37,7 @@ class Found:
     count: int
     programs: set[str]
     example: Program
+    source: tuple[Asked, int] | None = None  # the program that the example is the beginning of, and the step
     verdict: Verdict | None = (
         None  # of the example, made small; None while it is not, or where it was not answered
     )

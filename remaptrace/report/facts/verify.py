@@ -56,7 +56,7 @@ def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> dict[str, Any]
         "not_compared": [w for w in COMPARED if w not in asking.wanted],
         "flags_left_out": {name: NOT_COMPARED[name] for name in sorted(hunted.flags_left_out)},
         "skipped": dict(asking.skipped),
-        "notes": [*place.notes, *asking.notes],
+        "notes": [*place.notes, *asking.notes, *hunted.notes],
         "programs": {"agree": hunted.agreeing, "total": hunted.programs},
         "steps": {"agree": hunted.steps_agreeing, "total": hunted.steps},
         "unfinished": hunted.unfinished,
