@@ -21,6 +21,7 @@ from ..abi.kinds import (
     K_EXEC,
     K_INIT_VMA,
     K_MADVISE,
+    K_MBIND,
     K_MLOCK,
     K_MLOCK2,
     K_MLOCKALL,
@@ -30,7 +31,7 @@ from ..abi.kinds import (
     K_OLD_MMAP,
     K_SETRLIMIT,
 )
-from ..abi.mman import ADVICE, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MREMAP_MAYMOVE
+from ..abi.mman import ADVICE, MAP_32BIT, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MREMAP_MAYMOVE
 from ..abi.vmflags import VM_EXEC, VM_WRITE
 from ..engine.state import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
 from ..engine.why import (
@@ -56,9 +57,12 @@ from ..engine.why import (
 )
 from ..result.result import Result
 
+_MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
 _LIMITS = "/proc/PID/limits"
 _COMMIT = "CommitLimit of /proc/meminfo"
 _AUDIT = "Seccomp of /proc/PID/status and the audit log"
+_MANY = 10_000
+"""Areas from which their number is the likeliest cause, whatever limit is assumed."""
 _HUGE_REQUEST = 1 << 30
 """Bytes from which one request alone may be beyond what a machine commits."""
 
@@ -111,6 +115,15 @@ def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
     return Refusal(
         event, KIND_NAMES[at.kind], errno, at.why not in TAKEN or len(causes) == 1, causes, decides, notice
     )
+
+
+def sizes_then(result: Result, event: int) -> str:
+    """What was mapped at a refusal and what was asked for, in brackets; empty where that is not known."""
+    sizes = result.at_refusals.get(event)
+    if not sizes:
+        return ""
+    total = size_words(sizes[0] * result.machine.page_size)
+    return f" ({total} mapped, {size_words(asked_for(result, event))} more asked for)"
 
 
 def begins_with_its_areas(result: Result, task: int) -> bool:
@@ -284,8 +297,13 @@ def _growth(at: _At) -> _Answer:
     """ENOMEM of a call that asks for memory, or makes it writable."""
     most_total, most_data = _most(at)
     asked = size_words(at.length)
+    least = "" if at.complete else "at least "
     first: list[str] = []
     causes: list[str] = []
+    if at.kind in (K_MMAP, K_OLD_MMAP) and at.arg("a3") & MAP_32BIT:
+        first.append("no free range of that length below 2 GiB, where the search begins at random")
+    if at.count >= _MANY:
+        first.append(_map_limit(at))
     last: list[str] = []
     becomes = at.kind == K_MPROTECT
     if at.kind == K_MREMAP and not at.arg("a3") & MREMAP_MAYMOVE and not at.complete:
@@ -300,13 +318,13 @@ def _growth(at: _At) -> _Answer:
         ]
         return (*first, *causes, _map_limit(at)), _deciding(causes), ""
     if not becomes:
-        words = f"RLIMIT_AS (ulimit -v): {size_words(at.total)} were mapped and {asked} more asked for"
+        words = f"RLIMIT_AS (ulimit -v): {least}{size_words(at.total)} were mapped and {asked} more asked for"
         lowered = f"RLIMIT_AS, if it was changed: at another time {size_words(most_total)} were mapped"
         (causes if most_total <= at.total + at.length else last).append(
             words if most_total <= at.total + at.length else lowered
         )
     if _is_data(at):
-        words = f"RLIMIT_DATA (ulimit -d): {size_words(at.data)} of data, {asked} more"
+        words = f"RLIMIT_DATA (ulimit -d): {least}{size_words(at.data)} of data, {asked} more"
         lowered = f"RLIMIT_DATA, if it was changed: at another time {size_words(most_data)} were data"
         (causes if most_data <= at.data + at.length else last).append(
             words if most_data <= at.data + at.length else lowered
@@ -316,7 +334,8 @@ def _growth(at: _At) -> _Answer:
         (first if at.length >= _HUGE_REQUEST or becomes else causes).append(words)
     if _may_be_locked(at):
         causes.append(f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked")
-    return (*first, *causes, *last, _map_limit(at)), _deciding(first + causes), ""
+    limit = () if at.count >= _MANY else (_map_limit(at),)
+    return (*first, *causes, *last, *limit), _deciding(first + causes), ""
 
 
 def _deciding(causes: list[str]) -> str:
@@ -389,6 +408,8 @@ def _forbidden(at: _At) -> _Answer:
     module = "a security module (SELinux, AppArmor, Smack)"
     sealed = "an area sealed by mseal before the log begins"
     if at.errno == EPERM:
+        if at.kind == K_MBIND and at.arg("a5") & _MOVE_ALL:
+            return ("MPOL_MF_MOVE_ALL without CAP_SYS_NICE", filters), "CapEff of /proc/PID/status", ""
         if prot & VM_EXEC:
             filters += ", such as MemoryDenyWriteExecute= of systemd"
         causes = [filters, module]

@@ -131,7 +131,7 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("more was mapped at another time, and is no data",
      mmap(64 << 20, "ok", "PROT_READ") + f"munmap({A:#x}, 67108864) = 0\n"
      + mmap(4 << 20, "ENOMEM"), "WHY_TAKEN",
-     ("RLIMIT_DATA (ulimit -d): 0 KiB of data, 4.0 MiB more",
+     ("RLIMIT_DATA (ulimit -d): at least 0 KiB of data, 4.0 MiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 MiB were to be charged",
       "RLIMIT_AS, if it was changed: at another time 64.0 MiB were mapped",
       "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)")),
@@ -159,8 +159,8 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
       "RLIMIT_DATA (ulimit -d): 0 KiB of data, 64 KiB more", "vm.max_map_count, if it was about 1 then")),
     ("a heap that does not grow", "brk(NULL) = 0x560000000000\nbrk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
      ("an area above the heap that the log does not show",
-      "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4 KiB more asked for",
-      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4 KiB more",
+      "RLIMIT_AS (ulimit -v): at least 0 KiB were mapped and 4 KiB more asked for",
+      "RLIMIT_DATA (ulimit -d): at least 0 KiB of data, 4 KiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
       "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)")),
     ("a locked heap that does not grow", EXEC + "brk(NULL) = 0x560000000000\n" + MAPPED + f"mlock({A:#x}, 65536) = 0\n"
@@ -171,13 +171,19 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
       "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked", "vm.max_map_count, if it was about 1 then")),
     ("growth that may not move", MAPPED + call(f"mremap({A:#x}, 65536, 131072, 0)", "ENOMEM"), "WHY_TAKEN",
      ("an area right behind it that the log does not show",
-      "RLIMIT_AS (ulimit -v): 64 KiB were mapped and 64 KiB more asked for",
-      "RLIMIT_DATA (ulimit -d): 64 KiB of data, 64 KiB more",
+      "RLIMIT_AS (ulimit -v): at least 64 KiB were mapped and 64 KiB more asked for",
+      "RLIMIT_DATA (ulimit -d): at least 64 KiB of data, 64 KiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 64 KiB were to be charged",
       "vm.max_map_count, if 65,529 more areas were there than the log shows (--maps brings them)")),
     ("a move that does not grow", MAPPED
      + call(f"mremap({A:#x}, 65536, 65536, MREMAP_MAYMOVE|MREMAP_FIXED, 0x7f0000500000)",
      "ENOMEM"), "WHY_LIMIT_MET", (BEFORE,)),
+    ("a search below 2 GiB", EXEC + mmap(1 << 30, "ENOMEM", "PROT_NONE", ANON + "|MAP_32BIT"), "WHY_TAKEN",
+     ("no free range of that length below 2 GiB, where the search begins at random",
+      "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 1.0 GiB more asked for",
+      "vm.max_map_count, if it was about 0 then")),
+    ("pages of others moved", MAPPED + call(f"mbind({A:#x}, 4096, MPOL_DEFAULT, NULL, 0, MPOL_MF_MOVE_ALL)", "EPERM"),
+     "WHY_FORBIDDEN", ("MPOL_MF_MOVE_ALL without CAP_SYS_NICE", "a seccomp filter")),
     ("locked memory", mmap(1 << 20, "EAGAIN", RW, ANON + "|MAP_LOCKED"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 1.0 MiB more asked for",)),
     ("mlock of what is mapped", EXEC + MAPPED + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
@@ -308,6 +314,6 @@ def test_every_sentence_of_the_causes_is_derived_from_a_log() -> None:
 
 _WITHOUT_SIZES = (
     *("RLIMIT_AS (ulimit -v)", "RLIMIT_DATA (ulimit -d)", "the commit limit (vm.overcommit_memory)"),
-    *(" was met", "not told by the replay"),
+    *(" was met", "not told by the replay", " mapped, ", " more asked for)"),
 )
 """Said of replays that do not follow the recording, and so have no sizes of it."""

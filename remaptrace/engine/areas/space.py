@@ -122,7 +122,7 @@ def _bottomup(m: Mem, mm: int, hint: int, length: int, flags: int) -> int:
         begin = LOW_BEGIN
         end = LOW_END
     if length > end:
-        return -ENOMEM
+        return refuse(m, WHY_NO_GAP, ENOMEM)
     if hint != 0:
         hint = page_align(m, hint)
         if _hint_is_free(m, mm, hint, length, end) != 0:

@@ -17,6 +17,7 @@ from ...abi.vmflags import (
     VM_ACCESS,
     VM_ACCOUNT,
     VM_EXEC,
+    VM_GROWSDOWN,
     VM_LOCKED,
     VM_MAYEXEC,
     VM_MAYREAD,
@@ -108,7 +109,7 @@ def _assume_area(m: Mem, task: int, start: int, end: int, access: int) -> int:
     """Map private anonymous memory at [start, end) without asking; 1, or 0 if the arena is full."""
     mm = m[task + T_MM]
     shift = m[H_ARCH + A_PAGE_SHIFT]
-    flags = (access & VM_ACCESS) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+    flags = (access & (VM_ACCESS | VM_GROWSDOWN)) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
     if access & VM_WRITE:
         flags |= VM_ACCOUNT
     vma = vma_alloc(m, mm, start, end, flags, start >> shift, 0, 0, OPS_ANON)

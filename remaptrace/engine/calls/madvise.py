@@ -78,7 +78,7 @@ from ...machine.rules import R_DOFORK, R_STICKY_GUARD
 from ..addr import range_end, range_refused, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL
-from ..areas.space import range_is_sealed
+from ..areas.space import range_has_hole, range_is_sealed
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
 from ..faults.collapse import madvise_collapse
@@ -104,6 +104,7 @@ from ..state import (
     H_RULES,
     I_SEALS,
     OPS_FILE,
+    OPS_SPECIAL,
     T_MM,
     V_END,
     V_FILE,
@@ -308,7 +309,8 @@ def _advise_area(m: Mem, task: int, vma: int, start: int, end: int, advice: int)
     new = _advised_flags(m, vma, advice)
     if new == _REFUSED:
         return -EINVAL
-    if take(m, WHY_REFUSED, EINVAL) != 0:
+    whole = m[vma + V_START] == start and m[vma + V_END] == end
+    if (whole or m[vma + V_OPS] != OPS_SPECIAL) and take(m, WHY_REFUSED, EINVAL) != 0:
         return -EINVAL
     if new == m[vma + V_FLAGS]:
         return vma
@@ -367,5 +369,8 @@ def sys_madvise(m: Mem, task: int, addr: int, length: int, advice: int) -> int:
         if advice != MADV_REMOVE:
             return take(m, WHY_FORBIDDEN, m[G_TAKE])
     if advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE):
-        return populate_range(m, task, start, end, POP_READ if advice == MADV_POPULATE_READ else POP_WRITE)
+        error = populate_range(m, task, start, end, POP_READ if advice == MADV_POPULATE_READ else POP_WRITE)
+        if error == -ENOMEM and range_has_hole(m, m[task + T_MM], start, end) != 0:
+            return refuse(m, WHY_HOLE, ENOMEM)
+        return error
     return madvise_walk(m, task, start, end, advice)

@@ -30,6 +30,7 @@ from ..state import (
     V_INODE,
     Mem,
 )
+from ..why import WHY_HOLE, refuse
 
 
 @kernel
@@ -64,12 +65,12 @@ def sys_mincore(m: Mem, task: int, addr: int, length: int) -> int:
         return -EINVAL
     limit = m[H_ARCH + A_TASK_SIZE]
     if ult(limit, addr) or ult(limit - addr, length):
-        return -ENOMEM
+        return refuse(m, WHY_HOLE, ENOMEM)
     end = (addr + length + (1 << shift) - 1) >> shift << shift
     mm = m[task + T_MM]
     while addr < end:
         vma = find_exact(m, mm, addr)
         if vma == 0 or (m[H_RULES + R_MINCORE_ANON] == 0 and m[vma + V_INODE] == 0):
-            return -ENOMEM
+            return refuse(m, WHY_HOLE, ENOMEM)
         addr = m[vma + V_END]
     return 0

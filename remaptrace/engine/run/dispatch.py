@@ -76,7 +76,7 @@ from ...abi.kinds import (
 )
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ...abi.rows import RSF_UNMODELLED
-from ...abi.vmflags import VM_ACCESS, VM_READ, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_PKEY_CALLS
 from ...machine.limitrules import R_NR_HUGEPAGES
@@ -101,7 +101,7 @@ from ..calls.mbind import sys_home_node, sys_mbind, sys_set_mempolicy
 from ..calls.mincore import sys_mincore
 from ..calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
 from ..calls.mmap import sys_mmap
-from ..calls.mprotect import sys_mprotect, sys_pkey_mprotect
+from ..calls.mprotect import PROT_GROWSDOWN, sys_mprotect, sys_pkey_mprotect
 from ..calls.mremap import sys_mremap
 from ..calls.mseal import sys_mseal
 from ..calls.msync import sys_msync
@@ -206,6 +206,8 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
         access = VM_READ | VM_WRITE
         if kind in (K_MPROTECT, K_PKEY_MPROTECT):
             access = a2 & VM_ACCESS
+            if a2 & PROT_GROWSDOWN:  # only a stack can take it
+                access |= VM_GROWSDOWN
         assume_range(m, task, a0, a0 + a1, access)
     if kind == K_MPROTECT:
         was = VM_WRITE

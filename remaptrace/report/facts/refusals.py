@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
 from ...abi.kinds import EVF_HAS_RET, K_BRK, K_READ
-from ...advice.causes import Refusal, refusal_of
+from ...advice.causes import Refusal, refusal_of, sizes_then
 from ...engine.why import (
     TAKEN,
     WHY_HUGE_POOL,
@@ -38,6 +39,8 @@ _WITH_NUMBERS = (
 )
 """Facts whose numbers a reader wants, beside the reasons that only the recording shows."""
 
+_NUMBERS = re.compile(r"[0-9][0-9,]*")
+
 
 def refusal_notes(result: Result) -> list[str]:
     """One sentence for each kind of refusal of a recording whose reason has numbers, or is not shown by it."""
@@ -48,7 +51,18 @@ def refusal_notes(result: Result) -> list[str]:
         if event in result.at_refusals or int(why[event]) in TAKEN:
             key = int(why[event]), int(result.trace.columns["kind"][event]), _errno_of(result, event)
             groups.setdefault(key, []).append(event)
-    return [_note(result, found[0], len(found) - 1) for found in groups.values()]
+    notes: list[str] = []
+    said: dict[frozenset[str], int] = {}
+    for found in groups.values():
+        refusal = refusal_of(result, found[0])
+        heads = frozenset(_NUMBERS.sub("", cause.split(":", 1)[0]) for cause in refusal.causes)
+        before = said.get(heads) if not refusal.sure else None
+        if before is None:
+            notes.append(_note(result, found[0], len(found) - 1))
+            said[heads] = found[0]
+        else:
+            notes.append(_as_before(result, refusal, before, len(found) - 1))
+    return notes
 
 
 def refused_with(result: Result, errno: int) -> list[str]:
@@ -105,11 +119,21 @@ def _errno_of(result: Result, event: int) -> int:
     return 0 if int(result.trace.columns["kind"][event]) == K_BRK else int(result.columns["ret"][event])
 
 
+def _as_before(result: Result, found: Refusal, before: int, others: int) -> str:
+    """The note on a refusal whose causes are those of another, with its own numbers."""
+    spot = _spot(place(result.trace, before))
+    return f"{_head(result, found, found.event, others)}as at {spot}{sizes_then(result, found.event)}"
+
+
 def _note(result: Result, event: int, others: int) -> str:
     found = refusal_of(result, event)
+    return f"{_head(result, found, event, others)}{_reasons(found)}"
+
+
+def _head(result: Result, found: Refusal, event: int, others: int) -> str:
     more = f", and {number(others)} more" if others else ""
     done = "that left the break as it was" if found.call == "brk" else f"refused with {found.errno}"
-    return f"{found.call} {done} at {_spot(place(result.trace, event))}{more}: {_reasons(found)}"
+    return f"{found.call} {done} at {_spot(place(result.trace, event))}{more}: "
 
 
 def _reasons(found: Refusal) -> str:
