@@ -5,8 +5,7 @@ One test a scenario or recorded set; what was compared of each is a nested test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errortext import printable
 from .phrases import full_place
@@ -14,6 +13,7 @@ from .phrases import full_place
 if TYPE_CHECKING:
     from .documents.check import Check as Facts
     from .documents.run import Agreement
+    from .documents.verify import Verify
 
 _INDENT = "  "
 
@@ -58,7 +58,7 @@ def _text(text: str) -> str:
     return " ".join(printable(str(text)).split())
 
 
-def verify_ktap(facts: Mapping[str, Any]) -> str:
+def verify_ktap(facts: Verify) -> str:
     """A test a program that both sides did, nested; a subject that could not be asked is a SKIP with its reason."""
     outcomes, skipped = facts["outcomes"], facts["skipped"]
     lines = ["KTAP version 1", f"1..{len(outcomes) + len(skipped)}"]

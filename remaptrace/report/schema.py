@@ -21,6 +21,8 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "event": ("run", "Event"),
     "check": ("check", "Check"),
     "baseline": ("check", "Baseline"),
+    "verify": ("verify", "Verify"),
+    "conformance": ("verify", "Conformance"),
     "diff": ("diff", "Diff"),
     "diff-recordings": ("diff", "DiffRecordings"),
     "advise": ("advise", "Advise"),

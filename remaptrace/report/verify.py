@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .errortext import printable
 from .facts.verify import summary
@@ -14,7 +14,10 @@ from .phrases import listed
 from .plain.run import line_of
 from .words import number
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .documents.verify import Kind, KindRow
+    from .documents.verify import Verify as Facts
+
 _CLASSES = 4
 """Classes of arguments named in one row of a table; JSON has all."""
 
@@ -62,7 +65,7 @@ def _head(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "note", f"{facts['unfinished']} programs have more disagreements than were counted"
 
 
-def _cells(row: Facts) -> list[str]:
+def _cells(row: KindRow) -> list[str]:
     what = "" if row["what"] in ("result", "outcome", "end") else f"{row['what']}: "
     return [row["call"], what + row["there"], row["here"], _classes(row["arguments"])]
 
@@ -72,7 +75,7 @@ def _classes(arguments: list[str]) -> str:
     return "; ".join(arguments[:_CLASSES]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _example(sheet: Sheet, kind: Facts) -> None:
+def _example(sheet: Sheet, kind: Kind) -> None:
     example = kind["example"]
     steps = example["steps"]
     for n, step in enumerate(steps):
@@ -101,8 +104,9 @@ def verify_plain(facts: Facts) -> str:
     lines += [line_of("left-out", what=k, why=v) for k, v in facts["skipped"].items()]
     lines += [line_of("note", text=note) for note in facts["notes"]]
     for kind in facts["kinds"]:
-        keys = ("call", "arguments", "what", "there", "here", "count", "programs")
-        lines.append(line_of("kind", **{k: kind[k] for k in keys}))
+        counts: dict[str, str | int] = {"count": kind["count"], "programs": kind["programs"]}
+        about = {"call": kind["call"], "arguments": kind["arguments"], "what": kind["what"]}
+        lines.append(line_of("kind", **about, there=kind["there"], here=kind["here"], **counts))
         lines += [line_of("step", number=n, text=s) for n, s in enumerate(kind["example"]["steps"])]
     lines.append(summary(facts))
     return "".join(line + "\n" for line in lines)

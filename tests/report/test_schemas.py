@@ -14,6 +14,7 @@ import remaptrace
 from remaptrace.abi.kinds import ACCESSES
 from remaptrace.advice.callers import of_unit
 from remaptrace.cli.entry import run_command
+from remaptrace.native.launch import compiler
 from remaptrace.report.schema import DOCUMENTS, schema_of
 
 from ..trace.test_stacks import STRACE as STACKS
@@ -76,6 +77,7 @@ COMMANDS = {
     "what is not modelled": ("kernels", "--not-modelled"),
     "kernels-compare": ("kernels", "--compare", "linux-6.12", "linux-6.18"),
     "arches": ("arches",),
+    "conformance": ("conformance", "--kernel", "linux-7.2"),
 }
 
 
@@ -111,6 +113,13 @@ def test_faults_by_caller_add_up_and_unrecorded_ones_are_no_bill(tmp_path: Path)
     log = tmp_path / "stacks.txt"
     log.write_bytes(STACKS)
     assert run_command(["advise", str(log), "--by", "caller", "--unit", "faults"]) == 2
+
+
+@pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
+@pytest.mark.parametrize("more", [(), ("--set", "guard_regions=none")])
+def test_what_verify_finds_is_as_its_schema_says(run: Run, more: tuple[str, ...]) -> None:
+    asked = ("verify", "--random", "20", "--profile", "guard")
+    assert valid(json.loads(run(*asked, *more, "--format", "json"))) == "verify"
 
 
 def _maps(path: Path, areas: int) -> Path:

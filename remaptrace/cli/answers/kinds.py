@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_OUTPUT
 from ...errors import InputError, RemapTraceError
 from .. import output as out
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ...report.documents.verify import Verify as Facts
 
 
-def deliver(facts: dict[str, Any], form: str, path: str | None, keep: str | None) -> None:
+def deliver(facts: Facts, form: str, path: str | None, keep: str | None) -> None:
     """Write the report in its form, and the programs where they are wanted.
 
     A `path` that ends in .yaml takes the smallest program of the most frequent kind, and the report goes to
@@ -35,7 +35,7 @@ def deliver(facts: dict[str, Any], form: str, path: str | None, keep: str | None
     out.write_text([_text(facts, form)], path)
 
 
-def _text(facts: dict[str, Any], form: str) -> str:
+def _text(facts: Facts, form: str) -> str:
     if form == "plain":
         from ...report.verify import verify_plain
 

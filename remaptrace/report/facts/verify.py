@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from ...native.answers import NOT_COMPARED
 from ...native.hunting.hunt import Hunted
@@ -14,7 +14,10 @@ from ...native.scenario_file import step_text
 from ...native.verify import COMPARED
 from .run import agreement_facts
 
-SCHEMA = "remaptrace/verify/1"
+if TYPE_CHECKING:
+    from ..documents.verify import Kind, KindRow, Verify
+
+SCHEMA: Final = "remaptrace/verify/1"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Asking:
     seconds: float = 0.0
 
 
-def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> dict[str, Any]:
+def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> Verify:
     """Everything that a report of `verify` shows, as plain data.
 
     `rows` are kinds that differ in the class of arguments alone put together, the most frequent first; each has the
@@ -67,7 +70,7 @@ def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> dict[str, Any]
     }
 
 
-def kind_facts(found: Found) -> dict[str, Any]:
+def kind_facts(found: Found) -> Kind:
     """One kind with its smallest program: the steps in a line each, and the scenario with the answers there."""
     kind, verdict = found.kind, found.verdict
     return {
@@ -91,9 +94,9 @@ def kind_facts(found: Found) -> dict[str, Any]:
     }
 
 
-def _rows(kinds: Sequence[Found]) -> list[dict[str, Any]]:
+def _rows(kinds: Sequence[Found]) -> list[KindRow]:
     """Kinds with the same call and answers as one row."""
-    rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    rows: dict[tuple[str, str, str, str], KindRow] = {}
     for number, found in enumerate(kinds):
         kind = found.kind
         row = rows.setdefault(
@@ -106,6 +109,7 @@ def _rows(kinds: Sequence[Found]) -> list[dict[str, Any]]:
                 "here": kind.here,
                 "count": 0,
                 "kinds": [],
+                "smallest": number,
             },
         )
         if kind.arguments:
@@ -118,7 +122,7 @@ def _rows(kinds: Sequence[Found]) -> list[dict[str, Any]]:
     return out
 
 
-def summary(facts: Mapping[str, Any]) -> str:
+def summary(facts: Verify) -> str:
     """The last line of `verify`: ``programs A/B, steps C/D, no disagreement``."""
     programs, steps, kinds = facts["programs"], facts["steps"], len(facts["kinds"])
     found = (
