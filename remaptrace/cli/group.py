@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "convert": "Write a trace as a scenario, JSON Lines, C or a column file.",
     "sweep": "Replay many traces on many machines into a table.",
     "verify": "Run programs on the running kernel and compare with the replay.",
+    "probe": "Find the value of every rule that fits what a kernel answers.",
     "conformance": "List or export the programs that hold answers of real kernels.",
     "kernels": "List the kernels, show one with its rules, compare two.",
     "arches": "List the architectures.",
@@ -25,6 +26,8 @@ COMMANDS: dict[str, str] = {
     "completion": "Print the completion script for a shell.",
 }
 """Command name: its line in the help. Module ``remaptrace.cli.NAME`` holds ``command``."""
+
+_ROOMS = dict.fromkeys(("probe", "conformance"), "lab.")
 
 
 class LazyGroup(click.Group):
@@ -38,7 +41,7 @@ class LazyGroup(click.Group):
         """The command of that name, imported now; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"remaptrace.cli.{cmd_name}")
+        module = importlib.import_module(f"remaptrace.cli.{_ROOMS.get(cmd_name, '')}{cmd_name}")
         command: click.Command = module.command
         return command
 

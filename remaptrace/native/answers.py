@@ -106,7 +106,7 @@ class _Reader:
 
     def area(self, row: _Row) -> Area:
         file: str | None = self.files.get(row.name)
-        if row.name in SHOWN_NAMES.values() or row.name.startswith("anon_inode:"):
+        if row.name in SHOWN_NAMES.values() or row.name.startswith(("anon_inode:", "/anon_hugepage")):
             file = row.name
         elif row.name.startswith("socket:["):
             file = SHOWN_NAMES[FILE_PACKET]  # the number is the kernel's own

@@ -769,6 +769,32 @@ static void where_file(const char *key, const char *path)
 	where(key, st->text);
 }
 
+/* The line of a file that begins with `start`, without it. */
+static void where_line(const char *key, const char *path, const char *start)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t used = 0, n = strlen(start);
+	ssize_t got;
+
+	while (fd >= 0 && used < sizeof st->text - 1 && (got = read(fd, st->text + used, sizeof st->text - 1 - used)) > 0)
+		used += got;
+	close(fd);
+	st->text[used] = 0;
+	for (char *line = st->text; *line;) {
+		char *end = line;
+		while (*end && *end != '\n')
+			end++;
+		int last = !*end;
+		*end = 0;
+		char *same = strstr(line, start);
+		if (same == line)
+			where(key, line + n);
+		if (last)
+			return;
+		line = end + 1;
+	}
+}
+
 #define SYSCTL(name) where_file("vm." name, "/proc/sys/vm/" name)
 
 /* Settings of the machine that decide how memory calls are answered. */
@@ -781,6 +807,10 @@ static void say_settings(void)
 	SYSCTL("legacy_va_layout");
 	SYSCTL("unprivileged_userfaultfd");
 	where_file("thp.enabled", "/sys/kernel/mm/transparent_hugepage/enabled");
+	where_file("thp.shmem_enabled", "/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+	where_line("memory", "/proc/meminfo", "MemTotal:");
+	where_line("swap", "/proc/meminfo", "SwapTotal:");
+	where_line("slab", "/proc/slabinfo", "vm_area_struct ");
 }
 
 /* What the kernel here says of itself and of this process; `nonce` is the word that started it. */

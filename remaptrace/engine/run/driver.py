@@ -27,12 +27,12 @@ from ...abi.outcomes import OUT_NONE
 from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
 from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import ReplayError, TraceRefused, UsageError
+from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
 from ...sources import SHIPPED
 from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
-from ...trace.wording import BEGAN_BEFORE
 from .. import arena
 from ..look.changes import Recorder
 from ..look.observe import Observer, wants_observation
@@ -204,6 +204,37 @@ def replay(
     return replace(result, looks=look)
 
 
+def rules_read(trace: Trace, machine: Any) -> tuple[Result, frozenset[int]]:
+    """The result of `trace` on `machine`, and the numbers of the rules that were read on the way, interpreted.
+
+    Another value of any other rule gives the same result. Raises as `replay`.
+    """
+    run = _Run(trace, machine, load_engine(compiled=False), False, trace.recorded, watched=True)
+    result = run.go(counters=False, progress=None)
+    return result, frozenset(run.m.seen)
+
+
+class _Watched:
+    """An arena that notes which rules are read."""
+
+    __slots__ = ("seen", "words")
+
+    def __init__(self, words: Any) -> None:
+        self.words = words
+        self.seen: set[int] = set()
+
+    def __getitem__(self, at: Any) -> Any:
+        if at.__class__ is int and H_RULES <= at < H_RULES + N_RULES:
+            self.seen.add(at - H_RULES)
+        return self.words[at]
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        self.words[at] = value
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
 def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[tuple[int, Any, int, int]]:
     """Replay interpreted; behind every event: its number, the arena, the task's mm (0: none), the result.
 
@@ -231,7 +262,14 @@ class _Run:
     """One replay: the arena and what is kept of it."""
 
     def __init__(
-        self, trace: Trace, machine: Any, loop: Callable[..., int], compiled: bool, follow: bool
+        self,
+        trace: Trace,
+        machine: Any,
+        loop: Callable[..., int],
+        compiled: bool,
+        follow: bool,
+        *,
+        watched: bool = False,
     ) -> None:
         _check(trace)
         self.trace = trace
@@ -243,6 +281,8 @@ class _Run:
             self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
         except OSError as error:
             raise MemoryError(f"no memory for a simulated machine: {error.strerror or error}") from None
+        if watched:
+            self.m = _Watched(self.m)
         self.view = memoryview(self.m) if compiled else self.m
         set_up(self.view, trace, follow)
         self.view[G_TAKING], self.view[G_OWN_LIMIT] = taking(trace, machine) if follow else (0, 0)
@@ -381,7 +421,7 @@ class _Run:
                 f"{learnt} recorded faults told the state of a page that no recorder shows "
                 "(page cache before the log, faults inside system calls, writeback)"
             )
-        if unseen > 1 and self.trace.recorded and not any(BEGAN_BEFORE in note for note in self.trace.notes):
+        if unseen > 1 and self.trace.recorded:
             notes.append(f"{unseen} processes were running before the log shows how they came to be")
         return notes
 

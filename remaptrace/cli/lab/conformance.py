@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ..errorcodes import RT_USAGE
-from ..errors import UsageError
-from . import output as out
-from .options import format_option, output_option
+from ...errorcodes import RT_USAGE
+from ...errors import UsageError
+from .. import output as out
+from ..options import format_option, output_option
 
 
 @click.command("conformance")
@@ -34,9 +34,9 @@ def command(listed: bool, folder: str | None, kernel: str, form: str, output: st
       remaptrace conformance --kernel linux-6.18
       remaptrace conformance --export programs && make -C programs KERNEL=linux-6.18
     """
-    from ..conformance.corpus import corpus
-    from ..conformance.export import describe, export
-    from ..report.jsontext import to_json
+    from ...conformance.corpus import corpus
+    from ...conformance.export import describe, export
+    from ...report.jsontext import to_json
 
     if listed and folder:
         raise UsageError(RT_USAGE, "--list and --export together", expected="one of them")

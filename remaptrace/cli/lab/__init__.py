@@ -1,0 +1,1 @@
+"""Commands of the laboratory: other kernels on the other side."""

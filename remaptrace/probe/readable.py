@@ -1,0 +1,44 @@
+"""Values that need no program: what the other side's files say of itself."""
+
+from __future__ import annotations
+
+from ..native.place import settings_read
+from ..native.wire import Where
+
+_SHMEM = {
+    "never": "never",
+    "advise": "advise",
+    "always": "always",
+    "within_size": "within_size",
+    "deny": "deny",
+}
+
+
+def values_read(where: Where) -> dict[str, tuple[str, str]]:
+    """Rule: value as presets write it, and the file that says so. Empty for an emulator: it answers for others."""
+    if where.emulated:
+        return {}
+    found = {rule: (value, _FILES.get(rule, "/proc/sys/vm")) for rule, value in settings_read(where).items()}
+    words = [w.strip("[]") for w in where.facts.get("thp.shmem_enabled", "").split() if w.startswith("[")]
+    if words and words[0] in (*_SHMEM, "force"):
+        found["thp_shmem_enabled"] = words[0], "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+    for rule, fact in (("ram_pages", "memory"), ("swap_pages", "swap")):
+        number, _, unit = where.facts.get(fact, "").strip().partition(" ")
+        if number.isdigit() and unit == "kB":
+            found[rule] = str(int(number) // 4), "/proc/meminfo"
+    columns = where.facts.get("slab", "").split()
+    if len(columns) > 2 and columns[2].isdigit():
+        found["vma_bytes"] = columns[2], "/proc/slabinfo, vm_area_struct"
+    return found
+
+
+_FILES = {
+    "thp_enabled": "/sys/kernel/mm/transparent_hugepage/enabled",
+    "max_map_count": "/proc/sys/vm/max_map_count",
+    "overcommit_memory": "/proc/sys/vm/overcommit_memory",
+    "overcommit_ratio": "/proc/sys/vm/overcommit_ratio",
+    "mmap_min_addr": "/proc/sys/vm/mmap_min_addr, and CONFIG_LSM_MMAP_MIN_ADDR as distributions have it",
+    "dac_mmap_min_addr": "/proc/sys/vm/mmap_min_addr",
+    "legacy_va_layout": "/proc/sys/vm/legacy_va_layout",
+    "unprivileged_userfaultfd": "/proc/sys/vm/unprivileged_userfaultfd",
+}
