@@ -114,7 +114,7 @@ class _Reader:
             file = self.segments.get(row.inode, f"shm:{row.inode}")
         elif row.name.startswith("/dev/zero"):
             file = self.shared.get(row.inode, f"shm:{row.inode}")
-        elif row.name == "[heap]":
+        elif row.name in ("/anon_hugepage (deleted)", "[heap]"):
             file = row.name
         return {"start": row.start, "end": row.end, "perms": row.perms, "offset": row.offset, "file": file}
 

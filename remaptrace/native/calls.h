@@ -137,11 +137,21 @@ static int64_t write_number(const char *path, int64_t value)
 	return r < 0 ? -1 : 0;
 }
 
+static int64_t pool_number(const char *word)
+{
+	char path[80] = "/sys/kernel/mm/hugepages/hugepages-2048kB/";
+
+	return read_number(strcat(strcat(path, word), "_hugepages"));
+}
+
 /*
  * The pool belongs to the whole machine: one program at a time, and what it was comes back whatever becomes of the
  * program, which is a child.
+ *
+ * Pages that are promised while nobody has any of the pool are lost to the machine: a move of a part of a private
+ * mapping forgets what was promised to the rest (clear_vma_resv_huge_pages). Programs count without them.
  */
-static int take_pool(int64_t before[2])
+static int take_pool(int64_t before[4])
 {
 	int lock = open(pool_files[0], O_RDONLY | O_CLOEXEC);
 
@@ -149,40 +159,45 @@ static int take_pool(int64_t before[2])
 		flock(lock, LOCK_EX);
 	before[0] = read_number(pool_files[0]);
 	before[1] = read_number(pool_files[1]);
+	before[2] = 0;
+	before[3] = pool_number("resv");
+	if (before[3] && before[3] == pool_number("nr") && before[3] == pool_number("free")) {
+		before[2] = before[3];
+		write_number(pool_files[0], before[2]); /* surplus until now */
+	}
 	return lock;
 }
 
-static void give_pool(int lock, const int64_t before[2])
+/* What segments of a program that was ended had comes back when a worker ends their namespace: wait for it. */
+static void give_pool(int lock, const int64_t before[4])
 {
+	long nap[2] = {0, 1000000};
+
 	write_number(pool_files[1], before[1]);
-	write_number(pool_files[0], before[0]);
+	for (int i = 0; i < 2000; i++) {
+		write_number(pool_files[0], before[0]);
+		if (read_number(pool_files[0]) == before[0] && pool_number("resv") == before[3])
+			break;
+		syscall(SYS_nanosleep, nap, 0);
+	}
 	close(lock);
+}
+
+/* Remove the segments of the program now, as far as their identifiers go round once. */
+static void remove_segments(void)
+{
+	for (int i = 0; i < 64; i++)
+		syscall(SYS_shmctl, i, 0, 0);
 }
 
 static void step_pool(void)
 {
-	static const char *const words[] = {"nr", "free", "resv", "surplus"};
-	char path[80];
+	static const char *const words[] = {"nr", "free", "resv"};
 
 	put(" H");
-	for (int i = 0; i < 4; i++) {
-		strcpy(path, "/sys/kernel/mm/hugepages/hugepages-2048kB/");
-		strcat(strcat(path, words[i]), "_hugepages");
-		put_number(read_number(path));
-	}
-}
-
-static int64_t make_huge_file(int64_t slot, int64_t pages, int64_t shift)
-{
-	char name[16] = "f";
-	int fd;
-
-	name[1] = '0' + slot / 100 % 10;
-	name[2] = '0' + slot / 10 % 10;
-	name[3] = '0' + slot % 10;
-	fd = syscall(SYS_memfd_create, name, 4 | (shift > 2 ? shift << 26 : 0) | MFD_ALLOW_SEALING);
-	st->files[slot] = fd;
-	return fd < 0 || ftruncate(fd, pages * PAGE) < 0 ? -1 : 0;
+	for (int i = 0; i < 3; i++)
+		put_number(pool_number(words[i]) - st->pool[2]);
+	put_number(pool_number("surplus"));
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -243,10 +258,8 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 		*r = uffd(a[0], UFFD_POISON, 4, a[1], a[2], a[3], 0);
 	else if (is(op, "special_file"))
 		*r = open_special(a[0], a[1], a[2], a[3]);
-	else if (is(op, "hugefile"))
-		*r = make_huge_file(a[0], a[1], a[2]);
 	else if (is(op, "sysctl"))
-		*r = write_number(pool_files[a[0] & 1], a[1]);
+		*r = write_number(pool_files[a[0] & 1], a[1] + (a[0] ? 0 : st->pool[2]));
 	else
 		return 0;
 	return 1;

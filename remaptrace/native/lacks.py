@@ -53,6 +53,20 @@ def _uffd(ask: Ask) -> str:
     )
 
 
+def _huge(ask: Ask) -> str:
+    """The pool is the whole machine's: only one that nobody uses may be changed, and only by root."""
+    before = ask([{"hugepages": {}}])[0]
+    if before["total"] != 0:
+        return f"the pool of huge pages is in use: {before['total']} pages of 2 MiB, {before['free']} of them free"
+    set_size = {"sysctl": {"name": "vm.nr_hugepages", "value": 1}}
+    set_limit = {"sysctl": {"name": "vm.nr_overcommit_hugepages", "value": 0}}
+    size, limit, pool = ask([set_size, set_limit, {"hugepages": {}}])
+    for answer in (size, limit):
+        if "error" in answer:
+            return f"the pool of huge pages cannot be set by this user: {answer['error']}"
+    return "" if pool["total"] == 1 else "no page of 2 MiB to be had for the pool"
+
+
 def missing_kinds(ask: Ask) -> dict[str, str]:
     """The kinds of special files that cannot be made here, with why."""
     found = {}
@@ -73,6 +87,7 @@ _QUESTIONS: dict[str, Callable[[Ask], str]] = {
     "numa": _numa,
     "uffd": _uffd,
     "special": _special,
+    "huge": _huge,
 }
 
 

@@ -55,6 +55,10 @@ PROFILES: dict[str, Weights] = {
             special_map 16 special_touch 24 special_call 22 special_advice 22 special_file 2 map 3 unmap 2
             protect 3 lock 2 mincore 3 fork 1 fork_wait 1 dump 4
         """,
+        "huge": """
+            hugetlb_map 18 hugetlb_touch 30 hugetlb_call 18 hugetlb_advice 12 hugetlb_file 5 hugetlb_segment 5
+            pool 2 hugepages 10 fork 1 fork_wait 1 dump 2
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

@@ -39,6 +39,15 @@ def _bits(words: Any, table: dict[str, int]) -> int:
     return value
 
 
+def huge_size(value: Any) -> int:
+    """log2 of the page size that a memfd is to have, HUGE_DEFAULT for the machine's own; 0: ordinary pages."""
+    if isinstance(value, str):
+        value = int(value.removesuffix("MiB")) << 20 if value.endswith("MiB") else int(value[:-3]) << 30
+    if value is True:
+        return names.HUGE_DEFAULT
+    return int(value).bit_length() - 1 if value else 0
+
+
 @dataclass
 class _Writer:
     """Numbers files as the runner wants them and spells arguments."""
@@ -55,7 +64,8 @@ class _Writer:
 
     def memfd(self, a: dict[str, Any]) -> list[Any]:
         self.made += 1
-        return [self.slot(a["id"]), a["pages"], int(bool(a.get("fill"))), self.made - 1]
+        shift = huge_size(a.get("hugetlb", 0))
+        return [self.slot(a["id"]), a["pages"], int(bool(a.get("fill"))), self.made - 1, shift]
 
 
 _Arguments = Callable[[_Writer, Any], list[Any]]

@@ -40,7 +40,7 @@ struct state {
 	int64_t brk_start;
 	int64_t flags;
 	int64_t fetches; /* the program has steps that fetch instructions */
-	int64_t pool[2]; /* what the machine's pool of huge pages was before the program */
+	int64_t pool[4]; /* of huge pages: size and limit before the program, pages that are lost, promised before */
 	unsigned char page[PAGE];
 	char bytes[256];
 	unsigned char resident[1 << 16];
@@ -317,13 +317,15 @@ static int file_of(int64_t slot)
 	return slot >= 0 && slot < MAX_FILES ? st->files[slot] : CLOSED_FD;
 }
 
-static int64_t make_file(int64_t slot, int64_t pages, int64_t fill, int64_t k)
+/* `huge`: log2 of the size of its pages, 2: the machine's huge pages, 0: ordinary ones */
+static int64_t make_file(int64_t slot, int64_t pages, int64_t fill, int64_t k, int64_t huge)
 {
 	char name[16] = "f";
 	name[1] = '0' + slot / 100 % 10;
 	name[2] = '0' + slot / 10 % 10;
 	name[3] = '0' + slot % 10;
-	int fd = syscall(SYS_memfd_create, name, MFD_ALLOW_SEALING);
+	int flags = huge ? 4 /* MFD_HUGETLB */ | (huge > 2 ? huge << 26 : 0) : 0;
+	int fd = syscall(SYS_memfd_create, name, flags | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, pages * PAGE) < 0)
 		return -1;
 	st->files[slot] = fd;
@@ -396,7 +398,7 @@ static void step(int n, const char *op, int64_t a[6])
 
 	errno = 0;
 	if (is(op, "memfd"))
-		r = make_file(a[0], a[1], a[2], a[3]);
+		r = make_file(a[0], a[1], a[2], a[3], a[4]);
 	else if (is(op, "ftruncate"))
 		r = ftruncate(file_of(a[0]), a[1]);
 	else if (is(op, "punch_hole"))
@@ -589,6 +591,7 @@ static void run(char *s)
 static void one_program(void)
 {
 	uint64_t now = syscall(SYS_brk, 0);
+	int segments = strstr(st->input, "shmget ") != 0;
 
 	syscall(SYS_setpgid, 0, 0);
 	syscall(SYS_unshare, CLONE_NEWIPC); /* segments of its own; without the right to it `native.lacks` leaves them out */
@@ -610,6 +613,8 @@ static void one_program(void)
 	run(st->input);
 	put("done\n");
 	flush();
+	if (segments)
+		remove_segments();
 	_exit(0);
 }
 
@@ -649,7 +654,8 @@ static void say_end(int status)
 
 static void do_program(int64_t milliseconds)
 {
-	int status = 0, pool = strstr(st->input, "sysctl ") ? take_pool(st->pool) : -1;
+	int status = 0, asks = strstr(st->input, "sysctl ") || strstr(st->input, "hugepages");
+	int pool = asks ? take_pool(st->pool) : -1;
 
 	flush();
 	st->late = 0;

@@ -60,3 +60,11 @@ def test_kinds_of_descriptors_that_there_are_not_are_told_and_left_out_of_progra
     assert "special" in lacking(["special"], refusing)
     programs = [generate(seed, "special", 50, frozenset({"kvm_vcpu"})) for seed in range(20)]
     assert "kvm_vcpu" not in str(programs) and "kvm_vcpu" in str([generate(s, "special") for s in range(20)])
+
+
+def test_a_pool_that_somebody_uses_is_left_alone() -> None:
+    def used(steps: list[Step]) -> list[dict[str, Any]]:
+        pool = {"total": 5, "free": 2, "reserved": 0, "surplus": 0}
+        return [pool if "hugepages" in step else {"result": 0} for step in steps]
+
+    assert "in use: 5 pages of 2 MiB, 2 of them free" in lacking(["huge"], used)["huge"]

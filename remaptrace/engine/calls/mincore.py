@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM
-from ...abi.vmflags import VM_PFNMAP
+from ...abi.vmflags import VM_HUGETLB, VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import R_MINCORE_ANON
 from ..areas.vmaset import find_exact
 from ..faults.fault import pte_of
 from ..faults.vmfault import linear_index
-from ..files.pagecache import cache_has
+from ..files.pagecache import cache_has, hugefile_find
 from ..files.special import has_page_cache
 from ..jit import kernel, ult
+from ..pages.pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word
 from ..pages.pte import (
     pte_file,
     pte_marker,
@@ -21,6 +22,7 @@ from ..pages.pte import (
     pte_to_pgoff,
 )
 from ..pages.swap import S_FRAME, slot_words
+from ..ranges.hugetlb import huge_index
 from ..state import (
     H_ARCH,
     H_RULES,
@@ -34,6 +36,16 @@ from ..why import WHY_HOLE, refuse
 
 
 @kernel
+def _huge_incore(m: Mem, mm: int, vma: int, addr: int) -> int:
+    """mincore of a page of hugetlbfs: mapped, or in the object where not even a table is there (walk_hugetlb_range)."""
+    slot = pmd_lookup(m, mm, addr)
+    if slot != 0:
+        return 1 if m[slot] == HUGE_ENTRY and pte_present(m, m[pmd_word(m, slot)]) != 0 else 0
+    inode = m[vma + V_INODE]
+    return 1 if inode != 0 and hugefile_find(m, inode, huge_index(m, vma, addr)) != 0 else 0
+
+
+@kernel
 def mincore_page(m: Mem, mm: int, addr: int) -> int:
     """What mincore's vector says of the page at `addr`: 0 or 1; -1 where nothing is mapped."""
     vma = find_exact(m, mm, addr)
@@ -44,6 +56,8 @@ def mincore_page(m: Mem, mm: int, addr: int) -> int:
         return cache_has(m, inode, linear_index(m, vma, addr))
     if m[vma + V_FLAGS] & VM_PFNMAP:  # page frames are a hole to walkers (walk_page_test)
         return 0
+    if m[vma + V_FLAGS] & VM_HUGETLB:
+        return _huge_incore(m, mm, vma, addr)
     p = pte_of(m, mm, addr)
     w = m[p] if p != 0 else 0
     if pte_present(m, w) != 0:

@@ -93,11 +93,15 @@ from ..state import (
     T_MM,
     T_PROC,
     V_END,
+    V_FILE,
     V_FLAGS,
     V_NEXT,
+    V_OPS,
     V_RESV,
     V_START,
     Mem,
+    kalloc,
+    kfree,
 )
 from ..why import (
     WHY_ARENA,
@@ -243,6 +247,35 @@ def late_ksm(m: Mem, file: int) -> int:
 
 @kernel
 def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
+    """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno; see `_map_region`.
+
+    The files of what is replaced are put behind all else (vms_complete_munmap_vmas, 6.12), so that the huge pages
+    which their objects hold are not there for the new mapping.
+    """
+    if vm & VM_HUGETLB == 0 or m[H_RULES + R_FIXED_KEEPS_OLD] == 0:
+        return _map_region(m, task, file, addr, length, vm, pgoff)
+    held = 0
+    vma = find_vma(m, m[task + T_MM], addr)
+    while vma != 0 and m[vma + V_START] < addr + length:
+        if m[vma + V_OPS] == OPS_HUGETLB and m[vma + V_FILE] != 0:
+            one = kalloc(m, 2)
+            if one == 0:
+                break
+            m[one] = held
+            m[one + 1] = file_get(m, m[vma + V_FILE])
+            held = one
+        vma = m[vma + V_NEXT]
+    result = _map_region(m, task, file, addr, length, vm, pgoff)
+    while held != 0:
+        one = held
+        held = m[one]
+        file_put(m, m[one + 1])
+        kfree(m, one, 2)
+    return result
+
+
+@kernel
+def _map_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
     """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno.
 
     `file` 0: anonymous, shared if `vm` says so. A refusal by the file's method or by the charge of

@@ -37,6 +37,7 @@ from ..state import (
     I_NAME,
     I_RESV,
     I_SEALS,
+    I_SHMID,
     I_SIZE,
     OPS_HUGETLB,
     Mem,
@@ -119,13 +120,18 @@ def hugetlb_reserve(m: Mem, inode: int, low: int, high: int, vm: int, shared: in
 
 @kernel
 def hugetlb_mmap(m: Mem, inode: int, vm: int, pgoff: int, length: int) -> int:
-    """The mmap method of hugetlbfs (hugetlbfs_file_mmap): 0 or -errno; a writable mapping extends the file."""
+    """The mmap method of hugetlbfs (hugetlbfs_file_mmap): 0 or -errno; a writable mapping extends the file.
+
+    What a segment needs was reserved by shmget, or is not reserved at all.
+    """
     big = hugefile_shift(m, inode)
     shift = m[H_ARCH + A_PAGE_SHIFT]
     if (pgoff << shift) & ((1 << big) - 1):
         return -EINVAL
     low = pgoff >> (big - shift)
-    error = hugetlb_reserve(m, inode, low, low + (length >> big), vm, vm & VM_MAYSHARE)
+    error = 0
+    if m[inode + I_SHMID] == 0:
+        error = hugetlb_reserve(m, inode, low, low + (length >> big), vm, vm & VM_MAYSHARE)
     if error != 0:
         return error
     end = (pgoff << shift) + length

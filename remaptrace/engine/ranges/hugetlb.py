@@ -61,7 +61,7 @@ def huge_index(m: Mem, vma: int, addr: int) -> int:
 
 
 @kernel
-def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int) -> int:
+def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int, surplus: int) -> int:
     """Remove the huge page under level-1 entry `slot` (the body of __unmap_hugepage_range).
 
     `keep` 1: a write protection of userfaultfd stays behind as a marker (without ZAP_FLAG_DROP_MARKER).
@@ -80,7 +80,7 @@ def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int) -> int:
     m[mm + MM_RSS] -= 1 << m[H_ARCH + A_INDEX_BITS]
     if (
         m[H_RULES + R_HUGETLB_RESTORE] != 0
-        and m[G_HT_SURPLUS] == 0
+        and surplus == 0
         and m[vma + V_RESV] > 0
         and m[f + F_FLAGS] & FF_ANON
     ):
@@ -94,12 +94,16 @@ def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int) -> int:
 
 @kernel
 def hugetlb_zap(m: Mem, mm: int, vma: int, start: int, end: int, keep: int) -> int:
-    """Remove the huge pages of `vma` in [start, end), whole ones; `keep` as in `_zap_one`."""
+    """Remove the huge pages of `vma` in [start, end), whole ones; `keep` as in `_zap_one`.
+
+    The kernel frees them behind the last one (tlb_finish_mmu), so that each finds the surplus there was at first.
+    """
+    surplus = m[G_HT_SURPLUS]
     addr = next_leaf(m, mm, start, end)
     while addr < end:
         slot = pmd_lookup(m, mm, addr)
         if m[slot] == HUGE_ENTRY:
-            _zap_one(m, mm, vma, addr, slot, keep)
+            _zap_one(m, mm, vma, addr, slot, keep, surplus)
         addr = next_leaf(m, mm, span_end(m, addr, end), end)
     return 0
 
@@ -196,12 +200,10 @@ def _unmap_file(m: Mem, inode: int, low: int, high: int, copies: int) -> int:
 def hugefile_truncate(m: Mem, inode: int, size: int) -> int:
     """Set the length of a hugetlbfs file to `size` bytes, whole huge pages (hugetlbfs_setattr).
 
-    Pages behind the end go, copies in private areas too, and so do the reservations there.
+    Pages behind the end go, copies in private areas too, and so do the reservations there, also where the file grows
+    (hugetlb_vmtruncate).
     """
-    old = m[inode + I_SIZE]
     m[inode + I_SIZE] = size
-    if size >= old:
-        return 0
     first = size >> m[H_ARCH + A_HUGE_SHIFT]
     _unmap_file(m, inode, size, 1 << 62, 1)
     freed = hugefile_drop(m, inode, first, -1, 1)

@@ -6,9 +6,15 @@ from collections.abc import Callable
 
 from ..steps import Step
 from ..window import Window
-from . import numa, special, sysv, uffd
+from . import huge, numa, special, sysv, uffd
 
-MAKERS: dict[str, Callable[[Window], Step]] = {**sysv.MAKERS, **numa.MAKERS, **uffd.MAKERS, **special.MAKERS}
+MAKERS: dict[str, Callable[[Window], Step]] = {
+    **sysv.MAKERS,
+    **numa.MAKERS,
+    **uffd.MAKERS,
+    **special.MAKERS,
+    **huge.MAKERS,
+}
 """Kind of step, as `profiles` names it: what makes one."""
 
 BEGINNINGS: dict[str, Callable[[Window], None]] = {
@@ -16,5 +22,6 @@ BEGINNINGS: dict[str, Callable[[Window], None]] = {
     "numa": Window.fill_window,
     "uffd": uffd.begin,
     "special": special.begin,
+    "huge": huge.begin,
 }
 """Subject: the steps that its programs begin with."""
