@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "diff": "Replay one trace on two or more machines and show what differs.",
     "advise": "Show where the VMAs go and what would save them.",
     "maps": "Show /proc/PID/maps of a simulated process at any moment.",
+    "browse": "Walk through the areas of a process, event by event.",
     "convert": "Write a trace as a scenario, JSON Lines, C or a column file.",
     "sweep": "Replay many traces on many machines into a table.",
     "verify": "Run programs on the running kernel and compare with the replay.",

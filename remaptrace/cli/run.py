@@ -66,7 +66,7 @@ def command(
     recorded or expected, or lines of the recording could not be read.
     """
     if live:
-        from .live import followed
+        from .answers.live import followed
 
         followed(traces, choice, placing)
     status = EXIT_OK

@@ -258,4 +258,10 @@ OTHERS: tuple[ErrorCode, ...] = (
         "There is no dask scheduler at the address given with --dask, or its version does not fit.",
         "remaptrace sweep traces --dask tcp://localhost:8786",
     ),
+    ErrorCode(
+        ec.RT_BROWSE,
+        "textual is not installed",
+        "`remaptrace browse` needs the extra `browse`.",
+        advice="pip install 'remaptrace[browse]'",
+    ),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.cli.live import state_line
+from remaptrace.cli.answers.live import state_line
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.detect import read_data

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...result.areakinds import kind_of
 from ...result.arearow import Layout, special_name
 from ...result.changes import NEVER, Changes
-from ...result.result import VmaRow
 from .columns import Column, column, steps, varints
 
 LIVES = 300_000
@@ -25,25 +25,7 @@ PACKED = 800_000
 """Bytes that they may take, compressed."""
 _FEWEST = 4
 
-KINDS = ("program or library", "other file", "shared", "heap", "stack", "anonymous", "no access", "special")
-
 Ints = npt.NDArray[np.int64]
-
-
-def kind_of(vma: VmaRow) -> int:
-    """Which of KINDS an area is; no access comes before what it is made of."""
-    if vma.perms.startswith("---"):
-        return 6
-    if vma.name in ("[heap]", "[stack]"):
-        return 3 if vma.name == "[heap]" else 4
-    if vma.name.startswith("[") and not vma.name.startswith("[anon"):
-        return 7
-    if vma.perms.endswith("s"):
-        return 2
-    if vma.file:
-        program = ".so" in vma.file or "x" in vma.perms or vma.file.startswith(("/usr/", "/lib", "/bin"))
-        return 0 if program else 1
-    return 5
 
 
 @dataclass

@@ -17,13 +17,14 @@ from ...abi.errnos import errno_name
 from ...abi.kinds import K_MARK
 from ...abi.outcomes import NAMES, OUT_NONE
 from ...engine.why import WHY_TEXT
+from ...result.areakinds import KINDS
 from ...result.changes import NEVER, Changes
 from ...result.result import Result
 from ...trace.events import Trace
 from ...trace.wording import event_text, place, result_text, returns_address
 from ..facts.run import process_facts, process_rows
 from .columns import Column, column, steps, varints
-from .lives import KINDS, Looks, Space, packed, space_of, stops_for, thinned
+from .lives import Looks, Space, packed, space_of, stops_for, thinned
 
 PARTS = 700
 _PROCESSES = 12

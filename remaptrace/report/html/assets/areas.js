@@ -73,7 +73,8 @@ class Areas {
   birth(s, i) {
     const call = s.born[i] < 0 ? null : this.call(s.born[i]);
     if (!call) return s.born[i] < 0 ? "there before the trace" : `since event ${count(s.born[i])}`;
-    return `made by ${call.name}, event ${count(s.born[i])}` + (call.line ? `, line ${count(call.line)}` : "") +
+    const how = call.name === "init_vma" ? "there from the start (map or program headers)" : `made by ${call.name}`;
+    return `${how}, event ${count(s.born[i])}` + (call.line ? `, line ${count(call.line)}` : "") +
       (call.caller ? `, called by ${call.caller}` : "");
   }
   describe(s, i) {

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..errorcodes import RT_USAGE
-from ..errors import InputError, UsageError
-from ..report.words import counted, number
+from ...errorcodes import RT_USAGE
+from ...errors import InputError, UsageError
+from ...report.words import counted, number
 
 if TYPE_CHECKING:
-    from ..result.result import Result
-    from . import session
+    from ...result.result import Result
+    from .. import session
 
 _AT_ONCE = 1 << 20
 _EVERY = 1.0
@@ -70,8 +70,8 @@ def _read(data: bytearray, look: Callable[[bytes], object]) -> None:
 
 def _look(data: bytes, choice: session.Choice, placing: str | None) -> str:
     """A line about a replay of `data`; empty while there is nothing to replay."""
-    from ..trace.detect import read_data
-    from .session import replay_timed
+    from ...trace.detect import read_data
+    from ..session import replay_timed
 
     try:
         trace = read_data(data, "<stdin>")

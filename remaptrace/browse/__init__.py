@@ -1,0 +1,1 @@
+"""`remaptrace browse`: the areas of a process at any event, in a terminal. `moment` knows, `app` shows."""
