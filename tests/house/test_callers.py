@@ -24,6 +24,8 @@ OFFERED = {"result.changes.at_event": "rows of the change log behind one event, 
 
 _CLICK = ("shell_complete", "list_commands", "get_command", "format_commands", "resolve_command")
 """Methods that click calls."""
+_TEXTUAL = ("compose", "on_", "action_")
+"""Beginnings of methods that textual calls, in `browse.app`."""
 _BY_NAME = ("handles", "_intrinsic")
 """Decorators that register a function under names of its own."""
 _IMPORTED = ("abi.", "report.documents.", "engine.state", "machine.archwords", "trace.compiled.scan")
@@ -72,7 +74,9 @@ def _definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
             out.append(node)
         if isinstance(node, ast.ClassDef):
             methods = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
-            out += [inner for inner in methods if inner.name not in _CLICK]
+            shown = any(ast.unparse(base).startswith(("App", "ModalScreen")) for base in node.bases)
+            called = (*_CLICK, *_TEXTUAL) if shown else _CLICK
+            out += [inner for inner in methods if not inner.name.startswith(called)]
     return out
 
 

@@ -40,7 +40,7 @@ from ..areas.changelog import (
     LOG_WORDS,
     log_open,
 )
-from ..state import G_LOG, G_LOG_END, G_LOG_EVENT, G_LOG_LOST, H_LIMIT
+from ..state import G_LOG, G_LOG_EVENT, G_LOG_LOST, H_LIMIT
 from ..tasks.exec import MARK_ASSUMED
 from .inspect import object_name, shown_of
 
@@ -154,11 +154,6 @@ class Recorder:
             shown=shown_of(self.m),
             strings=self.strings,
         )
-
-
-def room(m: Any) -> int:
-    """Rows that the log of this machine has room for."""
-    return int((m[G_LOG_END] - m[H_LIMIT]) // LOG_WORDS)
 
 
 def _kept(own: Ints, kind: Ints) -> tuple[Ints, Ints]:
