@@ -125,6 +125,9 @@ class Item:
             from .recorded.assumed import assume_execs
 
             assume_execs(trace, StringNumbers(trace), Path(self.paths[0]).parent)
+            from .recorded.lacking import say_what_is_missing
+
+            say_what_is_missing(trace)
         return trace
 
 

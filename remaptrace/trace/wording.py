@@ -11,6 +11,14 @@ from ..abi.errnos import errno_name
 from ..abi.signals import PF_FETCH, PF_WRITE
 from .events import Trace
 
+ONLY_FAILED = (
+    "every call of the log failed, as strace -Z, -e status=failed and perf trace --failure record: what succeeded,"
+    " and so what was mapped, is not in it"
+)
+
+BEGAN_BEFORE = "running before the log begins"
+"""Words of the note on processes whose first areas a log does not show."""
+
 
 class Place(TypedDict):
     """The way back from a number to its source."""

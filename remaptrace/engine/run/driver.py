@@ -33,6 +33,7 @@ from ...sources import SHIPPED
 from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
+from ...trace.wording import BEGAN_BEFORE
 from .. import arena
 from ..look.changes import Recorder
 from ..look.observe import Observer, wants_observation
@@ -421,7 +422,7 @@ class _Run:
                 f"{learnt} recorded faults told the state of a page that no recorder shows "
                 "(page cache before the log, faults inside system calls, writeback)"
             )
-        if unseen > 1 and self.trace.recorded:
+        if unseen > 1 and self.trace.recorded and not any(BEGAN_BEFORE in note for note in self.trace.notes):
             notes.append(f"{unseen} processes were running before the log shows how they came to be")
         return notes
 

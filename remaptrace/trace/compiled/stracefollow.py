@@ -10,7 +10,6 @@ from ...abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
 from ...abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD, K_SIGNAL
 from ...abi.rows import B_A0, B_FLAGS, T_OF_DAY, T_RELATIVE
 from .followstate import (
-    HELD,
     PATH_LENGTH,
     S_CLOCK,
     S_DAY,
@@ -347,7 +346,7 @@ def follow(
         if resumed and op != OP_NOTE_OF_TASK:
             if pending != (0 if maybe else op):
                 return i
-        elif op >= OP_OPENAT and pending == HELD:
+        elif op >= OP_OPENAT and pending != 0:  # held by the plain reader, or it counts what did not return
             return i
         clock, day = state[S_CLOCK], state[S_DAY]
         time = _clock(rows, i, state)

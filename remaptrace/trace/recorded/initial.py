@@ -23,6 +23,7 @@ from .mapsfile import initial_rows
 from .reconstruct import maps_at_exec
 
 _NAMING = "PID.exec1.maps (behind the first exec) or PID.start.maps (where the log begins)"
+_VSYSCALL = (0xFFFFFFFFFF600000, 0xFFFFFFFFFF601000)
 _ADDRESSED = (
     ev.K_MUNMAP,
     ev.K_MPROTECT,
@@ -198,17 +199,16 @@ class _Placing:
         self._insert(event + 1, task, file)
 
     def _insert(self, before: int, task: int, file: MapsFile, *, incomplete: bool = False) -> None:
-        """`incomplete`: the process had more than the file shows; its stack, which grows, stands for that."""
+        """`incomplete`: the process may have had more than the file shows, which calls of the log then prove."""
         rows = initial_rows(file, task, self._string, _start_brk(self._trace, before, task))
-        for row in rows:
-            stack = incomplete and row[0] == ev.K_INIT_VMA and self._is_stack(row[2])
-            flags = ev.EVF_MADE | (ev.EVF_ASSUMED if stack else 0)
-            self.inserts.append(Insert(before, *row, flags=flags))
+        if incomplete:  # an assumed area that is none: the kernel counts no [vsyscall]
+            rows = [row for row in rows if row[2][:1] != _VSYSCALL[:1]]
+        self.inserts += [Insert(before, *row) for row in rows]
+        if incomplete:
+            gate = (*_VSYSCALL, 4, 0, 0, self._string("[vsyscall]"))
+            self.inserts.append(Insert(before, ev.K_INIT_VMA, task, gate, flags=ev.EVF_MADE | ev.EVF_ASSUMED))
         self.used.add(file.path)
         self._taken.add(before)
-
-    def _is_stack(self, args: tuple[int, ...]) -> bool:
-        return args[5] > 0 and self._trace.strings[args[5]].startswith("[stack")
 
     def _at_start(self, file: MapsFile) -> None:
         """A file named PID.start.maps: for the process of that thread."""
@@ -225,7 +225,7 @@ class _Placing:
                 f"{file.path}: process {file.tid} begins with its execve of {exec_}, which replaces what was"
                 f" mapped before; for the areas behind it name the file {file.tid}.exec1.maps"
             )
-        self._insert(first, task, file)
+        self._insert(first, task, file, incomplete=self._named)
 
     def _where_it_fits(self, file: MapsFile) -> None:
         """A file whose name is silent: for the start that the log's own addresses speak for."""
@@ -249,7 +249,7 @@ class _Placing:
         process = f"process {start.pid}" if start.pid else "the process"
         text = f"{file.path}: {_areas(file)}, used for {process}"
         if start.event < 0:
-            self._insert(start.first, start.task, file)
+            self._insert(start.first, start.task, file, incomplete=True)
             text += " where its log begins"
             text += _later_or_other(trace, start, file)
         else:

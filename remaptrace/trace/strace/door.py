@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from mmap import mmap
 
+import numpy as np
+
 from ...machinecode import ready
 from ...machinecode.ready import Progress
 from ..events import Trace
 from ..unborn import orphans
+from .model import UNBORN
 from .read import Log, StraceReader
 from .threads import groups_of, joined_note
 
@@ -52,14 +55,21 @@ def read_strace(
 
     reader = read({})
     trace = reader.finish()
-    if threads_of is not None or len(orphans(trace)) < 2:
-        return trace
-    groups = groups_of(trace, log, reader.exits)
-    if not groups.leader:
-        return trace
-    trace = read(groups.leader).finish()
-    trace.notes.append(joined_note(groups))
+    if threads_of is None and len(orphans(trace)) > 1:
+        groups = groups_of(trace, log, reader.exits)
+        if groups.leader:
+            trace = read(groups.leader).finish()
+            trace.notes.append(joined_note(groups))
+    if UNBORN in trace.notes and not _several_act(trace):
+        trace.notes.remove(UNBORN)
     return trace
+
+
+def _several_act(trace: Trace) -> bool:
+    """Whether several processes without a birth have events: those that only wait have no address space here."""
+    roots = np.flatnonzero(trace.tasks["parent"] < 0)
+    acting = np.unique(trace.columns["task"])
+    return len(set(trace.tasks["pid"][np.intersect1d(roots, acting)].tolist())) > 1
 
 
 def _whole(data: bytes | memoryview) -> Log:

@@ -56,6 +56,9 @@ _NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS
 }
 """What an strace prints that is older than the call, or of another machine."""
 
+_ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
+"""Words of lines that may end other threads, with what they have under way."""
+
 Words = npt.NDArray[np.int64]
 
 
@@ -135,6 +138,8 @@ class FastStraceReader(StraceReader):
         if end < len(self.data):  # the last line lacks its newline
             self.offset = len(self.data)
             self._read_plainly(self.data[end:], int(self._state[fo.S_LINE]) + 1)
+        for living in [one for tasks in self.model.by_pid.values() for one in tasks]:
+            self._hold(living)
         self._bytes = self._bytes[:0].copy()  # a mapped file can be closed now
         self.understood += int(self._state[fo.S_UNDERSTOOD])
         for name, count in zip(self._ignored, self._counts.tolist(), strict=False):
@@ -218,8 +223,10 @@ class FastStraceReader(StraceReader):
         self._clock, self._day = int(state[fo.S_CLOCK]), int(state[fo.S_DAY])
         tid = read_head(self._open + line).tid  # of a line that a notice broke, its beginning
         task = model.by_tid.get(tid) if tid is not None else self._unnamed()
-        if b"+++ superseded" in line:
-            for living in [one for tasks in model.by_pid.values() for one in tasks]:
+        others: list[Task] = []
+        if any(word in line for word in _ENDS_OTHERS):
+            others = [one for tasks in model.by_pid.values() for one in tasks]
+            for living in others:
                 self._hold(living)
         elif task is not None:
             self._hold(task)
@@ -227,6 +234,8 @@ class FastStraceReader(StraceReader):
         state[fo.S_CLOCK], state[fo.S_DAY] = self._clock, self._day
         if task is not None:
             self._note_pending(task)
+        for living in others:
+            self._note_pending(living)
         for changed in model.changed:
             self._note_task(changed)
         model.changed.clear()

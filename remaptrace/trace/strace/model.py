@@ -23,6 +23,7 @@ UNBORN = (
     "a thread's birth is not in the log: it is taken for a process of its own (--one-process or --threads-of PID"
     " say otherwise)"
 )
+_NO_RETURN = frozenset((b"exit", b"exit_group"))
 _THREAD_FLAGS = 0x3D0F00  # what pthread_create of glibc passes
 
 
@@ -89,6 +90,8 @@ class Model:
     """Process of each thread whose birth is not shown, where other lines prove it."""
     one_process: int | None = None
     """Every thread whose birth is not shown belongs to this process; 0: to the first one, whatever its id."""
+    left_out: list[tuple[int, str]] = field(default_factory=list)
+    """Line and name of calls that began and whose return the log does not show."""
     in_pages: Callable[[], bool] = lambda: False
     """Whether mmap2 shows its offset in pages in this log."""
 
@@ -135,8 +138,11 @@ class Model:
         self.by_tid[tid] = task
         self.changed.append(task)
 
-    def pend(self, task: Task, pending: Pending | None) -> None:
-        """The call that `task` has under way is `pending`, or none."""
+    def pend(self, task: Task, pending: Pending | None, *, returned: bool = False) -> None:
+        """The call that `task` has under way is `pending`, or none; that before did not return, or has `returned`."""
+        before = task.pending
+        if before is not None and not returned and before.child is None and before.name not in _NO_RETURN:
+            self.left_out.append((before.line, before.name.decode("utf-8", "replace")))
         task.pending = pending
         if pending is not None and pending.name in FORKS:
             self.forking[task.row] = task
@@ -269,9 +275,23 @@ class Model:
         """Thread `by` of the process led by `tid` called execve: it goes on under the leader's id."""
         leader = self.task_of(tid, line, time)
         thread = self.by_tid.get(by)
-        self.pend(leader, thread.pending if thread is not None else None)
+        moved = thread.pending if thread is not None else None
         if thread is not None and thread is not leader:
+            self.pend(thread, None, returned=True)
             self.bury(thread)
+        self.pend(leader, moved, returned=leader is thread)
+
+    def note_left_out(self) -> None:
+        """The end of the log: say which calls began and did not return in it."""
+        for task in self.tasks:
+            if task.alive:
+                self.pend(task, None)
+        if self.left_out:
+            first = ", ".join(f"{name} at line {line}" for line, name in sorted(self.left_out)[:3])
+            count, more = len(self.left_out), ", ..." if len(self.left_out) > 3 else ""
+            self.note(
+                f"{count} call{'s' * (count != 1)} began and did not return in the log ({first}{more}): left out"
+            )
 
     # -- events
 

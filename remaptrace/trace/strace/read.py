@@ -22,6 +22,7 @@ from ...errors import InputError
 from ..events import TASK_DTYPE, Skipped, Trace
 from ..stacks import StackLines
 from ..unborn import orphans
+from ..wording import ONLY_FAILED
 from . import lines
 from .args import BadLine, split_arguments, value
 from .callnames import CallNames
@@ -39,7 +40,7 @@ _HALF_DAY = 43_200_000_000_000
 _MAX_TID = (1 << 31) - 1
 _LOOKS = re.compile(
     rb"(?:[a-z_][a-z0-9_]*\(.*|<\.\.\. [a-z_0-9]+ resumed>.*)"
-    rb"(?:= (?:-?(?:0x[0-9a-f]+|\d+)|\?)|<unfinished \.\.\.>)"
+    rb"(?:= (?:-?(?:0x[0-9a-f]+|\d+)|\?)|<(?:unfinished|detached) \.\.\.>)"
     rb"|\+\+\+ (?:exited|killed|superseded) |--- SIG[A-Z0-9]+ \{|--- stopped by SIG"
 )
 _FORK_RETURN = re.compile(
@@ -53,6 +54,9 @@ _WITH_RESULT = re.compile(rb"\b([a-z_][a-z0-9_]*|SYS_\d+)\([^\n]*?\) *= (?:-?\d|
 _MMAP2_OFFSET = re.compile(
     rb"(?:mmap2|mmap_pgoff)\([^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|0|[1-9]\d{0,18})\) *= 0x"
 )
+_SUCCEEDED, _FAILED = re.compile(rb"\) += (?:0x|\d)"), re.compile(rb"\) += -1 E")
+_ENOUGH = 5
+"""Lines from which it is no chance that all calls failed."""
 _SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
 
 
@@ -336,7 +340,7 @@ class StraceReader:
             self._complete(task, pending.text + rest, number, time)
         finally:
             if task.pending is pending:
-                self.model.pend(task, None)
+                self.model.pend(task, None, returned=True)
 
     def _ended(self, head: lines.Head, text: bytes, number: int) -> None:
         by = lines.superseded_by(text)
@@ -437,6 +441,8 @@ class StraceReader:
             )
         if self.origin.note:
             self.model.note(self.origin.note)
+        if self.understood >= _ENOUGH and _SUCCEEDED.search(self.data) is None and _FAILED.search(self.data):
+            self.model.note(ONLY_FAILED)
         trace = finish(self.model, [self.name], self.skipped, self.name)
         trace.arch = self.origin.arch
         self.stacks.attach(trace)
@@ -450,6 +456,7 @@ def _is_whole(text: bytes) -> bool:
 
 def finish(model: Model, sources: list[str], skipped: list[Skipped], name: str) -> Trace:
     """The trace that a model holds."""
+    model.note_left_out()
     tasks = np.zeros(len(model.tasks), dtype=TASK_DTYPE)
     for task, parent in zip(model.tasks, model.parents, strict=True):
         tasks[task.row] = (task.tid, task.pid, 0, parent)

@@ -17,6 +17,7 @@ from ...abi.signals import PF_UNKNOWN, PF_UNSURE, PF_USER
 from ...errorcodes import RT_KERNEL_LINE
 from ..events import Skipped
 from ..stacks import StackLines
+from ..wording import ONLY_FAILED
 from .perfwords import registers
 from .plan import EXEC_CALLS, EXIT_CALLS, NOT_TOLD, CallNames
 from .records import (
@@ -30,6 +31,7 @@ from .records import (
     OP_NEWTASK,
     OP_SIGNAL,
     OP_TASK_EXIT,
+    R_A0,
     R_A1,
     R_OP,
     R_TIME,
@@ -54,6 +56,8 @@ _SUMMARY = re.compile(
 )
 _STRING = re.compile(rb'filename: "((?:[^"\\]|\\.)*)"')
 
+_ENOUGH = 5
+"""Calls from which it is no chance that all failed."""
 _ERRORS = {name: number for number, name in ERRNO_NAMES.items()}
 
 
@@ -238,6 +242,9 @@ class _PerfTrace:
                 f"{self._without_address} faults in files were left out: perf trace prints a file offset, not the"
                 " address (-e exceptions:page_fault_user has it)"
             )
+        results = [row[R_A0] for row in self._rows if row[R_OP] == OP_EXIT]
+        if len(results) >= _ENOUGH and all(-4095 <= result < 0 for result in results):
+            notes.append(ONLY_FAILED)
         if self._lost:
             notes.append(f"the recorder lost {self._lost} events; calls across the gaps are left out")
         if self._other:

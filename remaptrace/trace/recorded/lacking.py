@@ -1,0 +1,86 @@
+"""What a log cannot show, said in notes: lines that its text says were left out, processes that began before it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from ...abi import kinds as ev
+from ..events import Trace
+from ..wording import BEGAN_BEFORE
+
+_FIRST = 3
+"""Places or processes that a note names."""
+
+_DOTS = r"(?:(?:\.\s?){2,}|…|⋮|[\[(<{]\s*(?:\.\s?){2,}[\])>}])"
+_LEFT_OUT = (
+    r"(?:sni+p(?:ped)?|cut|trimmed|truncated|omitted|skipped|elided|left out|removed|deleted|repeated|more|etc|repeats?"
+    r"|similar|same|lines?|times?|calls?|many|lots|of|and|so|on|here|output|log|for|brevity|the|other|hundred|thousand|s)"
+)
+_ELISION = re.compile(
+    rf"[\s>|+#*-]*(?:\d+[:\t ]*)?(?:{_DOTS}|-*\s*8<\s*-*|[\[(<{{]\s*(?:{_DOTS}\s*)?(?:[\d,.~]+\s+)?{_LEFT_OUT}"
+    rf"(?:[\s,.]+(?:[\d,~]+|{_LEFT_OUT}))*\s*(?:{_DOTS})?\s*[\])>}}]"
+    rf"|{_DOTS}\s*[\[(<]?\s*(?:[\d,~]+\s+)?{_LEFT_OUT}(?:[\s,.]+(?:[\d,~]+|{_LEFT_OUT}))*\s*[\])>]?\s*(?:{_DOTS})?"
+    rf"|-+\s*{_LEFT_OUT}\s*-+)[\s.*>-]*",
+    re.IGNORECASE,
+)
+"""A line that stands for others: ``[...]``, ``... 3000 more lines ...``, ``<snip>``, ``(many more of the same)``."""
+
+_OWN_AREAS = (ev.K_INIT_MM, ev.K_INIT_VMA, ev.K_EXEC)
+
+
+def say_what_is_missing(trace: Trace) -> None:
+    """Notes on gaps and late beginnings of a log that was read by itself; lines that tell of a gap are no bad lines."""
+    _gaps(trace)
+    _late(trace)
+
+
+def _gaps(trace: Trace) -> None:
+    gaps = [skip for skip in trace.skipped if _ELISION.fullmatch(skip.found)]
+    if not gaps:
+        return
+    trace.skipped = [skip for skip in trace.skipped if skip not in gaps]
+    where = ", ".join(str(skip.line) for skip in gaps[:_FIRST]) + (", ..." if len(gaps) > _FIRST else "")
+    places = f"{len(gaps)} place{'s' * (len(gaps) != 1)}"
+    trace.notes.append(
+        f"the log has gaps: at {places} (line {where}) it says that lines were left out;"
+        " what happened there is unknown, and counts behind it are what the rest shows"
+    )
+
+
+def _late(trace: Trace) -> None:
+    """Processes whose first memory call stands behind no exec, no birth and no map."""
+    roots = {int(trace.tasks["pid"][row]) for row in np.flatnonzero(trace.tasks["parent"] < 0).tolist()}
+    if not len(trace) or not roots:
+        return
+    kind = trace.columns["kind"]
+    calls = _first_by_process(trace, (kind >= ev.K_MMAP) & (kind <= ev.K_OLD_MMAP))
+    begun = _first_by_process(trace, np.isin(kind, _OWN_AREAS))
+    late = [pid for pid in sorted(roots & calls.keys()) if begun.get(pid, len(trace)) > calls[pid]]
+    if not late:
+        return
+    if late == [0]:
+        who = "the process was"
+    elif len(late) == 1:
+        who = f"process {late[0]} was"
+    else:
+        named = ", ".join(map(str, late[:_FIRST])) + (", ..." if len(late) > _FIRST else "")
+        who = f"{len(late)} processes ({named}) were"
+    trace.notes.append(
+        f"{who} {BEGAN_BEFORE}: of what was mapped then, only what calls prove is in the counts"
+        " (--maps brings it)"
+    )
+
+
+def _first_by_process(trace: Trace, wanted: npt.NDArray[np.bool_]) -> dict[int, int]:
+    """The first of the `wanted` events of each process that has one."""
+    events = np.flatnonzero(wanted)[::-1]
+    first = np.full(len(trace.tasks), -1, dtype=np.int64)
+    first[trace.columns["task"][events]] = events  # the last to be written is the first event
+    out: dict[int, int] = {}
+    for pid, event in zip(trace.tasks["pid"].tolist(), first.tolist(), strict=True):
+        if event >= 0:
+            out[pid] = min(event, out.get(pid, event))
+    return out
