@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from ..abi.calls import KIND_NAMES
 from ..codes.code import ErrorCode
 from ..codes.table import CODES
 from ..defects import DEFECTS
@@ -34,8 +36,15 @@ def topics() -> dict[str, list[str]]:
 
 
 def explain(name: str) -> str | None:
-    """A paragraph about `name`, or None when nothing is known. Case does not matter."""
-    wanted = name.strip().lower().removesuffix(":")
+    """A paragraph about `name`, a word or label of a report, or None when nothing is known. Case does not matter."""
+    for wanted in dict.fromkeys(_readings(name)):
+        found = _known(wanted)
+        if found:
+            return found
+    return None
+
+
+def _known(wanted: str) -> str:
     found: list[str] = []
     for code, entry in CODES.items():
         if code.lower() == wanted:
@@ -48,12 +57,54 @@ def explain(name: str) -> str | None:
     for rule in RULES.values():
         if asked_rule == rule.name.lower():
             found.append(_paragraph(f"{rule.name} (rule of a kernel)", _rule_text(rule)))
-    return "\n\n".join(found) or None
+    if wanted in _CALLS:
+        found.append(_paragraph(f"{wanted}(2)", _call_text(wanted)))
+    return "\n\n".join(found)
+
+
+_CALLS = {**dict.fromkeys(KIND_NAMES.values()), "execve": None}
+"""Calls and events by name."""
+
+
+def _call_text(name: str) -> str:
+    """Which errors of a call are explained, and where the rest stands."""
+    errors = [errno for errno, text in ERRNOS.items() if re.search(rf"\b{name}\b", text)]
+    told = f" Errors explained here: {', '.join(errors)}." if errors else ""
+    return f"A call as the man page {name}(2) has it, or an event of that name in scenarios and JSON Lines.{told}"
 
 
 def _spellings(key: str) -> Iterable[str]:
     low = key.lower()
-    return {low, *low.split("/"), low.replace("-", " "), low.replace(" ", "-")}
+    return {
+        low,
+        *low.split("/"),
+        low.replace("-", " "),
+        low.replace(" ", "-"),
+        f"{low}s",
+        f"{low}es",
+        low.removesuffix("s"),
+    }
+
+
+def _readings(name: str) -> Iterator[str]:
+    """What a heading or label of a report may be known as, the fullest first."""
+    low = name.strip().lower().removesuffix(":")
+    yield low
+    bare = re.sub(r" *\(.*\)", "", low)
+    yield bare
+    for lead in _LEADS:
+        if bare.startswith(lead):
+            yield bare[len(lead) :]
+    head, comma, tail = bare.partition(", ")
+    if comma:
+        yield tail
+        yield head
+    yield bare.partition(" ")[0] if bare.endswith((" refused", " differs")) else bare
+    if re.fullmatch(r"(1 page|to [0-9]+ [km]ib|larger)", bare):
+        yield "size"
+
+
+_LEADS = ("by ", "the ", "of them ", "minor ", "major ", "neighbours ", "peak ")
 
 
 def _code_text(entry: ErrorCode) -> str:
