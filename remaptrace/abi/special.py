@@ -8,18 +8,19 @@ from __future__ import annotations
 
 FILE_PERF = 16  # perf_event_open: ring of 1 + 2^n pages
 FILE_URING = 17  # io_uring_setup: the kernel chooses the address
-FILE_BPF = 18  # bpf(BPF_MAP_CREATE) of an array or ring with BPF_F_MMAPABLE
+FILE_BPF = 18  # bpf(BPF_MAP_CREATE) of an array with BPF_F_MMAPABLE
 FILE_PACKET = 19  # socket(AF_PACKET) with a ring
 FILE_SECRET = 20  # memfd_secret
 FILE_KVM_VCPU = 21  # ioctl(KVM_CREATE_VCPU)
 FILE_AIO = 22  # the ring of io_setup
-FIRST_SPECIAL, LAST_SPECIAL = FILE_PERF, FILE_AIO
+FILE_RINGBUF = 23  # bpf(BPF_MAP_CREATE) of BPF_MAP_TYPE_RINGBUF
+FIRST_SPECIAL, LAST_SPECIAL = FILE_PERF, FILE_RINGBUF
 
 SPECIAL_KINDS: dict[str, int] = {
     "perf_event": FILE_PERF,
     "io_uring": FILE_URING,
     "bpf_array": FILE_BPF,
-    "bpf_ringbuf": FILE_BPF,
+    "bpf_ringbuf": FILE_RINGBUF,
     "packet_ring": FILE_PACKET,
     "secretmem": FILE_SECRET,
     "kvm_vcpu": FILE_KVM_VCPU,
@@ -32,6 +33,7 @@ SHOWN_NAMES: dict[int, str] = {
     FILE_PERF: "anon_inode:[perf_event]",
     FILE_URING: "anon_inode:[io_uring]",
     FILE_BPF: "anon_inode:bpf-map",
+    FILE_RINGBUF: "anon_inode:bpf-map",
     FILE_PACKET: "socket:[0]",
     FILE_SECRET: "/secretmem (deleted)",
     FILE_KVM_VCPU: "anon_inode:kvm-vcpu:0",

@@ -168,3 +168,34 @@ def test_words_are_values_of_the_huge_page_settings() -> None:
         read_scenario(head % "sometimes")
     with pytest.raises(InputError, match="'madvise' is no value of thp_shmem_enabled"):
         read_scenario(head % "madvise")
+
+
+@pytest.mark.parametrize(
+    ("step", "rule", "value"),
+    [
+        ("pkey_alloc: {flags: 0, rights: 0}\n  expect: {result: 1}", "pkeys", 16),
+        (
+            f"vma_name: {{addr: {BASE:#x}, length: 4096, name: x}}\n  expect: {{result: 0}}",
+            "anon_vma_name",
+            True,
+        ),
+        (
+            f"mbind: {{addr: {BASE:#x}, length: 4096, mode: [bind], nodes: 2}}\n  expect: {{result: 0}}",
+            "nodes",
+            2,
+        ),
+        (f"home_node: {{addr: {BASE:#x}, length: 4096, node: 3}}\n  expect: {{result: 0}}", "nodes", 4),
+        (
+            "memfd_create: {id: g, flags: [hugetlb, 30<<mfd_huge_shift]}\n  expect: {error: ENODEV}",
+            "gigantic_pages",
+            False,
+        ),
+        ("special_file: {id: s, kind: secretmem}\n  expect: {error: ENOSYS}", "secretmem", False),
+        (f"read: {BASE:#x}\n  expect: {{outcome: SIGBUS, code: BUS_MCEERR_AR}}", "memory_failure", True),
+    ],
+)
+def test_answers_show_what_the_machine_has(step: str, rule: str, value: object) -> None:
+    assert read_scenario(f"{HEAD}- {step}\n").machine[rule] == value
+    named = HEAD.replace("steps:", f"machine: {{set: {{{rule}: 0}}}}\nsteps:")
+    assert read_scenario(f"{named}- {step}\n").machine[rule] == 0
+    assert rule not in read_scenario(f"name: t\nsteps:\n- {step}\n").machine

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
-from ...abi.special import FILE_BPF, FILE_URING
+from ...abi.special import FILE_BPF, FILE_RINGBUF, FILE_URING
 from ...abi.vmflags import (
     VM_ACCOUNT,
     VM_DONTEXPAND,
@@ -119,7 +119,7 @@ def _moves_alone(m: Mem, vma: int) -> int:
     It is registered with userfaultfd, or its file chooses addresses itself, which could disobey MREMAP_FIXED,
     and is neither shmem nor a file whose choice is known: System V segments, /dev/zero, maps of bpf, io_uring.
     """
-    if m[vma + V_UFFD] != 0 or kind_of(m, vma) in (FILE_BPF, FILE_URING):
+    if m[vma + V_UFFD] != 0 or kind_of(m, vma) in (FILE_BPF, FILE_RINGBUF, FILE_URING):
         return 1
     return 1 if m[vma + V_FILE] != 0 and m[vma + V_OPS] in (OPS_SHM, OPS_ZERO) else 0
 

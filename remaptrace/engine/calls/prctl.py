@@ -91,7 +91,12 @@ def ksm_flags(m: Mem, mm: int, flags: int, when: int) -> int:
 
 @kernel
 def _memory_merge(m: Mem, mm: int, on: int) -> int:
-    """PR_SET_MEMORY_MERGE: every area that can gets the flag, or all lose it; none are joined by that. 0."""
+    """PR_SET_MEMORY_MERGE: every area that can gets the flag, or all lose it; none are joined by that. 0.
+
+    A process that is so already is left as it is, areas that MADV_UNMERGEABLE took out, too (ksm_enable_merge_any).
+    """
+    if (m[mm + MM_KSM] != 0) == (on != 0):
+        return 0
     m[mm + MM_KSM] = 1 if on != 0 else 0
     vma = m[mm + MM_FIRST]
     while vma != 0:

@@ -7,6 +7,7 @@ perf_event      shared, offset 0, 1 or 1 + 2^n pages; no part of it may be chang
                 (kernel/events/core.c perf_mmap)
 io_uring        the kernel chooses the address; pages are there at once (io_uring/memmap.c)
 bpf             shared, no longer than the map; pages are there at once (kernel/bpf/syscall.c bpf_map_mmap)
+bpf ringbuf     as bpf; only the first page alone may be writable (kernel/bpf/ringbuf.c ringbuf_map_mmap_kern)
 packet ring     exactly the ring; pages are there at once (net/packet/af_packet.c packet_mmap)
 memfd_secret    shared; locked, not dumped (mm/secretmem.c)
 kvm vcpu        an ordinary mapping, page by page (virt/kvm/kvm_main.c kvm_vcpu_mmap)
@@ -17,13 +18,14 @@ other devices   page frames at once (remap_pfn_range)
 
 from __future__ import annotations
 
-from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP
+from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM
 from ...abi.special import (
     FILE_AIO,
     FILE_BPF,
     FILE_KVM_VCPU,
     FILE_PACKET,
     FILE_PERF,
+    FILE_RINGBUF,
     FILE_SECRET,
     FILE_URING,
     FIRST_SPECIAL,
@@ -189,7 +191,7 @@ def _ring_length(m: Mem, inode: int, pgoff: int, pages: int) -> int:
         return 0
     if kind == FILE_PACKET:
         return -EINVAL if pgoff != 0 or pages != whole else 0
-    if kind == FILE_BPF:
+    if kind in (FILE_BPF, FILE_RINGBUF):
         return -EINVAL if pgoff + pages > whole else 0
     return 0
 
@@ -203,8 +205,10 @@ def special_flags(m: Mem, task: int, file: int, vm: int, pgoff: int, pages: int)
     kind = m[inode + I_KIND]
     if kind in (0, FILE_KVM_VCPU):
         return vm
-    if kind in (FILE_PERF, FILE_BPF, FILE_SECRET) and vm & VM_SHARED == 0:
+    if kind in (FILE_PERF, FILE_BPF, FILE_RINGBUF, FILE_SECRET) and vm & VM_SHARED == 0:
         return -EINVAL
+    if kind == FILE_RINGBUF and vm & VM_WRITE and (pgoff != 0 or pages != 1):
+        return -EPERM  # only the consumer's page may be written (ringbuf_map_mmap_kern)
     error = _ring_length(m, inode, pgoff, pages)
     if error != 0:
         return error
@@ -212,7 +216,7 @@ def special_flags(m: Mem, task: int, file: int, vm: int, pgoff: int, pages: int)
         return vm | VM_DONTCOPY | (_PFN if m[H_RULES + R_PERF_RING_PFN] != 0 else VM_DONTEXPAND | VM_DONTDUMP)
     if kind == FILE_URING:
         return vm | (_PFN if m[H_RULES + R_URING_PFN] != 0 else VM_DONTEXPAND | VM_MIXEDMAP)
-    if kind == FILE_BPF:
+    if kind in (FILE_BPF, FILE_RINGBUF):
         vm &= ~VM_MAYEXEC
         return (vm if vm & VM_WRITE else vm & ~VM_MAYWRITE) | VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP
     if kind == FILE_PACKET:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...abi.kinds import FILE_REGULAR, FILE_UNMAPPABLE, FILE_ZERO
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of, restore
+from .shownrules import shown_rules
 from .steps import STEPS
 
 _ANSWERED = re.compile(r"^answers of Linux (\d+\.\d+(?:\.\d+)?)\b")
@@ -66,6 +67,7 @@ def complete(root: dict[str, Any], lines: list[int]) -> Completed:
     if all(isinstance(s, dict) for s in root["steps"]) and len(lines) == len(root["steps"]):
         out.notes += restore(root["steps"], lines, left_out(str(root.get("about") or "")))
     steps = [s for s in root["steps"] if isinstance(s, dict)]
+    out.rules |= shown_rules(steps)
     _machine(steps, out)
     _segments(steps)
     _descriptors(steps, out)

@@ -15,7 +15,7 @@ from ...abi.fcntl import (
     MFD_CLOEXEC,
     O_CLOEXEC,
 )
-from ...abi.special import FILE_PACKET
+from ...abi.special import FILE_PACKET, FILE_RINGBUF
 from .args import BadLine, annotation, fields, list_items, string, value
 from .handlers import argument, handles, ignored
 from .model import Call, Model, directory_of
@@ -225,6 +225,11 @@ def _plain_file(model: Model, call: Call) -> None:
         number = model.string(path)
         model.files.put(call.task.files, fd, number, cloexec=cloexec)
         model.add(call, ev.K_OPEN, (number, O_CLOEXEC if cloexec else 0, FILE_PACKET), fd)
+        return
+    if maps and b"BPF_MAP_TYPE_RINGBUF" in text:
+        number = model.string(path)
+        model.files.put(call.task.files, fd, number, cloexec=True)
+        model.add(call, ev.K_OPEN, (number, O_CLOEXEC, FILE_RINGBUF), fd)
         return
     model.opened(call, fd, path, O_CLOEXEC if cloexec else 0, shown=True)
 

@@ -37,7 +37,8 @@ _CALLS = (
     (re.compile(rb"^[^\"\n]*\barch_prctl\(", re.MULTILINE), "x86_64"),
 )
 _OLD_32 = re.compile(rb"^[^\"\n]*\b(?:mmap2|old_mmap|fcntl64|_llseek|stat64|fstat64)\(", re.MULTILINE)
-_MODE = re.compile(rb"\[ Process PID=\d+ runs in (32|64) bit mode\. \]")
+_MODE = re.compile(rb"\[ Process PID=\d+ runs in (32|64|x32)(?: bit)? mode\. \]")
+_NARROW = re.compile(rb"\[ Process PID=\d+ runs in (?:32 bit|x32) mode\. \]")
 _ADDRESS = re.compile(
     rb"(?:\b(?:mmap2?|old_mmap|mmap_pgoff|mremap|brk)\([^\n]*?|<\.\.\. (?:mmap2?|mremap|brk) resumed>[^\n]*?)"
     rb"\) *= (0x[0-9a-f]{1,16})\b"
@@ -48,6 +49,13 @@ _I386_END, _ARM_END = 0xC000_0000, 0xBF00_0000
 
 
 _UNLESS = "; this is taken unless --arch says otherwise"
+
+_X32_NOTE = (
+    "the log is of an x32 program: its address space is that of ia32 (by the kernel's source, never tried)"
+)
+_MIXED_NOTE = (
+    "processes run in 32 bit mode, too: their addresses are followed, but what ends at 4 GiB is not simulated"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,8 @@ def origin_of(data: bytes | mmap) -> Origin:
     ]
     highest = max(results, default=0)
     mode = _MODE.search(head)
+    if highest < _4_GIB and mode and mode.group(1) == b"x32":
+        return Origin("ia32", "x86_64", _X32_NOTE)
     if highest > _X86_64_END:
         return _beyond_x86(head, named, results, highest)
     if highest < _4_GIB and (
@@ -79,6 +89,11 @@ def origin_of(data: bytes | mmap) -> Origin:
         return _of_32_bits(named, highest, bool(mode))
     if named in ("arm64", "riscv64", "ppc64le", "s390x", "loongarch64"):
         return _by_name(named, results, highest)
+    narrow = len(set(_NARROW.findall(head)))
+    if narrow:
+        return Origin(
+            note=f"{_MIXED_NOTE} ({narrow} {'time' if narrow == 1 else 'times'} in the first megabyte)"
+        )
     return Origin()
 
 
