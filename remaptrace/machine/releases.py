@@ -61,7 +61,7 @@ def preset_of_folder(paths: Iterable[str]) -> str | None:
 def default_for(arch: str) -> str:
     """The newest kernel that an architecture (name or alias) is described for.
 
-    >>> default_for("x86_64"), default_for("i386")
+    >>> default_for("x86_64"), default_for("um-i386")
     ('linux-6.18', 'linux-2.6.21')
     """
     from .arch import eras_of, only_kernels

@@ -38,15 +38,16 @@ class _Region:
     prots: set[int] = field(default_factory=set)  # those that allow something
     largest: int = 0  # longest range that mprotect closed, bytes
     opened: tuple[int, int, int] | None = None  # first range opened of one mapped without access, and how
+    touched: bool = False  # accessed before that: mapped open, the access would be let in
 
     @property
     def guard_sized(self) -> bool:
-        """True if opening it leaves no more without access than guards have."""
-        if self.opened is None:
+        """True if opening it leaves something without access, and no more than guards have."""
+        if self.opened is None or self.touched:
             return False
         start, end, _ = self.opened
         inside = max(0, min(end, self.end) - max(start, self.start))
-        return inside > 0 and self.end - self.start - inside <= LIMIT
+        return inside > 0 and 0 < self.end - self.start - inside <= LIMIT
 
 
 class _Finder(Follower):
@@ -81,8 +82,10 @@ class _Finder(Follower):
                 for area in self.space(row.task).areas.cut(row.a0, row.a0 + page_up(row.a1)):
                     if area.mark is not None:
                         area.mark = (area.mark[0], self.fills(area.prot), area.mark[2])
-            elif row.kind in ACCESSES and access_bit(row) == 2:
-                self._written(row)
+            elif row.kind in ACCESSES:
+                self._accessed(row)
+                if access_bit(row) == 2:
+                    self._written(row)
         super().step(event, row)
 
     def _protect(self, event: int, row: Row) -> None:
@@ -104,6 +107,14 @@ class _Finder(Follower):
                 if region.opened is None:
                     region.opened = (row.a0, end, prot)
             area.mark = (number, full or self.fills(prot), -1)
+
+    def _accessed(self, row: Row) -> None:
+        """An access to a region of which nothing was opened yet."""
+        start = row.a0 & -PAGE
+        end = start + PAGE * (max(row.a2, 1) if row.kind != ev.K_FAULT else 1)
+        for area in self.space(row.task).areas.overlapping(start, end):
+            if area.mark is not None and area.prot == 0 and self.regions[area.mark[0]].opened is None:
+                self.regions[area.mark[0]].touched = True
 
     def _written(self, row: Row) -> None:
         """A write fills the pages that allow it."""

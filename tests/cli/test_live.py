@@ -22,6 +22,9 @@ RUN = [sys.executable, "-m", "remaptrace", "run"]
 
 
 def started(*more: str) -> subprocess.Popen[bytes]:
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what jobs in the background start would ignore it
     return subprocess.Popen(
         [*RUN, "-", "--live", "--format", "plain", *more],
         stdin=subprocess.PIPE,

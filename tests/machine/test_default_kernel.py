@@ -28,4 +28,5 @@ def test_a_folder_with_another_name_says_nothing() -> None:
 
 def test_without_a_hint_the_newest_kernel_with_the_architecture_is_taken() -> None:
     assert kernel_of("x86_64", "x.yaml") == "linux-6.18"
-    assert kernel_of("i386", "x.yaml") == default_for("i386") == "linux-2.6.21"
+    assert kernel_of("i386", "x.yaml") == default_for("i386") == "linux-6.18"
+    assert kernel_of("um-i386", "x.yaml") == default_for("um-i386") == "linux-2.6.21"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from remaptrace.abi import kinds as ev
@@ -321,8 +321,14 @@ steps = st.lists(
 ).map(lambda lines: "- memfd: {id: a, pages: 8, fill: true}\n" + "".join(lines))
 
 
+_NONE = f"- mmap: {{addr: {B}, length: 8192, prot: none, flags: [private, fixed, anonymous]}}\n"
+
+
 @given(steps)
 @settings(max_examples=40, deadline=None)
+@example(_NONE + f"- read: {B}\n- mprotect: {{addr: {B}, length: 8192, prot: rw}}\n")
+@example(_NONE + f"- read: {B}\n- mprotect: {{addr: {B}, length: 4096, prot: rw}}\n")
+@example(_NONE + f"- mprotect: {{addr: {B}, length: 4096, prot: rw}}\n- read: {B + 4096}\n")
 def test_guard_regions_change_no_outcome_and_no_value(text: str) -> None:
     trace = program(text)
     before = replay(trace, MODERN)
