@@ -189,6 +189,10 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("mlock of what is mapped", EXEC + MAPPED + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 64 KiB more asked for",
       "vm.max_map_count, if it was about 1 then")),
+    ("mlock of more than is locked", EXEC + MAPPED + f"mlock({A:#x}, 4096) = 0\n"
+     + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 4 KiB were locked and 64 KiB more asked for",
+      "vm.max_map_count, if it was about 2 then")),
     ("mlockall", EXEC + MAPPED + call("mlockall(MCL_CURRENT)", "ENOMEM"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 64 KiB were to be locked",)),
     ("no right to lock", MAPPED + call(f"mlock({A:#x}, 4096)", "EPERM"), "WHY_ZERO_TAKEN",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT
 from ...abi.special import FILE_SECRET
-from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_IO, VM_LOCKED, VM_LOCKONFAULT
+from ...abi.vmflags import VM_ACCESS, VM_DROPPABLE, VM_HUGETLB, VM_IO, VM_LOCKED, VM_LOCKONFAULT
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_MLOCK2, R_MLOCK_26, R_MLOCK_FILLS_EACH
 from ...machine.limitrules import R_EXEC_STACK_PAGES
@@ -28,6 +28,7 @@ from ..state import (
     MM_TOTAL,
     T_MM,
     V_END,
+    V_FILE,
     V_FLAGS,
     V_NEXT,
     V_START,
@@ -124,6 +125,19 @@ def _widened(m: Mem, addr: int, length: int) -> int:
 
 
 @kernel
+def _fills(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if every page of [start, end) is anonymous memory with access, so that nothing keeps it from being filled."""
+    at = start
+    vma = find_vma(m, mm, start)
+    while at < end:
+        if vma == 0 or m[vma + V_START] > at or m[vma + V_FILE] != 0 or m[vma + V_FLAGS] & VM_ACCESS == 0:
+            return 0
+        at = m[vma + V_END]
+        vma = m[vma + V_NEXT]
+    return 1
+
+
+@kernel
 def do_mlock(m: Mem, task: int, addr: int, length: int, lock: int) -> int:
     """Lock the pages of [addr, addr + length) and, without LOCKONFAULT, fault them in: 0 or -errno."""
     mm = m[task + T_MM]
@@ -139,6 +153,8 @@ def do_mlock(m: Mem, task: int, addr: int, length: int, lock: int) -> int:
         pages -= _locked_pages(m, mm, start, end)
     if (length < 0 and limit < 1 << 62) or pages > limit:
         return refuse(m, WHY_RLIMIT_MEMLOCK, ENOMEM)
+    if m[G_TAKE] == ENOMEM and start >= 0 and _fills(m, mm, start, end) != 0:
+        return take(m, WHY_LOCK_TAKEN, ENOMEM)
     before = _locked_pages(m, mm, start, end) if m[G_TAKE] != 0 and start >= 0 else 0
     error = apply_vma_lock_flags(m, task, start, end, lock)
     if error != 0 or m[H_RULES + R_MLOCK_FILLS_EACH] != 0:
