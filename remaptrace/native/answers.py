@@ -92,6 +92,7 @@ class _Reader:
         self.files = {f"/memfd:f{slot:03d} (deleted)": name for slot, name in file_slots(steps).items()}
         self.shared: dict[int, str] = {}
         self.segments: dict[int, str] = {}  # by identifier, which is the inode's number
+        self.objects: dict[int, str] = {}  # by number of the inode: files and shared objects seen so far
         self.initial: list[_Row] = []
         self.listing: list[str] | None = []  # /proc/self/maps as it is now; None: too long to be said
         self.behind: dict[int, list[str]] = {}
@@ -114,9 +115,14 @@ class _Reader:
             file = self.segments.get(row.inode, f"shm:{row.inode}")
         elif row.name.startswith("/dev/zero"):
             file = self.shared.get(row.inode, f"shm:{row.inode}")
-        elif row.name in ("/anon_hugepage (deleted)", "[heap]"):
+        elif row.name.startswith("[anon_shmem:"):  # in place of the name of its object
+            file = self.objects.get(row.inode, f"shm:{row.inode}")
+        elif row.name == "[heap]":
             file = row.name
-        return {"start": row.start, "end": row.end, "perms": row.perms, "offset": row.offset, "file": file}
+        if file is not None and row.inode:
+            self.objects.setdefault(row.inode, file)
+        area = {"start": row.start, "end": row.end, "perms": row.perms, "offset": row.offset, "file": file}
+        return area | {"name": row.name} if row.name.startswith("[anon") else area
 
     def shown(self, row: _Row) -> bool:
         """Whether a scenario lists this area: the program's own ones, and [heap] where it counts."""
@@ -166,7 +172,7 @@ class _Reader:
         """The object that `step` made is mapped at `address`: from now on it is shm@step."""
         for row in _maps(self.block()):
             if row.start <= address < row.end and row.name.startswith("/dev/zero"):
-                self.shared.setdefault(row.inode, f"shm@{step}")
+                self.objects[row.inode] = self.shared.setdefault(row.inode, f"shm@{step}")
 
     def changed(self, before: int, behind: int) -> list[str] | None:
         """The list of areas whose first and last lines are as they were; None if it is not said."""

@@ -53,6 +53,22 @@ def _uffd(ask: Ask) -> str:
     )
 
 
+def _names(ask: Ask) -> str:
+    answer = ask([_AREA, ranged("vma_name", BASE, PAGE, name="x")])[1]
+    if "error" in answer:
+        return f"no names of memory here (CONFIG_ANON_VMA_NAME): prctl answers {answer['error']}"
+    return ""
+
+
+def _keys(ask: Ask) -> str:
+    answer = ask([{"pkey_alloc": {"flags": 0, "rights": 0}}])[0]
+    if "error" not in answer:
+        return "the processor has protection keys; the programs are about one that has none"
+    if answer["error"] != "EINVAL":
+        return f"no calls of protection keys here: pkey_alloc answers {answer['error']}"
+    return ""
+
+
 def _huge(ask: Ask) -> str:
     """The pool is the whole machine's: only one that nobody uses may be changed, and only by root."""
     before = ask([{"hugepages": {}}])[0]
@@ -88,6 +104,8 @@ _QUESTIONS: dict[str, Callable[[Ask], str]] = {
     "uffd": _uffd,
     "special": _special,
     "huge": _huge,
+    "names": _names,
+    "keys": _keys,
 }
 
 

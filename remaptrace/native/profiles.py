@@ -59,6 +59,14 @@ PROFILES: dict[str, Weights] = {
             hugetlb_map 18 hugetlb_touch 30 hugetlb_call 18 hugetlb_advice 12 hugetlb_file 5 hugetlb_segment 5
             pool 2 hugepages 10 fork 1 fork_wait 1 dump 2
         """,
+        "names": """
+            name 34 map 10 shared 4 private_file 3 unmap 5 protect 10 move 8 flag_advice 5 lock 3 write 8 read 3
+            fork 1 fork_wait 1 seal 1 dump 3
+        """,
+        "keys": """
+            key_alloc 10 key_free 6 key_protect 30 protect 6 map 8 unmap 4 write 14 read 10 exec 4 lock 2 move 3
+            flag_advice 2 fork 2 fork_wait 1 dump 2
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

@@ -53,6 +53,6 @@ def remap_file_pages(addr: int, size: int, pgoff: int, prot: object = "none", fl
     return {"remap_file_pages": {"addr": addr, "size": size, "prot": prot, "pgoff": pgoff, "flags": flags}}
 
 
-def ranged(name: str, addr: object, length: int, **more: object) -> Step:
+def ranged(name: str, addr: object, length: int, /, **more: object) -> Step:
     """A step on a range: munmap, mprotect, madvise, mlock, msync, ..."""
     return {name: {"addr": addr, "length": length, **more}}

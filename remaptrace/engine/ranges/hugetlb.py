@@ -6,7 +6,7 @@ They are mapped by one entry like transparent huge pages and never split; frames
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
-from ...abi.vmflags import VM_MAYSHARE, VM_MAYWRITE, VM_SHARED
+from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.rules import R_HUGETLB_RESTORE
 from ..files.hugepool import hugepage_put, pool_unreserve, region_del
@@ -181,8 +181,11 @@ def hugetlb_copy(m: Mem, old: int, new: int, vma: int, protected: int) -> int:
 
 
 @kernel
-def _unmap_file(m: Mem, inode: int, low: int, high: int, copies: int) -> int:
-    """Zap bytes [low, high) of the object everywhere; `copies` 0: private areas keep theirs."""
+def _unmap_file(m: Mem, inode: int, low: int, high: int, keep: int) -> int:
+    """Zap bytes [low, high) of the object everywhere, `keep` as in `_zap_one`.
+
+    Private copies go, too (hugetlb_vmdelete_list).
+    """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     vma = m[inode + I_VMAS]
     while vma != 0:
@@ -190,8 +193,8 @@ def _unmap_file(m: Mem, inode: int, low: int, high: int, copies: int) -> int:
         start = m[vma + V_START]
         first = max(low, begin) - begin + start
         last = min(high - begin + start, m[vma + V_END])
-        if first < last and (copies != 0 or m[vma + V_FLAGS] & VM_MAYSHARE):
-            hugetlb_zap(m, m[vma + V_MM], vma, first, last, 1 - copies)
+        if first < last:
+            hugetlb_zap(m, m[vma + V_MM], vma, first, last, keep)
         vma = m[vma + V_INEXT]
     return 0
 
@@ -205,7 +208,7 @@ def hugefile_truncate(m: Mem, inode: int, size: int) -> int:
     """
     m[inode + I_SIZE] = size
     first = size >> m[H_ARCH + A_HUGE_SHIFT]
-    _unmap_file(m, inode, size, 1 << 62, 1)
+    _unmap_file(m, inode, size, 1 << 62, 0)
     freed = hugefile_drop(m, inode, first, -1, 1)
     pool_unreserve(m, region_del(m, inode + I_RESV, first, 1 << 62) - freed)
     return 0
@@ -219,7 +222,7 @@ def hugefile_punch(m: Mem, inode: int, start: int, end: int) -> int:
     low = (start + size - 1) & -size
     high = end & -size
     if low < high:
-        _unmap_file(m, inode, low, high, 0)
+        _unmap_file(m, inode, low, high, 1)
         hugefile_drop(m, inode, low >> shift, high >> shift, 0)
     _zero_part(m, inode, start, min(end, low))
     if high >= low:

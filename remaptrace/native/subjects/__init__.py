@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..steps import Step
 from ..window import Window
-from . import huge, numa, special, sysv, uffd
+from . import huge, keys, names, numa, special, sysv, uffd
 
 MAKERS: dict[str, Callable[[Window], Step]] = {
     **sysv.MAKERS,
@@ -14,12 +14,16 @@ MAKERS: dict[str, Callable[[Window], Step]] = {
     **uffd.MAKERS,
     **special.MAKERS,
     **huge.MAKERS,
+    **keys.MAKERS,
+    **names.MAKERS,
 }
 """Kind of step, as `profiles` names it: what makes one."""
 
 BEGINNINGS: dict[str, Callable[[Window], None]] = {
     "sysv": sysv.begin,
     "numa": Window.fill_window,
+    "names": Window.fill_window,
+    "keys": Window.fill_window,
     "uffd": uffd.begin,
     "special": special.begin,
     "huge": huge.begin,

@@ -219,7 +219,7 @@ class _Writer:
         if kind == ev.K_SPECIAL_FILE:
             return STEPS["special_file"], self._special_file(row)
         if kind == ev.K_MAKEFILE:
-            step = STEPS["diskfile" if row[E_ARGS + 3] else "memfd"]
+            step = STEPS["diskfile" if row[E_ARGS + 3] == 1 else "memfd"]
             file = self._file(row)
             file.pop("disk", None)
             return step, flow({"fill": False, **file} if not file.get("fill") else file)
@@ -316,8 +316,12 @@ class _Writer:
         self.ids[row[E_ARGS]] = name
         out: dict[str, Any] = {"id": name, "pages": row[E_ARGS + 1] & _U64}
         out["fill"] = bool(row[E_ARGS + 2])
-        if row[E_ARGS + 3]:
+        if row[E_ARGS + 3] == 1:
             out["disk"] = True
+        elif row[E_ARGS + 3] == names.HUGE_DEFAULT:
+            out["hugetlb"] = True
+        elif row[E_ARGS + 3]:
+            out["hugetlb"] = 1 << (row[E_ARGS + 3] & 63)
         if row[E_ARGS + 5] > 1:
             out["folio"] = row[E_ARGS + 5]
         return out
