@@ -32,6 +32,7 @@ bench: $(DEV)
 # Compiles the engine and the readers for every level of processor, and packs them into dist/.
 wheel: $(READY)
 	$(BIN)/python -m remaptrace.machinecode.ship
+	$(BIN)/python -m tools.manpages share
 	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
@@ -55,3 +56,14 @@ fuzz: $(DEV)  ## mutate real inputs for a minute; SECONDS and SEED change it
 .PHONY: faults
 faults: $(DEV)  ## end every command by signals at many moments, and on full disks
 	$(BIN)/python -m tools.faults
+
+.PHONY: man
+man: $(READY)  ## man pages and completions, made from the help, below share/
+	$(BIN)/python -m tools.manpages share
+
+# The documentation site into build/site, with the gallery; a warning is an error.
+.PHONY: site
+site: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/python -m tools.gallery docs/gallery
+	$(BIN)/mkdocs build --strict

@@ -1,0 +1,76 @@
+"""What is made from the help and from docs/: man pages, completions, the documentation site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from remaptrace.cli.group import COMMANDS, group
+from tools.gallery import REPORTS
+from tools.manpages import completions, pages
+
+from .imports import PACKAGE
+
+ROOT = PACKAGE.parent
+
+
+def test_every_command_and_option_has_its_place_in_a_man_page() -> None:
+    found = pages()
+    assert set(found) == {"remaptrace.1", *(f"remaptrace-{name}.1" for name in COMMANDS)}
+    whole = click.Context(group, info_name="remaptrace")
+    for name in COMMANDS:
+        command = group.get_command(whole, name)
+        assert command is not None
+        text = found[f"remaptrace-{name}.1"].replace("\\-", "-")
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert parameter.opts[0] in text, (name, parameter.opts)
+        assert f"\\fB{name}\\fR" in found["remaptrace.1"]
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+def test_man_reads_them_without_a_warning(tmp_path: Path) -> None:
+    for name, text in list(pages().items())[:4]:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            ["man", "-l", "--warnings", str(path)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        assert "EXIT STATUS" in done.stdout
+
+
+def test_completions_go_where_shells_look_and_into_the_wheel() -> None:
+    places = set(completions())
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        packed = tomllib.load(file)["tool"]["setuptools"]["data-files"]
+    assert {f"share/{place}" for place in places} | {"share/man/man1/*.1"} == {
+        p for ps in packed.values() for p in ps
+    }
+    assert all("remaptrace" in text for text in completions().values())
+
+
+def test_every_page_is_in_the_navigation_and_every_report_in_the_gallery() -> None:
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named: set[str] = set()
+    waiting = [config["nav"]]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            named.add(one)
+        else:
+            waiting += one if isinstance(one, list) else list(one.values())
+    docs = ROOT / "docs"
+    written = {
+        str(p.relative_to(docs)) for p in docs.rglob("*.md") if "gallery" not in p.relative_to(docs).parts
+    }
+    assert named == written
+    text = (docs / "gallery.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(gallery/([\w-]+)\.html\)", text)) == set(REPORTS)
