@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, RemapTraceError
+from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, KSFT_SKIP, RemapTraceError
 from ..report.formats import made, output_for
 from . import output as out
 from . import session
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @click.option(
     "--write-baseline", type=click.Path(), metavar="FILE", help="Write every measure of each source."
 )
+@click.option("--kselftest-exit", is_flag=True, help="Exit status of kselftest: 0 pass, 1 fail, 4 skip.")
 @format_option("rich", "plain", "junit", "github", "markdown", "json", "ktap")
 @page_option
 def command(
@@ -60,6 +61,7 @@ def command(
     bounds: tuple[str, ...],
     baseline: str | None,
     write_baseline: str | None,
+    kselftest_exit: bool,
     form: str,
     output: str | None,
     picture: bool,
@@ -72,7 +74,13 @@ def command(
     from ..trace.detect import discover
 
     gates = _Gates(bounds, baseline)
-    items = discover(paths, maps=maps, threads_of=threads_of)
+    try:
+        items = discover(paths, maps=maps, threads_of=threads_of)
+    except RemapTraceError as error:
+        if not kselftest_exit:
+            raise
+        click.echo(f"# {error}")
+        return EXIT_FINDINGS
     outcomes = []
     ticker = _Ticker(len(items))
     for item in items:
@@ -84,9 +92,19 @@ def command(
 
         out.write_text([baseline_text(gates.measured)], write_baseline)
     _deliver(outcomes, form, output, differences, picture)
+    if kselftest_exit:
+        return _kselftest(outcomes)
     if any(not o.agrees and not o.error for o in outcomes):
         return EXIT_FINDINGS
     return EXIT_INPUT if any(o.error for o in outcomes) else EXIT_OK
+
+
+def _kselftest(outcomes: list[CheckOutcome]) -> int:
+    """KSFT_SKIP where nothing has a truth to compare with, else pass or fail (tools/testing/selftests/kselftest.h)."""
+    compared = [o for o in outcomes if o.error is not None or any(t.total for t in o.tallies.values())]
+    if not compared:
+        return KSFT_SKIP
+    return EXIT_OK if all(o.agrees for o in compared) else EXIT_FINDINGS
 
 
 class _Gates:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
-from ..errors import EXIT_FINDINGS, EXIT_OK, RemapTraceError, UsageError
+from ..errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
 from ..native.profiles import PROFILES
 from .options import format_option, machine_options
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..native.transport import Transport
     from ..native.wire import Where
 
-_SKIPPED = 4  # KSFT_SKIP of tools/testing/selftests/kselftest.h
 _EMULATED = ("results", "outcomes", "values", "areas")
 
 
@@ -151,7 +150,7 @@ def command(
         if not kselftest_exit:
             raise
         click.echo(f"# {error}")
-        return _SKIPPED if error.code in (RT_COMPILER, RT_NATIVE_PLACE) else EXIT_FINDINGS
+        return KSFT_SKIP if error.code in (RT_COMPILER, RT_NATIVE_PLACE) else EXIT_FINDINGS
 
 
 def transport_of(under: str | None, image: str | None = None, answers: str | None = None) -> Transport:
@@ -255,7 +254,7 @@ class _Asked:
         asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began)
         deliver(verify_facts(hunted, self.place, asking), form, output, keep)
         if kselftest and not hunted.programs:
-            return _SKIPPED
+            return KSFT_SKIP
         return EXIT_FINDINGS if hunted.kinds else EXIT_OK
 
     def export(self, folder: str) -> int:

@@ -21,9 +21,9 @@ PROGRAM_BYTES = (4 << 20) - 1
 class Where:
     """What the kernel that ran the programs says of itself and of the runner's process.
 
-    `facts` has the runner's own words: nonce, sysname, release, version, machine, exe, execfn, platform, vdso,
-    page (bytes), pid, personality, brk, home, and settings (vm.max_map_count, thp.enabled, ...). `executable` is what
-    ran in the runner's place as seen from outside, empty where nobody could look.
+    `facts` has the runner's own words: nonce, sysname, release, version, machine, exe, thread_exe, execfn, platform,
+    vdso, page (bytes), pid, personality, brk, home, and settings (vm.max_map_count, thp.enabled, ...). `executable` is
+    what ran in the runner's place as seen from outside, empty where nobody could look.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -31,8 +31,20 @@ class Where:
 
     @property
     def emulated(self) -> bool:
-        """Whether another program ran in the runner's place: an emulator, not the kernel, answered."""
-        return self.executable != "" and self.executable != self.facts.get("runner", self.executable)
+        """Whether another program ran in the runner's place: an emulator, not the kernel, answered.
+
+        Seen from outside, or by the runner itself: what it is called in /proc/self is what an emulator says,
+        in /proc/thread-self what the kernel below it says.
+        """
+        if self.executable != "":
+            return self.executable != self.facts.get("runner", self.executable)
+        seen, below = self.facts.get("exe", ""), self.facts.get("thread_exe", "")
+        return seen != "" and below not in ("", seen)
+
+    @property
+    def interpreter(self) -> str:
+        """What ran in the runner's place, where something did."""
+        return (self.executable or self.facts.get("thread_exe", "")) if self.emulated else ""
 
     @property
     def kernel(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from remaptrace.cli.entry import run_command
 from remaptrace.native.answers import NativeRun
@@ -23,6 +24,7 @@ from remaptrace.native.steps import Program, Step, mmap, mremap, ranged
 from remaptrace.native.transport import Started
 from remaptrace.native.verify import random_programs
 from remaptrace.native.wire import Where
+from remaptrace.report.schema import schema_of
 
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
 needs_6_18 = pytest.mark.skipif(
@@ -146,6 +148,7 @@ def test_the_report_has_every_kind_and_the_folder_its_programs(
     common = ["verify", "--random", "50", "--profile", "guard", "--set", "guard_regions=none"]
     assert run_command([*common, "--format", "json", "--keep", str(tmp_path / "kinds")]) == 1
     facts = json.loads(capsys.readouterr().out)
+    Draft202012Validator(schema_of("verify", strict=True)).validate(facts)
     assert facts["schema"] == "remaptrace/verify/1" and facts["machine"]["chosen"].startswith(
         "for the release"
     )
@@ -247,3 +250,36 @@ def test_an_emulator_has_kinds_of_its_own_and_says_that_it_answered(
 
 def test_kinds_are_told_apart_by_call_class_and_answers() -> None:
     assert Kind("mmap", "a", "result", "done", "ENOMEM") != Kind("mmap", "b", "result", "done", "ENOMEM")
+
+
+@needs_compiler
+@needs_6_18
+def test_under_valgrind_a_fetch_that_it_does_not_live_through_is_a_kind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not shutil.which("valgrind"):
+        pytest.skip("no valgrind on this machine")
+    arguments = [
+        "--random",
+        "25",
+        "--profile",
+        "guard",
+        "--under",
+        "valgrind --tool=none",
+        "--format",
+        "json",
+    ]
+    assert run_command(["verify", *arguments]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["other"]["emulated"] and "valgrind" in facts["other"]["executable"]
+    assert all(kind["example"]["steps"] for kind in facts["kinds"])
+
+
+def test_an_emulator_is_told_by_what_its_process_is_called_under_another_name() -> None:
+    assert (
+        Where({"exe": "/tmp/runner", "thread_exe": "/usr/bin/qemu-x86_64"}).interpreter
+        == "/usr/bin/qemu-x86_64"
+    )
+    assert not Where({"exe": "/tmp/runner", "thread_exe": "/tmp/runner"}).emulated
+    assert not Where({"exe": "/tmp/runner", "thread_exe": ""}).emulated
+    assert Where({"runner": "/a"}, "/b").emulated and not Where({"runner": "/a"}, "/a").emulated

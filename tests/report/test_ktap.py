@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from remaptrace.cli.entry import run_command
 from remaptrace.cli.group import group
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +72,16 @@ def test_what_cannot_be_read_is_not_ok(tmp_path: Path) -> None:
     text = _check(str(tmp_path / "broken.yaml"))
     assert [fine for fine, _, _ in _read(text)] == [False]
     assert "# RT10" in text
+
+
+def test_kselftest_exit_statuses_on_request(tmp_path: Path) -> None:
+    agrees, differs, nothing = (tmp_path / name for name in ("a.yaml", "b.yaml", "c.yaml"))
+    agrees.write_text("steps:\n- munmap: {addr: 1, length: 4096}\n  expect: {error: EINVAL}\n")
+    differs.write_text("steps:\n- munmap: {addr: 1, length: 4096}\n  expect: {result: 0}\n")
+    nothing.write_text("steps:\n- munmap: {addr: 1, length: 4096}\n")
+
+    def status(*paths: Path) -> int:
+        return run_command(["check", *map(str, paths), "--format", "ktap", "--kselftest-exit"])
+
+    assert (status(agrees), status(differs), status(nothing), status(tmp_path / "none")) == (0, 1, 4, 1)
+    assert status(agrees, nothing) == 0

@@ -31,7 +31,7 @@ AT_ONCE = 64
 MOST_ROUNDS = 25
 """Disagreements counted in one program."""
 
-_LONG = 60
+_LONG = 6
 """Steps of an example that is first cut to those that concern it."""
 
 Choose = Callable[[Where], Place]

@@ -45,7 +45,7 @@ def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> Verify:
             "name": asking.name,
             "kernel": where.kernel,
             "emulated": where.emulated,
-            "executable": where.executable if where.emulated else None,
+            "executable": where.interpreter or None,
             "facts": dict(where.facts),
         },
         "machine": {
