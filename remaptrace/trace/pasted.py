@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from mmap import mmap
 
+from .kernelprefix import is_kernel_line, kernel_prefix
 from .strace.args import BadLine, split_arguments
 from .strace.lines import call_name, read_head, split_call, unfinished
 
@@ -42,7 +43,7 @@ _OTHER_TEXTS = re.compile(
 _COLOURS = re.compile(
     rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78cM])"
 )
-_LONE_RETURN = re.compile(rb"\r+(?!\r*\n)")
+_LONE_RETURN = re.compile(rb"\r(?!\r*\n)")
 _QUOTED_BYTE = re.compile(rb"=([0-9A-F]{2})")
 _ENTITY = re.compile(rb"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _FENCE = re.compile(
@@ -185,17 +186,26 @@ def _json_lines(data: bytes, notes: list[str]) -> bytes:
     return b"\n".join(_of_json(line, key) for line in data.split(b"\n"))
 
 
+_JSON_LINES = 40
+"""Lines among which one of the log must be: headers of recorders may come first."""
+
+
 def _json_key(head: bytes) -> str | None:
-    for line in head.split(b"\n", 5)[:5]:
+    for line in head.split(b"\n", _JSON_LINES)[:_JSON_LINES]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and "kind" not in row:
             for key in ("log", "message", "MESSAGE", "msg", "line", "text"):
-                if isinstance(row.get(key), str) and _start_of(row[key].encode("utf-8", "replace")) >= 0:
+                text = row.get(key)
+                if isinstance(text, str) and _is_log_line(text.encode("utf-8", "replace").rstrip(b"\n")):
                     return key
     return None
+
+
+def _is_log_line(line: bytes) -> bool:
+    return _start_of(line) >= 0 or is_kernel_line(line)
 
 
 def _of_json(line: bytes, key: str) -> bytes:
@@ -215,6 +225,10 @@ def _of_json(line: bytes, key: str) -> bytes:
 def _lines(data: bytes, notes: list[str]) -> tuple[bytes, list[str]]:
     """The prefix taken away and broken lines joined, where the lines show either."""
     sample = [line for line in islice(_split(data[:_SAMPLE_BYTES]), _SAMPLE_LINES) if line.strip()]
+    kernel = kernel_prefix(sample[:400])
+    if kernel is not None:
+        notes.append(f"the lines have something in front, as {kernel.shown!r}: it is left out")
+        return b"\n".join(kernel.pattern.sub(b"", line, count=1) for line in data.split(b"\n")), notes
     if sum(_OTHER_TEXTS.match(line) is not None for line in sample[:200]) * 4 > len(sample[:200]):
         return data, notes
     prefix = _common_prefix(sample)

@@ -19,7 +19,8 @@ _STRACE = re.compile(
     rb"(?: (?P<source>\S+:\d+))?\s*\Z"
 )
 _PERF = re.compile(
-    rb"\s+(?P<addr>[0-9a-f]+) (?P<symbol>.+?)(?:\+0x[0-9a-f]+)? \((?P<object>[^()]*(?:\([^()]*\))?)\)\s*\Z"
+    rb"\s+(?P<addr>[0-9a-f]+) (?:(?P<symbol>.+?)(?:\+0x[0-9a-f]+)? \((?P<object>[^()]*(?:\([^()]*\))?)\)"
+    rb"|(?P<bare>[^\s()=:,][^()=]*?(?:\([^()]*\)[^()=]*?)?)(?:\+0x[0-9a-f]+)?)\s*\Z"
 )
 _PERF_TRACE = re.compile(
     rb"\s{2,}(?:\[(?:0x)?(?P<addr>[0-9a-f]+)\]|(?P<symbol>[^\s()].*?)(?:\+0x[0-9a-f]+)?)"
@@ -37,6 +38,8 @@ class StackLines:
         self.by_line: dict[int, list[int]] = {}
         self.first_parts: dict[int, int] = {}
         """Lines at which a call returned: the line where it began, which may have the stack."""
+        self.lines = 0
+        """How many lines were taken."""
         self._frames: dict[str, int] = {}
         self._owner = self._last = 0
 
@@ -45,6 +48,7 @@ class StackLines:
         found = _PERF_TRACE.match(text) if perf_trace else _STRACE.match(text) or _PERF.match(text)
         if found is None:
             return False
+        self.lines += 1
         if number != self._last + 1 or not self._owner:
             self._owner = number - 1
         self._last = number
@@ -80,7 +84,7 @@ def _tells(found: re.Match[bytes]) -> bool:
 def _frame(found: re.Match[bytes]) -> str:
     """A frame as ``symbol (object)``; code without a name is told by its object, or its address."""
     thing = os.path.basename((found["object"] or b"").decode("utf-8", "replace"))
-    symbol = (found["symbol"] or b"").decode("utf-8", "replace")
+    symbol = (found["symbol"] or found.groupdict().get("bare") or b"").decode("utf-8", "replace")
     if symbol and symbol != "[unknown]":
         return f"{symbol} ({thing})" if thing and thing != "[unknown]" else symbol
     if thing and thing != "[unknown]":

@@ -7,6 +7,9 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from remaptrace.trace.detect import read_data
 from remaptrace.trace.strace import lines as strace_lines
 from remaptrace.trace.strace.read import StraceReader
 
@@ -59,3 +62,24 @@ def test_every_mutated_line_is_an_event_counted_named_or_known_noise() -> None:
             seen["noise"] += 1
     assert seen.total() == len(lines)
     assert seen["accounted"] > 15_000
+
+
+def _told(data: bytes) -> tuple[object, ...]:
+    trace = read_data(data, "log")
+    columns = {name: column.tolist() for name, column in trace.columns.items()}
+    bad = [(skip.line, skip.code) for skip in trace.skipped]
+    return columns, bad, trace.ignored, trace.unmodelled
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "cr", "crlf"])
+def test_mutated_lines_are_accounted_for_alike_in_other_encodings_and_with_other_line_ends(
+    coding: str,
+) -> None:
+    chance, seeds = random.Random(16), seed_lines()
+    lines = [mutated(chance.choice(seeds), seeds, chance) for _ in range(2_000)]
+    plain = [line.decode("ascii", "replace").replace("\ufffd", "?").replace("\r", "") for line in lines]
+    plain = [line.replace("\0", "?").replace("\x1b", "?") for line in plain]
+    expected = _told(("\n".join(plain) + "\n").encode())
+    ends = {"cr": "\r", "crlf": "\r\n"}
+    text = ends.get(coding, "\n").join(plain) + ends.get(coding, "\n")
+    assert _told(text.encode(coding if coding.startswith("utf") else "ascii")) == expected

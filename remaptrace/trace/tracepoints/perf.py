@@ -154,6 +154,8 @@ class _PerfText:
         self.mappings = MappingRecords()
         self._ends: list[tuple[int, ...]] = []  # PERF_RECORD_EXIT
         self._without_address: list[int] = []  # line numbers
+        self.kernel_faults = 0
+        """Faults at instructions of the kernel."""
         self._lost = 0
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
@@ -188,7 +190,8 @@ class _PerfText:
             if not self._side_band(event, fields["rest"], offset + fields.start("rest"), head, tail):
                 self._skip(line, line_number, fields.start("event"))
         elif b"-faults" in event:
-            self._software_fault(event, fields["rest"], head, tail)
+            if not self._software_fault(event, fields["rest"], head, tail):
+                self._skip(line, line_number, fields.start("event"))
         else:
             body = self.words.read(line, fields.start("event"), offset)
             if body is None:
@@ -200,8 +203,8 @@ class _PerfText:
         header = _HEADER.match(line)
         if header:
             self._facts[header[1]] = header[2].decode("utf-8", "replace")
-        elif _CHAIN.match(line):
-            self.stacks.line(line_number, line)
+        elif _CHAIN.match(line) and self.stacks.line(line_number, line):
+            return
         elif line.strip() and not line.startswith(b"#"):
             self._skip(line, line_number, 0)
 
@@ -258,20 +261,27 @@ class _PerfText:
 
     def _software_fault(
         self, event: bytes, rest: bytes, head: tuple[int, ...], tail: tuple[int, ...]
-    ) -> None:
-        """`page-faults` and its two halves: the address if -F addr printed it, never the kind of access."""
+    ) -> bool:
+        """`page-faults` and its two halves: the address if -F addr printed it, never the kind of access.
+
+        False: numbers that no address is.
+        """
         self._software_events.add(event.split(b"-")[0])
         found = _ADDRESSES.match(rest)
         if found is None or (found[2] is None and (b"+0x" in rest or found[3].strip())):
             self._without_address.append(tail[0])
-            return
+            return True
         address = int(found[1], 16)
         where = int(found[2], 16) if found[2] else 0
+        if address >> 64 or where >> 64:
+            return False
         if where >> 63:  # a fault in the kernel, not the program's access
-            return
+            self.kernel_faults += 1
+            return True
         code = PF_USER | (PF_FETCH if where == address else PF_UNSURE | PF_UNKNOWN)
         fields = (OP_FAULT, *head, 0, signed(address), code, where, 0, 0, 0, *tail, event[0])
         self._software.append(fields)
+        return True
 
     def finish(self, records: Records) -> KernelText:
         """The text's records and what was learned beside them."""
@@ -293,6 +303,10 @@ class _PerfText:
             for line in self._without_address:
                 skip = Skipped(self._source, line, 1, RT_KERNEL_FORM, "page-faults", "page-faults: ADDRESS")
                 self._skipped.append(skip)
+        if self.kernel_faults:
+            notes.append(
+                f"{self.kernel_faults} faults that the kernel took itself are no accesses of the program"
+            )
         if self._lost:
             notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
         notes += self.words.notes()

@@ -77,6 +77,8 @@ class MappingRecords:
         """Line, process and time of each exec."""
         self.passed = 0
         """Records of areas that calls made, and of what nobody asked for."""
+        self.taken = 0
+        """Records of areas of execs and of what ran before."""
         self.files: list[tuple[int, int, int, str]] = []
         """Line, thread, address and path of each area of a file that a call made."""
         self._groups: list[_Group] = []
@@ -119,6 +121,7 @@ class MappingRecords:
         offset = int(found["pgoff"], 16) if of_file else 0
         inode = int(found["inode"] or 1) if of_file else 0
         dev = (found["dev"] or b"00:00").decode()
+        self.taken += 1
         shown = "" if name == "//anon" else name
         row = MapsRow(
             start, start + int(found["length"], 16), found["perms"].decode(), offset, dev, inode, shown

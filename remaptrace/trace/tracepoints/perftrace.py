@@ -92,6 +92,8 @@ class _PerfTrace:
         self._skipped: list[Skipped] = []
         self._software: list[tuple[int, ...]] = []  # faults of -F
         self._without_address = 0
+        self.kernel_faults = 0
+        """Faults that the kernel took on its own account, which are no accesses of the program."""
         self._traced = False  # the faults are those of the tracepoint
         self._summary = 0
         self._lost = 0
@@ -214,6 +216,7 @@ class _PerfTrace:
 
     def _fault(self, fault: re.Match[bytes], head: tuple[int, ...], tail: tuple[int, ...]) -> None:
         if fault[4] == b"k":  # the kernel's own access
+            self.kernel_faults += 1
             return
         address = _ADDRESS.match(fault[2])
         if address is None:
@@ -241,6 +244,10 @@ class _PerfTrace:
             notes.append(
                 f"{self._without_address} faults in files were left out: perf trace prints a file offset, not the"
                 " address (-e exceptions:page_fault_user has it)"
+            )
+        if self.kernel_faults and not self._traced:
+            notes.append(
+                f"{self.kernel_faults} faults that the kernel took itself are no accesses of the program"
             )
         results = [row[R_A0] for row in self._rows if row[R_OP] == OP_EXIT]
         if len(results) >= _ENOUGH and all(-4095 <= result < 0 for result in results):
