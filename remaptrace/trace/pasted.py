@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from mmap import mmap
 
-from .kernelprefix import is_kernel_line, kernel_prefix
 from .strace.args import BadLine, split_arguments
 from .strace.lines import call_name, read_head, split_call, unfinished
+from .tracepoints.prefix import is_kernel_line, kernel_prefix
 
 _SAMPLE_BYTES, _SAMPLE_LINES = 1 << 18, 2000
 _LONGEST = 2_000
