@@ -282,3 +282,4 @@ event(
 )
 # write 1: process_vm_writev, else readv; of the caller's own memory
 event(ev.K_PROCESS_VM, "process_vm", ADDR, LENGTH, "write")
+also("process_vm_writev", ev.K_PROCESS_VM, "pid lvec liovcnt rvec riovcnt flags")

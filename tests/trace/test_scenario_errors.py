@@ -35,7 +35,7 @@ def test_an_unknown_flag_is_shown_with_a_guess() -> None:
     ("step", "code", "column", "found"),
     [
         ("- mumap: {addr: 0, length: 1}", "RT102", 3, "mumap"),
-        ("- munmap: {addr: 0, size: 1}", "RT103", 11, "{addr: 0, size: 1}"),
+        ("- munmap: {addr: 0, size: 1}", "RT103", 21, "size"),
         ("- munmap: {addr: 0, length: 1, size: 1}", "RT103", 32, "size"),
         ("- munmap: {addr: here, length: 1}", "RT105", 18, "here"),
         ("- munmap: {addr: 0, length: [1]}", "RT105", 29, "[1]"),

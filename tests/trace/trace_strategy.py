@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES
+from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES, MOST_PAGES
 from remaptrace.abi.kinds import K_INIT_VMA, K_MUNMAP
 from remaptrace.trace.events import RELOCATION_DTYPE, TRUTH_DTYPE, Expectation, Trace, TraceBuilder
 
@@ -24,8 +24,8 @@ def _bounded(name: str, tasks: int) -> st.SearchStrategy[int]:
         return st.integers(0, 4)
     if name == "rule":
         return st.integers(0, 100)
-    if name == "pages":
-        return st.integers(0, 1 << 40)
+    if name in ("pages", "count"):
+        return st.integers(0, MOST_PAGES)
     return st.integers(0, 1 << 20).map(lambda n: n * 4096) if name == "offset" else words
 
 
