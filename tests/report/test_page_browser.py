@@ -88,7 +88,8 @@ def test_the_page_works_by_itself(browser: Any, file: Path, theme: str, width: i
     assert serious == []
     bar.focus()
     view.keyboard.press("ArrowRight")
-    assert "made by" in hover.inner_text() or "before the trace" in hover.inner_text()
+    told = hover.inner_text()
+    assert any(words in told for words in ("made by", "before the trace", "from the start"))
     assert view.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     view.close()
 
