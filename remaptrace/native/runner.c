@@ -39,6 +39,7 @@ struct state {
 	int files[MAX_FILES];
 	int64_t brk_start;
 	int64_t flags;
+	int64_t quiet; /* the last step cannot have changed the list of areas: an access without a fault, a look */
 	int64_t fetches; /* the program has steps that fetch instructions */
 	int64_t pool[4]; /* of huge pages: size and limit before the program, pages that are lost, promised before */
 	unsigned char page[PAGE];
@@ -263,6 +264,7 @@ static void step_access(int how, uint64_t address, int value, int64_t pages)
 		sig = access_byte(how, address, value, &loaded);
 	while (!sig && --pages > 0 && (address += PAGE));
 	counters(&minor1, &major1);
+	st->quiet = !sig && minor1 == minor0 && major1 == major0;
 	put(" A");
 	put_number(sig);
 	put_number(sig ? st->caught_code : 0);
@@ -350,6 +352,7 @@ static int64_t reopen(int64_t slot, int64_t new_slot, int64_t mode)
 
 static void step_pages(uint64_t address, int64_t count)
 {
+	st->quiet = 1;
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	put(" P ");
 	for (int64_t i = 0; i < count; i++) {
@@ -575,9 +578,10 @@ static void run(char *s)
 		}
 		put("=");
 		put_number(n);
+		st->quiet = 0;
 		step(n, op, a);
 		put("\n");
-		if (st->flags & FLAG_AREAS) {
+		if (st->flags & FLAG_AREAS && !st->quiet) {
 			read_areas();
 			say_areas();
 			keep_areas();
