@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .decided import DECIDED
 from .derive import ground_of, is_derived
 from .kernel import Kernel
 from .named import kernel_names
@@ -11,8 +12,11 @@ from .named import kernel_names
 
 @dataclass(frozen=True)
 class Basis:
-    """Rules by ground. `asked`: a running kernel answered programs; `read`: in its source or patches; `undecided`: the
-    version of their change is not known; `given`: set by the user."""
+    """Rules by ground.
+
+    `asked`: a running kernel's answers contradict any other value; `read`: in its source or patches; `undecided`:
+    the version of their change is not known; `given`: set by the user.
+    """
 
     about: str
     derived: bool
@@ -26,7 +30,7 @@ def basis_of(kernel: Kernel) -> Basis:
     """The ground of every rule of `kernel`."""
     derived = is_derived(kernel)
     below = _below(kernel)
-    asked_below = ground_of(below).startswith("asked of") if below else False
+    asked_below = DECIDED.get(below, frozenset())
     groups: dict[str, list[str]] = {"asked": [], "read": [], "undecided": [], "given": []}
     for rule, origin in kernel.origins.items():
         if origin == "undecided":
@@ -36,7 +40,7 @@ def basis_of(kernel: Kernel) -> Basis:
         elif origin.startswith("changed in "):
             groups["read"].append(rule)
         elif origin == "default" or origin in kernel_names():
-            groups["asked" if asked_below else "read"].append(rule)
+            groups["asked" if rule in asked_below else "read"].append(rule)
         else:
             groups["given"].append(rule)
     about = (
@@ -52,3 +56,10 @@ def _below(kernel: Kernel) -> str:
     if is_derived(kernel):
         return kernel.about.split(", derived: ", 1)[1].split(" ", 1)[0]
     return ""
+
+
+def ground_by_rule(kernel: Kernel) -> dict[str, str]:
+    """For every rule ``asked``, ``read``, ``undecided`` or ``given``."""
+    found = basis_of(kernel)
+    groups = {"asked": found.asked, "read": found.read, "undecided": found.undecided, "given": found.given}
+    return {rule: ground for ground, rules in groups.items() for rule in rules}

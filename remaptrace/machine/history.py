@@ -98,6 +98,8 @@ class Update:
 UPDATES: tuple[Update, ...] = (
     Update("dontunmap_joins_source", (6, 1), 176, 192, "source", "never"),
     Update("dontunmap_unlocks", (6, 1), -1, 192, "area", "range"),
+    Update("io_uring_chooses_address", (6, 1), -1, 176, "no", "yes"),
+    Update("io_uring_pfn", (6, 1), -1, 176, "yes", "no"),
     Update("sealed_shared_read", (6, 1), -1, 192, "no", "yes"),
     Update("madv_remove_needs_maywrite", (6, 1), -1, 192, "no", "yes"),
     Update("sealed_shared_read", (6, 6), -1, None, "no", "yes"),

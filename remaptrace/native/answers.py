@@ -15,7 +15,7 @@ from .steps import Step
 from .wire import Answer
 
 _CODES = {
-    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},
+    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR", 4: "BUS_MCEERR_AR", 5: "BUS_MCEERR_AO"},
     11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 4: "SEGV_PKUERR", 128: "SI_KERNEL"},
 }
 _SIGNALS = {7: "SIGBUS", 11: "SIGSEGV"}
@@ -79,6 +79,17 @@ def _smaps(lines: list[str]) -> list[tuple[_Row, str]]:
         elif not head.endswith(":"):
             row = _row(line)
     return areas
+
+
+def _code(signal: int, code: int) -> str:
+    name = _CODES.get(signal, {}).get(code)
+    if name is None:
+        raise InputError(
+            ec.RT_NATIVE_END,
+            "an access raised a signal that no access raises",
+            found=f"signal {signal}, si_code {code}",
+        )
+    return name
 
 
 class _Reader:
@@ -153,7 +164,7 @@ class _Reader:
             signal, code, value, minor, major = map(int, numbers)
             access: dict[str, Any] = {"outcome": "ok" if not signal else _SIGNALS[signal]}
             if signal:
-                access["code"] = _CODES[signal][code]
+                access["code"] = _code(signal, code)
             elif value >= 0:
                 access["value"] = value
             access["minor_faults"] = minor

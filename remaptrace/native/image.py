@@ -176,6 +176,7 @@ class _Machine:
                     character_device("dev/console", 5, 1),
                     character_device("dev/ttyS1", 4, 65),
                     character_device("dev/null", 1, 3),
+                    character_device("dev/zero", 1, 5),
                     file("runner", runner().read_bytes(), executable=True),
                     file("programs", text),
                 ]

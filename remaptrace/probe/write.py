@@ -56,7 +56,7 @@ def _decided(found: Probe, verdict: Verdict) -> Iterator[str]:
 
 def _partly(found: Probe) -> Iterator[str]:
     """Rules of several values of which some are contradicted, and rules that were changed but are not decided."""
-    changed = {change.rule for change in found.changes}
+    changed = _changed(found)
     for name, verdict in found.verdicts.items():
         if name in found.read or verdict.decided or not (verdict.against or name in changed):
             continue
@@ -66,7 +66,7 @@ def _partly(found: Probe) -> Iterator[str]:
 
 
 def _open(found: Probe) -> Iterator[str]:
-    changed = {change.rule for change in found.changes}
+    changed = _changed(found)
     left = [
         v for n, v in found.verdicts.items()
         if n not in found.read and not v.decided and not v.against and n not in changed
@@ -76,6 +76,12 @@ def _open(found: Probe) -> Iterator[str]:
     for verdict in left:
         rule = RULES[verdict.rule]
         yield f"#   {rule.name}: {shown(rule, verdict.value)}  ({reason(verdict)})\n"
+
+
+def _changed(found: Probe) -> set[str]:
+    """Rules that ended with another value than they began with."""
+    before, after = found.start.kernel.values, found.machine.kernel.values
+    return {change.rule for change in found.changes if before[change.rule] != after[change.rule]}
 
 
 def reason(verdict: Verdict) -> str:

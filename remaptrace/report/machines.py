@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..machine.derive import ground_of
+from ..machine.ground import ground_by_rule
 from ..machine.kernel import Kernel
 from ..machine.notmodelled import NOT_MODELLED
 from ..machine.rules import RULES, Rule
@@ -28,7 +29,8 @@ def rule_value(rule: Rule, value: int) -> str:
 
 
 def kernel_facts(kernel: Kernel) -> dict[str, Any]:
-    """One kernel with every rule and where its value comes from."""
+    """One kernel with every rule, where its value comes from and on what it rests."""
+    grounds = ground_by_rule(kernel)
     return {
         "schema": LIST_SCHEMA,
         "name": kernel.name,
@@ -37,6 +39,7 @@ def kernel_facts(kernel: Kernel) -> dict[str, Any]:
             rule.name: {
                 "value": rule_value(rule, kernel.values[rule.name]),
                 "origin": kernel.origins[rule.name],
+                "ground": grounds[rule.name],
                 "doc": rule.doc,
             }
             for rule in RULES.values()
@@ -77,12 +80,14 @@ def kernel_list_sheet(kernels: Sequence[Kernel], width: int) -> Sheet:
 
 
 def kernel_sheet(kernel: Kernel, width: int) -> Sheet:
-    """Every rule of one kernel: value, origin, meaning."""
+    """Every rule of one kernel: value, origin, what it rests on, meaning."""
     sheet = Sheet(width)
     sheet.line((kernel.name, "head"))
     sheet.paragraph(kernel.about, indent=2)
     sheet.blank()
-    rows: list[list[Cell]] = [[("rule", "head"), ("value", "head"), ("from", "head"), ("meaning", "head")]]
+    grounds = ground_by_rule(kernel)
+    heads = ("rule", "value", "from", "rests on", "meaning")
+    rows: list[list[Cell]] = [[(head, "head") for head in heads]]
     for rule in RULES.values():
         origin = kernel.origins[rule.name]
         rows.append(
@@ -90,6 +95,7 @@ def kernel_sheet(kernel: Kernel, width: int) -> Sheet:
                 rule.name,
                 rule_value(rule, kernel.values[rule.name]),
                 (origin, "dim" if origin == "default" else ""),
+                (grounds[rule.name], "" if grounds[rule.name] == "asked" else "dim"),
                 (rule.doc, "dim"),
             ]
         )
