@@ -17,9 +17,10 @@ from ..areas.space import range_is_free, recorded_success
 from ..areas.vmaset import find_vma
 from ..fds.hugefiles import huge_shift, hugefile_open, hugetlb_reserve
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
-from ..files.inodes import inode_get
+from ..files.inodes import inode_get, inode_put
 from ..files.shmseg import (
     SHM_DEST,
+    SHM_HELD,
     SHM_ID,
     SHM_INODE,
     SHM_KEY,
@@ -27,6 +28,7 @@ from ..files.shmseg import (
     SHM_SIZE,
     shm_by_id,
     shm_by_key,
+    shm_close,
     shm_destroy,
     shm_new,
 )
@@ -185,8 +187,13 @@ def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
     file = file_new(m, m[seg + SHM_INODE], mode)
     if file == 0:
         return -ENOMEM
+    inode = inode_get(m, m[seg + SHM_INODE])
+    m[seg + SHM_HELD] = 1  # it may replace the last area of the segment
     result = do_mmap(m, task, file, addr, size, prot, how, 0)
     file_put(m, file)
+    m[seg + SHM_HELD] = 0
+    shm_close(m, inode)
+    inode_put(m, inode)
     return result
 
 

@@ -12,6 +12,7 @@ SHM_INODE = 2  # owns a reference
 SHM_SIZE = 3  # bytes, as asked
 SHM_DEST = 4  # 1: goes with the last detach
 SHM_NEXT = 5
+SHM_HELD = 6  # 1: shmat is at work, which counts as an attach (do_shmat)
 SHM_WORDS = 8
 
 
@@ -67,6 +68,6 @@ def shm_destroy(m: Mem, seg: int) -> int:
 def shm_close(m: Mem, inode: int) -> int:
     """An area of the segment behind `inode` has gone (shm_close): the last one may end the segment."""
     seg = m[inode + I_SHMID]
-    if seg != 0 and m[seg + SHM_DEST] != 0 and m[inode + I_VMAS] == 0:
+    if seg != 0 and m[seg + SHM_DEST] != 0 and m[seg + SHM_HELD] == 0 and m[inode + I_VMAS] == 0:
         shm_destroy(m, seg)
     return 0
