@@ -20,7 +20,7 @@ from ..machinecode.ready import Progress
 from .events import Trace
 from .formats import BY_NAME, HEAD, log_text, recognise, strace_text
 from .opening import can_be_read_again, decompressed, read_input, shown
-from .packed import bare_name, is_packed, unpacked
+from .packed import SET_ENDING, bare_name, is_packed, unpacked
 
 FORMATS = tuple(BY_NAME)
 _MAP_FROM = 8 << 20
@@ -262,6 +262,8 @@ def _directory(
             continue
         if entry.is_dir():
             items += _directory(entry, format, maps, seen)
+        elif entry.name.endswith(SET_ENDING):  # any other archive may hold anything
+            items.append(Item("packed", (str(entry),), format, maps))
         elif _SCENARIO.match(entry.name):
             items.append(Item("file", (str(entry),), format, maps))
         elif _FAMILY.match(entry.name):

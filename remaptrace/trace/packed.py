@@ -22,6 +22,10 @@ _MOST_BYTES = 8 << 30
 _WANTED = "files and folders of one recorded set"
 
 
+SET_ENDING = ".rtset.zst"
+"""The ending that `record` gives a set in one file."""
+
+
 def is_packed(path: str) -> bool:
     """True if a file's name says that it holds a set."""
     return path.endswith(ENDINGS)

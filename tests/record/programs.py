@@ -30,6 +30,28 @@ code = "import mmap; mmap.mmap(-1, 8192)"
 threading.Thread(target=lambda: os.execv(sys.executable, [sys.executable, "-S", "-c", code])).start()
 threading.Event().wait()
 """
+I386 = """
+typedef unsigned long word;
+static word call(word nr, word a, word b, word c, word d, word e)
+{
+    word result;
+    __asm__ volatile("push %%ebp; xor %%ebp, %%ebp; int $0x80; pop %%ebp" : "=a"(result)
+        : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
+    return result;
+}
+void _start(void)
+{
+    for (int i = 0; i < 10; i++) {
+        word place = call(192, 0, 12288, 3, 0x22, -1);
+        *(volatile char *)place = 1;
+        call(125, place + 4096, 4096, 0, 0, 0);
+    }
+    word end = call(45, 0, 0, 0, 0, 0);
+    call(45, end + 8192, 0, 0, 0, 0);
+    call(1, 0, 0, 0, 0, 0);
+}
+"""
+"""A program of 32 bits without a C library: mmap2, mprotect, brk, exit."""
 FORK_AND_EXEC = """
 import os, sys
 for _ in range(3):

@@ -75,6 +75,34 @@ def test_a_fresh_set_is_complete(name: str, backend: str, tmp_path: Path) -> Non
     assert compared["map_files"]["total"] == len(list((tmp_path / "set").glob("maps/*.exit.maps"))) > 0
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="i386 programs run on x86-64")
+def test_children_of_32_bits_are_recorded_whole(tmp_path: Path) -> None:
+    need("ptrace")
+    source, program = tmp_path / "a.c", tmp_path / "a"
+    source.write_text(p.I386)
+    build = [
+        "gcc",
+        "-m32",
+        "-nostdlib",
+        "-static",
+        "-ffreestanding",
+        "-fno-pie",
+        "-no-pie",
+        "-fno-stack-protector",
+    ]
+    if (
+        shutil.which("gcc") is None
+        or subprocess.run(
+            [*build, "-O1", "-o", str(program), str(source)], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("no compiler for i386 here")
+    folder = tmp_path / "set"
+    done = p.record(folder, ["/bin/sh", "-c", f"{program}; {program}"], "--with", "ptrace")
+    assert done.returncode == 0, done.stderr
+    assert complete(folder, "map_counts", "map_files")["answers"]["total"] > 40
+
+
 @pytest.mark.parametrize("name", ["single", "killed by SIGKILL", "fork and exec"])
 def test_perf_gives_complete_sets_too(name: str, tmp_path: Path) -> None:
     need("perf")

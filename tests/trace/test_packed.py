@@ -26,6 +26,16 @@ def test_a_packed_set_is_the_set(tmp_path: Path) -> None:
     assert [c.tolist() for c in packed.columns.values()] == [c.tolist() for c in plain.columns.values()]
 
 
+def test_a_packed_set_inside_a_folder_is_found_beside_others(tmp_path: Path) -> None:
+    pack(LS, tmp_path / "ls.rtset.zst")
+    (tmp_path / "a.yaml").write_text("name: a\nsteps: []\n")
+    (tmp_path / "other.tar.gz").write_bytes(b"whatever")
+    assert [(item.kind, item.name) for item in discover([str(tmp_path)])] == [
+        ("file", "a.yaml"),
+        ("packed", "ls"),
+    ]
+
+
 def test_a_folder_packed_by_tar_is_read_too(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as archive:
         archive.add(LS, arcname="ls")
