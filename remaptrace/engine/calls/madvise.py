@@ -319,10 +319,46 @@ def _advise_area(m: Mem, task: int, vma: int, start: int, end: int, advice: int)
 
 
 @kernel
+def _refuses(m: Mem, vma: int, advice: int) -> int:
+    """1 if the flags and the kind of `vma` alone make the advice EINVAL there."""
+    flags = m[vma + V_FLAGS]
+    if _is_flag_advice(advice) != 0:
+        return 1 if _advised_flags(m, vma, advice) == _REFUSED else 0
+    if advice in (MADV_DONTNEED, MADV_DONTNEED_LOCKED):
+        return 1 if flags & (VM_PFNMAP | (VM_LOCKED if advice == MADV_DONTNEED else 0)) else 0
+    if advice == MADV_FREE:
+        return 1 if flags & (VM_PFNMAP | VM_LOCKED) or vma_is_anonymous(m, vma) == 0 else 0
+    if advice in (MADV_COLD, MADV_PAGEOUT):
+        return 1 if flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB) else 0
+    if advice == MADV_REMOVE:
+        return 1 if flags & (VM_LOCKED | VM_NONLINEAR) or m[vma + V_FILE] == 0 else 0
+    if advice in (MADV_GUARD_INSTALL, MADV_GUARD_REMOVE):
+        locked = VM_LOCKED if advice == MADV_GUARD_INSTALL else 0
+        return 1 if flags & (VM_SPECIAL | VM_HUGETLB | locked) else 0
+    return 0
+
+
+@kernel
+def _explained(m: Mem, mm: int, start: int, end: int, advice: int) -> int:
+    """1 if some area of [start, end) refuses the advice by itself, so that a recorded EINVAL proves nothing else.
+
+    The areas before it are advised by then.
+    """
+    vma = find_vma(m, mm, start)
+    while vma != 0 and m[vma + V_START] < end:
+        if _refuses(m, vma, advice) != 0:
+            return 1
+        vma = m[vma + V_NEXT]
+    return 0
+
+
+@kernel
 def madvise_walk(m: Mem, task: int, start: int, end: int, advice: int) -> int:
     """Advise every mapped part of [start, end): 0, the first error, or -ENOMEM if there was a hole."""
     mm = m[task + T_MM]
     hole = 0
+    if m[G_TAKE] == EINVAL and _explained(m, mm, start, end, advice) != 0:
+        m[G_TAKE] = 0
     vma = find_vma(m, mm, start)
     while start < end:
         if vma == 0:

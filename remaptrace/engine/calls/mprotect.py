@@ -156,6 +156,27 @@ def _key_for(m: Mem, task: int, vma: int, prot: int, pkey: int) -> int:
 
 
 @kernel
+def _explained(m: Mem, mm: int, vma: int, end: int, prot: int) -> int:
+    """1 if some area from `vma` up to `end` forbids `prot` by itself: with EACCES, or sealed with EPERM.
+
+    A recorded refusal with that errno proves nothing else then; the areas before it are changed.
+    """
+    at = m[vma + V_START]
+    while vma != 0 and m[vma + V_START] <= at < end:
+        flags = m[vma + V_FLAGS]
+        if m[G_TAKE] == EPERM and flags & VM_SEALED:
+            return 1
+        new = (flags & ~VM_ACCESS) | (prot & VM_ACCESS)
+        if m[G_TAKE] == EACCES and (
+            new & ~(new >> 4) & VM_ACCESS or map_deny_write_exec(m, mm, flags, new) != 0
+        ):
+            return 1
+        at = m[vma + V_END]
+        vma = m[vma + V_NEXT]
+    return 0
+
+
+@kernel
 def sys_mprotect(m: Mem, task: int, addr: int, length: int, prot: int) -> int:
     """mprotect(addr, length, prot): 0 or -errno. What lies before the failing area stays changed."""
     return sys_pkey_mprotect(m, task, addr, length, prot, -1)
@@ -197,6 +218,8 @@ def sys_pkey_mprotect(m: Mem, task: int, addr: int, length: int, prot: int, pkey
         return -EACCES
     if m[G_TAKE] == ENOMEM and range_has_hole(m, mm, start, end) != 0:
         m[G_TAKE] = 0  # the hole refuses, behind what is changed before it
+    if m[G_TAKE] in (EPERM, EACCES) and _explained(m, mm, vma, end, prot) != 0:
+        m[G_TAKE] = 0  # an area refuses, behind those before it
     implied = prot & PROT_READ and m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC
     keyed = m[H_RULES + R_PKEYS]
     at = start
