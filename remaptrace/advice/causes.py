@@ -31,7 +31,7 @@ from ..abi.kinds import (
     K_OLD_MMAP,
     K_SETRLIMIT,
 )
-from ..abi.mman import ADVICE, MAP_32BIT, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MREMAP_MAYMOVE
+from ..abi.mman import ADVICE, MAP_32BIT, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MCL_FUTURE, MREMAP_MAYMOVE
 from ..abi.vmflags import VM_EXEC, VM_WRITE
 from ..engine.state import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
 from ..engine.why import (
@@ -332,8 +332,9 @@ def _growth(at: _At) -> _Answer:
     if _is_charged(at):
         words = f"the commit limit (vm.overcommit_memory, vm.overcommit_ratio): {asked} were to be charged"
         (first if at.length >= _HUGE_REQUEST or becomes else causes).append(words)
-    if _may_be_locked(at):
-        causes.append(f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked")
+    if at.kind == K_BRK and (at.locked > 0 or _locks_what_comes(at)):
+        locked = f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked"
+        (first if _locks_what_comes(at) else causes).append(locked)
     limit = () if at.count >= _MANY else (_map_limit(at),)
     return (*first, *causes, *last, *limit), _deciding(first + causes), ""
 
@@ -365,8 +366,14 @@ def _is_charged(at: _At) -> bool:
     return _is_data(at)
 
 
-def _may_be_locked(at: _At) -> bool:
-    return at.kind == K_BRK and at.locked > 0
+def _locks_what_comes(at: _At) -> bool:
+    """Whether the process asked for all later memory to be locked (MCL_FUTURE), as far as the log shows."""
+    trace = at.result.trace
+    columns, pids = trace.columns, trace.tasks["pid"]
+    before = slice(0, at.event)
+    mine = pids[columns["task"][before]] == pids[int(columns["task"][at.event])]
+    asked = np.flatnonzero(mine & (columns["kind"][before] == K_MLOCKALL) & (columns["ret"][before] == 0))
+    return bool(len(asked)) and bool(int(columns["a0"][asked[-1]]) & MCL_FUTURE)
 
 
 def _locks(at: _At) -> _Answer:

@@ -169,6 +169,13 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
       "RLIMIT_DATA (ulimit -d): 64 KiB of data, 4 KiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
       "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked", "vm.max_map_count, if it was about 1 then")),
+    ("a heap that would be locked", EXEC + "brk(NULL) = 0x560000000000\nmlockall(MCL_FUTURE) = 0\n"
+     "brk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l): 0 KiB were locked",
+      "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4 KiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4 KiB more",
+      "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
+      "vm.max_map_count, if it was about 0 then")),
     ("growth that may not move", MAPPED + call(f"mremap({A:#x}, 65536, 131072, 0)", "ENOMEM"), "WHY_TAKEN",
      ("an area right behind it that the log does not show",
       "RLIMIT_AS (ulimit -v): at least 64 KiB were mapped and 64 KiB more asked for",
