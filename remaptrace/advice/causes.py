@@ -14,12 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
-from ..abi.errnos import EACCES, EAGAIN, ENOMEM, ENOSYS, EPERM, errno_name
+from ..abi.errnos import EACCES, EAGAIN, ENOSYS, EPERM, errno_name
 from ..abi.kinds import (
-    EVF_HAS_RET,
     K_BRK,
-    K_EXEC,
-    K_INIT_VMA,
     K_MADVISE,
     K_MBIND,
     K_MLOCK,
@@ -56,6 +53,7 @@ from ..engine.why import (
     WHY_ZERO_TAKEN,
 )
 from ..result.result import Result
+from .refusedcall import RefusedCall, refused_call, size_words
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
 _LIMITS = "/proc/PID/limits"
@@ -80,34 +78,12 @@ class Refusal:
     notice: str = ""  # what else the refusal proves
 
 
-@dataclass(frozen=True)
-class _At:
-    """The call and the state in front of it, sizes in bytes."""
-
-    result: Result
-    event: int
-    kind: int
-    errno: int
-    why: int
-    length: int
-    total: int
-    data: int
-    locked: int
-    count: int
-    limit: int
-    complete: bool  # every area of the process is known
-    known: bool  # the sizes are
-
-    def arg(self, name: str) -> int:
-        return int(self.result.trace.columns[name][self.event])
-
-
 def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
     """What is known of the refusal at `event`, a call that the recording shows refused or whose `why` is set.
 
     `why` stands in for the replay's own reason.
     """
-    at = _at(result, event)
+    at = refused_call(result, event)
     if why is not None:
         at = replace(at, why=why)
     causes, decides, notice = _causes(at)
@@ -117,76 +93,7 @@ def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
     )
 
 
-def sizes_then(result: Result, event: int) -> str:
-    """What was mapped at a refusal and what was asked for, in brackets; empty where that is not known."""
-    sizes = result.at_refusals.get(event)
-    if not sizes:
-        return ""
-    total = size_words(sizes[0] * result.machine.page_size)
-    return f" ({total} mapped, {size_words(asked_for(result, event))} more asked for)"
-
-
-def begins_with_its_areas(result: Result, task: int) -> bool:
-    """Whether the log shows how the process of `task` came to its areas: an exec, a fork or a map."""
-    trace = result.trace
-    pids = trace.tasks["pid"]
-    mine = pids[trace.columns["task"]] == pids[task]
-    kinds = trace.columns["kind"]
-    born = bool((trace.tasks["parent"][pids == pids[task]] >= 0).all())
-    return born or bool((mine & np.isin(kinds, (K_EXEC, K_INIT_VMA))).any())
-
-
-def size_words(size: int) -> str:
-    """Bytes as reports say them."""
-    for shift, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB")):
-        if size >= 1 << shift:
-            return f"{size / (1 << shift):,.1f} {unit}"
-    return f"{size >> 10:,} KiB"
-
-
-def _at(result: Result, event: int) -> _At:
-    columns, page = result.trace.columns, result.machine.page_size
-    kind = int(columns["kind"][event])
-    ret = (
-        int(columns["ret"][event])
-        if int(columns["flags"][event]) & EVF_HAS_RET
-        else int(result.columns["ret"][event])
-    )
-    sizes = result.at_refusals.get(event)
-    total, data, locked = (n * page for n in sizes) if sizes else (0, 0, 0)
-    return _At(
-        result,
-        event,
-        kind,
-        -ret if -4095 <= ret < 0 else ENOMEM,
-        int(result.columns["why"][event]),
-        asked_for(result, event),
-        total,
-        data,
-        locked,
-        max(0, int(result.columns["map_count"][event])),
-        int(result.machine.kernel.values["max_map_count"]),
-        begins_with_its_areas(result, int(columns["task"][event])),
-        sizes is not None,
-    )
-
-
-def asked_for(result: Result, event: int) -> int:
-    """Bytes, in whole pages, by which the call was to grow what is mapped, or which it was about."""
-    kind = int(result.trace.columns["kind"][event])
-    columns, page = result.trace.columns, result.machine.page_size
-    a0, a1, a2 = (int(columns[name][event]) for name in ("a0", "a1", "a2"))
-    if kind == K_BRK:
-        more = a0 - int(result.columns["ret"][event])
-    elif kind == K_MREMAP:
-        more = a2 - a1
-    else:
-        more = a1
-    whole = -(-more // page) * page
-    return whole if whole > 0 else 0
-
-
-def _causes(at: _At) -> tuple[tuple[str, ...], str, str]:
+def _causes(at: RefusedCall) -> tuple[tuple[str, ...], str, str]:
     """Causes, what decides, what else is proved."""
     if at.why in TAKEN:
         return _TAKEN[at.why](at)
@@ -200,7 +107,7 @@ def _causes(at: _At) -> tuple[tuple[str, ...], str, str]:
 # ---- facts: the replay's own state refuses ---------------------------------------------------
 
 
-def _set_limit(at: _At, resource: int) -> int:
+def _set_limit(at: RefusedCall, resource: int) -> int:
     """The soft limit that the log set last in this process, bytes; -1: none that it shows."""
     trace = at.result.trace
     columns, pids = trace.columns, trace.tasks["pid"]
@@ -214,7 +121,7 @@ def _set_limit(at: _At, resource: int) -> int:
 _LIMIT_RULES = {RLIM_AS: "rlimit_as", RLIM_DATA: "data_limit", RLIM_MEMLOCK: "rlimit_memlock"}
 
 
-def _limited(at: _At, name: str, resource: int, used: int, what: str) -> str:
+def _limited(at: RefusedCall, name: str, resource: int, used: int, what: str) -> str:
     limit, assumed = _set_limit(at, resource), ""
     if limit < 0:
         rule = _LIMIT_RULES[resource]
@@ -228,7 +135,7 @@ def _limited(at: _At, name: str, resource: int, used: int, what: str) -> str:
     return f"{words}: {size_words(used)} were {what}, {size_words(at.length)} more asked for"
 
 
-def _overcommit(at: _At) -> str:
+def _overcommit(at: RefusedCall) -> str:
     values = at.result.machine.kernel.values
     page = at.result.machine.page_size
     ram, swap = (int(values[name]) * page for name in ("ram_pages", "swap_pages"))
@@ -245,7 +152,7 @@ def _overcommit(at: _At) -> str:
     )
 
 
-_FACTS: dict[int, Callable[[_At], str]] = {
+_FACTS: dict[int, Callable[[RefusedCall], str]] = {
     WHY_RLIMIT_AS: lambda at: _limited(at, "RLIMIT_AS", RLIM_AS, at.total, "mapped"),
     WHY_RLIMIT_DATA: lambda at: _limited(at, "RLIMIT_DATA", RLIM_DATA, at.data, "data"),
     WHY_RLIMIT_MEMLOCK: lambda at: _limited(at, "RLIMIT_MEMLOCK", RLIM_MEMLOCK, at.locked, "locked"),
@@ -264,7 +171,7 @@ _FACTS: dict[int, Callable[[_At], str]] = {
 _Answer = tuple[tuple[str, ...], str, str]
 
 
-def _map_limit(at: _At) -> str:
+def _map_limit(at: RefusedCall) -> str:
     """vm.max_map_count as a cause among others."""
     missing = at.limit - at.count
     if at.complete:
@@ -272,7 +179,7 @@ def _map_limit(at: _At) -> str:
     return f"vm.max_map_count, if {missing:,} more areas were there than the log shows (--maps brings them)"
 
 
-def _not_shown(at: _At) -> _Answer:
+def _not_shown(at: RefusedCall) -> _Answer:
     hole = "a part of the range was not mapped"
     causes = [hole]
     if at.kind in (K_MPROTECT, K_MADVISE):
@@ -284,7 +191,7 @@ def _not_shown(at: _At) -> _Answer:
     return tuple(causes), "--maps of that moment", "what was mapped there the log does not show"
 
 
-def _limit_met(at: _At) -> _Answer:
+def _limit_met(at: RefusedCall) -> _Answer:
     missing = at.limit - at.count
     if at.complete:
         lower = f"vm.max_map_count, lower than the {at.limit:,} assumed: {at.count:,} areas were there"
@@ -293,7 +200,7 @@ def _limit_met(at: _At) -> _Answer:
     return (text,), "", "--maps brings them"
 
 
-def _growth(at: _At) -> _Answer:
+def _growth(at: RefusedCall) -> _Answer:
     """ENOMEM of a call that asks for memory, or makes it writable."""
     most_total, most_data = _most(at)
     asked = size_words(at.length)
@@ -344,7 +251,7 @@ def _deciding(causes: list[str]) -> str:
     return f"{_LIMITS} and {_COMMIT}" if commit else _LIMITS
 
 
-def _most(at: _At) -> tuple[int, int]:
+def _most(at: RefusedCall) -> tuple[int, int]:
     """The most that the process ever had mapped, and of data, as the log shows; bytes."""
     trace, page = at.result.trace, at.result.machine.page_size
     pid = int(trace.tasks["pid"][int(trace.columns["task"][at.event])])
@@ -352,13 +259,13 @@ def _most(at: _At) -> tuple[int, int]:
     return total * page, data * page
 
 
-def _is_data(at: _At) -> bool:
+def _is_data(at: RefusedCall) -> bool:
     if at.kind in (K_MMAP, K_OLD_MMAP):
         return bool(at.arg("a2") & VM_WRITE) and at.arg("a3") & MAP_TYPE == MAP_PRIVATE
     return at.kind in (K_BRK, K_MREMAP) or (at.kind == K_MPROTECT and bool(at.arg("a2") & VM_WRITE))
 
 
-def _is_charged(at: _At) -> bool:
+def _is_charged(at: RefusedCall) -> bool:
     if at.kind in (K_MMAP, K_OLD_MMAP):
         shared_anonymous = at.arg("a3") & MAP_ANONYMOUS and at.arg("a3") & MAP_TYPE != MAP_PRIVATE
         private = at.arg("a2") & VM_WRITE and at.arg("a3") & MAP_TYPE == MAP_PRIVATE
@@ -366,7 +273,7 @@ def _is_charged(at: _At) -> bool:
     return _is_data(at)
 
 
-def _locks_what_comes(at: _At) -> bool:
+def _locks_what_comes(at: RefusedCall) -> bool:
     """Whether the process asked for all later memory to be locked (MCL_FUTURE), as far as the log shows."""
     trace = at.result.trace
     columns, pids = trace.columns, trace.tasks["pid"]
@@ -376,7 +283,7 @@ def _locks_what_comes(at: _At) -> bool:
     return bool(len(asked)) and bool(int(columns["a0"][asked[-1]]) & MCL_FUTURE)
 
 
-def _locks(at: _At) -> _Answer:
+def _locks(at: RefusedCall) -> _Answer:
     """RLIMIT_MEMLOCK; ENOMEM of mlock may be the map limit too, where the lock splits an area."""
     if at.kind == K_MLOCKALL:
         text = f"RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: {size_words(at.total)} were to be locked"
@@ -390,7 +297,7 @@ def _locks(at: _At) -> _Answer:
     return (text,), _LIMITS, ""
 
 
-def _no_right_to_lock(at: _At) -> _Answer:
+def _no_right_to_lock(at: RefusedCall) -> _Answer:
     return (
         ("RLIMIT_MEMLOCK (ulimit -l) is 0, without CAP_IPC_LOCK", "a seccomp filter"),
         f"{_LIMITS} and Seccomp of /proc/PID/status",
@@ -398,7 +305,7 @@ def _no_right_to_lock(at: _At) -> _Answer:
     )
 
 
-def _occupied(at: _At) -> _Answer:
+def _occupied(at: RefusedCall) -> _Answer:
     return (
         ("MAP_FIXED_NOREPLACE: something is mapped there that the log does not show",),
         "",
@@ -406,7 +313,7 @@ def _occupied(at: _At) -> _Answer:
     )
 
 
-def _forbidden(at: _At) -> _Answer:
+def _forbidden(at: RefusedCall) -> _Answer:
     """EPERM, EACCES, ENOSYS that nothing in the state explains."""
     if at.errno == ENOSYS:
         return ("a seccomp filter, as containers have them", "a kernel built without this call"), _AUDIT, ""
@@ -447,7 +354,7 @@ def _forbidden(at: _At) -> _Answer:
     return tuple(causes), _AUDIT, ""
 
 
-def _refused(at: _At) -> _Answer:
+def _refused(at: RefusedCall) -> _Answer:
     """Every other errno that nothing in the state explains."""
     if at.kind == K_MADVISE and at.arg("a2") in _BUILT:
         return (f"a kernel built without {_BUILT[at.arg('a2')]}",), "/proc/config.gz", ""
@@ -473,7 +380,7 @@ _BUILT = {
 }
 
 
-def _absent(at: _At) -> _Answer:
+def _absent(at: RefusedCall) -> _Answer:
     return (
         ("memory was short, of the machine or of its cgroup",),
         "memory.events of the cgroup",
@@ -481,7 +388,7 @@ def _absent(at: _At) -> _Answer:
     )
 
 
-_TAKEN: dict[int, Callable[[_At], _Answer]] = {
+_TAKEN: dict[int, Callable[[RefusedCall], _Answer]] = {
     WHY_NOT_SHOWN: _not_shown,
     WHY_LIMIT_MET: _limit_met,
     WHY_TAKEN: _growth,

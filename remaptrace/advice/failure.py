@@ -19,7 +19,8 @@ from ..abi.kinds import (
 from ..engine.why import WHY_LIMIT_MET, WHY_MAP_COUNT, WHY_NONE, WHY_TAKEN
 from ..result.result import Result
 from .bill import memory_call_events
-from .causes import asked_for, refusal_of
+from .causes import refusal_of
+from .refusedcall import asked_for
 
 _NEAR = 5
 """Areas below the limit from which a refusal is the limit's: calls that split twice need two."""

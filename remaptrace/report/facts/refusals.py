@@ -10,7 +10,8 @@ import numpy as np
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
 from ...abi.kinds import EVF_HAS_RET, K_BRK, K_READ
-from ...advice.causes import Refusal, refusal_of, sizes_then
+from ...advice.causes import Refusal, refusal_of
+from ...advice.refusedcall import sizes_then
 from ...engine.why import (
     TAKEN,
     WHY_HUGE_POOL,

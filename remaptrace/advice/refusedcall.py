@@ -1,0 +1,108 @@
+"""A refused call of a recording and the state in front of it: what was asked for, and what was mapped then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..abi.errnos import ENOMEM
+from ..abi.kinds import (
+    EVF_HAS_RET,
+    K_BRK,
+    K_EXEC,
+    K_INIT_VMA,
+    K_MREMAP,
+)
+from ..result.result import Result
+
+
+@dataclass(frozen=True)
+class RefusedCall:
+    """The call and the state in front of it, sizes in bytes."""
+
+    result: Result
+    event: int
+    kind: int
+    errno: int
+    why: int
+    length: int
+    total: int
+    data: int
+    locked: int
+    count: int
+    limit: int
+    complete: bool  # every area of the process is known
+    known: bool  # the sizes are
+
+    def arg(self, name: str) -> int:
+        return int(self.result.trace.columns[name][self.event])
+
+
+def sizes_then(result: Result, event: int) -> str:
+    """What was mapped at a refusal and what was asked for, in brackets; empty where that is not known."""
+    sizes = result.at_refusals.get(event)
+    if not sizes:
+        return ""
+    total = size_words(sizes[0] * result.machine.page_size)
+    return f" ({total} mapped, {size_words(asked_for(result, event))} more asked for)"
+
+
+def begins_with_its_areas(result: Result, task: int) -> bool:
+    """Whether the log shows how the process of `task` came to its areas: an exec, a fork or a map."""
+    trace = result.trace
+    pids = trace.tasks["pid"]
+    mine = pids[trace.columns["task"]] == pids[task]
+    kinds = trace.columns["kind"]
+    born = bool((trace.tasks["parent"][pids == pids[task]] >= 0).all())
+    return born or bool((mine & np.isin(kinds, (K_EXEC, K_INIT_VMA))).any())
+
+
+def size_words(size: int) -> str:
+    """Bytes as reports say them."""
+    for shift, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB")):
+        if size >= 1 << shift:
+            return f"{size / (1 << shift):,.1f} {unit}"
+    return f"{size >> 10:,} KiB"
+
+
+def refused_call(result: Result, event: int) -> RefusedCall:
+    columns, page = result.trace.columns, result.machine.page_size
+    kind = int(columns["kind"][event])
+    ret = (
+        int(columns["ret"][event])
+        if int(columns["flags"][event]) & EVF_HAS_RET
+        else int(result.columns["ret"][event])
+    )
+    sizes = result.at_refusals.get(event)
+    total, data, locked = (n * page for n in sizes) if sizes else (0, 0, 0)
+    return RefusedCall(
+        result,
+        event,
+        kind,
+        -ret if -4095 <= ret < 0 else ENOMEM,
+        int(result.columns["why"][event]),
+        asked_for(result, event),
+        total,
+        data,
+        locked,
+        max(0, int(result.columns["map_count"][event])),
+        int(result.machine.kernel.values["max_map_count"]),
+        begins_with_its_areas(result, int(columns["task"][event])),
+        sizes is not None,
+    )
+
+
+def asked_for(result: Result, event: int) -> int:
+    """Bytes, in whole pages, by which the call was to grow what is mapped, or which it was about."""
+    kind = int(result.trace.columns["kind"][event])
+    columns, page = result.trace.columns, result.machine.page_size
+    a0, a1, a2 = (int(columns[name][event]) for name in ("a0", "a1", "a2"))
+    if kind == K_BRK:
+        more = a0 - int(result.columns["ret"][event])
+    elif kind == K_MREMAP:
+        more = a2 - a1
+    else:
+        more = a1
+    whole = -(-more // page) * page
+    return whole if whole > 0 else 0
