@@ -106,6 +106,7 @@ UPDATES: tuple[Update, ...] = (
     Update("madv_remove_needs_maywrite", (6, 6), -1, None, "no", "yes"),
     Update("thp_align", (6, 11), 0, 11, "any_length", "multiples"),
     Update("thp_align", (6, 12), 0, 117, "multiples", "multiples_no_hint"),
+    Update("secretmem_locked", (6, 12), 95, 117, "yes", "no"),
     Update("dontunmap_joins_source", (6, 12), -1, 117, "source", "others_only"),
     Update("dontunmap_unlocks", (6, 12), -1, 117, "area", "range"),
     Update("sticky_guard_flag", (6, 18), 26, 44, "no", "yes"),

@@ -46,3 +46,11 @@ def test_io_uring_of_6_1_came_with_stable_updates() -> None:
     assert (kernel.values["io_uring_chooses_address"], kernel.values["io_uring_pfn"]) == (1, 0)
     older = load_kernel("linux-5.15")
     assert (older.values["io_uring_chooses_address"], older.values["io_uring_pfn"]) == (0, 1)
+
+
+def test_secret_memory_is_locked_in_6_12_until_a_stable_update() -> None:
+    """Asked of 6.12.95 (locked) and 6.12.117 (not)."""
+    assert load_kernel("linux-6.12").values["secretmem_locked"] == 0
+    assert load_kernel("linux-6.12.95").values["secretmem_locked"] == 1
+    assert load_kernel("linux-6.6").values["secretmem_locked"] == 1
+    assert load_kernel("linux-6.13").values["secretmem_locked"] == 1
