@@ -300,10 +300,10 @@ class _Asked:
         return found
 
     def _programs(self) -> Iterator[Program]:
-        from ..native.scenarios import read_program
+        from ..native.scenarios import read_programs
         from ..native.verify import random_programs
 
-        asked = [read_program(path, self.pid) for path in self.scenarios]
+        asked = [a for path in self.scenarios for a in read_programs(path, self.pid)]
         self.notes = [note for a in asked for note in a.notes]
         yield from [a.program for a in asked]
         if self.operations is not None and self.profiles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
@@ -24,27 +23,29 @@ class Asking:
 
 
 def read_steps(path: str) -> Program:
-    """The program of a scenario or recording at `path`; see `read_program`."""
-    return read_program(path).program
+    """The program of the scenario or recording at `path`; see `read_programs`."""
+    return read_programs(path)[0].program
 
 
-def read_program(path: str, pid: int | None = None) -> Asking:
-    """The steps of the scenario at `path`, or of the process `pid` (the busiest without) of the recording there.
+def read_programs(path: str, pid: int | None = None) -> list[Asking]:
+    """The steps of each scenario at `path`, and of the process `pid` (the busiest without) of each recording there.
 
     Loops and names come out as plain steps. Raises InputError as reading does, UsageError (RT804) for steps that
     only a simulation can do, RT503 for a process that is not there.
     """
-    from ..trace.detect import load
+    from ..trace.detect import discover
 
-    (trace, *more) = load([path])
+    return [_asking(item.load(), item.name, item.paths[0], pid) for item in discover([path])]
+
+
+def _asking(trace: Trace, name: str, path: str, pid: int | None) -> Asking:
     if not trace.recorded:
-        return Asking(_program(trace, trace.name or Path(path).stem, path))
+        return Asking(_program(trace, trace.name or name, path))
     from ..trace.workload.build import workload
 
     made = workload(trace, pid)
-    notes = [*made.notes, *([f"{len(more)} more recordings there are left out"] if more else [])]
-    name = trace.name or Path(path).stem
-    return Asking(_program(made.trace, name, path), tuple(f"{name}: {note}" for note in notes))
+    name = trace.name or name
+    return Asking(_program(made.trace, name, path), tuple(f"{name}: {note}" for note in made.notes))
 
 
 _SIMULATED = {"sp", "folio", "child", "disk"}

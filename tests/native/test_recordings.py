@@ -11,7 +11,7 @@ import pytest
 from remaptrace.cli.entry import run_command
 from remaptrace.errors import UsageError
 from remaptrace.native.launch import compiler
-from remaptrace.native.scenarios import read_program, read_steps
+from remaptrace.native.scenarios import read_programs, read_steps
 
 TRACES = Path(__file__).parents[2] / "traces"
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
@@ -95,4 +95,4 @@ def test_what_only_a_simulation_can_do_is_refused_by_name(step: str, tmp_path: P
     path = tmp_path / "s.yaml"
     path.write_text(f"steps:\n- {step}\n")
     with pytest.raises(UsageError, match="RT804"):
-        read_program(str(path))
+        read_programs(str(path))
