@@ -116,8 +116,10 @@ def command(
     where it was recorded, memfds stand for files; what cannot be a step is named.
 
     Every step's result, outcome, faults, and the areas behind it are compared. The steps run in processes of
-    their own with a clean address window; nothing else is touched. Every disagreement is found, by kind: the
-    call, the class of its arguments, the answer there and here; each with the smallest program that shows it.
+    their own with a clean address window; nothing else is touched, but by the subject huge the pool of huge pages,
+    where nobody uses it: it is put back. Every disagreement is found, by kind: the call, the class of its
+    arguments, the answer there and here; each with the smallest program that shows it. Subjects that the kernel
+    lacks something for are left out by name.
     Without --kernel the replay is that of the release that answers. Exit status 1: a disagreement.
 
     \b

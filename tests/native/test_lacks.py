@@ -11,8 +11,10 @@ from remaptrace.cli.entry import run_command
 from remaptrace.native import lacks
 from remaptrace.native.generate import generate
 from remaptrace.native.lacks import lacking
+from remaptrace.native.launch import compiler
 from remaptrace.native.profiles import PROFILES
 from remaptrace.native.steps import Step
+from remaptrace.native.verify import ask_kernel
 
 
 def refusing(steps: list[Step]) -> list[dict[str, Any]]:
@@ -68,3 +70,22 @@ def test_a_pool_that_somebody_uses_is_left_alone() -> None:
         return [pool if "hugepages" in step else {"result": 0} for step in steps]
 
     assert "in use: 5 pages of 2 MiB, 2 of them free" in lacking(["huge"], used)["huge"]
+
+
+@pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
+def test_the_pool_is_what_it_was_behind_a_program_that_changed_it() -> None:
+    def ask(steps: list[Step]) -> list[dict[str, Any]]:
+        return ask_kernel(steps, whole=False).expects
+
+    if why := lacking(["huge"], ask).get("huge"):
+        pytest.skip(why)
+    files = [Path("/proc/sys/vm") / name for name in ("nr_hugepages", "nr_overcommit_hugepages")]
+    before = [file.read_text() for file in files]
+    steps: list[Step] = [
+        {"sysctl": {"name": "vm.nr_overcommit_hugepages", "value": 2}},
+        {"sysctl": {"name": "vm.nr_hugepages", "value": 3}},
+        {"shmget": {"key": 0, "size": 4 << 20, "flags": 0o5600}},
+        {"hugepages": {}},
+    ]
+    assert ask(steps)[-1] == {"total": 3, "free": 3, "reserved": 2, "surplus": 0}
+    assert [file.read_text() for file in files] == before
