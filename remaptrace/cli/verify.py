@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +18,7 @@ from .options import format_option, machine_options
 
 if TYPE_CHECKING:
     from ..native.place import Place
-    from ..native.steps import Program, Step
+    from ..native.steps import Program
     from ..native.transport import Transport
     from ..native.wire import Where
 
@@ -285,15 +285,11 @@ class _Asked:
 
     def _lacking(self, transport: Transport) -> dict[str, str]:
         """Subjects of random programs that cannot be asked there, with why."""
-        from ..native.lacks import lacking, missing_kinds
-        from ..native.verify import ask_kernel
+        from ..native.lacks import asked_together, lacking, missing_kinds
 
         if self.operations is None:
             return {}
-
-        def expects(steps: list[Step]) -> list[dict[str, Any]]:
-            return ask_kernel(steps, whole=False, transport=transport).expects
-
+        expects = asked_together(self.profiles, transport)
         found = lacking(self.profiles, expects)
         if "special" in self.profiles and "special" not in found:
             kinds = missing_kinds(expects)

@@ -6,10 +6,13 @@ A small program asks for each; its answers tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
-from .steps import Step, mmap, ranged
+from .steps import Program, Step, mmap, ranged
 from .subjects.special import KINDS as SPECIAL_KINDS_ASKED
+from .transport import Transport
+from .verify import ask as ask_programs
 from .window import BASE, PAGE
 
 Expects = list[dict[str, Any]]
@@ -86,10 +89,17 @@ def _huge(ask: Ask) -> str:
 def missing_kinds(ask: Ask) -> dict[str, str]:
     """The kinds of special files that cannot be made here, with why."""
     found = {}
+    unknown: _Unknown | None = None
     for kind in SPECIAL_KINDS_ASKED:
-        answer = ask([{"special_file": {"id": "f", "kind": kind, "pages": 1, "entries": 1}}])[0]
+        try:
+            answer = ask([{"special_file": {"id": "f", "kind": kind, "pages": 1, "entries": 1}}])[0]
+        except _Unknown as waiting:
+            unknown = waiting
+            continue
         if "error" in answer:
             found[kind] = f"no such descriptor for this user: {answer['error']}"
+    if unknown is not None:
+        raise unknown
     return found
 
 
@@ -107,6 +117,37 @@ _QUESTIONS: dict[str, Callable[[Ask], str]] = {
     "names": _names,
     "keys": _keys,
 }
+
+
+class _Unknown(Exception):
+    """A question whose answer is not there yet."""
+
+
+def asked_together(profiles: Iterable[str], transport: Transport) -> Ask:
+    """An `ask` for the questions about `profiles`, all of which were asked in as few starts as can be.
+
+    A kernel image takes seconds to boot. Raises what running a program raises.
+    """
+    known: dict[str, Expects] = {}
+    wanted: dict[str, list[Step]] = {}
+
+    def look(steps: list[Step]) -> Expects:
+        key = repr(steps)
+        if key not in known:
+            wanted[key] = steps
+            raise _Unknown
+        return known[key]
+
+    questions = [_QUESTIONS[profile] for profile in profiles if profile in _QUESTIONS]
+    while True:
+        for question in questions:
+            with suppress(_Unknown):
+                question(look)
+        if not wanted:
+            return look
+        _, asked = ask_programs([Program("", steps, whole=False) for steps in wanted.values()], transport)
+        known |= {key: one.answered().expects for key, one in zip(wanted, asked, strict=True)}
+        wanted.clear()
 
 
 def lacking(profiles: Iterable[str], ask: Ask) -> dict[str, str]:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from ..conformance.corpus import corpus
 from ..native.generate import generate
 from ..native.image import Image
-from ..native.lacks import lacking
+from ..native.lacks import asked_together, lacking
 from ..native.profiles import PROFILES
 from ..native.scenarios import read_steps
 from ..native.steps import Program
 from ..native.transport import Transport
-from ..native.verify import ask_kernel
 from .deciding import deciding_programs
 
 _LENGTH = 40  # steps of a random program
@@ -23,13 +22,11 @@ def programs(transport: Transport | None, rounds: int = 3) -> tuple[list[Program
     """What to ask, the shortest first, and the subjects that the other side lacks something for.
 
     `rounds` random programs of each subject. Without a transport: for a machine of which nothing is known yet.
-    Raises as `ask_kernel`.
+    Raises as asking does.
     """
     skipped = {}
     if transport is not None:
-        skipped = lacking(
-            tuple(PROFILES), lambda steps: ask_kernel(steps, whole=False, transport=transport).expects
-        )
+        skipped = lacking(tuple(PROFILES), asked_together(tuple(PROFILES), transport))
     found = [*_deciding(transport), *_conformance(), *_random(rounds, skipped)]
     return sorted(found, key=lambda p: len(p.steps)), skipped
 

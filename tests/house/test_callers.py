@@ -13,6 +13,7 @@ TESTED_ONLY = {
     "engine.look.invariants.violations": "the check of a whole state that tests of every room make",
     "engine.pages.pte.mk_file_pte": "makes the words that the tests of every architecture read back",
     "engine.pages.pte.pte_shown": "the word as the machine keeps it: what those tests compare",
+    "native.verify.ask_kernel": "one program on one side",
     "native.verify.verify_steps": "one program on both sides",
     "sweep.jobs.run_job": "one cell of a sweep",
     "trace.tracepoints.perf.perf_records": "the door of the fuzzers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from remaptrace.cli.entry import run_command
 from remaptrace.native import lacks
 from remaptrace.native.generate import generate
-from remaptrace.native.lacks import lacking
+from remaptrace.native.lacks import asked_together, lacking
 from remaptrace.native.launch import compiler
 from remaptrace.native.profiles import PROFILES
 from remaptrace.native.steps import Step
+from remaptrace.native.transport import Started
 from remaptrace.native.verify import ask_kernel
+from remaptrace.native.wire import Reply
 
 
 def refusing(steps: list[Step]) -> list[dict[str, Any]]:
@@ -89,3 +92,24 @@ def test_the_pool_is_what_it_was_behind_a_program_that_changed_it() -> None:
     ]
     assert ask(steps)[-1] == {"total": 3, "free": 3, "reserved": 2, "surplus": 0}
     assert [file.read_text() for file in files] == before
+
+
+@pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
+def test_all_questions_are_asked_in_few_starts_and_answered_as_one_by_one() -> None:
+    class Counting:
+        name = "this kernel"
+        anew = True
+        starts = 0
+
+        def ask(self, programs: Sequence[str], *, areas: bool = False) -> Reply:
+            self.starts += 1
+            return Started().ask(programs, areas=areas)
+
+    profiles = [p for p in PROFILES if p != "huge"]  # its questions change the pool of the machine
+    transport = Counting()
+    look = asked_together(profiles, transport)
+    assert transport.starts <= 3
+    one_by_one = lacking(profiles, lambda steps: ask_kernel(steps, whole=False).expects)
+    assert lacking(profiles, look) == one_by_one
+    lacks.missing_kinds(look)
+    assert transport.starts <= 3
