@@ -263,4 +263,8 @@ def read_answers(steps: list[Step], answer: Answer, *, whole: bool, areas: bool 
         raise InputError(ec.RT_NATIVE_TIME, "the program did not end in its time")
     if answer.ended != "ok":
         raise InputError(ec.RT_NATIVE_END, "the program ended early", found=answer.ended)
-    return _Reader(steps, answer.text, whole=whole, areas=areas).run()
+    try:
+        return _Reader(steps, answer.text, whole=whole, areas=areas).run()
+    except (ValueError, KeyError, IndexError) as error:  # a line that broke off, a number without a name
+        found = f"{type(error).__name__}: {error}"
+        raise InputError(ec.RT_NATIVE_END, "the answers cannot be read", found=found) from None

@@ -13,7 +13,7 @@ from remaptrace.native.launch import compiler, runner
 from remaptrace.native.program import to_lines
 from remaptrace.native.steps import Step
 from remaptrace.native.transport import Started
-from remaptrace.native.wire import framed, unframed
+from remaptrace.native.wire import Answer, framed, unframed
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
 ANON = {"prot": "rw", "flags": ["private", "fixed", "anonymous"], "fd": -1, "offset": 0}
@@ -81,3 +81,22 @@ def test_the_list_of_areas_is_said_behind_steps_that_changed_it() -> None:
     text = Started().ask([to_lines(steps)], areas=True).answers[0].text
     assert text.count("\n~ ") == 2
     assert framed(["a\n"], seconds=2, areas=True) == b"program 2 2000 1\na\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "begin 0\nend\n= 0 E 524\n!smaps\nend\ndone\n",
+        "begin 0\nend\n= x R 0\ndone\n",
+        "begin 0\nhere-there rw-p\nend\ndone\n",
+        "begin\nend\ndone\n",
+        "begin 0\nend\n= 0 A 4 0 0 0 0\n!smaps\nend\ndone\n",
+        "begin 0\nend\n~ a b\nend\ndone\n",
+        "begin 0\nend\n= 0 A 11\ndone\n",
+        "",
+    ],
+)
+def test_answers_that_make_no_sense_are_an_error_with_its_reason(text: str) -> None:
+    steps: list[Step] = [{"read": 0x100000000000}]
+    with pytest.raises(InputError, match="RT805"):
+        read_answers(steps, Answer(text), whole=True, areas=True)
