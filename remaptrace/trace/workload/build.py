@@ -18,6 +18,22 @@ from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi.calls import ARGUMENTS, KIND_NAMES
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET
+from ...abi.vmflags import (
+    PERMS_FLAGS_SHIFT,
+    PERMS_TOLD,
+    VM_DONTCOPY,
+    VM_DONTDUMP,
+    VM_HUGEPAGE,
+    VM_LOCKED,
+    VM_LOCKONFAULT,
+    VM_MERGEABLE,
+    VM_NOHUGEPAGE,
+    VM_NORESERVE,
+    VM_RAND_READ,
+    VM_SEALED,
+    VM_SEQ_READ,
+    VM_WIPEONFORK,
+)
 from ...errors import InputError
 from ..events import RELOCATION_DTYPE, Trace, TraceBuilder
 from .places import Places
@@ -37,6 +53,17 @@ _WHOLE = frozenset((ev.K_MLOCKALL, ev.K_MUNLOCKALL, ev.K_SETRLIMIT))
 _ACCESSES = frozenset((ev.K_FAULT, ev.K_READ, ev.K_WRITE, ev.K_EXECUTE))
 _SILENT = frozenset((ev.K_MARK, ev.K_EXEC, ev.K_INIT_MM, ev.K_EXIT, ev.K_SIGNAL))
 _FIXED, _ANONYMOUS, _HUGETLB = names.MAP["fixed"], names.MAP["anonymous"], names.MAP["hugetlb"]
+_ADVISED = (
+    (VM_SEQ_READ, names.MADV_SEQUENTIAL),
+    (VM_RAND_READ, names.MADV_RANDOM),
+    (VM_DONTCOPY, names.MADV_DONTFORK),
+    (VM_WIPEONFORK, names.MADV_WIPEONFORK),
+    (VM_DONTDUMP, names.MADV_DONTDUMP),
+    (VM_HUGEPAGE, names.MADV_HUGEPAGE),
+    (VM_NOHUGEPAGE, names.MADV_NOHUGEPAGE),
+    (VM_MERGEABLE, names.MADV_MERGEABLE),
+)
+"""Flags of areas that were there, as smaps told them, and the advice that gives them."""
 _DESCRIPTORS = frozenset(
     (ev.K_OPEN, ev.K_CLOSE, ev.K_DUP, ev.K_MEMFD, ev.K_FTRUNCATE, ev.K_KNOWN_FD, ev.K_SETFD, ev.K_CLOSE_RANGE)
 )
@@ -270,8 +297,19 @@ class _Maker:
             flags |= _ANONYMOUS
         if name == "[stack]":
             flags |= names.MAP["growsdown"]
+        told = perms >> PERMS_FLAGS_SHIFT if perms & PERMS_TOLD else 0
+        if told & VM_NORESERVE:
+            flags |= names.MAP["noreserve"]
         fd, offset = (-1, 0) if flags & _ANONYMOUS or known is None else (known.number, row[E_ARGS + 3])
         self._put(ev.K_MMAP, [start, end - start, perms & 7, flags, fd, offset], (0,))
+        for flag, advice in _ADVISED:
+            if told & flag:
+                self._put(ev.K_MADVISE, [start, end - start, advice], (0,))
+        if told & VM_LOCKED:
+            how = 1 if told & VM_LOCKONFAULT else 0
+            self._put(ev.K_MLOCK2, [start, end - start, how], (0,))
+        if told & VM_SEALED:
+            self.left["seals from before the recording"] += 1
 
     def _descriptor(self, event: int, row: list[int]) -> None:
         self.descriptors.follow(self.trace, event, row)
