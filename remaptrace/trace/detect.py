@@ -112,8 +112,10 @@ class Item:
             maps = [read_maps(read_input(p), p) for p in _map_files(self.maps)]
         if is_text and trace.recorded:
             from .recorded.initial import add_told
+            from .recorded.overtaken import put_in_order
             from .recorded.unseen import show_execs
 
+            put_in_order(trace)
             show_execs(trace)
             add_told(trace, maps)
         if maps:

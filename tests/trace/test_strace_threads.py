@@ -82,7 +82,7 @@ def test_the_commands_take_the_options(tmp_path: Path, capsys: pytest.CaptureFix
     for words, pids in (([], 2), (["--one-process"], 1), (["--threads-of", "100"], 1)):
         assert run_command(["run", str(log), "--format", "plain", *words]) == 0
         out = capsys.readouterr().out
-        assert sum(line.startswith("process ") for line in out.splitlines()) == pids, out
+        assert sum(line.startswith("process pid ") for line in out.splitlines()) == pids, out
         for command in ("check", "advise", "maps"):
             assert run_command([command, str(log), *words]) == 0
     for command in ("run", "check", "advise", "maps", "convert", "diff"):
