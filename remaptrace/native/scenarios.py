@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import UsageError
 from .program import KNOWN, operation
 from .steps import Program
+from .wire import PROGRAM_STEPS
 
 if TYPE_CHECKING:
     from ..trace.events import Trace
@@ -40,12 +41,21 @@ def read_programs(path: str, pid: int | None = None) -> list[Asking]:
 
 def _asking(trace: Trace, name: str, path: str, pid: int | None) -> Asking:
     if not trace.recorded:
-        return Asking(_program(trace, trace.name or name, path))
+        return _cut(_program(trace, trace.name or name, path), [])
     from ..trace.workload.build import workload
 
     made = workload(trace, pid)
     name = trace.name or name
-    return Asking(_program(made.trace, name, path), tuple(f"{name}: {note}" for note in made.notes))
+    return _cut(_program(made.trace, name, path), made.notes)
+
+
+def _cut(program: Program, notes: list[str]) -> Asking:
+    """As many of the first steps as the runner does, with a note where there are more."""
+    count = len(program.steps)
+    if count > PROGRAM_STEPS:
+        notes = [*notes, f"the first {PROGRAM_STEPS:,} of {count:,} steps"]
+        program = replace(program, steps=program.steps[:PROGRAM_STEPS])
+    return Asking(program, tuple(f"{program.name}: {note}" for note in notes))
 
 
 _SIMULATED = {"sp", "folio", "child", "disk"}

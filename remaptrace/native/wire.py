@@ -15,6 +15,8 @@ SECONDS = 30.0
 FLAG_AREAS = 1
 PROGRAM_BYTES = (4 << 20) - 1
 """Bytes of one program that the runner takes."""
+PROGRAM_STEPS = 20000
+"""Steps of one program that the runner does."""
 
 
 @dataclass(frozen=True)

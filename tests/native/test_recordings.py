@@ -96,3 +96,13 @@ def test_what_only_a_simulation_can_do_is_refused_by_name(step: str, tmp_path: P
     path.write_text(f"steps:\n- {step}\n")
     with pytest.raises(UsageError, match="RT804"):
         read_programs(str(path))
+
+
+def test_a_program_longer_than_the_runner_does_is_cut_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text(
+        "steps:\n- repeat: {count: 20001, var: i, steps: [{munmap: {addr: 0x1000, length: 4096}}]}\n"
+    )
+    (asked,) = read_programs(str(path))
+    assert len(asked.program.steps) == 20_000
+    assert asked.notes == ("long: the first 20,000 of 20,001 steps",)
