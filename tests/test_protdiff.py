@@ -7,8 +7,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remaptrace.engine.run.driver import replay
+from remaptrace.machine.machine import Machine
+from remaptrace.result.diff import compare
 from remaptrace.result.protdiff import protection_differences
 from remaptrace.result.result import ProtectionRange, Protections, Snapshot, VmaRow
+from remaptrace.trace.scenario.read import read_scenario
 
 PAGE = 4096
 PERMS = ("rw-s", "r--s", "---s")
@@ -61,3 +65,19 @@ def test_neighbours_with_the_same_difference_are_one_range() -> None:
     b = Snapshot(-1, 0, (VmaRow(0, 9 * PAGE, "r--s", 0, "/m", 0, ""),))
     (found,) = protection_differences(a, b)
     assert (found.start, found.end) == (0, 9 * PAGE)
+
+
+def test_a_range_that_differs_at_two_moments_counts_once() -> None:
+    steps = (
+        "steps:\n- memfd: {id: f, pages: 4, fill: true}\n"
+        "- mmap: {addr: 0x10000000, length: 16384, prot: rw, flags: [shared, fixed], fd: f, offset: 0}\n"
+        "- remap_file_pages: {addr: 0x10001000, size: 4096, prot: r, pgoff: 1, flags: [chgprot]}\n"
+        "- dump: {}\n"
+    )
+    sides = [
+        replay(read_scenario(steps), Machine.load("i386", name), observe_at=[3])
+        for name in ("linux-2.6.21-rfp-intended", "linux-2.6.21")
+    ]
+    trace = sides[0].trace
+    found = compare(sides[0], replay(trace, sides[1].machine, observe_at=[3]))
+    assert [(r.start, r.end) for r in found.protections] == [(0x10001000, 0x10002000)]

@@ -117,14 +117,15 @@ def compare(left: Result, right: Result, fields: Iterable[str] = FIELDS) -> Diff
 
         raise UsageError(RT_OTHER_TRACE, "the two results are of different traces")
     wanted = tuple(fields)
-    ranges: list[ProtectionDifference] = []
+    ranges: dict[
+        tuple[int, ProtectionDifference], None
+    ] = {}  # once for each process, whenever it was looked at
     notes: list[str] = []
     if "protections" in wanted:
         for a, b in _shared_snapshots(left, right, notes):
-            ranges += protection_differences(a, b)
-    return Diff(
-        left, right, _differing(left, right, wanted), _matrix(left, right), tuple(ranges), tuple(notes)
-    )
+            ranges.update(dict.fromkeys((a.task, one) for one in protection_differences(a, b)))
+    found = tuple(one for _, one in ranges)
+    return Diff(left, right, _differing(left, right, wanted), _matrix(left, right), found, tuple(notes))
 
 
 def _same_events(left: Result, right: Result) -> bool:
