@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.engine.files import inodes
 from remaptrace.engine.files import pagecache as pc
 from remaptrace.engine.ranges.truncate import inode_punch, inode_truncate
 from remaptrace.engine.state import G_INODE_LIST, G_RAM_USED, I_FILLED, I_FILLK, OPS_SHMEM
@@ -23,7 +24,7 @@ _op = st.one_of(
 
 
 def filled_file(m, pages, k=0):
-    inode = pc.inode_new(m, OPS_SHMEM, pages * PAGE)
+    inode = inodes.inode_new(m, OPS_SHMEM, pages * PAGE)
     m[inode + I_FILLED] = pages
     m[inode + I_FILLK] = 1 + 32 * k
     return inode
@@ -79,7 +80,7 @@ def test_the_last_reference_frees_frames_and_inode():
     for i in range(0, 8, 2):
         pc.cache_find(m, inode, i)
     pc.cache_alloc(m, inode, 1 << 40)
-    pc.inode_put(m, pc.inode_get(m, inode))
-    pc.inode_put(m, inode)
+    inodes.inode_put(m, inodes.inode_get(m, inode))
+    inodes.inode_put(m, inode)
     assert m[G_RAM_USED] == 0
     assert m[G_INODE_LIST] == 0
