@@ -20,7 +20,16 @@ from ...abi.outcomes import (
     OUT_WAITS,
 )
 from ...abi.signals import ACC_EXEC, ACC_WRITE, PF_FETCH, PF_PROT, PF_USER, PF_WRITE
-from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_HUGETLB, VM_MANYPROTS, VM_WRITE
+from ...abi.vmflags import (
+    VM_ACCESS,
+    VM_GROWSDOWN,
+    VM_HUGETLB,
+    VM_MANYPROTS,
+    VM_SHARED,
+    VM_UFFD_MINOR,
+    VM_UFFD_WP,
+    VM_WRITE,
+)
 from ...machine.archwords import (
     A_CANONICAL_BITS,
     A_HUGE_SHIFT,
@@ -37,7 +46,7 @@ from ...machine.archwords import (
     P_YOUNG,
 )
 from ...machine.callrules import R_MEMORY_FAILURE
-from ...machine.rules import R_PKEYS
+from ...machine.rules import R_COW_PREPARES_FIRST, R_PKEYS
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.pkeys import pkey_denies
 from ..areas.stack import expand_stack
@@ -77,7 +86,7 @@ from ..state import (
     V_UFFD,
     Mem,
 )
-from .fileread import do_fault
+from .fileread import do_fault, fault_around
 from .hugefault import huge_fault, vma_is_anonymous
 from .hugetlbfault import hugetlb_fault
 from .nlfault import do_file_page, many_protections, pte_refuses, was_cleaned
@@ -103,8 +112,12 @@ _ROUNDS = 8  # faults of one access before it counts as endless; the longest rea
 
 
 @kernel
-def uffd_missing(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
-    """What userfaultfd makes of a fault on an absent page of a registered area; VMF_OOM: it is none of its."""
+def uffd_missing(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
+    """What userfaultfd makes of a fault on an absent page of a registered area; VMF_OOM: it is none of its.
+
+    A fault on a page of an object has done by then what comes before the object is asked: it maps pages around
+    (do_read_fault), or gives a private area its anon_vma (do_cow_fault).
+    """
     if vma_is_anonymous(m, vma) != 0:
         if missing(m, vma) == 0:
             return VMF_OOM
@@ -119,6 +132,11 @@ def uffd_missing(m: Mem, mm: int, vma: int, addr: int, access: int) -> int:
         return VMF_OOM
     here = cache_has(m, inode, index)
     if (here == 0 and missing(m, vma) != 0) or (here != 0 and minor(m, vma) != 0):
+        flags = m[vma + V_FLAGS]
+        if access != ACC_WRITE and flags & (VM_UFFD_WP | VM_UFFD_MINOR) == 0:
+            fault_around(m, mm, vma, addr, p)
+        elif access == ACC_WRITE and flags & VM_SHARED == 0 and m[H_RULES + R_COW_PREPARES_FIRST] != 0:
+            anon_vma_prepare(m, mm, vma)
         return handle_userfault(m, vma)
     return VMF_OOM
 
@@ -141,7 +159,7 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
             w = 0
     if w == 0:
         if uffd != 0:
-            code = uffd_missing(m, mm, vma, addr, access)
+            code = uffd_missing(m, mm, vma, addr, access, p)
             if code != VMF_OOM:
                 return code
         if vma_is_anonymous(m, vma) != 0:
