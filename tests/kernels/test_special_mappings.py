@@ -121,3 +121,25 @@ def test_private_dev_zero_moves_alone_and_takes_the_page_offset_of_its_new_addre
     moved = [row for row in result.vmas() if row.start == 0x100000020000]
     assert result.columns["ret"][3] == -14
     assert moved[0].offset == 0x100000020000
+
+
+def test_only_the_first_page_of_a_ring_is_written_where_pages_come_by_faults() -> None:
+    """As Linux 6.1.192 answered: a write is told to the ring first, and refused behind its first page."""
+    trace = read_scenario("""
+name: ring
+machine: {kernel: linux-6.1}
+steps:
+- special_file: {id: p, kind: perf_event, pages: 0}
+- mmap: {addr: 0x100000012000, length: 36864, prot: rw, flags: [shared, fixed], fd: p}
+- read: 0x100000012000
+- write: {addr: 0x100000012000, value: 9}
+- write: {addr: 0x100000013000, value: 9}
+- read: 0x100000014000
+- write: {addr: 0x100000014000, value: 9}
+""")
+    result = replay(trace, Machine.load(kernel="linux-6.1"))
+    first = trace.prelude + 2
+    assert result.columns["minor"][first:].tolist() == [1, 1, 0, 1, 0]
+    assert [outcome != result.columns["outcome"][first] for outcome in result.columns["outcome"][first:]] == [
+        False, False, True, False, True,
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ address space is the business of `vmaset`.
 from __future__ import annotations
 
 from ...abi.special import FILE_PERF
-from ...abi.vmflags import PKEY_SHIFT, VM_ACCESS, VM_PFNMAP, VM_PKEY, VM_SHARED, VM_UFFD_WP, VM_WRITE
+from ...abi.vmflags import PKEY_SHIFT, VM_ACCESS, VM_PKEY, VM_SHARED, VM_UFFD_WP, VM_WRITE
 from ...machine.rules import R_WRITE_NOTIFY
 from ..files.files import file_get, file_put
 from ..files.hugepool import resv_close, resv_get
@@ -96,12 +96,12 @@ def vma_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
 def object_wants_writenotify(m: Mem, vma: int, flags: int) -> int:
     """1 if the object wants to know of the first write to a page (dirty accounting, vm_ops_needs_writenotify).
 
-    A perf ring of page frames (pfn_mkwrite); since 2.6.19 files of disk file systems, not shmem and SysV
+    A perf ring (page_mkwrite, of page frames pfn_mkwrite); since 2.6.19 files of disk file systems, not shmem and SysV
     (linux-6.x 5.2, linux-2.6.21 5.6).
     """
     if flags & (VM_SHARED | VM_WRITE) != (VM_SHARED | VM_WRITE):
         return 0
-    if m[vma + V_OPS] == OPS_DEVICE and flags & VM_PFNMAP and kind_of(m, vma) == FILE_PERF:
+    if m[vma + V_OPS] == OPS_DEVICE and kind_of(m, vma) == FILE_PERF:
         return 1
     if m[vma + V_OPS] != OPS_FILE:
         return 0

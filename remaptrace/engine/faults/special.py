@@ -69,8 +69,8 @@ def special_refuses(m: Mem, vma: int, addr: int, access: int, present: int) -> i
     """
     if m[vma + V_OPS] != OPS_DEVICE:
         return 0
-    if present == 0:
-        return VMF_SIGBUS if m[vma + V_FLAGS] & (VM_MIXEDMAP | VM_PFNMAP) else 0
+    if present == 0 and m[vma + V_FLAGS] & (VM_MIXEDMAP | VM_PFNMAP):
+        return VMF_SIGBUS
     if access == ACC_WRITE and kind_of(m, vma) == FILE_PERF and linear_index(m, vma, addr) != 0:
         return VMF_SIGBUS
     return 0
