@@ -66,7 +66,7 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     "--keep",
     type=click.Path(),
     metavar="DIR",
-    help="Write the smallest program of each kind there, as scenario.",
+    help="Write the smallest program of each kind there, as scenario and as C.",
 )
 @click.option(
     "--export",
