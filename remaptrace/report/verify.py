@@ -54,9 +54,9 @@ def _head(facts: Facts) -> Iterator[tuple[str, str]]:
     if machine["settings"]:
         yield "", "as read there: " + ", ".join(f"{k}={v}" for k, v in machine["settings"].items())
     if facts["not_compared"]:
-        yield "not compared", listed(facts["not_compared"])
+        yield "left out", listed(facts["not_compared"])
     for flag, why in facts["flags_left_out"].items():
-        yield "not compared", f"VmFlags {flag} ({why})"
+        yield "left out", f"VmFlags {flag} ({why})"
     for name, why in facts["skipped"].items():
         yield "left out", f"{name} left out: {why}"
     for note in facts["notes"]:
