@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
-from ..abi.errnos import EACCES, EAGAIN, ENOSYS, EPERM, errno_name
+from ..abi.errnos import EACCES, EAGAIN, EINVAL, ENOMEM, ENOSYS, EPERM, errno_name
 from ..abi.kinds import (
     K_BRK,
     K_MADVISE,
@@ -59,6 +59,7 @@ _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
 _LIMITS = "/proc/PID/limits"
 _COMMIT = "CommitLimit of /proc/meminfo"
 _AUDIT = "Seccomp of /proc/PID/status and the audit log"
+_SHORT = "memory was short, of the machine or of its cgroup"
 _MANY = 10_000
 """Areas from which their number is the likeliest cause, whatever limit is assumed."""
 _HUGE_REQUEST = 1 << 30
@@ -181,6 +182,8 @@ def _map_limit(at: RefusedCall) -> str:
 
 def _not_shown(at: RefusedCall) -> _Answer:
     hole = "a part of the range was not mapped"
+    if at.kind == K_MREMAP or at.errno != ENOMEM:
+        return _of_an_area(at)
     causes = [hole]
     if at.kind in (K_MPROTECT, K_MADVISE):
         causes.insert(0, "vm.max_map_count was met")
@@ -189,6 +192,24 @@ def _not_shown(at: RefusedCall) -> _Answer:
     if at.kind in (K_MLOCK, K_MLOCK2):
         causes.append("RLIMIT_MEMLOCK (ulimit -l)")
     return tuple(causes), "--maps of that moment", "what was mapped there the log does not show"
+
+
+def _of_an_area(at: RefusedCall) -> _Answer:
+    """An errno that memory which is not mapped does not give: an area was there, of a kind that nobody saw."""
+    notice = "an area that the log does not show was mapped there"
+    if at.kind == K_MREMAP and at.errno == ENOMEM:
+        causes = [_map_limit(at)]
+        if at.length:
+            causes = ["RLIMIT_AS (ulimit -v)", *causes, "the commit limit (vm.overcommit_memory)"]
+        if not at.arg("a3") & MREMAP_MAYMOVE:
+            causes.insert(0, "an area right behind it that the log does not show")
+        return tuple(causes), _LIMITS, notice
+    if at.kind in (K_MLOCK, K_MLOCK2):
+        return (_SHORT,), "", notice
+    areas = "pages or files of which the log shows nothing"
+    if at.kind == K_MADVISE and at.errno == EINVAL and at.arg("a2") not in _OLD_ADVICE:
+        return (areas, "a kernel of another version or configuration"), "", ""  # asked before the area is
+    return (areas,), "", notice
 
 
 def _limit_met(at: RefusedCall) -> _Answer:
@@ -372,6 +393,7 @@ def _refused(at: RefusedCall) -> _Answer:
     )
 
 
+_OLD_ADVICE = tuple(ADVICE[name] for name in ("willneed", "dontneed", "remove"))
 _BUILT = {
     ADVICE["mergeable"]: "CONFIG_KSM",
     ADVICE["unmergeable"]: "CONFIG_KSM",
@@ -382,7 +404,7 @@ _BUILT = {
 
 def _absent(at: RefusedCall) -> _Answer:
     return (
-        ("memory was short, of the machine or of its cgroup",),
+        (_SHORT,),
         "memory.events of the cgroup",
         "",
     )

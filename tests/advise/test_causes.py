@@ -111,6 +111,10 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
 
 BEFORE = "vm.max_map_count was met: 65,529 or 65,530 areas were there that the log does not show"
 OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("mremap of memory from before", f"mremap({A:#x}, 4096, 8192, 0) = -1 ENOMEM (refused)\n", "WHY_NOT_SHOWN",
+     ("an area right behind it that the log does not show", "RLIMIT_AS (ulimit -v)",
+      "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)",
+      "the commit limit (vm.overcommit_memory)")),
     ("memory that the log never showed", call(f"mprotect({A:#x}, 4096, {RW})", "ENOMEM"), "WHY_NOT_SHOWN",
      ("vm.max_map_count was met", "a part of the range was not mapped",
       "the commit limit, which memory made writable is charged to")),

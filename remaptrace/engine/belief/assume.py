@@ -8,7 +8,7 @@ treated so, and only when placing follows the log.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EBADF, EEXIST, ENODEV, EPERM
+from ...abi.errnos import EACCES, EBADF, EEXIST, EIO, ENODEV, EPERM
 from ...abi.fcntl import F_SEAL_WRITE
 from ...abi.mman import MAP, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ...abi.rows import RSF_ASSUMED
@@ -238,7 +238,8 @@ def assume_brk(m: Mem, task: int, addr: int) -> int:
 def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
     """A recorded mmap of a descriptor that the log never opened proves one, unless its answer is EBADF.
 
-    The descriptor is looked up before all else (ksys_mmap_pgoff); EACCES and ENODEV tell its mode and kind.
+    The descriptor is looked up before all else (ksys_mmap_pgoff); EACCES and ENODEV tell its mode and kind,
+    EIO that a method of its own refused.
     """
     if flags & MAP_ANONYMOUS or fd < 0:
         return 0
@@ -257,7 +258,7 @@ def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
         return 0
     if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] == -EBADF:
         return 0
-    if -4095 <= m[G_REC_RET] < 0 and m[G_REC_RET] not in (-EACCES, -ENODEV, -EPERM):
+    if -4095 <= m[G_REC_RET] < 0 and m[G_REC_RET] not in (-EACCES, -ENODEV, -EIO, -EPERM):
         return 0
     mode = FMODE_READ | FMODE_WRITE
     if m[G_REC_RET] == -EACCES:  # not open for what was asked: to write, or to read at all

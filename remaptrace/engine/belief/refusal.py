@@ -76,6 +76,7 @@ from ..why import (
     WHY_HOLE,
     WHY_LIMIT_MET,
     WHY_MAP_COUNT,
+    WHY_NOT_ONE_AREA,
     WHY_NOT_SHOWN,
     WHY_REFUSED,
     WHY_TAKEN,
@@ -137,6 +138,20 @@ def _note_answer(m: Mem, task: int, kind: int, a0: int) -> int:
 
 
 @kernel
+def _proves_an_area(m: Mem, task: int, ret: int) -> int:
+    """1 if a hole was met where the log maps nothing, and the recorded errno is not a hole's.
+
+    Holes are refused with EFAULT by mremap and with ENOMEM by the calls on ranges, behind the checks of the arguments:
+    another errno comes from an area (mm/mremap.c check_prep_vma, mm/madvise.c madvise_walk_vmas).
+    """
+    if ret >= 0 or m[G_TAKE] == 0 or m[G_TAKE] == -ret or m[G_FOLLOW] == 0:
+        return 0
+    if m[G_WHY] not in (WHY_HOLE, WHY_NOT_SHOWN, WHY_NOT_ONE_AREA):
+        return 0
+    return 1 if m[m[task + T_PROC] + P_UNKNOWN] == 1 else 0
+
+
+@kernel
 def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     """What the recorded refusal of this call can only come from: a way for `tighten`, or 0 to ask the replay alone.
 
@@ -180,8 +195,10 @@ def tighten(m: Mem, task: int, kind: int, way: int) -> int:
 
 
 @kernel
-def settle(m: Mem, kind: int, ret: int) -> int:
-    """The answer of a call that changed no area: the recorded refusal, if that is to be believed; else `ret`."""
+def settle(m: Mem, task: int, kind: int, ret: int) -> int:
+    """The recorded refusal, if that is to be believed of a call that changed no area; else `ret`."""
+    if _proves_an_area(m, task, ret) != 0:
+        return take(m, WHY_NOT_SHOWN, m[G_TAKE])
     if kind not in _NO_AREAS or m[G_TAKE] == 0 or (ret < 0 and ret >= -4095):
         return ret
     return take(m, WHY_FORBIDDEN if m[G_TAKE] in _FORBIDDEN else WHY_REFUSED, m[G_TAKE])

@@ -5,7 +5,7 @@ Numbers of PROT_* and MAP_* are those of the generic ABI.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EINVAL, ENODEV, EOPNOTSUPP, EOVERFLOW, EPERM
+from ...abi.errnos import EACCES, EINVAL, EIO, ENODEV, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM
 from ...abi.mman import (
     MAP_DROPPABLE,
     MAP_PRIVATE,
@@ -46,6 +46,7 @@ from ...machine.rules import (
 from ..files.files import FMODE_READ, FMODE_WRITE
 from ..jit import kernel, ult
 from ..state import (
+    G_TAKE,
     H_ARCH,
     H_RULES,
     I_SEALS,
@@ -62,7 +63,7 @@ from ..state import (
     TYPE_UNMAPPABLE,
     Mem,
 )
-from ..why import WHY_FD_MODE, WHY_FILE_SEALED, WHY_NOEXEC, WHY_UNMAPPABLE, refuse
+from ..why import WHY_FD_MODE, WHY_FILE_SEALED, WHY_NOEXEC, WHY_REFUSED, WHY_UNMAPPABLE, refuse, take
 
 MAP_GROWSDOWN = 0x100
 MAP_LOCKED = 0x2000
@@ -117,6 +118,8 @@ def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, le
             return refuse(m, WHY_NOEXEC, EPERM)
         vm &= ~VM_MAYEXEC
     if m[inode + I_TYPE] >= TYPE_UNMAPPABLE:
+        if m[G_TAKE] in (EIO, EINVAL, ENXIO):  # a method of its own, as files of /proc have (proc_reg_mmap)
+            return take(m, WHY_REFUSED, m[G_TAKE])
         return refuse(m, WHY_UNMAPPABLE, ENODEV)
     if vm & VM_GROWSDOWN and m[H_RULES + R_FILE_GROWSDOWN_EARLY] != 0:
         return -EINVAL

@@ -137,7 +137,7 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         else:
             ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
         loosen(m, task, way, kept, ret, charges)
-        ret = settle(m, kind, ret)
+        ret = settle(m, task, kind, ret)
         m[G_TAKE] = 0
         if m[G_STUCK] != 0:
             outcome = OUT_LIVELOCK
