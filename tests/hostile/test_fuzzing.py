@@ -134,6 +134,19 @@ def test_a_private_mapping_of_the_zero_device_is_whole_without_an_object() -> No
         assert violations(m) == []
 
 
+def test_a_long_number_of_a_signal_is_read_alike() -> None:
+    line = b"  a-1 [1] ..1. 3.7: signal_deliver: sig=%s errno=%s code=%s sa_handler=0\n"
+    for number in (b"2" * 16, b"2" * 17, b"2" * 18, b"2" * 20):
+        for values in (
+            (number, b"0", b"1"),
+            (b"11", number, b"1"),
+            (b"11", b"0", number),
+            (b"11", b"0", b"-" + number),
+        ):
+            plain, fast = (ftrace_records(line % values, compiled=how) for how in (False, True))
+            assert plain.records.tolist() == fast.records.tolist() and plain.skipped == fast.skipped, values
+
+
 def test_a_number_where_a_name_should_be_is_read_alike() -> None:
     line = b"         mmfuzz2 19509 2.5: s:sys_enter_mprotect: %s: 06, : 0, : 0\n"
     for name in (b"0", b"-92", b"-922337200x7fff", b"9" * 20, b"start", b""):

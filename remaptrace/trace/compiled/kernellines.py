@@ -34,7 +34,6 @@ from .scan import (
     GREATER,
     LEFT,
     LOWER_A,
-    LOWER_F,
     LOWER_X,
     LOWER_Z,
     MINUS,
@@ -57,7 +56,7 @@ from .scan import (
 )
 
 FTRACE, PERF = 0, 1
-_TAB, _HASH = 9, 35
+_HASH = 35
 _FTRACE_COMM, _PERF_COMM = 16, 16
 _S, _Y = 115, 121
 
@@ -273,20 +272,23 @@ def _signal(b: Bytes, p: int, out: Words, n: int, words: FixedWords) -> int:
     p = begins(b, p, words[5])
     if p < 0:
         return ODD
+    first = p
     number, p = scan_decimal(b, p)
-    if p < 0:
+    if p < 0 or p - first > _MOST_DIGITS:
         return ODD
     p = begins(b, p, words[6])
     if p < 0:
         return ODD
+    first = p
     _errno, p = scan_value(b, p)
-    if p < 0:
+    if p < 0 or p - first > _MOST_DIGITS or at(b, first + 1) == LOWER_X:
         return ODD
     p = begins(b, p, words[7])
     if p < 0:
         return ODD
+    first = p
     code, p = scan_value(b, p)
-    if p < 0 or at(b, p) > BLANK:
+    if p < 0 or p - first > _MOST_DIGITS or at(b, p) > BLANK or at(b, first + 1) == LOWER_X:
         return ODD
     out[R_A0, n] = number
     out[R_A0 + 1, n] = code
@@ -383,18 +385,6 @@ def _line(
     return OTHER
 
 
-@kernel
-def _is_chain(b: Bytes, p: int) -> int:
-    """1 for a line of a call chain: a tab, an address, a symbol."""
-    if at(b, p) != _TAB:
-        return 0
-    q = skip_blanks(b, p + 1)
-    digits = q
-    while is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
-        q += 1
-    return 1 if q > digits and at(b, q) == BLANK and at(b, q + 1) > BLANK else 0
-
-
 @entry(
     "int64(uint8[::1], int64, int64, int64, int64, int64[:, ::1], int64, int64[:, ::1],"
     f" UniTuple(uint8[::1], {len(EVENT_WORDS)}), int64[:, :, ::1], int64[::1], int64[::1])"
@@ -429,7 +419,7 @@ def kernel_lines(
         state = 0
         if at(b, end) == _HASH and end == start:
             state = OTHER
-        elif at_end(b, end) < 0 and not (form == PERF and _is_chain(b, start)):
+        elif at_end(b, end) < 0:
             for i in range(R_A0, R_A0 + 6):
                 out[i, n] = 0
             out[R_CALL, n] = 0

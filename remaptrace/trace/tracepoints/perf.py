@@ -104,9 +104,7 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
         stacks.attach(trace)
         return trace
     reader = _PerfText(data, source)
-    chains = (
-        _CHAINED.search(data) is not None
-    )  # the byte machine passes over call chains: they go line by line
+    chains = _CHAINED.search(data) is not None  # lines of theirs are the plain reader's alone
     text = reader.finish(read_lines(data, reader, "perf", compiled=False if chains else None))
     trace = assemble(text, name=name, fmt="perf", source=source, threads_of=threads_of)
     reader.stacks.attach(trace)
