@@ -16,8 +16,13 @@ from ..engine.run.driver import replay
 from ..engine.run.refusals import settle
 from ..errors import UsageError
 from ..trace.events import Trace
+from .dontneed import rewrite_dontneed
 from .follow import Row
+from .guards import rewrite_guards, rewrite_rfp_guards
+from .leaveout import rewrite_no_names, rewrite_no_nohugepage
+from .mergeorder import rewrite_merge_order
 from .output import Rewritten
+from .rfp import rewrite_rfp
 
 
 @dataclass(frozen=True)
@@ -30,48 +35,6 @@ class Pass:
     run: Callable[[Trace, list[Row]], Rewritten]
 
 
-def _rfp(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .rfp import rewrite_rfp
-
-    return rewrite_rfp(trace, rows)
-
-
-def _guards(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .guards import rewrite_guards
-
-    return rewrite_guards(trace, rows)
-
-
-def _rfp_guards(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .guards import rewrite_rfp_guards
-
-    return rewrite_rfp_guards(trace, rows)
-
-
-def _merge_order(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .mergeorder import rewrite_merge_order
-
-    return rewrite_merge_order(trace, rows)
-
-
-def _dontneed(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .dontneed import rewrite_dontneed
-
-    return rewrite_dontneed(trace, rows)
-
-
-def _no_nohugepage(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .leaveout import rewrite_no_nohugepage
-
-    return rewrite_no_nohugepage(trace, rows)
-
-
-def _no_names(trace: Trace, rows: list[Row]) -> Rewritten:
-    from .leaveout import rewrite_no_names
-
-    return rewrite_no_names(trace, rows)
-
-
 PASSES: dict[str, Pass] = {
     p.name: p
     for p in (
@@ -79,29 +42,34 @@ PASSES: dict[str, Pass] = {
             "rfp",
             "page-wise shared mappings of a file become pages of one mapping (remap_file_pages, MAP_CHGPROT)",
             "linux-2.6.21-rfp",
-            _rfp,
+            rewrite_rfp,
         ),
         Pass(
             "rfp-guards",
             "PROT_NONE guards in private memory become protections in PTEs (hypothetical)",
             "linux-2.6.21-rfp-private",
-            _rfp_guards,
+            rewrite_rfp_guards,
         ),
-        Pass("guards", "PROT_NONE guards become guard regions (MADV_GUARD_INSTALL)", "linux-6.13", _guards),
+        Pass(
+            "guards",
+            "PROT_NONE guards become guard regions (MADV_GUARD_INSTALL)",
+            "linux-6.13",
+            rewrite_guards,
+        ),
         Pass(
             "merge-order",
             "protection changes of neighbours, spread over many calls, are made in one call",
             "",
-            _merge_order,
+            rewrite_merge_order,
         ),
         Pass(
             "dontneed",
             "memory that would be unmapped from the middle of private memory is emptied instead (MADV_DONTNEED)",
             "",
-            _dontneed,
+            rewrite_dontneed,
         ),
-        Pass("no-nohugepage", "MADV_NOHUGEPAGE is left out", "", _no_nohugepage),
-        Pass("no-names", "names of anonymous memory are left out", "", _no_names),
+        Pass("no-nohugepage", "MADV_NOHUGEPAGE is left out", "", rewrite_no_nohugepage),
+        Pass("no-names", "names of anonymous memory are left out", "", rewrite_no_names),
     )
 }
 

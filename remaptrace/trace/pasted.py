@@ -18,7 +18,7 @@ from mmap import mmap
 
 from .strace.args import BadLine, split_arguments
 from .strace.lines import call_name, read_head, split_call, unfinished
-from .tracepoints.prefix import is_kernel_line, kernel_prefix
+from .tracepoints.prefix import TOKEN, is_kernel_line, kernel_prefix, shape_of
 
 _SAMPLE_BYTES, _SAMPLE_LINES = 1 << 18, 2000
 _LONGEST = 2_000
@@ -50,7 +50,6 @@ _FENCE = re.compile(
     rb"[ \t]*(?:(?:```|~~~)[ \t]*[\w+.-]*|</?(?:pre|code|samp|blockquote)(?: [^>]*)?>|\[/?code\]"
     rb"|\{(?:noformat|code(?::\w+)?)\})[ \t]*\r?\Z"
 )
-_TOKEN = re.compile(rb"\w+|\s+|[^\w\s]")
 
 _LETTERS: dict[bytes, bytes] = {
     b"\xc2\xa0": b" ",
@@ -270,7 +269,7 @@ def _start_of(line: bytes, looks: re.Pattern[bytes] = _LOG_LINE) -> int:
         return 0 if looks.match(line, read_head(line[:_LONGEST]).start) is not None else -1
     if looks.search(line) is None:
         return -1
-    for token in _TOKEN.finditer(line):
+    for token in TOKEN.finditer(line):
         start = token.start()
         if token.group().isspace():
             if start or re.match(rb" +\d+\.\d+ ", line) is None:
@@ -291,7 +290,7 @@ def _common_prefix(sample: list[bytes]) -> tuple[re.Pattern[bytes], str] | None:
             start = _start_of(line, looks)
             if start < 0:
                 continue
-            shape = _shape(line[:start])
+            shape = shape_of(line[:start])
             shapes[shape] += 1
             examples.setdefault(shape, line[:start])
         if not shapes:
@@ -305,19 +304,6 @@ def _common_prefix(sample: list[bytes]) -> tuple[re.Pattern[bytes], str] | None:
         shown = examples[shape].decode("utf-8", "replace")
         return re.compile(shape), shown if shown.strip() else shown.replace("\t", "\\t")
     return None
-
-
-def _shape(prefix: bytes) -> bytes:
-    """A pattern of prefixes like this one: words and blanks may differ, other characters stay."""
-    parts: list[bytes] = []
-    for token in _TOKEN.findall(prefix):
-        if token.isspace():
-            parts.append(rb"[ \t]*" if not parts else rb"[ \t]+")
-        elif re.fullmatch(rb"\w+", token):
-            parts.append(rb"\w+")
-        else:
-            parts.append(re.escape(token))
-    return b"".join(parts)
 
 
 _NUMBERED = re.compile(rb"[ \t]*(\d{1,9})(?:[:\t.)|-][ \t]?|[ \t]+)")

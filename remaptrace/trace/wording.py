@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from .. import errorcodes as ec
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..abi.calls import ARGUMENTS, CALLS, EVENTS, KIND_NAMES
 from ..abi.errnos import errno_name
 from ..abi.signals import PF_FETCH, PF_WRITE
+from ..errors import InputError
 from .events import Trace
 
 ONLY_FAILED = (
@@ -28,6 +30,12 @@ class Place(TypedDict):
     tid: int
     file: str  # as it was named when opened
     line: int  # from 1; 0: none
+
+
+def not_expressible(trace: Trace, event: int, what: str, expected: str) -> InputError:
+    """The error (RT221) of an event that a form cannot say: `what` is wrong, and what is `expected` instead."""
+    where = place(trace, event)
+    return InputError(ec.RT_CONVERT, what, where["file"], where["line"], expected=expected)
 
 
 _ADDRESSES = frozenset({"addr", "new_addr", "start", "end", "ip", "sp"})

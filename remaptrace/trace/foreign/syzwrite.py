@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi.rows import E_ARGS, E_KIND
 from ...errors import InputError
 from ..events import Trace
-from ..wording import event_text, place
+from ..wording import event_text, not_expressible
 from .syzkaller import DATA_SIZE, PLANS, RELATIVE
 
 _HUGE = 1 << 21
@@ -73,13 +72,11 @@ class _Writer:
         self.lines = [head, *body]
 
     def _refuse(self, event: int, why: str) -> InputError:
-        where = place(self.trace, event)
-        return InputError(
-            ec.RT_CONVERT,
+        return not_expressible(
+            self.trace,
+            event,
             f"event {event} {why}: {event_text(self.trace, event)}",
-            where["file"],
-            where["line"],
-            expected="calls on files and on memory at fixed addresses, as programs of syzkaller have them",
+            "calls on files and on memory at fixed addresses, as programs of syzkaller have them",
         )
 
     # -- addresses ----------------------------------------------------------------------------
@@ -104,11 +101,11 @@ class _Writer:
             out.append((first, last, RELATIVE + free))
             free += last - first
         if free > _ROOM:
-            raise InputError(
-                ec.RT_CONVERT,
+            raise not_expressible(
+                self.trace,
+                -1,
                 f"the addresses of this trace take {free >> 20} MiB",
-                self.trace.sources[0] if self.trace.sources else "",
-                expected="at most 14 MiB: the data area of syz-executor without its end, where names lie",
+                "at most 14 MiB: the data area of syz-executor without its end, where names lie",
             )
         return out
 

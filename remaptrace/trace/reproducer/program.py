@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi.rows import E_KIND, E_TASK
 from ...defaults import DEFAULT_ARCH, DEFAULT_KERNEL
@@ -13,6 +12,7 @@ from ...errors import InputError
 from ...machine.arch import load_arch
 from ...machine.load import load_kernel
 from ..events import Trace
+from ..wording import event_text, not_expressible
 from . import constants as c
 from .answers import area_row, comparisons
 from .calls import NotPortable, statement
@@ -78,16 +78,12 @@ class Program:
 
     def refuse(self, event: int, why: str) -> InputError:
         """The error that says which event no C program can do."""
-        from ..wording import event_text, place
-
-        where = place(self.trace, event)
         what = f"step {event - self.first} {why}: {event_text(self.trace, event)}"
-        return InputError(
-            ec.RT_CONVERT,
+        return not_expressible(
+            self.trace,
+            event,
             what if event >= 0 else f"the trace {why}",
-            where["file"],
-            where["line"],
-            expected="steps that a program can do on a real kernel",
+            "steps that a program can do on a real kernel",
         )
 
     # -- names --------------------------------------------------------------------------------
@@ -186,11 +182,11 @@ class Program:
         try:
             return [f'begin({self.steps}, "areas behind the last step");', self.areas("areas_end", areas)]
         except NotPortable as reason:
-            raise InputError(
-                ec.RT_CONVERT,
+            raise not_expressible(
+                self.trace,
+                -1,
                 f"the areas behind the last step: the scenario {reason}",
-                self.trace.sources[0] if self.trace.sources else "",
-                expected="start, end, perms, offset, file, name, vmflags",
+                "start, end, perms, offset, file, name, vmflags",
             ) from None
 
     @property

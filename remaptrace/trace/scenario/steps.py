@@ -14,6 +14,7 @@ from ...abi import mman as names
 from ...abi.calls import CALLS, EVENTS, MOST_FILE_PAGES, EventRow
 from ...abi.calls import Arg as Field
 from ...abi.special import SPECIAL_KINDS
+from ...machine import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,15 +236,18 @@ _TABLE = (
 
 STEPS: dict[str, Step] = {s.name: s for s in _TABLE}
 
+_STEP_SYSCTLS = (
+    *(
+        "vm.max_map_count",
+        "vm.overcommit_memory",
+        "vm.overcommit_ratio",
+        "vm.mmap_min_addr",
+        "vm.legacy_va_layout",
+    ),
+    *("vm.nr_hugepages", "vm.nr_overcommit_hugepages", "vm.unprivileged_userfaultfd"),
+)
 SYSCTLS: dict[str, str] = {
-    "vm.max_map_count": "max_map_count",
-    "vm.overcommit_memory": "overcommit_memory",
-    "vm.overcommit_ratio": "overcommit_ratio",
-    "vm.mmap_min_addr": "mmap_min_addr",
-    "vm.legacy_va_layout": "legacy_va_layout",
-    "vm.nr_hugepages": "nr_hugepages",
-    "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
-    "vm.unprivileged_userfaultfd": "unprivileged_userfaultfd",
+    **{name: described.SYSCTLS[name] for name in _STEP_SYSCTLS},
     "thp_enabled": "thp_enabled",
     "thp_shmem_enabled": "thp_shmem_enabled",
 }

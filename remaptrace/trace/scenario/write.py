@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi import vmanames
@@ -109,15 +108,13 @@ class _Writer:
         return first
 
     def refuse(self, event: int, why: str) -> InputError:
-        from ..wording import event_text, place
+        from ..wording import event_text, not_expressible
 
-        where = place(self.trace, event)
-        return InputError(
-            ec.RT_CONVERT,
+        return not_expressible(
+            self.trace,
+            event,
             f"event {event} {why}: {event_text(self.trace, event)}",
-            where["file"],
-            where["line"],
-            expected="a trace of calls, accesses and forks; JSON Lines and column files hold every trace",
+            "a trace of calls, accesses and forks; JSON Lines and column files hold every trace",
         )
 
     # -- head and tail ------------------------------------------------------------------------

@@ -12,6 +12,17 @@ from .handlers import argument, handles, ignored, shown, unmodelled
 from .model import Call, Model
 from .plaincalls import PLAIN, plain_call
 
+_AREA_IPC = re.compile(rb"SHM(?:AT|DT)|(?:0x)?1[56]\b|2[12]\b")
+_AREA_ARCH_PRCTL = re.compile(rb"ARCH_MAP_VDSO|ARCH_SHSTK_ENABLE|0x200[123]\b|0x5001\b")
+
+
+def _by_command(model: Model, call: Call, command: bytes, on_areas: re.Pattern[bytes]) -> None:
+    """A call of many commands: one that changes areas is named as not modelled, any other is of no interest."""
+    if on_areas.match(command):
+        unmodelled(model, call, f"{call.name.decode()}({shown(command)})")
+    else:
+        ignored(model, call)
+
 
 @handles("mmap2")
 def _mmap2(model: Model, call: Call) -> None:
@@ -33,11 +44,7 @@ def _mmap2(model: Model, call: Call) -> None:
 @handles("ipc")
 def _ipc(model: Model, call: Call) -> None:
     """The one call of i386 and others behind shmat and shmdt, where strace does not say which."""
-    which = call.args[0] if call.args else b""
-    if re.match(rb"SHM(?:AT|DT)|(?:0x)?1[56]\b|2[12]\b", which):
-        unmodelled(model, call, f"ipc({shown(which)})")
-    else:
-        ignored(model, call)
+    _by_command(model, call, call.args[0] if call.args else b"", _AREA_IPC)
 
 
 @handles("mbind")
@@ -217,16 +224,10 @@ def _ioctl(model: Model, call: Call) -> None:
     if made and call.succeeded and fd is not None:
         path = "anon_inode:kvm-vcpu:" if made[1] else "anon_inode:kvm-vm"
         model.opened(call, fd, call.result.path or path, O_CLOEXEC, shown=True)
-    elif _AREA_IOCTL.match(command):
-        unmodelled(model, call, f"ioctl({shown(command)})")
     else:
-        ignored(model, call)
+        _by_command(model, call, command, _AREA_IOCTL)
 
 
 @handles("arch_prctl")
 def _arch_prctl(model: Model, call: Call) -> None:
-    command = call.args[0] if call.args else b""
-    if re.match(rb"ARCH_MAP_VDSO|ARCH_SHSTK_ENABLE|0x200[123]\b|0x5001\b", command):
-        unmodelled(model, call, f"arch_prctl({shown(command)})")
-    else:
-        ignored(model, call)
+    _by_command(model, call, call.args[0] if call.args else b"", _AREA_ARCH_PRCTL)

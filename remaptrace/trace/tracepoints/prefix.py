@@ -33,7 +33,8 @@ _NO_NAME = re.compile(rb"[:|>\]] *\Z|\t\Z")
 _MOST_BLANKS = 2
 """Blanks that belong to what stands in front."""
 _LONGEST = 400
-_TOKEN = re.compile(rb"\w+|\s+|[^\w\s]")
+TOKEN = re.compile(rb"\w+|\s+|[^\w\s]")
+"""A word, blanks, or one other character."""
 
 
 class Prefix(NamedTuple):
@@ -74,7 +75,7 @@ def kernel_prefix(sample: list[bytes]) -> Prefix | None:
     for line in sample:
         front = _front(line)
         if front is not None:
-            shape = _shape(front[0]) + front[1]
+            shape = shape_of(front[0]) + front[1]
             shapes[shape] += 1
             examples.setdefault(shape, front[0])
     if shapes.total() * 10 < len(sample) or not shapes:
@@ -85,10 +86,10 @@ def kernel_prefix(sample: list[bytes]) -> Prefix | None:
     return Prefix(re.compile(rb"\A" + shape), examples[shape].decode("utf-8", "replace"))
 
 
-def _shape(front: bytes) -> bytes:
+def shape_of(front: bytes) -> bytes:
     """A pattern of prefixes like this one: words and blanks may differ, other characters stay."""
     parts: list[bytes] = []
-    for token in _TOKEN.findall(front):
+    for token in TOKEN.findall(front):
         if token.isspace():
             parts.append(rb"[ \t]*" if not parts else rb"[ \t]+")
         elif re.fullmatch(rb"\w+", token):

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi.calls import ARGUMENTS, KIND_NAMES
@@ -34,8 +33,8 @@ from ...abi.vmflags import (
     VM_SEQ_READ,
     VM_WIPEONFORK,
 )
-from ...errors import InputError
 from ..events import RELOCATION_DTYPE, Trace, TraceBuilder
+from ..wording import not_expressible
 from .places import Places
 from .processes import ends, stretches
 
@@ -155,11 +154,11 @@ class _Maker:
                 self._fork()
         asked = len(self.out.rows) - self.base - 1
         if not asked:
-            raise InputError(
-                ec.RT_CONVERT,
+            raise not_expressible(
+                self.trace,
+                -1,
                 "nothing of this recording can be asked of a kernel",
-                self.trace.sources[0] if self.trace.sources else "",
-                expected="calls on memory, or page faults",
+                "calls on memory, or page faults",
             )
         return Workload(self._trace(), self.pid, self._notes())
 
