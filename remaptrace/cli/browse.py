@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 import click
@@ -36,6 +37,12 @@ def command(
             RT_BROWSE,
             "browse needs textual, which is not installed",
             expected="the extra: pip install 'remaptrace[browse]'",
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            RT_USAGE,
+            "browse needs a terminal for its keys and its picture",
+            expected="a terminal; without one 'maps TRACE --at EVENT', or 'run TRACE -o page.html'",
         )
     found = [t for _, t in session.load_traces([trace], threads_of=threads_of, maps=maps)]
     if len(found) != 1:

@@ -116,7 +116,12 @@ class Folder:
             with path.open("rb") as file:
                 data = file.read(_MOST_BYTES + 1)
         except OSError as error:
-            raise InputError(ec.RT_MISSING, error.strerror or "cannot be read", str(path)) from None
+            raise InputError(
+                ec.RT_MISSING,
+                error.strerror or "cannot be read",
+                str(path),
+                expected="a folder that --export made and whose run.sh kept its answers",
+            ) from None
         if len(data) > _MOST_BYTES:
             raise InputError(ec.RT_NATIVE_PLACE, "too large to be answers of programs", str(path))
         return data

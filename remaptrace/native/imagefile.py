@@ -24,7 +24,9 @@ def kind_of(path: str) -> str:
             head = file.read(1 << 12)
             rest = file.read() if head.startswith(_ELF) else b""
     except OSError as error:
-        raise InputError(ec.RT_IMAGE, error.strerror or "cannot be read", path) from None
+        raise InputError(
+            ec.RT_IMAGE, error.strerror or "cannot be read", path, expected="bzImage or linux.uml"
+        ) from None
     if head[0x202:0x206] == b"HdrS":
         return "bzimage"
     if head.startswith(_ELF):

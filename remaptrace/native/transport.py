@@ -96,7 +96,10 @@ class Started:
                 )  # fmt: skip
         except OSError as error:
             raise InputError(
-                ec.RT_NATIVE_PLACE, f"{self.name}: it cannot be started", found=error.strerror or ""
+                ec.RT_NATIVE_PLACE,
+                f"{self.name}: it cannot be started",
+                found=error.strerror or "",
+                expected="a command on this machine that runs a program for x86-64",
             ) from None
         talk = _Talk(process)
         try:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import remaptrace
 from remaptrace.browse.moment import SORTS, Moment
+from remaptrace.cli.entry import run_command
 from remaptrace.cli.group import group
 from remaptrace.errors import UsageError
 from remaptrace.trace.scenario.read import read_scenario
@@ -188,3 +189,15 @@ def test_without_textual_one_line_says_what_to_install(monkeypatch: pytest.Monke
     assert isinstance(code, UsageError) and code.code == "RT815"
     assert "remaptrace[browse]" in code.expected
     assert "textual" not in sys.modules or found.output == ""
+
+
+@pytest.mark.parametrize("piped", ["stdin", "stdout"])
+def test_without_a_terminal_one_line_says_what_shows_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], piped: str
+) -> None:
+    monkeypatch.setattr("remaptrace.cli.browse.find_spec", lambda name: name)
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda here=stream: here != piped, raising=False)
+    assert run_command(["browse", str(TRACES / "ls")]) == 2
+    error = capsys.readouterr().err
+    assert "RT501" in error and "needs a terminal" in error and "--at EVENT" in error
