@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from remaptrace.engine import arena
-from remaptrace.engine.run.driver import CHUNK, load_engine
+from remaptrace.engine.run.driver import CHUNK
+from remaptrace.engine.run.engines import load_engine
 from remaptrace.engine.run.setup import set_up
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.events import COLUMNS, TASK_DTYPE, Trace

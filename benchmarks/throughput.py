@@ -125,7 +125,7 @@ def end_to_end() -> Iterator[Row]:
 
 def columns() -> Iterator[Row]:
     """The column file of the parsed log: size, opening; replay of ten million events from it."""
-    from remaptrace.trace import columnfile
+    from remaptrace.trace.stored import columnfile
     from remaptrace.trace.strace.door import read_strace
 
     trace = read_strace(strace_log().read_bytes(), name="big")

@@ -15,8 +15,8 @@ from remaptrace.advice import remedies
 from remaptrace.advice.patterns import PATTERNS
 from remaptrace.codes.table import CODES
 from remaptrace.explain import OUTCOMES, explain, topics
-from remaptrace.machine.described import SYSCTLS
 from remaptrace.machine.rules import RULES
+from remaptrace.machine.system.described import SYSCTLS
 from remaptrace.report.phrases import COMPARED
 
 SOURCE = Path(remaptrace.__file__).parent

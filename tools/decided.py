@@ -1,4 +1,4 @@
-"""Writes remaptrace/machine/decided.py: which rules of which preset a running kernel decided.
+"""Writes remaptrace/machine/versions/decided.py: which rules of which preset a running kernel decided.
 
     python -m tools.decided linux-6.18=probed.yaml linux-7.2 i386/linux-2.6.20=linux-2.6.20-i386
 

@@ -27,7 +27,7 @@ from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
-    from ..machine.options import Configurations
+    from ..machine.system.options import Configurations
     from ..report.documents.diff import Diff
     from ..result.diff import SideBySide
     from ..result.result import Result, Snapshot
@@ -190,8 +190,8 @@ def _configurations(paths: Sequence[str]) -> Configurations | None:
     """What two or more .config files differ in; None for fewer."""
     if len(paths) < 2:
         return None
-    from ..machine.configfiles import read_config
-    from ..machine.options import compared
+    from ..machine.system.configfiles import read_config
+    from ..machine.system.options import compared
 
     return compared([read_config(path).options for path in paths])
 

@@ -26,9 +26,12 @@ COMMANDS: dict[str, str] = {
     "warm": "Compile the engine ahead of the first large trace.",
     "completion": "Print the completion script for a shell.",
 }
-"""Command name: its line in the help. Module ``remaptrace.cli.NAME`` holds ``command``."""
+"""Command name: its line in the help. Module ``remaptrace.cli.NAME`` holds ``command``; some stand in a room of it."""
 
-_ROOMS = dict.fromkeys(("probe", "conformance"), "lab.")
+_ROOMS = {
+    **dict.fromkeys(("verify", "probe", "conformance"), "lab."),
+    **dict.fromkeys(("kernels", "arches", "schema", "explain"), "reference."),
+}
 
 
 class LazyGroup(click.Group):

@@ -51,7 +51,7 @@ class Choice:
         A source that does not name its kernel is compared with whatever machine was asked for: the user
         knows it better.
         """
-        from ..machine.releases import preset_of_folder
+        from ..machine.versions.releases import preset_of_folder
 
         own = Choice().machine(trace)
         named = trace.kernel or preset_of_folder(trace.sources) or trace.machine
@@ -78,20 +78,20 @@ def chosen(
     """The choice that the options make: --set over --sysctl over --cmdline over --config; names over a .config's."""
     given: dict[str, str] = {}
     if config is not None:
-        from ..machine.configfiles import read_config
+        from ..machine.system.configfiles import read_config
 
         described = read_config(config)
         arch, kernel = arch or described.arch, kernel or described.kernel
         given.update(described.settings)
         _say_used(config, described.used)
     if cmdline is not None:
-        from ..machine.cmdline import read_cmdline
+        from ..machine.system.cmdline import read_cmdline
 
         booted = read_cmdline(cmdline)
         given.update(booted.settings)
         _say_used("--cmdline", booted.used)
     if sysctl is not None:
-        from ..machine.configfiles import read_sysctl
+        from ..machine.system.configfiles import read_sysctl
 
         limits = read_sysctl(sysctl)
         given.update(limits.settings)
@@ -101,7 +101,7 @@ def chosen(
 
 def _say_derived(kernel: Kernel, recorded: str | None) -> None:
     """On what a kernel rests that is no preset; once."""
-    from ..machine.derive import is_derived, replacement
+    from ..machine.versions.derive import is_derived, replacement
 
     text = kernel.about if is_derived(kernel) else replacement(recorded, kernel) if recorded else ""
     if text and text not in _SAID:
@@ -144,7 +144,7 @@ class Progress:
             return
         if not self.hinted and total > _HINT_FROM:
             self.hinted = True
-            from ..engine.run.driver import is_compiled
+            from ..engine.run.engines import is_compiled
 
             if not is_compiled():
                 sys.stderr.write(

@@ -48,7 +48,7 @@ def command(
     from ..machine.kernel import parsed_settings
     from ..machine.load import load_kernel
     from ..machine.machine import Machine
-    from ..machine.releases import default_for
+    from ..machine.versions.releases import default_for
     from ..sweep.jobs import plan, without
     from ..sweep.run import on_cores, on_dask
     from ..sweep.tables import Table

@@ -20,7 +20,7 @@ def command() -> None:
     Done once for each version of the sources; the compiled code is kept in the user's cache folder
     (REMAPTRACE_CACHE names another).
     """
-    from ..engine.run.driver import is_compiled, warm
+    from ..engine.run.engines import is_compiled, warm
     from ..machinecode.folders import cache_folder
     from ..machinecode.ready import is_ready
     from ..machinecode.ready import warm as warm_readers

@@ -272,6 +272,13 @@ I_WORDS = 28
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
 TYPE_UFFD = 17  # a userfaultfd, which cannot be mapped either
 
+# ---- inode of a userfaultfd: it has no pages, and words for pages tell other things -----------
+U_FEATURES = I_SEALS  # features asked for, and UFFD_READY once the API was
+U_USER_ONLY = I_FILLK
+U_PARENT = I_FILLED  # of a descriptor that a fork made: the parent's
+U_MM = I_FOLIO  # MM_ID of the address space that made the descriptor: all its ioctls are about that one
+UFFD_READY = 1 << 31  # above every feature
+
 # ---- page frame ------------------------------------------------------------------------------
 F_REFS = 0  # PTEs that map it + 1 if it is in a page cache or swap cache
 F_MAPCOUNT = 1

@@ -10,8 +10,8 @@ from ..abi.calls import KIND_NAMES
 from ..codes.code import ErrorCode
 from ..codes.table import CODES
 from ..defects import DEFECTS
-from ..machine.described import SYSCTLS
 from ..machine.rules import RULES, Rule
+from ..machine.system.described import SYSCTLS
 from .errnos import ERRNOS
 from .names import FLAGS, LIMITS
 from .outcomes import OUTCOMES, TRAPS

@@ -17,9 +17,9 @@ from typing import Any
 from ..errorcodes import RT_CONFIG
 from ..errors import InputError
 from . import presets
-from .derive import derive, release, released, stands_for
 from .kernel import Kernel, override
 from .named import kernel_names, preset_kernel
+from .versions.derive import derive, release, released, stands_for
 
 __all__ = ["is_path", "kernel_names", "load_kernel", "read_kernel_file"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..defaults import DEFAULT_ARCH
 from .machine import Machine
-from .releases import default_for, preset_for, preset_of_folder
+from .versions.releases import default_for, preset_for, preset_of_folder
 
 if TYPE_CHECKING:
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
-from ..machine.derive import replacement
-from ..machine.described import SYSCTLS
-from ..machine.releases import preset_for
+from ..machine.system.described import SYSCTLS
+from ..machine.versions.derive import replacement
+from ..machine.versions.releases import preset_for
 from .wire import Where
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ def probe(
     still open; a folder of answers has its own programs. `falsify` (tests) changes answers. Raises as asking does.
     """
     from ..machine.machine import Machine
-    from ..machine.releases import preset_for
+    from ..machine.versions.releases import preset_for
     from ..native.place import release_of
 
     tell = progress or (lambda *_: None)

@@ -15,7 +15,7 @@ from ..abi.kinds import ACCESSES, EVF_MADE, K_FAULT
 from ..abi.outcomes import NAMES, OUT_NONE
 from ..result.result import Result
 from ..trace.events import Trace
-from ..trace.shapes import LINES_BLOCK, Template, addresses, literal, numbers, shaped, worded
+from ..trace.stored.shapes import LINES_BLOCK, Template, addresses, literal, numbers, shaped, worded
 from ..trace.wording import (
     argument_form,
     argument_text,

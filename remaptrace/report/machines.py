@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..machine.derive import ground_of
-from ..machine.ground import ground_by_rule
 from ..machine.kernel import Kernel
 from ..machine.notmodelled import NOT_MODELLED
 from ..machine.rules import RULES, Rule
+from ..machine.versions.derive import ground_of
+from ..machine.versions.ground import ground_by_rule
 from .layout import Cell, Sheet, length, spans
 
 _SENTENCE = 30

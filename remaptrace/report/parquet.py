@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..result.result import Result
-from ..trace.tabled import pyarrow_modules
+from ..trace.stored.tabled import pyarrow_modules
 
 
 def parquet(facts: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> bytes:

@@ -23,7 +23,7 @@ from ..result.result import Result
 from ..trace.events import Trace
 from ..trace.wording import event_text, place
 from .facts.memory import not_recorded
-from .facts.run import process_facts
+from .facts.processes import process_facts
 
 Row = dict[str, Any]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..kept import cache_root, damaged, make_folder, may_use
 from ..sources import import_closure
-from .columnfile import open_columns, write_columns
 from .events import Trace
+from .stored.columnfile import open_columns, write_columns
 
 if TYPE_CHECKING:
     from .detect import Item

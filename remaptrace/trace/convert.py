@@ -76,7 +76,7 @@ def _text(trace: Trace, form: str, kselftest: bool) -> Iterator[str]:
         from .scenario.write import write_yaml
 
         return write_yaml(trace)
-    from .jsonl import write_jsonl
+    from .stored.jsonlwrite import write_jsonl
 
     return write_jsonl(trace)
 
@@ -86,7 +86,7 @@ def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bo
 
     UsageError RT205, InputError RT220 (not written), RT221 (not expressible).
     """
-    from .columnfile import write_columns, write_whole
+    from .stored.columnfile import write_columns, write_whole
 
     form = format_of(path, to)
     if form in ("columns", "parquet"):
@@ -97,7 +97,7 @@ def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bo
                 expected="a name without .gz, .zst",
             )
         if form == "parquet":
-            from .tabled import trace_parquet
+            from .stored.tabled import trace_parquet
 
             write_whole(path, iter([trace_parquet(trace)]))
         else:

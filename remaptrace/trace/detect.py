@@ -87,7 +87,7 @@ class Item:
             return trace
         if self.kind == "family":
             from .pasted import unpasted
-            from .strace.read import read_strace_files
+            from .strace.family import read_strace_files
 
             undone = [unpasted(read_input(p)) for p in self.paths]
             files = [(p, data) for p, (data, _) in zip(self.paths, undone, strict=True)]
@@ -155,7 +155,7 @@ def _mapped_log(
 
 def _stored(path: str, format: str | None) -> Trace | None:
     """The trace of a column file, mapped as it is; None for any other file."""
-    from .columnfile import MAGICS, open_columns
+    from .stored.columnfile import MAGICS, open_columns
 
     if format not in (None, "columns") or not can_be_read_again(path):
         return None

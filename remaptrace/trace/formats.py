@@ -33,13 +33,13 @@ class Format:
 
 
 def _columns_look(head: bytes) -> bool:
-    from .columnfile import MAGICS
+    from .stored.columnfile import MAGICS
 
     return head.startswith(MAGICS)
 
 
 def _columns(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
-    from .columnfile import read_columns
+    from .stored.columnfile import read_columns
 
     return read_columns(data, path=path)
 
@@ -62,7 +62,7 @@ def _jsonl_looks(head: bytes) -> bool:
 
 
 def _jsonl(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
-    from .jsonl import read_jsonl
+    from .stored.jsonlread import read_jsonl
 
     return read_jsonl(data, name=name, path=path)
 

@@ -12,7 +12,8 @@ import remaptrace
 from remaptrace.api import machine_of
 from remaptrace.engine.areas import changelog
 from remaptrace.engine.look.inspect import vma_rows
-from remaptrace.engine.run.driver import is_compiled, replay
+from remaptrace.engine.run.driver import replay
+from remaptrace.engine.run.engines import is_compiled
 from remaptrace.engine.state import G_TASKS, T_MM
 from remaptrace.machine.machine import Machine
 from remaptrace.result.changes import NEVER

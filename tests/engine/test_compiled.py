@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from remaptrace.api import machine_of
-from remaptrace.engine.run.driver import is_compiled, replay
+from remaptrace.engine.run.driver import replay
+from remaptrace.engine.run.engines import is_compiled
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.detect import load
 
@@ -44,7 +45,7 @@ def assert_equal(path: Path, machine: Machine | None = None) -> None:
 def test_a_compiled_replay_needs_no_compiler() -> None:
     program = (
         "import sys; from remaptrace.api import machine_of; from remaptrace.trace.detect import load;"
-        "from remaptrace.engine.run.driver import replay, warm; warm();"
+        "from remaptrace.engine.run.driver import replay; from remaptrace.engine.run.engines import warm; warm();"
         f"trace = load([{str(TRACES / 'ls')!r}])[0]; replay(trace, machine_of(trace), engine='compiled');"
         "sys.exit('numba' in sys.modules)"
     )

@@ -12,8 +12,9 @@ import pytest
 
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.rows import RSF_DEAD, RSF_DIVERGED, RSF_UNMODELLED
-from remaptrace.engine.run import driver
-from remaptrace.engine.run.driver import choose_engine, replay
+from remaptrace.engine.run import driver, engines
+from remaptrace.engine.run.driver import replay
+from remaptrace.engine.run.engines import choose_engine
 from remaptrace.errors import ReplayError, UsageError
 from remaptrace.machine.machine import Machine
 from remaptrace.machinecode import load
@@ -123,9 +124,9 @@ def test_an_empty_trace_gives_an_empty_result() -> None:
 
 def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = load.Function("engine", "run.loop.replay")
-    monkeypatch.setattr(driver, "SHIPPED", Path("nowhere"))
-    monkeypatch.setattr(driver, "_machine_code", lru_cache(lambda: engine))
-    assert driver._machine_code() is engine  # made, not linked
+    monkeypatch.setattr(engines, "SHIPPED", Path("nowhere"))
+    monkeypatch.setattr(engines, "_machine_code", lru_cache(lambda: engine))
+    assert engines._machine_code() is engine  # made, not linked
     small = read_scenario(HEAD + ANON)
     huge = read_scenario(HEAD + ANON + "- write: {addr: 0x10000000, value: 1, pages: 2000000}\n")
     assert choose_engine(small) == "interpreted"
@@ -139,7 +140,7 @@ def test_a_small_replay_loads_nothing_of_the_compiled_engine() -> None:
     program = (
         "import sys; from remaptrace.engine.run.driver import replay; from remaptrace.machine.machine import Machine;"
         "from remaptrace.trace.scenario.read import read_scenario;"
-        "import pathlib; import remaptrace.engine.run.driver as d; d.SHIPPED = pathlib.Path('nowhere');"
+        "import pathlib; import remaptrace.engine.run.engines as d; d.SHIPPED = pathlib.Path('nowhere');"
         f"replay(read_scenario({HEAD + ANON!r}), Machine.load());"
         "sys.exit(any(name.startswith(('remaptrace.machinecode', 'llvmlite', 'numba')) for name in sys.modules))"
     )

@@ -8,8 +8,8 @@ import pytest
 
 from remaptrace.engine.run.driver import replay
 from remaptrace.errors import InputError
-from remaptrace.machine.configfiles import read_config
 from remaptrace.machine.machine import Machine
+from remaptrace.machine.system.configfiles import read_config
 from remaptrace.trace.detect import load
 
 DATA = Path(__file__).parents[1] / "data" / "hostile"

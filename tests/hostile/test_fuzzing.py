@@ -14,9 +14,9 @@ from remaptrace.result.result import Result
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.dumps.door import read_dump
 from remaptrace.trace.events import TraceBuilder
-from remaptrace.trace.jsonl import read_jsonl
 from remaptrace.trace.recorded.mapcount import read_mapcount
 from remaptrace.trace.scenario.read import read_scenario
+from remaptrace.trace.stored.jsonlread import read_jsonl
 from remaptrace.trace.tracepoints.ftrace import ftrace_records
 from remaptrace.trace.tracepoints.perf import perf_records
 from tools.fuzz import tried

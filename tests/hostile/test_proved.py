@@ -13,10 +13,10 @@ from remaptrace.abi import kinds as ev
 from remaptrace.engine.run.driver import replay
 from remaptrace.errors import InputError, RemapTraceError, TraceRefused
 from remaptrace.machine.machine import Machine
-from remaptrace.trace.columnfile import open_columns, read_columns, write_columns
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import COLUMNS, RELOCATION_DTYPE
-from remaptrace.trace.jsonl import read_jsonl
+from remaptrace.trace.stored.columnfile import open_columns, read_columns, write_columns
+from remaptrace.trace.stored.jsonlread import read_jsonl
 
 DATA = Path(__file__).parents[1] / "data" / "hostile"
 TRACES = Path(__file__).parents[2] / "traces"

@@ -11,11 +11,11 @@ from remaptrace.abi.errnos import EINVAL, ENOSPC, ENOSYS
 from remaptrace.api import replay
 from remaptrace.errors import InputError, RemapTraceError
 from remaptrace.machine.archwords import A_TASK_SIZE
-from remaptrace.machine.cmdline import read_cmdline
-from remaptrace.machine.configfiles import read_config, read_sysctl
 from remaptrace.machine.load import load_kernel
 from remaptrace.machine.machine import Machine
-from remaptrace.machine.options import compared
+from remaptrace.machine.system.cmdline import read_cmdline
+from remaptrace.machine.system.configfiles import read_config, read_sysctl
+from remaptrace.machine.system.options import compared
 from remaptrace.trace.scenario.read import read_scenario
 
 SYSCTL = """\

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from remaptrace.cli.entry import run_command
-from remaptrace.machine.decided import DECIDED
-from remaptrace.machine.ground import basis_of, ground_by_rule
 from remaptrace.machine.load import kernel_names, load_kernel
 from remaptrace.machine.rules import RULES
+from remaptrace.machine.versions.decided import DECIDED
+from remaptrace.machine.versions.ground import basis_of, ground_by_rule
 
 
 @pytest.mark.parametrize("kernel", sorted(DECIDED))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remaptrace.api import machine_of
-from remaptrace.machine.releases import default_for, preset_of_folder
+from remaptrace.machine.versions.releases import default_for, preset_of_folder
 from remaptrace.trace.scenario.read import read_scenario
 
 SCENARIO = "name: x\narch: {arch}\npage_size: 4096\nsteps:\n- dump: {{}}\n"

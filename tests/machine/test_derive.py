@@ -3,10 +3,10 @@
 import pytest
 
 from remaptrace.errors import UsageError
-from remaptrace.machine.derive import derive, stands_for
-from remaptrace.machine.history import ASKED, CHANGES, UPDATES
 from remaptrace.machine.load import kernel_names, load_kernel
 from remaptrace.machine.rules import RULES
+from remaptrace.machine.versions.derive import derive, stands_for
+from remaptrace.machine.versions.history import ASKED, CHANGES, UPDATES
 
 PRESETS = [n for n in kernel_names() if n.startswith("linux-") and n[6] in "4567"]
 

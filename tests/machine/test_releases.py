@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.machine.releases import preset_for
+from remaptrace.machine.versions.releases import preset_for
 
 
 @pytest.mark.parametrize(

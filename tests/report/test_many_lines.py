@@ -11,9 +11,10 @@ import pytest
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.own import own_machine
 from remaptrace.report import jsonout
-from remaptrace.trace import jsonl, shapes
 from remaptrace.trace.detect import discover
 from remaptrace.trace.events import Trace
+from remaptrace.trace.stored import jsonlwrite as jsonl
+from remaptrace.trace.stored import shapes
 
 ROOT = Path(__file__).resolve().parents[2]
 

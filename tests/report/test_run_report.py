@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from remaptrace.abi import kinds as ev
-from remaptrace.report.facts.run import process_facts, run_facts
+from remaptrace.report.facts.processes import process_facts
+from remaptrace.report.facts.run import run_facts
 from remaptrace.report.jsonout import to_json_lines
 from remaptrace.report.jsontext import to_json
 from remaptrace.report.plain.run import run_plain

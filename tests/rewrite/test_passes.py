@@ -19,8 +19,9 @@ from remaptrace.rewrite.output import Rewritten
 from remaptrace.rewrite.passes import PASSES, rewrite
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
-from remaptrace.trace.jsonl import read_jsonl, write_jsonl
 from remaptrace.trace.scenario.read import read_scenario
+from remaptrace.trace.stored.jsonlread import read_jsonl
+from remaptrace.trace.stored.jsonlwrite import write_jsonl
 from remaptrace.trace.wording import event_text
 
 TRACES = Path(__file__).parents[2] / "traces"

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from remaptrace.abi.kinds import K_DUMP
 from remaptrace.errors import InputError
 from remaptrace.trace.cache import cached, content_key
-from remaptrace.trace.columnfile import MAGIC, open_columns, read_columns, write_columns
 from remaptrace.trace.detect import Item, discover, load
 from remaptrace.trace.events import (
     RELOCATION_DTYPE,
@@ -24,7 +23,9 @@ from remaptrace.trace.events import (
     Skipped,
     Trace,
 )
-from remaptrace.trace.jsonl import read_jsonl, write_jsonl
+from remaptrace.trace.stored.columnfile import MAGIC, open_columns, read_columns, write_columns
+from remaptrace.trace.stored.jsonlread import read_jsonl
+from remaptrace.trace.stored.jsonlwrite import write_jsonl
 
 from .trace_strategy import traces
 from .traces_alike import assert_alike

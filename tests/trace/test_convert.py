@@ -13,11 +13,12 @@ from remaptrace.errors import InputError, UsageError
 from remaptrace.trace.convert import format_of, write_trace
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
-from remaptrace.trace.jsonl import read_jsonl, write_jsonl
 from remaptrace.trace.opening import read_input
 from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
 from remaptrace.trace.scenario.write import text, write_yaml
 from remaptrace.trace.scenario.yamldoc import load as load_yaml
+from remaptrace.trace.stored.jsonlread import read_jsonl
+from remaptrace.trace.stored.jsonlwrite import write_jsonl
 
 from .test_scenario import PROGRAMS
 from .test_yaml_readers import documents

@@ -10,10 +10,10 @@ import pytest
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.expect import check_expectations
-from remaptrace.trace.jsonl import read_jsonl
 from remaptrace.trace.scenario.look import KEYS
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.scenario.steps import STEPS, Step
+from remaptrace.trace.stored.jsonlread import read_jsonl
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCENARIOS = (DOCS / "scenario-format.md").read_text()

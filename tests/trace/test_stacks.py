@@ -9,10 +9,11 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from remaptrace.cli.group import group
-from remaptrace.trace.columnfile import read_columns, write_columns
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.events import Trace
-from remaptrace.trace.jsonl import read_jsonl, write_jsonl
+from remaptrace.trace.stored.columnfile import read_columns, write_columns
+from remaptrace.trace.stored.jsonlread import read_jsonl
+from remaptrace.trace.stored.jsonlwrite import write_jsonl
 
 STRACE = b"""\
 100 execve("./a", ["./a"], 0x7ff /* 1 vars */) = 0

@@ -9,7 +9,8 @@ from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import ARGUMENTS, KIND_NAMES
 from remaptrace.trace.events import Trace
 from remaptrace.trace.strace.door import read_strace
-from remaptrace.trace.strace.read import looks_like_strace, read_strace_files
+from remaptrace.trace.strace.family import read_strace_files
+from remaptrace.trace.strace.read import looks_like_strace
 
 FORMATS = Path(__file__).parent / "data" / "strace"
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from remaptrace.engine.look.invariants import violations
-from remaptrace.engine.run.driver import is_compiled, replay, walk
+from remaptrace.engine.run.driver import replay, walk
+from remaptrace.engine.run.engines import is_compiled
 from remaptrace.errors import InputError, RemapTraceError
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.events import Trace

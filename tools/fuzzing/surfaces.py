@@ -14,17 +14,18 @@ from typing import Any
 
 import zstandard
 
-from remaptrace.machine.configfiles import read_config, read_sysctl
 from remaptrace.machine.load import read_kernel_file
-from remaptrace.trace.columnfile import read_columns, write_columns
+from remaptrace.machine.system.configfiles import read_config, read_sysctl
 from remaptrace.trace.detect import load, read_data
 from remaptrace.trace.dumps.door import form_of, read_dump
 from remaptrace.trace.dumps.dump import trace_of
 from remaptrace.trace.events import Trace
-from remaptrace.trace.jsonl import read_jsonl, write_jsonl
 from remaptrace.trace.opening import decompressed
 from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
 from remaptrace.trace.scenario.yamldoc import load as full_yaml
+from remaptrace.trace.stored.columnfile import read_columns, write_columns
+from remaptrace.trace.stored.jsonlread import read_jsonl
+from remaptrace.trace.stored.jsonlwrite import write_jsonl
 from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.read import StraceReader
 from remaptrace.trace.tracepoints.ftrace import ftrace_records

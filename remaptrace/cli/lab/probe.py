@@ -80,7 +80,7 @@ def command(
     from ...probe.probe import probe
     from ...probe.write import kernel_file
     from ..session import Progress
-    from ..verify import architecture_of, transport_of
+    from .verify import architecture_of, transport_of
 
     transport = transport_of(under, image, answers)
     progress = Progress("probe")

@@ -31,6 +31,7 @@ from ..areas.changelog import note_vma
 from ..areas.merge import vma_modify
 from ..areas.vmaset import find_vma
 from ..jit import kernel, ult, wrap
+from ..ranges.misplaced import queue_pages_range
 from ..state import (
     G_EVENT,
     G_POLICIES,
@@ -46,7 +47,6 @@ from ..state import (
     Mem,
     kalloc,
 )
-from .misplaced import queue_pages_range
 
 PO_NEXT, PO_MODE, PO_NODES, PO_USER, PO_HOME, PO_UNKNOWN, PO_WORDS = 0, 1, 2, 3, 4, 5, 6
 NO_HOME = -1

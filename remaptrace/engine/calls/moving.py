@@ -33,13 +33,13 @@ from ..state import (
     G_REC_RET,
     H_ARCH,
     H_RULES,
-    I_SEALS,
     I_TYPE,
     MM_COUNT,
     MM_LOCKED,
     OPS_HUGETLB,
     OPS_SPECIAL,
     T_MM,
+    U_FEATURES,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -200,7 +200,7 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
         resv_put(m, m[vma + V_RESV])
         m[vma + V_RESV] = 0
     uffd = m[copy + V_UFFD]
-    if uffd != 0 and m[uffd + I_SEALS] & EVENT_REMAP == 0:  # mremap_userfaultfd_prep
+    if uffd != 0 and m[uffd + U_FEATURES] & EVENT_REMAP == 0:  # mremap_userfaultfd_prep
         m[copy + V_UFFD] = 0
         vma_set_flags(m, copy, m[copy + V_FLAGS] & ~VM_UFFD)
     if old_len != 0:

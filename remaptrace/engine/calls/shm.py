@@ -56,7 +56,8 @@ from ..state import (
     V_START,
     Mem,
 )
-from .mmap import do_mmap, shmem_object
+from .mmap import do_mmap
+from .mmapregion import shmem_object
 from .munmap import do_munmap
 
 IPC_PRIVATE = 0

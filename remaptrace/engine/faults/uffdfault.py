@@ -6,7 +6,7 @@ from ...abi.mman import UFFD_FEATURES
 from ...abi.vmflags import VM_UFFD_MINOR, VM_UFFD_MISSING, VM_UFFD_WP
 from ..jit import kernel
 from ..pages.pte import pte_uffd_wp
-from ..state import I_SEALS, V_FLAGS, V_UFFD, Mem
+from ..state import U_FEATURES, V_FLAGS, V_UFFD, Mem
 from .vmfault import VMF_SIGBUS, VMF_WAIT
 
 _SIGBUS = UFFD_FEATURES["sigbus"]
@@ -16,7 +16,7 @@ _WP_ASYNC = UFFD_FEATURES["wp_async"]
 @kernel
 def handle_userfault(m: Mem, vma: int) -> int:
     """What becomes of a fault that the descriptor of `vma` is told of: VMF_SIGBUS or VMF_WAIT."""
-    return VMF_SIGBUS if m[m[vma + V_UFFD] + I_SEALS] & _SIGBUS else VMF_WAIT
+    return VMF_SIGBUS if m[m[vma + V_UFFD] + U_FEATURES] & _SIGBUS else VMF_WAIT
 
 
 @kernel
@@ -36,4 +36,4 @@ def write_protected(m: Mem, vma: int, w: int) -> int:
     """1 if a write to the present page of PTE word `w` is userfaultfd's, 2 if it lifts the protection by itself."""
     if m[vma + V_FLAGS] & VM_UFFD_WP == 0 or pte_uffd_wp(m, w) == 0:
         return 0
-    return 2 if m[m[vma + V_UFFD] + I_SEALS] & _WP_ASYNC else 1
+    return 2 if m[m[vma + V_UFFD] + U_FEATURES] & _WP_ASYNC else 1

@@ -6,9 +6,8 @@ know gives `NOT_MINE`, so that the next room is asked; what no room knows is cou
 
 from __future__ import annotations
 
-from ...abi.errnos import EINVAL, ENOSYS
+from ...abi.errnos import EINVAL
 from ...abi.kinds import (
-    K_BRK,
     K_CLOSE,
     K_CLOSE_RANGE,
     K_DUP,
@@ -19,98 +18,34 @@ from ...abi.kinds import (
     K_FORK_STEP,
     K_FORK_WAIT,
     K_FTRUNCATE,
-    K_HOME_NODE,
     K_INIT_MM,
     K_INIT_VMA,
-    K_IO_DESTROY,
-    K_IO_SETUP,
     K_KNOWN_FD,
-    K_MADVISE,
     K_MAKEFILE,
-    K_MBIND,
     K_MEMFD,
-    K_MINCORE,
-    K_MLOCK,
-    K_MLOCK2,
-    K_MLOCKALL,
-    K_MMAP,
-    K_MPROTECT,
-    K_MREMAP,
-    K_MSEAL,
-    K_MSYNC,
-    K_MUNLOCK,
-    K_MUNLOCKALL,
-    K_MUNMAP,
-    K_OLD_MMAP,
     K_OPEN,
     K_PERSONALITY,
     K_PIDFD,
-    K_PKEY_ALLOC,
-    K_PKEY_FREE,
-    K_PKEY_MPROTECT,
     K_PKRU,
     K_PRCTL,
     K_PREAD,
-    K_PROCESS_MADVISE,
-    K_PROCESS_VM,
     K_PWRITE,
     K_RECLAIM,
-    K_REMAP_FILE_PAGES,
     K_REOPEN,
     K_SEAL,
-    K_SET_MEMPOLICY,
-    K_SET_VMA_NAME,
     K_SETFD,
     K_SETRLIMIT,
     K_SETUID,
-    K_SHMAT,
-    K_SHMCTL,
-    K_SHMDT,
-    K_SHMGET,
     K_SPECIAL_FILE,
     K_SYSCTL,
     K_UFFD_API,
-    K_UFFD_WAKE,
-    K_USERFAULTFD,
     K_WRITEBACK,
 )
-from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ...abi.rows import RSF_UNMODELLED
-from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.callrules import R_PKEY_CALLS
 from ...machine.limitrules import R_NR_HUGEPAGES
-from ..addr import page_align, uword
-from ..areas.pkeys import pkru_of, set_pkru, sys_pkey_alloc, sys_pkey_free
-from ..areas.vmaset import find_exact
-from ..belief.assume import (
-    assume_brk,
-    assume_file,
-    assume_occupied,
-    assume_range,
-    assume_seal,
-    assume_written,
-    expect_write,
-    may_assume,
-)
-from ..belief.place import clear_for_brk, clear_for_mmap, clear_for_mremap, clear_for_shmat
-from ..calls.aio import sys_io_destroy, sys_io_setup
-from ..calls.brk import sys_brk
-from ..calls.madvise import sys_madvise
-from ..calls.mbind import sys_home_node, sys_mbind, sys_set_mempolicy
-from ..calls.mincore import sys_mincore
-from ..calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
-from ..calls.mmap import sys_mmap
-from ..calls.mprotect import PROT_GROWSDOWN, sys_mprotect, sys_pkey_mprotect
-from ..calls.mremap import sys_mremap
-from ..calls.mseal import sys_mseal
-from ..calls.msync import sys_msync
-from ..calls.munmap import sys_munmap
+from ..areas.pkeys import pkru_of, set_pkru
 from ..calls.prctl import sys_prctl
-from ..calls.rfp import sys_remap_file_pages
-from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
-from ..calls.vmaname import sys_set_vma_name
-from ..faults.populate import process_vm
 from ..fds.descriptors import (
     anonymous_fd,
     known_fd,
@@ -129,16 +64,12 @@ from ..files.hugepool import pool_resize
 from ..jit import kernel
 from ..state import (
     G_HAS_RET,
-    G_NO_ACCESSES,
     G_REC_RET,
     G_RSFLAGS,
     G_UFFD_CLOSED,
-    G_WHY,
     H_ARCH,
     H_RULES,
-    MM_BRK,
     MM_COUNT,
-    MM_START_BRK,
     P_CAPS,
     P_PERSONALITY,
     P_RLIM,
@@ -146,158 +77,17 @@ from ..state import (
     P_UNKNOWN,
     T_MM,
     T_PROC,
-    V_FLAGS,
     Mem,
 )
 from ..tasks.exec import init_mm, init_vma
 from ..tasks.fork import dup_mm
 from ..tasks.process import mm_put, task_exec, task_exit, task_fork
-from ..uffd.uffd import sys_userfaultfd, uffd_call, uffd_release
-from ..why import NOT_MINE, WHY_OCCUPIED, WHY_OCCUPIED_TAKEN
+from ..uffd.register import uffd_release
+from ..why import NOT_MINE
+from .memorycalls import memory_call, more_memory_call
 from .pressure import pressure_call
 
 _NLIMITS = 16
-
-
-@kernel
-def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
-    """mmap, with the beliefs that a recorded result allows."""
-    assume_file(m, task, a4, a3)
-    assume_seal(m, task, a4, a2, a3)
-    length = page_align(m, uword(m, a1))
-    clear_for_mmap(m, task, a1, a3)
-    occupied = assume_occupied(m, task, uword(m, a0), length, a3)
-    place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
-    if occupied != 0 and m[G_WHY] == WHY_OCCUPIED:
-        m[G_WHY] = WHY_OCCUPIED_TAKEN
-    if place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
-        expect_write(m, task, place, length)
-    return place
-
-
-@kernel
-def _brk(m: Mem, task: int, addr: int) -> int:
-    """brk; the heap itself is assumed where only its end was recorded."""
-    assume_brk(m, task, addr)
-    if may_assume(m, task) != 0:
-        mm = m[task + T_MM]
-        assume_range(m, task, m[mm + MM_START_BRK], m[mm + MM_BRK], VM_READ | VM_WRITE)
-    clear_for_brk(m, task, addr)
-    old = m[m[task + T_MM] + MM_BRK]
-    brk = sys_brk(m, task, addr)
-    if brk > old:
-        expect_write(m, task, old, brk - old)
-    return brk
-
-
-@kernel
-def _process_madvise(m: Mem, task: int, addr: int, length: int, advice: int, flags: int) -> int:
-    """process_madvise of one range on the calling process: bytes advised, or the error."""
-    if flags != 0:
-        return -EINVAL
-    result = sys_madvise(m, task, addr, length, advice)
-    return length if result == 0 else result
-
-
-@kernel
-def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
-    """Calls whose success proves that [a0, a0 + a1) was mapped."""
-    if may_assume(m, task) != 0:
-        access = VM_READ | VM_WRITE
-        if kind in (K_MPROTECT, K_PKEY_MPROTECT):
-            access = a2 & VM_ACCESS
-            if a2 & PROT_GROWSDOWN:  # only a stack can take it
-                access |= VM_GROWSDOWN
-        assume_range(m, task, a0, a0 + a1, access)
-    if kind == K_MPROTECT:
-        was = VM_WRITE
-        if m[G_NO_ACCESSES] != 0:
-            vma = find_exact(m, m[task + T_MM], a0)
-            was = m[vma + V_FLAGS] if vma != 0 else 0
-        result = sys_mprotect(m, task, a0, a1, a2)
-        if result == 0 and a2 & ~was & VM_WRITE:
-            expect_write(m, task, a0, a1)
-        return result
-    if kind == K_MADVISE:
-        return sys_madvise(m, task, a0, a1, a2)
-    if kind == K_REMAP_FILE_PAGES:
-        return sys_remap_file_pages(m, task, a0, a1, a2, a3, a4)
-    if kind == K_MREMAP:
-        clear_for_mremap(m, task, a0, a1, a2, a3)
-        return sys_mremap(m, task, a0, a1, a2, a3, a4)
-    if kind == K_PKEY_MPROTECT:
-        return sys_pkey_mprotect(m, task, a0, a1, a2, a3) if m[H_RULES + R_PKEY_CALLS] != 0 else -ENOSYS
-    if kind == K_PROCESS_MADVISE:
-        return _process_madvise(m, task, a0, a1, a2, a4)
-    if kind == K_MLOCK:
-        return sys_mlock(m, task, a0, a1)
-    if kind == K_MLOCK2:
-        return sys_mlock2(m, task, a0, a1, a2)
-    if kind == K_MSYNC:
-        return sys_msync(m, task, a0, a1, a2)
-    if kind == K_MINCORE:
-        return sys_mincore(m, task, a0, a1)
-    if kind == K_MSEAL:
-        return sys_mseal(m, task, a0, a1, a2)
-    return sys_munlock(m, task, a0, a1)
-
-
-@kernel
-def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
-    """System calls on the address space."""
-    assume_written(m, task, a0, a1 if kind != K_BRK else 0)
-    if kind in (K_MMAP, K_OLD_MMAP):
-        return _mmap(m, task, a0, a1, a2, a3, a4, a5)
-    if kind == K_MUNMAP:
-        return sys_munmap(m, task, a0, a1)
-    if kind == K_BRK:
-        return _brk(m, task, a0)
-    if kind <= K_MUNLOCK or kind in (K_MSYNC, K_MINCORE, K_REMAP_FILE_PAGES, K_MSEAL):
-        return range_call(m, task, kind, a0, a1, a2, a3, a4)
-    if kind == K_MLOCKALL:
-        return sys_mlockall(m, task, a0)
-    if kind == K_MUNLOCKALL:
-        return sys_munlockall(m, task)
-    if kind == K_MBIND:
-        return sys_mbind(m, task, a0, a1, a2, a3, a4, a5)
-    if kind == K_SHMGET:
-        return sys_shmget(m, task, a0, a1, a2)
-    if kind == K_SHMAT:
-        clear_for_shmat(m, task, a0, a1, a2)
-        return sys_shmat(m, task, a0, a1, a2)
-    if kind == K_SHMDT:
-        return sys_shmdt(m, task, a0)
-    if kind == K_SHMCTL:
-        return sys_shmctl(m, task, a0, a1)
-    if kind == K_USERFAULTFD:
-        return sys_userfaultfd(m, task, a0, a1)
-    if kind == K_IO_SETUP:
-        return sys_io_setup(m, task, a0, a1)
-    if kind == K_IO_DESTROY:
-        return sys_io_destroy(m, task, a0)
-    if kind == K_SET_VMA_NAME:
-        if may_assume(m, task) != 0:
-            assume_range(m, task, a0, a0 + a1, VM_READ | VM_WRITE)
-        return sys_set_vma_name(m, task, a0, a1, a2)
-    if kind == K_PKEY_ALLOC:
-        return sys_pkey_alloc(m, task, a0, a1)
-    if kind == K_PKEY_FREE:
-        return sys_pkey_free(m, task, a0)
-    return NOT_MINE
-
-
-@kernel
-def more_memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
-    """The calls on memory beyond K_UFFD_API."""
-    if kind == K_HOME_NODE:
-        return sys_home_node(m, task, a0, a1, a2, a3)
-    if kind == K_SET_MEMPOLICY:
-        return sys_set_mempolicy(m, a0, a1, a2)
-    if kind == K_PROCESS_VM:
-        return process_vm(m, task, uword(m, a0), a1, a2)
-    if kind <= K_UFFD_WAKE:
-        return uffd_call(m, task, kind, a0, a1, a2, a3, a4)
-    return NOT_MINE
 
 
 @kernel

@@ -63,10 +63,7 @@ from ..state import (
     FF_ZERO,
     H_ARCH,
     H_RULES,
-    I_FILLED,
     I_FILLK,
-    I_FOLIO,
-    I_SEALS,
     MM_ASLR,
     MM_BASE,
     MM_BRK,
@@ -92,6 +89,9 @@ from ..state import (
     OPS_HUGETLB,
     T_MM,
     TYPE_UFFD,
+    U_FEATURES,
+    U_MM,
+    U_PARENT,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -107,10 +107,6 @@ from ..state import (
 from .mm import exit_mmap, mm_new
 
 EVENT_FORK = UFFD_FEATURES["event_fork"]
-U_PARENT, U_MM = (
-    I_FILLED,
-    I_FOLIO,
-)  # of a descriptor that a fork made: the parent's; MM_ID of its address space
 _COPIED = VM_PFNMAP | VM_MIXEDMAP | VM_NONLINEAR | VM_MANYPROTS | VM_MAYBE_GUARD
 
 
@@ -181,7 +177,7 @@ def _dup_uffd(m: Mem, new: int, uffd: int) -> int:
 
     With it the monitor reads a new descriptor for each address space and parent's one; the same for all its areas.
     """
-    if uffd == 0 or m[uffd + I_SEALS] & EVENT_FORK == 0:
+    if uffd == 0 or m[uffd + U_FEATURES] & EVENT_FORK == 0:
         return 0
     vma = m[new + MM_FIRST]
     while vma != 0:
@@ -193,7 +189,7 @@ def _dup_uffd(m: Mem, new: int, uffd: int) -> int:
     if copy != 0:
         m[copy + U_PARENT] = uffd
         m[copy + U_MM] = m[new + MM_ID]
-        m[copy + I_SEALS] = m[uffd + I_SEALS]
+        m[copy + U_FEATURES] = m[uffd + U_FEATURES]
         m[copy + I_FILLK] = m[uffd + I_FILLK]
     return copy
 

@@ -1,9 +1,8 @@
-"""The ioctls of userfaultfd that fill pages: COPY, ZEROPAGE, CONTINUE, POISON, MOVE (mm/userfaultfd.c)."""
+"""The ioctls of userfaultfd that fill pages: COPY, ZEROPAGE, CONTINUE, POISON (mm/userfaultfd.c)."""
 
 from __future__ import annotations
 
 from ...abi.errnos import (
-    EBUSY,
     EEXIST,
     EFAULT,
     EINVAL,
@@ -19,9 +18,7 @@ from ...abi.kinds import (
 from ...abi.outcomes import OUT_OK
 from ...abi.signals import ACC_READ
 from ...abi.vmflags import (
-    VM_ACCESS,
     VM_HUGETLB,
-    VM_LOCKED,
     VM_MAYSHARE,
     VM_SHARED,
     VM_UFFD_WP,
@@ -62,15 +59,11 @@ from ..pages.pte import (
     pte_pfn,
     pte_present,
 )
-from ..pages.thp import huge_split
 from ..ranges.hugetlb import huge_index
 from ..state import (
     F_FLAGS,
-    F_INDEX,
     F_REFS,
     FF_DIRTY,
-    FF_EXCLUSIVE,
-    FF_ZERO,
     H_ARCH,
     H_RULES,
     I_SIZE,
@@ -89,7 +82,7 @@ from ..state import (
     Mem,
 )
 
-_DONTWAKE, _COPY_WP, _SRC_HOLES = 1, 2, 2
+_DONTWAKE, _COPY_WP = 1, 2
 
 UNTOLD = -(1 << 20)  # _source: no -errno, the page may exist but nobody told its bytes
 UNTOLD_BYTE = -1  # what a load of such a byte answers
@@ -382,64 +375,4 @@ def uffd_fill(m: Mem, task: int, mm: int, kind: int, dst: int, src: int, length:
         if error != 0:
             return error if done == 0 else -11  # EAGAIN: the caller sees how far it came
         done += page
-    return 0
-
-
-@kernel
-def uffd_move(m: Mem, mm: int, uffd: int, dst: int, src: int, length: int, mode: int) -> int:
-    """UFFDIO_MOVE: pages of private memory change their address (move_pages)."""
-    if bad_range(m, dst, length) != 0 or bad_range(m, src, length) != 0 or mode & ~3:
-        return -EINVAL
-    to = find_exact(m, mm, dst)
-    if to == 0:
-        return -ENOENT
-    if m[to + V_FLAGS] & VM_SHARED == 0 and anon_vma_prepare(m, mm, to) < 0:
-        return -ENOMEM
-    vma = find_exact(m, mm, src)
-    if vma == 0:
-        return -ENOENT
-    flags = m[vma + V_FLAGS]
-    if (flags | m[to + V_FLAGS]) & VM_SHARED or src + length > m[vma + V_END] or dst + length > m[to + V_END]:
-        return -EINVAL
-    if (flags ^ m[to + V_FLAGS]) & (VM_ACCESS | VM_LOCKED) or flags & VM_WRITE == 0:
-        return -EINVAL
-    if m[to + V_UFFD] != uffd or vma_is_anonymous(m, vma) == 0 or vma_is_anonymous(m, to) == 0:
-        return -EINVAL
-    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
-    done = 0
-    while done < length:
-        error = _move_page(m, mm, to, dst + done, src + done, mode & _SRC_HOLES)
-        if error != 0:
-            return error if done == 0 else -11
-        done += page
-    return 0
-
-
-@kernel
-def _move_page(m: Mem, mm: int, to: int, dst: int, src: int, holes: int) -> int:
-    """Move one page: 0 or -errno (move_pages_ptes)."""
-    slot = pmd_lookup(m, mm, src)
-    if slot != 0 and m[slot] == HUGE_ENTRY and huge_split(m, mm, slot) == 0:
-        return -ENOMEM
-    p = pte_ensure(m, mm, dst)
-    if p == 0 or m[p] != 0:
-        return -EEXIST
-    q = pte_lookup(m, mm, src)
-    if q == 0 or m[q] == 0:
-        return 0 if holes != 0 else -ENOENT
-    w = m[q]
-    if pte_present(m, w) == 0:
-        if pte_marker(m, w) != 0:
-            return -EFAULT
-        m[p] = w
-    else:
-        f = frame(m, pte_pfn(m, w))
-        if m[f + F_FLAGS] & FF_ZERO:
-            m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[to + V_PROT]))
-        elif m[f + F_FLAGS] & FF_EXCLUSIVE == 0:
-            return -EBUSY
-        else:
-            m[f + F_INDEX] = linear_index(m, to, dst)
-            m[p] = pte_mkwrite(m, pte_mkdirty(m, mk_pte(m, pte_pfn(m, w), m[to + V_PROT])))
-    m[q] = 0
     return 0

@@ -18,7 +18,8 @@ from ...trace.events import Trace
 from ...trace.wording import Place, event_text, place
 from ..words import counted, number
 from .dump import share_of, size_words
-from .run import machine_facts, process_facts, trace_facts
+from .processes import process_facts
+from .run import machine_facts, trace_facts
 
 if TYPE_CHECKING:
     from ...lookup.measure import Cost

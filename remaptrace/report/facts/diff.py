@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from ...abi.calls import KIND_NAMES
 from ...abi.outcomes import NAMES, OUT_NONE
 from ...blame import ARCH, Reason
-from ...machine.options import CONCERNS
 from ...machine.rules import RULES
+from ...machine.system.options import CONCERNS
 from ...result.diff import Diff, SideBySide, refused
 from ...result.protdiff import ProtectionDifference
 from ...result.result import Result, Snapshot
 from ...trace.wording import event_text, place, result_text
 from .memory import memory_facts, not_recorded
-from .run import machine_facts, peak_facts, process_facts, trace_facts
+from .processes import process_facts
+from .run import machine_facts, peak_facts, trace_facts
 
 if TYPE_CHECKING:
-    from ...machine.options import Configurations
+    from ...machine.system.options import Configurations
     from ..documents.diff import (
         Answer,
         ConfigurationFacts,

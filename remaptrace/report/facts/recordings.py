@@ -11,7 +11,7 @@ from ...advice.dumped import grown
 from ...result.result import Result
 from ...trace.events import has_accesses
 from ..words import counted, number
-from .run import process_facts
+from .processes import process_facts
 
 if TYPE_CHECKING:
     from ..documents.diff import DiffRecordings, Grown

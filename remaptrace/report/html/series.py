@@ -22,7 +22,7 @@ from ...result.changes import NEVER, Changes
 from ...result.result import Result
 from ...trace.events import Trace
 from ...trace.wording import event_text, place, result_text, returns_address
-from ..facts.run import process_facts, process_rows
+from ..facts.processes import process_facts, process_rows
 from .columns import Column, column, steps, varints
 from .lives import Looks, Space, packed, space_of, stops_for, thinned
 

@@ -1,14 +1,13 @@
 """Recorded maps put into a trace: behind which exec, or at the start of which process.
 
-A file whose name tells process and moment (`PID.exec1.maps`) goes there. Any other is tried on the log: the
-break that the first brk(NULL) tells, the program's path, and the addresses of calls on memory that the log did
-not map decide whose map it is. What was done with each file, or why it had no effect, is a note of the trace.
+A file whose name tells process and moment (`PID.exec1.maps`) goes there. Any other is tried on the log: see
+`fitting`. What was done with each file, or why it had no effect, is a note of the trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,21 +17,13 @@ from ...errors import InputError
 from ..events import TASK_DTYPE, MapsFile, Trace
 from ..insertion import Insert, StringNumbers, insert, prepend
 from .areas import is_gate
+from .fitting import first_event, fit_of, is_at_exec, later_or_other, start_brk, starts_of
 from .loader import first_calls
 from .mapsfile import initial_rows
 from .reconstruct import maps_at_exec
 
 _NAMING = "PID.exec1.maps (behind the first exec) or PID.start.maps (where the log begins)"
 _VSYSCALL = (0xFFFFFFFFFF600000, 0xFFFFFFFFFF601000)
-_ADDRESSED = (
-    ev.K_MUNMAP,
-    ev.K_MPROTECT,
-    ev.K_PKEY_MPROTECT,
-    ev.K_MREMAP,
-    ev.K_MADVISE,
-    ev.K_MLOCK,
-    ev.K_MSYNC,
-)
 
 
 def add_maps(trace: Trace, maps: list[MapsFile], named: bool = False) -> None:
@@ -120,18 +111,6 @@ def _areas(file: MapsFile) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class _Start:
-    """A moment at which a process has what a map could show: behind an exec, or where its log begins."""
-
-    event: int  # of the exec; -1: the log begins in the middle
-    task: int
-    pid: int
-    first: int  # event in front of which the areas go
-    last: int  # event behind the last one of this address space
-    program: str
-
-
 class _Placing:
     """Decides where each file of maps goes."""
 
@@ -187,7 +166,7 @@ class _Placing:
         if not len(rows):
             return False
         task = int(rows[0])
-        first = _first_event(trace, file.tid, task)
+        first = first_event(trace, file.tid, task)
         if first >= len(trace) or trace.columns["kind"][first] == ev.K_EXEC:
             return False
         self._insert(first, task, file, incomplete=True)
@@ -200,7 +179,7 @@ class _Placing:
 
     def _insert(self, before: int, task: int, file: MapsFile, *, incomplete: bool = False) -> None:
         """`incomplete`: the process may have had more than the file shows, which calls of the log then prove."""
-        rows = initial_rows(file, task, self._string, _start_brk(self._trace, before, task))
+        rows = initial_rows(file, task, self._string, start_brk(self._trace, before, task))
         if incomplete:  # an assumed area that is none: the kernel counts no [vsyscall]
             rows = [row for row in rows if row[2][:1] != _VSYSCALL[:1]]
         self.inserts += [Insert(before, *row) for row in rows]
@@ -218,7 +197,7 @@ class _Placing:
             trace.notes.append(f"{file.path}: no task {file.tid} in the trace; these maps were not used")
             return
         task = int(rows[0])
-        first = _first_event(trace, int(trace.tasks["pid"][task]), task)
+        first = first_event(trace, int(trace.tasks["pid"][task]), task)
         if first < len(trace) and trace.columns["kind"][first] == ev.K_EXEC:
             exec_ = trace.strings[int(trace.columns["a0"][first])]
             trace.notes.append(
@@ -232,10 +211,10 @@ class _Placing:
         trace = self._trace
         if not len(trace.tasks):
             _add_task(trace, file.tid or 1)
-        starts = [s for s in _starts(trace) if s.first not in self._taken]
+        starts = [s for s in starts_of(trace) if s.first not in self._taken]
         if file.tid:
             starts = [s for s in starts if s.pid == file.tid]
-        judged = [(*_fit(trace, s, file), s) for s in starts]
+        judged = [(*fit_of(trace, s, file), s) for s in starts]
         fitting = [(score, s) for score, reason, s in judged if not reason]
         if not fitting:
             whose = (
@@ -251,11 +230,11 @@ class _Placing:
         if start.event < 0:
             self._insert(start.first, start.task, file, incomplete=True)
             text += " where its log begins"
-            text += _later_or_other(trace, start, file)
+            text += later_or_other(trace, start, file)
         else:
             relros = first_calls(trace, start.event + 1, start.task).relros
             at_exec = maps_at_exec(file, start.program, relros)
-            if at_exec is None or _is_at_exec(file, at_exec):
+            if at_exec is None or is_at_exec(file, at_exec):
                 self._behind_exec(start.event, file)
                 text += f" behind its execve of {start.program}"
             else:
@@ -267,116 +246,6 @@ class _Placing:
         if among > 1:
             text += f" ({among} places fit; to choose, name it {_NAMING})"
         trace.notes.append(text)
-
-
-def _starts(trace: Trace) -> list[_Start]:
-    """All starts of address spaces that the log does not show as copies, in order."""
-    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
-    tasks = trace.tasks
-    pid_of = tasks["pid"][task] if len(trace) else np.zeros(0, np.int32)
-    out: list[_Start] = []
-    born = {int(row) for row in trace.columns["a0"][kind == ev.K_FORK].tolist()}
-    leaders = {int(pid): row for row, pid in reversed(list(enumerate(tasks["pid"].tolist())))}
-    for pid, row in leaders.items():
-        mine = np.flatnonzero(pid_of == pid)
-        execs = [int(e) for e in mine[(kind[mine] == ev.K_EXEC) & (ret[mine] >= 0)]]
-        end = int(mine[-1]) + 1 if len(mine) else 0
-        if row not in born and (not execs or execs[0] != int(mine[0])):
-            first = int(mine[0]) if len(mine) else 0
-            out.append(_Start(-1, row, pid, first, execs[0] if execs else end, ""))
-        for event, last in zip(execs, (*execs[1:], end), strict=False):
-            program = trace.strings[int(trace.columns["a0"][event])] or "a program"
-            out.append(_Start(event, int(task[event]), pid, event + 1, last, program))
-    return sorted(out, key=lambda s: s.first)
-
-
-def _fit(trace: Trace, start: _Start, file: MapsFile) -> tuple[int, str]:
-    """How much speaks for `file` showing the address space of `start`, and what speaks against it ("": nothing)."""
-    score = 0
-    heap = next((row for row in file.rows if row.name == "[heap]"), None)
-    brk = _start_brk(trace, start.first, start.task)
-    if start.event >= 0 and heap is not None and brk:
-        if heap.start != brk:
-            return 0, (
-                f"its heap begins at {heap.start:#x}, that of {start.program} at {brk:#x} by its first"
-                " brk(NULL): a map of another run"
-            )
-        score += 1000
-    inside = outside = 0
-    first = 0
-    for address in _foreign_addresses(trace, start):
-        if any(row.start <= address < row.end for row in file.rows):
-            inside += 1
-        else:
-            outside += 1
-            first = first or address
-    if outside and not inside and (start.event >= 0 or not heap or not brk):
-        return 0, (
-            f"none of the {outside} addresses that its calls name without the log having"
-            f" mapped them lies in it (the first is {first:#x}): a map of another process or run"
-        )
-    named = start.program and any(row.name == start.program for row in file.rows)
-    if start.event >= 0 and not (named or score or inside):
-        return 0, f"nothing in it is of {start.program}, and the log has no address to place it by"
-    return score + inside + (100 if named else 0), ""
-
-
-def _foreign_addresses(trace: Trace, start: _Start) -> Iterator[int]:
-    """Addresses that calls name though no earlier call of the log mapped them: what was there before."""
-    columns = trace.columns
-    pids = trace.tasks["pid"]
-    here = start.first + np.flatnonzero(pids[columns["task"][start.first : start.last]] == start.pid)
-    rows = np.stack([columns[c][here].astype(np.int64) for c in ("kind", "a0", "a1", "a2", "ret")])
-    mapped: list[tuple[int, int]] = []
-    found = 0
-    for kind, a0, a1, a2, ret in rows.T[:5000].tolist():
-        if kind in (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_SHMAT) and ret > 0:
-            mapped.append((ret, ret + (a1 if kind != ev.K_SHMAT else 1 << 32)))
-        elif kind in _ADDRESSED and ret >= 0 and a0 > 0 and found < 200:
-            if not any(low <= a0 < high for low, high in mapped):
-                found += 1
-                yield a0
-            if kind == ev.K_MREMAP and ret > 0:
-                mapped.append((ret, ret + a2))
-
-
-def _later_or_other(trace: Trace, start: _Start, file: MapsFile) -> str:
-    """A word about new mappings of the log that stand in the map already: it is younger than the log's begin."""
-    columns = trace.columns
-    pids = trace.tasks["pid"]
-    here = start.first + np.flatnonzero(pids[columns["task"][start.first : start.last]] == start.pid)
-    count = 0
-    lowest = {row.start: row.end for row in file.rows}
-    for event in here.tolist():
-        kind, ret = int(columns["kind"][event]), int(columns["ret"][event])
-        if kind == ev.K_MUNMAP:
-            break  # from here on an address may be a second time in use
-        if kind in (ev.K_MMAP, ev.K_OLD_MMAP) and ret > 0 and not int(columns["a3"][event]) & 0x10:
-            count += ret in lowest
-    if not count:
-        return ""
-    return f"; {count} mappings that the log makes are in it already: it was taken after the log began"
-
-
-def _is_at_exec(file: MapsFile, at_exec: MapsFile) -> bool:
-    """True if `file` shows nothing but what exec makes."""
-    if any(row.name == "[heap]" for row in file.rows):
-        return False
-
-    def areas(rows: MapsFile) -> list[tuple[int, int, str]]:
-        kept = (row for row in rows.rows if not is_gate(row) and not row.name.startswith("[stack"))
-        return [(row.start, row.end, row.perms) for row in kept]
-
-    return areas(file) == areas(at_exec)
-
-
-def _first_event(trace: Trace, pid: int, task: int) -> int:
-    """The first event of a process whose birth the log does not show; of one task if there is none."""
-    column = trace.columns["task"]
-    for mine in (trace.tasks["pid"][column] == pid, column == task):
-        if mine.any():
-            return int(mine.argmax())
-    return len(trace)
 
 
 def _exec_maps(trace: Trace, maps: list[MapsFile]) -> list[tuple[int, MapsFile]]:
@@ -418,17 +287,6 @@ def _from_exits(trace: Trace, maps: list[MapsFile], known: set[int]) -> list[tup
             what = f"execve of {program}" if program else f"the execve of process {pid}"
             trace.notes.append(f"the areas behind {what} are told from {exits[pid].path}")
     return pairs
-
-
-def _start_brk(trace: Trace, first: int, row: int) -> int:
-    """Where the heap of the address space that begins at event `first` is: its first brk(0) tells; 0: unknown."""
-    kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
-    pid = trace.tasks["pid"][row]
-    for later in (kind[first:] == ev.K_BRK).nonzero()[0].tolist():
-        at = first + later
-        if trace.tasks["pid"][task[at]] == pid:
-            return int(ret[at]) if int(trace.columns["a0"][at]) == 0 else 0
-    return 0
 
 
 def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
-from ...machine.described import SYSCTLS
 from ...machine.rules import RULES
+from ...machine.system.described import SYSCTLS
 
 _USUAL = {"max_map_count": 65530, "overcommit_memory": 0, "overcommit_ratio": 50, "legacy_va_layout": 0}
 """What every kernel sets by itself: said by nobody, it is not repeated."""

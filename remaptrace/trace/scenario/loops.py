@@ -9,16 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ... import errorcodes as ec
 from .values import Problem, did_you_mean
-
-if TYPE_CHECKING:
-    pass
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Value: TypeAlias = int | IntArray

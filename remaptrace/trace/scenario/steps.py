@@ -14,7 +14,7 @@ from ...abi import mman as names
 from ...abi.calls import CALLS, EVENTS, MOST_FILE_PAGES, EventRow
 from ...abi.calls import Arg as Field
 from ...abi.special import SPECIAL_KINDS
-from ...machine import described
+from ...machine.system import described
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     15328 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b87c9a000
 
-`StraceReader` reads one log; `read_strace_files` the files of ``strace -ff``, one a thread. Lines that
+`StraceReader` reads one log; `family` the files of ``strace -ff``, one a thread. Lines that
 cannot be read are listed in `Trace.skipped`; nothing else is dropped in silence: calls that never touch an
 address space are counted in `Trace.ignored`, memory calls that are not modelled in `Trace.unmodelled`.
 """
@@ -10,8 +10,7 @@ address space are counted in `Trace.ignored`, memory calls that are not modelled
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from heapq import merge
+from collections.abc import Iterator
 from mmap import mmap
 
 import numpy as np
@@ -21,7 +20,6 @@ from ...errorcodes import RT_ARGUMENT, RT_CUT, RT_LINE, RT_RESUMED
 from ...errors import InputError
 from ..events import TASK_DTYPE, Skipped, Trace
 from ..stacks import StackLines
-from ..unborn import orphans
 from ..wording import ONLY_FAILED
 from . import lines
 from .args import BadLine, split_arguments, value
@@ -30,14 +28,14 @@ from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_
 from .model import FORKS, Call, Model, Pending, Task
 from .origin import origin_of
 from .taskcalls import signal
-from .threads import Exit, groups_of, joined_note
+from .threads import Exit
 
 Log = bytes | mmap
 
 LAST_MOMENT = 1 << 62
 """Nanoseconds at which clocks that add up stand still: a log of nonsense must not leave 63 bits."""
 _HALF_DAY = 43_200_000_000_000
-_MAX_TID = (1 << 31) - 1
+MAX_TID = (1 << 31) - 1
 _LOOKS = re.compile(
     rb"(?:[a-z_][a-z0-9_]*\(.*|<\.\.\. [a-z_0-9]+ resumed>.*)"
     rb"(?:= (?:-?(?:0x[0-9a-f]+|\d+)|\?)|<(?:unfinished|detached) \.\.\.>)"
@@ -57,89 +55,12 @@ _MMAP2_OFFSET = re.compile(
 _SUCCEEDED, _FAILED = re.compile(rb"\) += (?:0x|\d)"), re.compile(rb"\) += -1 E")
 _ENOUGH = 5
 """Lines from which it is no chance that all calls failed."""
-_SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
 
 
 def looks_like_strace(head: bytes) -> bool:
     """True if some line among the first of a file has the form of a strace line."""
     some = bytes(head[:65536]).splitlines()[:200]
     return any(_LOOKS.match(line, lines.read_head(line).start) for line in some)
-
-
-def read_strace_files(files: Sequence[tuple[str, bytes]], threads_of: int | None = None) -> Trace:
-    """The trace of the files ``NAME.TID`` of ``strace -ff``, merged by time stamps.
-
-    Without absolute time stamps a child's file follows the call that made it, which orders threads
-    only roughly; a note says so. Threads whose birth no file shows are joined where they are proved to be of one
-    process, or with `threads_of`, as in `door.read_strace`.
-    """
-    trace, exits = _read_family(files, {}, threads_of)
-    if threads_of is not None or len(orphans(trace)) < 2:
-        return trace
-    groups = groups_of(trace, b"".join(_with_ids(name, data) for name, data in files), exits)
-    if not groups.leader:
-        return trace
-    trace, _ = _read_family(files, groups.leader, None)
-    trace.notes.append(joined_note(groups))
-    return trace
-
-
-def _with_ids(name: str, data: bytes) -> bytes:
-    """The lines of one thread's file with its id in front, as ``strace -f`` prints them."""
-    suffix = _SUFFIX.search(name)
-    head = suffix.group(1).encode() + b" " if suffix is not None else b""
-    return re.sub(rb"^", head, data.rstrip(b"\n"), flags=re.MULTILINE) + b"\n"
-
-
-def _read_family(
-    files: Sequence[tuple[str, bytes]], groups: dict[int, int], threads_of: int | None
-) -> tuple[Trace, list[Exit]]:
-    model = Model(groups=groups, one_process=threads_of)
-    readers = [StraceReader(data, name, source, model) for source, (name, data) in enumerate(files)]
-    for reader in readers:
-        suffix = _SUFFIX.search(reader.name)
-        if suffix is None or int(suffix.group(1)) > _MAX_TID:
-            raise InputError(RT_LINE, "the name does not end in a thread id", reader.name)
-        reader.own_tid = int(suffix.group(1))
-    timed = [pieces for reader in readers if (pieces := reader.timed_lines()) is not None]
-    if len(timed) == len(readers):
-        for _time, source, number, line in merge(*timed):
-            readers[source].read_line(line, number)
-    else:
-        model.note("the files have no absolute time stamps: threads are ordered by the calls that made them")
-        _read_by_birth(readers, model)
-    skipped = [bad for reader in readers for bad in reader.skipped]
-    origin = next((reader.origin for reader in readers if reader.origin.note), None)
-    if origin is not None:
-        model.note(origin.note)
-    trace = finish(model, [name for name, _data in files], skipped, files[0][0] if files else "")
-    trace.arch = origin.arch if origin is not None else None
-    return trace, [one for reader in readers for one in reader.exits]
-
-
-def _read_by_birth(readers: list[StraceReader], model: Model) -> None:
-    """Read each file where its thread is born; those whose birth no file shows come in the given order."""
-    waiting = {reader.own_tid: reader for reader in readers}
-    children = {child for reader in readers for child in reader.children()}
-    roots = [reader for reader in readers if reader.own_tid not in children]
-    for root in [*roots, *readers]:
-        if waiting.pop(root.own_tid, None) is None:
-            continue
-        stack = [root.numbered_lines()]
-        owners = [root]
-        while stack:
-            entry = next(stack[-1], None)
-            if entry is None:
-                stack.pop()
-                owners.pop()
-                continue
-            born = len(model.tasks)
-            owners[-1].read_line(entry[1], entry[0])
-            for task in model.tasks[born:]:
-                child = waiting.pop(task.tid, None)
-                if child is not None:
-                    stack.append(child.numbered_lines())
-                    owners.append(child)
 
 
 class StraceReader:
@@ -378,7 +299,7 @@ class StraceReader:
             return self.model.task_of(self.own_tid, number, head.time)
         if head.tid is None:
             return self._unnamed() or self._begin()
-        if head.tid > _MAX_TID or head.tid == 0:
+        if head.tid > MAX_TID or head.tid == 0:
             raise BadLine(RT_ARGUMENT, 0, str(head.tid).encode(), "a thread id")
         root = self._root
         if root is not None and root.tid == 0 and head.tid not in self.model.by_tid:
@@ -401,7 +322,7 @@ class StraceReader:
     def _name_root(self, tid: int) -> None:
         """The process whose lines carry no id turns out to be `tid`."""
         root = self._root
-        if root is None or root.tid != 0 or not 0 < tid <= _MAX_TID or tid in self.model.by_tid:
+        if root is None or root.tid != 0 or not 0 < tid <= MAX_TID or tid in self.model.by_tid:
             return
         self.model.rename(root, tid)
 

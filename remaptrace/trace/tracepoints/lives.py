@@ -16,6 +16,7 @@ from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM
 from ...abi.signals import PF_PROT, PF_WRITE
 from ..events import TASK_DTYPE
+from .births import Foresight
 from .plan import EXEC_CALLS, EXIT_CALLS, FORK_CALLS
 from .records import (
     OP_ENTER,
@@ -104,13 +105,11 @@ class Lives:
         self._unborn: set[int] = set()  # rows of tasks whose birth was not seen
         self._pending: dict[int, _Pending] = {}
         self._flags: dict[int, int] = {}  # child -> flags that task_newtask told
-        self._told: dict[int, list[tuple[int, int]]] = {}  # child -> records of task_newtask, flags
         self._group_code: dict[int, int] = {}
         self._exec_at: dict[int, int] = {}  # tid -> its K_EXEC event that waits for the return
         self._last_child: dict[int, int] = {}  # parent -> child of its latest birth event
         self._copies: dict[int, int] = {}  # pid -> record at which its memory was last copied
-        self._execs: dict[int, list[int]] = {}
-        self._ends: dict[int, list[tuple[int, int]]] = {}
+        self._later: Foresight
         self._deduced = {"thread": 0, "spawn": 0, "fork": 0}
         self._strings = {"": 0}
 
@@ -126,7 +125,7 @@ class Lives:
         rare = (ops >= OP_FORK) | ((ops <= OP_EXIT) & rare_calls[records[R_CALL]])
         chosen = np.flatnonzero(rare)
         few = records[:, chosen]
-        self._foresee(chosen, few)
+        self._later = Foresight(chosen, few)
         self._begin_with(few)
         exits_recorded = bool((ops == OP_TASK_EXIT).any())
         for record, fields in zip(chosen.tolist(), few.T.tolist(), strict=True):
@@ -150,18 +149,6 @@ class Lives:
             if tid not in self._born:
                 self._life(tid)
         self._note()
-
-    def _foresee(self, chosen: npt.NDArray[np.int64], few: npt.NDArray[np.int64]) -> None:
-        """Where each thread id execs and ends: evidence for births whose flags are behind a pointer."""
-        for column in np.flatnonzero(few[R_OP] == OP_EXEC).tolist():
-            self._execs.setdefault(int(few[R_A1, column]), []).append(int(chosen[column]))
-        for column in np.flatnonzero(few[R_OP] == OP_NEWTASK).tolist():
-            child, flags = int(few[R_A0, column]), int(few[R_A1, column])
-            self._told.setdefault(child, []).append((int(chosen[column]), flags))
-        for column in np.flatnonzero(few[R_OP] == OP_TASK_EXIT).tolist():
-            self._ends.setdefault(int(few[R_A0, column]), []).append(
-                (int(chosen[column]), int(few[R_A1, column]))
-            )
 
     def _begin_with(self, few: npt.NDArray[np.int64]) -> None:
         """Tasks whose birth no record shows are there from the start, in the order of their first records.
@@ -244,8 +231,7 @@ class Lives:
             self._end(child)
         known = self._flags.pop(child, -1)
         if known < 0:  # other records of a birth may stand in front of task_newtask, but not those of another
-            ended = self._end_after(child, record)[0]
-            known = next((flags for at, flags in self._told.get(child, ()) if record < at < ended), -1)
+            known = self._later.flags_of(child, record)
         if known < 0 and pending is not None:
             known = pending.flags
         flags = known if known >= 0 else self._deduce(record, parent_row, child, group)
@@ -297,8 +283,7 @@ class Lives:
         if not group and child in self._first and child not in self._born:
             group = int(self._records[R_TGID, self._first[child]])
         leader = self._rows[parent_row][1]
-        ended, dead = self._end_after(child, record)
-        execs = [at for at in self._execs.get(child, ()) if record < at < ended]
+        execs = self._later.execs_of(child, record)
         if group == leader:
             return THREAD_FLAGS
         if any(self._records[R_A0, at] != child for at in execs):
@@ -307,37 +292,12 @@ class Lives:
         if execs:
             self._deduced["spawn"] += 1
             return CLONE_VM | CLONE_VFORK
-        if group == child or self._is_a_group(child, leader, record, ended, dead):
+        others = (tid for tid, pid, _ in self._rows if pid == leader and tid not in (leader, child))
+        if group == child or self._later.is_a_group(child, leader, record, others):
             self._deduced["fork"] += 1
             return 0
         self._deduced["thread"] += 1
         return THREAD_FLAGS
-
-    def _end_after(self, tid: int, record: int) -> tuple[int, int]:
-        """Where the life of `tid` behind `record` ends, and what its group_dead says (-1: nothing)."""
-        return next(((at, dead) for at, dead in self._ends.get(tid, ()) if at > record), (1 << 62, -1))
-
-    def _is_a_group(self, child: int, leader: int, record: int, ended: int, dead: int) -> bool:
-        """Whether the ends prove that `child` is a process of its own, and no thread of `leader`'s.
-
-        group_dead (do_exit of kernel/exit.c) is true of the last thread of a group to end, which need not be
-        the leader. A group has one such end, and none of its threads comes behind it.
-        """
-        last, leader_dead = self._end_after(leader, record)
-        if leader_dead == 1 and last < ended:
-            return True  # the parent's group was over
-        if dead != 1:
-            return False
-        if last > ended:
-            return True  # the last of its group, while the parent's group lived
-        if leader_dead != 0:
-            return leader_dead < 0  # not told of the leader: the child's own word stands
-        # The leader left others behind, and one of them is the last of its group: this one, unless
-        # another thread of the group is known to be.
-        return any(
-            row_pid == leader and tid not in (leader, child) and self._end_after(tid, record)[1] == 1
-            for tid, row_pid, _ in self._rows
-        )
 
     def _exec(self, record: int, tid: int, old_tid: int, name: int) -> None:
         row = self._life(old_tid)

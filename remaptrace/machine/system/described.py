@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errorcodes import RT_CONFIG
-from ..errors import InputError
+from ...errorcodes import RT_CONFIG
+from ...errors import InputError
 
 _MOST_BYTES = 1 << 24
 

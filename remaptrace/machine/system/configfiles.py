@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from ..errorcodes import RT_CONFIG
-from ..errors import InputError
+from ...errorcodes import RT_CONFIG
+from ...errors import InputError
+from ..versions.releases import preset_for
 from .described import SYSCTLS, Described, lines_of
 from .options import arch_of, settings_of
-from .releases import preset_for
 
 
 def _in_reach(value: str) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..abi.calls import KIND_NAMES
-from ..abi.kinds import EVF_HAS_RET
-from ..arrowstream import ArrowTable, Column
-from ..errorcodes import RT_PARQUET
-from ..errors import UsageError
-from .events import Trace
+from ...abi.calls import KIND_NAMES
+from ...abi.kinds import EVF_HAS_RET
+from ...arrowstream import ArrowTable, Column
+from ...errorcodes import RT_PARQUET
+from ...errors import UsageError
+from ..events import Trace
 
 
 def trace_table(trace: Trace) -> ArrowTable:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from ..defaults import DEFAULT_KERNEL
-from . import presets
+from ...defaults import DEFAULT_KERNEL
+from .. import presets
 from .derive import stands_for
 
 """The kernel of a trace that names none."""
@@ -64,7 +64,7 @@ def default_for(arch: str) -> str:
     >>> default_for("x86_64"), default_for("um-i386")
     ('linux-6.18', 'linux-2.6.21')
     """
-    from .arch import eras_of, only_kernels
+    from ..arch import eras_of, only_kernels
 
     eras = eras_of(arch)
     if "2.6" in eras and ("modern" not in eras or only_kernels(arch)):

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import errorcodes as ec
-from ..errors import InputError
-from ..outfile import write_file
-from .events import (
+from ... import errorcodes as ec
+from ...errors import InputError
+from ...outfile import write_file
+from ..events import (
     RELOCATION_DTYPE,
     TASK_DTYPE,
     TRUTH_DTYPE,
@@ -40,7 +40,7 @@ from .events import (
     Trace,
     maps_file,
 )
-from .proved import Flaw, prove
+from ..proved import Flaw, prove
 
 MAGIC = b"RTCOLS2\n"
 _UNSEALED = b"RTCOLS1\n"  # the first layout: no checksum, the header at 16

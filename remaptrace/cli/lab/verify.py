@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
-from ..errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
-from ..native.profiles import PROFILES
-from .options import format_option, machine_options
+from ...errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
+from ...errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
+from ...native.profiles import PROFILES
+from ..options import format_option, machine_options
 
 if TYPE_CHECKING:
-    from ..native.place import Place
-    from ..native.steps import Program
-    from ..native.transport import Transport
-    from ..native.wire import Where
+    from ...native.place import Place
+    from ...native.steps import Program
+    from ...native.transport import Transport
+    from ...native.wire import Where
 
 _EMULATED = ("results", "outcomes", "values", "areas")
 
@@ -160,14 +160,14 @@ def transport_of(under: str | None, image: str | None = None, answers: str | Non
 
     InputError RT806 for a folder without answers to its programs.
     """
-    from ..native.transport import Started
+    from ...native.transport import Started
 
     if answers is not None:
-        from ..native.folder import Folder
+        from ...native.folder import Folder
 
         return Folder(answers)
     if image is not None:
-        from ..native.image import Image
+        from ...native.image import Image
 
         return Image.at(image)
     if under is None:
@@ -183,7 +183,7 @@ def transport_of(under: str | None, image: str | None = None, answers: str | Non
 
 def architecture_of(transport: Transport) -> str | None:
     """The architecture of an image that is one of its own: User-mode Linux; None: the running one."""
-    from ..native.image import Image
+    from ...native.image import Image
 
     return "um-x86_64" if isinstance(transport, Image) and transport.kind == "uml" else None
 
@@ -202,7 +202,7 @@ class _Asked:
         kernel: str | None,
         settings: tuple[str, ...],
     ) -> None:
-        from ..machine.kernel import parsed_settings
+        from ...machine.kernel import parsed_settings
 
         self.scenarios, self.operations, self.seed, self.profiles = scenarios, operations, seed, profiles
         self.wanted = _wanted(wanted)
@@ -222,11 +222,11 @@ class _Asked:
         other: Transport | None = None,
     ) -> int:
         """Ask, compare and report; the exit status."""
-        from ..native.hunting.hunt import Hunter
-        from ..native.hunting.sides import SidesHunter
-        from ..report.facts.verify import Asking, verify_facts
-        from .answers.kinds import deliver
-        from .session import Progress
+        from ...native.hunting.hunt import Hunter
+        from ...native.hunting.sides import SidesHunter
+        from ...report.facts.verify import Asking, verify_facts
+        from ..answers.kinds import deliver
+        from ..session import Progress
 
         began = time.monotonic()
         where = transport.ask([]).where
@@ -261,9 +261,9 @@ class _Asked:
 
     def export(self, folder: str) -> int:
         """Write the programs for another machine."""
-        from ..native.folder import export
-        from ..native.verify import random_programs
-        from ..native.wire import SECONDS
+        from ...native.folder import export
+        from ...native.verify import random_programs
+        from ...native.wire import SECONDS
 
         programs = list(self._programs())
         if self.operations is not None:  # short ones show by themselves what cannot be made small there
@@ -278,14 +278,14 @@ class _Asked:
         return EXIT_OK
 
     def _machine(self, where: Where) -> Place:
-        from ..native.place import machine_there
+        from ...native.place import machine_there
 
         self.place = machine_there(where, arch=self.arch, kernel=self.kernel, settings=self.settings)
         return self.place
 
     def _lacking(self, transport: Transport) -> dict[str, str]:
         """Subjects of random programs that cannot be asked there, with why."""
-        from ..native.lacks import asked_together, lacking, missing_kinds
+        from ...native.lacks import asked_together, lacking, missing_kinds
 
         if self.operations is None:
             return {}
@@ -298,8 +298,8 @@ class _Asked:
         return found
 
     def _programs(self) -> Iterator[Program]:
-        from ..native.scenarios import read_programs
-        from ..native.verify import random_programs
+        from ...native.scenarios import read_programs
+        from ...native.verify import random_programs
 
         asked = [a for path in self.scenarios for a in read_programs(path, self.pid)]
         self.notes = [note for a in asked for note in a.notes]
@@ -310,7 +310,7 @@ class _Asked:
 
 def _wanted(text: str | None) -> tuple[str, ...]:
     """The words of --compare; none where it is not given. Raises UsageError (RT501)."""
-    from ..native.verify import COMPARED
+    from ...native.verify import COMPARED
 
     if text is None:
         return ()

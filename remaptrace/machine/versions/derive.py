@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from ..errors import UsageError
+from ...errors import UsageError
+from ..kernel import Kernel, parse_rule
+from ..named import kernel_names, preset_kernel
+from ..rules import RULES
 from .history import ASKED, CHANGES, LAST_MINOR, OLDEST, UNDATED, UPDATES, Update, Version
-from .kernel import Kernel, parse_rule
-from .named import kernel_names, preset_kernel
-from .rules import RULES
 
 _RELEASE = re.compile(r"(?:linux-|Linux )?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?=[-+_~ .]|\Z)")
 _PRESET = re.compile(r"linux-(\d+)\.(\d+)\Z")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..kernel import Kernel
+from ..named import kernel_names
 from .decided import DECIDED
 from .derive import ground_of, is_derived
-from .kernel import Kernel
-from .named import kernel_names
 
 
 @dataclass(frozen=True)

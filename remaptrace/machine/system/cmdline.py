@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ..errorcodes import RT_CONFIG
-from ..errors import InputError
-from ..sizes import parse_size
+from ...errorcodes import RT_CONFIG
+from ...errors import InputError
+from ...sizes import parse_size
 from .described import SYSCTLS, Described, lines_of
 
 _THP = {"always": "2", "madvise": "1", "never": "0"}

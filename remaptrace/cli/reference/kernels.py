@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .options import PresetName, format_option, output_option
-from .output import show, width, write_text
+from ..options import PresetName, format_option, output_option
+from ..output import show, width, write_text
 
 
 @click.command("kernels")
@@ -31,10 +31,10 @@ def command(
 ) -> None:
     """List the kernel presets; show one, NAME, with the origin of each rule; compare two."""
     shown = shown or name
-    from ..machine.derive import ground_of
-    from ..machine.load import kernel_names, load_kernel
-    from ..report import machines
-    from ..report.jsontext import to_json
+    from ...machine.load import kernel_names, load_kernel
+    from ...machine.versions.derive import ground_of
+    from ...report import machines
+    from ...report.jsontext import to_json
 
     if not_modelled:
         facts = machines.not_modelled_facts()

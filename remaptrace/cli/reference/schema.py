@@ -6,11 +6,11 @@ import json
 
 import click
 
-from ..errorcodes import RT_USAGE
-from ..errors import UsageError
-from ..report.errortext import printable
-from .options import output_option
-from .output import write_text
+from ...errorcodes import RT_USAGE
+from ...errors import UsageError
+from ...report.errortext import printable
+from ..options import output_option
+from ..output import write_text
 
 
 @click.command("schema")
@@ -21,7 +21,7 @@ def command(document: str | None, output: str | None) -> None:
 
     A document names its schema: remaptrace/run/1 is `run`. docs/json.md says what its keys mean.
     """
-    from ..report.schema import DOCUMENTS, schema_of
+    from ...report.schema import DOCUMENTS, schema_of
 
     if document is None:
         write_text(["".join(f"{name}\n" for name in DOCUMENTS)], output)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import click
 
-from ..errorcodes import RT_USAGE
-from ..errors import UsageError
-from ..explain import explain, topics
-from ..report.errortext import printable
+from ...errorcodes import RT_USAGE
+from ...errors import UsageError
+from ...explain import explain, topics
+from ...report.errortext import printable
 
 
 def _in_trace(code: str, path: str) -> None:
-    from ..abi.errnos import ERRNOS
+    from ...abi.errnos import ERRNOS
 
     errno = ERRNOS.get(code.strip().upper())
     if errno is None:
         raise UsageError(
             RT_USAGE, f"'{printable(code)}' is no errno", expected="ENOMEM, EACCES, ... with a TRACE"
         )
-    from ..report.facts.refusals import refused_with
-    from . import output as out
-    from . import session
+    from ...report.facts.refusals import refused_with
+    from .. import output as out
+    from .. import session
 
     for _, loaded in session.load_traces([path]):
         result, _ = session.replay_timed(loaded, session.Choice().machine(loaded), None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .options import format_option, output_option
-from .output import show, width, write_text
+from ..options import format_option, output_option
+from ..output import show, width, write_text
 
 
 @click.command("arches")
@@ -21,9 +21,9 @@ from .output import show, width, write_text
 @output_option
 def command(series: str, form: str, output: str | None) -> None:
     """List the architectures: page-table geometry, bits of a file PTE, support of MAP_CHGPROT."""
-    from ..machine.arch import arch_names, load_arch_file
-    from ..report.jsontext import to_json
-    from ..report.machines import arch_facts, arch_sheet
+    from ...machine.arch import arch_names, load_arch_file
+    from ...report.jsontext import to_json
+    from ...report.machines import arch_facts, arch_sheet
 
     facts = arch_facts([load_arch_file(name, series) for name in arch_names()])
     if form == "json":

@@ -1,0 +1,90 @@
+"""The two engines, plain Python and machine code: which of them a trace takes, and how each is had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ... import errorcodes as ec
+from ...errors import UsageError
+from ...sources import SHIPPED
+from ...trace.events import Trace
+
+if TYPE_CHECKING:
+    from ...machinecode.load import Function
+
+
+INTERPRETED_BELOW = 4_000
+"""Events from which loading a compiled engine pays: some 60 ms, at some 30 us for a mixed event in plain Python."""
+
+COMPILE_FROM = 400_000
+"""Events from which the engine is compiled when no compiled one is on disk yet: that takes a minute or two, but only
+once. Shorter traces are replayed interpreted until `remaptrace warm` or a long trace has compiled it."""
+
+_LOOP = ("engine", "run.loop.replay")  # the compiled function, see machinecode.load
+
+
+def choose_engine(trace: Trace, engine: str = "auto") -> str:
+    """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word.
+
+    ``auto`` takes the faster of the two: a compiled engine must be loaded, unless it is already, or even made first.
+    """
+    if engine not in ("auto", "interpreted", "compiled"):
+        raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
+    if engine != "auto":
+        return engine
+    if _came_with_the_package():  # loading it costs less than importing the engine's modules
+        return "compiled"
+    weight = len(trace)
+    kinds = trace.columns["kind"]
+    touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
+    if len(touched):
+        weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
+    if weight < INTERPRETED_BELOW:
+        asked_for = _machine_code.cache_info().currsize  # else looking would load what serves to load it
+        return "compiled" if asked_for and _machine_code().linked else "interpreted"
+    if weight < COMPILE_FROM:
+        return "compiled" if is_compiled() else "interpreted"
+    return "compiled"
+
+
+def _came_with_the_package() -> bool:
+    """True when shipped machine code fits these sources; where there is none, nothing is loaded to find that out."""
+    if not SHIPPED.is_dir():
+        return False
+    from ...machinecode.shipped import is_shipped
+
+    return is_shipped(*_LOOP)
+
+
+def is_compiled() -> bool:
+    """True when the machine code of the engine, made from these sources, is on disk."""
+    from ...machinecode.ready import is_compiled as at_hand
+
+    return at_hand(*_LOOP)
+
+
+@lru_cache(maxsize=1)
+def _machine_code() -> Function:
+    from ...machinecode.load import Function
+
+    return Function(*_LOOP)
+
+
+def load_engine(compiled: bool) -> Callable[..., int]:
+    """The replay function: plain Python, or machine code (made at its first call unless it is on disk)."""
+    if compiled:
+        return _machine_code()
+    from .loop import replay as plain
+
+    return plain
+
+
+def warm() -> None:
+    """Compile the engine now if its machine code is not on disk. ReplayError RT605 if it cannot be made or kept."""
+    from ...machinecode.build import keep_object
+
+    keep_object(*_LOOP)

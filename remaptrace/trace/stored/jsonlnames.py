@@ -1,0 +1,24 @@
+"""The names of JSON Lines: fields of the header, of events, of their marks, as docs/jsonl-format.md has them."""
+
+from __future__ import annotations
+
+from .columnfile import PLAIN_FIELDS
+
+VERSION = 1
+HEADER = "trace"
+
+PLACES = ("line", "time", "source", "origin", "stack")
+COUNTERS = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
+TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
+MARKS = {
+    2: "observe",
+    4: "made",
+    8: "injected",
+    16: "truth",
+    32: "unfinished",
+    64: "in_kernel",
+    256: "taken",
+}
+
+ARGS = ("a0", "a1", "a2", "a3", "a4", "a5")
+PLAIN = (*(name for name in PLAIN_FIELDS if name != "strings"), "initial")

@@ -1,0 +1,68 @@
+"""What a kernel trace says later on about a task that was born: how its fork was meant, where no flags are told.
+
+clone3 has its flags behind a pointer, and recorders leave records out. What the child does then proves what it is: an
+exec, the thread group of its records, the way in which it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from .records import OP_EXEC, OP_NEWTASK, OP_TASK_EXIT, R_A0, R_A1, R_OP
+
+
+class Foresight:
+    """Where each thread id execs and ends, and the clone flags that task_newtask tells, by records."""
+
+    def __init__(self, chosen: npt.NDArray[np.int64], few: npt.NDArray[np.int64]) -> None:
+        """`few`: the records of numbers `chosen`, a column each."""
+        self._execs: dict[int, list[int]] = {}
+        self._told: dict[int, list[tuple[int, int]]] = {}  # child -> records of task_newtask, flags
+        self._ends: dict[int, list[tuple[int, int]]] = {}
+        for column in np.flatnonzero(few[R_OP] == OP_EXEC).tolist():
+            self._execs.setdefault(int(few[R_A1, column]), []).append(int(chosen[column]))
+        for column in np.flatnonzero(few[R_OP] == OP_NEWTASK).tolist():
+            child, flags = int(few[R_A0, column]), int(few[R_A1, column])
+            self._told.setdefault(child, []).append((int(chosen[column]), flags))
+        for column in np.flatnonzero(few[R_OP] == OP_TASK_EXIT).tolist():
+            self._ends.setdefault(int(few[R_A0, column]), []).append(
+                (int(chosen[column]), int(few[R_A1, column]))
+            )
+
+    def end_after(self, tid: int, record: int) -> tuple[int, int]:
+        """Where the life of `tid` behind `record` ends, and what its group_dead says (-1: nothing)."""
+        return next(((at, dead) for at, dead in self._ends.get(tid, ()) if at > record), (1 << 62, -1))
+
+    def flags_of(self, child: int, record: int) -> int:
+        """The flags that task_newtask tells of `child` behind `record`, while it lives; -1: none."""
+        ended = self.end_after(child, record)[0]
+        return next((flags for at, flags in self._told.get(child, ()) if record < at < ended), -1)
+
+    def execs_of(self, child: int, record: int) -> list[int]:
+        """The execs of the life of `child` that began at `record`."""
+        ended = self.end_after(child, record)[0]
+        return [at for at in self._execs.get(child, ()) if record < at < ended]
+
+    def is_a_group(self, child: int, leader: int, record: int, others: Iterable[int]) -> bool:
+        """Whether the ends prove that `child` is a process of its own, and no thread of `leader`'s.
+
+        group_dead (do_exit of kernel/exit.c) is true of the last thread of a group to end, which need not be
+        the leader. A group has one such end, and none of its threads comes behind it. `others`: the other threads of
+        the leader's group that are known.
+        """
+        ended, dead = self.end_after(child, record)
+        last, leader_dead = self.end_after(leader, record)
+        if leader_dead == 1 and last < ended:
+            return True  # the parent's group was over
+        if dead != 1:
+            return False
+        if last > ended:
+            return True  # the last of its group, while the parent's group lived
+        if leader_dead != 0:
+            return leader_dead < 0  # not told of the leader: the child's own word stands
+        # The leader left others behind, and one of them is the last of its group: this one, unless
+        # another thread of the group is known to be.
+        return any(self.end_after(tid, record)[1] == 1 for tid in others)
