@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, UsageError
 from . import archwords as A
 from . import presets
 from .archbits import Bits, signed
+from .system.options import DECIDES
+from .versions.derive import release
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -51,6 +53,15 @@ class Arch:
     data: Mapping[str, Any]  # the resolved file
 
     @property
+    def settings(self) -> dict[str, str]:
+        """Rules that follow from options which this architecture cannot have (`without`)."""
+        return {
+            rule: value
+            for option in self.data.get("without", ())
+            for rule, value in DECIDES[option].absent.items()
+        }
+
+    @property
     def label(self) -> str:
         """The name that people choose it by; files that describe one architecture for two eras share it."""
         aliases = self.data.get("aliases", ())
@@ -68,14 +79,39 @@ def arch_names() -> tuple[str, ...]:
 
 
 @cache
-def _families() -> dict[tuple[str, str], str]:
-    """(name or alias, era) -> file."""
-    out: dict[tuple[str, str], str] = {}
+def _families() -> dict[tuple[str, str], list[str]]:
+    """(name or alias, era) -> files, those of older kernels first; several where kernels of one era differ."""
+    out: dict[tuple[str, str], list[str]] = {}
     for name in arch_names():
         data = presets.resolved("arches", name)
         for word in (name, *data.get("aliases", ())):
-            out.setdefault((word, data["era"]), name)
+            out.setdefault((word, data["era"]), []).append(name)
+    for files in out.values():
+        files.sort(key=lambda file: _range(file)[0])
     return out
+
+
+def _range(file: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first version that a file describes, and the first one that it does not; (0, 0): no bound."""
+    data = presets.resolved("arches", file)
+    first, last = (_version(data[key]) if data.get(key) else (0, 0) for key in ("since", "before"))
+    return first, last
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
+
+
+def describes(file: str, kernel: Kernel) -> bool:
+    """Whether the preset file `file` holds for `kernel`: its era, and its versions where it names some."""
+    if presets.resolved("arches", file)["era"] != kernel.era:
+        return False
+    first, last = _range(file)
+    if first == last == (0, 0):
+        return True
+    numbers = release(kernel.release or kernel.name)
+    return numbers is not None and first <= numbers[:2] and (last == (0, 0) or numbers[:2] < last)
 
 
 def eras_of(name: str) -> frozenset[str]:
@@ -86,12 +122,11 @@ def eras_of(name: str) -> frozenset[str]:
 def load_arch(name: str, kernel: Kernel) -> Arch:
     """The architecture of that name or alias as `kernel` has it.
 
-    UsageError RT402 for an unknown name, RT405 if the architecture is described for the other family
-    of kernels only.
+    UsageError RT402 for an unknown name, RT405 if the architecture is not described for that kernel.
     """
     families = _families()
-    file = families.get((name, kernel.era))
-    if file is None:
+    files = families.get((name, kernel.era))
+    if files is None:
         eras = sorted({era for word, era in families if word == name})
         if not eras:
             raise presets.unknown("RT402", "architecture", name, sorted({w for w, _ in families}))
@@ -102,21 +137,26 @@ def load_arch(name: str, kernel: Kernel) -> Arch:
             found=name,
             expected=presets.suggest(name, fits),
         )
-    only = presets.resolved("arches", file).get("kernels")
-    if only and not any(fnmatchcase(kernel.name, pattern) for pattern in only):
-        raise UsageError(
-            "RT405",
-            f"architecture {name!r} is described for {', '.join(only)}, not for {kernel.name}",
-            found=name,
-            expected=f"--kernel {only[0]}",
-        )
-    return _build(file, kernel.series)
+    for file in files:
+        if describes(file, kernel):
+            return _build(file, kernel.series)
+    ranges = [presets.resolved("arches", file) for file in files]
+    words = " and ".join(
+        f"{data['since']} until {data['before']}" if data.get("before") else f"{data['since']} and later"
+        for data in ([{**ranges[-1], "since": ranges[0]["since"]}] if _whole(files) else ranges)
+    )
+    raise UsageError(
+        "RT405",
+        f"architecture {name!r} is described for {words}, not for {kernel.name}",
+        found=name,
+        expected=f"--kernel linux-{ranges[0]['since']}",
+    )
 
 
-def only_kernels(name: str) -> bool:
-    """True if the modern description of an architecture holds for named kernels only."""
-    file = _families().get((name, "modern"))
-    return file is not None and bool(presets.resolved("arches", file).get("kernels"))
+def _whole(files: list[str]) -> bool:
+    """Whether the versions that the files describe follow one another without a gap."""
+    bounds = [_range(file) for file in files]
+    return all(a[1] == b[0] for a, b in pairwise(bounds))
 
 
 def load_arch_file(name: str, series: str) -> Arch:

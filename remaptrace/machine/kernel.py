@@ -29,6 +29,7 @@ class Kernel:
     series: str  # support for protections in file PTEs: plain, rfp2007, rfp2005, intended
     values: Mapping[str, int]
     origins: Mapping[str, str]
+    release: str = ""  # of a kernel file: the kernel at the bottom of its bases; "": `name`
 
 
 def parse_rule(rule: Rule, raw: Any) -> int:

@@ -84,6 +84,7 @@ def read_kernel_file(path: str, depth: int = 0) -> Kernel:
         about=str(data.get("about") or f"{below.name} with the rules of {path}"),
         values={**below.values, **changed},
         origins={**below.origins, **dict.fromkeys(changed, path)},
+        release=below.release or below.name,
     )
 
 

@@ -54,8 +54,13 @@ class Machine:
         chosen = load_kernel(kernel)
         words = load_arch(arch, chosen)
         parsed = dict(override(k, v, words.page_size) for k, v in (overrides or {}).items())
-        values = {**chosen.values, **parsed}
-        origins = {**chosen.origins, **dict.fromkeys(parsed, "override")}
+        cannot = dict(override(k, v, words.page_size) for k, v in words.settings.items())
+        values = {**chosen.values, **cannot, **parsed}
+        origins = {
+            **chosen.origins,
+            **dict.fromkeys(cannot, f"architecture {words.name}"),
+            **dict.fromkeys(parsed, "override"),
+        }
         if isinstance(host, str):
             host = cls.load(words.host_arch or arch, host)
         return cls(words, replace(chosen, values=values, origins=origins), parsed, host)

@@ -14,6 +14,7 @@ from remaptrace.machine import archwords as A
 from remaptrace.machine.arch import load_arch_file
 from remaptrace.machine.limitrules import R_MAX_MAP_COUNT
 from remaptrace.machine.rules import RULES
+from remaptrace.machine.versions.ground import basis_of
 
 
 @pytest.mark.parametrize("name", kernel_names())
@@ -91,3 +92,46 @@ def test_names_of_kernels_are_listed_without_heavy_imports():
     code = "import sys, remaptrace.machine as m; m.kernel_names(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"numba", "numpy", "yaml"} & set(loaded.split())
+
+
+UM_KERNELS = [
+    ("linux-2.6.20", "um-x86_64", 3, 0x7F80000000),
+    ("linux-6.1", "um-x86_64-6.1", 3, 0x7FC0000000),
+    ("linux-6.3.1", "um-x86_64-6.1", 3, 0x7FC0000000),
+    ("linux-6.6", "um-x86_64-6.4", 3, 0x7F80000000),
+    ("linux-6.12", "um-x86_64-6.4", 3, 0x7F80000000),
+    ("linux-6.13", "um-x86_64-6.13", 4, 0x7F8000000000),
+    ("linux-7.2", "um-x86_64-6.13", 4, 0x7F8000000000),
+]
+
+
+@pytest.mark.parametrize(("kernel", "file", "levels", "task_size"), UM_KERNELS)
+def test_user_mode_linux_has_the_words_and_the_size_of_its_version(kernel, file, levels, task_size):
+    machine = Machine.load("um-x86_64", kernel)
+    assert machine.arch.name == file
+    assert len(machine.arch.index_bits) == levels
+    assert machine.arch.words[A.A_TASK_SIZE] == task_size
+
+
+@pytest.mark.parametrize("kernel", ["linux-4.0", "linux-5.15", "linux-6.0"])
+def test_versions_between_that_were_not_read_are_refused(kernel):
+    with pytest.raises(UsageError, match=r"described for 6\.1 and later") as caught:
+        Machine.load("um-x86_64", kernel)
+    assert caught.value.code == "RT405"
+
+
+def test_what_an_architecture_cannot_be_built_with_is_a_rule_of_it():
+    machine = Machine.load("um-x86_64", "linux-6.1", {"numa": "yes"})
+    for rule in ("thp_built", "hugetlbfs", "secretmem", "pkey_calls"):
+        assert machine.rule(rule) == 0
+        assert machine.origins[rule] == "architecture um-x86_64-6.1"
+    assert machine.rule("numa") == 1  # a person may ask for the impossible
+    assert machine.rule("thp_align") == "never"
+    assert basis_of(machine.kernel).given == ("numa",)
+
+
+def test_a_kernel_file_has_the_words_of_the_kernel_at_its_bottom(tmp_path):
+    for name, base in (("low", "linux-6.1"), ("high", "low.yaml")):
+        (tmp_path / f"{name}.yaml").write_text(f"base: {base}\nrules: {{max_map_count: 100}}\n")
+    (tmp_path / "high.yaml").write_text("base: ./low.yaml\n")
+    assert Machine.load("um-x86_64", str(tmp_path / "high.yaml")).arch.name == "um-x86_64-6.1"

@@ -9,6 +9,7 @@ import pytest
 
 from remaptrace.abi.kinds import K_FAULT, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES, K_SIGNAL
 from remaptrace.api import load
+from remaptrace.engine.run.driver import replay
 from remaptrace.errors import UsageError
 from remaptrace.machine import Machine
 from remaptrace.machine.archwords import A_TASK_SIZE
@@ -133,3 +134,17 @@ def test_a_guest_of_today_replays_by_its_own_words_but_its_host_calls_are_refuse
 
 def _today(steps):
     return replay_uml(read_scenario(steps), Machine.load("um-x86_64", "linux-6.1", None, "linux-6.18"))
+
+
+@pytest.mark.parametrize(("arch", "error"), [("um-x86_64", "EINVAL"), ("x86_64", "0")])
+def test_user_mode_linux_write_protects_nothing_for_userfaultfd(arch, error):
+    steps = """
+steps:
+- mmap: {addr: 0x10000000, length: 8192, prot: rw, flags: [private, anonymous, fixed]}
+- userfaultfd: {id: u, flags: 0}
+- uffdio_api: {fd: u, features: [0]}
+- uffdio_register: {fd: u, addr: 0x10000000, length: 4096, mode: [missing]}
+- uffdio_register: {fd: u, addr: 0x10001000, length: 4096, mode: [wp]}
+"""
+    result = replay(read_scenario(steps), Machine.load(arch, "linux-6.18"))
+    assert result.columns["ret"].tolist()[-2:] == [0, -22 if error == "EINVAL" else 0]

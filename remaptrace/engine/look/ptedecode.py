@@ -53,6 +53,7 @@ MEANINGS = {
     "FILE": "holds a file page number",
     "FILE_PROTNONE": "saved protection: no access",
     "FILE_NX": "saved protection: not executable",
+    "NEEDSYNC": "the host mapping must be made anew",
     "NEWPAGE": "the host mapping must be made anew",
     "NEWPROT": "the host protection must be set anew",
     "GLOBAL": "kept over a change of address space",

@@ -19,6 +19,7 @@ from ...abi.vmflags import (
     VM_UFFD_MISSING,
     VM_UFFD_WP,
 )
+from ...machine.archwords import P_UFFD_WP
 from ...machine.callrules import R_UFFD_UNREGISTERS_OWN
 from ..areas.merge import vma_modify_uffd
 from ..areas.vma import vma_is_anonymous
@@ -29,6 +30,7 @@ from ..state import (
     G_INODE_LIST,
     G_MM_LIST,
     G_UFFD_CLOSED,
+    H_ARCH,
     H_RULES,
     I_NEXT,
     I_REFS,
@@ -79,7 +81,7 @@ def _set_registration(m: Mem, mm: int, vma: int, start: int, end: int, modes: in
 @kernel
 def uffd_register(m: Mem, mm: int, uffd: int, start: int, length: int, mode: int) -> int:
     """UFFDIO_REGISTER: every area is looked at before any is changed."""
-    if mode == 0 or mode & ~7:
+    if mode == 0 or mode & ~7 or (mode & 6 != 0 and m[H_ARCH + P_UFFD_WP] == 0):
         return -EINVAL
     if bad_range(m, start, length) != 0:
         return -EINVAL

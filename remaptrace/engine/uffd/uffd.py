@@ -26,6 +26,7 @@ from ...abi.kinds import (
 )
 from ...abi.mman import UFFD_USER_MODE_ONLY
 from ...abi.rows import RSF_ASSUMED
+from ...machine.archwords import P_UFFD_WP
 from ...machine.callrules import R_UFFD, R_UFFD_FEATURES
 from ...machine.limitrules import R_UNPRIVILEGED_UFFD
 from ..account import capable
@@ -42,6 +43,7 @@ from ..state import (
     G_MM_LIST,
     G_REC_RET,
     G_RSFLAGS,
+    H_ARCH,
     H_RULES,
     I_NEXT,
     I_REFS,
@@ -66,6 +68,9 @@ from .register import uffd_register, uffd_unregister
 from .writeprotect import WP_ASYNC, WP_UNPOPULATED, uffd_writeprotect
 
 _VERSION = 0xAA
+_FEATURES_OF_WP = 0xB601
+"""What an architecture without the write-protect bit does not offer: PAGEFAULT_FLAG_WP, WP_HUGETLBFS_SHMEM,
+WP_UNPOPULATED, WP_ASYNC, and with them MINOR_HUGETLBFS and MINOR_SHMEM, which the same ones have (fs/userfaultfd.c)."""
 _FLAGS_KNOWN = O_CLOEXEC | 0o4000 | UFFD_USER_MODE_ONLY
 
 
@@ -99,7 +104,10 @@ def _space(m: Mem, uffd: int) -> int:
 @kernel
 def _api(m: Mem, task: int, uffd: int, features: int, version: int) -> int:
     """UFFDIO_API: once, with features that the kernel has."""
-    if version not in (0, _VERSION) or features & ~m[H_RULES + R_UFFD_FEATURES]:
+    known = m[H_RULES + R_UFFD_FEATURES]
+    if m[H_ARCH + P_UFFD_WP] == 0:
+        known &= ~_FEATURES_OF_WP
+    if version not in (0, _VERSION) or features & ~known:
         return -EINVAL
     if features & 2 and capable(m, task) == 0:  # EVENT_FORK
         return -EPERM

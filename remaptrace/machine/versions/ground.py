@@ -37,7 +37,7 @@ def basis_of(kernel: Kernel) -> Basis:
             groups["undecided"].append(rule)
         elif origin.startswith("known of "):
             groups["asked"].append(rule)
-        elif origin.startswith("changed in "):
+        elif origin.startswith(("changed in ", "architecture ")):
             groups["read"].append(rule)
         elif origin == "default" or origin in kernel_names():
             groups["asked" if rule in asked_below else "read"].append(rule)

@@ -64,12 +64,10 @@ def default_for(arch: str) -> str:
     >>> default_for("x86_64"), default_for("um-i386")
     ('linux-6.18', 'linux-2.6.21')
     """
-    from ..arch import eras_of, only_kernels
+    from ..arch import eras_of
 
     eras = eras_of(arch)
-    if "2.6" in eras and ("modern" not in eras or only_kernels(arch)):
-        return _NEWEST_26
-    return DEFAULT_KERNEL
+    return _NEWEST_26 if "2.6" in eras and "modern" not in eras else DEFAULT_KERNEL
 
 
 def _version(match: re.Match[str]) -> tuple[int, ...]:
