@@ -19,6 +19,7 @@ from mmap import mmap
 from .strace.args import BadLine, split_arguments
 from .strace.lines import call_name, read_head, split_call, unfinished
 from .tracepoints.prefix import TOKEN, is_kernel_line, kernel_prefix, shape_of
+from .tracepoints.wrapped import is_wrapped, join_wrapped
 
 _SAMPLE_BYTES, _SAMPLE_LINES = 1 << 18, 2000
 _LONGEST = 2_000
@@ -36,6 +37,8 @@ _BEGUN = re.compile(rb"[a-z_][a-z0-9_]*\((?:NULL|0x[0-9a-f]|-?\d|\"|\{|AT_FDCWD|
 
 _OTHER_TEXTS = re.compile(
     rb" *\S.{0,20}?-\d+ +(?:\([ \d-]*\) +)?\[\d{3,}\] |.*: (?:raw_)?sys(?:calls:sys)?_(?:enter|exit)\w*: "
+    rb"| *(?:[\d.]+ \| +)?\d+\) +(?:\S+-\d+ +\|)?[^|]*\|  "
+    rb"| *\d+\.\d+ (?:[^()]*/\d+ )?(?:syscalls|raw_syscalls|exceptions|sched|task|signal):\w+\("
     rb"|# tracer: | *\d+\.\d+ \( *(?:\d+\.\d+ ms)? *\): "
 )
 """Lines of ftrace, perf script and perf trace as they are."""
@@ -227,9 +230,10 @@ def _lines(data: bytes, notes: list[str]) -> tuple[bytes, list[str]]:
     kernel = kernel_prefix(sample[:400])
     if kernel is not None:
         notes.append(f"the lines have something in front, as {kernel.shown!r}: it is left out")
-        return b"\n".join(kernel.pattern.sub(b"", line, count=1) for line in data.split(b"\n")), notes
+        freed = [kernel.pattern.sub(b"", line, count=1) for line in data.split(b"\n")]
+        return _unwrapped(b"\n".join(freed), freed[:_SAMPLE_LINES], notes), notes
     if sum(_OTHER_TEXTS.match(line) is not None for line in sample[:200]) * 4 > len(sample[:200]):
-        return data, notes
+        return _unwrapped(data, sample, notes), notes
     prefix = _common_prefix(sample)
     broken = _breaks(sample if prefix is None else [_stripped(line, prefix[0]) for line in sample])
     if prefix is None and not broken:
@@ -247,6 +251,15 @@ def _lines(data: bytes, notes: list[str]) -> tuple[bytes, list[str]]:
                 f"{count} calls were broken over lines, as mailers and terminals do: they are joined"
             )
     return b"\n".join(lines), notes
+
+
+def _unwrapped(data: bytes, sample: list[bytes], notes: list[str]) -> bytes:
+    """Kernel text with the lines joined that a mailer broke."""
+    if not is_wrapped(sample[:400]):
+        return data
+    lines = data.split(b"\n")
+    notes.append(f"{join_wrapped(lines)} lines were broken, as mailers and terminals do: they are joined")
+    return b"\n".join(lines)
 
 
 def _split(data: bytes) -> Iterator[bytes]:

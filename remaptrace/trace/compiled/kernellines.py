@@ -52,11 +52,14 @@ _MOST_DIGITS = 16
 
 
 @kernel
-def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
-    """``TYPE NAME: VALUE, ...`` up to the line's end, or to `close` there: the line's end, or ODD."""
+def _arguments(b: Bytes, p: int, out: Words, n: int, close: int, needed: int) -> int:
+    """``TYPE NAME: VALUE, ...`` up to the line's end, or to `close` there: the line's end, or ODD.
+
+    Up to `close` values are hexadecimal with or without 0x. Lines with fewer than `needed` are the plain reader's.
+    """
     i = 0
     if close and at(b, p) == RIGHT:
-        return at_end(b, p + 1)
+        return at_end(b, p + 1) if needed == 0 else ODD
     while True:
         if is_digit(at(b, p)) or at(b, p) == MINUS:
             return ODD  # no name but a number, which the plain reader may count as a value
@@ -66,7 +69,13 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
             p += 1
         if at(b, p + 1) != BLANK:
             return ODD
-        v, p = scan_value(b, p + 2)
+        p += 2
+        if close and at(b, p) != MINUS and (at(b, p) != ZERO or at(b, p + 1) != LOWER_X):
+            v, p = scan_hex(b, p)
+        elif close and at(b, p) == MINUS:
+            return ODD
+        else:
+            v, p = scan_value(b, p)
         if p < 0 or i >= 6:
             return ODD
         out[R_A0 + i, n] = v
@@ -74,6 +83,8 @@ def _arguments(b: Bytes, p: int, out: Words, n: int, close: int) -> int:
         if at(b, p) == COMMA and at(b, p + 1) == BLANK:
             p += 2
             continue
+        if i < needed:
+            return ODD
         if close:
             return at_end(b, p + 1) if at(b, p) == RIGHT else ODD
         return at_end(b, p)
@@ -165,7 +176,15 @@ def _signal(b: Bytes, p: int, out: Words, n: int, words: FixedWords) -> int:
 
 @kernel
 def _system_call(
-    b: Bytes, p: int, out: Words, n: int, form: int, words: FixedWords, names: Words, raw_calls: Words
+    b: Bytes,
+    p: int,
+    out: Words,
+    n: int,
+    form: int,
+    words: FixedWords,
+    names: Words,
+    raw_calls: Words,
+    needed: Words,
 ) -> int:
     """An event whose name begins with ``sys_``: the line's end, or ODD."""
     name = p + 4
@@ -174,7 +193,7 @@ def _system_call(
         call = find_name(b, name, WORDS, names, 0)[0]
         out[R_OP, n] = OP_ENTER
         out[R_CALL, n] = call
-        return _arguments(b, q + 1, out, n, 1) if call >= 0 else ODD
+        return _arguments(b, q + 1, out, n, 1, needed[call]) if call >= 0 else ODD
     if at(b, q) == BLANK and form == FTRACE:  # sys_mmap ->
         call = find_name(b, name, WORDS, names, 0)[0]
         if call < 0 or at(b, q + 1) != MINUS or at(b, q + 2) != GREATER or at(b, q + 3) != BLANK:
@@ -203,7 +222,9 @@ def _system_call(
     out[R_CALL, n] = call
     if out[R_OP, n] == OP_ENTER:
         q = skip_blanks(b, q + 1)
-        return q if at_end(b, q) >= 0 else _arguments(b, q, out, n, 0)
+        if at_end(b, q) >= 0:
+            return q if needed[call] == 0 else ODD
+        return _arguments(b, q, out, n, 0, needed[call])
     v, q = scan_value(b, skip_blanks(b, q + 1))
     out[R_A0, n] = v
     return at_end(b, q) if q >= 0 else ODD
@@ -220,6 +241,7 @@ def _line(
     words: FixedWords,
     names: Words,
     raw_calls: Words,
+    needed: Words,
 ) -> int:
     """The line at `p` into column `n`: its end, ODD or OTHER."""
     if form == FTRACE:
@@ -229,7 +251,7 @@ def _line(
     if p < 0:
         return ODD
     if at(b, p) == _S and at(b, p + 1) == _Y and at(b, p + 2) == _S and at(b, p + 3) == UNDERSCORE:
-        return _system_call(b, p, out, n, form, words, names, raw_calls)
+        return _system_call(b, p, out, n, form, words, names, raw_calls, needed)
     q = begins(b, p, words[0])  # page_fault_user:
     if q >= 0:
         out[R_OP, n] = OP_FAULT
@@ -249,7 +271,7 @@ def _line(
 
 @entry(
     "int64(uint8[::1], int64, int64, int64, int64, int64[:, ::1], int64, int64[:, ::1],"
-    f" UniTuple(uint8[::1], {len(EVENT_WORDS)}), int64[:, :, ::1], int64[::1], int64[::1])"
+    f" UniTuple(uint8[::1], {len(EVENT_WORDS)}), int64[:, :, ::1], int64[::1], int64[::1], int64[::1])"
 )
 def kernel_lines(
     b: Bytes,
@@ -263,6 +285,7 @@ def kernel_lines(
     words: FixedWords,
     names: Words,
     raw_calls: Words,
+    needed: Words,
     counts: Words,
 ) -> int:
     """Read the lines of b[:size], which ends in a newline; 64 bytes behind it may be read.
@@ -270,8 +293,8 @@ def kernel_lines(
     `b` is the text from byte `base` on, its first line number `first`. Fills columns of `out` (RECORD_WORDS, ..)
     from `n` on, one a line with a record, and for each line that is not plain a row of `odd` (.., 4): column (-1:
     no record expected), line number, begin, end. `words` are fixed words of events, `names` a table of calls (see
-    scan.find_name), `raw_calls` calls by number. `counts` gets the columns used,
-    the odd lines, and the number of the line behind the last.
+    scan.find_name), `raw_calls` calls by number, `needed` how many values an entry
+    must show, by call. `counts` gets the columns used, the odd lines, and the number of the line behind the last.
     """
     odds = 0
     start = 0
@@ -286,7 +309,7 @@ def kernel_lines(
                 out[i, n] = 0
             out[R_CALL, n] = 0
             out[R_LINE, n] = number
-            state = _line(b, start, base, out, n, form, words, names, raw_calls)
+            state = _line(b, start, base, out, n, form, words, names, raw_calls, needed)
             if state >= 0:
                 end = state
                 n += 1

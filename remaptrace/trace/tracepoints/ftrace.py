@@ -38,6 +38,18 @@ _HEAD = re.compile(
 _LATENCY = re.compile(
     rb" *(?P<comm>.{1,8}?)-(?P<tid>\d{1,9}) +\d+[^\s:]{4,8} +(?P<time>\d{1,15})us[ !#+*@$]?: +"
 )
+_GRAPH = re.compile(
+    rb" *(?:(?P<time>\d{1,9}\.\d+) +\| +)?(?:(?P<cpu>\d{1,9})\) +)?(?:(?P<comm>\S.{0,15}?)-(?P<tid>\d{1,9}) +\|)?"
+    rb"[^|]*\|(?: +[^|]{4,8} +\|)? +(?:/\* (?P<event>.*) \*/|(?P<function>[\w.]+(?: \[\w+\])?\(.*(?:\{|;)|\}).*)\s*\Z"
+)
+"""A line of the function_graph tracer: a function, or an event as a comment among them."""
+_SWITCH = re.compile(
+    rb" *(?P<cpu>\d{1,9})\) +.{1,16}-\d{1,9} +=> +(?P<comm>\S.{0,15}?)-(?P<tid>\d{1,9}) *\Z| *-{20,}\Z"
+)
+"""Which task a CPU goes on with, and the line above and below."""
+_STACK = re.compile(rb"<(?:user |kernel )?stack trace ?>")
+_FRAME = re.compile(rb" *=> +\S")
+"""Option stacktrace or userstacktrace: a line that says so, and one a frame."""
 _RAW = re.compile(rb"\d+ \d+ \d+ type: \d+")
 _LOST = re.compile(rb"CPU:\d+ \[LOST(?: (\d{1,18}))? EVENTS\]")
 _WRITTEN = re.compile(rb"# entries-in-buffer/entries-written: (\d+)/(\d+)")
@@ -85,7 +97,10 @@ class _FtraceText:
         self._source = source
         self._skipped: list[Skipped] = []
         self._notes: list[str] = []
-        self._raw = self._bare = self._ticks = self._lost = 0
+        self._raw = self._bare = self._ticks = self._lost = self._functions = self._of_nobody = (
+            self._stacks
+        ) = 0
+        self._on_cpu: dict[bytes, tuple[int, int]] = {}  # thread id, span of its name
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line, whose first byte is at `offset` of the text."""
@@ -95,6 +110,9 @@ class _FtraceText:
         head = _HEAD.match(line) or _LATENCY.match(line)
         if head is None:
             self._other(line, line_number, offset)
+            return
+        if _STACK.match(line, head.end()):
+            self._stacks += 1
             return
         body = self.words.read(line, head.end(), offset)
         if body is None:
@@ -141,8 +159,38 @@ class _FtraceText:
                 self._skip(line, line_number, 0)
             elif body[0]:
                 self.rows.append((body[0], 0, 0, -1, *body[1:], line_number, 0))
+        elif _FRAME.match(line) or line.startswith((b"Dumping ftrace buffer:", b"-------------------")):
+            self._stacks += 1
+        elif (graph := _GRAPH.match(line)) is not None:
+            self._graph(graph, line, line_number, offset)
+        elif (switch := _SWITCH.match(line)) is not None:
+            self._functions += 1
+            if switch["cpu"] is not None:
+                comm = span(offset + switch.start("comm"), offset + switch.end("comm"))
+                self._on_cpu[switch["cpu"]] = int(switch["tid"]), comm
         else:
             self._skip(line, line_number, 0)
+
+    def _graph(self, graph: re.Match[bytes], line: bytes, line_number: int, offset: int) -> None:
+        """An event among functions; its task is that of the column, or the one that its CPU went on with."""
+        if graph["event"] is None:
+            self._functions += 1
+            return
+        body = self.words.read(graph["event"], 0, offset + graph.start("event"))
+        if body is None:
+            self._skip(line, line_number, graph.start("event"))
+            return
+        if not body[0]:
+            return
+        if graph["tid"] is not None:
+            who = int(graph["tid"]), span(offset + graph.start("comm"), offset + graph.end("comm"))
+        elif graph["cpu"] in self._on_cpu:
+            who = self._on_cpu[graph["cpu"]]
+        else:
+            self._of_nobody += 1
+            who = 0, 0
+        time = self._time(graph) if graph["time"] is not None else -1
+        self.rows.append((body[0], who[0], 0, time, *body[1:], line_number, who[1]))
 
     def _skip(self, line: bytes, line_number: int, column: int, code: str = RT_KERNEL_LINE) -> None:
         text = line[:200].decode("utf-8", "replace")
@@ -161,6 +209,17 @@ class _FtraceText:
                 f"{self._raw} lines of the raw option name an event by number and print no arguments:"
                 " nothing to read"
             )
+        if self._stacks:
+            notes.append(f"{self._stacks} lines of stacks and of a dump's frame: no events in them")
+        if self._functions:
+            notes.append(f"{self._functions} lines of a function tracer: no events in them")
+        if self._of_nobody and (records[R_TID] > 0).any():
+            notes.append(
+                f"{self._of_nobody} events were left out: nothing shows whose they are (option funcgraph-proc does)"
+            )
+            records = np.ascontiguousarray(records[:, records[R_TID] != 0])
+        elif self._of_nobody:
+            self._bare += self._of_nobody
         if self._bare:
             records = without_tasks(records, notes)
         notes += self.words.notes()

@@ -42,6 +42,8 @@ from .records import (
 from .text import signed
 
 _HEAD = re.compile(rb" *(?:(\d{1,12}\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?")
+_POINT_HEAD = re.compile(rb" *(\d{1,12}\.\d+)() +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?(?=[a-z_]\w*:\w+\()")
+"""Of tracepoints alone (-e syscalls:sys_enter_mmap): nothing between the time and the task."""
 _FAULT = re.compile(rb"(?:min|maj)fault \[([^\]]*)\] => (\S.*?) \((.)(.)\)")
 _ADDRESS = re.compile(rb"(?:(?://anon|\[stack\]|\[heap\])@)?0x([0-9a-f]+)$")
 _CALL = re.compile(rb"(\w+)\((.*?)\) +(=|\.\.\.) *(.*)")
@@ -63,7 +65,7 @@ _ERRORS = {name: number for number, name in ERRNO_NAMES.items()}
 
 def looks_like_perf_trace(line: bytes) -> bool:
     """True if `line` has the form of a perf trace line, or of its summary."""
-    head = _HEAD.match(line)
+    head = _HEAD.match(line) or _POINT_HEAD.match(line)
     if head is not None:
         rest = line[head.end() :]
         return any(form.match(rest) for form in (_CALL, _CONTINUED, _FAULT, _POINT))
@@ -98,12 +100,14 @@ class _PerfTrace:
         self._summary = 0
         self._lost = 0
         self._other: dict[str, int] = {}
+        self._points: list[tuple[int, ...]] = []  # of system calls: entries and returns by their tracepoints
+        self._called = self._unknowable = 0
         self._last = 0  # time of the latest line that has one
         self._untimed: dict[int, list[int]] = {}  # tid -> returns whose calls began before the recording
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line, whose first byte is at `offset` of the text."""
-        head = _HEAD.match(line) if len(line) <= LONGEST_LINE else None
+        head = (_HEAD.match(line) or _POINT_HEAD.match(line)) if len(line) <= LONGEST_LINE else None
         if head is None:
             self._without_head(line, line_number)
             return
@@ -144,6 +148,7 @@ class _PerfTrace:
             self._skip(line, line_number)
 
     def _call(self, called: re.Match[bytes], head: tuple[int, ...], end: int, tail: tuple[int, ...]) -> None:
+        self._called += 1
         name = called[1].decode()
         values, unknown = registers(name, called[2].decode("utf-8", "replace"))
         if unknown:
@@ -175,6 +180,13 @@ class _PerfTrace:
         event = point[2]
         body: tuple[int, ...]
         try:
+            if point[1] == b"syscalls" and event.startswith((b"sys_enter_", b"sys_exit_")):
+                result = number(b"ret") if b"ret" in found else 0
+                self._call_point(event.decode(), point[3], result, head, tail)
+                return True
+            if point[1] == b"raw_syscalls":
+                self._unknowable += 1
+                return True
             if event == b"page_fault_user":
                 self._traced = True
                 # zeros are left out: a read of an absent page by the kernel on the program's behalf
@@ -208,6 +220,23 @@ class _PerfTrace:
         self._rows.append((body[0], *head, *body[1:], *(0,) * (8 - len(body)), *tail))
         return True
 
+    def _call_point(
+        self, event: str, fields: bytes, result: int, head: tuple[int, ...], tail: tuple[int, ...]
+    ) -> None:
+        """The entry or the return of a call by its own tracepoint."""
+        entered, name = event.startswith("sys_enter_"), event.split("_", 2)[2]
+        if not entered:
+            if name not in EXIT_CALLS:
+                call = self._calls.number(name)
+                self._points.append((OP_EXIT, *head, call, result, 0, 0, 0, 0, 0, *tail))
+            return
+        values, unknown = registers(name, fields.decode("utf-8", "replace"))
+        if unknown:
+            name = f"{name}({unknown}{NOT_TOLD}"
+        if name in EXEC_CALLS and (path := _STRING.search(fields)) is not None:
+            self._programs[tail[0]] = path[1].decode("utf-8", "replace")
+        self._points.append((OP_ENTER, *head, self._calls.number(name), *values, *tail))
+
     def _settle(self, tid: int, time: int) -> None:
         """Returns without a time came right before their thread's next call."""
         for number in self._untimed.pop(tid):
@@ -233,6 +262,14 @@ class _PerfTrace:
     def finish(self) -> KernelText:
         """All records so far."""
         notes: list[str] = []
+        if not self._called:
+            self._rows += self._points
+        elif self._points:  # each call has a line of its own
+            self._other["syscalls:sys_*"] = len(self._points)
+        if self._unknowable:
+            notes.append(
+                f"{self._unknowable} tracepoints raw_syscalls were left out: perf trace prints no arguments of them"
+            )
         if not self._traced:
             self._rows += self._software
         if self._software and not self._traced:

@@ -100,7 +100,7 @@ _TOLD = (0, 2, 1030, 1033)
 
 def _value(call: str, name: str, text: str) -> int | None:
     """A number, or names of flags joined by `|`; None where a word is not known."""
-    if text.startswith('"'):
+    if text.startswith('"') or text == "NULL":
         return 0
     words = _WORDS.get((call, name)) or _WORDS.get(("", name), {})
     total = 0

@@ -158,12 +158,20 @@ HARMLESS = frozenset(
 )  # understood in other ways than by a plan
 
 
+def _registers(name: str) -> int:
+    """How many registers must be printed for a call to become its event."""
+    plan = PLANS.get(name)
+    refined = max((register + 1 for call, register, *_ in REFINED if call == name), default=0)
+    return max(refined, *(source + 1 for source in plan.sources if source < 6), 0) if plan else refined
+
+
 class CallNames:
     """Numbers for the names of calls, in order of first use. The calls with a plan come first."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.numbers: dict[str, int] = {}
+        self._needed: list[int] = []
         for name in (*PLANS, *sorted(HARMLESS), *_CHANGING.values()):
             self.number(name)
 
@@ -173,7 +181,12 @@ class CallNames:
         if number is None:
             number = self.numbers[name] = len(self.names)
             self.names.append(name)
+            self._needed.append(_registers(name))
         return number
+
+    def needed(self, number: int) -> int:
+        """How many of its registers a recorder must print for the call to be read, 0 for calls without an event."""
+        return self._needed[number]
 
     def these(self, names: tuple[str, ...]) -> list[int]:
         """The numbers of several names."""

@@ -19,13 +19,21 @@ _FTRACE = re.compile(
     + _EVENT
     + rb")"
 )
+_LATENCY = re.compile(
+    rb"(?P<name>\S{1,8})-\d{1,9} +\d+[^\s:]{4,8} +\d{1,15}us[ !#+*@$]?: +(?:"
+    + _EVENT
+    + rb"|<(?:user )?stack trace>)"
+)
 _PERF = re.compile(
     rb"(?P<name>\S+) +-?\d{1,9}(?:/-?\d{1,9})?(?: +\[\d{1,9}\])?(?: +\d{1,9}\.\d+:)?(?: +\d{1,18})? +(?:"
     + _EVENT
     + rb"):? "
 )
-_PERF_TRACE = re.compile(rb"(?:^|(?<=[\s:\]|]))(?P<name> *(?:\d{1,12}\.\d{3}|\?) \( *(?:\d+\.\d+ ms)? *\): )")
-_COLUMNS = 16
+_PERF_TRACE = re.compile(
+    rb"(?:^|(?<=[\s:\]|]))(?P<name> *(?:\d{1,12}\.\d{3}|\?) (?:\( *(?:\d+\.\d+ ms)? *\): |(?:[^()=]*?/\d{1,9} )?"
+    rb"(?:syscalls|exceptions|sched|task|signal):\w+\())"
+)
+_COLUMNS, _LATENCY_COLUMNS = 16, 8
 _NUMBER = re.compile(rb"(?:[^\s:]+:)?\d{1,9}:(?=\S)")
 """What grep -n puts in front of a line."""
 _NO_NAME = re.compile(rb"[:|>\]] *\Z|\t\Z")
@@ -58,6 +66,11 @@ def _front(line: bytes) -> tuple[bytes, bytes] | None:
         if found.end("name") <= _COLUMNS and not _NO_NAME.search(line[: found.start("name")]):
             return b"", b""
         blanks = found.end("name") - len(front) - _COLUMNS
+        return front, rb"[ \t]{%d}" % blanks if 0 <= blanks <= _MOST_BLANKS else rb"[ \t]?"
+    found = _LATENCY.search(line)
+    if found is not None:
+        front = line[: found.start("name")].rstrip()
+        blanks = found.end("name") - len(front) - _LATENCY_COLUMNS
         return front, rb"[ \t]{%d}" % blanks if 0 <= blanks <= _MOST_BLANKS else rb"[ \t]?"
     found = _PERF_TRACE.search(line)
     return None if found is None else (line[: found.start("name")].rstrip(), rb"[ \t]?")

@@ -71,11 +71,12 @@ def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:
         (np.frombuffer(tail, np.uint8), len(tail) - _BEHIND, whole),
     )
     number = FTRACE if form == "ftrace" else PERF
+    needed = np.array([reader.calls.needed(n) for n in range(len(reader.calls.names))], dtype=np.int64)
     counts = np.zeros(3, dtype=np.int64)
     used, line = 0, 1
     places: list[int] = []
     for part, size, base in parts:
-        kernel_lines(part, size, base, line, number, records, used, odd, words, *tables, counts)
+        kernel_lines(part, size, base, line, number, records, used, odd, words, *tables, needed, counts)
         used, odds, line = counts.tolist()
         for place, line_number, start, end in odd[:odds].tolist():
             before = len(reader.rows)

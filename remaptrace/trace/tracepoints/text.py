@@ -29,6 +29,8 @@ _U64 = 1 << 64
 _CALL = re.compile(rb"sys_(\w+)(?:\(| -> (0x[0-9a-f]+|-?\d+))")
 _NAME = re.compile(rb"(?:\w+:)?(\w+):")
 _NUMBER = re.compile(rb": (0x[0-9a-f]+|-?\d+)")
+_REGISTER = re.compile(rb": (?:0x)?(-?[0-9a-f]+)")
+"""A value in ``sys_NAME(...)``: hexadecimal, with 0x only since 6.16 and from 10 on (print_syscall_enter)."""
 _RAW_ENTER = re.compile(rb" *NR (-?\d{1,9}) \(([0-9a-f]{1,16}(?:, [0-9a-f]{1,16})*)?\)")
 _RAW_EXIT = re.compile(rb" *NR (-?\d{1,9}) = (-?\d+)")
 _FIELD = re.compile(rb"(\w+)=(0x[0-9a-f]+|-?\d+)")
@@ -36,7 +38,7 @@ _FIELD_HEX = re.compile(rb"(\w+)=(?:0x)?([0-9a-f]+)")
 _RESULT = re.compile(rb" *(0x[0-9a-f]+|-?\d+)")
 _EXEC = re.compile(rb"filename=(.*) pid=(0x[0-9a-f]+|\d+)(?: \(\d+\))? old_pid=(0x[0-9a-f]+|\d+)")
 _SIGNAL = re.compile(rb" *sig=(\d+) errno=-?\d+ code=(-?\d+)")
-_TOO_LONG = re.compile(rb"(?:: |-> |= ?-?)(?:0x[0-9a-f]{17}|\d{20})|=[0-9a-f]{17}")
+_TOO_LONG = re.compile(rb"(?:: |-> |= ?-?)(?:0x[0-9a-f]{17}|\d{20})|(?:=|\(\w+: |, \w+: )[0-9a-f]{17}")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
@@ -84,7 +86,8 @@ class EventText:
                 call = self._calls.number(found[1].decode())
                 if found[2] is not None:
                     return OP_EXIT, call, number(found[2]), 0, 0, 0, 0, 0
-                return self._arguments(line, found.end() - 1, call) if line.rstrip().endswith(b")") else None
+                whole = line.rstrip().endswith(b")")
+                return self._arguments(line, found.end() - 1, call, called=True) if whole else None
         named = _NAME.match(line, start)
         if named is None:
             return None
@@ -111,14 +114,19 @@ class EventText:
             return []
         return ["events of no interest: " + ", ".join(f"{n} x {c}" for n, c in sorted(self.other.items()))]
 
-    def _arguments(self, line: bytes, start: int, call: int) -> Body | None:
+    def _arguments(self, line: bytes, start: int, call: int, *, called: bool = False) -> Body | None:
+        """An entry's values; None if fewer are there than its event needs: the line was cut."""
         if b'"' in line:  # kernels that print the strings too
             line = _STRING.sub(b"", line[start:])
             start = 0
         if line.find(b"__syscall_nr=", start) >= 0:
             values = [number(v) for k, v in _FIELD.findall(line, start) if k != b"__syscall_nr"]
+        elif called:
+            values = [signed(int(v, 16)) for v in _REGISTER.findall(line, start)]
         else:
             values = [number(v) for v in _NUMBER.findall(line, start)]
+        if len(values) < self._calls.needed(call):
+            return None
         a, b, c, d, e, f, *_ = (*values, 0, 0, 0, 0, 0, 0)
         return OP_ENTER, call, a, b, c, d, e, f
 
