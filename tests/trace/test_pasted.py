@@ -62,6 +62,11 @@ def hard_wrapped(log: bytes) -> bytes:
     return b"".join(line[at : at + 80] + b"\n" for line in log.splitlines() for at in range(0, len(line), 80))
 
 
+def highlighted(line: bytes) -> bytes:
+    before, paren, behind = (html.escape(part, quote=False) for part in line.decode().partition("("))
+    return f'<span class="nf">{before}</span><span class="p">{paren}</span><span>{behind}</span>\n'.encode()
+
+
 def docker(log: bytes) -> bytes:
     rows = [
         json.dumps({"log": line + "\n", "stream": "stderr", "time": "2024-03-03T10:11:12.1Z"})
@@ -85,6 +90,24 @@ CHANGES: dict[str, Change] = {
     "logcat": prefixed(lambda n: f"03-03 10:11:{n % 60:02}.123  4242  4243 I strace  : "),
     "kubernetes": prefixed(lambda n: f"2024-03-03T10:11:{n % 60:02}.123456789Z stderr F "),
     "compose": prefixed(lambda _: "web-1  | "),
+    "less -N": prefixed(lambda n: f"{n:7} "),
+    "numbered": prefixed(lambda n: f"({n}) "),
+    "br": lambda log: log.replace(b"\n", b"<br>\n"),
+    "br alone": lambda log: log.replace(b"\n", b"<br/>"),
+    "list of html": lambda log: b"".join(
+        b"<li><code>" + html.escape(line.decode(), quote=False).encode() + b"</code></li>\n"
+        for line in log.splitlines()
+    ),
+    "highlighted": lambda log: b"".join(highlighted(line) for line in log.splitlines()),
+    "backquoted": lambda log: b"".join(b"`" + line + b"`\n" for line in log.splitlines()),
+    "strings of a list": lambda log: b"".join(b"  '" + line + b"',\n" for line in log.splitlines()),
+    "gdb": lambda log: b"".join(
+        b"&%b\n" % json.dumps(f"{line}\n").encode() for line in log.decode().splitlines()
+    ),
+    "strings of JSON": lambda log: json.dumps(log.decode().splitlines(), indent=1).encode()[2:-2],
+    "returns twice": lambda log: log.replace(b"\n", b"\r\r\n"),
+    "backslashes": lambda log: log.replace(b") = 0x7f", b") \\\n= 0x7f"),
+    "backslashes in arguments": lambda log: log.replace(b"MAP_ANONYMOUS, -1", b"MAP_ANONYMOUS, \\\n  -1"),
     "grep -n": prefixed(lambda n: f"{n}:"),
     "grep -H": prefixed(lambda _: "strace.log:"),
     "grep -Hn": prefixed(lambda n: f"./out/strace.log:{n}:"),
@@ -135,7 +158,9 @@ def test_a_log_as_it_was_recorded_stays_as_it_is(log: bytes) -> None:
     assert unpasted(log) == (log, [])
 
 
-@pytest.mark.parametrize("name", [n for n in CHANGES if n not in ("mark", "windows", "fence")])
+@pytest.mark.parametrize(
+    "name", [n for n in CHANGES if n not in ("mark", "windows", "fence", "returns twice")]
+)
 def test_what_was_undone_is_said(name: str) -> None:
     assert unpasted(CHANGES[name](WITH_PIDS))[1]
 
@@ -156,3 +181,53 @@ def test_nothing_that_was_pasted_raises(junk: bytes, name: str, at: int) -> None
         unpasted(data)
         with contextlib.suppress(InputError):
             read_data(data, "log")
+
+
+@pytest.mark.parametrize("front", ["[{}] ", "{}: ", "[pid:{}] ", "pid {}: ", "[tid {}] ", "PID={} ", "{} | "])
+def test_thread_ids_as_other_tracers_print_them_are_thread_ids(front: str) -> None:
+    log = WITH_PIDS
+    changed = b"".join(
+        front.format(line[:5].decode()).encode() + line[6:] + b"\n" for line in log.splitlines()
+    )
+    same(read_data(log, "log"), read_data(changed, "log"))
+    assert "the numbers in front of the lines are read as thread ids" in unpasted(changed)[1]
+
+
+def test_numbers_of_calls_are_no_thread_ids() -> None:
+    numbers = {b"brk": b"[  12] ", b"mmap": b"[   9] ", b"mprotect": b"[  10] ", b"munmap": b"[  11] "}
+    log = NO_PIDS + NO_PIDS.replace(b"0x7f73", b"0x7f83")
+    changed = b"".join(numbers[line.split(b"(")[0]] + line + b"\n" for line in log.splitlines())
+    assert unpasted(changed) == (changed, [])
+    same(read_data(log, "log"), read_data(changed, "log"))
+
+
+def test_what_a_mailer_broke_inside_of_a_quoted_quotation_is_joined() -> None:
+    text = (
+        b">>>   > 2370  mmap(NULL, 262144, PROT_READ|PROT_WRITE,\n"
+        b">>> MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>\n"
+        b">>>   > 2370  <... mmap resumed>)               = 0x7fca68249000\n"
+        b">>>   > 2370  munmap(0x7fca68249000, 4096) = 0\n"
+    )
+    trace = read_data(text, "log")
+    assert not trace.skipped
+    assert trace.columns["ret"].tolist() == [0x7FCA68249000, 0]
+
+
+def test_results_at_the_edge_where_lines_were_cut_are_not_believed() -> None:
+    lines = [
+        b"mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b8%03x0000" % n
+        for n in range(8)
+    ]
+    cut = [line[:85] for line in lines]  # the last three digits are gone
+    cut[1:3] = [
+        b"mmap(0x7f0b80010000, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, "[:85]
+    ] * 2
+    trace = read_data(b"\n".join([*cut, b"munmap(0x7f0b80010000, 4096) = 0", b""]), "log")
+    assert trace.columns["ret"].tolist() == [0]
+    assert len(trace.skipped) == 8
+    assert any("cut at 85 columns" in note for note in trace.notes)
+
+
+def test_long_lines_of_a_whole_log_are_not_taken_for_cut_ones() -> None:
+    line = b"mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b80000000\n"
+    assert unpasted(line * 5) == (line * 5, [])
