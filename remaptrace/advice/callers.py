@@ -13,6 +13,7 @@ from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from ..result.result import Result, VmaRow
 from ..trace.events import Trace, has_accesses
+from .mappers import mappers
 
 _INITIAL = frozenset((K_EXEC, K_INIT_MM, K_INIT_VMA))
 BEFORE = "(before the log, or by execve)"
@@ -38,9 +39,9 @@ def stack_of(trace: Trace, event: int) -> tuple[str, ...]:
     return tuple(trace.frames[frame] for frame in trace.stacks[number])
 
 
-def of_areas(trace: Trace, vmas: Iterable[VmaRow]) -> list[Weighed]:
-    """The areas of an address space by the stack of the event that made each; adds up to their number."""
-    return _counted((stack_of(trace, vma.born), 1) for vma in vmas)
+def of_areas(result: Result, task: int, event: int, vmas: Sequence[VmaRow]) -> list[Weighed]:
+    """The areas of `task` behind `event` by the stack of who mapped their memory; adds up to their number."""
+    return _counted((stack_of(result.trace, made), 1) for made in mappers(result, task, event, vmas))
 
 
 def of_unit(result: Result, unit: str) -> list[Weighed]:
@@ -53,8 +54,13 @@ def of_unit(result: Result, unit: str) -> list[Weighed]:
     if unit == "made":
         return _counted((stack_of(trace, event), more) for event, more in _growth(result))
     if unit == "kept":
-        left = [vma for shot in result.snapshots for vma in shot.vmas]
-        return of_areas(trace, left)
+        return _counted(
+            (stack_of(trace, made), 1)
+            for shot in result.snapshots
+            for made in mappers(
+                result, shot.task, shot.event if shot.event >= 0 else len(trace) - 1, shot.vmas
+            )
+        )
     if unit == "faults":
         if trace.recorded and not has_accesses(trace):
             raise UsageError(RT_USAGE, "page faults were not recorded", expected="another --unit")

@@ -124,10 +124,11 @@ def command(
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
     machine = choice.machine(loaded[0])
     start = time.perf_counter()
-    changes = form == "rich" and is_page(output, picture)
+    callers = by is not None or is_profile(output)
+    changes = callers or (form == "rich" and is_page(output, picture))
     result, _ = session.replay_timed(loaded[0], machine, placing, changes=changes)
-    if by or is_profile(output):
-        deliver(result, placing, unit, depth, rows if rows != _FEW else 10, form, output)
+    if callers:
+        deliver(result, unit, depth, rows if rows != _FEW else 10, form, output)
         return
     facts = _facts(result, placing, lookup, start)
     if form == "json":

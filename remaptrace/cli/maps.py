@@ -90,6 +90,9 @@ def command(
     if len(found) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(found)} traces", expected="one trace; name it")
     machine = choice.machine(found[0])
+    if at is None and form != "json" and not smaps and pte is None:
+        _show_areas(found[0], machine, placing, pid, output)
+        return
     moment = None if at is None else event_of(found[0], at)
     event = _moment(found[0], machine, placing, moment, pid)
     snapshot = _snapshot(found[0], machine, placing, event)
@@ -111,9 +114,31 @@ def command(
         out.write_text([mapstext.maps_text(snapshot, known)], output)
 
 
+def _show_areas(
+    trace: Trace, machine: Machine, placing: str | None, pid: int | None, path: str | None
+) -> None:
+    """The areas at the end, from the log of their changes: which process has most and what it has, in one replay."""
+    import numpy as np
+
+    from ..abi.kinds import K_EXIT
+    from ..report.mapstext import identities, maps_lines
+
+    if pid is None and not len(trace):
+        raise UsageError(RT_MOMENT, "the trace has no event")
+    result, _ = session.replay_timed(trace, machine, placing, ends=False, changes=True)
+    counts = np.asarray(result.columns["map_count"])
+    if pid is None:
+        pid = int(trace.tasks["pid"][trace.columns["task"][int(counts.argmax())]])
+    event = _last_of(trace, pid, len(trace) - 1, "")
+    assert result.changes is not None
+    behind = event - (int(trace.columns["kind"][event]) == K_EXIT)
+    rows = result.changes.areas_at(behind, int(trace.columns["task"][event])) or ()
+    _announce(trace, event)
+    out.write_text([maps_lines(rows, identities(trace.maps))], path)
+
+
 def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None, pid: int | None) -> int:
     """The event to look behind (or before, if it is an exit)."""
-    import numpy as np
 
     count = len(trace)
     if not count:
@@ -126,12 +151,18 @@ def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None,
         result, _ = session.replay_timed(trace, machine, placing)
         top = int(result.columns["map_count"].argmax())
         pid = int(trace.tasks[int(tasks[top])]["pid"])
+    return _last_of(trace, pid, last, "" if at is None else f" up to event {at}")
+
+
+def _last_of(trace: Trace, pid: int, last: int, when: str) -> int:
+    """The last event up to `last` of a process."""
+    import numpy as np
+
     mine = np.flatnonzero(trace.tasks["pid"] == pid)
-    events = np.flatnonzero(np.isin(tasks, mine))
+    events = np.flatnonzero(np.isin(trace.columns["task"][: last + 1], mine))
     if not len(events):
         known = sorted({int(p) for p in trace.tasks["pid"]})
         some = ", ".join(map(str, known[:8])) + (", ..." if len(known) > 8 else "")
-        when = "" if at is None else f" up to event {at}"
         raise UsageError(RT_MOMENT, f"process {pid} has no event{when}", expected=f"one of: {some}")
     return int(events[-1])
 

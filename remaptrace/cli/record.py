@@ -24,6 +24,11 @@ from ..sizes import parse_size
     help="Read the kernel's counters behind every call, every Nth, or not at all.",
 )  # fmt: skip
 @click.option("--stacks", is_flag=True, help="Record who called: with perf.")
+@click.option(
+    "--call-graph", "unwind", type=click.Choice(["dwarf", "fp"]),
+    help="As --stacks, followed by debug information (the default; any program) or frame pointers (cheaper; programs"
+    " that have them).",
+)  # fmt: skip
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Attach to children too.")
 @click.option("--limit", metavar="SIZE", help="Stop recording, not the program, at this size (k, M, G).")
 @click.option("--replay/--no-replay", default=True, show_default=True, help="Run the set afterwards.")
@@ -37,6 +42,7 @@ def command(
     backend: str,
     counts: str,
     stacks: bool,
+    unwind: str | None,
     follow: bool,
     limit: str | None,
     replay: bool,
@@ -58,7 +64,10 @@ def command(
         raise UsageError(RT_USAGE, f"--counts {counts}", expected="auto, all, no, or every how many calls")
     if seconds is not None and not pid:
         raise UsageError(RT_USAGE, "--for goes with -p", expected="-p PID --for SECONDS")
-    wish = Wish(program, pid or 0, seconds, backend, counts, stacks, follow, size_of(limit), output)
+    wish = Wish(
+        program, pid or 0, seconds, backend, counts, stacks or unwind is not None, unwind or "dwarf",
+        follow, size_of(limit), output,
+    )  # fmt: skip
     try:
         done = record(wish, _say)
     except RemapTraceError as error:

@@ -11,11 +11,13 @@ from .. import errorcodes as ec
 from . import libc, perfrec, tracefs
 from .faults import faults_refused
 from .folder import SetFolder
+from .kernelcounts import CountsError, KernelCounts
 from .program import run_attached, start_program
 from .tracer import Tracer
 from .watcher import Watcher
 from .wish import RecordError, Wish, pace_of
 
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 _FTRACE_HEAD = "# tracer: nop\n#\n"
 
 
@@ -49,22 +51,56 @@ def chosen(wish: Wish) -> Backend:
     raise RecordError(ec.RT_RECORD, "nothing can be recorded here", found="; ".join(reasons))
 
 
-class TraceBackend:
+class _Unstopped:
+    """What the back ends share that do not stop the program: counters read in the kernel."""
+
+    def __init__(self, wish: Wish) -> None:
+        self.missing: list[str] = []
+        self._counts: KernelCounts | None = None
+        if wish.counts == "no":
+            self.missing.append("counters")
+            return
+        try:
+            self._counts = KernelCounts()
+        except CountsError as error:
+            self.missing.append(f"counters ({error})")
+
+    def told(self, *sees: str) -> str:
+        """What is seen and what is not."""
+        seen = ["calls", "page faults", "maps", *(["counters"] if self._counts is not None else []), *sees]
+        return (
+            ", ".join(seen)
+            + "".join(f"; no {what}" for what in self.missing[:1])
+            + "".join(f", no {what}" for what in self.missing[1:])
+        )
+
+    def count(self, folder: SetFolder, watcher: Watcher, wish: Wish, pid: int, tids: list[int]) -> None:
+        """Begin to count for `tids`, of the process `pid`."""
+        if self._counts is not None:
+            self._counts.begin(partial(folder.write, "mapcount.txt"), pid, tids, begun=bool(wish.pid))
+            watcher.ticks.append(self._counts.drain)
+
+    def counted(self, facts: dict[str, Any]) -> None:
+        """The last counters; how many there were and were lost."""
+        if self._counts is not None:
+            self._counts.drain()
+            facts["counts"] = {"rows": self._counts.rows, **self._counts.left_out()}
+            self._counts.close()
+
+
+class TraceBackend(_Unstopped):
     """A tracefs instance, and a watcher for the maps."""
 
     name = "trace"
 
-    def __init__(self, wish: Wish) -> None:
-        self.missing: list[str] = ["counters"]
-
     @staticmethod
     def refusal(wish: Wish) -> str | None:
         """Why tracefs cannot be used; None if it can."""
-        return tracefs.refusal() or ptrace_refused(wish)
+        return tracefs.refusal() or numbers_of_others() or ptrace_refused(wish)
 
     def line(self) -> str:
         """One line: what was taken and what it misses."""
-        return "recording with tracefs: calls, page faults, maps; no " + ", no ".join(self.missing)
+        return "recording with tracefs: " + self.told()
 
     def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
         """Record; the program's exit status and the first process."""
@@ -92,6 +128,7 @@ class TraceBackend:
             write = partial(folder.write, "ftrace.txt")
             text.append(tracefs.Text(write, tracefs.begin_mark(pid), begun=bool(wish.pid)))
             write(_FTRACE_HEAD)
+            self.count(folder, watcher, wish, pid, tids or [pid])
             instance.start(tids or [pid])
 
         def tick() -> None:
@@ -109,29 +146,31 @@ class TraceBackend:
         instance.stop()
         instance.drain(text[0].take)
         facts["lines"], facts["lost"] = text[0].lines, instance.count_lost()
+        self.counted(facts)
         if instance.missing:
             self.missing += instance.missing
         return status, watcher.root
 
 
-class PerfBackend:
+class PerfBackend(_Unstopped):
     """`perf record`, and a watcher for the maps."""
 
     name = "perf"
 
     def __init__(self, wish: Wish) -> None:
-        self.missing: list[str] = ["counters"] if wish.stacks else ["counters", "stacks"]
+        super().__init__(wish)
         self._stacks = wish.stacks
+        if not wish.stacks:
+            self.missing.append("stacks")
 
     @staticmethod
     def refusal(wish: Wish) -> str | None:
         """Why perf cannot be used; None if it can."""
-        return perfrec.refusal() or ptrace_refused(wish)
+        return perfrec.refusal() or numbers_of_others() or ptrace_refused(wish)
 
     def line(self) -> str:
         """One line: what was taken and what it misses."""
-        what = "calls, page faults, maps" + (", stacks" if self._stacks else "")
-        return f"recording with perf: {what}; no " + ", no ".join(self.missing)
+        return "recording with perf: " + self.told(*(["stacks"] if self._stacks else []))
 
     def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
         """Record; the program's exit status and the first process."""
@@ -139,8 +178,13 @@ class PerfBackend:
         running: list[perfrec.Perf] = []
 
         def begin(pid: int) -> None:
+            self.count(folder, watcher, wish, pid, tids or [pid])
             try:
-                running.append(perfrec.Perf(tids or [pid], stacks=wish.stacks))
+                running.append(
+                    perfrec.Perf(
+                        tids or [pid], stacks=wish.unwind if wish.stacks else "", running=bool(wish.pid)
+                    )
+                )
             except (OSError, RuntimeError) as error:
                 if not wish.pid:
                     os.kill(pid, signal.SIGKILL)
@@ -154,6 +198,7 @@ class PerfBackend:
             else:
                 status = start_program(wish, watcher, facts, seccomp=False, ready=begin)
             running[0].stop()
+            self.counted(facts)
             text = tracefs.Text(
                 partial(folder.write, "perf.txt"), perfrec.begin_mark(watcher.root), begun=bool(wish.pid)
             )
@@ -222,6 +267,15 @@ class PtraceBackend:
         if tracer.unknown_arches:
             facts["unknown_arches"] = {hex(arch): count for arch, count in tracer.unknown_arches.items()}
         return status, tracer.root
+
+
+def numbers_of_others() -> str | None:
+    """Why the kernel's own numbers of tasks are of no use here; None if they are those that we see."""
+    try:
+        own = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return None
+    return None if own == _FIRST_PID_NAMESPACE else "this is a pid namespace, and it tells the host's numbers"
 
 
 def ptrace_refused(wish: Wish) -> str | None:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+COUNTS_HEADER = "# time_ns tgid tid event ret(hex) map_count total_vm data_vm stack_vm locked_vm (pages)\n"
+"""First line of mapcount.txt."""
+UNTOLD = "- - - - -"
+"""In place of the counters, where a call was seen to return and they were not read."""
+
 
 def read_proc(tid: int, name: str) -> bytes | None:
     """A file of /proc/TID; None where the task is gone or nobody may read it."""

@@ -56,9 +56,12 @@ class _Mounts:
 
 
 class Perf:
-    """One `perf record`. OSError if it cannot be started; RuntimeError, with its words, if it refuses."""
+    """One `perf record`; `stacks` is how perf follows them (dwarf, fp), or empty.
 
-    def __init__(self, tids: Sequence[int], *, stacks: bool) -> None:
+    OSError if it cannot be started; RuntimeError, with its words, if it refuses.
+    """
+
+    def __init__(self, tids: Sequence[int], *, stacks: str, running: bool) -> None:
         self.lost = 0
         self._mounts = _Mounts()
         self._mounts.__enter__()
@@ -69,9 +72,13 @@ class Perf:
         order_read, self._order = os.pipe()
         self._answer, answer_write = os.pipe()
         command = ["perf", "record", "-q", "-o", str(self._data), "-m", "16M", "-k", "mono", "-D", "-1"]
+        if (
+            not running
+        ):  # what the launcher has mapped is gone with its exec, and perf would look into it for frames
+            command += ["--synth", "no"]
         command += ["--control", f"fd:{order_read},{answer_write}"]
         if stacks:
-            command += ["--call-graph", "dwarf,8192"]
+            command += ["--call-graph", "dwarf,8192" if stacks == "dwarf" else stacks]
         for way in ("enter", "exit"):
             command += ["-e", f"raw_syscalls:sys_{way}", "--filter", chosen]
         for event in _EVENTS:

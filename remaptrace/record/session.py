@@ -49,7 +49,7 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
     facts["command"] = list(wish.command) if not wish.pid else _command_of(wish.pid)
     facts["options"] = {
         "counts": wish.counts,
-        "stacks": wish.stacks,
+        "stacks": wish.unwind if wish.stacks else False,
         "follow": wish.follow,
         "pid": wish.pid or None,
     }

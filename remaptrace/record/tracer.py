@@ -16,7 +16,7 @@ from contextlib import suppress
 from ..abi.mman import CLONE_THREAD
 from ..trace.syscalls import TABLES
 from . import calls, libc, text
-from .counters import Pace, counters
+from .counters import COUNTS_HEADER, UNTOLD, Pace, counters
 from .faults import FaultRings
 from .folder import SetFolder
 from .watcher import Tracee, Watcher
@@ -24,8 +24,6 @@ from .watcher import Tracee, Watcher
 _MAKERS = ("execve", "execveat", "fork", "clone", "clone3")  # refused, they leave no event
 _STUCK = 0.2
 """Seconds after which a queue behind a call that waits for something is let go all the same."""
-
-_HEADER = "# time_ns tgid tid event ret(hex) map_count total_vm data_vm stack_vm locked_vm (pages)\n"
 
 
 class Tracer(Watcher):
@@ -61,7 +59,7 @@ class Tracer(Watcher):
         """What makes a CLOCK_MONOTONIC moment one since the epoch, which strace text has."""
         self.faults: FaultRings | None = None
         if counts is not None:
-            folder.write("mapcount.txt", _HEADER)
+            folder.write("mapcount.txt", COUNTS_HEADER)
 
     def begin(self) -> None:
         """The text begins here, not at the first exec: the program runs already."""
@@ -114,13 +112,13 @@ class Tracer(Watcher):
     def _count(self, task: Tracee, event: str, ret: int, *, always: bool = False) -> None:
         if self.pace is None or not self._begun or self.ended == "limit":
             return
-        if not (self.pace.due(ret == -12) or always):
-            return
-        found = counters(task.tid, self._page)
-        if found is None:
-            return
-        self.pace.read(found[0])
-        words = " ".join(map(str, found))
+        words = UNTOLD
+        if self.pace.due(ret == -12) or always:
+            found = counters(task.tid, self._page)
+            if found is None:
+                return
+            self.pace.read(found[0])
+            words = " ".join(map(str, found))
         moment = time.monotonic_ns() + self.offset
         self.folder.write(
             "mapcount.txt", f"{moment} {task.tgid} {task.tid} {event} {ret & (1 << 64) - 1:x} {words}\n"

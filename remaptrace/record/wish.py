@@ -30,6 +30,7 @@ class Wish:
     backend: str = "auto"
     counts: str = "auto"
     stacks: bool = False
+    unwind: str = "dwarf"  # how perf follows stacks: dwarf, fp
     follow: bool = True
     limit: int = 0  # bytes of text; 0: none
     output: str | None = None

@@ -46,8 +46,13 @@ def identities(maps: Sequence[MapsFile]) -> Identities:
 
 
 def maps_text(snapshot: Snapshot, known: Identities | None = None) -> str:
-    """All areas, a line each."""
-    return "".join(maps_line(row, known) + "\n" for row in snapshot.vmas)
+    """All areas of a snapshot, a line each."""
+    return maps_lines(snapshot.vmas, known)
+
+
+def maps_lines(rows: Sequence[VmaRow], known: Identities | None = None) -> str:
+    """Areas, a line each."""
+    return "".join(maps_line(row, known) + "\n" for row in rows)
 
 
 def smaps_text(snapshot: Snapshot, page_size: int, known: Identities | None = None) -> str:

@@ -52,6 +52,14 @@ void _start(void)
 }
 """
 """A program of 32 bits without a C library: mmap2, mprotect, brk, exit."""
+GUARDS = """
+import ctypes, mmap
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+for _ in range(300):
+    libc.mprotect(libc.mmap(None, 8192, 3, 0x22, -1, 0), 4096, 0)
+"""
 FORK_AND_EXEC = """
 import os, sys
 for _ in range(3):

@@ -71,8 +71,58 @@ def test_a_fresh_set_is_complete(name: str, backend: str, tmp_path: Path) -> Non
     command, status = CASES[name]
     done = p.record(tmp_path / "set", command, "--with", backend)
     assert done.returncode == status, done.stderr
-    compared = complete(tmp_path / "set")
+    compared = complete(tmp_path / "set", *(["map_counts", "counters"] if counted(tmp_path / "set") else []))
     assert compared["map_files"]["total"] == len(list((tmp_path / "set").glob("maps/*.exit.maps"))) > 0
+
+
+def counted(folder: Path) -> bool:
+    """Whether the back end could read the kernel's counters; where it could not, it says why."""
+    missing = json.loads((folder / "record.json").read_text())["missing"]
+    reasons = [what for what in missing if what.startswith("counters")]
+    assert all(what.startswith("counters (") for what in reasons)
+    return not reasons
+
+
+@pytest.mark.parametrize("with_", ["trace", "perf"])
+def test_the_kernel_counts_for_those_that_do_not_stop_the_program(with_: str, tmp_path: Path) -> None:
+    need(with_)
+    assert p.record(tmp_path / "set", p.python(p.FORK_AND_EXEC), "--with", with_).returncode == 0
+    if not counted(tmp_path / "set"):
+        pytest.skip("no programs in the kernel here")
+    compared = complete(tmp_path / "set", "map_counts", "counters")
+    assert compared["map_counts"]["total"] > 0.8 * compared["answers"]["total"]
+    facts = json.loads((tmp_path / "set" / "record.json").read_text())
+    assert facts["counts"]["rows"] > 50
+    assert facts["counts"]["lost"] == 0
+
+
+def test_counters_that_nobody_wants_are_not_read(backend: str, tmp_path: Path) -> None:
+    assert p.record(tmp_path / "set", ["/bin/true"], "--with", backend, "--counts", "no").returncode == 0
+    assert not list((tmp_path / "set").glob("mapcount*"))
+    assert "map_counts" not in complete(tmp_path / "set") or not counted(tmp_path / "set")
+
+
+def test_counters_of_some_calls_are_of_those_calls(tmp_path: Path) -> None:
+    """Calls with the same answer between two readings take nothing from them."""
+    need("ptrace")
+    done = p.record(tmp_path / "set", p.python(p.GUARDS), "--with", "ptrace", "--counts", "7")
+    assert done.returncode == 0
+    compared = complete(tmp_path / "set", "map_counts")
+    assert 300 / 7 < compared["map_counts"]["total"] < compared["answers"]["total"] / 4
+
+
+def test_in_a_pid_namespace_the_host_s_numbers_are_not_believed(tmp_path: Path) -> None:
+    need("trace")
+    unshare = ("unshare", "-pf", "--mount-proc")
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no pid namespaces here")
+    done = p.record(tmp_path / "set", ["/bin/sh", "-c", p.PIPES], prefix=unshare)
+    assert done.returncode == 0, done.stderr
+    assert "recording with ptrace" in done.stderr
+    complete(tmp_path / "set", "map_counts")
+    refused = p.record(tmp_path / "other", ["/bin/true"], "--with", "trace", prefix=unshare)
+    assert refused.returncode == 125
+    assert "pid namespace" in refused.stderr
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="i386 programs run on x86-64")

@@ -108,6 +108,26 @@ def test_counters_without_an_event_are_named_with_a_reason() -> None:
     assert sorted(u.reason for u in untied) == ["no event of this thread", "no such return of this thread"]
 
 
+def test_readings_that_tell_a_moment_only_keep_the_place_of_their_call(tmp_path: Path) -> None:
+    """Of three calls with the same answer the counters of the third are not taken for those of the first."""
+    (tmp_path / "strace.txt").write_text(
+        '7 execve("/bin/a", ["a"], 0x7ff /* 1 var */) = 0\n'
+        + "".join(f"7 munmap(0x7f000000{n}000, 4096) = 0\n" for n in (1, 2, 3))
+    )
+    row = "1000{n} 7 7 exit_munmap 0 {words}\n"
+    (tmp_path / "mapcount.txt").write_text(
+        "10000 7 7 exit_execve 0 - - - - -\n"
+        + row.format(n=1, words="- - - - -")
+        + row.format(n=2, words="- - - - -")
+        + row.format(n=3, words="9 90 10 33 0")
+    )
+    t = read_set(tmp_path)
+    assert not t.skipped and t.truth is not None
+    assert t.truth["map_count"].tolist() == [9]
+    assert int(t.columns["line"][t.truth["event"][0]]) == 4
+    assert int(((t.columns["flags"] & ev.EVF_EXPECT_TRUTH) != 0).sum()) == 1
+
+
 def test_damaged_counters_are_skipped_with_their_place(tmp_path: Path) -> None:
     shutil.copytree(SETS / "ls", tmp_path / "ls")
     with (tmp_path / "ls" / "mapcount.txt").open("a") as file:

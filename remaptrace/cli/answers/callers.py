@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ...errorcodes import RT_MOMENT, RT_USAGE
 from ...errors import UsageError
 from .. import output as out
-from .. import session
 
 if TYPE_CHECKING:
     from ...result.result import Result
@@ -21,10 +20,11 @@ def is_profile(output: str | None) -> bool:
     return output is not None and output.endswith(PROFILES)
 
 
-def deliver(
-    result: Result, placing: str | None, unit: str, depth: int, rows: int, form: str, output: str | None
-) -> None:
-    """Write the bill by caller; a profile has whole stacks. UsageError RT501 for a recording without stacks."""
+def deliver(result: Result, unit: str, depth: int, rows: int, form: str, output: str | None) -> None:
+    """Write the bill by caller; a profile has whole stacks. UsageError RT501 for a recording without stacks.
+
+    The replay must have been asked for its changes.
+    """
     from ...advice.bill import peak
     from ...advice.callers import by_caller, of_areas, of_unit
     from ...report import callers
@@ -40,7 +40,9 @@ def deliver(
         event, _ = peak(result)
         if event < 0:
             raise UsageError(RT_MOMENT, "no event of the trace has an address space")
-        stacks = of_areas(trace, session.with_look(result, event, placing).observed[event].vmas)
+        task = int(trace.columns["task"][event])
+        assert result.changes is not None
+        stacks = of_areas(result, task, event, result.changes.areas_at(event, task) or ())
     else:
         stacks = of_unit(result, unit)
     if output is not None and output.endswith(".folded"):

@@ -2,7 +2,8 @@
 
 `mapcount.txt` of a recorded set has a line for each return: time in ns, process, thread, event
 (`exit_mmap`, `enter_exit_group`), result in hex, then map_count and pages of total, data, stack and
-locked memory. Its order within a thread is the order of the log, so both are walked side by side.
+locked memory, or five dashes where they were not read. Its order within a thread is the order of the log,
+so both are walked side by side.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _CALL_OF_KIND = {
     ev.K_EXEC: "execve",
     ev.K_FORK: "fork",
 }
+_UNTOLD = ["-"] * 5
+_NOTHING = (-1, 0, 0, 0, 0)
 _NO_EVENT_IF_FAILED = frozenset(("execve", "clone", "clone3", "vfork", "fork"))
 _FORKS = frozenset(("clone", "clone3", "vfork", "fork"))
 
@@ -41,6 +44,7 @@ class CountRow:
     event: str
     ret: int
     counters: tuple[int, int, int, int, int]  # map_count; total, data, stack, locked pages
+    told: bool = True  # False: the counters were not read, only the moment is known
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,12 @@ def read_mapcount(data: bytes) -> tuple[list[CountRow], list[Skipped]]:
             continue
         words = line.split()
         try:
-            time, pid, tid, event, ret, *counters = words
-            count, total, data_vm, stack, locked = map(int, counters)
+            time, pid, tid, event, ret, *shown = words
+            told = shown != _UNTOLD
+            count, total, data_vm, stack, locked = map(int, shown) if told else _NOTHING
             result = signed(int(ret, 16))
-            row = CountRow(
-                number, int(time), int(pid), int(tid), event, result, (count, total, data_vm, stack, locked)
-            )
+            counters = (count, total, data_vm, stack, locked)
+            row = CountRow(number, int(time), int(pid), int(tid), event, result, counters, told)
             if not _fits(row):
                 raise ValueError(line)
         except ValueError:
@@ -87,7 +91,8 @@ def tie(
 ) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64], list[Untied]]:
     """TRUTH_DTYPE rows for the lines whose event is in the trace, by event; their times; and the others.
 
-    An exec's line goes with the last event that builds its address space.
+    Rows that tell a moment only have a map_count of -1. An exec's line goes with the last event that builds its
+    address space.
     """
     tied: list[tuple[int, ...]] = []
     times: list[int] = []
@@ -101,10 +106,12 @@ def tie(
         side = sides.get(tid, [])
         at = 0
         begin = _begin(side, lines) if tid in roots else 0  # of others the log has the birth
-        untied += [Untied(row, "the log begins later") for row in lines[:begin]]
+        untied += [Untied(row, "the log begins later") for row in lines[:begin] if row.told]
         for row in lines[begin:]:
             found = _next(side, at, row)
             if found < 0:
+                if not row.told:
+                    continue
                 untied.append(Untied(row, _reason(trace, side, row)))
                 continue
             tied.append((_settled(trace, side[found][0]), *row.counters))

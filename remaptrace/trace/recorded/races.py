@@ -83,14 +83,26 @@ def late_lines(trace: Trace, times: npt.NDArray[np.int64]) -> list[tuple[int, in
 def settle_races(trace: Trace, times: npt.NDArray[np.int64]) -> None:
     """Move the events of `late_lines` and `proven_moves`, in place, and what refers to events with them.
 
-    `times` are those of the rows of `trace.truth`.
+    `times` are those of the rows of `trace.truth`. Rows that tell a moment only, without counters, have done their
+    work then and go.
     """
     moved = _move(trace, late_lines(trace, times))
+    _drop_untold(trace)
     moved += _move(trace, proven_moves(trace))
     if moved:
         trace.notes.append(
             f"{moved} calls were moved before a counter of another thread that shows their effect already"
         )
+
+
+def _drop_untold(trace: Trace) -> None:
+    """Leave the readings that have counters."""
+    truth = trace.truth
+    if truth is None or not (truth["map_count"] < 0).any():
+        return
+    told = truth["map_count"] >= 0
+    trace.columns["flags"][truth["event"][~told]] &= ~ev.EVF_EXPECT_TRUTH
+    trace.truth = truth[told]
 
 
 _FORKS = frozenset(("fork", "vfork", "clone", "clone3"))
