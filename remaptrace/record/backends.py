@@ -11,7 +11,7 @@ from .. import errorcodes as ec
 from . import libc, perfrec, tracefs
 from .faults import faults_refused
 from .folder import SetFolder
-from .kernelcounts import CountsError, KernelCounts
+from .inkernel.kernelcounts import CountsError, KernelCounts
 from .program import run_attached, start_program
 from .tracer import Tracer
 from .watcher import Watcher

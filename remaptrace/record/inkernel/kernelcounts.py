@@ -10,7 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from ..trace.syscalls import TABLES
+from ...trace.syscalls import TABLES
+from ..calls import COUNTED, SERIAL
+from ..counters import COUNTS_HEADER, UNTOLD
+from ..libc import machine
 from .bpf import (
     ARRAY,
     CURRENT_TASK,
@@ -38,9 +41,6 @@ from .bpf import (
     Ring,
 )
 from .btf import running_kernel
-from .calls import COUNTED, SERIAL
-from .counters import COUNTS_HEADER, UNTOLD
-from .libc import machine
 
 _RING = 1 << 23
 _MOST_TASKS = 1 << 16
