@@ -18,9 +18,11 @@ _BEHIND = re.compile(
 )
 """What pages, lists of strings and machine interfaces put behind a line."""
 _CALL = rb"(?=[a-z_]\w*\(|<\.\.\. \w+ resumed>|\+\+\+ |--- SIG)"
-_IN_BRACKETS = re.compile(rb"\A\[(\d{1,9})\] +(?:([a-z_]\w*)\(|<\.\.\. (\w+) )")
+_IN_BRACKETS = re.compile(rb"\A\[([1-9]\d{0,6})\] +(?:([a-z_]\w*)\(|<\.\.\. (\w+) )")
+_POINTER = re.compile(rb"\A\[(?:[0-9a-f]{8}|[0-9a-f]{16})\] ")
+"""The instruction pointer of -i."""
 _IDS = (
-    re.compile(rb"\A\[(\d{1,9})\] +" + _CALL),
+    re.compile(rb"\A\[([1-9]\d{0,6})\] +" + _CALL),
     re.compile(rb"\A(?!\[pid +\d+\] )(?:\[?(?:pid|tid|PID|TID)[ :=]*)?(\d{1,9})\]?:? *[:|\]] *" + _CALL),
     re.compile(rb"\A\(?(?:pid|tid|PID|TID)[ :=]+(\d{1,9})\)?:? +" + _CALL),
 )
@@ -114,6 +116,8 @@ def thread_ids(sample: list[bytes]) -> re.Pattern[bytes] | None:
     bracketed: dict[bytes, set[int]] = defaultdict(set)
     names: dict[int, set[bytes]] = defaultdict(set)
     for line in lines:
+        if _POINTER.match(line):
+            return None
         found = _IN_BRACKETS.match(line)
         if found is not None:
             bracketed[found[2] or found[3]].add(int(found[1]))

@@ -36,6 +36,9 @@ _R, _RW, _RX = 1, 3, 5
 _FIXED_BASE = 0x400000
 """Where linkers put programs that are not position-independent."""
 
+_LIKE_X86_64 = ("x86_64", "arm64-4k", "riscv64-sv48", "riscv64-sv57")
+"""Machines whose programs are laid out so: an address space of 47 bits and more, pages of 4 KiB."""
+
 _LARGE = 3
 """Pages of RELRO from which a program nearly always has an area of .bss: 85 of 91 programs of a distribution that have
 so many, 33 of 60 with two pages, 132 of 988 with one."""
@@ -53,7 +56,8 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
     """
     if not trace.recorded or not len(trace):
         return
-    files, seen = Files(folder), has_accesses(trace)
+    files, seen = Files(folder, trace.arch), has_accesses(trace)
+    like_x86 = trace.arch is None or trace.arch.startswith(_LIKE_X86_64)
     inserts: list[Insert] = []
     for before, task, program in _starts(trace):
         start = first_calls(trace, before, task)
@@ -67,13 +71,19 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
             continue
         if placed:
             _note(trace, placed)
-        rows, sort = ([], "") if seen else _guessed(start, program, files, string)
+        rows, sort = ([], "") if seen or not like_x86 else _guessed(start, program, files, string)
         inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in rows]
         if rows:
             _note(
                 trace,
                 f"{len(rows)} areas assumed behind the exec of {program}: the log has no maps of that moment,"
                 f" and {'no file of this machine fits' if placed else 'the program is not at hand'}{sort}",
+            )
+        elif not seen and trace.columns["kind"][before - 1] == ev.K_EXEC:
+            _note(
+                trace,
+                f"what the exec of {program} mapped (program, loader, stack) is not in the log, and nothing shows"
+                " where: it is missing from the counts (--maps brings it)",
             )
     insert(trace, inserts)
 

@@ -51,6 +51,7 @@ class Headers:
     interpreter: str
     size: int  # of the file, bytes
     script: str = ""  # the path of a script's interpreter; then nothing else is known
+    machine: int = 0  # EM_* of the architecture, 0: not kept
 
     def relro_pages(self, page: int) -> tuple[int, int]:
         """(start, length) of the mprotect that a loader makes for RELRO, before the load address is added.
@@ -95,7 +96,7 @@ def read_headers(data: bytes, size: int) -> Headers | None:
     if len(data) < 64 or data[:4] != b"\x7fELF" or data[4] not in (1, 2) or data[5] not in (1, 2):
         return None
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
-    kind = struct.unpack_from(f"{order}H", data, 16)[0]
+    kind, machine = struct.unpack_from(f"{order}HH", data, 16)
     at = struct.unpack_from(f"{order}Q" if wide else f"{order}I", data, 32 if wide else 28)[0]
     each, count = struct.unpack_from(f"{order}HH", data, 54 if wide else 42)
     if kind not in (_EXEC, _DYN) or each < (56 if wide else 32) or at + each * count > len(data):
@@ -117,7 +118,7 @@ def read_headers(data: bytes, size: int) -> Headers | None:
             interpreter = data[offset : offset + filesz].split(b"\0", 1)[0].decode("utf-8", "replace")
     if not loads:
         return None
-    return Headers(kind == _EXEC, tuple(loads), relro, interpreter, size)
+    return Headers(kind == _EXEC, tuple(loads), relro, interpreter, size, machine=machine)
 
 
 def _prot(flags: int) -> int:
@@ -125,14 +126,38 @@ def _prot(flags: int) -> int:
     return (flags >> 2 & 1) * PROT_READ | (flags >> 1 & 1) * PROT_WRITE | (flags & 1) * PROT_EXEC
 
 
+_EM_386, _EM_X86_64 = 3, 62
+_MACHINES = {
+    "x86_64": (_EM_X86_64, _EM_386),
+    "i386": (_EM_386,),
+    "ia32": (_EM_386, _EM_X86_64),
+    "arm64": (183,),
+    "arm": (40,),
+    "riscv64": (243,),
+    "loongarch64": (258,),
+    "ppc64le": (21,),
+    "s390x": (22,),
+}
+"""EM_* of the programs that a machine executes, by the beginning of its name (include/uapi/linux/elf-em.h)."""
+
+
+def machines_of(arch: str | None) -> tuple[int, ...]:
+    """EM_* of the programs of a log of `arch`, None: x86_64; none for pages that are not of 4 KiB."""
+    name = arch or "x86_64"
+    if name.endswith(("-16k", "-64k")):
+        return ()
+    return next((found for prefix, found in _MACHINES.items() if name.split("-")[0] == prefix), ())
+
+
 class Files:
-    """Headers by path: those that a set keeps, else those of files on this machine.
+    """Headers by path: those that a set keeps, else those of files on this machine that are programs for `arch`.
 
     A path that is not absolute is looked for beside the log, then in the working directory.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, arch: str | None = None) -> None:
         self._folder = folder
+        self._machines = machines_of(arch)
         self._kept = _read_kept(folder / KEPT) if folder is not None and (folder / KEPT).is_file() else {}
         self._known: dict[str, tuple[Headers | None, str]] = {}
 
@@ -158,7 +183,7 @@ class Files:
             places = [*([self._folder / path] if self._folder is not None else []), Path(path)]
         for place in places:
             headers = of_file(place)
-            if headers is not None:
+            if headers is not None and (headers.script or headers.machine in self._machines):
                 return headers, f"{place} on this machine"
         return None, ""
 
@@ -220,4 +245,5 @@ def _headers(entry: Mapping[str, Any]) -> Headers:
         str(entry["interpreter"]),
         int(entry["size"]),
         str(entry["script"]),
+        int(entry.get("machine", 0)),
     )

@@ -10,18 +10,23 @@ import re
 from dataclasses import dataclass
 from mmap import mmap
 
+from .places import Places, page_of, placed_by, places_of
+
 _LOOKED_AT = 1 << 20
-_RESULTS = 5000
 
 _PATHS = (
     (re.compile(rb"aarch64-linux-gnu|ld-linux-aarch64|ld-musl-aarch64"), "arm64"),
     (re.compile(rb"riscv64-linux-gnu|ld-linux-riscv64|ld-musl-riscv64"), "riscv64"),
-    (re.compile(rb"powerpc64le-linux-gnu|ld-musl-powerpc64le"), "ppc64le"),
+    (re.compile(rb"powerpc64le-linux-gnu|ld-musl-powerpc64le|/ld64\.so\.2\b"), "ppc64le"),
     (re.compile(rb"s390x-linux-gnu|ld-musl-s390x"), "s390x"),
-    (re.compile(rb"loongarch64-linux-gnu|ld-linux-loongarch"), "loongarch64"),
+    (re.compile(rb"loongarch64-linux-gnu|ld-linux-loongarch|ld-musl-loongarch64"), "loongarch64"),
     (re.compile(rb"arm-linux-gnueabi|ld-linux-armhf|ld-linux\.so\.3\b|ld-musl-arm"), "arm"),
     (re.compile(rb"x86_64-linux-gnu|ld-linux-x86-64|ld-musl-x86_64"), "x86_64"),
-    (re.compile(rb"i[3-6]86-linux-gnu|ld-linux\.so\.2\b|ld-musl-i386"), "i386"),
+    (re.compile(rb"i[3-6]86-linux-gnu|ld-musl-i386"), "i386"),
+    (re.compile(rb"mips(?:el|64|64el|isa\w+)?-linux-|ld-musl-mips|ld-linux-mips"), "mips"),
+    (re.compile(rb"powerpc-linux-gnu|ld-musl-powerpc-|ld-musl-powerpc\."), "ppc32"),
+    (re.compile(rb"(?:sparc64|sparc)-linux-gnu"), "sparc"),
+    (re.compile(rb"ld-linux\.so\.2\b"), "i386"),
 )
 """What names of files tell; the architecture whose name comes first in the log is the program's."""
 
@@ -34,19 +39,19 @@ _CALLS = (
     ),
     (re.compile(rb"^[^\"\n]*\briscv_\w+\(", re.MULTILINE), "riscv64"),
     (re.compile(rb"^[^\"\n]*\bset_thread_area\(\{entry_number", re.MULTILINE), "i386"),
+    (re.compile(rb"^[^\"\n]*\b(?:set_thread_area\(0x|sysmips\()", re.MULTILINE), "mips"),
+    (re.compile(rb"^[^\"\n]*\bs390_\w+\(", re.MULTILINE), "s390x"),
     (re.compile(rb"^[^\"\n]*\barch_prctl\(", re.MULTILINE), "x86_64"),
 )
 _OLD_32 = re.compile(rb"^[^\"\n]*\b(?:mmap2|old_mmap|fcntl64|_llseek|stat64|fstat64)\(", re.MULTILINE)
 _MODE = re.compile(rb"\[ Process PID=\d+ runs in (32|64|x32)(?: bit)? mode\. \]")
 _NARROW = re.compile(rb"\[ Process PID=\d+ runs in (?:32 bit|x32) mode\. \]")
-_ADDRESS = re.compile(
-    rb"(?:\b(?:mmap2?|old_mmap|mmap_pgoff|mremap|brk)\([^\n]*?|<\.\.\. (?:mmap2?|mremap|brk) resumed>[^\n]*?)"
-    rb"\) *= (0x[0-9a-f]{1,16})\b"
-)
 
 _X86_64_END, _4_GIB = 0x7FFF_FFFF_F000, 1 << 32
 _I386_END, _ARM_END = 0xC000_0000, 0xBF00_0000
-
+_I386_PROGRAM = 0x0804_8000
+"""Where linkers put programs of i386; those of ARM, MIPS and others lie below, and so do their breaks."""
+_WIDE = ("arm64", "riscv64", "ppc64le", "s390x", "loongarch64")
 
 _UNLESS = "; this is taken unless --arch says otherwise"
 
@@ -74,27 +79,25 @@ def origin_of(data: bytes | mmap) -> Origin:
     """What the first megabyte of a log tells of its machine."""
     head = bytes(data[:_LOOKED_AT])
     named = _named(head)
-    results = [
-        int(match.group(1), 16) for _, match in zip(range(_RESULTS), _ADDRESS.finditer(head), strict=False)
-    ]
-    highest = max(results, default=0)
+    places = places_of(head)
+    highest = places.highest
     mode = _MODE.search(head)
     if highest < _4_GIB and mode and mode.group(1) == b"x32":
         return Origin("ia32", "x86_64", _X32_NOTE)
     if highest > _X86_64_END:
-        return _beyond_x86(head, named, results, highest)
+        return _beyond_x86(head, named, places)
     if highest < _4_GIB and (
         named in ("i386", "arm") or _OLD_32.search(head) or (mode and mode.group(1) == b"32")
     ):
-        return _of_32_bits(named, highest, bool(mode))
-    if named in ("arm64", "riscv64", "ppc64le", "s390x", "loongarch64"):
-        return _by_name(named, results, highest)
+        return _of_32_bits(named, places, bool(mode))
+    if named in _WIDE:
+        return _by_name(named, places)
     narrow = len(set(_NARROW.findall(head)))
     if narrow:
         return Origin(
             note=f"{_MIXED_NOTE} ({narrow} {'time' if narrow == 1 else 'times'} in the first megabyte)"
         )
-    return Origin()
+    return _by_places(places) if named != "x86_64" else Origin()
 
 
 def _named(head: bytes) -> str:
@@ -105,19 +108,10 @@ def _named(head: bytes) -> str:
     return next((arch for pattern, arch in _CALLS if pattern.search(head)), "")
 
 
-def _page(results: list[int], sizes: tuple[int, ...]) -> int:
-    """The largest page size of which all (eight or more) addresses are multiples, else the smallest."""
-    mapped = [address for address in results if address & 0xFFF == 0]
-    if len(mapped) >= 8:
-        for size in sorted(sizes, reverse=True):
-            if all(address % size == 0 for address in mapped):
-                return size
-    return min(sizes)
-
-
-def _beyond_x86(head: bytes, named: str, results: list[int], highest: int) -> Origin:
+def _beyond_x86(head: bytes, named: str, places: Places) -> Origin:
+    highest = places.highest
     if highest < 1 << 48 and named in ("", "arm64"):
-        page = _page(results, (4096, 16384, 65536)) >> 10
+        page = page_of(places, (4096, 16384, 65536)) >> 10
         return Origin(
             f"arm64-{page}k",
             "arm64",
@@ -131,7 +125,7 @@ def _beyond_x86(head: bytes, named: str, results: list[int], highest: int) -> Or
             f"the log is of x86-64 with five levels: {highest:#x} needs 57 bits" + _UNLESS,
         )
     if named in ("riscv64", "ppc64le"):
-        return _by_name(named, results, highest)
+        return _by_name(named, places)
     return Origin(
         None,
         "",
@@ -140,29 +134,72 @@ def _beyond_x86(head: bytes, named: str, results: list[int], highest: int) -> Or
     )
 
 
-def _of_32_bits(named: str, highest: int, mode: bool) -> Origin:
-    if named != "arm" and (highest >= _I386_END or mode):
+def _of_32_bits(named: str, places: Places, mode: bool) -> Origin:
+    highest, brk = places.highest, places.brk
+    if named not in ("arm", "mips", "ppc32", "sparc") and (highest >= _I386_END or mode):
         return Origin("ia32", "i386", "the log is of a 32-bit program on a 64-bit kernel: ia32" + _UNLESS)
     if named == "arm":
         if highest >= _ARM_END:
             note = f"a 32-bit ARM program with addresses up to {highest:#x}: name its machine with --arch"
             return Origin(None, "", note)
         return Origin("arm", "", "the log is of 32-bit ARM, by names in it" + _UNLESS)
+    if named in ("mips", "ppc32", "sparc"):
+        return Origin(
+            "i386",
+            "",
+            f"the log is of 32-bit {named.upper().removesuffix('32')}, by names in it, of which only Linux 2.6 is known"
+            " (--arch takes it): i386 stands in for it",
+        )
+    if named != "i386" and 0 < brk < _I386_PROGRAM:
+        if 0x4000_0000 <= highest < 0x5000_0000 or 0xB000_0000 <= highest < _ARM_END:
+            return Origin(
+                "arm",
+                "",
+                f"the log is of a 32-bit machine whose programs lie below {_I386_PROGRAM:#x}, with mappings as ARM has"
+                " them: arm" + _UNLESS,
+            )
+        return Origin(
+            "i386",
+            "",
+            f"the log is of a 32-bit machine, but not of i386, whose programs begin at {_I386_PROGRAM:#x}; i386"
+            " stands in for it unless --arch names it",
+        )
+    proof = (
+        "by names in it"
+        if named == "i386"
+        else "as its break shows"
+        if _I386_PROGRAM < brk < 2 * _I386_PROGRAM
+        else "which nothing tells from others"
+    )
     return Origin(
         "i386",
         "i386",
-        "the log is of a 32-bit machine, by its calls, and no address is above 3 GiB: i386" + _UNLESS,
+        f"the log is of a 32-bit machine, by its calls, and no address is above 3 GiB: i386, {proof}{_UNLESS}",
     )
 
 
-def _by_name(named: str, results: list[int], highest: int) -> Origin:
+def _by_name(named: str, places: Places) -> Origin:
+    highest = places.highest
     arch, table = named, named if named in ("riscv64", "loongarch64", "arm64") else ""
     if named == "arm64":
-        arch = f"arm64-{_page(results, (4096, 16384, 65536)) >> 10}k"
+        placed = placed_by(places)
+        arch = placed[0] if placed and placed[0].startswith("arm64") else ""
+        arch = arch or f"arm64-{page_of(places, (4096, 16384, 65536)) >> 10}k"
     elif named == "riscv64":
         arch = (
             "riscv64-sv39" if highest < 1 << 38 else "riscv64-sv48" if highest < 1 << 47 else "riscv64-sv57"
         )
     elif named == "ppc64le":
-        arch = f"ppc64le-radix-{_page(results, (4096, 65536)) >> 10}k"
+        arch = f"ppc64le-radix-{page_of(places, (4096, 65536)) >> 10}k"
     return Origin(arch, table, f"the log is of {arch}, by names in it" + _UNLESS)
+
+
+def _by_places(places: Places) -> Origin:
+    """Told from where the kernel put mappings, if x86-64 would not have put them there."""
+    placed = placed_by(places)
+    if placed is None:
+        return Origin()
+    arch, why = placed
+    if not arch:
+        return Origin(None, "", why)
+    return Origin(arch, "arm64" if arch.startswith("arm64") else "", why + _UNLESS)

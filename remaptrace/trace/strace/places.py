@@ -1,0 +1,130 @@
+"""Where the kernel of a log put mappings: the width of its addresses and the size of its pages.
+
+Mappings that the kernel places lie below the end of the address space (arch_pick_mmap_layout), so that the highest of
+them tells how wide it is; all of them, whatever their lengths, lie at multiples of the page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_RESULTS = 5000
+_ADDRESS = re.compile(
+    rb"(?:\b(mmap2?|old_mmap|mmap_pgoff|mremap|brk)\((NULL|0x0|0)?(?:, (\d{1,18}|0x[0-9a-f]{1,16}), )?[^\n]*?"
+    rb"|<\.\.\. (?:mmap2?|mremap|brk) resumed>[^\n]*?)"
+    rb"\) *= (0x[0-9a-f]{1,16})\b"
+)
+_CHANGED = re.compile(rb"\b(?:mprotect|munmap|madvise)\((0x[0-9a-f]{1,16}), [^\n]*\) *= 0\b")
+_NAMED = re.compile(rb"\b(?:mmap2?|old_mmap)\((0x[0-9a-f]{1,16}), [^\n]*?MAP_FIXED[^\n]*\) *= 0x")
+
+_UNEVEN = 4
+"""Mappings of lengths that are no multiples of a page from which it is no chance that the next lie at multiples."""
+
+_WIDTHS: tuple[tuple[int, int, str], ...] = (
+    (38, 3, "riscv64-sv39"),
+    (39, 3, "arm64-4k-39"),
+    (40, 4, ""),
+    (42, 4, "s390x"),
+    (44, 4, "ppc64le-radix-64k"),
+    (46, 6, "ppc64le-radix-64k"),
+)
+"""Bits of an address space that x86-64 does not have, the bits below its end within which the highest mapping lies
+(what is left of it for randomness), and whose it is."""
+_PPC64 = (44, 46)
+
+
+@dataclass
+class Places:
+    """Addresses of a log."""
+
+    results: list[int] = field(default_factory=list)
+    """What mmap, mremap and brk returned."""
+    free: list[tuple[int, int]] = field(default_factory=list)
+    """Address and length, in bytes, of mappings whose place the kernel chose."""
+    named: list[int] = field(default_factory=list)
+    """Addresses that the program named, and the kernel took."""
+    brk: int = 0
+    """The first answer of brk, 0: none."""
+
+    @property
+    def highest(self) -> int:
+        return max(self.results, default=0)
+
+
+def places_of(head: bytes) -> Places:
+    """The addresses in the first bytes of a log."""
+    out = Places()
+    for _, match in zip(range(_RESULTS), _ADDRESS.finditer(head), strict=False):
+        address = int(match.group(4), 16)
+        out.results.append(address)
+        name, hint, length = match.group(1), match.group(2), match.group(3)
+        if name == b"brk":
+            out.brk = out.brk or address
+        elif name not in (None, b"mremap") and hint and length:
+            out.free.append((address, int(length, 0)))
+    for pattern in (_CHANGED, _NAMED):
+        out.named += [
+            int(match.group(1), 16) for _, match in zip(range(_RESULTS), pattern.finditer(head), strict=False)
+        ]
+    return out
+
+
+def page_of(places: Places, sizes: tuple[int, ...]) -> int:
+    """The largest page size of which all (eight or more) addresses are multiples, else the smallest."""
+    mapped = [address for address in places.results if address & 0xFFF == 0]
+    if len(mapped) >= 8:
+        for size in sorted(sizes, reverse=True):
+            if all(address % size == 0 for address in mapped):
+                return size
+    return min(sizes)
+
+
+def _proved_page(places: Places) -> int:
+    """The page size that lengths and addresses together prove to be more than 4 KiB, else 4,096."""
+    for size in (65536, 16384):
+        uneven = sum(length % size != 0 for _, length in places.free)
+        if uneven >= _UNEVEN and not any(address % size for address, _ in places.free):
+            if not any(address % size for address in places.named):
+                return size
+    return 4096
+
+
+def placed_by(places: Places) -> tuple[str, str] | None:
+    """The preset of the machine that puts mappings so, and why; None where x86-64 could have.
+
+    An empty name: no preset of it.
+    """
+    page = _proved_page(places)
+    top = max((address for address, _ in places.free), default=0)
+    bits, arch = _width(top) if len(places.free) > 1 else (0, "")
+    if bits in _PPC64:
+        page = 65536 if page_of(places, (4096, 65536)) == 65536 or page == 65536 else 4096
+        arch = f"ppc64le-radix-{page >> 10}k"
+    elif bits == 42 and page == 65536:
+        arch = "arm64-64k"
+    elif bits == 40:
+        return (
+            "",
+            "mappings lie below 0x10000000000, 40 bits, as 64-bit MIPS puts them: x86-64 stands in for it",
+        )
+    if bits:
+        return (
+            arch,
+            f"the log is of {arch}, as mappings below {1 << bits:#x}, {bits} bits, and none above show",
+        )
+    if page == 4096:
+        return None
+    arch = "ppc64le-radix-64k" if page == 65536 else "loongarch64"
+    return arch, (
+        f"the log is of a machine with pages of {page >> 10} KiB: all mappings lie at multiples of it, whatever their"
+        f" lengths; {arch} has such pages and such addresses"
+    )
+
+
+def _width(top: int) -> tuple[int, str]:
+    """The bits of the address space at whose end `top` lies, and whose it is; 0 for none that x86-64 does not have."""
+    for bits, reach, arch in _WIDTHS:
+        if (1 << bits) - (1 << bits >> reach) <= top < 1 << bits:
+            return bits, arch
+    return 0, ""

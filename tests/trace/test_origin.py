@@ -1,0 +1,87 @@
+"""Which machine a log is of: told from its names and its addresses, said, and never guessed without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remaptrace import load
+from remaptrace.abi import kinds as ev
+from remaptrace.trace.detect import read_data
+from remaptrace.trace.recorded.elf import machines_of
+from remaptrace.trace.strace.origin import origin_of
+
+
+def mapped(*places: tuple[int, int], call: str = "mmap") -> bytes:
+    """Calls of mmap of each length, whose place the kernel chose."""
+    return b"".join(
+        b"%b(NULL, %d, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x%x\n"
+        % (call.encode(), length, address)
+        for address, length in places
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "arch"),
+    [
+        (mapped((0x7F70BAF9C000, 8192), (0x7F70BAF99000, 12288)), None),
+        (mapped((0x2AAAAAAAB000, 8192), (0x2AAAAAAAD000, 12288)), None),  # x86-64, bottom-up
+        (mapped((0x7109D70000, 9152), (0x6EF9AE9000, 1044480)), "arm64-4k-39"),
+        (mapped((0x3FF3037000, 143360), (0x3FF3016000, 8192)), "riscv64-sv39"),
+        (mapped((0x3FF8D6FE000, 8192), (0x3FF8D500000, 1900000)), "s390x"),
+        (mapped((0x3FFF9E6D0000, 65536), (0x3FFF9E6B1000, 4096)), "ppc64le-radix-4k"),
+        (mapped(*((0x3FFF9E6D0000 - n * 65536, 65000) for n in range(9))), "ppc64le-radix-64k"),
+        (mapped(*((0x3FFFF7F00000 - n * 65536, 8192) for n in range(9))), "ppc64le-radix-64k"),
+        (mapped(*((0x7FFF9FFD0000 - n * 65536, 8192) for n in range(9))), "ppc64le-radix-64k"),
+        (mapped(*((0x7FFFB7F00000 - n * 16384, 8192) for n in range(9))), "loongarch64"),
+        (mapped(*((0x7FFFB7F00000 - n * 65536, 65536) for n in range(9))), None),  # whole pages prove nothing
+        (mapped(*((0x3FFF7F00000 - n * 65536, 8192) for n in range(9))), "arm64-64k"),
+        (mapped((0xFFFF829EE000, 8192)), "arm64-4k"),
+        (mapped((0x40017000, 4096), call="old_mmap") + b"brk(0) = 0x807d000\n", "i386"),
+        (mapped((0x40017000, 4096), call="mmap2") + b"brk(0) = 0x2a000\n", "arm"),
+        (mapped((0xB6F37000, 4096), call="mmap2") + b"brk(0) = 0x2059000\n", "arm"),
+        (mapped((0xF632E000, 8192), call="mmap2"), "ia32"),
+        (
+            b'openat(AT_FDCWD, "/lib/aarch64-linux-gnu/libc.so.6", O_RDONLY) = 3\n'
+            + mapped((0x7FAB833000, 8192), (0x7FAB830000, 12288)),
+            "arm64-4k-39",
+        ),
+    ],
+)
+def test_the_machine_shows_in_names_and_places(log: bytes, arch: str | None) -> None:
+    origin = origin_of(log)
+    assert origin.arch == arch
+    assert bool(origin.note) == (arch is not None)
+    assert read_data(log, "t").arch == arch
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (b"set_thread_area(0x77efbdf0) = 0\n" + mapped((0x7793D000, 4096), call="mmap2"), "MIPS"),
+        (mapped((0x2AAA8000, 4096), call="old_mmap") + b"brk(0) = 0x411000\n", "not of i386"),
+        (mapped((0xFFF7B8C000, 8192), (0xFFF7B7C000, 65536)), "64-bit MIPS"),
+        (mapped((0x4013F000, 4096), call="mmap2"), "nothing tells from others"),
+    ],
+)
+def test_a_machine_that_stands_in_for_another_is_named_as_such(log: bytes, words: str) -> None:
+    assert words in origin_of(log).note
+
+
+def test_programs_of_other_machines_are_not_taken_for_those_of_a_log(tmp_path: Path) -> None:
+    assert machines_of(None) == machines_of("x86_64-4l")
+    assert machines_of("arm64-4k-39") == (183,)
+    assert machines_of("arm64-64k") == ()
+    log = b'execve("/bin/true", ["true"], 0xffffd0 /* 9 vars */) = 0\n' + mapped((0xFFFF829EE000, 8192))
+    (tmp_path / "log").write_bytes(log)
+    assert not any("on this machine" in note for note in load(tmp_path / "log").notes)
+
+
+def test_what_an_exec_mapped_is_not_made_up_where_nothing_shows_it(tmp_path: Path) -> None:
+    log = b'execve("/bin/x", ["x"], [/* 9 vars */]) = 0\nbrk(0) = 0x807d000\n'
+    (tmp_path / "log").write_bytes(log + mapped((0x40017000, 4096), call="old_mmap"))
+    trace = load(tmp_path / "log")
+    assert trace.arch == "i386"
+    assert ev.K_INIT_VMA not in trace.columns["kind"].tolist()
+    assert any("what the exec of /bin/x mapped" in note for note in trace.notes)
