@@ -15,8 +15,8 @@ from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result
 from ..rewrite.equivalence import allowed_alike
-from ..rewrite.follow import Row
-from ..rewrite.passes import PASSES, may_change, rewrite, rows_of
+from ..rewrite.passes import PASSES, may_change, rewrite
+from ..rewrite.rows import Rows, rows_of
 from ..trace.events import Trace
 from .patterns import HOLES
 
@@ -121,7 +121,7 @@ def _measured(
             allowed_alike(result, native, np.arange(len(trace))).equal,
             max(0, _refused(native) - _refused(result)),
         )
-    rows: list[Row] | None = None
+    rows: Rows | None = None
     for name in PASSES:
         if not may_change(trace, name) or (name == "dontneed" and HOLES not in patterns):
             continue

@@ -23,7 +23,7 @@ from .. import errorcodes as ec
 from ..errors import ReplayError
 from ..kept import make_folder
 from .emit import make_private, object_of
-from .folders import ENGINE, READERS, folder_now, object_file
+from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
 from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
 from .shipped import is_shipped
@@ -86,7 +86,11 @@ class Entry:
 
 
 # where the functions of a room are found with numba around them
-_PACKAGES = {ENGINE: "remaptrace._jitted", READERS: "remaptrace.trace._jitted"}
+_PACKAGES = {
+    ENGINE: "remaptrace._jitted",
+    READERS: "remaptrace.trace._jitted",
+    WHATIF: "remaptrace._jitted",
+}
 
 
 def make_object(room: str, name: str) -> bytes:

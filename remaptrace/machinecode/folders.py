@@ -14,10 +14,11 @@ from pathlib import Path
 from ..kept import cache_root, may_use
 from ..sources import PACKAGE, import_closure
 
-ENGINE, READERS = "engine", "trace"
+ENGINE, READERS, WHATIF = "engine", "trace", "whatif"
 _COMPILER = ("machinecode.build", "machinecode.emit", "machinecode.linkonce", "machinecode.target")
 ROOMS: dict[str, tuple[str, ...]] = {
     ENGINE: ("engine.run.loop", *_COMPILER),
+    WHATIF: ("engine.whatif.loop", *_COMPILER),
     READERS: (
         *(
             f"trace.compiled.{name}"

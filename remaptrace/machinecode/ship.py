@@ -23,11 +23,15 @@ from ..sources import PACKAGE
 from . import shipped
 from .build import SOURCES_CHANGED, make_bitcode
 from .emit import object_of
-from .folders import ENGINE, READERS, sources
+from .folders import ENGINE, READERS, ROOMS, WHATIF, sources
 from .ready import FUNCTIONS
 from .target import LEVELS, Level, level_machine
 
-WHOLE = ((ENGINE, "run.loop.replay"), *((READERS, name) for name in FUNCTIONS))
+WHOLE = (
+    (ENGINE, "run.loop.replay"),
+    (WHATIF, "whatif.loop.rewrite"),
+    *((READERS, name) for name in FUNCTIONS),
+)
 """Every function that is compiled."""
 
 
@@ -72,7 +76,7 @@ def ship(
     with ThreadPoolExecutor(2) as pool:
         codes = dict(zip(functions, pool.map(lambda one: make_bitcode(*one), functions), strict=True))
     shutil.rmtree(folder, ignore_errors=True)
-    objects: dict[str, dict[str, dict[str, str]]] = {ENGINE: {}, READERS: {}}
+    objects: dict[str, dict[str, dict[str, str]]] = {room: {} for room in ROOMS}
     for level, command in levels:
         machine = level_machine(level)
         (folder / level.name).mkdir(parents=True)
@@ -93,7 +97,7 @@ def ship(
 def _states() -> dict[str, dict[str, Any]]:
     """For each room its sources by name, and one hash over them as they are now."""
     states = {}
-    for room in (ENGINE, READERS):
+    for room in ROOMS:
         files = [str(path.relative_to(PACKAGE)) for path in sources(room)]
         states[room] = {"files": files, "digest": shipped.digest_of(files)}
     return states

@@ -17,11 +17,10 @@ import numpy.typing as npt
 from ..abi import kinds as ev
 from ..abi.kinds import ACCESSES
 from ..abi.outcomes import NAMES, OUT_OK
-from ..trace.events import COLUMNS, Trace
-from .areas import Area
-from .follow import PAGE, Follower, Row
-from .output import Rewritten
-from .passes import rewrite, rows_of
+from ..trace.events import Trace
+from .output import Rewritten, new_columns
+from .passes import rewrite
+from .rows import rows_of
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 _AREAS = 1000
 """Areas of one process that are probed at its end; more are thinned out evenly."""
-
-_TOP = 1 << 47
-_KINDS = (ev.K_READ, ev.K_WRITE, ev.K_EXECUTE)
 
 
 @dataclass(frozen=True)
@@ -117,8 +113,8 @@ def check(
     """
     from ..engine.run.driver import replay
 
-    probed = with_probes(trace, results)
-    done: Rewritten = rewrite(probed, names)
+    probed = with_probes(trace, results, engine)
+    done: Rewritten = rewrite(probed, names, engine=engine)
     return allowed_alike(
         replay(probed, before, follow=True, engine=engine),
         replay(done.trace, after, follow=True, engine=engine),
@@ -126,41 +122,13 @@ def check(
     )
 
 
-def with_probes(trace: Trace, results: npt.NDArray[np.integer[Any]] | None = None) -> Trace:
+def with_probes(
+    trace: Trace, results: npt.NDArray[np.integer[Any]] | None = None, engine: str = "auto"
+) -> Trace:
     """`trace` with reads, writes and executions of its areas before each process ends, and at its end."""
-    rows = rows_of(trace, results)
-    follower = Follower(trace)
-    out: list[Row] = []
-    places: list[int] = []
-    for event, row in enumerate(rows):
-        if row.kind == ev.K_EXIT and row.a1 and not row.failed:
-            _probe(out, places, event, row.task, follower.space(row.task).areas)
-            del follower.spaces[row.task]
-        follower.step(event, row)
-        out.append(row)
-        places.append(event)
-    last = len(rows) - 1
-    for task in _alive(follower):
-        _probe(out, places, last, task, follower.space(task).areas)
-    where = np.array(places, dtype=np.int64)
-    table = np.array(out, dtype=np.int64).reshape(-1, len(COLUMNS))
-    columns: dict[str, Any] = {n: np.asarray(c)[where] for n, c in trace.columns.items()}
-    columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
+    rows = rows_of(trace, results, engine)
+    origin, words, _ = rows.walk.run("probes", _AREAS)
+    where = origin >> 1
     taken = None if trace.taken is None else trace.taken[where]
+    columns = new_columns(rows, where, np.flatnonzero(origin & 1), words)
     return replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[], taken=taken)
-
-
-def _alive(follower: Follower) -> list[int]:
-    """One task for each address space that is there at the end."""
-    tasks = {space.number: task for task, space in sorted(follower.spaces.items(), reverse=True)}
-    return sorted(tasks.values())
-
-
-def _probe(out: list[Row], places: list[int], event: int, task: int, areas: Iterable[Area]) -> None:
-    chosen = [a for a in areas if 0 <= a.start < _TOP]
-    chosen = chosen[:: -(-len(chosen) // _AREAS)] if chosen else []
-    for area in chosen:
-        for addr in sorted({area.start, area.end - PAGE}):
-            for kind in _KINDS:
-                out.append(Row(kind, task, addr, -1, 0, 0, 0, 0, 0, ev.EVF_MADE))
-                places.append(event)

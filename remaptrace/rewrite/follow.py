@@ -7,51 +7,15 @@ kernel placed lies where it said. Passes override the hooks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..abi import kinds as ev
 from ..abi import mman as names
-from ..abi.errnos import ENOMEM
 from ..abi.mman import MREMAP_DONTUNMAP
-from ..abi.signals import PF_FETCH, PF_WRITE
 from ..trace.events import Trace
 from .areas import Area, Areas
-
-PAGE = 4096
-_U64 = (1 << 64) - 1
-_NO_EFFECT = ev.EVF_INJECTED | ev.EVF_UNFINISHED
-
-
-class Row(NamedTuple):
-    """One event as the engine reads it."""
-
-    kind: int
-    task: int
-    a0: int
-    a1: int
-    a2: int
-    a3: int
-    a4: int
-    a5: int
-    ret: int
-    flags: int
-
-    @property
-    def failed(self) -> bool:
-        """True if the recording says that the call was refused, or had no effect."""
-        return bool(self.flags & _NO_EFFECT) or (bool(self.flags & ev.EVF_HAS_RET) and -4096 < self.ret < 0)
-
-
-def page_up(value: int) -> int:
-    """`value` bytes rounded up to whole pages."""
-    return (value + PAGE - 1) & -PAGE
-
-
-def access_bit(row: Row) -> int:
-    """The PROT_* bit that an access needs."""
-    if row.kind == ev.K_FAULT:
-        return 4 if row.a1 & PF_FETCH else 2 if row.a1 & PF_WRITE else 1
-    return {ev.K_READ: 1, ev.K_WRITE: 2, ev.K_EXECUTE: 4}[row.kind]
+from .descriptors import Descriptors
+from .rows import PAGE, Row, page_up
 
 
 @dataclass
@@ -74,12 +38,9 @@ class Follower:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.spaces: dict[int, Space] = {}
-        self.files: dict[int, dict[int, int]] = {}
+        self.descriptors = Descriptors()
         self.event = 0
         self._next_space = 0
-        self._next_token = 1
-        self._named: dict[int, int] = {}  # string number of a path: token
-        self._segments: dict[int, int] = {}  # shmid: bytes
 
     def space(self, task: int) -> Space:
         """The address space of a task; made empty if nothing is known of it."""
@@ -91,21 +52,6 @@ class Follower:
     def _new_space(self) -> Space:
         self._next_space += 1
         return Space(self._next_space)
-
-    def table(self, task: int) -> dict[int, int]:
-        """Descriptors of a task: number to open file."""
-        return self.files.setdefault(task, {})
-
-    def token(self, task: int, fd: int) -> int:
-        """The open file of a descriptor; one of its own if the recording does not say which."""
-        table = self.table(task)
-        if fd not in table:
-            table[fd] = self._fresh()
-        return table[fd]
-
-    def _fresh(self) -> int:
-        self._next_token += 1
-        return self._next_token
 
     # -- hooks for passes ----------------------------------------------------------------------
 
@@ -124,13 +70,18 @@ class Follower:
         """Apply one event."""
         self.event = event
         handler = _HANDLERS.get(row.kind)
-        if handler is not None and not row.failed:
+        if row.failed:
+            if row.met_a_hole:
+                self._mprotect_up_to_hole(row)
+        elif handler is not None:
             handler(self, row)
-        elif row.kind == ev.K_MPROTECT and row.flags & ev.EVF_HAS_RET and row.ret == -ENOMEM:
-            self._mprotect_up_to_hole(row)
+        else:
+            self.descriptors.step(row.kind, row.task, row.a0, row.a1, row.ret, row.flags)
 
     def put(self, space: Space, area: Area) -> None:
-        """Map `area`, replacing what is there."""
+        """Map `area`, replacing what is there; one without a byte changes nothing."""
+        if area.end <= area.start:
+            return
         gone = space.areas.insert(area)
         if gone:
             self.removed(space, gone)
@@ -149,9 +100,7 @@ class Follower:
         if start < 0:
             return
         anonymous = row.a3 & names.MAP_ANONYMOUS
-        token = 0 if anonymous else self.token(row.task, row.a4)
-        if anonymous and row.a3 & 1:
-            token = self._fresh()  # a shared object of its own
+        token = self.descriptors.mapped(row.task, row.a3, row.a4)
         end = start + page_up(row.a1)
         offset = start if anonymous else row.a5
         self.put(
@@ -214,15 +163,12 @@ class Follower:
         space.brk = row.ret
 
     def _remap(self, row: Row) -> None:
-        for area in self.space(row.task).areas.cut(row.a0, row.a0 + (row.a1 & -PAGE)):
-            area.offset = row.a3 * PAGE + (area.start - row.a0)
-
-    def _shmget(self, row: Row) -> None:
-        if row.flags & ev.EVF_HAS_RET:
-            self._segments[row.ret] = page_up(row.a1)
+        start = row.a0 & -PAGE  # mm/mmap.c remap_file_pages: start and size lose what is no whole page
+        for area in self.space(row.task).areas.cut(start, start + (row.a1 & -PAGE)):
+            area.offset = row.a3 * PAGE + (area.start - start)
 
     def _shmat(self, row: Row) -> None:
-        size = self._segments.get(row.a0, PAGE)
+        size = self.descriptors.attached(row.a0)
         if row.flags & ev.EVF_HAS_RET:
             self.put(
                 self.space(row.task),
@@ -243,8 +189,7 @@ class Follower:
         else:
             self._next_space += 1
             self.spaces[child] = parent.child(self._next_space)
-        table = self.table(row.task)
-        self.files[child] = table if flags & names.CLONE_FILES else dict(table)
+        self.descriptors.fork(row.task, child, flags)
 
     def _fork_step(self, row: Row) -> None:
         self._fork(row._replace(a1=0))
@@ -258,7 +203,7 @@ class Follower:
             self.dropped(self.space(row.task))
 
     def _init_vma(self, row: Row) -> None:
-        token = self._path_token(row.a4) if row.a4 else 0
+        token = self.descriptors.path(row.a4) if row.a4 else 0
         flags = 1 if row.a2 & 8 else 2
         area = Area(row.a0, row.a1, row.a2 & 7, flags=flags, token=token, born=self.event)
         area.offset = row.a3 if token else row.a0
@@ -266,38 +211,6 @@ class Follower:
 
     def _init_mm(self, row: Row) -> None:
         self.space(row.task).brk = row.a1
-
-    def _path_token(self, path: int) -> int:
-        if path not in self._named:
-            self._named[path] = self._fresh()
-        return self._named[path]
-
-    def _open(self, row: Row) -> None:
-        if row.flags & ev.EVF_HAS_RET:
-            self.table(row.task)[row.ret] = self._fresh()
-
-    def _makefile(self, row: Row) -> None:
-        self.table(row.task)[row.a0] = self._fresh()
-
-    def _reopen(self, row: Row) -> None:
-        self.table(row.task)[row.a1] = self._fresh()
-
-    def _dup(self, row: Row) -> None:
-        new = row.a1 if row.a1 >= 0 else row.ret
-        self.table(row.task)[new] = self.token(row.task, row.a0)
-
-    def _close(self, row: Row) -> None:
-        self.table(row.task).pop(row.a0, None)
-
-    def _close_range(self, row: Row) -> None:
-        table = self.table(row.task)
-        for fd in [fd for fd in table if row.a0 <= fd <= (row.a1 & _U64)]:
-            del table[fd]
-
-    def _known_fd(self, row: Row) -> None:
-        table = self.table(row.task)
-        if row.a0 not in table:
-            table[row.a0] = self._path_token(row.a1)
 
 
 _HANDLERS = {
@@ -309,7 +222,6 @@ _HANDLERS = {
     ev.K_MREMAP: Follower._mremap,
     ev.K_BRK: Follower._brk,
     ev.K_REMAP_FILE_PAGES: Follower._remap,
-    ev.K_SHMGET: Follower._shmget,
     ev.K_SHMAT: Follower._shmat,
     ev.K_SHMDT: Follower._shmdt,
     ev.K_FORK: Follower._fork,
@@ -318,12 +230,4 @@ _HANDLERS = {
     ev.K_EXIT: Follower._exit,
     ev.K_INIT_VMA: Follower._init_vma,
     ev.K_INIT_MM: Follower._init_mm,
-    ev.K_OPEN: Follower._open,
-    ev.K_MEMFD: Follower._open,
-    ev.K_MAKEFILE: Follower._makefile,
-    ev.K_REOPEN: Follower._reopen,
-    ev.K_DUP: Follower._dup,
-    ev.K_CLOSE: Follower._close,
-    ev.K_CLOSE_RANGE: Follower._close_range,
-    ev.K_KNOWN_FD: Follower._known_fd,
 }

@@ -5,46 +5,33 @@ MADV_NOHUGEPAGE and PR_SET_VMA_ANON_NAME change no access, but areas that differ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import numpy as np
+import numpy.typing as npt
 
 from ..abi import kinds as ev
-from ..abi import mman as names
-from ..trace.events import Trace
-from .follow import Row
-from .output import Output, Rewritten
+from ..abi.mman import ADVICE
+from ..trace.events import COLUMNS
+from .output import Rewritten, finished
+from .rows import Rows
 
-_NOHUGEPAGE = names.ADVICE["nohugepage"]
-
-
-def _without(trace: Trace, rows: list[Row], name: str, what: str, gone: Callable[[Row], bool]) -> Rewritten:
-    out = Output(trace, rows)
-    for event, row in enumerate(rows):
-        if gone(row):
-            out.count(f"{what} left out")
-        else:
-            out.keep(event)
-    if not out.counts:
-        out.note(f"the log has no {what}: nothing to rewrite")
-    return out.finish(name)
+_NONE: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+_NO_WORDS: npt.NDArray[np.int64] = np.zeros((0, len(COLUMNS)), dtype=np.int64)
 
 
-def rewrite_no_nohugepage(trace: Trace, rows: list[Row]) -> Rewritten:
+def _without(rows: Rows, gone: npt.NDArray[np.bool_], name: str, what: str) -> Rewritten:
+    left_out = int(gone.sum())
+    counts = {f"{what} left out": left_out} if left_out else {}
+    notes = [] if left_out else [f"the log has no {what}: nothing to rewrite"]
+    return finished(rows, np.flatnonzero(~gone), _NONE, _NO_WORDS, name, counts, notes)
+
+
+def rewrite_no_nohugepage(rows: Rows) -> Rewritten:
     """The trace without MADV_NOHUGEPAGE; `rows` are its events with the results that hold."""
-    return _without(
-        trace,
-        rows,
-        "no-nohugepage",
-        "calls of MADV_NOHUGEPAGE",
-        lambda row: row.kind == ev.K_MADVISE and row.a2 == _NOHUGEPAGE,
-    )
+    table = rows.table
+    gone = (table[:, 0] == ev.K_MADVISE) & (table[:, 4] == ADVICE["nohugepage"])
+    return _without(rows, gone, "no-nohugepage", "calls of MADV_NOHUGEPAGE")
 
 
-def rewrite_no_names(trace: Trace, rows: list[Row]) -> Rewritten:
+def rewrite_no_names(rows: Rows) -> Rewritten:
     """The trace without names of anonymous memory; `rows` are its events with the results that hold."""
-    return _without(
-        trace,
-        rows,
-        "no-names",
-        "calls of PR_SET_VMA_ANON_NAME",
-        lambda row: row.kind == ev.K_SET_VMA_NAME,
-    )
+    return _without(rows, rows.table[:, 0] == ev.K_SET_VMA_NAME, "no-names", "calls of PR_SET_VMA_ANON_NAME")

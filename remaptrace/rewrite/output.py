@@ -1,4 +1,4 @@
-"""Collects the events of a rewritten trace: those that stay, by number, and those that are new."""
+"""A rewritten trace: the events that stay, by number, and those that are new."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..trace.events import COLUMNS, Trace
-from .follow import Row
+from .rows import Row, Rows
+
+Words = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,67 @@ class Rewritten:
     """
 
     trace: Trace
-    origin: npt.NDArray[np.int64]
+    origin: Words
     counts: dict[str, int]
     notes: tuple[str, ...] = ()
+
+
+def new_columns(rows: Rows, origin: Words, where: Words, words: Words) -> dict[str, Any]:
+    """The columns of a trace whose events stand for events `origin`; those at `where` have the words of `words`."""
+    columns: dict[str, Any] = {
+        n: np.asarray(c)[origin] for n, c in rows.trace.columns.items() if n not in COLUMNS
+    }
+    for i, name in enumerate(COLUMNS):
+        column = rows.table[origin, i]
+        column[where] = words[:, i]
+        columns[name] = column
+    return columns
+
+
+def finished(
+    rows: Rows,
+    origin: Words,
+    where: Words,
+    words: Words,
+    name: str,
+    counts: dict[str, int],
+    notes: list[str],
+) -> Rewritten:
+    """The trace that the pass `name` made. Truth, map files and expectations of the old one do not hold for it."""
+    t = rows.trace
+    columns = new_columns(rows, origin, where, words)
+    columns["flags"] &= ~np.int64(ev.EVF_EXPECT_TRUTH)
+    if t.taken is not None:
+        columns["flags"] |= np.where(t.taken[origin], ev.EVF_TAKEN, 0)
+    columns.setdefault("origin", origin)
+    trace = replace(
+        t,
+        columns=columns,
+        name=f"{t.name} ({name})" if t.name else name,
+        recorded=True,
+        truth=None,
+        relocations=None,
+        expects=(),
+        maps=[],
+        taken=None,
+        notes=[*t.notes, *notes],
+    )
+    return Rewritten(trace, origin, counts, tuple(notes))
+
+
+def of_walk(
+    rows: Rows, written: tuple[Words, Words], name: str, counts: dict[str, int], notes: list[str]
+) -> Rewritten:
+    """The trace that a compiled pass wrote, see `Walk.run`."""
+    origin, words = written
+    return finished(rows, origin >> 1, np.flatnonzero(origin & 1), words, name, counts, notes)
 
 
 @dataclass
 class Output:
     """The new table under construction."""
 
-    trace: Trace
-    rows: list[Row]  # of the trace before, with the results and addresses that hold
+    rows: Rows  # of the trace before, with the results and addresses that hold
     origin: list[int] = field(default_factory=list)
     changed: dict[int, Row] = field(default_factory=dict)  # new event number: its row
     counts: dict[str, int] = field(default_factory=dict)
@@ -62,29 +114,8 @@ class Output:
             self.notes.append(text)
 
     def finish(self, name: str) -> Rewritten:
-        """The trace. Truth, map files and expectations of the old one do not hold for it."""
-        t = self.trace
+        """The trace."""
+        where = np.fromiter(self.changed, dtype=np.int64, count=len(self.changed))
+        words = np.array(list(self.changed.values()), dtype=np.int64).reshape(-1, len(COLUMNS))
         origin = np.array(self.origin, dtype=np.int64)
-        columns: dict[str, Any] = {n: np.asarray(c)[origin] for n, c in t.columns.items()}
-        table = np.array(self.rows, dtype=np.int64).reshape(-1, len(COLUMNS))[origin]
-        if self.changed:
-            where = np.fromiter(self.changed, dtype=np.int64, count=len(self.changed))
-            table[where] = np.array(list(self.changed.values()), dtype=np.int64)
-        columns |= {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
-        columns["flags"] = columns["flags"] & ~np.int64(ev.EVF_EXPECT_TRUTH)
-        if t.taken is not None:
-            columns["flags"] |= np.where(t.taken[origin], ev.EVF_TAKEN, 0)
-        columns.setdefault("origin", origin)
-        trace = replace(
-            t,
-            columns=columns,
-            name=f"{t.name} ({name})" if t.name else name,
-            recorded=True,
-            truth=None,
-            relocations=None,
-            expects=(),
-            maps=[],
-            taken=None,
-            notes=[*t.notes, *self.notes],
-        )
-        return Rewritten(trace, origin, self.counts, tuple(self.notes))
+        return finished(self.rows, origin, where, words, name, self.counts, self.notes)

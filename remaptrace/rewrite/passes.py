@@ -17,12 +17,12 @@ from ..engine.run.refusals import settle
 from ..errors import UsageError
 from ..trace.events import Trace
 from .dontneed import rewrite_dontneed
-from .follow import Row
 from .guards import rewrite_guards, rewrite_rfp_guards
 from .leaveout import rewrite_no_names, rewrite_no_nohugepage
 from .mergeorder import rewrite_merge_order
 from .output import Rewritten
 from .rfp import rewrite_rfp
+from .rows import Rows, rows_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Pass:
     name: str
     about: str
     kernel: str
-    run: Callable[[Trace, list[Row]], Rewritten]
+    run: Callable[[Rows], Rewritten]
 
 
 PASSES: dict[str, Pass] = {
@@ -102,14 +102,16 @@ def rewrite(
     trace: Trace,
     names: Iterable[str],
     results: npt.NDArray[np.integer[Any]] | None = None,
-    rows: list[Row] | None = None,
+    rows: Rows | None = None,
+    engine: str = "auto",
 ) -> Rewritten:
     """Rewrite `trace` by the passes of `names`, one after the other.
 
     `rows`: those of `rows_of(trace, results)`, if the caller has them already.
 
     `results`: what every event returned, from a replay of `trace`; needed for a scenario, whose file
-    does not say where its mappings lie. UsageError RT230 for an unknown pass.
+    does not say where its mappings lie. `engine` as in `replay`: how the passes are run. UsageError RT230 for an
+    unknown pass.
     """
     settle(trace, lambda t, m: replay(t, m, follow=True))
     done: Rewritten | None = None
@@ -117,8 +119,10 @@ def rewrite(
         if name not in PASSES:
             raise UsageError(ec.RT_REWRITE, f"unknown rewrite '{name}'", expected=", ".join(PASSES))
         before = done.trace if done else trace
-        own = rows if rows is not None and done is None else rows_of(before, None if done else results)
-        step = PASSES[name].run(before, own)
+        own = (
+            rows if rows is not None and done is None else rows_of(before, None if done else results, engine)
+        )
+        step = PASSES[name].run(own)
         done = step if done is None else _composed(done, step)
     if done is None:
         raise UsageError(ec.RT_REWRITE, "no rewrite is named", expected=", ".join(PASSES))
@@ -129,17 +133,3 @@ def _composed(first: Rewritten, second: Rewritten) -> Rewritten:
     counts = {**first.counts, **second.counts}
     notes = tuple(dict.fromkeys((*first.notes, *second.notes)))
     return Rewritten(second.trace, first.origin[second.origin], counts, notes)
-
-
-def rows_of(trace: Trace, results: npt.NDArray[np.integer[Any]] | None) -> list[Row]:
-    """The events of `trace` as rows, with `results` where the trace has none, references resolved."""
-    table = trace.rows(0, len(trace))
-    if results is not None:
-        unknown = table[:, 9] & ev.EVF_HAS_RET == 0
-        calls = table[:, 0] < ev.K_READ
-        table[unknown & calls, 8] = np.asarray(results, dtype=np.int64)[unknown & calls]
-        table[unknown & calls, 9] |= ev.EVF_HAS_RET
-    if trace.relocations is not None:
-        for event, arg, source, addend in trace.relocations.tolist():
-            table[event, 2 + arg] = table[source, 8] + addend
-    return [Row(*row) for row in table.tolist()]

@@ -13,9 +13,10 @@ from ..abi import mman as names
 from ..trace.events import Trace
 from .areas import Area
 from .borders import borders
-from .follow import PAGE, Follower, Row, Space, page_up
+from .follow import Follower, Space
 from .output import Output, Rewritten
-from .windows import Window, WindowFinder
+from .rows import PAGE, Row, Rows, page_up
+from .windows import LEAST, Window, WindowFinder, page_wise_rows
 
 _CHGPROT = names.RFP_CHGPROT | names.MAP_NONBLOCK
 _WINDOW_FLAGS = names.MAP_SHARED | names.MAP_FIXED | names.MAP["noreserve"]
@@ -124,11 +125,12 @@ class _RfpPass(Follower):
 
     def _rearrange(self, event: int, row: Row) -> bool:
         space = self.space(row.task)
-        pieces = space.areas.cut(row.a0, row.a0 + (row.a1 & -PAGE))
+        start = row.a0 & -PAGE
+        pieces = space.areas.cut(start, start + (row.a1 & -PAGE))
         if not any(self._inside(space, a) for a in pieces):
             return False
         for area in pieces:
-            pgoff = row.a3 + (area.start - row.a0) // PAGE
+            pgoff = row.a3 + (area.start - start) // PAGE
             self._place(event, row.task, area.start, area.end - area.start, area.prot, pgoff)
         return True
 
@@ -142,20 +144,29 @@ class _RfpPass(Follower):
             space.data["windows"] = [w for w in self.live(space) if w not in gone]
 
 
-def rewrite_rfp(trace: Trace, rows: list[Row]) -> Rewritten:
+def rewrite_rfp(rows: Rows) -> Rewritten:
     """The trace with windows; `rows` are its events with the results that hold."""
-    finder = WindowFinder(trace)
-    most, fullest = 0, -1
-    for event, row in enumerate(rows):
-        finder.step(event, row)
-        if event in finder.of_event and len(finder.space(row.task).areas) > most:
-            most, fullest = len(finder.space(row.task).areas), event
-    out = Output(trace, rows)
-    work = _RfpPass(trace, finder.windows(), out)
-    for event, row in enumerate(rows):
-        work.rewrite(event, row)
-        if event == fullest and out.counts.get("windows"):
-            out.note(borders(work.space(row.task).areas).sentence(event))
+    out = Output(rows)
+    page_wise = int(page_wise_rows(rows.table).sum())
+    if page_wise < LEAST:
+        out.origin = list(range(len(rows)))
+    else:
+        _write(rows, out)
     if not out.counts.get("windows"):
         out.note("no file is mapped page by page: nothing to rewrite")
     return out.finish("rfp")
+
+
+def _write(rows: Rows, out: Output) -> None:
+    """Find the windows, then write the new trace."""
+    finder = WindowFinder(rows.trace)
+    most, fullest = 0, -1
+    for event, row in enumerate(rows.each):
+        finder.step(event, row)
+        if event in finder.of_event and len(finder.space(row.task).areas) > most:
+            most, fullest = len(finder.space(row.task).areas), event
+    work = _RfpPass(rows.trace, finder.windows(), out)
+    for event, row in enumerate(rows.each):
+        work.rewrite(event, row)
+        if event == fullest and out.counts.get("windows"):
+            out.note(borders(work.space(row.task).areas).sentence(event))

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..trace.events import Trace
 from .areas import Area
-from .follow import Follower, Row, Space, page_up
+from .follow import Follower, Space
+from .rows import Row, failed_rows, page_up
 
 _FOREVER = 1 << 62
-_LEAST = 2  # mappings that make a window worth while
+LEAST = 2  # mappings that make a window worth while
 
 
 @dataclass
@@ -62,6 +66,20 @@ def is_page_wise(row: Row) -> bool:
         and not row.a3 & names.MAP_ANONYMOUS
         and row.a1 > 0
     )
+
+
+def page_wise_rows(table: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """`is_page_wise` of every row of a table."""
+    flags = table[:, 5]
+    found: npt.NDArray[np.bool_] = (
+        (table[:, 0] == ev.K_MMAP)
+        & np.isin(flags & names.MAP_TYPE, (names.MAP_SHARED, names.MAP_SHARED_VALIDATE))
+        & (flags & names.MAP_FIXED != 0)
+        & (flags & names.MAP_ANONYMOUS == 0)
+        & (table[:, 3] > 0)
+        & ~failed_rows(table)
+    )
+    return found
 
 
 class WindowFinder(Follower):
@@ -173,7 +191,7 @@ def _join(life: _Life, token: int) -> dict[int, Window]:
     return {
         event: window
         for window, events in groups
-        if window.mappings >= _LEAST
+        if window.mappings >= LEAST
         and not any(s < window.end and window.start < e for s, e in life.spoiled)
         and not _disturbed(others, window.start, window.end, window.first)
         for event in events

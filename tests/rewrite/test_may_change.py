@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from remaptrace.api import load, replay
-from remaptrace.rewrite.passes import PASSES, may_change, rewrite, rows_of
+from remaptrace.rewrite.passes import PASSES, may_change, rewrite
+from remaptrace.rewrite.rows import rows_of
 
 TRACES = Path(__file__).parent.parent.parent / "traces"
 

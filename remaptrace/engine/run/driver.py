@@ -196,7 +196,7 @@ class _Run:
         *,
         watched: bool = False,
     ) -> None:
-        _check(trace)
+        check_tables(trace)
         self.trace = trace
         self.machine = machine
         self.loop = loop
@@ -351,7 +351,7 @@ class _Run:
         return notes
 
 
-def _check(trace: Trace) -> None:
+def check_tables(trace: Trace) -> None:
     """Refuse tables that do not hold together: compiled code would read and write past their ends. RT603."""
     try:
         prove(trace)

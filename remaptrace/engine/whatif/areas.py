@@ -1,0 +1,133 @@
+"""Areas of one address space as they were asked for: find, cut, put in, take out.
+
+Addresses are bytes. Cutting is O(log n) and touches only what is cut.
+"""
+
+from __future__ import annotations
+
+from ..areas.vmaset import find_vma, insert_vma, remove_vma, set_bounds
+from ..jit import kernel, wrap
+from ..state import MM_FIRST, V_END, V_NEXT, V_START, V_WORDS, Mem, kalloc, kfree
+from .words import A_BORN, A_EMPTIED, A_FLAGS, A_OFFSET, A_PROT, A_TOKEN
+
+
+@kernel
+def new_area(m: Mem, start: int, end: int, prot: int, flags: int, token: int, offset: int, born: int) -> int:
+    """An area that is not yet in an address space; 0: the arena is full."""
+    area = kalloc(m, V_WORDS)
+    if area != 0:
+        m[area + V_START] = start
+        m[area + V_END] = end
+        m[area + A_PROT] = prot
+        m[area + A_FLAGS] = flags
+        m[area + A_TOKEN] = token
+        m[area + A_OFFSET] = offset
+        m[area + A_BORN] = born
+    return area
+
+
+@kernel
+def copied(m: Mem, area: int) -> int:
+    """A copy of `area` that is in no address space; 0: the arena is full."""
+    copy = kalloc(m, V_WORDS)
+    if copy != 0:
+        m[copy + V_START] = m[area + V_START]
+        m[copy + V_END] = m[area + V_END]
+        m[copy + A_FLAGS] = m[area + A_FLAGS]
+        m[copy + A_OFFSET] = m[area + A_OFFSET]
+        for i in range(A_PROT, A_EMPTIED + 1):
+            m[copy + i] = m[area + i]
+    return copy
+
+
+@kernel
+def private_anonymous(m: Mem, area: int) -> int:
+    """1 for memory without a file that only this process sees."""
+    return 1 if m[area + A_TOKEN] == 0 and m[area + A_FLAGS] & 1 == 0 else 0
+
+
+@kernel
+def area_at(m: Mem, space: int, addr: int) -> int:
+    """The area that holds `addr`, 0: none."""
+    area = find_vma(m, space, addr)
+    return area if area != 0 and m[area + V_START] <= addr else 0
+
+
+@kernel
+def first_in(m: Mem, space: int, start: int, end: int) -> int:
+    """The first area with a byte in [start, end), 0: none; those behind it follow by V_NEXT."""
+    if end <= start:
+        return 0
+    area = find_vma(m, space, start)
+    return area if area != 0 and m[area + V_START] < end else 0
+
+
+@kernel
+def _split(m: Mem, space: int, addr: int) -> int:
+    """Make `addr` a boundary if an area reaches across it."""
+    area = find_vma(m, space, addr)
+    if area == 0 or m[area + V_START] >= addr:
+        return 0
+    upper = copied(m, area)
+    if upper == 0:
+        return 0
+    m[upper + A_OFFSET] = wrap(m[upper + A_OFFSET] + addr - m[upper + V_START])
+    m[upper + V_START] = addr
+    set_bounds(m, space, area, m[area + V_START], addr)
+    return insert_vma(m, space, upper)
+
+
+@kernel
+def cut(m: Mem, space: int, start: int, end: int) -> int:
+    """Split what reaches beyond [start, end); the first area inside, 0: none."""
+    if end <= start:
+        return 0
+    _split(m, space, start)
+    _split(m, space, end)
+    return first_in(m, space, start, end)
+
+
+@kernel
+def take_out(m: Mem, space: int, start: int, end: int) -> int:
+    """Unmap [start, end)."""
+    area = cut(m, space, start, end)
+    while area != 0 and m[area + V_START] < end:
+        after = remove_vma(m, space, area)
+        kfree(m, area, V_WORDS)
+        area = after
+    return 0
+
+
+@kernel
+def put_in(m: Mem, space: int, area: int) -> int:
+    """Map `area`, over whatever is there; -1 if it has no byte, or the arena is full: it is freed then."""
+    if area == 0:
+        return -1
+    if m[area + V_END] <= m[area + V_START]:
+        kfree(m, area, V_WORDS)
+        return -1
+    take_out(m, space, m[area + V_START], m[area + V_END])
+    return insert_vma(m, space, area)
+
+
+@kernel
+def covered_from(m: Mem, space: int, start: int, end: int) -> int:
+    """Where the first hole in [start, end) begins; `end` if there is none."""
+    area = first_in(m, space, start, end)
+    while area != 0 and m[area + V_START] <= start < end:
+        start = m[area + V_END]
+        area = m[area + V_NEXT]
+    return min(start, end)
+
+
+@kernel
+def copy_all(m: Mem, space: int, child: int) -> int:
+    """Give `child` a copy of every area of `space`."""
+    area = m[space + MM_FIRST]
+    while area != 0:
+        copy = copied(m, area)
+        if copy == 0:
+            return -1
+        insert_vma(m, child, copy)
+        area = m[area + V_NEXT]
+    return 0
