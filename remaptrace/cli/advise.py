@@ -126,7 +126,7 @@ def command(
     start = time.perf_counter()
     callers = by is not None or is_profile(output)
     changes = callers or (form == "rich" and is_page(output, picture))
-    result, _ = session.replay_timed(loaded[0], machine, placing, changes=changes)
+    result, _ = session.replay_timed(loaded[0], machine, placing, changes=changes, peak="first")
     if callers:
         deliver(result, unit, depth, rows if rows != _FEW else 10, form, output)
         return
@@ -165,7 +165,6 @@ def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> A
         advice = advise_on(
             result,
             follow=follow,
-            look=lambda found, event: session.with_look(found, event, placing).observed[event],
             progress=progress,
         )
     finally:

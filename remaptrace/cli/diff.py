@@ -211,14 +211,15 @@ def _replay_all(
 ) -> tuple[list[Result], list[Snapshot | None]]:
     """One replay a machine, with a snapshot at the moment to compare: `given`, or the base's peak."""
     at = None if given is None else event_of(trace, given)
-    base, _ = session.replay_timed(trace, machines[0], placing, changes=changes)
+    peak = "last" if at is None else ""
+    base, _ = session.replay_timed(trace, machines[0], placing, changes=changes, peak=peak)
     moment = at if at is not None else session.peak_event(base)
     wanted = [] if moment is None else [moment]
     results = [base]
     for machine in machines[1:]:
         results.append(session.replay_timed(trace, machine, placing, observe_at=wanted, changes=changes)[0])
     if moment is not None:
-        results[0] = session.with_look(base, moment, placing)
+        results[0] = session.with_look(base, moment)
     return results, [r.observed.get(moment) if moment is not None else None for r in results]
 
 

@@ -94,15 +94,13 @@ def command(
             hosts.append(origin)
             continue
         result, seconds = session.replay_timed(
-            trace, machine, placing, counters=trace.truth is not None, changes=changes
+            trace, machine, placing, counters=trace.truth is not None, changes=changes, peak="last"
         )
         reason = "the trace was rewritten" if rewrites else choice.why_not_compared(trace, machine)
         agreement = session.agreement(result, item, not reason, seconds)
         from ..report.facts.run import run_facts
 
-        found = run_facts(
-            result, agreement, session.peak_snapshot(result, placing), seconds, not_compared=reason
-        )
+        found = run_facts(result, agreement, session.peak_snapshot(result), seconds, not_compared=reason)
         if (agreement and not agreement.agrees and agreement.tallies) or trace.skipped:
             status = EXIT_FINDINGS
         facts.append(found)

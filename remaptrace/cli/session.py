@@ -241,24 +241,16 @@ def peak_event(result: Result) -> int | None:
     return int(((counts == highest) & alive).nonzero()[0][-1])
 
 
-def peak_snapshot(result: Result, placing: str | None) -> Snapshot | None:
+def peak_snapshot(result: Result) -> Snapshot | None:
     """The address space with the most VMAs, at that moment; None if no event has one."""
     event = peak_event(result)
-    return None if event is None else with_look(result, event, placing).observed.get(event)
+    return None if event is None else with_look(result, event).observed.get(event)
 
 
-def with_look(result: Result, event: int, placing: str | None) -> Result:
-    """`result` with a look at the address space behind `event`.
-
-    Replays the trace again up to there: a look has to be asked for ahead, and some moments are only known
-    afterwards.
-    """
-    from ..trace.cutting import first_events
-
-    again, _ = replay_timed(
-        first_events(result.trace, event + 1), result.machine, placing, observe_at=[event], ends=False
-    )
-    return replace(result, observed={**result.observed, **again.observed})
+def with_look(result: Result, event: int) -> Result:
+    """`result` with a look at the address space behind `event`: of a replay that kept its peak cheap there."""
+    shot = None if result.looks is None else result.looks(event)
+    return result if shot is None else replace(result, observed={**result.observed, event: shot})
 
 
 def agreement(result: Result, item: Item, own: bool, seconds: float) -> CheckOutcome | None:

@@ -24,12 +24,18 @@ def command() -> None:
     from ..machinecode.folders import cache_folder
     from ..machinecode.ready import is_ready
     from ..machinecode.ready import warm as warm_readers
+    from ..rewrite import walk
 
-    if is_compiled() and is_ready("strace") and is_ready("ftrace"):
+    if is_compiled() and is_ready("strace") and is_ready("ftrace") and walk.is_ready():
         root = cache_folder("engine").parent.parent
         sys.stderr.write(f"the engine and the readers are compiled already: {root}\n")
         return
     sys.stderr.write("compiling the engine and the readers, once for this version: a minute or more\n")
+
+    def warm_others() -> None:
+        warm_readers()
+        walk.warm()
+
     start = time.monotonic()
     done = threading.Event()
     ticker = threading.Thread(target=_tick, args=(start, done), daemon=True)
@@ -37,7 +43,7 @@ def command() -> None:
     try:
         pool = ThreadPoolExecutor(2)
         try:
-            for work in [pool.submit(warm), pool.submit(warm_readers)]:
+            for work in [pool.submit(warm), pool.submit(warm_others)]:
                 work.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # the interrupted do not wait for a compiler

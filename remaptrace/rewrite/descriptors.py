@@ -11,14 +11,9 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.mman import CLONE_FILES, MAP_ANONYMOUS
-from .rows import PAGE, failed_rows, page_up
+from .row import PAGE, failed_rows, page_up
 
 _U64 = (1 << 64) - 1
-_FILE_KINDS = (
-    *(ev.K_OPEN, ev.K_MEMFD, ev.K_MAKEFILE, ev.K_REOPEN, ev.K_DUP, ev.K_CLOSE, ev.K_CLOSE_RANGE),
-    *(ev.K_KNOWN_FD, ev.K_SHMGET, ev.K_FORK, ev.K_FORK_STEP),
-)
-_MAPS = (ev.K_MMAP, ev.K_OLD_MMAP)
 
 
 class Descriptors:
@@ -95,24 +90,18 @@ class Descriptors:
             self.fork(task, a0, a1 if kind == ev.K_FORK else 0)
 
 
-def mapped_objects(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each row of a table of events: the open file that it maps, 0 if none; of shmat the bytes of the segment."""
+def what_is_mapped(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """For each row of a table of events: 1 if it maps a file or shared memory; of shmat the bytes of the segment."""
     kinds, flags = table[:, 0], table[:, 5]
-    maps = np.isin(kinds, _MAPS) & ((flags & MAP_ANONYMOUS == 0) | (flags & 1 != 0))
-    initial = (kinds == ev.K_INIT_VMA) & (table[:, 6] != 0)
-    wanted = maps | initial | np.isin(kinds, (*_FILE_KINDS, ev.K_SHMAT))
-    events = np.flatnonzero(wanted & ~failed_rows(table))
-    found = np.zeros(len(table), dtype=np.int64)
+    maps = (kinds == ev.K_MMAP) | (kinds == ev.K_OLD_MMAP)
+    found: npt.NDArray[np.int64] = np.zeros(len(table), dtype=np.int64)
+    found[maps & ((flags & MAP_ANONYMOUS == 0) | (flags & 1 != 0))] = 1
+    found[(kinds == ev.K_INIT_VMA) & (table[:, 6] != 0)] = 1
+    segments = ((kinds == ev.K_SHMGET) | (kinds == ev.K_SHMAT)) & ~failed_rows(table)
     state = Descriptors()
-    for event, (kind, task, a0, a1, _, a3, a4, _, ret, flag) in zip(
-        events.tolist(), table[events].tolist(), strict=True
-    ):
-        if kind in _MAPS:
-            found[event] = state.mapped(task, a3, a4)
-        elif kind == ev.K_INIT_VMA:
-            found[event] = state.path(a4)
-        elif kind == ev.K_SHMAT:
+    for event in np.flatnonzero(segments).tolist():
+        kind, task, a0, a1, *_, ret, flag = table[event].tolist()
+        state.step(kind, task, a0, a1, ret, flag)
+        if kind == ev.K_SHMAT:
             found[event] = state.attached(a0)
-        else:
-            state.step(kind, task, a0, a1, ret, flag)
     return found

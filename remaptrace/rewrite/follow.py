@@ -15,7 +15,7 @@ from ..abi.mman import MREMAP_DONTUNMAP
 from ..trace.events import Trace
 from .areas import Area, Areas
 from .descriptors import Descriptors
-from .rows import PAGE, Row, page_up
+from .row import PAGE, Row, page_up
 
 
 @dataclass

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..trace.events import COLUMNS, Trace
-from .rows import Row, Rows
+from .row import Row
+from .rows import Rows
 
 Words = npt.NDArray[np.int64]
 
@@ -33,11 +34,9 @@ def new_columns(rows: Rows, origin: Words, where: Words, words: Words) -> dict[s
     columns: dict[str, Any] = {
         n: np.asarray(c)[origin] for n, c in rows.trace.columns.items() if n not in COLUMNS
     }
-    for i, name in enumerate(COLUMNS):
-        column = rows.table[origin, i]
-        column[where] = words[:, i]
-        columns[name] = column
-    return columns
+    table = rows.table[origin]
+    table[where] = words
+    return columns | {name: table[:, i] for i, name in enumerate(COLUMNS)}
 
 
 def finished(

@@ -15,7 +15,8 @@ from .areas import Area
 from .borders import borders
 from .follow import Follower, Space
 from .output import Output, Rewritten
-from .rows import PAGE, Row, Rows, page_up
+from .row import PAGE, Row, page_up
+from .rows import Rows
 from .windows import LEAST, Window, WindowFinder, page_wise_rows
 
 _CHGPROT = names.RFP_CHGPROT | names.MAP_NONBLOCK

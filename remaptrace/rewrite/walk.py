@@ -12,7 +12,7 @@ from .. import errorcodes as ec
 from ..abi.kinds import ACCESSES
 from ..abi.rows import EV_WORDS
 from ..engine import arena
-from ..engine.run.driver import COMPILE_FROM
+from ..engine.run.engines import COMPILE_FROM
 from ..engine.state import H_ERROR, kalloc
 from ..engine.whatif.words import (
     P_DONTNEED,
@@ -44,11 +44,10 @@ from ..engine.whatif.words import (
 from ..errors import ReplayError
 from ..machinecode.folders import WHATIF
 from ..machinecode.ready import is_compiled
-from .descriptors import mapped_objects
+from .descriptors import what_is_mapped
 
 if TYPE_CHECKING:
     from ..machinecode.load import Function
-    from .rows import Rows
 
 PASSES = {
     "guards": P_GUARDS,
@@ -83,6 +82,11 @@ def _compiled(events: int, engine: str) -> bool:
     return events >= COMPILE_FROM or (events >= _INTERPRETED_BELOW and is_compiled(WHATIF, _LOOP))
 
 
+def is_ready() -> bool:
+    """True when the machine code of the passes is at hand."""
+    return is_compiled(WHATIF, _LOOP)
+
+
 def warm() -> None:
     """Compile the passes now if their machine code is not on disk. ReplayError RT605 if it cannot be made or kept."""
     from ..machinecode.build import keep_object
@@ -90,13 +94,26 @@ def warm() -> None:
     keep_object(WHATIF, _LOOP)
 
 
+def _words(view: Any, words: int) -> int:
+    at = kalloc(view, max(words, 1))
+    _check(view)
+    return at
+
+
+def _check(view: Any) -> None:
+    if view[H_ERROR]:
+        raise ReplayError(ec.RT_ARENA_FULL, arena.ERROR_WORDS[view[H_ERROR]])
+
+
 class Walk:
     """Compiled passes over the same rows; what the first look at them finds serves all of them."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self._compiled = _compiled(len(rows), rows.engine)
-        self._extra = mapped_objects(rows.table)
+    def __init__(self, table: Words, tasks: int, engine: str) -> None:
+        """`table`: the events, `trace.events.COLUMNS` each; `tasks`: how many there are; `engine` as in `replay`."""
+        self._table = table
+        self._tasks = tasks
+        self._compiled = _compiled(len(table), engine)
+        self._extra = what_is_mapped(table)
         if self._compiled:
             self._loop: Any = _machine_code()
         else:
@@ -113,24 +130,11 @@ class Walk:
             raise MemoryError(f"no memory for following areas: {error.strerror or error}") from None
         view = memoryview(m) if self._compiled else m
         for word in (W_REGIONS, W_REOPENED):
-            view[word] = self._table(view, len(self._rows))
-        view[W_NTASKS] = len(self._rows.trace.tasks)
-        kinds = self._rows.table[:, 0]
+            view[word] = _words(view, len(self._table))
+        view[W_NTASKS] = self._tasks
+        kinds = self._table[:, 0]
         view[W_SEES_WRITES] = int(np.isin(kinds, ACCESSES).any())
         return m
-
-    def _table(self, view: Any, words: int) -> int:
-        at = kalloc(view, max(words, 1))
-        self._check(view)
-        return at
-
-    def _check(self, view: Any) -> None:
-        if view[H_ERROR]:
-            raise ReplayError(
-                ec.RT_ARENA_FULL,
-                arena.ERROR_WORDS[view[H_ERROR]],
-                path=str(self._rows.trace.sources[0]) if self._rows.trace.sources else "",
-            )
 
     @cached_property
     def reopened(self) -> int:
@@ -153,15 +157,15 @@ class Walk:
         for word in (W_SPACES, W_LAST_SPACE, W_HELD, W_LAST_HELD, W_NHELD, *range(W_COUNTS, W_COUNTS + 4)):
             view[word] = 0
         view[W_PASS], view[W_EVENT], view[W_AREAS] = what, -1, areas
-        view[W_TASKS] = self._table(view, view[W_NTASKS])
+        view[W_TASKS] = _words(view, view[W_NTASKS])
         room = _ROOM if self._compiled else _ROOM_INTERPRETED
         origins: list[Words] = []
         changes: list[Words] = []
-        flat: Any = self._rows.table.reshape(-1)
+        flat: Any = self._table.reshape(-1)
         extra: Any = self._extra
         if not self._compiled:
             flat, extra = memoryview(flat), memoryview(extra)
-        at, last, ended = 0, len(self._rows), False
+        at, last, ended = 0, len(self._table), False
         while not ended:
             origin, changed = np.empty(room, dtype=np.int64), np.empty((room, EV_WORDS), dtype=np.int64)
             view[W_OUT] = view[W_CHANGED] = view[W_NEED] = 0
@@ -173,7 +177,7 @@ class Walk:
                 at = int(self._loop(m, flat, extra, *out, at, last))
             if at == last:
                 ended = not self._loop(m, flat, extra, *out, last, last)
-            self._check(view)
+            _check(view)
             origins.append(origin[: view[W_OUT]].copy())
             changes.append(changed[: view[W_CHANGED]].copy())
             room = max(room, int(view[W_NEED]))

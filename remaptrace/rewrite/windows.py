@@ -17,7 +17,7 @@ from ..abi import mman as names
 from ..trace.events import Trace
 from .areas import Area
 from .follow import Follower, Space
-from .rows import Row, failed_rows, page_up
+from .row import Row, failed_rows, page_up
 
 _FOREVER = 1 << 62
 LEAST = 2  # mappings that make a window worth while

@@ -35,8 +35,8 @@ def diff_recordings(
 def _side(trace: Trace, choice: session.Choice, placing: str | None) -> tuple[Result, Bill]:
     from ...advice.bill import make_bill, peak
 
-    result, _ = session.replay_timed(trace, choice.machine(trace), placing)
+    result, _ = session.replay_timed(trace, choice.machine(trace), placing, peak="first")
     event, _ = peak(result)
     if event < 0:
         raise UsageError(RT_MOMENT, f"no event of {trace.name} has an address space")
-    return result, make_bill(result, session.with_look(result, event, placing).observed[event])
+    return result, make_bill(result, session.with_look(result, event).observed[event])

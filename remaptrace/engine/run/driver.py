@@ -49,6 +49,7 @@ from ..state import (
     T_MM,
 )
 from .engines import choose_engine, is_compiled, load_engine
+from .moments import Moment, Moments, go_back
 from .refusals import Sizes, mark_taken, proofs, taking
 from .setup import set_up
 from .shown import shown_by
@@ -86,6 +87,7 @@ def replay(
     watch: Callable[[Any, int], None] | None = None,
     ends: bool = True,
     changes: bool = False,
+    peak: str = "",
 ) -> Result:
     """Replay `trace` on `machine`.
 
@@ -96,7 +98,8 @@ def replay(
     work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
     with the arena and the event's number. Without `ends` the address spaces at exits and at the end, and totals, are
     not kept: for a replay that is made for one look. `changes` keeps every change of areas in `Result.changes`
-    (result/changes.py).
+    (result/changes.py). `peak` ("first" or "last") keeps what makes a look at the first or last event with the most
+    areas cheap (`Result.looks`).
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -114,9 +117,17 @@ def replay(
     run.ends = ends
     if changes:
         run.recorder = Recorder(run.view, trace.strings)
+    if peak:
+        run.moments = Moments(run.m, peak)
     result = run.go(counters, progress)
+    moments = run.moments
 
     def look(event: int) -> Snapshot | None:
+        moment = moments.before(event) if moments is not None else None
+        if moment is not None:
+            again = _Run(trace, machine, loop, compiled, followed, moment=moment)
+            if again.resumed:
+                return again.look(moment.event, event)
         return replay(
             first_events(trace, event + 1),
             machine,
@@ -195,8 +206,10 @@ class _Run:
         follow: bool,
         *,
         watched: bool = False,
+        moment: Moment | None = None,
     ) -> None:
-        check_tables(trace)
+        if moment is None:
+            check_tables(trace)
         self.trace = trace
         self.machine = machine
         self.loop = loop
@@ -209,16 +222,29 @@ class _Run:
         if watched:
             self.m = _Watched(self.m)
         self.view = memoryview(self.m) if compiled else self.m
-        set_up(self.view, trace, follow)
-        self.view[G_TAKING], self.view[G_OWN_LIMIT] = taking(trace, machine) if follow else (0, 0)
-        shown, self.notes = shown_by(trace, machine)
-        for rule, value in shown.items():
-            self.view[H_RULES + rule] = value
+        self.notes: list[str] = []
+        self.resumed = moment is not None and go_back(self.m, moment)
+        if moment is None:
+            set_up(self.view, trace, follow)
+            self.view[G_TAKING], self.view[G_OWN_LIMIT] = taking(trace, machine) if follow else (0, 0)
+            shown, self.notes = shown_by(trace, machine)
+            for rule, value in shown.items():
+                self.view[H_RULES + rule] = value
         self.observer = Observer(self.view, trace)
         self.ends = True
         self.watch: Callable[[Any, int], None] | None = None
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.recorder: Recorder | None = None
+        self.moments: Moments | None = None
+
+    def look(self, base: int, event: int) -> Snapshot | None:
+        """Of a machine that is in front of event `base`: replay up to `event`; the address space behind it."""
+        self.ends = False
+        self.observer.behind.add(event)
+        chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
+        for first in range(base, event + 1, chunk):
+            self._chunk(first, min(first + chunk, len(self.trace)), event + 1)
+        return self.observer.observed.get(event)
 
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
@@ -227,8 +253,13 @@ class _Run:
         kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
         sizes = Sizes(self.trace) if self.follow else None
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
+        kinds = self.trace.columns["kind"]
         for base in range(0, total, chunk):
+            if self.moments is not None:
+                self.moments.in_front(base)
             rows = self._chunk(base, min(base + chunk, total))
+            if self.moments is not None:
+                self.moments.behind(kinds[base : base + chunk], rows)
             if sizes is not None:
                 sizes.add(base, rows)
             for name, column, dtype in wanted:
@@ -257,13 +288,13 @@ class _Run:
             changes=log,
         )
 
-    def _chunk(self, base: int, end: int) -> npt.NDArray[np.int64]:
-        """Replay events base..end-1; their result rows."""
-
+    def _chunk(self, base: int, end: int, last: int = 1 << 62) -> npt.NDArray[np.int64]:
+        """Replay events base..end-1, those before event `last`; their result rows."""
         ahead = min(end + _LOOK_AHEAD, len(self.trace))
         events = self.trace.rows(base, ahead)
         if self.follow and (events[:, 0] == K_FAULT).any():
             _mark_resolved_faults(events)
+        end = min(end, last)
         events = events[: end - base]
         stops = self._mark(events, base)
         results = np.zeros((end - base, RS_WORDS), dtype=np.int64)

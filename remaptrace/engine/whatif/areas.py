@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from ..areas.vmaset import find_vma, insert_vma, remove_vma, set_bounds
 from ..jit import kernel, wrap
-from ..state import MM_FIRST, V_END, V_NEXT, V_START, V_WORDS, Mem, kalloc, kfree
-from .words import A_BORN, A_EMPTIED, A_FLAGS, A_OFFSET, A_PROT, A_TOKEN
+from ..state import MM_FIRST, V_END, V_NEXT, V_START, Mem, kalloc, kfree
+from .words import A_BORN, A_EMPTIED, A_FLAGS, A_OFFSET, A_PROT, A_TOKEN, A_WORDS
 
 
 @kernel
 def new_area(m: Mem, start: int, end: int, prot: int, flags: int, token: int, offset: int, born: int) -> int:
     """An area that is not yet in an address space; 0: the arena is full."""
-    area = kalloc(m, V_WORDS)
+    area = kalloc(m, A_WORDS)
     if area != 0:
         m[area + V_START] = start
         m[area + V_END] = end
@@ -29,13 +29,13 @@ def new_area(m: Mem, start: int, end: int, prot: int, flags: int, token: int, of
 @kernel
 def copied(m: Mem, area: int) -> int:
     """A copy of `area` that is in no address space; 0: the arena is full."""
-    copy = kalloc(m, V_WORDS)
+    copy = kalloc(m, A_WORDS)
     if copy != 0:
         m[copy + V_START] = m[area + V_START]
         m[copy + V_END] = m[area + V_END]
         m[copy + A_FLAGS] = m[area + A_FLAGS]
         m[copy + A_OFFSET] = m[area + A_OFFSET]
-        for i in range(A_PROT, A_EMPTIED + 1):
+        for i in range(A_EMPTIED, A_WORDS):
             m[copy + i] = m[area + i]
     return copy
 
@@ -93,7 +93,7 @@ def take_out(m: Mem, space: int, start: int, end: int) -> int:
     area = cut(m, space, start, end)
     while area != 0 and m[area + V_START] < end:
         after = remove_vma(m, space, area)
-        kfree(m, area, V_WORDS)
+        kfree(m, area, A_WORDS)
         area = after
     return 0
 
@@ -104,7 +104,7 @@ def put_in(m: Mem, space: int, area: int) -> int:
     if area == 0:
         return -1
     if m[area + V_END] <= m[area + V_START]:
-        kfree(m, area, V_WORDS)
+        kfree(m, area, A_WORDS)
         return -1
     take_out(m, space, m[area + V_START], m[area + V_END])
     return insert_vma(m, space, area)

@@ -1,7 +1,6 @@
 """Follows the address spaces of a recording, event by event: what failed changed nothing, what was placed lies there.
 
-Descriptors are followed beforehand (`rewrite.tokens`): `extra` is the open file that an event maps, or the size of a
-System V segment.
+`extra` says what of the event stands elsewhere: 1 if it maps a file or shared memory, of shmat the segment's bytes.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from .words import (
     PAGE,
     S_BRK,
     S_NEXT,
-    S_WORDS,
+    SPACE_WORDS,
     W_EVENT,
     W_LAST_SPACE,
     W_SPACES,
@@ -57,7 +56,7 @@ _HEAP = MAP_PRIVATE | MAP_ANONYMOUS
 @kernel
 def new_space(m: Mem) -> int:
     """An empty address space, the last of the list; 0: the arena is full."""
-    space = kalloc(m, S_WORDS)
+    space = kalloc(m, SPACE_WORDS)
     if space != 0:
         if m[W_LAST_SPACE] != 0:
             m[m[W_LAST_SPACE] + S_NEXT] = space

@@ -118,7 +118,7 @@ def _sort(m: Mem, at: int, count: int) -> int:
         i += 1
     if i >= count:
         return 0
-    i = count // 2
+    i = count >> 1
     while i > 0:
         i -= 1
         _sink(m, at, i, count)

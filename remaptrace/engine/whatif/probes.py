@@ -36,16 +36,19 @@ def probe(m: Mem, origin: Mem, changed: Mem, event: int, task: int, space: int) 
     count = _candidates(m, space)
     if count == 0:
         return 0
-    step = (count + m[W_AREAS] - 1) // m[W_AREAS]
-    number = 0
+    step = 1
+    while step * m[W_AREAS] < count:
+        step += 1
+    left_out = step - 1  # since the last that was probed
     area = m[space + MM_FIRST]
     while area != 0:
         start = m[area + V_START]
         if 0 <= start < _TOP:
-            if number % step == 0:
+            left_out += 1
+            if left_out == step:
+                left_out = 0
                 _probe_page(m, origin, changed, event, task, start)
                 if m[area + V_END] - PAGE != start:
                     _probe_page(m, origin, changed, event, task, m[area + V_END] - PAGE)
-            number += 1
         area = m[area + V_NEXT]
     return 0

@@ -11,7 +11,7 @@ from ...abi.kinds import (
     K_READ,
     K_WRITE,
 )
-from ...abi.mman import ADVICE
+from ...abi.mman import ADVICE, PROT_WRITE
 from ...abi.signals import PF_FETCH, PF_WRITE
 from ..jit import kernel
 from ..state import V_END, V_NEXT, V_START, Mem, kalloc
@@ -47,13 +47,12 @@ from .words import (
 )
 
 _DONTNEED = ADVICE["dontneed"]
-_PROT_WRITE = 2
 
 
 @kernel
 def _fills(m: Mem, prot: int) -> int:
     """1 if memory must be taken as written as soon as it can be: the trace has no accesses."""
-    return 1 if prot & _PROT_WRITE and m[W_SEES_WRITES] == 0 else 0
+    return 1 if prot & PROT_WRITE and m[W_SEES_WRITES] == 0 else 0
 
 
 @kernel
@@ -163,7 +162,7 @@ def _written(m: Mem, space: int, addr: int, pages: int) -> int:
     end = end_of(start, PAGE * pages)
     area = first_in(m, space, start, end)
     while area != 0 and m[area + V_START] < end:
-        if m[area + A_REGION] != 0 and m[area + A_FULL] == 0 and m[area + A_PROT] & _PROT_WRITE:
+        if m[area + A_REGION] != 0 and m[area + A_FULL] == 0 and m[area + A_PROT] & PROT_WRITE:
             area = cut(m, space, max(start, m[area + V_START]), min(end, m[area + V_END]))
             m[area + A_FULL] = 1
         area = m[area + V_NEXT]

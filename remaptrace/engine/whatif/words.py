@@ -48,13 +48,14 @@ S_HELD_PROT = 15
 S_HELD_NEXT = 16
 S_HELD_PREV = 17
 S_SEEN = 18  # 1: probed
-S_WORDS = 64
+SPACE_WORDS = 64
 
-# -- area: V_START, V_END, V_NEXT, V_PREV, V_CHUNK as in engine.state
+# -- area: V_START, V_END, V_NEXT, V_PREV, V_CHUNK as in engine.state; two cache lines, since nothing merges
 A_FLAGS = 2  # of mmap
 A_OFFSET = 3  # bytes in the file, or the first address for anonymous memory
+A_EMPTIED = 7  # P_DONTNEED: 1 if unmapped by the program, emptied here
 A_PROT = 8  # PROT_*
-A_TOKEN = 9  # the open file, 0: none, below 0: a System V segment
+A_TOKEN = 9  # 1: of a file or shared, 0: neither, below 0: a System V segment
 A_BORN = 10  # event
 # what a pass keeps: P_FIND and those for guards
 A_REGION = 11  # 0: none
@@ -62,7 +63,7 @@ A_FULL = 12  # P_FIND: 1 if it may hold contents
 A_CLOSED = 13  # P_FIND: event that closed it, -1: none
 A_SHOWN = 14  # passes for guards: protection of its VMA after rewriting
 A_STATE = 15  # M_*
-A_EMPTIED = 16  # P_DONTNEED: 1 if unmapped by the program, emptied here
+A_WORDS = 16
 
 M_OPEN, M_PENDING, M_MARKED = 0, 1, 2
 

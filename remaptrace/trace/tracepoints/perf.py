@@ -104,7 +104,7 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
         stacks.attach(trace)
         return trace
     reader = _PerfText(data, source)
-    chains = _CHAINED.search(data) is not None  # lines of theirs are the plain reader's alone
+    chains = _has_chains(data)  # lines of theirs are the plain reader's alone
     text = reader.finish(read_lines(data, reader, "perf", compiled=False if chains else None))
     trace = assemble(text, name=name, fmt="perf", source=source, threads_of=threads_of)
     reader.stacks.attach(trace)
@@ -116,6 +116,12 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
             f"{reader.mappings.passed} records of perf's own (names, code, mappings that calls made) add nothing"
         )
     return trace
+
+
+def _has_chains(data: bytes) -> bool:
+    """True if some line is of a call chain. Most texts have no tab, which a plain search tells at once."""
+    tabs = data.startswith(b"\t") or b"\n\t" in data
+    return tabs and _CHAINED.search(data) is not None
 
 
 def _match(line: bytes) -> re.Match[bytes] | None:

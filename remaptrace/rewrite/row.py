@@ -1,0 +1,52 @@
+"""One event that a pass reads, and what a table of them says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..abi import kinds as ev
+from ..abi.errnos import ENOMEM
+
+PAGE = 4096
+_NO_EFFECT = ev.EVF_INJECTED | ev.EVF_UNFINISHED
+
+
+class Row(NamedTuple):
+    """One event as the engine reads it."""
+
+    kind: int
+    task: int
+    a0: int
+    a1: int
+    a2: int
+    a3: int
+    a4: int
+    a5: int
+    ret: int
+    flags: int
+
+    @property
+    def failed(self) -> bool:
+        """True if the recording says that the call was refused, or had no effect."""
+        return bool(self.flags & _NO_EFFECT) or (bool(self.flags & ev.EVF_HAS_RET) and -4096 < self.ret < 0)
+
+    @property
+    def met_a_hole(self) -> bool:
+        """True for an mprotect that was refused because of one: it has changed what lies before it."""
+        return self.kind == ev.K_MPROTECT and self.ret == -ENOMEM and not self.flags & _NO_EFFECT
+
+
+def failed_rows(table: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """`Row.failed` of every row of a table."""
+    flags, ret = table[:, 9], table[:, 8]
+    refused = (flags & ev.EVF_HAS_RET != 0) & (ret < 0) & (ret > -4096)
+    failed: npt.NDArray[np.bool_] = (flags & _NO_EFFECT != 0) | refused
+    return failed
+
+
+def page_up(value: int) -> int:
+    """`value` bytes rounded up to whole pages."""
+    return (value + PAGE - 1) & -PAGE
