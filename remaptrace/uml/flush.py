@@ -55,7 +55,8 @@ def host_prot(m: Any, word: int) -> int:
     return prot
 
 
-def _joined(operations: Iterator[Operation]) -> Iterator[Operation]:
+def joined(operations: Iterator[Operation]) -> Iterator[Operation]:
+    """The operations with those that continue their predecessor put together."""
     last: Operation | None = None
     for operation in operations:
         if last is not None and last.joins(operation):
@@ -113,7 +114,7 @@ def _changes(m: Any, mm: int, space: Space, start: int, end: int) -> Iterator[Op
 
 def flush(m: Any, mm: int, space: Space, start: int, end: int) -> list[Operation]:
     """Operations for the PTEs of [start, end) that changed since the host was told last."""
-    return list(_joined(_changes(m, mm, space, start, min(end, m[H_ARCH + A_TASK_SIZE]))))
+    return list(joined(_changes(m, mm, space, start, min(end, m[H_ARCH + A_TASK_SIZE]))))
 
 
 def _everything(m: Any, mm: int, space: Space) -> Iterator[Operation]:
@@ -136,4 +137,4 @@ def flush_forced(m: Any, mm: int, space: Space) -> list[Operation]:
     """Operations that make the host right whatever it had: gaps unmapped, every present page mapped."""
     space.words.clear()
     space.spans.clear()
-    return list(_joined(_everything(m, mm, space)))
+    return list(joined(_everything(m, mm, space)))

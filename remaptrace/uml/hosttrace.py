@@ -8,6 +8,7 @@ meant it. Guest memory is one tmpfs file; guest physical addresses are its offse
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from ..abi.kinds import K_EXIT, K_FORK, K_MAKEFILE, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES
 from ..abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_PRIVATE, MAP_SHARED, RFP_CHGPROT
@@ -15,32 +16,60 @@ from ..trace.events import TraceBuilder
 from .flush import Operation
 
 PHYSMEM, STUB = 3, 4  # descriptors of guest memory and of the stub's code
-STUBS = {32: (0xBFFFE000, 0xBFFFF000), 64: (0x7FBFFFE000, 0x7FBFFFF000)}
-BATCH = {32: 113, 64: 56}
-"""Operations that fit the stub's data page: linux-2.6.21 8.4."""
-
 PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Stub:
+    """The pages of User-mode Linux's own code in each host process.
+
+    `code`, `data`: their addresses, `data_pages`: of the second; `code_prot`, `code_flags`: how the code is mapped;
+    `cleared`: the bytes from 0 that a new process unmaps, 0: none; `batch`: operations of one run, 0: not known.
+    """
+
+    code: int
+    data: int
+    data_pages: int = 1
+    code_prot: int = 5
+    code_flags: int = MAP_PRIVATE
+    cleared: int = 0
+    batch: int = 0
+
+
+STUBS = {32: Stub(0xBFFFE000, 0xBFFFF000, batch=113), 64: Stub(0x7FBFFFE000, 0x7FBFFFF000, batch=56)}
+"""Of Linux 2.6, by bits of a word: linux-2.6.21 8.4."""
 
 
 class HostTrace:
     """Builds the events of the host; one host process for each guest address space."""
 
-    def __init__(self, word_bits: int, task_size: int, memory_pages: int, window: bool) -> None:
+    def __init__(self, stub: Stub, task_size: int, memory_pages: int, window: bool) -> None:
         self.b = TraceBuilder()
-        self.word_bits = word_bits
+        self.stub = stub
         self.task_size = task_size
         self.memory_pages = memory_pages
         self.window = window
+        self.started = False
         self.calls: Counter[str] = Counter()
         self.batches = 0
 
     def start(self, tid: int, line: int) -> int:
         """The first process: guest memory, the stub's pages, and the window if there is one."""
+        self.started = True
         task = self.b.task(tid, tid, f"guest {tid}")
-        for fd, pages, name in ((PHYSMEM, self.memory_pages, "vm_file"), (STUB, 1, "stub")):
-            self.b.event(K_MAKEFILE, task, (fd, pages, 0, 0, self.b.string(name)), line=line)
+        self._files(task, line)
         self._stub(task, line, code=True)
         self._window(task, line)
+        if self.stub.cleared:
+            self._clear(task, self.stub.cleared, line)
+        return task
+
+    def fresh(self, tid: int, line: int) -> int:
+        """The process of a new guest address space that copies none: the stub's pages, everything else unmapped."""
+        task = self.b.task(tid, tid, f"guest {tid}")
+        self._files(task, line)
+        self._stub(task, line, code=True)
+        self._clear(task, self.stub.cleared, line)
         return task
 
     def fork(self, parent: int, tid: int, line: int) -> int:
@@ -54,11 +83,15 @@ class HostTrace:
         """The guest address space is gone."""
         self.b.event(K_EXIT, task, (0, 1), line=line)
 
+    def _files(self, task: int, line: int) -> None:
+        for fd, pages, name in ((PHYSMEM, self.memory_pages, "vm_file"), (STUB, 1, "stub")):
+            self.b.event(K_MAKEFILE, task, (fd, pages, 0, 0, self.b.string(name)), line=line)
+
     def _stub(self, task: int, line: int, code: bool) -> None:
-        code_at, data_at = STUBS[self.word_bits]
+        stub = self.stub
         if code:
-            self._mmap(task, code_at, PAGE, 5, MAP_PRIVATE | MAP_FIXED, STUB, 0, line)
-        self._mmap(task, data_at, PAGE, 3, MAP_SHARED | MAP_FIXED, PHYSMEM, 0, line)
+            self._mmap(task, stub.code, PAGE, stub.code_prot, stub.code_flags | MAP_FIXED, STUB, 0, line)
+        self._mmap(task, stub.data, stub.data_pages * PAGE, 3, MAP_SHARED | MAP_FIXED, PHYSMEM, 0, line)
 
     def _window(self, task: int, line: int) -> None:
         if self.window:
@@ -74,9 +107,13 @@ class HostTrace:
         if self.window:
             self._window(task, line)
             self.calls["mmap"] += 1
+            self.batches += 1
         else:
-            self.b.event(K_MUNMAP, task, (0, self.task_size), line=line)
-            self.calls["munmap"] += 1
+            self._clear(task, self.task_size, line)
+
+    def _clear(self, task: int, length: int, line: int) -> None:
+        self.b.event(K_MUNMAP, task, (0, length), line=line)
+        self.calls["munmap"] += 1
         self.batches += 1
 
     def send(self, task: int, operations: list[Operation], line: int) -> None:
@@ -100,7 +137,8 @@ class HostTrace:
                     line,
                 )
                 self.calls["mmap"] += 1
-        self.batches += -(-len(operations) // BATCH[self.word_bits])
+        if self.stub.batch:
+            self.batches += -(-len(operations) // self.stub.batch)
 
     def send_all(self, task: int, operations: list[Operation], line: int) -> None:
         """The calls of a forced flush; in a window one call clears what page-wise unmaps would."""

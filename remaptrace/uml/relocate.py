@@ -67,11 +67,25 @@ def _blocks(trace: Trace) -> npt.NDArray[np.int64]:
     return np.unique(np.concatenate(found))
 
 
+def _highest(trace: Trace) -> int:
+    """The end of the highest range that the recording uses, below 2^47."""
+    highest = 0
+    for name, rows, length in _places(trace):
+        start = trace.columns[name][rows].astype(np.int64)
+        size = trace.columns[length][rows].astype(np.int64) if length is not None else np.zeros_like(start)
+        mine = _user(start)
+        if mine.any():
+            highest = max(highest, int((start[mine] + np.clip(size[mine], 0, _LIMIT)).max()))
+    return highest
+
+
 def fit(trace: Trace, task_size: int) -> Trace:
     """`trace` with its addresses moved below `task_size` bytes; itself if they are there already.
 
     Raises UsageError RT410 if the blocks it uses are too many.
     """
+    if _highest(trace) <= task_size:
+        return trace
     blocks = _blocks(trace)
     room = task_size >> _SHIFT
     if room == 0 or int(blocks[-1]) < room:

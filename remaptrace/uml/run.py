@@ -38,8 +38,9 @@ from ..machine.machine import Machine
 from ..result.result import Result
 from ..trace.events import Trace
 from .flush import Space, flush, flush_forced
-from .hosttrace import PAGE, HostTrace
+from .hosttrace import PAGE, STUBS, HostTrace, Stub
 from .relocate import fit
+from .today import Today
 
 _NO_PAGES = frozenset(
     (K_OPEN, K_CLOSE, K_DUP, K_MEMFD, K_PREAD, K_KNOWN_FD, K_CLOSE_RANGE, K_UNMODELLED, K_MARK)
@@ -162,8 +163,7 @@ def replay_uml(
     `window`: map guest memory through one window and remap_file_pages (default: where the host kernel
     knows protections in PTEs), else page by page. `follow` as in `replay`, for the guest.
     `changes` keeps the changes of areas of both. Raises UsageError
-    RT407 for a machine without a host, an architecture that is not User-mode Linux or a guest newer than
-    2.6, whose flushes are not described, RT410 for a
+    RT407 for a machine without a host or an architecture that is not User-mode Linux, RT410 for a
     recording that does not fit; ReplayError as `replay`.
     """
     if machine.host is None or not machine.arch.host_arch:
@@ -172,27 +172,35 @@ def replay_uml(
             "a guest needs a User-mode Linux architecture and a host",
             expected="--arch um-... --host KERNEL",
         )
-    if machine.kernel.era != "2.6":
+    stub = machine.arch.data.get("stub")
+    if window is None:
+        window = stub is None and machine.host.kernel.values["rfp_protections"] != 0
+    if window and stub is not None:
         raise UsageError(
             RT_HOST,
-            "what User-mode Linux asks of its host is described for 2.6 kernels only",
+            "User-mode Linux of 6.x has no window: it maps page by page",
             found=f"guest {machine.kernel.name}",
-            expected="a 2.6 guest, or this guest without --host",
+            expected="a 2.6 guest, or page-wise calls",
         )
-    if window is None:
-        window = machine.host.kernel.values["rfp_protections"] != 0
-    word_bits = machine.arch.word_bits
     task_size = machine.arch.words[A_TASK_SIZE]
-    host = HostTrace(word_bits, task_size, machine.kernel.values["ram_pages"], window)
+    pages = Stub(**stub["pages"]) if stub is not None else STUBS[machine.arch.word_bits]
+    host = HostTrace(pages, task_size, machine.kernel.values["ram_pages"], window)
     trace = fit(trace, task_size)
-    watcher = _Deriver(trace, host, task_size)
+    watcher: _Deriver | Today
+    if stub is None:
+        watcher = _Deriver(trace, host, task_size)
+    else:
+        random_stack = machine.kernel.values["randomize_va_space"] != 0
+        keys = machine.host.kernel.values["pkeys"] != 0
+        watcher = Today(trace, host, stub["flush"] == "at_once", random_stack, keys)
     guest = replay(trace, machine, follow=follow, engine="interpreted", watch=watcher, changes=changes)
     derived = host.b.finish(
         name=f"{trace.name} on the host", sources=list(trace.sources), format="derived", recorded=False
     )
     result = replay(derived, machine.host, changes=changes)
     made = ", ".join(f"{count:,} {name}" for name, count in sorted(host.calls.items()))
-    note = f"host calls of User-mode Linux: {made or 'none'}, in {host.batches:,} runs of the stub"
+    runs = f", in {host.batches:,} runs of the stub" if pages.batch else ""
+    note = f"host calls of User-mode Linux: {made or 'none'}{runs}"
     result = dc_replace(result, notes=(note, *result.notes))
     events, ends = np.array(watcher.made or [(0, 0)], dtype=np.int64).T
     origin = np.repeat(events, np.diff(ends, prepend=0))

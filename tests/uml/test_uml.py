@@ -12,7 +12,6 @@ from remaptrace.api import load
 from remaptrace.engine.run.driver import replay
 from remaptrace.errors import UsageError
 from remaptrace.machine import Machine
-from remaptrace.machine.archwords import A_TASK_SIZE
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.uml import replay_uml
 
@@ -122,18 +121,6 @@ def test_the_window_can_be_asked_for_and_fails_on_an_unpatched_host():
     columns = run.host.columns
     kinds = run.host.trace.columns["kind"]
     assert (columns["ret"][kinds == K_REMAP_FILE_PAGES] == -22).all()
-
-
-def test_a_guest_of_today_replays_by_its_own_words_but_its_host_calls_are_refused():
-    machine = Machine.load("um-x86_64", "linux-6.1")
-    assert machine.arch.words[A_TASK_SIZE] == 0x7FC0000000
-    with pytest.raises(UsageError, match=r"2\.6 kernels only") as caught:
-        _today(TOUCH)
-    assert caught.value.code == "RT407"
-
-
-def _today(steps):
-    return replay_uml(read_scenario(steps), Machine.load("um-x86_64", "linux-6.1", None, "linux-6.18"))
 
 
 @pytest.mark.parametrize(("arch", "error"), [("um-x86_64", "EINVAL"), ("x86_64", "0")])
