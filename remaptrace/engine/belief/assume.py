@@ -8,7 +8,7 @@ treated so, and only when placing follows the log.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EBADF, EEXIST, EIO, ENODEV, EPERM
+from ...abi.errnos import EACCES, EBADF, EEXIST, ENODEV, EPERM
 from ...abi.fcntl import F_SEAL_WRITE
 from ...abi.mman import MAP, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
 from ...abi.rows import RSF_ASSUMED
@@ -34,6 +34,7 @@ from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_before, find_exact, find_vma, insert_vma, set_bounds
 from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from ..files.inodes import inode_new, inode_put
+from ..files.shmseg import shm_by_id, shm_new
 from ..files.special import UNKNOWN_SIZE
 from ..jit import kernel
 from ..ranges.truncate import inode_truncate
@@ -66,6 +67,7 @@ from ..state import (
     O_NOEXEC,
     OPS_ANON,
     OPS_FILE,
+    OPS_SHM,
     OPS_SHMEM,
     P_UNKNOWN,
     T_FILES,
@@ -235,11 +237,11 @@ def assume_brk(m: Mem, task: int, addr: int) -> int:
 
 
 @kernel
-def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
+def assume_file(m: Mem, task: int, fd: int, flags: int, offset: int) -> int:
     """A recorded mmap of a descriptor that the log never opened proves one, unless its answer is EBADF.
 
-    The descriptor is looked up before all else (ksys_mmap_pgoff); EACCES and ENODEV tell its mode and kind,
-    EIO that a method of its own refused.
+    The descriptor is looked up before all else but the offset's alignment (ksys_mmap_pgoff); EACCES and ENODEV tell
+    its mode and kind, other errors that a method of its own refused.
     """
     if flags & MAP_ANONYMOUS or fd < 0:
         return 0
@@ -258,7 +260,7 @@ def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
         return 0
     if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] == -EBADF:
         return 0
-    if -4095 <= m[G_REC_RET] < 0 and m[G_REC_RET] not in (-EACCES, -ENODEV, -EIO, -EPERM):
+    if -4095 <= m[G_REC_RET] < 0 and offset & ((1 << m[H_ARCH + A_PAGE_SHIFT]) - 1):
         return 0
     mode = FMODE_READ | FMODE_WRITE
     if m[G_REC_RET] == -EACCES:  # not open for what was asked: to write, or to read at all
@@ -272,6 +274,24 @@ def assume_file(m: Mem, task: int, fd: int, flags: int) -> int:
     m[G_ASSUMED] += 1
     m[G_RSFLAGS] |= RSF_ASSUMED
     return 0
+
+
+@kernel
+def assume_segment(m: Mem, task: int, shmid: int) -> int:
+    """A recorded shmat of a segment that the log never made: another process did, or shmget was not recorded.
+
+    One page of it is assumed, which claims no more than that there is something.
+    """
+    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] <= 0 or shm_by_id(m, shmid) != 0:
+        return 0
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    inode = inode_new(m, OPS_SHM, page)
+    if inode == 0 or shm_new(m, shmid, 0, inode, page) == 0:
+        return 0
+    m[inode + I_BORN] = m[G_EVENT]
+    m[G_ASSUMED] += 1
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
 
 
 @kernel

@@ -13,7 +13,7 @@ Other machines and rewritten traces take only what the machine that recorded cou
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EAGAIN, ENOMEM, ENOSYS, EPERM, ERRNO_NOT_SHOWN
+from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERRNO_NOT_SHOWN
 from ...abi.kinds import (
     EVF_TAKEN,
     K_BRK,
@@ -23,6 +23,7 @@ from ...abi.kinds import (
     K_MBIND,
     K_MINCORE,
     K_MPROTECT,
+    K_MREMAP,
     K_MSEAL,
     K_MSYNC,
     K_MUNLOCK,
@@ -41,7 +42,7 @@ from ...abi.kinds import (
 )
 from ...abi.rows import RSF_ASSUMED, RSF_GUESSED
 from ...abi.vmflags import VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE
-from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..areas.vmaset import find_vma
 from ..jit import kernel, wrap
@@ -60,15 +61,18 @@ from ..state import (
     H_RULES,
     MM_BRK,
     MM_COUNT,
+    MM_START_BRK,
     P_UNKNOWN,
     T_MM,
     T_PROC,
     V_END,
     V_FLAGS,
+    V_MARK,
     V_NEXT,
     V_START,
     Mem,
 )
+from ..tasks.exec import MARK_ASSUMED
 from ..why import (
     TAKE_CHARGE,
     TAKE_LIMIT,
@@ -127,7 +131,8 @@ def _note_answer(m: Mem, task: int, kind: int, a0: int) -> int:
     ret = m[G_REC_RET]
     if ret >= 0 or ret < -4095:
         mm = m[task + T_MM]
-        if kind != K_BRK or mm == 0 or ret != m[mm + MM_BRK] or a0 <= ret:
+        known = mm != 0 and (ret == m[mm + MM_BRK] or (m[mm + MM_START_BRK] == 0 and ret > 0))
+        if kind != K_BRK or not known or a0 <= ret:
             m[G_PROVES] = taking & (TAKE_LIMIT | TAKE_CHARGE)
             return 0
         ret = -ENOMEM  # a break that did not move up was refused, whatever for
@@ -152,6 +157,39 @@ def _proves_an_area(m: Mem, task: int, ret: int) -> int:
 
 
 @kernel
+def _is_assumed(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if the log made no area in [start, end): what is there was assumed, or is not known."""
+    vma = find_vma(m, mm, start)
+    while vma != 0 and m[vma + V_START] < end:
+        if m[vma + V_MARK] != MARK_ASSUMED:
+            return 0
+        vma = m[vma + V_NEXT]
+    return 1
+
+
+@kernel
+def _is_of_another_kind(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+    """1 if the recorded errno shows that areas which the log never made are not private memory.
+
+    munmap refuses whole pages with EINVAL only of hugetlb areas, mremap growth inside of one area with EFAULT only of
+    special ones (mm/hugetlb.c hugetlb_vm_op_split, mm/mremap.c check_prep_vma).
+    """
+    page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    if a0 & (page - 1) or a0 < 0 or a1 <= 0 or m[m[task + T_PROC] + P_UNKNOWN] != 1:
+        return 0
+    if a0 + a1 > m[H_ARCH + A_TASK_SIZE]:
+        return 0
+    mm = m[task + T_MM]
+    if kind == K_MUNMAP and m[G_TAKE] == EINVAL:
+        return _is_assumed(m, mm, a0, a0 + a1)
+    if kind == K_MREMAP and m[G_TAKE] == EFAULT and a2 > a1:
+        vma = find_vma(m, mm, a0)
+        if vma != 0 and m[vma + V_START] <= a0:
+            return 1 if m[vma + V_MARK] == MARK_ASSUMED else 0
+    return 0
+
+
+@kernel
 def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     """What the recorded refusal of this call can only come from: a way for `tighten`, or 0 to ask the replay alone.
 
@@ -162,6 +200,8 @@ def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> i
     if _note_answer(m, task, kind, a0) == 0:
         return 0
     if kind in _WHOLE and m[G_TAKE] in _FORBIDDEN:
+        return REFUSE
+    if _is_of_another_kind(m, task, kind, a0, a1, a2) != 0:
         return REFUSE
     if m[G_TAKE] != ENOMEM and (m[G_TAKE] != EAGAIN or kind != K_MADVISE):
         return 0
@@ -188,7 +228,10 @@ def tighten(m: Mem, task: int, kind: int, way: int) -> int:
         m[mm + MM_COUNT] += more
         return more
     if way == REFUSE:
-        m[G_WHY] = WHY_LIMIT_MET if kind == K_MUNMAP else WHY_FORBIDDEN
+        if m[G_TAKE] in (EINVAL, EFAULT):
+            m[G_WHY] = WHY_NOT_SHOWN
+        else:
+            m[G_WHY] = WHY_LIMIT_MET if kind == K_MUNMAP else WHY_FORBIDDEN
         m[G_RSFLAGS] |= RSF_ASSUMED
         return -m[G_TAKE]
     return 0
@@ -212,7 +255,12 @@ def loosen(m: Mem, task: int, way: int, amount: int, ret: int, charges: int) -> 
         if m[G_WHY] == WHY_MAP_COUNT and amount > 0:
             m[G_WHY] = WHY_TAKEN if charges == 2 else WHY_LIMIT_MET
             m[G_RSFLAGS] |= RSF_ASSUMED
-    if m[G_WHY] == WHY_HOLE and ret < 0 and m[G_FOLLOW] != 0 and m[m[task + T_PROC] + P_UNKNOWN] == 1:
+    if (
+        m[G_WHY] in (WHY_HOLE, WHY_NOT_ONE_AREA)
+        and ret < 0
+        and m[G_FOLLOW] != 0
+        and m[m[task + T_PROC] + P_UNKNOWN] == 1
+    ):
         m[G_WHY] = WHY_NOT_SHOWN
         if m[G_HAS_RET] != 0 and ret == m[G_REC_RET]:
             m[G_RSFLAGS] |= RSF_GUESSED

@@ -19,6 +19,7 @@ from ...abi.errnos import (
     EPERM,
 )
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_NONBLOCK, MAP_SHARED, READ_IMPLIES_EXEC
+from ...abi.special import FILE_PACKET
 from ...abi.vmflags import (
     PKEY_SHIFT,
     VM_EXEC,
@@ -54,11 +55,13 @@ from ..state import (
     G_TAKE,
     H_ARCH,
     H_RULES,
+    I_KIND,
     I_SEALS,
     I_TYPE,
     MM_COUNT,
     O_INODE,
     O_NOEXEC,
+    OPS_DEVICE,
     OPS_FILE,
     OPS_HUGETLB,
     OPS_SHMEM,
@@ -119,6 +122,13 @@ def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgo
 
 
 @kernel
+def _may_refuse(m: Mem, inode: int) -> int:
+    """1 if the file's own mmap method may refuse what all checks in front of it let through."""
+    kind = m[inode + I_TYPE]
+    return 1 if kind == OPS_FILE or (kind == OPS_DEVICE and m[inode + I_KIND] in (0, FILE_PACKET)) else 0
+
+
+@kernel
 def _taken(m: Mem, mm: int, file: int, addr: int, length: int, vm: int) -> int:
     """What the recording shows and nothing here explains, once all checks in front of the unmapping are passed.
 
@@ -133,7 +143,7 @@ def _taken(m: Mem, mm: int, file: int, addr: int, length: int, vm: int) -> int:
         if file != 0 and m[m[file + O_INODE] + I_SEALS] != 0:
             return 0
         return take(m, WHY_FORBIDDEN, errno)
-    if errno in (EINVAL, EOPNOTSUPP) and (file == 0 or m[m[file + O_INODE] + I_TYPE] != OPS_FILE):
+    if errno in (EINVAL, EOPNOTSUPP) and (file == 0 or _may_refuse(m, m[file + O_INODE]) == 0):
         return 0
     return take(m, WHY_REFUSED, errno)
 

@@ -39,6 +39,7 @@ from ...abi.kinds import (
     K_USERFAULTFD,
 )
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
+from ...abi.rows import RSF_ASSUMED
 from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_WRITE
 from ...machine.callrules import R_PKEY_CALLS
 from ..addr import page_align, uword
@@ -50,6 +51,7 @@ from ..belief.assume import (
     assume_occupied,
     assume_range,
     assume_seal,
+    assume_segment,
     assume_written,
     expect_write,
     may_assume,
@@ -74,6 +76,7 @@ from ..faults.populate import process_vm
 from ..jit import kernel
 from ..state import (
     G_NO_ACCESSES,
+    G_RSFLAGS,
     G_WHY,
     H_RULES,
     MM_BRK,
@@ -89,7 +92,7 @@ from ..why import NOT_MINE, WHY_OCCUPIED, WHY_OCCUPIED_TAKEN
 @kernel
 def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
     """mmap, with the beliefs that a recorded result allows."""
-    assume_file(m, task, a4, a3)
+    assume_file(m, task, a4, a3, a5)
     assume_seal(m, task, a4, a2, a3)
     length = page_align(m, uword(m, a1))
     clear_for_mmap(m, task, a1, a3)
@@ -115,6 +118,16 @@ def _brk(m: Mem, task: int, addr: int) -> int:
     if brk > old:
         expect_write(m, task, old, brk - old)
     return brk
+
+
+@kernel
+def _shmdt(m: Mem, task: int, addr: int) -> int:
+    """shmdt; of what was attached before the log nothing is known that could go."""
+    result = sys_shmdt(m, task, addr)
+    if result == -EINVAL and may_assume(m, task) != 0:
+        m[G_RSFLAGS] |= RSF_ASSUMED
+        return 0
+    return result
 
 
 @kernel
@@ -190,10 +203,11 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     if kind == K_SHMGET:
         return sys_shmget(m, task, a0, a1, a2)
     if kind == K_SHMAT:
+        assume_segment(m, task, a0)
         clear_for_shmat(m, task, a0, a1, a2)
         return sys_shmat(m, task, a0, a1, a2)
     if kind == K_SHMDT:
-        return sys_shmdt(m, task, a0)
+        return _shmdt(m, task, a0)
     if kind == K_SHMCTL:
         return sys_shmctl(m, task, a0, a1)
     if kind == K_USERFAULTFD:
