@@ -94,6 +94,12 @@ R_THP_ALIGN = choice(
     "multiples_no_hint",
     "which private anonymous requests are aligned to a huge page (6.7, 6.12, 6.13)",
 )
+R_THP_ALIGN_TOP = rule(
+    "thp_align_from_top",
+    "bool",
+    1,
+    "an aligned search from the top keeps to the top of a gap that ends aligned (6.8); else 2 MiB stay free",
+)
 R_STACK_NOHUGE = rule("map_stack_nohugepage", "bool", 1, "MAP_STACK sets nohugepage (6.7)")
 R_NORESERVE_FLAG = rule("noreserve_flag", "bool", 1, "MAP_NORESERVE is kept as a VMA flag")
 R_POPULATE_PRIVATE = rule("populate_private", "bool", 1, "MAP_POPULATE works on private mappings (2.6.23)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from .program import file_slots, operation
 from .steps import Step
 from .wire import Answer
 
+_FILE = re.compile(r"(?:/memfd:|.*/remaptrace-\d+-)f(\d{3}) \(deleted\)")
 _CODES = {
     7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR", 4: "BUS_MCEERR_AR", 5: "BUS_MCEERR_AO"},
     11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 4: "SEGV_PKUERR", 128: "SI_KERNEL"},
@@ -43,6 +45,9 @@ class NativeRun:
 
 _MOST_ROWS = 200_000
 """Areas behind all steps of a program that are compared; beyond, only each so many-th list is."""
+_NO_DISK = (
+    "no writable ext4 at /var/tmp, . or /tmp; of an image: no mke2fs here, or no driver of NVMe or virtio"
+)
 NOT_COMPARED = {"sd": "CONFIG_MEM_SOFT_DIRTY"}
 """VmFlags that a configuration brings and that no preset has: they say nothing of how areas are kept."""
 
@@ -100,7 +105,7 @@ class _Reader:
         self.areas = areas
         self.lines: Iterator[str] = iter(text.splitlines())
         self.whole = whole
-        self.files = {f"/memfd:f{slot:03d} (deleted)": name for slot, name in file_slots(steps).items()}
+        self.files = file_slots(steps)
         self.shared: dict[int, str] = {}
         self.segments: dict[int, str] = {}  # by identifier, which is the inode's number
         self.objects: dict[int, str] = {}  # by number of the inode: files and shared objects seen so far
@@ -117,7 +122,8 @@ class _Reader:
         raise InputError(ec.RT_NATIVE_END, "the program ended in the middle of an answer on this kernel")
 
     def area(self, row: _Row) -> Area:
-        file: str | None = self.files.get(row.name)
+        made = _FILE.fullmatch(row.name)
+        file: str | None = self.files.get(int(made[1])) if made else None
         if row.name in SHOWN_NAMES.values() or row.name.startswith(("anon_inode:", "/anon_hugepage")):
             file = row.name
         elif row.name.startswith("socket:["):
@@ -144,10 +150,15 @@ class _Reader:
     def answer(self, step: int, words: list[str]) -> dict[str, Any]:
         kind, numbers = words[0], words[1:]
         if kind == "E":
-            return {"error": ERRNO_NAMES[int(numbers[0])]}
+            error = ERRNO_NAMES[int(numbers[0])]
+            if error == "ENOTBLK" and operation(self.steps[step]) == "diskfile":
+                raise InputError(ec.RT_NATIVE_PLACE, "no file on a disk can be made there", found=_NO_DISK)
+            return {"error": error}
         if kind == "R":
             expect: dict[str, Any] = {"result": int(numbers[0])}
             name = operation(self.steps[step])
+            if name == "repeat":  # its steps say nothing
+                return {}
             if name == "fork":
                 return {"continues_in": "child"}
             if name == "fork_wait":
@@ -205,7 +216,7 @@ class _Reader:
         self.listing = self.block()
         self.initial = _maps(self.listing)
         expects: list[dict[str, Any]] = []
-        final: list[tuple[_Row, str]] = []
+        final: list[tuple[_Row, str]] | None = None
         for line in self.lines:
             words = line.split()
             if words[:1] == ["="]:
@@ -224,7 +235,7 @@ class _Reader:
         raise InputError(ec.RT_NATIVE_END, "the program ended early on this kernel", found=where)
 
     def finished(
-        self, expects: list[dict[str, Any]], final: list[tuple[_Row, str]], brk_start: int
+        self, expects: list[dict[str, Any]], final: list[tuple[_Row, str]] | None, brk_start: int
     ) -> NativeRun:
         """Everything in the words of scenarios; shared objects have their names only now."""
         top = next((row.start for row in self.initial if row.name == "[vvar]"), 0)
@@ -237,11 +248,15 @@ class _Reader:
             }
             for r in self.initial
         ]
-        shown = [(row, flags.split()) for row, flags in final if self.shown(row)]
-        vmas = [
-            self.area(row) | {"vmflags": " ".join(f for f in flags if f not in NOT_COMPARED)}
-            for row, flags in shown
-        ]
+        shown = [(row, flags.split()) for row, flags in final or () if self.shown(row)]
+        vmas = (
+            None
+            if final is None
+            else [
+                self.area(row) | {"vmflags": " ".join(f for f in flags if f not in NOT_COMPARED)}
+                for row, flags in shown
+            ]
+        )
         left_out = frozenset(f for _, flags in shown for f in flags if f in NOT_COMPARED)
         every = max(1, sum(map(len, self.behind.values())) // _MOST_ROWS)
         last = len(expects) - 1

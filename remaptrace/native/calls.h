@@ -256,6 +256,8 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 		*r = uffd(a[0], UFFD_MOVE, 5, a[1], a[2], a[3], a[4]);
 	else if (is(op, "uffdio_poison"))
 		*r = uffd(a[0], UFFD_POISON, 4, a[1], a[2], a[3], 0);
+	else if (is(op, "diskfile"))
+		*r = make_disk_file(a[0], a[1], a[2], a[3], a[4]);
 	else if (is(op, "special_file"))
 		*r = open_special(a[0], a[1], a[2], a[3]);
 	else if (is(op, "sysctl"))

@@ -24,7 +24,7 @@ class Generator(Window):
         for name in ("a", "b"):
             pages = r.choice((1, 3, 8, 16, 24, 40))
             self.files[name] = pages
-            self.steps.append({"memfd": {"id": name, "pages": pages, "fill": r.random() < 0.8}})
+            self.steps.append(self._file(name, pages))
         if r.random() < 0.3:
             self.steps.append({"reopen": {"fd": "a", "new_fd": "ro", "mode": "r"}})
             self.files["ro"] = self.files["a"]
@@ -39,6 +39,12 @@ class Generator(Window):
             maker = MAKERS.get(kind)
             self.steps.append(maker(self) if maker else getattr(self, f"_{kind}")())
         return self.steps
+
+    def _file(self, name: str, pages: int) -> Step:
+        if self.profile != "disk":
+            return {"memfd": {"id": name, "pages": pages, "fill": self.random.random() < 0.8}}
+        folio = self.random.choice([size for size in (1, 2, 4, 8, 16) if pages % size == 0])
+        return {"diskfile": {"id": name, "pages": pages, "fill": True, "folio": folio}}
 
     # ---- steps
 

@@ -1,8 +1,8 @@
 """A kernel image as the other side: a bzImage in qemu, or a User-mode Linux, with the runner as first process.
 
 All programs go in with the initramfs and are done in one boot; the answers come out of the second serial line
-(User-mode Linux: a file). No disk, no network, no modules, nothing else in the machine. An image that breaks down
-over a program is booted again with those behind it.
+(User-mode Linux: a file). No network, no modules, nothing else in the machine, and a disk with an empty ext4 only
+where a program makes a file on it. An image that breaks down over a program is booted again with those behind it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _FIRST_WORD = 5.0
 """Seconds after which a virtual machine of kvm has written to its console, where kvm works."""
 _PAUSE = 0.05
 _MEMORY = 1024  # MiB
+_DISK = 32 << 20  # bytes
 _COMMAND_LINE = "norandmaps transparent_hugepage=madvise panic=-1"
 
 
@@ -167,12 +168,34 @@ class _Machine:
         text = self._words.read_text(errors="replace") if self._words.exists() else ""
         return " ".join(text.split())[:300]
 
+    def _disks(self, text: bytes) -> list[str]:
+        """Words for a disk, by NVMe and by virtio: kernels have either driver. Without mke2fs there is none."""
+        mke2fs = shutil.which("mke2fs", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+        if b"\ndiskfile " not in text or mke2fs is None:
+            return []
+        words = []
+        for device in ("nvme,serial=remaptrace", "virtio-blk-pci"):
+            name = device.partition(",")[0]
+            disk = self.place / name
+            with disk.open("wb") as made:
+                made.truncate(_DISK)
+            done = subprocess.run(
+                [mke2fs, "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=0,root_owner=0:0", str(disk)],
+                stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                return []
+            words += ["-drive", f"if=none,id={name},format=raw,cache=unsafe,file={disk}"]
+            words += ["-device", f"{device},drive={name}"]
+        return words
+
     def _qemu(self, text: bytes) -> list[str]:
+        disks = self._disks(text)
         initramfs = self.place / "initramfs"
         initramfs.write_bytes(
             archive(
                 [
-                    *(folder(name) for name in ("dev", "proc", "sys", "tmp")),
+                    *(folder(name) for name in ("dev", "disk", "proc", "sys", "tmp")),
                     character_device("dev/console", 5, 1),
                     character_device("dev/ttyS1", 4, 65),
                     character_device("dev/null", 1, 3),
@@ -182,12 +205,13 @@ class _Machine:
                 ]
             )
         )
-        line = f"console=ttyS0 rdinit=/runner {_COMMAND_LINE} -- {self.nonce} image"
+        line = f"console=ttyS0 rdinit=/runner {_COMMAND_LINE} -- {self.nonce} image{' disk' if disks else ''}"
         return [
             self.image.emulator, "-accel", self.way, "-machine", "pc", "-m", str(_MEMORY), "-smp", "1",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", os.path.abspath(self.image.path), "-initrd", str(initramfs), "-append", line,
             "-serial", f"file:{self._console}", "-serial", f"file:{self.answers}",
+            *disks,
         ]  # fmt: skip
 
     def _uml(self, text: bytes) -> list[str]:

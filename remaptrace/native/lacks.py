@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from ..errorcodes import RT_NATIVE_PLACE
 from .steps import Program, Step, mmap, ranged
 from .subjects.special import KINDS as SPECIAL_KINDS_ASKED
 from .transport import Transport
+from .verify import Asked
 from .verify import ask as ask_programs
 from .window import BASE, PAGE
 
@@ -72,6 +74,11 @@ def _keys(ask: Ask) -> str:
     return ""
 
 
+def _disk(ask: Ask) -> str:
+    answer = ask([{"diskfile": {"id": "d", "pages": 1, "fill": True}}])[0]
+    return f"no file on a disk can be made there: {answer['error']}" if "error" in answer else ""
+
+
 def _huge(ask: Ask) -> str:
     """The pool is the whole machine's: only one that nobody uses may be changed, and only by root."""
     before = ask([{"hugepages": {}}])[0]
@@ -114,6 +121,7 @@ _QUESTIONS: dict[str, Callable[[Ask], str]] = {
     "uffd": _uffd,
     "special": _special,
     "huge": _huge,
+    "disk": _disk,
     "names": _names,
     "keys": _keys,
 }
@@ -146,8 +154,16 @@ def asked_together(profiles: Iterable[str], transport: Transport) -> Ask:
         if not wanted:
             return look
         _, asked = ask_programs([Program("", steps, whole=False) for steps in wanted.values()], transport)
-        known |= {key: one.answered().expects for key, one in zip(wanted, asked, strict=True)}
+        known |= {key: _expects(one) for key, one in zip(wanted, asked, strict=True)}
         wanted.clear()
+
+
+def _expects(asked: Asked) -> Expects:
+    """What was answered; a place where a step cannot be done at all is an answer, too."""
+    failure = asked.failure
+    if asked.run is None and failure is not None and failure.code == RT_NATIVE_PLACE:
+        return [{"error": str(failure.found)} for _ in asked.program.steps]
+    return asked.answered().expects
 
 
 def lacking(profiles: Iterable[str], ask: Ask) -> dict[str, str]:

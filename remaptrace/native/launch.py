@@ -18,7 +18,7 @@ from ..errors import InputError, UsageError
 from ..kept import cache_root, damaged, keep, kept, make_folder, may_use
 
 _SOURCE = Path(__file__).with_name("runner.c")
-_PARTS = (_SOURCE, _SOURCE.with_name("bare.h"), _SOURCE.with_name("calls.h"), _SOURCE.with_name("init.h"))
+_PARTS = (_SOURCE, *(_SOURCE.with_name(f"{part}.h") for part in ("bare", "calls", "disk", "init")))
 _FLAGS = (
     "-O1", "-static", "-fno-pie", "-no-pie", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
     "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noexecstack",

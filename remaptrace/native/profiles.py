@@ -67,6 +67,10 @@ PROFILES: dict[str, Weights] = {
             key_alloc 10 key_free 6 key_protect 30 protect 6 map 8 unmap 4 write 14 read 10 exec 4 lock 2 move 3
             flag_advice 2 fork 2 fork_wait 1 dump 2
         """,
+        "disk": """
+            shared 16 private_file 8 map 2 unmap 4 protect 8 move 4 write 24 read 20 sync 6 lock 2 populate 3
+            mincore 3 pages 8 flag_advice 2 fork 1 fork_wait 1
+        """,
         "layout": """
             anywhere 30 unmap_result 12 protect_result 6 move_result 8 brk 8 hint 8 low 4 write_result 8
             dump 3 unusual_anywhere 6 grow 3 below 3 huge_hint 4

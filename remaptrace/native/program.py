@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,23 @@ class _Writer:
         shift = huge_size(a.get("hugetlb", 0))
         return [self.slot(a["id"]), a["pages"], int(bool(a.get("fill"))), self.made - 1, shift]
 
+    def diskfile(self, a: dict[str, Any]) -> list[Any]:
+        """A hole on a disk is read ahead by a measure of the machine's own: only whole folios written can be asked."""
+        if a.get("pages", 0) and (not a.get("fill") or a["pages"] % a.get("folio", 1)):
+            raise UsageError(
+                ec.RT_NATIVE_STEP,
+                "a file on a disk is asked with all its pages written, in folios of one size",
+                found=f"pages {a['pages']}, fill {bool(a.get('fill'))}, folio {a.get('folio', 1)}".lower(),
+            )
+        self.made += 1
+        return [
+            self.slot(a["id"]),
+            a.get("pages", 0),
+            int(bool(a.get("fill"))),
+            self.made - 1,
+            a.get("folio", 1),
+        ]
+
 
 _Arguments = Callable[[_Writer, Any], list[Any]]
 
@@ -124,6 +142,7 @@ _AS_THEY_ARE = """
 _STEPS: dict[str, _Arguments] = {
     **{name: _as_it_is(name) for name in _AS_THEY_ARE},
     "memfd": lambda w, a: w.memfd(a),
+    "diskfile": lambda w, a: w.diskfile(a),
     "brk": lambda _w, a: [a["addr"] if "addr" in a else ("brk", a.get("offset", 0))],
     "prctl": lambda _w, a: [PRCTL_OPTIONS[a["option"]], *a.get("args", ())],
     "sysctl": lambda _w, a: [POOL_SYSCTLS[a["name"]], a["value"]],
@@ -138,15 +157,28 @@ _STEPS: dict[str, _Arguments] = {
     "fork": _fields(),
 }
 
-KNOWN = frozenset(_STEPS)
+KNOWN = frozenset({*_STEPS, "repeat"})
+_TURNING = re.compile(r"(0x[0-9a-f]+) \+ i\*(0x[0-9a-f]+)")
 
 
 def _spell(argument: Any) -> str:
-    if isinstance(argument, str):  # '@5+0x1000'
-        return argument
+    if isinstance(argument, str):  # '@5+0x1000', '0x1000 + i*0x2000' inside a repeat
+        turning = _TURNING.fullmatch(argument)
+        return f"{turning[1]}*{turning[2]}" if turning else argument
     if isinstance(argument, tuple):  # ("brk", offset)
         return f"${argument[1]}"
     return str(argument) if argument < 0 else hex(argument & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def _lines(writer: _Writer, number: int, step: Step) -> list[str]:
+    """The lines of one step: of a `repeat`, those of the steps that it does."""
+    name = operation(step)
+    if name not in KNOWN or "pid" in step:
+        raise UsageError(ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", found=name)
+    if name == "repeat":
+        inner = [line for each in step[name]["steps"] for line in _lines(writer, number, each)]
+        return [f"repeat {step[name]['count']} {len(inner)}", *inner]
+    return [" ".join([name, *(_spell(a) for a in _STEPS[name](writer, step[name]))])]
 
 
 def operation(step: Step) -> str:
@@ -164,21 +196,20 @@ def _makes_shared_object(step: Step, zeros: set[str]) -> bool:
 def to_lines(steps: Iterable[Step]) -> str:
     """The steps in the runner's line form; UsageError (RT804) on one that only a simulation can do.
 
-    Lines with ``!`` are observations that do not count as steps.
+    Lines with ``!`` are observations that do not count as steps. Behind a `repeat` there may be more areas than can be
+    looked at: none are.
     """
     writer = _Writer()
     lines = []
     zeros: set[str] = set()
     for number, step in enumerate(steps):
-        name = operation(step)
-        if name not in _STEPS or "pid" in step:
-            raise UsageError(ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", found=name)
-        lines.append(" ".join([name, *(_spell(a) for a in _STEPS[name](writer, step[name]))]))
+        lines += _lines(writer, number, step)
         if step.get("special_file", {}).get("kind") == "zero":
             zeros.add(step["special_file"]["id"])
         if _makes_shared_object(step, zeros):
             lines.append("!maps")
-    return "\n".join([*lines, "!smaps", ""])
+    many = any(line.startswith("repeat ") for line in lines)
+    return "\n".join([*lines, *([] if many else ["!smaps"]), ""])
 
 
 def file_slots(steps: Iterable[Step]) -> dict[int, str]:
@@ -188,7 +219,7 @@ def file_slots(steps: Iterable[Step]) -> dict[int, str]:
     for step in steps:
         name = operation(step)
         arguments = step[name]
-        if name == "memfd":
+        if name in ("memfd", "diskfile"):
             first[writer.slot(arguments["id"])] = arguments["id"]
         elif name in _STEPS and isinstance(arguments, dict):
             _STEPS[name](writer, arguments)

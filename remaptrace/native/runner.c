@@ -6,7 +6,8 @@
  * own, which is killed when its time is over; `ended` says how it ended.
  *
  * A program is lines `op arg...`. Arguments are numbers (decimal or 0x...), or @K, @K+N, @K-N: the
- * result of step K plus N, or $N: N bytes above the break at the start. Built static and not
+ * result of step K plus N, or $N: N bytes above the break at the start. `repeat COUNT LINES` does the
+ * lines behind it COUNT times as one step, in which V*S is V plus S a turn. Built static and not
  * position independent, without a C library (bare.h). It never starts itself anew: whoever starts it
  * switches address randomisation off (personality), so that whatever stands in front of it stays there.
  *
@@ -39,6 +40,8 @@ struct state {
 	int files[MAX_FILES];
 	int64_t brk_start;
 	int64_t flags;
+	int64_t turn; /* of a repeat */
+	int64_t mute; /* inside one: nothing is said */
 	int64_t quiet; /* the last step cannot have changed the list of areas: an access without a fault, a look */
 	int64_t fetches; /* the program has steps that fetch instructions */
 	int64_t pool[4]; /* of huge pages: size and limit before the program, pages that are lost, promised before */
@@ -77,7 +80,7 @@ static void flush(void)
 
 static void put_bytes(const char *s, size_t n)
 {
-	while (n) {
+	while (n && !st->mute) {
 		size_t part = sizeof st->out - st->out_len;
 		if (!part) {
 			flush();
@@ -391,6 +394,7 @@ static int is(const char *word, const char *name)
 
 static char *number(char *s, int64_t *value);
 
+#include "disk.h"
 #include "calls.h"
 
 static void step(int n, const char *op, int64_t a[6])
@@ -545,8 +549,14 @@ static char *argument(char *s, int64_t *value)
 		*value = (int64_t)bytes;
 		return s;
 	}
-	if (*s != '@')
-		return number(s, value);
+	if (*s != '@') {
+		s = number(s, value);
+		if (*s == '*') {
+			s = number(s + 1, &addend);
+			*value += st->turn * addend;
+		}
+		return s;
+	}
 	s = number(s + 1, &k);
 	if (*s == '+' || *s == '-')
 		s = number(s, &addend);
@@ -554,32 +564,58 @@ static char *argument(char *s, int64_t *value)
 	return s;
 }
 
+/* Does the step or observation of a line, which stays as it is; what comes behind the line. */
+static char *line(int n, char *s)
+{
+	int64_t a[6] = {0};
+	char *op = s, *gap, was;
+	int argc = 0;
+
+	while (*s && *s != ' ' && *s != '\n')
+		s++;
+	gap = s;
+	was = *gap;
+	while (*s == ' ') {
+		s++;
+		if (argc < 6)
+			s = argument(s, &a[argc++]);
+	}
+	if (*s == '\n')
+		s++;
+	*gap = 0;
+	if (*op == '!') {
+		put(op);
+		put("\n");
+		put_file(is(op, "!smaps") ? "/proc/self/smaps" : "/proc/self/maps");
+	} else if (is(op, "repeat")) {
+		char *first = s;
+
+		st->mute = 1;
+		for (st->turn = 0; st->turn < a[0]; st->turn++) {
+			s = first;
+			for (int64_t i = 0; i < a[1] && *s; i++)
+				s = line(n, s);
+		}
+		st->mute = 0;
+		answer(n, 0);
+	} else
+		step(n, op, a);
+	*gap = was;
+	return s;
+}
+
 static void run(char *s)
 {
 	for (int n = 0; *s && n < MAX_STEPS; n++) {
-		int64_t a[6] = {0};
-		char *op = s;
-		int argc = 0;
-		while (*s && *s != ' ' && *s != '\n')
-			s++;
-		while (*s == ' ') {
-			*s++ = 0;
-			if (argc < 6)
-				s = argument(s, &a[argc++]);
-		}
-		if (*s == '\n')
-			*s++ = 0;
-		if (*op == '!') { /* an observation: no step */
-			put(op);
-			put("\n");
-			n--;
-			put_file(is(op, "!smaps") ? "/proc/self/smaps" : "/proc/self/maps");
+		if (*s == '!') { /* an observation: no step */
+			s = line(n--, s);
 			continue;
 		}
 		put("=");
 		put_number(n);
 		st->quiet = 0;
-		step(n, op, a);
+		errno = 0;
+		s = line(n, s);
 		put("\n");
 		if (st->flags & FLAG_AREAS && !st->quiet) {
 			read_areas();
@@ -805,6 +841,29 @@ static void where_line(const char *key, const char *path, const char *start)
 	}
 }
 
+/* The VmFlags of the area of a name. */
+static void where_flags(const char *key, const char *name)
+{
+	int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+	ssize_t got;
+	char *s, *end;
+
+	while (fd >= 0 && used < sizeof st->text - 1 && (got = read(fd, st->text + used, sizeof st->text - 1 - used)) > 0)
+		used += got;
+	close(fd);
+	st->text[used] = 0;
+	s = strstr(st->text, name);
+	s = s ? strstr(s, "VmFlags: ") : 0;
+	if (!s)
+		return;
+	s += 9;
+	for (end = s; *end && *end != '\n'; end++)
+		;
+	*end = 0;
+	where(key, s);
+}
+
 #define SYSCTL(name) where_file("vm." name, "/proc/sys/vm/" name)
 
 /* Settings of the machine that decide how memory calls are answered. */
@@ -821,6 +880,9 @@ static void say_settings(void)
 	where_line("memory", "/proc/meminfo", "MemTotal:");
 	where_line("swap", "/proc/meminfo", "SwapTotal:");
 	where_line("slab", "/proc/slabinfo", "vm_area_struct ");
+	where_flags("vvar", "[vvar]");
+	if (disk_folder())
+		where("disk", disk_folder());
 }
 
 /* What the kernel here says of itself and of this process; `nonce` is the word that started it. */
@@ -899,7 +961,7 @@ __attribute__((used, noreturn)) void start(uint64_t *stack)
 			nonce = i - 1;
 		}
 	if (ends_with)
-		become_init(ends_with);
+		become_init(ends_with, nonce + 2 < argc && is(argv[nonce + 2], "disk"));
 	if (!settle())
 		_exit(74);
 	stack_t alternate = {.ss_sp = st->signals, .ss_size = sizeof st->signals};

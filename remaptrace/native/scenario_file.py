@@ -41,7 +41,7 @@ def _step(step: Step, expect: dict[str, Any] | None) -> list[str]:
     name = operation(step)
     argument = hex(step[name]) if isinstance(step[name], int) else _flow(step[name])
     lines = [f"- {name}: {argument}"]
-    if expect is None:
+    if expect is None or name == "repeat":
         return lines
     if "vmas" in expect:
         return [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import UsageError
-from .program import KNOWN, operation
+from .program import KNOWN, operation, to_lines
 from .steps import Program
 from .wire import PROGRAM_STEPS
 
@@ -58,7 +58,7 @@ def _cut(program: Program, notes: list[str]) -> Asking:
     return Asking(program, tuple(f"{program.name}: {note}" for note in notes))
 
 
-_SIMULATED = {"sp", "folio", "child", "disk"}
+_SIMULATED = {"sp", "child", "disk"}
 """Arguments that only a simulation takes."""
 
 
@@ -82,6 +82,8 @@ def _program(trace: Trace, name: str, path: str) -> Program:
             raise UsageError(
                 ec.RT_NATIVE_STEP, f"step {number} cannot be run on this kernel", path=path, found=found
             )
+        if operation_ == "diskfile":
+            to_lines([step])  # refused where a kernel cannot be asked for it
         address = arguments.get("addr")
         if operation_ == "brk" and isinstance(address, int) and address and "brk_start" in document:
             step["brk"] = {"offset": address - document["brk_start"]}

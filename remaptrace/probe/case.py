@@ -46,6 +46,7 @@ class Case:
         self.trace: Trace = read_scenario(text, name=name, path=path)
         self.steps = len(self.trace) - self.trace.prelude
         self.run: NativeRun | None = None
+        self.decides = ""  # the one rule that this case may decide: replaying it takes long; empty: any
         self._kept: list[tuple[dict[str, int], Reach]] = []
 
     @classmethod
@@ -53,6 +54,8 @@ class Case:
         """The case of a program that was answered."""
         case = cls(asked.program.name, asked.text(areas=True))
         case.run = asked.answered() if asked.program.whole else None
+        if any("repeat" in step for step in asked.program.steps):
+            case.decides = asked.program.name
         return case
 
     def reach(self, machine: Machine) -> Reach:

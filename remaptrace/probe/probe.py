@@ -14,7 +14,7 @@ from ..native.steps import Program
 from ..native.transport import Transport
 from ..native.verify import Asked, ask
 from ..native.wire import Where
-from .case import Case, Flip, with_value
+from .case import Case, Flip, alternatives, with_value
 from .choose import Change, choose
 from .corpus import programs
 from .evidence import Verdict, weigh
@@ -91,11 +91,33 @@ def probe(
     for rule, (value, _) in read.items():
         machine = with_value(machine, (rule, parse_rule(RULES[rule], value)))
     found = Probe(where, name, machine, machine, read, cases, [], {}, unanswered, skipped)
-    found.machine, found.changes = choose(cases, machine, lambda a, b: tell("choose", a, b))
-    found.verdicts = weigh(cases, found.machine, progress=lambda a, b: tell("weigh", a, b))
+    long = [case for case in cases if case.decides]
+    found.cases = [case for case in cases if not case.decides]
+    found.machine, found.changes = choose(found.cases, machine, lambda a, b: tell("choose", a, b))
+    found.verdicts = weigh(found.cases, found.machine, progress=lambda a, b: tell("weigh", a, b))
     if search:
         _search(found, transport, search, tell)
+    for done, case in enumerate(long):
+        tell("weigh", done, len(long))
+        _weigh_long(found, case)
     return found
+
+
+def _weigh_long(found: Probe, case: Case) -> None:
+    """Add a case that takes long to replay: only the values of its own rule are tried."""
+    name = case.decides
+    before = found.machine.kernel.values[name]
+    for flip in [(name, before), *alternatives(found.machine, name)]:
+        if case.agrees(with_value(found.machine, flip)):
+            if flip[1] != before and found.verdicts[name].decided:
+                break  # shorter ones contradict it: nothing explains this one
+            if flip[1] != before:
+                found.changes.append(Change(name, before, flip[1], case.name))
+                found.machine = with_value(found.machine, flip)
+            if not found.verdicts[name].decided:
+                found.verdicts[name] = weigh([case], found.machine, [name])[name]
+            break
+    found.cases.append(case)
 
 
 def _cases(asked: list[Asked]) -> tuple[list[Case], list[tuple[str, str]]]:

@@ -29,6 +29,9 @@ def values_read(where: Where) -> dict[str, tuple[str, str]]:
     columns = where.facts.get("slab", "").split()
     if len(columns) > 2 and columns[2].isdigit():
         found["vma_bytes"] = columns[2], "/proc/slabinfo, vm_area_struct"
+    flags = where.facts.get("vvar", "").split()
+    if flags:
+        found["vvar_mixed"] = "yes" if "mm" in flags else "no", "/proc/self/smaps, VmFlags of [vvar]"
     return found
 
 

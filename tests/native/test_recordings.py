@@ -88,7 +88,7 @@ def test_a_scenario_with_loops_names_and_places_of_the_kernels_choice_is_plain_s
         "reclaim: {}",
         "read: {addr: 0x1000, sp: 0x2000}",
         "fork: {child: 7}",
-        "diskfile: {id: d, pages: 1}",
+        "diskfile: {id: d, pages: 1}",  # a hole on a disk is read ahead by a measure of its own
     ],
 )
 def test_what_only_a_simulation_can_do_is_refused_by_name(step: str, tmp_path: Path) -> None:

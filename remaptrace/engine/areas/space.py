@@ -19,7 +19,14 @@ from ...machine.archwords import (
     A_WORD_BITS,
 )
 from ...machine.limitrules import R_DAC_MMAP_MIN_ADDR, R_MMAP_MIN_ADDR, R_THP_SHMEM
-from ...machine.rules import R_HINT_MIN, R_HUGETLB_GENERIC, R_SEARCH, R_THP_ALIGN, R_THP_ALIGN_FILE
+from ...machine.rules import (
+    R_HINT_MIN,
+    R_HUGETLB_GENERIC,
+    R_SEARCH,
+    R_THP_ALIGN,
+    R_THP_ALIGN_FILE,
+    R_THP_ALIGN_TOP,
+)
 from ..account import capable
 from ..addr import beyond, page_align, page_floor, page_offset
 from ..jit import kernel, ult, wrap
@@ -177,7 +184,7 @@ def _huge_aligned(m: Mem, mm: int, hint: int, length: int, flags: int, offset: i
     if found == hint:
         return hint
     rest = (offset - found) & (size - 1)
-    if rest == 0 and m[mm + MM_LEGACY] == 0:
+    if rest == 0 and m[mm + MM_LEGACY] == 0 and m[H_RULES + R_THP_ALIGN_TOP] != 0:
         return found + size
     return found + rest
 

@@ -20,7 +20,7 @@ from ..files.pagecache import (
 from ..files.special import kind_of
 from ..jit import kernel
 from ..pages.frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map
-from ..pages.pgwalk import pte_index
+from ..pages.pgwalk import leaf_drop, pmd_lookup, pte_index
 from ..pages.pte import mk_pte, pte_mkuffd_wp, pte_mkyoung, pte_uffd_wp
 from ..state import (
     F_FLAGS,
@@ -98,10 +98,10 @@ def _folio(m: Mem, vma: int, addr: int) -> int:
     below = linear_index(m, vma, addr) & (folio - 1)
     above = folio - below
     at = pte_index(m, addr)
-    start = m[vma + V_START]
+    addr &= -1 << shift
     if below > at or at + above > 1 << m[H_ARCH + A_INDEX_BITS]:
         return 1
-    if addr - (below << shift) < start or addr + (above << shift) > m[vma + V_END]:
+    if addr - (below << shift) < m[vma + V_START] or addr + (above << shift) > m[vma + V_END]:
         return 1
     return folio
 
@@ -110,12 +110,12 @@ def _folio(m: Mem, vma: int, addr: int) -> int:
 def _reaches_end(m: Mem, vma: int, addr: int) -> int:
     """1 if the folio around `addr` is the last of a file on disk: fault-around does not trust it.
 
-    filemap_map_pages, can_map_large: such a folio is left out, and with it the whole window where the
-    leaf table would have had to be made first.
+    filemap_map_pages, can_map_large: no more than the window is mapped of such a folio. Where the window begins with
+    it, nothing is if the leaf table would have had to be made first.
     """
     inode = m[vma + V_INODE]
-    folio = m[inode + I_FOLIO]
-    if folio <= 1 or m[inode + I_TYPE] != OPS_FILE or m[H_RULES + R_FOLIO_MAP] == 0:
+    folio = max(m[inode + I_FOLIO], 1)
+    if m[inode + I_TYPE] != OPS_FILE or m[H_RULES + R_FOLIO_MAP] == 0:
         return 0
     return 1 if (linear_index(m, vma, addr) | (folio - 1)) + 1 >= file_pages(m, inode) else 0
 
@@ -151,9 +151,9 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
     """Map the cached pages around `addr` into empty PTEs, before its own is looked at (do_fault_around).
 
     The window is `fault_around_bytes` long, aligned in virtual space; it begins at the area's start if
-    that comes later, and ends with the leaf table, the area or the file. A large folio that fits is mapped
-    whole instead (6.18). Segments of System V and special files have none (no map_pages). Returns the pages
-    mapped.
+    that comes later, and ends with the leaf table, the area or the file. Large folios that it touches are
+    mapped whole where they fit (6.18). Segments of System V and special files have none (no map_pages). Returns the
+    pages mapped.
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     pages = m[H_RULES + R_FAULT_AROUND] >> shift
@@ -170,14 +170,16 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
     )
     index = linear_index(m, vma, addr)
     last = min(last, at + file_pages(m, inode) - index)
-    if _reaches_end(m, vma, addr) != 0:
+    start = addr + ((first - at) << shift)
+    if _reaches_end(m, vma, start) != 0:
         if m[G_NEW_TABLE] != 0:
             return 0
     else:
-        folio = _folio(m, vma, addr)
-        if folio > 1:
-            first = at - (index & (folio - 1))
-            last = first + folio
+        folio = _folio(m, vma, start)
+        first -= linear_index(m, vma, start) & (folio - 1)
+    end = addr + ((last - 1 - at) << shift)
+    if last > first and _reaches_end(m, vma, end) == 0:
+        last += ~linear_index(m, vma, end) & (_folio(m, vma, end) - 1)
     mapped = 0
     for i in range(first, last):
         q = p + i - at
@@ -200,9 +202,10 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     quiet = flags & (VM_UFFD_WP | VM_UFFD_MINOR)  # uffd_disable_fault_around
     marked = pte_uffd_wp(m, m[p])
     m[p] = 0
+    around = 0
     if inode != 0 and access != ACC_WRITE and quiet == 0:
         # even when the page itself turns out to lie behind the end of the file (do_read_fault)
-        fault_around(m, mm, vma, addr, p)
+        around = fault_around(m, mm, vma, addr, p)
         if m[p] != 0:
             return VMF_MINOR
     if inode == 0:
@@ -213,6 +216,9 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
         code = read_page(m, inode, index)
         pfn = cache_find(m, inode, index) if code in (VMF_MINOR, VMF_MAJOR) else 0
     if pfn == 0:
+        # the table is made with the first page in it (finish_fault), which the next fault may look at
+        if code == VMF_SIGBUS and around == 0 and m[G_NEW_TABLE] != 0 and m[H_RULES + R_FOLIO_MAP] != 0:
+            leaf_drop(m, mm, pmd_lookup(m, mm, addr))
         return code
     if private_write == 0:
         _map_found(m, mm, vma, addr, p, pfn, access)
