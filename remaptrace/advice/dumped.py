@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..abi.attributes import attributes
 from ..abi.vmflags import (
     VM_ACCOUNT,
     VM_DONTEXPAND,
@@ -63,7 +64,9 @@ def vma_rows(dump: Dump) -> tuple[VmaRow, ...]:
                 "",
                 inode=numbers.setdefault(key, len(numbers) + 1) if is_file else 0,
                 name=row.name if named else "",
-                named=numbers.setdefault(("", 0, row.name), len(numbers) + 1) if _by_program(row.name) else 0,
+                attributes=attributes(named=numbers.setdefault(("", 0, row.name), len(numbers) + 1))
+                if _by_program(row.name)
+                else attributes(),
             )
         )
     return tuple(out)

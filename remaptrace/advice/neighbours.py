@@ -20,23 +20,22 @@ from ..abi.vmflags import (
 )
 from ..engine.areas.mergeable import (
     APART_ANON_VMA,
+    APART_ATTRIBUTES,
     APART_CLOSE,
     APART_FILE,
     APART_FLAGS,
     APART_HOLE,
-    APART_NAME,
     APART_NAMES,
     APART_OFFSET,
-    APART_POLICY,
     APART_SPECIAL,
-    APART_UFFD,
     VM_IGNORE_MERGE,
     apart,
 )
 from ..engine.state import (
     H_ARCH,
     H_RULES,
-    V_ANAME,
+    N_ATTRIBUTES,
+    V_ATTRIBUTES,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -44,9 +43,7 @@ from ..engine.state import (
     V_FLAGS,
     V_OPS,
     V_PGOFF,
-    V_POLICY,
     V_START,
-    V_UFFD,
     V_WORDS,
 )
 from ..machine.archwords import A_PAGE_SHIFT, N_ARCH
@@ -61,11 +58,9 @@ _HIGH = _LOW + V_WORDS
 _WORDS_OF = {
     APART_FLAGS: (V_FLAGS,),
     APART_FILE: (V_FILE,),
-    APART_POLICY: (V_POLICY,),
-    APART_UFFD: (V_UFFD,),
     APART_CLOSE: (V_OPS,),
     APART_ANON_VMA: (V_AV, V_AVMULTI),
-    APART_NAME: (V_ANAME,),
+    **{APART_ATTRIBUTES + i: (V_ATTRIBUTES + i,) for i in range(N_ATTRIBUTES)},
 }
 _PROTECTION = VM_ACCESS | VM_ACCOUNT | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 
@@ -105,7 +100,7 @@ class Neighbours:
         m = self._m
         m[at + V_START], m[at + V_END], m[at + V_FLAGS] = vma.start, vma.end, vma.vm_flags
         m[at + V_FILE], m[at + V_PGOFF] = self._file(vma), self.pgoff(vma)
-        m[at + V_POLICY], m[at + V_UFFD], m[at + V_ANAME] = vma.policy, vma.uffd, vma.named
+        m[at + V_ATTRIBUTES : at + V_ATTRIBUTES + N_ATTRIBUTES] = vma.attributes
         m[at + V_AV], m[at + V_AVMULTI] = vma.anon_vma, int(vma.fork_child)
 
     def one_area(
@@ -138,9 +133,7 @@ class Neighbours:
             m[_HIGH + V_FLAGS],
             m[_LOW + V_FILE] - m[_HIGH + V_FILE],
             m[_HIGH + V_PGOFF] - m[_LOW + V_PGOFF] - ((lower.end - lower.start) >> self._shift),
-            m[_LOW + V_POLICY] - m[_HIGH + V_POLICY],
-            m[_LOW + V_UFFD] - m[_HIGH + V_UFFD],
-            m[_LOW + V_ANAME] - m[_HIGH + V_ANAME],
+            *(low - high for low, high in zip(lower.attributes, upper.attributes, strict=True)),
             (m[_LOW + V_AV] != 0) + 2 * (m[_HIGH + V_AV] != 0) + 4 * (m[_LOW + V_AV] == m[_HIGH + V_AV]),
             m[_LOW + V_AVMULTI] + 2 * m[_HIGH + V_AVMULTI],
         )

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ..abi.attributes import ATTRIBUTES
 from ..machine.archwords import N_ARCH
 from ..machine.rules import N_RULES
 from .jit import kernel
@@ -85,7 +86,7 @@ G_REGISTER_UNKNOWN = H_GLOB + 39  # 1: the trace does not show the protection-ke
 G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_VMG_EXPAND = H_GLOB + 48  # see merge.py
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
-G_VMG = H_GLOB + 72  # 24 words, laid out as a VMA: the merge being tried, see merge.py
+G_VMG = H_GLOB + 72  # room for 36 words, laid out as a VMA: the merge being tried, see merge.py
 # huge page pool, see hugepool.py: counts of huge pages
 G_HT_TOTAL = H_GLOB + 108
 G_HT_FREE = H_GLOB + 109
@@ -125,21 +126,23 @@ V_FILE = 8  # open file description (O_*), 0: none. Identity of struct file deci
 V_INODE = 9  # object that backs it (I_*), 0: private anonymous
 V_OPS = 10  # OPS_*
 V_AVMULTI = 11  # 1: the anon_vma chain has more than one entry (a fork child)
-V_POLICY = 12  # NUMA policy identity (mbind), 0: default
-V_UFFD = 13  # userfaultfd context identity, 0: none
 V_PROT = (
-    14  # vm_page_prot as an index of the protection map; bit 3 is "shared", bits 4 to 7 the protection key
+    12  # vm_page_prot as an index of the protection map; bit 3 is "shared", bits 4 to 7 the protection key
 )
-V_MM = 15
-V_CURSOR = 16  # nonlinear scan cursor (vm_private_data of 2.6)
-V_NAME = 17  # string number for [vdso] and the like, 0: none
-V_MARK = 18  # 1: assumed, not proven by a recorded map
-V_BORN = 19  # event that made it (for reports)
-V_INEXT = 20  # list of the VMAs of one inode
-V_IPREV = 21
-V_ANAME = 22  # name of anonymous memory: a string number, see abi.vmanames, 0: none
+V_ATTRIBUTES = 13  # identities that keep areas apart, in the order of abi.attributes, 0: none
+V_POLICY = V_ATTRIBUTES  # NUMA policy (mbind)
+V_UFFD = V_ATTRIBUTES + 1  # userfaultfd context
+V_ANAME = V_ATTRIBUTES + 2  # name of anonymous memory: a string number, see abi.vmanames
+N_ATTRIBUTES = len(ATTRIBUTES)
+V_MM = V_ATTRIBUTES + N_ATTRIBUTES
+V_CURSOR = V_MM + 1  # nonlinear scan cursor (vm_private_data of 2.6)
 V_RESV = V_CURSOR  # hugetlb: reserve map of the owner, see hugepool.py (vm_private_data, too)
-V_WORDS = 24
+V_NAME = V_MM + 2  # string number for [vdso] and the like, 0: none
+V_MARK = V_MM + 3  # 1: assumed, not proven by a recorded map
+V_BORN = V_MM + 4  # event that made it (for reports)
+V_INEXT = V_MM + 5  # list of the VMAs of one inode
+V_IPREV = V_MM + 6
+V_WORDS = (V_MM + 7 + 7) & -8  # whole cache lines
 
 OPS_ANON = 0  # no vm_ops
 OPS_FILE = 1  # generic file operations, dirty accounting

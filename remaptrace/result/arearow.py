@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..abi.attributes import ATTRIBUTES
 from ..abi.vmanames import shown_name
 from ..abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
 from .result import VmaRow
+
+_NAMED = list(ATTRIBUTES).index("named")
 
 
 @lru_cache(maxsize=256)
@@ -64,9 +67,7 @@ class AreaWords(NamedTuple):
     born: int
     assumed: bool
     special: int  # string of [vdso] and the like
-    named: int  # string that the program named it
-    policy: int
-    uffd: int
+    attributes: tuple[int, ...]  # as abi.attributes has them; "named": string that the program named it
     opened: int  # open file description
     inode: int  # the object that backs it, also behind a file
     file: str  # how that object is shown
@@ -90,8 +91,9 @@ def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[s
         name = strings[words.special]
     elif not words.inode:
         name = special_name(words.start, words.end, layout, shown.heap_strict)
-    if words.named and not name:
-        name = shown_name(strings[words.named], bool(words.inode))
+    named = words.attributes[_NAMED]
+    if named and not name:
+        name = shown_name(strings[named], bool(words.inode))
     offset = words.pgoff << shown.shift if words.inode or shown.anon_pgoff else 0
     return VmaRow(
         start=words.start,
@@ -108,8 +110,6 @@ def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[s
         born=words.born,
         opened=words.opened,
         pgoff=words.pgoff,
-        policy=words.policy,
-        named=words.named,
-        uffd=words.uffd,
+        attributes=words.attributes,
         fork_child=words.fork_child,
     )

@@ -29,9 +29,7 @@ class Kind:
     fork_child: bool
     assumed: bool
     special: int
-    named: int
-    policy: int
-    uffd: int
+    attributes: tuple[int, ...]  # as abi.attributes has them
     opened: int
     inode: int
     file: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..abi.attributes import attributes
 from ..abi.kinds import EVF_HAS_RET
 from ..abi.rows import RSF_DIVERGED
 from ..display import html_table, one_line
@@ -39,9 +40,9 @@ class VmaRow:
     pgoff: int = (
         -1
     )  # pages; of anonymous memory too, which mremap takes along; -1: as `offset`, or its address
-    policy: int = 0  # NUMA policy, 0: default
-    named: int = 0  # identity of the name that the program gave it, 0: none
-    uffd: int = 0  # userfaultfd context, 0: none
+    attributes: tuple[int, ...] = (
+        attributes()
+    )  # identities that keep it apart, as abi.attributes has them, 0: none
     fork_child: bool = False  # its anon_vma chain has more than one entry
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from remaptrace.abi.attributes import attributes
 from remaptrace.abi.vmflags import VM_ACCOUNT, VM_DONTDUMP, VM_DONTEXPAND, VM_NOHUGEPAGE, VM_READ, VM_WRITE
 from remaptrace.advice.neighbours import Neighbours
 from remaptrace.advice.whatif import remaining
@@ -34,8 +35,9 @@ def row(start: int, pages: int = 1, flags: int = RW, **fields: object) -> VmaRow
         ({"vm_flags": RW | VM_NOHUGEPAGE | VM_DONTDUMP}, "flags (dd nh)"),
         ({"vm_flags": VM_READ | VM_NOHUGEPAGE}, "protection, flags (nh)"),
         ({"vm_flags": RW | VM_DONTEXPAND}, "special mapping"),
-        ({"policy": 3}, "memory policy"),
-        ({"uffd": 1}, "userfaultfd"),
+        ({"attributes": attributes(policy=3)}, "memory policy"),
+        ({"attributes": attributes(uffd=1)}, "userfaultfd"),
+        ({"attributes": attributes(named=5)}, "name"),
         ({"inode": 7, "file": "/f", "pgoff": 11}, "file"),
         ({"pgoff": 99}, "offset"),
         ({"anon_vma": 2}, "anon_vma"),
@@ -54,10 +56,10 @@ def test_what_does_not_touch_has_a_hole() -> None:
 def test_every_difference_is_listed_and_what_is_left_counts_them() -> None:
     asked = Neighbours()
     lower = row(10)
-    upper = replace(row(11, flags=VM_READ), policy=2, uffd=1)
+    upper = replace(row(11, flags=VM_READ), attributes=attributes(policy=2, uffd=1))
     assert asked.differences(lower, upper) == ("wr", "ac", "memory policy", "userfaultfd")
     assert remaining([lower, upper], protection=True) == 2  # the policy stays
-    assert remaining([lower, replace(upper, policy=0, uffd=0)], protection=True) == 1
+    assert remaining([lower, replace(upper, attributes=attributes())], protection=True) == 1
 
 
 _CALLS = b"""\

@@ -35,11 +35,12 @@ from ..state import (
     MM_SET,
     MM_STACK_PTR,
     MM_START_BRK,
+    N_ATTRIBUTES,
     O_ID,
     O_INODE,
     T_LOGGED,
     T_MM,
-    V_ANAME,
+    V_ATTRIBUTES,
     V_AV,
     V_AVMULTI,
     V_BORN,
@@ -52,9 +53,7 @@ from ..state import (
     V_MM,
     V_NAME,
     V_PGOFF,
-    V_POLICY,
     V_START,
-    V_UFFD,
     Mem,
 )
 from .areatree import N_REFS, leaf_for, slot_of
@@ -65,12 +64,13 @@ LOG_VOID, LOG_AREA, LOG_TASK, LOG_LAYOUT, LOG_GONE = 0, 1, 2, 3, 4
 L_EVENT, L_KIND, L_SPACE = 0, 1, 2
 # LOG_AREA: what begins at L_START (bytes); L_END 0: no area does.
 L_START, L_END, L_FLAGS, L_PGOFF, L_AV, L_AVMULTI, L_BORN, L_MARK = 3, 4, 5, 6, 7, 8, 9, 10
-L_NAME, L_ANAME, L_POLICY, L_UFFD, L_OPENED = 11, 12, 13, 14, 15  # L_OPENED: O_ID, 0: no file
-L_INODE, L_INAME, L_ITYPE, L_IKIND, L_IBORN, L_ISHMID = 16, 17, 18, 19, 20, 21  # L_INODE: I_ID, 0: no object
+L_NAME, L_OPENED = 11, 12  # L_OPENED: O_ID, 0: no file
+L_INODE, L_INAME, L_ITYPE, L_IKIND, L_IBORN, L_ISHMID = 13, 14, 15, 16, 17, 18  # L_INODE: I_ID, 0: no object
+L_ATTRIBUTES = 19  # N_ATTRIBUTES of them
 # LOG_TASK: the task with row L_START of the trace lives in the address space from now on.
 # LOG_LAYOUT: start_brk, brk and initial stack pointer of the address space, which give [heap] and [stack] their names.
 L_START_BRK, L_BRK, L_STACK = 3, 4, 5
-LOG_WORDS = 22
+LOG_WORDS = L_ATTRIBUTES + N_ATTRIBUTES
 
 _SHARE = 8  # the log gets this part of the heap ...
 _MOST = 1 << 26  # ... and at most so many words
@@ -166,9 +166,8 @@ def _state(m: Mem, at: int) -> int:
     m[at + L_BORN] = m[vma + V_BORN]
     m[at + L_MARK] = m[vma + V_MARK]
     m[at + L_NAME] = m[vma + V_NAME]
-    m[at + L_ANAME] = m[vma + V_ANAME]
-    m[at + L_POLICY] = m[vma + V_POLICY]
-    m[at + L_UFFD] = m[vma + V_UFFD]
+    for i in range(N_ATTRIBUTES):
+        m[at + L_ATTRIBUTES + i] = m[vma + V_ATTRIBUTES + i]
     inode = m[vma + V_INODE]
     m[at + L_OPENED] = 0
     if m[vma + V_FILE] != 0:

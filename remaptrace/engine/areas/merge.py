@@ -25,7 +25,8 @@ from ..state import (
     G_VMG_EXPAND,
     H_ARCH,
     H_RULES,
-    V_ANAME,
+    N_ATTRIBUTES,
+    V_ATTRIBUTES,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -33,7 +34,6 @@ from ..state import (
     V_FLAGS,
     V_NEXT,
     V_PGOFF,
-    V_POLICY,
     V_PREV,
     V_START,
     V_UFFD,
@@ -52,17 +52,15 @@ VMG_FLAGS = G_VMG + V_FLAGS
 VMG_FILE = G_VMG + V_FILE
 VMG_AV = G_VMG + V_AV  # anon_vma that the range brings, 0: none
 VMG_AVMULTI = G_VMG + V_AVMULTI  # 1: ... and it is a fork child's
-VMG_POLICY = G_VMG + V_POLICY
-VMG_UFFD = G_VMG + V_UFFD
 VMG_PREV = G_VMG + V_PREV
 VMG_NEXT = G_VMG + V_NEXT
-VMG_ANAME = G_VMG + V_ANAME
+VMG_ATTRIBUTES = G_VMG + V_ATTRIBUTES
 VMG_EXPAND = G_VMG_EXPAND  # 1: only the area below may grow (brk)
 
 
 @kernel
 def vmg_init(m: Mem, start: int, end: int, pgoff: int, flags: int, file: int) -> int:
-    """Describe a merge of [start, end) with these attributes; anon_vma, policy, uffd and name: none."""
+    """Describe a merge of [start, end) with these attributes; anon_vma and those of abi.attributes: none."""
     m[VMG_START] = start
     m[VMG_END] = end
     m[VMG_PGOFF] = pgoff
@@ -70,10 +68,9 @@ def vmg_init(m: Mem, start: int, end: int, pgoff: int, flags: int, file: int) ->
     m[VMG_FILE] = file
     m[VMG_AV] = 0
     m[VMG_AVMULTI] = 0
-    m[VMG_POLICY] = 0
-    m[VMG_UFFD] = 0
     m[VMG_EXPAND] = 0
-    m[VMG_ANAME] = 0
+    for i in range(N_ATTRIBUTES):
+        m[VMG_ATTRIBUTES + i] = 0
     return 0
 
 
@@ -83,9 +80,8 @@ def vmg_like(m: Mem, vma: int, start: int, end: int, pgoff: int) -> int:
     vmg_init(m, start, end, pgoff, m[vma + V_FLAGS], m[vma + V_FILE])
     m[VMG_AV] = m[vma + V_AV]
     m[VMG_AVMULTI] = m[vma + V_AVMULTI]
-    m[VMG_POLICY] = m[vma + V_POLICY]
-    m[VMG_UFFD] = m[vma + V_UFFD]
-    m[VMG_ANAME] = m[vma + V_ANAME]
+    for i in range(N_ATTRIBUTES):
+        m[VMG_ATTRIBUTES + i] = m[vma + V_ATTRIBUTES + i]
     return 0
 
 
@@ -257,22 +253,18 @@ def _touches(m: Mem, vma: int, start: int, end: int) -> int:
 
 
 @kernel
-def _modify(
-    m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int, name: int, uffd: int
-) -> int:
+def _modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, word: int, value: int) -> int:
     """The area that holds exactly the changed range, or one that took it in; -errno if a split fails.
 
-    [start, end) lies in `vma`. Merges as if it had `flags`, `policy`, `name` and `uffd`, else splits so that an area
-    holds the range alone (vma_modify). The caller stores the flags; those that stick are in the
+    [start, end) lies in `vma`. Merges as if it had `flags` and `value` in the attribute `word`, else splits so that an
+    area holds the range alone (vma_modify). The caller stores both; flags that stick are in the
     result already. A split that worked stays when the other fails.
     """
     if _touches(m, vma, start, end) != 0:
         pgoff = m[vma + V_PGOFF] + ((start - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT])
         vmg_like(m, vma, start, end, pgoff)
         m[VMG_FLAGS] = flags
-        m[VMG_POLICY] = policy
-        m[VMG_ANAME] = name
-        m[VMG_UFFD] = uffd
+        m[G_VMG + word] = value
         merged = _merge_changed(m, mm, vma)
         if merged != 0:
             return merged
@@ -290,7 +282,7 @@ def _modify(
 @kernel
 def vma_modify_uffd(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, uffd: int) -> int:
     """Give [start, end) of `vma` the flags and the userfaultfd `uffd` (0: none); the area that holds it, or -errno."""
-    target = _modify(m, mm, vma, start, end, flags, m[vma + V_POLICY], m[vma + V_ANAME], uffd)
+    target = _modify(m, mm, vma, start, end, flags, V_UFFD, uffd)
     if target > 0:
         if m[H_RULES + R_STICKY_GUARD] != 0:
             flags |= m[target + V_FLAGS] & VM_MAYBE_GUARD
@@ -300,27 +292,24 @@ def vma_modify_uffd(m: Mem, mm: int, vma: int, start: int, end: int, flags: int,
 
 
 @kernel
-def vma_modify(m: Mem, mm: int, vma: int, start: int, end: int, flags: int, policy: int) -> int:
-    """`_modify` with the name that the area has."""
-    return _modify(m, mm, vma, start, end, flags, policy, m[vma + V_ANAME], m[vma + V_UFFD])
+def vma_modify_attribute(m: Mem, mm: int, vma: int, start: int, end: int, word: int, value: int) -> int:
+    """Give [start, end) of `vma` the `value` (0: none) of attribute `word`, V_POLICY say.
 
-
-@kernel
-def vma_modify_name(m: Mem, mm: int, vma: int, start: int, end: int, name: int) -> int:
-    """Give [start, end) of `vma` the name `name` (0: none); the area that holds it now, or -errno."""
-    if m[vma + V_ANAME] == name:
+    The area that holds it now, or -errno.
+    """
+    if m[vma + word] == value:
         return vma
-    target = _modify(m, mm, vma, start, end, m[vma + V_FLAGS], m[vma + V_POLICY], name, m[vma + V_UFFD])
+    target = _modify(m, mm, vma, start, end, m[vma + V_FLAGS], word, value)
     if target > 0:
-        m[target + V_ANAME] = name
+        m[target + word] = value
         note_vma(m, target)
     return target
 
 
 @kernel
 def vma_modify_flags(m: Mem, mm: int, vma: int, start: int, end: int, flags: int) -> int:
-    """`vma_modify`, and the flags stored with those that stick; the area or -errno."""
-    target = vma_modify(m, mm, vma, start, end, flags, m[vma + V_POLICY])
+    """Give [start, end) of `vma` the `flags`, with those that stick; the area that holds it now, or -errno."""
+    target = _modify(m, mm, vma, start, end, flags, V_ATTRIBUTES, m[vma + V_ATTRIBUTES])
     if target > 0:
         if m[H_RULES + R_STICKY_GUARD] != 0:
             flags |= m[target + V_FLAGS] & VM_MAYBE_GUARD

@@ -4,12 +4,12 @@ The functions compare two *rows of attributes*, laid out as VMAs (the V_* words 
 the arena, the range being merged (VMG_*, see merge.py), or a row that a report fills from what a map shows:
 `remaptrace.advice.neighbours` asks the same function why two areas are two.
 
-Another attribute of areas that keeps them apart is a word of state.py, a comparison in `attributes_apart` and
-its name in APART_NAMES; `vmg_like` of merge.py copies it.
+Attributes that are nothing but identities stand in abi/attributes.py: another one needs no line here.
 """
 
 from __future__ import annotations
 
+from ...abi.attributes import ATTRIBUTES
 from ...abi.vmflags import (
     VM_DONTEXPAND,
     VM_IO,
@@ -29,9 +29,10 @@ from ..jit import kernel
 from ..state import (
     H_ARCH,
     H_RULES,
+    N_ATTRIBUTES,
     OPS_SHM,
     OPS_SPECIAL,
-    V_ANAME,
+    V_ATTRIBUTES,
     V_AV,
     V_AVMULTI,
     V_END,
@@ -41,7 +42,6 @@ from ..state import (
     V_PGOFF,
     V_POLICY,
     V_START,
-    V_UFFD,
     Mem,
 )
 
@@ -53,24 +53,20 @@ VM_IGNORE_MERGE = VM_SOFTDIRTY | VM_MAYBE_GUARD
 APART_SPECIAL = 1
 APART_FLAGS = 2
 APART_FILE = 3
-APART_POLICY = 4
-APART_UFFD = 5
-APART_CLOSE = 6
-APART_HOLE = 7
-APART_OFFSET = 8
-APART_ANON_VMA = 9
-APART_NAME = 10
+APART_CLOSE = 4
+APART_HOLE = 5
+APART_OFFSET = 6
+APART_ANON_VMA = 7
+APART_ATTRIBUTES = 8  # and on, in the order of abi.attributes
 APART_NAMES: dict[int, str] = {
     APART_SPECIAL: "special mapping",
     APART_FLAGS: "flags",
     APART_FILE: "file",
-    APART_POLICY: "memory policy",
-    APART_UFFD: "userfaultfd",
     APART_CLOSE: "close hook",
     APART_HOLE: "hole",
     APART_OFFSET: "offset",
     APART_ANON_VMA: "anon_vma",
-    APART_NAME: "name",
+    **{APART_ATTRIBUTES + i: words for i, words in enumerate(ATTRIBUTES.values())},
 }
 
 
@@ -84,7 +80,7 @@ def object_apart(m: Mem, a: int, b: int, ignored: int) -> int:
         return APART_FLAGS
     if m[a + V_FILE] != m[b + V_FILE]:
         return APART_FILE
-    return APART_POLICY if m[a + V_POLICY] != m[b + V_POLICY] else 0
+    return APART_ATTRIBUTES + V_POLICY - V_ATTRIBUTES if m[a + V_POLICY] != m[b + V_POLICY] else 0
 
 
 @kernel
@@ -103,10 +99,9 @@ def attributes_apart(m: Mem, vma: int, other: int) -> int:
     apart = object_apart(m, vma, other, VM_IGNORE_MERGE)
     if apart != 0:
         return apart
-    if m[vma + V_UFFD] != m[other + V_UFFD]:
-        return APART_UFFD
-    if m[vma + V_ANAME] != m[other + V_ANAME]:
-        return APART_NAME
+    for i in range(N_ATTRIBUTES):
+        if m[vma + V_ATTRIBUTES + i] != m[other + V_ATTRIBUTES + i]:
+            return APART_ATTRIBUTES + i
     if m[H_RULES + R_CLOSE_HOOK_BLOCKS] != 0 and has_close(m, vma) != 0:
         return APART_CLOSE
     return 0

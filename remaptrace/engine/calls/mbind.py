@@ -27,8 +27,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_HOME_NODE, R_MEMPOLICY_MODES, R_NODES, R_NUMA, R_NUMA_BALANCING_MODE
 from ..account import capable
 from ..addr import page_align, page_offset, uword
-from ..areas.changelog import note_vma
-from ..areas.merge import vma_modify
+from ..areas.merge import vma_modify_attribute
 from ..areas.vmaset import find_vma
 from ..jit import kernel, ult, wrap
 from ..ranges.misplaced import queue_pages_range
@@ -40,7 +39,6 @@ from ..state import (
     H_RULES,
     T_MM,
     V_END,
-    V_FLAGS,
     V_NEXT,
     V_POLICY,
     V_START,
@@ -152,14 +150,8 @@ def _asked(m: Mem, mode: int, nodes: int, maxnode: int) -> int:
 @kernel
 def _set_policy(m: Mem, mm: int, vma: int, start: int, end: int, policy: int) -> int:
     """Give the part of `vma` in [start, end) the policy (mbind_range): the area that holds it, or -errno."""
-    if m[vma + V_POLICY] == policy:
-        return vma
     low = max(m[vma + V_START], start)
-    target = vma_modify(m, mm, vma, low, min(m[vma + V_END], end), m[vma + V_FLAGS], policy)
-    if target > 0:
-        m[target + V_POLICY] = policy
-        note_vma(m, target)
-    return target
+    return vma_modify_attribute(m, mm, vma, low, min(m[vma + V_END], end), V_POLICY, policy)
 
 
 @kernel

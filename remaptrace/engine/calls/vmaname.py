@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...abi.errnos import EAGAIN, EBADF, EFAULT, EINVAL, ENOMEM
 from ...machine.rules import R_ANON_NAME_CONFIG, R_ANON_NAMES
 from ..addr import range_end, range_refused, uword
-from ..areas.merge import vma_modify_name
+from ..areas.merge import vma_modify_attribute
 from ..areas.vmaset import find_vma
 from ..jit import kernel
 from ..state import (
@@ -19,6 +19,7 @@ from ..state import (
     I_LINKS,
     OPS_SHMEM,
     T_MM,
+    V_ANAME,
     V_END,
     V_FILE,
     V_INODE,
@@ -78,7 +79,7 @@ def sys_set_vma_name(m: Mem, task: int, addr: int, length: int, name: int) -> in
         if _may_be_named(m, vma) == 0:
             return -EBADF
         stop = min(m[vma + V_END], end)
-        vma = vma_modify_name(m, mm, vma, start, stop, name)
+        vma = vma_modify_attribute(m, mm, vma, start, stop, V_ANAME, name)
         if vma < 0:
             return -EAGAIN if vma == -ENOMEM else vma
         start = stop

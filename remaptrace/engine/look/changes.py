@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...result.changes import Changes, Ints, Kind
 from ..areas.changelog import (
-    L_ANAME,
+    L_ATTRIBUTES,
     L_AV,
     L_AVMULTI,
     L_BORN,
@@ -28,11 +28,9 @@ from ..areas.changelog import (
     L_NAME,
     L_OPENED,
     L_PGOFF,
-    L_POLICY,
     L_SPACE,
     L_STACK,
     L_START,
-    L_UFFD,
     LOG_AREA,
     LOG_GONE,
     LOG_LAYOUT,
@@ -40,12 +38,13 @@ from ..areas.changelog import (
     LOG_WORDS,
     log_open,
 )
-from ..state import G_LOG, G_LOG_EVENT, G_LOG_LOST, H_LIMIT
+from ..state import G_LOG, G_LOG_EVENT, G_LOG_LOST, H_LIMIT, N_ATTRIBUTES
 from ..tasks.exec import MARK_ASSUMED
 from .inspect import object_name, shown_of
 
 _COMMON = (
-    *(L_FLAGS, L_AVMULTI, L_MARK, L_NAME, L_ANAME, L_POLICY, L_UFFD, L_OPENED),
+    *range(L_ATTRIBUTES, L_ATTRIBUTES + N_ATTRIBUTES),
+    *(L_FLAGS, L_AVMULTI, L_MARK, L_NAME, L_OPENED),
     *(L_INODE, L_INAME, L_ITYPE, L_IKIND, L_IBORN, L_ISHMID),
 )
 _OWN = (L_EVENT, L_SPACE, L_START, L_END, L_PGOFF, L_AV, L_BORN)
@@ -103,28 +102,14 @@ class Recorder:
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self._kinds)
-            (
-                flags,
-                multi,
-                mark,
-                special,
-                named,
-                policy,
-                uffd,
-                opened,
-                inode,
-                iname,
-                ops,
-                ikind,
-                born,
-                shmid,
-            ) = map(int, words)
+            attributes = tuple(words[:N_ATTRIBUTES].tolist())
+            flags, multi, mark, special, opened, inode, iname, ops, ikind, born, shmid = words[
+                N_ATTRIBUTES:
+            ].tolist()
             known = self.strings[iname] if inode and 0 <= iname < len(self.strings) else ""
             file = object_name(known, ops, ikind, shmid != 0, born) if inode else ""
             self._kinds.append(
-                Kind(
-                    flags, multi != 0, mark == MARK_ASSUMED, special, named, policy, uffd, opened, inode, file
-                )
+                Kind(flags, multi != 0, mark == MARK_ASSUMED, special, attributes, opened, inode, file)
             )
         return number
 
