@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from ...abi import kinds as ev
 from ...abi import mman as names
+from ...abi.calls import EVENTS
 from ...abi.rows import E_ARGS, E_KIND
 from ...errors import InputError
 from ..events import Trace
@@ -29,14 +30,10 @@ _COMMENTED = (
 )  # fmt: skip
 _BY_READER = (ev.K_INIT_MM, ev.K_INIT_VMA)
 _ADDRESSES: dict[int, tuple[int, ...]] = {
-    kind: (0,)
-    for kind in (
-        ev.K_MMAP, ev.K_MUNMAP, ev.K_MPROTECT, ev.K_PKEY_MPROTECT, ev.K_MADVISE, ev.K_MLOCK, ev.K_MLOCK2,
-        ev.K_MUNLOCK, ev.K_MSYNC, ev.K_MINCORE, ev.K_REMAP_FILE_PAGES, ev.K_MSEAL, ev.K_SHMDT,
-    )
-}  # fmt: skip
-_ADDRESSES[ev.K_MREMAP] = (0, 4)
-_ADDRESSES[ev.K_SHMAT] = (1,)
+    kind: tuple(i for i, argument in enumerate(EVENTS[kind].args) if argument.form == "addr")
+    for kind, _ in PLANS.values()
+    if kind != ev.K_BRK  # the break is where the executor has it
+}
 _WORDS = {ev.K_PKEY_MPROTECT: "pkey_mprotect"}
 
 
@@ -140,9 +137,7 @@ class _Writer:
             if position in _ADDRESSES.get(kind, ()):
                 length = 0 if kind in (ev.K_SHMAT, ev.K_SHMDT) else a[2 if position == 4 else 1]
                 words.append(self._pointer(event, position, value, length))
-            elif kind in (ev.K_MMAP, ev.K_FTRUNCATE, ev.K_FALLOCATE, ev.K_CLOSE) and position == (
-                4 if kind == ev.K_MMAP else 0
-            ):
+            elif EVENTS[kind].args[position].form == "fd":
                 words.append(self._fd(value))
             elif kind in (ev.K_SHMAT, ev.K_SHMCTL) and position == 0:
                 words.append(self.segments.get(value, f"0x{value & _U64:x}"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi import vmanames
+from ...abi.calls import AS_NUMBERS, CALLS, EVENTS, Arg
 from ...abi.signals import PF_FETCH, PF_WRITE
 from . import constants as c
 
@@ -46,34 +47,19 @@ def _fd(p: Program, _event: int, _position: int, value: int) -> str:
     return p.descriptor(value)
 
 
-def _bits(table: dict[str, int]) -> _ARGUMENT:
-    return lambda _p, _event, _position, value: c.flags(value, table)
+def _speller(argument: Arg) -> _ARGUMENT:
+    """How C spells an argument, by its form in the table of calls."""
+    words = argument.words
+    if argument.form == "flags" and words is not None and c.has_names(words):
+        return lambda _p, _event, _position, value: c.flags(value, words)
+    return _SPELLERS.get(argument.form, _number)
 
 
-_A, _N, _P, _F = _address, _number, _prot, _fd
+_SPELLERS: dict[str, _ARGUMENT] = {"addr": _address, "prot": _prot, "fd": _fd, "name": _advice}
 _CALLS: dict[int, tuple[str, tuple[_ARGUMENT, ...]]] = {
-    ev.K_MMAP: ("mmap", (_A, _N, _P, _bits(names.MAP), _F, _N)),
-    ev.K_MUNMAP: ("munmap", (_A, _N)),
-    ev.K_MPROTECT: ("mprotect", (_A, _N, _P)),
-    ev.K_PKEY_MPROTECT: ("pkey_mprotect", (_A, _N, _P, _N)),
-    ev.K_PKEY_ALLOC: ("pkey_alloc", (_N, _N)),
-    ev.K_PKEY_FREE: ("pkey_free", (_N,)),
-    ev.K_MREMAP: ("mremap", (_A, _N, _N, _bits(names.MREMAP), _A)),
-    ev.K_BRK: ("brk", (_A,)),
-    ev.K_MADVISE: ("madvise", (_A, _N, _advice)),
-    ev.K_MLOCK: ("mlock", (_A, _N)),
-    ev.K_MLOCK2: ("mlock2", (_A, _N, _bits(names.MLOCK2))),
-    ev.K_MUNLOCK: ("munlock", (_A, _N)),
-    ev.K_MLOCKALL: ("mlockall", (_bits(names.MCL),)),
-    ev.K_MUNLOCKALL: ("munlockall", ()),
-    ev.K_MSYNC: ("msync", (_A, _N, _bits(names.MS))),
-    ev.K_MSEAL: ("mseal", (_A, _N, _N)),
-    ev.K_HOME_NODE: ("set_mempolicy_home_node", (_A, _N, _N, _N)),
-    ev.K_FTRUNCATE: ("ftruncate", (_F, _N)),
-    ev.K_FALLOCATE: ("fallocate", (_F, _bits(names.FALLOC), _N, _N)),
-    ev.K_SETUID: ("setuid", (_N,)),
-    ev.K_PERSONALITY: ("personality", (_N,)),
-    ev.K_SHMGET: ("shmget", (_N, _N, _N)),
+    call.kind: (EVENTS[call.kind].name, tuple(map(_speller, EVENTS[call.kind].args)))
+    for call in CALLS.values()
+    if call.read == AS_NUMBERS or call.kind in (ev.K_HOME_NODE, ev.K_SETUID)
 }
 _REASONS: dict[int, str] = {
     ev.K_MM: "asks for numbers that only the kernel has",

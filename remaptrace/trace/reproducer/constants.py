@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ...abi import mman as names
+from ...abi.calls import CALLS
 from ...abi.errnos import ERRNO_NAMES
+from ..syscalls import X86_64
 
 _U64 = (1 << 64) - 1
 _PROT = ((names.PROT_READ, "PROT_READ"), (names.PROT_WRITE, "PROT_WRITE"), (names.PROT_EXEC, "PROT_EXEC"))
+_SHARED_NUMBERS = 424  # from here on a call has one number on every architecture (5.1)
 _PREFIX = {
     id(names.MREMAP): "MREMAP_",
     id(names.MS): "MS_",
@@ -38,9 +41,11 @@ _NEWER: dict[str, int] = {
     "FALLOC_FL_COLLAPSE_RANGE": 8,
     "FALLOC_FL_ZERO_RANGE": 16,
     "FALLOC_FL_INSERT_RANGE": 32,
-    "SYS_mlock2": 0,
-    "SYS_set_mempolicy_home_node": 450,
-    "SYS_mseal": 462,
+    **{
+        f"SYS_{name}": number
+        for number, name in X86_64.items()
+        if number >= _SHARED_NUMBERS and name in CALLS
+    },
     **{f"MADV_{word.upper()}": number for word, number in names.ADVICE.items() if number > 7},
     **{
         name: number
@@ -54,7 +59,6 @@ _NEWER: dict[str, int] = {
         )
     },
 }
-del _NEWER["SYS_mlock2"]  # its number depends on the architecture; headers have it since 4.4
 
 
 def number(value: int) -> str:
@@ -72,6 +76,11 @@ def prot(value: int) -> str:
     words = [word for bit, word in _PROT if value & bit]
     rest = value & ~7
     return " | ".join([*words, *([hex(rest)] if rest else [])])
+
+
+def has_names(table: dict[str, int]) -> bool:
+    """Whether C has names for the bits of `table`."""
+    return table is names.MAP or id(table) in _PREFIX
 
 
 def flags(value: int, table: dict[str, int]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...abi import mman as names
-from ...abi.calls import ARGUMENTS, KIND_NAMES
+from ...abi.calls import ARGUMENTS, KIND_NAMES, RANGE_CALLS
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET
 from ...abi.vmflags import (
     PERMS_FLAGS_SHIFT,
@@ -42,12 +42,8 @@ _PAGE = 4096
 _MASK = (1 << 64) - 1
 _MOST_FILES = 250
 _CACHED_PAGES = 4096  # larger files are empty: nobody waits for them to be filled
-_RANGES = frozenset(
-    (
-        ev.K_MUNMAP, ev.K_MPROTECT, ev.K_MREMAP, ev.K_MADVISE, ev.K_MLOCK, ev.K_MLOCK2, ev.K_MUNLOCK, ev.K_MSYNC,
-        ev.K_MINCORE, ev.K_REMAP_FILE_PAGES, ev.K_MSEAL,
-    )
-)  # fmt: skip
+_RANGES = {*RANGE_CALLS, ev.K_MREMAP} - {ev.K_PKEY_MPROTECT, ev.K_MBIND, ev.K_SET_VMA_NAME}
+"""Calls on ranges that need nothing else of the recording: no key, no nodes, no name."""
 _WHOLE = frozenset((ev.K_MLOCKALL, ev.K_MUNLOCKALL, ev.K_SETRLIMIT))
 _ACCESSES = frozenset((ev.K_FAULT, ev.K_READ, ev.K_WRITE, ev.K_EXECUTE))
 _SILENT = frozenset((ev.K_MARK, ev.K_EXEC, ev.K_INIT_MM, ev.K_EXIT, ev.K_SIGNAL))
