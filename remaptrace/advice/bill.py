@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
-from ..abi.kinds import K_EXEC, K_FORK, K_FORK_STEP, MEMORY_CALLS
+from ..abi.kinds import K_EXEC, K_FORK, K_FORK_STEP
 from ..result.result import Result, Snapshot, VmaRow
-from ..trace.events import Trace
+from ..trace.events import Trace, are_memory_calls
 from .neighbours import Neighbours
 from .origins import origins_of
 from .patterns import PATTERNS, classify
@@ -46,9 +46,8 @@ class Bill:
 
 
 def memory_call_events(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which events are memory calls (K_MMAP to K_OLD_MMAP)."""
-    kinds = trace.columns["kind"]
-    return (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
+    """Which events are memory calls."""
+    return are_memory_calls(trace.columns["kind"])
 
 
 def calls_behind(trace: Trace, task: int, event: int) -> int:

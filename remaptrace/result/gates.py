@@ -9,10 +9,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ..abi.kinds import MEMORY_CALLS
 from ..errorcodes import RT_SET, RT_USAGE
 from ..errors import InputError, UsageError
-from ..trace.events import Trace, has_accesses
+from ..trace.events import Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place
 from .agreement import CheckOutcome, Disagreement, Tally
 from .result import Result
@@ -26,7 +25,7 @@ def _courses(result: Result) -> dict[str, npt.NDArray[np.int64]]:
     """Of each measure its value behind every event; it never falls."""
     trace, columns = result.trace, result.columns
     kinds, ret = trace.columns["kind"], columns["ret"]
-    calls = (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
+    calls = are_memory_calls(kinds)
     refused = calls & (ret < 0) & (ret >= -4095)
     found = {
         "peak_vmas": np.maximum.accumulate(columns["map_count"].astype(np.int64)),

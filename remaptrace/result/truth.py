@@ -28,7 +28,7 @@ from ..abi.errnos import ERRNO_NOT_SHOWN
 from ..abi.outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..abi.signals import PF_KIND, PF_PROT, PF_UNKNOWN, PF_UNSURE, PF_USER, SIGBUS, SIGSEGV
-from ..trace.events import MapsFile, MapsRow, Trace, has_accesses
+from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .ground import ground_of
@@ -96,12 +96,16 @@ def _tally(
 _FIELD = {"answers": "result", "map_counts": "map_count", "counters": "counters", "faults": "outcome"}
 
 
+_BELIEVED = (ev.K_IO_SETUP, ev.K_IO_DESTROY)
+"""Calls whose recorded answers the replay takes: rings that lie in no log decide them."""
+
+
 def _answered(result: Result) -> tuple[npt.NDArray[np.int64], Bools]:
     """The events whose recorded result is compared, and which of them came out equal."""
     columns = result.trace.columns
     flags, kinds = columns["flags"], columns["kind"]
     skip = ev.EVF_INJECTED | ev.EVF_MADE | ev.EVF_UNFINISHED
-    wanted = (kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP)
+    wanted = are_memory_calls(kinds) & ~np.isin(kinds, _BELIEVED)
     wanted &= ((flags & ev.EVF_HAS_RET) != 0) & ((flags & skip) == 0)
     wanted &= (result.columns["flags"] & (RSF_UNMODELLED | RSF_DEAD)) == 0
     compared = np.flatnonzero(wanted)

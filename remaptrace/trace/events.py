@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from ..abi.calls import ARGUMENTS, KIND_NAMES
 from ..abi.errnos import errno_name
-from ..abi.kinds import ACCESSES, EVF_HAS_RET
+from ..abi.kinds import ACCESSES, EVF_HAS_RET, MEMORY_CALLS
 from ..display import html_table, one_line
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -241,6 +241,11 @@ def _events_of(trace: Trace, first: int, last: int | None) -> Iterator[Event]:
             trace.sources[source] if source < len(trace.sources) else "",
             int(columns["line"][row]) if "line" in columns else 0,
         )
+
+
+def are_memory_calls(kinds: IntArray) -> npt.NDArray[np.bool_]:
+    """Which of `kinds` are calls on memory (abi.kinds.MEMORY_CALLS)."""
+    return (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
 
 
 def has_accesses(trace: Trace) -> bool:

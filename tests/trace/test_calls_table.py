@@ -6,7 +6,12 @@ from pathlib import Path
 
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import AS_NUMBERS, CALLS, EVENTS, OWN_WAY
+from remaptrace.engine.run.driver import replay
+from remaptrace.machine.machine import Machine
 from remaptrace.record.calls import COUNTED, RECORDED, SERIAL
+from remaptrace.report.facts.run import run_facts
+from remaptrace.result.truth import check_recorded
+from remaptrace.trace.detect import read_data
 from remaptrace.trace.foreign.syzkaller import PLANS as SYZKALLER
 from remaptrace.trace.recorded.mapcount import _CALL_OF_KIND
 from remaptrace.trace.scenario.steps import ACCESS, CALL, STEPS, Step
@@ -100,3 +105,20 @@ def test_the_document_of_formats_lists_the_table() -> None:
         wanted.append(f"| `{call.name}` | {' '.join(call.parameters)} | {event} | {args} | {how} |")
     listed = [line for line in lines if line.count("|") == 6 and line in wanted]
     assert listed == wanted, "\n".join(wanted)
+
+
+def test_a_call_of_the_table_is_counted_in_reports_and_compared_with_the_recording() -> None:
+    """By its number alone: a new call needs no line for that."""
+    log = b"""\
+7 mmap(0x10000000, 16384, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x10000000
+7 mseal(0x10000000, 4096, 0) = 0
+7 io_setup(16, [0x7f0000000000]) = 0
+7 userfaultfd(O_CLOEXEC) = 3
+7 ioctl(3, UFFDIO_API, {api=0xaa, features=0 => features=0, ioctls=1<<_UFFDIO_REGISTER}) = 0
+"""
+    result = replay(read_data(log, "x"), Machine.load())
+    assert {call["name"] for call in run_facts(result)["calls"]} == {
+        *("mmap", "mseal", "io_setup", "userfaultfd", "uffdio_api")
+    }
+    tally = check_recorded(result).tallies["answers"]
+    assert (tally.agree, tally.total) == (3, 3)  # the answers about the ring and of the descriptor are taken

@@ -22,7 +22,7 @@ from ...engine.why import TAKEN, WHY_NONE
 from ...machine.versions.ground import basis_of
 from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.result import Result, Snapshot
-from ...trace.events import Trace
+from ...trace.events import Trace, are_memory_calls
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
 from .processes import process_facts
@@ -56,8 +56,9 @@ _FIRST = 5
 _NEW_THREAD = -1
 """Stands for the births of threads, which are no processes."""
 _PROCESS_CALLS = (ev.K_FORK, ev.K_EXEC, ev.K_EXIT)
+_ON_MEMORY = (*ev.MEMORY_CALLS, *ev.MORE_MEMORY_CALLS)
 _CALLS = (
-    *range(ev.K_MMAP, ev.K_OLD_MMAP + 1),
+    *_ON_MEMORY,
     *range(ev.K_OPEN, ev.K_CLOSE_RANGE + 1),
     *_PROCESS_CALLS,
 )
@@ -161,7 +162,7 @@ def call_facts(result: Result) -> list[CallFacts]:
     kinds, flags = trace.columns["kind"], trace.columns["flags"]
     returned = result.columns["ret"]
     # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
-    wanted = ((flags & EVF_MADE) == 0) | ((kinds >= ev.K_MMAP) & (kinds <= ev.K_OLD_MMAP))
+    wanted = ((flags & EVF_MADE) == 0) | are_memory_calls(kinds)
     present = np.flatnonzero(np.bincount(kinds[wanted].astype(np.int64), minlength=1)).tolist()
     out: list[CallFacts] = []
     threads = (kinds == ev.K_FORK) & (trace.columns["a1"].astype(np.int64) & CLONE_THREAD != 0)
@@ -210,7 +211,7 @@ def call_facts(result: Result) -> list[CallFacts]:
 def _sort_of(kind: int) -> Literal["memory", "process", "file"]:
     if kind == _NEW_THREAD or kind in _PROCESS_CALLS:
         return "process"
-    return "memory" if kind <= ev.K_OLD_MMAP else "file"
+    return "memory" if kind in _ON_MEMORY else "file"
 
 
 def access_facts(result: Result) -> Accesses:

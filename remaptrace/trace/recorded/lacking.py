@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
-from ..events import Trace
+from ..events import Trace, are_memory_calls
 from ..wording import BEGAN_BEFORE
 
 _FIRST = 3
@@ -56,7 +56,7 @@ def _late(trace: Trace) -> None:
     if not len(trace) or not roots:
         return
     kind = trace.columns["kind"]
-    calls = _first_by_process(trace, (kind >= ev.K_MMAP) & (kind <= ev.K_OLD_MMAP))
+    calls = _first_by_process(trace, are_memory_calls(kind))
     begun = _first_by_process(trace, np.isin(kind, _OWN_AREAS))
     late = [pid for pid in sorted(roots & calls.keys()) if begun.get(pid, len(trace)) > calls[pid]]
     if not late:
