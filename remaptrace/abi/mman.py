@@ -1,11 +1,19 @@
-"""Names of the kernel's numbers: protections, flags, advice, resources, errors.
+"""Names of the kernel's numbers: protections, flags, advice, resources.
 
 The numbers are those of the generic ABI (include/uapi/asm-generic, x86), which the event table
-uses whatever the architecture. Shared by every reader and writer; no imports, so that a small
-scenario starts fast.
+uses whatever the architecture. Shared by every reader and writer.
 """
 
 from __future__ import annotations
+
+from .fcntl import (
+    F_SEAL_EXEC,
+    F_SEAL_FUTURE_WRITE,
+    F_SEAL_GROW,
+    F_SEAL_SEAL,
+    F_SEAL_SHRINK,
+    F_SEAL_WRITE,
+)
 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM = 0, 1, 2, 4, 8
 PROT: dict[str, int] = {
@@ -20,24 +28,31 @@ PROT: dict[str, int] = {
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_DROPPABLE = 1, 2, 3, 8
 MAP_TYPE = 0x0F
-MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_NONBLOCK = 0x10, 0x20, 0x40, 0x10000
-MAP_TYPES: dict[str, int] = {"shared": 1, "private": 2, "shared_validate": 3, "droppable": 8}
+MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_GROWSDOWN = 0x10, 0x20, 0x40, 0x100
+MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_NONBLOCK = 0x2000, 0x4000, 0x8000, 0x10000
+MAP_STACK, MAP_HUGETLB, MAP_SYNC, MAP_FIXED_NOREPLACE = 0x20000, 0x40000, 0x80000, 0x100000
+MAP_TYPES: dict[str, int] = {
+    "shared": MAP_SHARED,
+    "private": MAP_PRIVATE,
+    "shared_validate": MAP_SHARED_VALIDATE,
+    "droppable": MAP_DROPPABLE,
+}
 MAP: dict[str, int] = {
     **MAP_TYPES,
     "fixed": MAP_FIXED,
     "anonymous": MAP_ANONYMOUS,
     "32bit": MAP_32BIT,
-    "growsdown": 0x100,
+    "growsdown": MAP_GROWSDOWN,
     "denywrite": 0x800,
     "executable": 0x1000,
-    "locked": 0x2000,
-    "noreserve": 0x4000,
-    "populate": 0x8000,
+    "locked": MAP_LOCKED,
+    "noreserve": MAP_NORESERVE,
+    "populate": MAP_POPULATE,
     "nonblock": MAP_NONBLOCK,
-    "stack": 0x20000,
-    "hugetlb": 0x40000,
-    "sync": 0x80000,
-    "fixed_noreplace": 0x100000,
+    "stack": MAP_STACK,
+    "hugetlb": MAP_HUGETLB,
+    "sync": MAP_SYNC,
+    "fixed_noreplace": MAP_FIXED_NOREPLACE,
     "uninitialized": 0x4000000,
 }
 
@@ -62,7 +77,14 @@ MS: dict[str, int] = {"async": MS_ASYNC, "invalidate": MS_INVALIDATE, "sync": MS
 MLOCK2: dict[str, int] = {"onfault": MLOCK_ONFAULT}
 MCL: dict[str, int] = {"current": MCL_CURRENT, "future": MCL_FUTURE, "onfault": MCL_ONFAULT}
 SHM: dict[str, int] = {"rdonly": 0o10000, "rnd": 0o20000, "remap": 0o40000, "exec": 0o100000}
-SEALS: dict[str, int] = {"seal": 1, "shrink": 2, "grow": 4, "write": 8, "future_write": 16, "exec": 32}
+SEALS: dict[str, int] = {
+    "seal": F_SEAL_SEAL,
+    "shrink": F_SEAL_SHRINK,
+    "grow": F_SEAL_GROW,
+    "write": F_SEAL_WRITE,
+    "future_write": F_SEAL_FUTURE_WRITE,
+    "exec": F_SEAL_EXEC,
+}
 FALLOC: dict[str, int] = {
     "keep_size": 1,
     "punch_hole": 2,
@@ -101,17 +123,18 @@ ADVICE: dict[str, int] = {
     "guard_remove": MADV_GUARD_REMOVE,
 }
 
+RLIM_DATA, RLIM_STACK, RLIM_MEMLOCK, RLIM_AS = 2, 3, 8, 9
 RLIMITS: dict[str, int] = {
     "cpu": 0,
     "fsize": 1,
-    "data": 2,
-    "stack": 3,
+    "data": RLIM_DATA,
+    "stack": RLIM_STACK,
     "core": 4,
     "rss": 5,
     "nproc": 6,
     "nofile": 7,
-    "memlock": 8,
-    "as": 9,
+    "memlock": RLIM_MEMLOCK,
+    "as": RLIM_AS,
 }
 
 THP_WORDS: dict[str, int] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..abi import mman
 from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EACCES, EAGAIN, EINVAL, ENOMEM, ENOSYS, EPERM, errno_name
 from ..abi.kinds import (
@@ -30,7 +31,6 @@ from ..abi.kinds import (
 )
 from ..abi.mman import ADVICE, MAP_32BIT, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MCL_FUTURE, MREMAP_MAYMOVE
 from ..abi.vmflags import VM_EXEC, VM_WRITE
-from ..engine.state import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
 from ..engine.why import (
     TAKEN,
     WHY_FORBIDDEN,
@@ -119,7 +119,7 @@ def _set_limit(at: RefusedCall, resource: int) -> int:
     return int(columns["a1"][found[-1]]) if len(found) else -1
 
 
-_LIMIT_RULES = {RLIM_AS: "rlimit_as", RLIM_DATA: "data_limit", RLIM_MEMLOCK: "rlimit_memlock"}
+_LIMIT_RULES = {mman.RLIM_AS: "rlimit_as", mman.RLIM_DATA: "data_limit", mman.RLIM_MEMLOCK: "rlimit_memlock"}
 
 
 def _limited(at: RefusedCall, name: str, resource: int, used: int, what: str) -> str:
@@ -154,9 +154,9 @@ def _overcommit(at: RefusedCall) -> str:
 
 
 _FACTS: dict[int, Callable[[RefusedCall], str]] = {
-    WHY_RLIMIT_AS: lambda at: _limited(at, "RLIMIT_AS", RLIM_AS, at.total, "mapped"),
-    WHY_RLIMIT_DATA: lambda at: _limited(at, "RLIMIT_DATA", RLIM_DATA, at.data, "data"),
-    WHY_RLIMIT_MEMLOCK: lambda at: _limited(at, "RLIMIT_MEMLOCK", RLIM_MEMLOCK, at.locked, "locked"),
+    WHY_RLIMIT_AS: lambda at: _limited(at, "RLIMIT_AS", mman.RLIM_AS, at.total, "mapped"),
+    WHY_RLIMIT_DATA: lambda at: _limited(at, "RLIMIT_DATA", mman.RLIM_DATA, at.data, "data"),
+    WHY_RLIMIT_MEMLOCK: lambda at: _limited(at, "RLIMIT_MEMLOCK", mman.RLIM_MEMLOCK, at.locked, "locked"),
     WHY_OVERCOMMIT: _overcommit,
     WHY_MAP_COUNT: lambda at: f"vm.max_map_count ({at.limit:,}) was met, with {at.count:,} areas",
     WHY_HUGE_POOL: lambda at: "no huge page was free (vm.nr_hugepages), which it asked for",

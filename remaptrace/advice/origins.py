@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..abi.kinds import K_MMAP, K_MPROTECT, K_PKEY_MPROTECT
-from ..abi.mman import MAP, MAP_ANONYMOUS, MAP_FIXED
+from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_STACK
 from ..result.result import Result
 
 
@@ -39,7 +39,7 @@ def origins_of(result: Result, task: int, until: int) -> Origins:
     done = (pids[columns["task"]] == pids[task]) & ((ret >= 0) | (ret < -4095))
     kind, prot, flags = columns["kind"], columns["a2"] & 7, columns["a3"]
     maps = done & (kind == K_MMAP) & (flags & MAP_ANONYMOUS != 0)
-    stacks = np.flatnonzero(maps & (flags & MAP["stack"] != 0))
+    stacks = np.flatnonzero(maps & (flags & MAP_STACK != 0))
     over = np.flatnonzero(maps & (flags & MAP_FIXED != 0) & (prot == 0))
     if not len(over):
         return Origins(frozenset(stacks.tolist()))

@@ -7,6 +7,7 @@ may_expand_vm and vm_stat_account, mm/util.c __vm_enough_memory; linux-6.x 2.4, 
 from __future__ import annotations
 
 from ..abi.errnos import EAGAIN, ENOMEM, EPERM
+from ..abi.mman import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
 from ..abi.rows import RSF_ASSUMED
 from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
@@ -40,9 +41,6 @@ from .state import (
     MM_TOTAL,
     P_CAPS,
     P_RLIM,
-    RLIM_AS,
-    RLIM_DATA,
-    RLIM_MEMLOCK,
     T_MM,
     T_PROC,
     Mem,

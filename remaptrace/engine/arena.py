@@ -10,6 +10,7 @@ import mmap
 from collections.abc import Sequence
 from typing import Any
 
+from ..abi.mman import MAP_NORESERVE
 from ..machine.archwords import N_ARCH
 from ..machine.rules import N_RULES
 from .state import (
@@ -27,7 +28,6 @@ from .state import (
     HEAP,
 )
 
-_MAP_NORESERVE = 0x4000
 _WORD = 8
 
 # (heap words, frames) from the largest run down to what a strictly limited address space still gives
@@ -59,7 +59,7 @@ def reserve(huge: bool) -> tuple[mmap.mmap, int, int]:
         if length > most and (words, frames) != SIZES[-1]:
             continue
         try:
-            area = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+            area = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
         except (OSError, ValueError, OverflowError) as error:
             failure = error if isinstance(error, OSError) else OSError(str(error))
             continue

@@ -225,9 +225,7 @@ P_UNKNOWN = (
     5  # 1: its initial areas are not in the log, so that areas may be assumed; 2: only vdso and stack are not
 )
 P_UNDUMPABLE = 7  # 1: gave up root (setuid)
-P_RLIM = 8  # RLIM_* soft limits in bytes, -1: unlimited
-RLIM_CPU, RLIM_FSIZE, RLIM_DATA, RLIM_STACK, RLIM_CORE = 0, 1, 2, 3, 4
-RLIM_RSS, RLIM_NPROC, RLIM_NOFILE, RLIM_MEMLOCK, RLIM_AS = 5, 6, 7, 8, 9
+P_RLIM = 8  # RLIM_* of abi.mman: soft limits in bytes, -1: unlimited
 P_WORDS = 32
 
 # ---- descriptor table ------------------------------------------------------------------------

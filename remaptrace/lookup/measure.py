@@ -16,6 +16,7 @@ import numpy as np
 
 from ..abi import kinds as ev
 from ..abi.calls import RANGE_CALLS
+from ..abi.rows import E_ARGS, E_KIND, E_TASK
 from ..engine.areas.vmaset import find_vma
 from ..engine.look.inspect import vmas
 from ..engine.run.driver import walk
@@ -137,7 +138,7 @@ def measure(trace: Trace, machine: Machine, follow: bool | None = None) -> list[
             space = spaces[m[mm + MM_ID]] = _Space(tallies)
             space.apply(space.areas.update(0, 1 << 64, _all(m, mm)))
         for addr in looked_up(row, result):
-            space.find(addr, int(tids[row[1]]))
+            space.find(addr, int(tids[row[E_TASK]]))
         for low, high in touched(row, result):
             space.apply(follow_range(space.areas, m, mm, low, high))
     return [_cost(name, label, cache is not None, tallies[name]) for name, label, _, cache in _KINDS]
@@ -175,7 +176,7 @@ _NEWEST = 1 << 64
 
 def looked_up(row: list[int], result: int) -> Iterator[int]:
     """Addresses that the event makes the kernel look up."""
-    kind, a0 = row[0], row[2]
+    kind, a0 = row[E_KIND], row[E_ARGS]
     if kind in _FAULTS or kind in RANGE_CALLS or kind == ev.K_MREMAP:
         if a0 >= 0:
             yield a0
@@ -189,7 +190,8 @@ def touched(row: list[int], result: int) -> list[tuple[int, int]]:
 
 
 def _ranges(row: list[int], result: int) -> Iterator[tuple[int, int]]:
-    kind, a0, a1, a2 = row[0], row[2], row[3], row[4]
+    kind = row[E_KIND]
+    a0, a1, a2 = row[E_ARGS : E_ARGS + 3]
     if kind in _FAULTS:
         yield a0, a0 + 1  # a stack may have grown
     elif kind in (ev.K_MMAP, ev.K_OLD_MMAP):

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
-from ..abi.mman import MAP, MAP_FIXED, MREMAP_FIXED
+from ..abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_FIXED
 from ..abi.rows import RSF_ASSUMED, RSF_GUESSED
 from .agreement import Ground, Tally
 from .result import Result
 
-_FIXED = MAP_FIXED | MAP["fixed_noreplace"]
+_FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 
 TRUTHS = ("map_counts", "map_lines", "faults")
 """What a recording may hold besides answers, by the names of tallies."""

@@ -20,7 +20,7 @@ from .rows import Rows
 from .windows import LEAST, Window, WindowFinder, page_wise_rows
 
 _CHGPROT = names.RFP_CHGPROT | names.MAP_NONBLOCK
-_WINDOW_FLAGS = names.MAP_SHARED | names.MAP_FIXED | names.MAP["noreserve"]
+_WINDOW_FLAGS = names.MAP_SHARED | names.MAP_FIXED | names.MAP_NORESERVE
 
 
 class _RfpPass(Follower):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from remaptrace.abi.mman import RLIM_DATA
 from remaptrace.engine.calls.brk import sys_brk
-from remaptrace.engine.state import MM_BRK, MM_START_BRK, RLIM_DATA
+from remaptrace.engine.state import MM_BRK, MM_START_BRK
 
 from .simulated import ANON, FIXED, GROWSDOWN, PAGE, PRIVATE, RW, Process, R
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.engine.state import RLIM_AS, RLIM_STACK
+from remaptrace.abi.mman import RLIM_AS, RLIM_STACK
 
 from .simulated import (
     ANON,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from remaptrace.engine.state import G_COMMITTED, RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
+from remaptrace.abi.mman import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
+from remaptrace.engine.state import G_COMMITTED
 
 from .simulated import (
     GROWSDOWN,

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from ...abi.errnos import EFAULT, ENOMEM, EPERM
+from ...abi.mman import RLIM_STACK
 from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_LOCKED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_MMAP_MIN_ADDR, R_STACK_GUARD_GAP
 from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, vm_stat_account
 from ..addr import page_floor
 from ..jit import kernel
-from ..state import (
-    H_ARCH,
-    H_RULES,
-    MM_LOCKED,
-    RLIM_STACK,
-    V_END,
-    V_FLAGS,
-    V_PGOFF,
-    V_PREV,
-    V_START,
-    Mem,
-)
+from ..state import H_ARCH, H_RULES, MM_LOCKED, V_END, V_FLAGS, V_PGOFF, V_PREV, V_START, Mem
 from ..why import WHY_RLIMIT_STACK, refuse
 from .anonvma import anon_vma_prepare
 from .vmaset import set_bounds

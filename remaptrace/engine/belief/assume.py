@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from ...abi.errnos import EACCES, EBADF, EEXIST, ENODEV, EPERM
 from ...abi.fcntl import F_SEAL_WRITE
-from ...abi.mman import MAP, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ...abi.mman import (
+    MAP_ANONYMOUS,
+    MAP_FIXED_NOREPLACE,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    MAP_SHARED_VALIDATE,
+    MAP_TYPE,
+)
 from ...abi.rows import RSF_ASSUMED
 from ...abi.signals import SIGBUS
 from ...abi.vmflags import (
@@ -86,8 +93,6 @@ from ..state import (
     Mem,
 )
 from ..tasks.exec import MARK_ASSUMED
-
-_NOREPLACE = MAP["fixed_noreplace"]
 
 _REACH = 64  # pages between touched pages that may be of one assumed area
 
@@ -356,7 +361,7 @@ def assume_occupied(m: Mem, task: int, addr: int, length: int, flags: int) -> in
     mm = m[task + T_MM]
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]
     end = addr + length
-    if m[H_RULES + R_NOREPLACE] == 0 or flags & _NOREPLACE == 0 or may_take(m, EEXIST) == 0:
+    if m[H_RULES + R_NOREPLACE] == 0 or flags & MAP_FIXED_NOREPLACE == 0 or may_take(m, EEXIST) == 0:
         return 0
     if addr < 0 or addr & (page - 1) or end <= addr or end > m[H_ARCH + A_TASK_SIZE]:
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
-from ...abi.mman import READ_IMPLIES_EXEC
+from ...abi.mman import READ_IMPLIES_EXEC, RLIM_DATA
 from ...abi.vmflags import (
     VM_ACCOUNT,
     VM_EXEC,
@@ -38,7 +38,6 @@ from ..state import (
     MM_START_DATA,
     OPS_ANON,
     P_PERSONALITY,
-    RLIM_DATA,
     T_MM,
     T_PROC,
     V_END,

@@ -6,6 +6,7 @@ linux-6.x 4.4 and 4.5, linux-2.6.21 3.10. What advice does to pages stands in `a
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EAGAIN, EBADF, EBUSY, EINVAL, EIO, ENOMEM, ENOSYS, EPERM
+from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE
 from ...abi.mman import (
     MADV_COLD,
     MADV_COLLAPSE,
@@ -119,7 +120,7 @@ from ..state import (
 from ..why import WHY_FILE_SEALED, WHY_FORBIDDEN, WHY_HOLE, WHY_REFUSED, WHY_SEALED, refuse, take
 
 _REFUSED = -1
-_SEAL_WRITE = 8 | 16
+_SEAL_WRITE = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
 
 
 @kernel

@@ -18,7 +18,18 @@ from ...abi.errnos import (
     EOVERFLOW,
     EPERM,
 )
-from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_NONBLOCK, MAP_SHARED, READ_IMPLIES_EXEC
+from ...abi.mman import (
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_FIXED_NOREPLACE,
+    MAP_HUGETLB,
+    MAP_LOCKED,
+    MAP_NONBLOCK,
+    MAP_NORESERVE,
+    MAP_POPULATE,
+    MAP_SHARED,
+    READ_IMPLIES_EXEC,
+)
 from ...abi.special import FILE_PACKET
 from ...abi.vmflags import (
     PKEY_SHIFT,
@@ -82,16 +93,7 @@ from ..why import (
     refuse,
     take,
 )
-from .mmapflags import (
-    MAP_FIXED_NOREPLACE,
-    MAP_HUGETLB,
-    MAP_LOCKED,
-    MAP_NORESERVE,
-    MAP_POPULATE,
-    anonymous_flags,
-    file_flags,
-    wanted_flags,
-)
+from .mmapflags import anonymous_flags, file_flags, wanted_flags
 from .mmapregion import mmap_region
 from .mprotect import map_deny_write_exec
 from .rfpnative import rfp_native

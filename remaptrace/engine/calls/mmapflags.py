@@ -6,11 +6,15 @@ Numbers of PROT_* and MAP_* are those of the generic ABI.
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EINVAL, EIO, ENODEV, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM
+from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE
 from ...abi.mman import (
     MAP_DROPPABLE,
+    MAP_LOCKED,
     MAP_PRIVATE,
     MAP_SHARED,
     MAP_SHARED_VALIDATE,
+    MAP_STACK,
+    MAP_SYNC,
     MAP_TYPE,
 )
 from ...abi.vmflags import (
@@ -65,17 +69,8 @@ from ..state import (
 )
 from ..why import WHY_FD_MODE, WHY_FILE_SEALED, WHY_NOEXEC, WHY_REFUSED, WHY_UNMAPPABLE, refuse, take
 
-MAP_GROWSDOWN = 0x100
-MAP_LOCKED = 0x2000
-MAP_NORESERVE = 0x4000
-MAP_POPULATE = 0x8000
-MAP_STACK = 0x20000
-MAP_HUGETLB = 0x40000
-MAP_SYNC = 0x80000
-MAP_FIXED_NOREPLACE = 0x100000
 LEGACY_MAP_MASK = 0x0407_FFF3 | (0x3F << 26)  # what MAP_SHARED_VALIDATE knows beside MAP_SYNC
 
-SEAL_WRITE, SEAL_FUTURE_WRITE = 8, 16
 MAX_LFS_FILESIZE = (1 << 63) - 1
 
 
@@ -135,13 +130,13 @@ def _seal_flags(m: Mem, seals: int, vm: int) -> int:
     F_SEAL_WRITE is seen before anything is unmapped (mapping_map_writable), F_SEAL_FUTURE_WRITE alone
     only by the file's mmap method on kernels before 6.12.
     """
-    if vm & VM_SHARED == 0 or seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) == 0:
+    if vm & VM_SHARED == 0 or seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) == 0:
         return vm
-    if m[H_RULES + R_SEALED_READ] == 0 and seals & SEAL_WRITE:
+    if m[H_RULES + R_SEALED_READ] == 0 and seals & F_SEAL_WRITE:
         return vm
     if vm & VM_WRITE == 0:
         return vm & ~VM_MAYWRITE
-    if seals & SEAL_WRITE or m[H_RULES + R_FIXED_KEEPS_OLD] != 0:
+    if seals & F_SEAL_WRITE or m[H_RULES + R_FIXED_KEEPS_OLD] != 0:
         return refuse(m, WHY_FILE_SEALED, EPERM)
     return vm
 
@@ -176,9 +171,9 @@ def late_errors(m: Mem, file: int, vm: int) -> int:
         return -EOPNOTSUPP
     if vm & VM_SHARED == 0:
         return 0
-    if m[inode + I_SEALS] & (SEAL_FUTURE_WRITE if vm & VM_WRITE else 0):
+    if m[inode + I_SEALS] & (F_SEAL_FUTURE_WRITE if vm & VM_WRITE else 0):
         return refuse(m, WHY_FILE_SEALED, EPERM)
-    if m[inode + I_SEALS] & SEAL_WRITE and m[H_RULES + R_SEALED_READ] == 0:
+    if m[inode + I_SEALS] & F_SEAL_WRITE and m[H_RULES + R_SEALED_READ] == 0:
         return refuse(m, WHY_FILE_SEALED, EPERM)
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL
-from ...abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_SHARED
+from ...abi.mman import MAP_FIXED, MAP_LOCKED, MAP_NONBLOCK, MAP_POPULATE, MAP_SHARED
 from ...abi.vmflags import VM_ACCESS, VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_RFP_MULTI
@@ -14,7 +14,6 @@ from ..files.files import file_get, file_put
 from ..jit import kernel, shr, ult, wrap
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FILE, V_FLAGS, V_NEXT, V_PGOFF, V_START, Mem
 from .mmap import do_mmap
-from .mmapflags import MAP_LOCKED, MAP_POPULATE
 from .rfpnative import rfp_native
 
 

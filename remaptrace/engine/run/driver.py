@@ -22,7 +22,27 @@ from ...abi.kinds import (
     K_FAULT,
     K_SIGNAL,
 )
-from ...abi.rows import E_FLAGS, EV_WORDS, RS_WORDS
+from ...abi.rows import (
+    E_ARGS,
+    E_FLAGS,
+    E_KIND,
+    E_RET,
+    E_TASK,
+    EV_WORDS,
+    RS_COUNT,
+    RS_DATA,
+    RS_FLAGS,
+    RS_LOCKED,
+    RS_MAJOR,
+    RS_MINOR,
+    RS_OUTCOME,
+    RS_RET,
+    RS_STACK,
+    RS_TOTAL,
+    RS_VALUE,
+    RS_WHY,
+    RS_WORDS,
+)
 from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import ReplayError, TraceRefused
 from ...machine.ruletable import N_RULES
@@ -59,16 +79,21 @@ _LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looke
 CHUNK_INTERPRETED = 1 << 12  # progress every second or so
 
 _NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
-    ("ret", 0, np.int64),
-    ("outcome", 1, np.uint8),
-    ("minor", 2, np.int32),
-    ("major", 3, np.int32),
-    ("map_count", 4, np.int32),
-    ("value", 9, np.int16),
-    ("flags", 10, np.uint8),
-    ("why", 11, np.uint8),
+    ("ret", RS_RET, np.int64),
+    ("outcome", RS_OUTCOME, np.uint8),
+    ("minor", RS_MINOR, np.int32),
+    ("major", RS_MAJOR, np.int32),
+    ("map_count", RS_COUNT, np.int32),
+    ("value", RS_VALUE, np.int16),
+    ("flags", RS_FLAGS, np.uint8),
+    ("why", RS_WHY, np.uint8),
 )
-_COUNTERS = (("total_vm", 5), ("data_vm", 6), ("stack_vm", 7), ("locked_vm", 8))
+_COUNTERS = (
+    ("total_vm", RS_TOTAL),
+    ("data_vm", RS_DATA),
+    ("stack_vm", RS_STACK),
+    ("locked_vm", RS_LOCKED),
+)
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase ("compile" or "replay"), how much is done and the whole."""
@@ -190,8 +215,13 @@ def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[
         ev, rs = memoryview(table), memoryview(answers)
         for row in range(len(events)):
             run._run_to(ev, rs, base, row, row + 1)
-            task = run.view[run.view[G_TASKS] + int(events[row, 1])]
-            yield base + row, run.view, int(run.view[task + T_MM]) if task else 0, int(rs[row * RS_WORDS])
+            task = run.view[run.view[G_TASKS] + int(events[row, E_TASK])]
+            yield (
+                base + row,
+                run.view,
+                int(run.view[task + T_MM]) if task else 0,
+                int(rs[row * RS_WORDS + RS_RET]),
+            )
 
 
 class _Run:
@@ -292,7 +322,7 @@ class _Run:
         """Replay events base..end-1, those before event `last`; their result rows."""
         ahead = min(end + _LOOK_AHEAD, len(self.trace))
         events = self.trace.rows(base, ahead)
-        if self.follow and (events[:, 0] == K_FAULT).any():
+        if self.follow and (events[:, E_KIND] == K_FAULT).any():
             _mark_resolved_faults(events)
         end = min(end, last)
         events = events[: end - base]
@@ -330,7 +360,7 @@ class _Run:
 
     def _mark(self, events: npt.NDArray[np.int64], base: int) -> list[int]:
         """Set flags that the loop needs; the rows in front of which the observer looks."""
-        kinds, flags = events[:, 0], events[:, 9]
+        kinds, flags = events[:, E_KIND], events[:, E_FLAGS]
         if self.trace.taken is not None:
             flags[self.trace.taken[base : base + len(events)]] |= EVF_TAKEN
         flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
@@ -408,13 +438,13 @@ def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
 
     The others get the signal's number as their `ret`.
     """
-    order = np.argsort(events[:, 1], kind="stable")
-    kinds, tasks = events[order, 0], events[order, 1]
+    order = np.argsort(events[:, E_TASK], kind="stable")
+    kinds, tasks = events[order, E_KIND], events[order, E_TASK]
     refused = np.zeros(len(order), dtype=bool)
-    signal = (kinds == K_SIGNAL) & np.isin(events[order, 2], (SIGSEGV, SIGBUS))
+    signal = (kinds == K_SIGNAL) & np.isin(events[order, E_ARGS], (SIGSEGV, SIGBUS))
     refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
     faults = kinds == K_FAULT
-    events[order[faults & ~refused], 9] |= EVF_HAS_RET
-    events[order, 8] = np.where(faults, 0, events[order, 8])
+    events[order[faults & ~refused], E_FLAGS] |= EVF_HAS_RET
+    events[order, E_RET] = np.where(faults, 0, events[order, E_RET])
     at = np.flatnonzero(faults & refused)
-    events[order[at], 8] = events[order[at + 1], 2]
+    events[order[at], E_RET] = events[order[at + 1], E_ARGS]

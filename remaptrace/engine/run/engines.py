@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import errorcodes as ec
+from ...abi.kinds import K_EXECUTE, K_READ, K_WRITE
 from ...errors import UsageError
 from ...sources import SHIPPED
 from ...trace.events import Trace
@@ -40,7 +41,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
         return "compiled"
     weight = len(trace)
     kinds = trace.columns["kind"]
-    touched = trace.columns["a2"][(kinds >= 80) & (kinds <= 82)]
+    touched = trace.columns["a2"][np.isin(kinds, (K_READ, K_WRITE, K_EXECUTE))]
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:

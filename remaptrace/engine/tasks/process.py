@@ -6,7 +6,7 @@ a fork names them or an event of theirs shows that they exist (a log that starts
 
 from __future__ import annotations
 
-from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VM
+from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VM, RLIM_AS, RLIM_DATA, RLIM_MEMLOCK, RLIM_STACK
 from ...machine.archwords import (
     A_MAX_GAP,
     A_MIN_GAP,
@@ -47,10 +47,6 @@ from ..state import (
     P_UNKNOWN,
     P_USERS,
     P_WORDS,
-    RLIM_AS,
-    RLIM_DATA,
-    RLIM_MEMLOCK,
-    RLIM_STACK,
     T_ALIVE,
     T_FILES,
     T_MM,

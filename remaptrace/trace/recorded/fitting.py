@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...abi import kinds as ev
+from ...abi.mman import MAP_FIXED
 from ..events import MapsFile, Trace
 from .areas import is_gate
 
@@ -120,7 +121,7 @@ def later_or_other(trace: Trace, start: Start, file: MapsFile) -> str:
         kind, ret = int(columns["kind"][event]), int(columns["ret"][event])
         if kind == ev.K_MUNMAP:
             break  # from here on an address may be a second time in use
-        if kind in (ev.K_MMAP, ev.K_OLD_MMAP) and ret > 0 and not int(columns["a3"][event]) & 0x10:
+        if kind in (ev.K_MMAP, ev.K_OLD_MMAP) and ret > 0 and not int(columns["a3"][event]) & MAP_FIXED:
             count += ret in lowest
     if not count:
         return ""

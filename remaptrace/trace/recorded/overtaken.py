@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...abi import kinds as ev
-from ...abi.mman import MAP, MAP_FIXED
+from ...abi.mman import MAP_32BIT, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN
 from ..events import Trace
 
 _WINDOW = 16
@@ -20,7 +20,7 @@ _TOP_DOWN = 1 << 40
 """Addresses above are those of the top-down search."""
 _HUGE = 2 << 20
 _FREES = (ev.K_MUNMAP, ev.K_MREMAP, ev.K_EXEC, ev.K_FORK, ev.K_EXIT, ev.K_SHMDT)
-_OTHER_PLACE = MAP_FIXED | MAP["growsdown"] | MAP["32bit"] | MAP["fixed_noreplace"]
+_OTHER_PLACE = MAP_FIXED | MAP_GROWSDOWN | MAP_32BIT | MAP_FIXED_NOREPLACE
 
 
 def put_in_order(trace: Trace) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...abi import kinds as ev
+from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_FIXED
+from ...abi.rows import E_ARGS, E_KIND
 from ...abi.signals import SIGCODES
 from . import constants as c
 from .calls import NotPortable
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _SIGNALS = ("SIGSEGV", "SIGBUS")
 _AREA_FIELDS = frozenset({"start", "end", "perms", "offset", "file", "name", "path", "vmflags"})
 _SIMULATED = frozenset({"access", "file_pages", "pkey", "pages"})
+_AT_ADDRESS = MAP_FIXED | MAP_FIXED_NOREPLACE
 _PLACES = (ev.K_MMAP, ev.K_MREMAP, ev.K_BRK, ev.K_SHMAT)
 
 
@@ -29,7 +32,7 @@ def comparisons(p: Program, event: int, row: list[int], fields: dict[str, Any], 
 def _comparison(
     p: Program, event: int, row: list[int], name: str, value: Any, step: int, fields: dict[str, Any]
 ) -> list[str]:
-    kind = row[0]
+    kind = row[E_KIND]
     if name == "result":
         return _result(p, event, row, value, step)
     if name == "error":
@@ -68,7 +71,7 @@ def _comparison(
 
 
 def _result(p: Program, event: int, row: list[int], value: int, step: int) -> list[str]:
-    kind = row[0]
+    kind = row[E_KIND]
     if kind == ev.K_SHMGET:
         return [f'check("failed", 0, r[{step}] < 0);']
     if kind not in _PLACES or value == 0:
@@ -82,12 +85,12 @@ def _result(p: Program, event: int, row: list[int], value: int, step: int) -> li
 
 def chosen_by_kernel(p: Program, event: int, row: list[int], value: int) -> bool:
     """Whether the kernel chose where an area came to lie, rather than the program."""
-    kind, address = row[0], row[2]
+    kind, a = row[E_KIND], row[E_ARGS:]
     if kind == ev.K_MMAP:
-        return not row[5] & 0x100010 and (address & ~0xFFF) != value and (event, 0) not in p.references
+        return not a[3] & _AT_ADDRESS and (a[0] & ~0xFFF) != value and (event, 0) not in p.references
     if kind == ev.K_MREMAP:
-        return not row[5] & 2 and address != value and (event, 0) not in p.references
-    return kind == ev.K_BRK or (kind == ev.K_SHMAT and not row[3])
+        return not a[3] & MREMAP_FIXED and a[0] != value and (event, 0) not in p.references
+    return kind == ev.K_BRK or (kind == ev.K_SHMAT and not a[1])
 
 
 def area_row(p: Program, area: dict[str, Any]) -> str:

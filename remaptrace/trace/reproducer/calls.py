@@ -9,6 +9,7 @@ from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi import vmanames
 from ...abi.calls import AS_NUMBERS, CALLS, EVENTS, Arg
+from ...abi.rows import E_ARGS, E_KIND, E_RET
 from ...abi.signals import PF_FETCH, PF_WRITE
 from . import constants as c
 
@@ -82,7 +83,7 @@ _REASONS: dict[int, str] = {
 
 def statement(p: Program, event: int, row: list[int], step: int) -> str:
     """The statement that does `event` as step number `step`. Raises NotPortable."""
-    kind, a = row[0], row[2:8]
+    kind, a = row[E_KIND], row[E_ARGS:E_RET]
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(p, event, a, step)

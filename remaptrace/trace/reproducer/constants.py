@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...abi import mman as names
 from ...abi.calls import CALLS
 from ...abi.errnos import ERRNO_NAMES
+from ...abi.fcntl import F_ADD_SEALS
 from ..syscalls import X86_64
 
 _U64 = (1 << 64) - 1
@@ -19,28 +20,16 @@ _PREFIX = {
     id(names.SEALS): "F_SEAL_",
     id(names.FALLOC): "FALLOC_FL_",
 }
+_NEWER_MAP = ("droppable", "shared_validate", "sync", "fixed_noreplace", "uninitialized")
 _NEWER: dict[str, int] = {
-    "MAP_DROPPABLE": 8,
-    "MAP_SHARED_VALIDATE": 3,
-    "MAP_SYNC": 0x80000,
-    "MAP_FIXED_NOREPLACE": 0x100000,
-    "MAP_UNINITIALIZED": 0x4000000,
-    "MREMAP_DONTUNMAP": 4,
-    "MLOCK_ONFAULT": 1,
-    "MCL_ONFAULT": 4,
-    "SHM_EXEC": 0o100000,
-    "F_SEAL_SEAL": 1,
-    "F_SEAL_SHRINK": 2,
-    "F_SEAL_GROW": 4,
-    "F_SEAL_WRITE": 8,
-    "F_SEAL_FUTURE_WRITE": 16,
-    "F_SEAL_EXEC": 32,
-    "F_ADD_SEALS": 1033,
-    "FALLOC_FL_KEEP_SIZE": 1,
-    "FALLOC_FL_PUNCH_HOLE": 2,
-    "FALLOC_FL_COLLAPSE_RANGE": 8,
-    "FALLOC_FL_ZERO_RANGE": 16,
-    "FALLOC_FL_INSERT_RANGE": 32,
+    **{f"MAP_{word.upper()}": names.MAP[word] for word in _NEWER_MAP},
+    "MREMAP_DONTUNMAP": names.MREMAP_DONTUNMAP,
+    "MLOCK_ONFAULT": names.MLOCK_ONFAULT,
+    "MCL_ONFAULT": names.MCL_ONFAULT,
+    "SHM_EXEC": names.SHM["exec"],
+    **{f"F_SEAL_{word.upper()}": bit for word, bit in names.SEALS.items()},
+    "F_ADD_SEALS": F_ADD_SEALS,
+    **{f"FALLOC_FL_{word.upper()}": bit for word, bit in names.FALLOC.items()},
     **{
         f"SYS_{name}": number
         for number, name in X86_64.items()

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from ...abi import kinds as ev
-from ...abi.rows import E_KIND, E_TASK
+from ...abi.mman import MAP_ANONYMOUS, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE
+from ...abi.rows import E_ARGS, E_KIND, E_TASK
 from ...defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ...errors import InputError
 from ...machine.arch import load_arch
@@ -20,6 +21,7 @@ from .layout import Layout
 
 _MOST_STEPS = 20_000
 _WIDE = ("x86_64", "arm64", "riscv64", "loongarch64", "s390x", "ppc64", "um-x86_64")
+_SHARED = (MAP_SHARED, MAP_SHARED_VALIDATE)
 _BY_READER = (ev.K_INIT_MM, ev.K_INIT_VMA)
 
 
@@ -116,7 +118,7 @@ class Program:
         """The first argument of an event as C."""
         source = self.references.get((event, 0))
         if source is None:
-            return self.layout.address(row[2])
+            return self.layout.address(row[E_ARGS])
         step, addend = source
         return f"r[{step}]" + (f" {'-' if addend < 0 else '+'} {hex(abs(addend))}" if addend else "")
 
@@ -149,12 +151,13 @@ class Program:
         current = self.rows[self.first][E_TASK]
         for row in self.rows[self.first : event]:
             if row[E_KIND] == ev.K_FORK_STEP:
-                current = row[2]
+                current = row[E_ARGS]
         return self.rows[event][E_TASK] == current
 
     def _beside(self, row: list[int], step: int) -> list[str]:
         """What is read for later comparisons behind a step."""
-        if row[E_KIND] == ev.K_MMAP and row[5] & 0x2F in (0x21, 0x23):
+        flags = row[E_ARGS + 3]
+        if row[E_KIND] == ev.K_MMAP and flags & MAP_ANONYMOUS and flags & MAP_TYPE in _SHARED:
             self.uses.add("areas")
             return [f"note_shared_object({step});"]
         if row[E_KIND] == ev.K_SHMGET:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...abi import kinds as ev
 from .columnfile import PLAIN_FIELDS
 
 VERSION = 1
@@ -11,14 +12,13 @@ PLACES = ("line", "time", "source", "origin", "stack")
 COUNTERS = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
 TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
 MARKS = {
-    2: "observe",
-    4: "made",
-    8: "injected",
-    16: "truth",
-    32: "unfinished",
-    64: "in_kernel",
-    256: "taken",
+    ev.EVF_OBSERVE: "observe",
+    ev.EVF_MADE: "made",
+    ev.EVF_INJECTED: "injected",
+    ev.EVF_EXPECT_TRUTH: "truth",
+    ev.EVF_UNFINISHED: "unfinished",
+    ev.EVF_IN_KERNEL: "in_kernel",
+    ev.EVF_TAKEN: "taken",
 }
-
 ARGS = ("a0", "a1", "a2", "a3", "a4", "a5")
 PLAIN = (*(name for name in PLAIN_FIELDS if name != "strings"), "initial")

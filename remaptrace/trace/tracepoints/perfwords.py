@@ -10,7 +10,7 @@ import re
 
 from ...abi.calls import CALLS
 from ...abi.fcntl import FCNTL, OPEN_FLAGS
-from ...abi.mman import ADVICE, FALLOC, MAP, MCL, MFD, MREMAP, MS, PROT, SEALS, SHM
+from ...abi.mman import ADVICE, FALLOC, MAP, MAP_ANONYMOUS, MCL, MFD, MREMAP, MS, PROT, SEALS, SHM
 from ...abi.prctl import PRCTL
 from ..symbols import CLONE
 from .plan import PLANS
@@ -89,7 +89,7 @@ def registers(call: str, arguments: str) -> tuple[tuple[int, ...], str]:
                 unknown = unknown or name
             continue
         values[names.index(name)] = signed(number)
-    if call == "mmap" and "fd" not in seen and values[3] & MAP["anonymous"]:
+    if call == "mmap" and "fd" not in seen and values[3] & MAP_ANONYMOUS:
         values[4] = -1
     return tuple(values), unknown
 

@@ -47,7 +47,7 @@ _RANGES = {*RANGE_CALLS, ev.K_MREMAP} - {ev.K_PKEY_MPROTECT, ev.K_MBIND, ev.K_SE
 _WHOLE = frozenset((ev.K_MLOCKALL, ev.K_MUNLOCKALL, ev.K_SETRLIMIT))
 _ACCESSES = frozenset((ev.K_FAULT, ev.K_READ, ev.K_WRITE, ev.K_EXECUTE))
 _SILENT = frozenset((ev.K_MARK, ev.K_EXEC, ev.K_INIT_MM, ev.K_EXIT, ev.K_SIGNAL))
-_FIXED, _ANONYMOUS, _HUGETLB = names.MAP["fixed"], names.MAP["anonymous"], names.MAP["hugetlb"]
+_FIXED, _ANONYMOUS, _HUGETLB = names.MAP_FIXED, names.MAP_ANONYMOUS, names.MAP_HUGETLB
 _ADVISED = (
     (VM_SEQ_READ, names.MADV_SEQUENTIAL),
     (VM_RAND_READ, names.MADV_RANDOM),
@@ -190,7 +190,7 @@ class _Maker:
                 self.brk = (a[1], a[1])
             elif kind in (ev.K_MMAP, ev.K_OLD_MMAP) and ret < 1 << 47:
                 areas.append((ret, ret + a[1]))
-                fixed_low |= bool(a[3] & names.MAP["32bit"])
+                fixed_low |= bool(a[3] & names.MAP_32BIT)
             elif kind == ev.K_BRK and ret < 1 << 47:
                 start, end = self.brk or (ret, ret)
                 if not start or start == end:  # the first answer says where it begins
@@ -291,10 +291,10 @@ class _Maker:
         if known is None or not known.number:
             flags |= _ANONYMOUS
         if name == "[stack]":
-            flags |= names.MAP["growsdown"]
+            flags |= names.MAP_GROWSDOWN
         told = perms >> PERMS_FLAGS_SHIFT if perms & PERMS_TOLD else 0
         if told & VM_NORESERVE:
-            flags |= names.MAP["noreserve"]
+            flags |= names.MAP_NORESERVE
         fd, offset = (-1, 0) if flags & _ANONYMOUS or known is None else (known.number, row[E_ARGS + 3])
         self._put(ev.K_MMAP, [start, end - start, perms & 7, flags, fd, offset], (0,))
         for flag, advice in _ADVISED:
@@ -327,8 +327,8 @@ class _Maker:
             fd = shown.number
         if row[E_RET] >= 0 or -row[E_RET] > 4095:  # where it was placed
             addr = row[E_RET]
-            flags |= 0 if flags & names.MAP["fixed_noreplace"] else _FIXED
-            flags &= ~names.MAP["32bit"] if self.places.low else -1
+            flags |= 0 if flags & names.MAP_FIXED_NOREPLACE else _FIXED
+            flags &= ~names.MAP_32BIT if self.places.low else -1
         ret = self.places.at(addr) if flags & _FIXED and not self._on_heap(addr & _MASK) else None
         self._put(
             ev.K_MMAP, [addr, length, prot, flags, fd, offset], (0,), ret if row[E_RET] == addr else None
