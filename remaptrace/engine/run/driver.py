@@ -29,71 +29,38 @@ from ...abi.rows import (
     E_RET,
     E_TASK,
     EV_WORDS,
-    RS_COUNT,
-    RS_DATA,
-    RS_FLAGS,
-    RS_LOCKED,
-    RS_MAJOR,
-    RS_MINOR,
-    RS_OUTCOME,
     RS_RET,
-    RS_STACK,
-    RS_TOTAL,
-    RS_VALUE,
-    RS_WHY,
     RS_WORDS,
 )
 from ...abi.signals import SIGBUS, SIGSEGV
-from ...errors import ReplayError, TraceRefused
+from ...errors import TraceRefused
 from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
 from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
-from ...trace.wording import BEGAN_BEFORE
 from .. import arena
 from ..look.changes import Recorder
 from ..look.observe import Observer, wants_observation
 from ..state import (
-    ERR_ARENA,
-    ERR_FRAMES,
-    G_ASSUMED,
-    G_LEARNT,
-    G_NOTASK,
     G_OWN_LIMIT,
     G_TAKING,
     G_TASKS,
-    G_UNPLACED,
     H_ERROR,
     H_RULES,
     T_MM,
 )
+from .columns import Columns
 from .engines import choose_engine, is_compiled, load_engine
 from .moments import Moment, Moments, go_back
-from .refusals import Sizes, mark_taken, proofs, taking
+from .refusals import Sizes, mark_taken, taking
 from .setup import set_up
 from .shown import shown_by
+from .telling import broken, notes_of
 
 CHUNK = 1 << 16
 _LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for
 CHUNK_INTERPRETED = 1 << 12  # progress every second or so
-
-_NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
-    ("ret", RS_RET, np.int64),
-    ("outcome", RS_OUTCOME, np.uint8),
-    ("minor", RS_MINOR, np.int32),
-    ("major", RS_MAJOR, np.int32),
-    ("map_count", RS_COUNT, np.int32),
-    ("value", RS_VALUE, np.int16),
-    ("flags", RS_FLAGS, np.uint8),
-    ("why", RS_WHY, np.uint8),
-)
-_COUNTERS = (
-    ("total_vm", RS_TOTAL),
-    ("data_vm", RS_DATA),
-    ("stack_vm", RS_STACK),
-    ("locked_vm", RS_LOCKED),
-)
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase ("compile" or "replay"), how much is done and the whole."""
@@ -279,8 +246,7 @@ class _Run:
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
         total = len(self.trace)
-        wanted = list(_NARROW) + ([(n, i, np.int64) for n, i in _COUNTERS] if counters else [])
-        kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in wanted}
+        columns = Columns(counters)
         sizes = Sizes(self.trace) if self.follow else None
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
         kinds = self.trace.columns["kind"]
@@ -292,14 +258,9 @@ class _Run:
                 self.moments.behind(kinds[base : base + chunk], rows)
             if sizes is not None:
                 sizes.add(base, rows)
-            for name, column, dtype in wanted:
-                kept[name].append(_narrowed(rows[:, column], dtype))
+            columns.add(rows)
             if progress is not None:
                 progress("replay", min(base + chunk, total), total)
-        columns: dict[str, npt.NDArray[np.integer[Any]]] = {
-            name: np.concatenate(kept[name]) if kept[name] else np.zeros(0, dtype=dtype)
-            for name, _, dtype in wanted
-        }
         ends, notes = self.observer.final() if self.ends else ((), [])
         log = self.recorder.finish() if self.recorder is not None else None
         if self.recorder is not None and log is None:
@@ -307,11 +268,11 @@ class _Run:
         return Result(
             trace=self.trace,
             machine=self.machine,
-            columns=columns,
+            columns=columns.whole(),
             snapshots=tuple(self.observer.exits) + ends,
             observed=self.observer.observed,
             totals=self.observer.totals() if self.ends else {},
-            notes=(*self._notes(), *notes),
+            notes=(*self.notes, *notes_of(self.view, self.trace, self.machine.page_size), *notes),
             at_refusals={} if sizes is None else sizes.at_refusals,
             most={} if sizes is None else sizes.most,
             followed=self.follow,
@@ -350,7 +311,7 @@ class _Run:
                 self.recorder.read()
             error = self.view[H_ERROR]
             if error:
-                raise self._error(int(error), base + at - 1)
+                raise broken(self.trace, int(error), base + at - 1)
             if ev[(at - 1) * EV_WORDS + E_FLAGS] & EVF_OBSERVE:
                 if self.watch is None or self.reporting[at - 1]:
                     self.observer.behind_event(base + at - 1)
@@ -374,43 +335,6 @@ class _Run:
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         return sorted(stops)
 
-    def _error(self, error: int, event: int) -> ReplayError:
-        from ...trace.wording import event_text, place
-
-        where = place(self.trace, event)
-        code = ec.RT_ARENA_FULL if error in (ERR_ARENA, ERR_FRAMES) else ec.RT_BROKEN_STATE
-        return ReplayError(
-            code,
-            arena.ERROR_WORDS.get(error, f"the simulated kernel met impossible state ({error})"),
-            path=where["file"],
-            line=where["line"],
-            text=event_text(self.trace, event),
-        )
-
-    def _notes(self) -> list[str]:
-        notes = list(self.notes)
-        assumed, unseen = self.view[G_ASSUMED], self.view[G_NOTASK]
-        if assumed:
-            what = "1 area or file" if assumed == 1 else f"{assumed:,} areas or files"
-            proved = "it" if assumed == 1 else "they"
-            notes.append(f"{what} assumed, because recorded calls prove that {proved} existed")
-        notes += proofs(self.view)
-        if self.view[G_UNPLACED]:
-            size = self.machine.page_size
-            notes.append(
-                f"{self.view[G_UNPLACED]} recorded places could not be taken (no whole pages of {size} bytes, beyond"
-                " this machine's user space, or not free): the machine chose, or left the area out"
-            )
-        learnt = self.view[G_LEARNT]
-        if learnt:
-            notes.append(
-                f"{learnt} recorded faults told the state of a page that no recorder shows "
-                "(page cache before the log, faults inside system calls, writeback)"
-            )
-        if unseen > 1 and self.trace.recorded and not any(BEGAN_BEFORE in note for note in self.trace.notes):
-            notes.append(f"{unseen} processes were running before the log shows how they came to be")
-        return notes
-
 
 def check_tables(trace: Trace) -> None:
     """Refuse tables that do not hold together: compiled code would read and write past their ends. RT603."""
@@ -423,14 +347,6 @@ def check_tables(trace: Trace) -> None:
         raise TraceRefused(
             ec.RT_BAD_TRACE, flaw.problem, path=str(path), line=line, found=flaw.found, expected=flaw.expected
         ) from None
-
-
-def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
-    """`column` as `dtype`; counts that do not fit stay at the type's limits."""
-    if dtype is np.int64:
-        return column.copy()
-    info = np.iinfo(dtype)
-    return np.clip(column, info.min, info.max).astype(dtype)
 
 
 def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:

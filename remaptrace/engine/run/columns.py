@@ -1,0 +1,71 @@
+"""The columns of a result, gathered chunk by chunk, each as narrow as its numbers are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...abi.rows import (
+    RS_COUNT,
+    RS_DATA,
+    RS_FLAGS,
+    RS_LOCKED,
+    RS_MAJOR,
+    RS_MINOR,
+    RS_OUTCOME,
+    RS_RET,
+    RS_STACK,
+    RS_TOTAL,
+    RS_VALUE,
+    RS_WHY,
+)
+
+_NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
+    ("ret", RS_RET, np.int64),
+    ("outcome", RS_OUTCOME, np.uint8),
+    ("minor", RS_MINOR, np.int32),
+    ("major", RS_MAJOR, np.int32),
+    ("map_count", RS_COUNT, np.int32),
+    ("value", RS_VALUE, np.int16),
+    ("flags", RS_FLAGS, np.uint8),
+    ("why", RS_WHY, np.uint8),
+)
+_COUNTERS = (
+    ("total_vm", RS_TOTAL),
+    ("data_vm", RS_DATA),
+    ("stack_vm", RS_STACK),
+    ("locked_vm", RS_LOCKED),
+)
+
+
+class Columns:
+    """Takes the result rows of one chunk after the other."""
+
+    def __init__(self, counters: bool) -> None:
+        """`counters`: those of `Result.columns` that few ask for, too."""
+        self._wanted: list[tuple[str, int, type[np.integer[Any]]]] = list(_NARROW)
+        if counters:
+            self._wanted += [(name, word, np.int64) for name, word in _COUNTERS]
+        self._kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in self._wanted}
+
+    def add(self, rows: npt.NDArray[np.int64]) -> None:
+        """The rows (RS_*) of the next events."""
+        for name, word, dtype in self._wanted:
+            self._kept[name].append(_narrowed(rows[:, word], dtype))
+
+    def whole(self) -> dict[str, npt.NDArray[np.integer[Any]]]:
+        """Every column, of all events so far."""
+        return {
+            name: np.concatenate(self._kept[name]) if self._kept[name] else np.zeros(0, dtype=dtype)
+            for name, _, dtype in self._wanted
+        }
+
+
+def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
+    """`column` as `dtype`; counts that do not fit stay at the type's limits."""
+    if dtype is np.int64:
+        return column.copy()
+    info = np.iinfo(dtype)
+    return np.clip(column, info.min, info.max).astype(dtype)

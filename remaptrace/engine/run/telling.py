@@ -1,0 +1,58 @@
+"""What a replay says beside its columns: notes on what was assumed, and the error that ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import errorcodes as ec
+from ...errors import ReplayError
+from ...trace.events import Trace
+from ...trace.wording import BEGAN_BEFORE, event_text, place
+from .. import arena
+from ..state import (
+    ERR_ARENA,
+    ERR_FRAMES,
+    G_ASSUMED,
+    G_LEARNT,
+    G_NOTASK,
+    G_UNPLACED,
+)
+from .refusals import proofs
+
+
+def broken(trace: Trace, error: int, event: int) -> ReplayError:
+    """The ReplayError for an ERR_* of the arena behind `event`: RT600 out of memory, RT601 impossible state."""
+    where = place(trace, event)
+    code = ec.RT_ARENA_FULL if error in (ERR_ARENA, ERR_FRAMES) else ec.RT_BROKEN_STATE
+    return ReplayError(
+        code,
+        arena.ERROR_WORDS.get(error, f"the simulated kernel met impossible state ({error})"),
+        path=where["file"],
+        line=where["line"],
+        text=event_text(trace, event),
+    )
+
+
+def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
+    """What the machine `m` assumed and learnt on its way through `trace`, in sentences."""
+    notes: list[str] = []
+    assumed, unseen = m[G_ASSUMED], m[G_NOTASK]
+    if assumed:
+        what = "1 area or file" if assumed == 1 else f"{assumed:,} areas or files"
+        proved = "it" if assumed == 1 else "they"
+        notes.append(f"{what} assumed, because recorded calls prove that {proved} existed")
+    notes += proofs(m)
+    if m[G_UNPLACED]:
+        notes.append(
+            f"{m[G_UNPLACED]} recorded places could not be taken (no whole pages of {page_size} bytes, beyond"
+            " this machine's user space, or not free): the machine chose, or left the area out"
+        )
+    learnt = m[G_LEARNT]
+    if learnt:
+        notes.append(
+            f"{learnt} recorded faults told the state of a page that no recorder shows "
+            "(page cache before the log, faults inside system calls, writeback)"
+        )
+    if unseen > 1 and trace.recorded and not any(BEGAN_BEFORE in note for note in trace.notes):
+        notes.append(f"{unseen} processes were running before the log shows how they came to be")
+    return notes
