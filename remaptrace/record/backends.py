@@ -138,6 +138,7 @@ class TraceBackend(_Unstopped):
             instance.drain(text[0].take, half_full=not wish.limit)
 
         watcher.ticks.append(tick)
+        watcher.stops.append(instance.stop)
         if wish.pid:
             begin(wish.pid)
             status = run_attached(wish, watcher, facts)
@@ -181,9 +182,7 @@ class PerfBackend(_Unstopped):
             self.count(folder, watcher, wish, pid, tids or [pid])
             try:
                 running.append(
-                    perfrec.Perf(
-                        tids or [pid], stacks=wish.unwind if wish.stacks else "", running=bool(wish.pid)
-                    )
+                    perfrec.Perf([pid], stacks=wish.unwind if wish.stacks else "", running=bool(wish.pid))
                 )
             except (OSError, RuntimeError) as error:
                 if not wish.pid:
@@ -191,6 +190,7 @@ class PerfBackend(_Unstopped):
                 raise RecordError(ec.RT_RECORD, f"perf record: {error}") from None
 
         tids = _attach(watcher, wish) if wish.pid else []
+        watcher.stops.append(lambda: running[0].stop())  # noqa: PLW0108 - there is none yet
         try:
             if wish.pid:
                 begin(wish.pid)

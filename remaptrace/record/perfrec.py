@@ -97,10 +97,11 @@ class Perf:
             raise RuntimeError(words.strip().splitlines()[0] if words.strip() else "perf record ended")
 
     def stop(self) -> None:
-        """Stop recording; the file is complete afterwards."""
-        with suppress(ProcessLookupError):  # it may have ended with the program
-            os.kill(self._run.pid, signal.SIGINT)
-        self._run.wait()
+        """Stop recording; the file is complete afterwards. A second time does nothing."""
+        if self._run.returncode is None:
+            with suppress(ProcessLookupError):  # it may have ended with the program
+                os.kill(self._run.pid, signal.SIGINT)
+            self._run.wait()
 
     def text(self, take: Callable[[bytes], None]) -> None:
         """The text of the file, in pieces."""

@@ -291,6 +291,12 @@ class Tracer(Watcher):
             if info.op == libc.INFO_EXIT:
                 self._write_return(task, info.ret)
 
+    def at_last(self, task: Tracee) -> None:
+        """What was touched up to here, and the maps."""
+        self._settle_faults(task)
+        self._begun = False
+        super().at_last(task)
+
     def on_leaving(self, task: Tracee) -> None:
         """At exit_group the maps were kept already: other threads may have changed them since."""
         self._settle_faults(task)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from .folder import SetFolder
 
 _STOPS = frozenset((signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
 _TICK = 0.05
+_PATIENCE = 1.0
+"""Seconds that a task may take to stop when its recording ends; one that waits for a vforked child takes longer."""
 _FOLLOW = libc.O_FORK | libc.O_VFORK | libc.O_CLONE
 
 
@@ -52,7 +55,11 @@ class Watcher:
         self._programs: dict[int, list[str]] = {}
         self._leave_at: float | None = None
         self._leaving = False
-        self.ticks: list[object] = []
+        self._let_go = False
+        self._stopped_by = 0.0
+        self.ticks: list[Callable[[], None]] = []
+        self.stops: list[Callable[[], None]] = []
+        """Called when all tasks stand still for the last time, before their maps are kept."""
 
     # -- begin
 
@@ -84,6 +91,7 @@ class Watcher:
                 self._wait_stopped(tid)
         self.folder.maps(pid, "start.maps", read_proc(pid, "maps") or b"")
         self.folder.maps(pid, "start.smaps", read_proc(pid, "smaps") or b"")
+        self.folder.maps(pid, "start.stat", read_proc(pid, "stat") or b"")
         self.elf_of(pid)
         return tids
 
@@ -133,22 +141,43 @@ class Watcher:
     def tick(self, now: float) -> None:
         """Called every 50 ms or so, between stops."""
         for act in self.ticks:
-            act()  # type: ignore[operator]
+            act()
         if (self._leave_at is not None and now >= self._leave_at) or self.interrupts > 1:
             self.leave()
+        if self._leaving:
+            self._leave_if_stopped()
 
     def leave(self) -> None:
-        """Stop watching: tasks are let go one by one as they stop."""
+        """Stop watching: all tasks are stopped, their maps are kept, and all are let go."""
         if self._leaving:
             return
         self._leaving = True
-        self.ended = "detached"
+        self._stopped_by = time.monotonic() + _PATIENCE
+        if self.ended == "exited":
+            self.ended = "detached"
         for task in list(self.tasks.values()):
-            with suppress(OSError):
-                if task.running:
+            if task.running:
+                with suppress(OSError):
                     libc.ptrace(libc.INTERRUPT, task.tid)
-                else:
-                    self._detach(task, 0)
+        self._leave_if_stopped()
+
+    def _leave_if_stopped(self) -> None:
+        """If no task runs any more, or some do not stop: keep the maps of those that stand still, let all go."""
+        patient = time.monotonic() < self._stopped_by
+        if patient and any(task.running for task in self.tasks.values()):
+            return
+        if not self._let_go:
+            self._let_go = True
+            moving = {task.tgid for task in self.tasks.values() if task.running}
+            still = {task.tgid: task for task in self.tasks.values() if task.tgid not in moving}
+            for act in self.stops:
+                act()
+            for task in still.values():
+                self.at_last(task)
+        for task in list(self.tasks.values()):
+            if not task.running:
+                with suppress(OSError):
+                    self._detach(task, task.flags.pop("deliver", 0))
 
     def _changed(self, tid: int, status: int) -> None:
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
@@ -163,7 +192,8 @@ class Watcher:
         try:
             if self._leaving and event in (0, libc.EV_STOP):
                 self.last_stop(task, sig, event)
-                self._detach(task, 0 if event or sig & 0x80 else sig)
+                task.flags["deliver"] = 0 if event or sig & 0x80 else sig
+                self._leave_if_stopped()
             else:
                 self.stopped(task, sig, event)
         except ProcessLookupError:
@@ -215,6 +245,7 @@ class Watcher:
         old = self.tasks.pop(former, None) if former != task.tid else None
         number = self.execs[task.tgid] = self.execs.get(task.tgid, 0) + 1
         self.folder.maps(task.tgid, f"exec{number}.maps", read_proc(task.tid, "maps") or b"")
+        self.folder.maps(task.tgid, f"exec{number}.stat", read_proc(task.tid, "stat") or b"")
         self.elf_of(task.tid)
         self.on_exec(task, old, former)
         self.resume(task)
@@ -250,6 +281,11 @@ class Watcher:
     def last_stop(self, task: Tracee, sig: int, event: int) -> None:
         """The stop at which `task` is let go for good."""
 
+    def at_last(self, task: Tracee) -> None:
+        """All tasks of a process stand still for the last time; `task` is one of them."""
+        if self.ended != "limit":  # else the text ended before
+            self.exit_maps(task, "end")
+
     def on_leaving(self, task: Tracee) -> None:
         """`task` ends; its address space is still there. The last of a process has the last word."""
         self.exit_maps(task)
@@ -257,7 +293,7 @@ class Watcher:
     def on_end(self, task: Tracee, status: int) -> None:
         """`task` is gone."""
 
-    def exit_maps(self, task: Tracee) -> None:
-        """Keep maps and smaps of a process at its end."""
-        self.folder.maps(task.tgid, "exit.maps", read_proc(task.tid, "maps") or b"")
-        self.folder.maps(task.tgid, "exit.smaps", read_proc(task.tid, "smaps") or b"")
+    def exit_maps(self, task: Tracee, moment: str = "exit") -> None:
+        """Keep maps and smaps of a process at its end, or at that of its recording."""
+        self.folder.maps(task.tgid, f"{moment}.maps", read_proc(task.tid, "maps") or b"")
+        self.folder.maps(task.tgid, f"{moment}.smaps", read_proc(task.tid, "smaps") or b"")

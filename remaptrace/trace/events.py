@@ -71,6 +71,8 @@ class MapsFile:
     event: int = -1  # the state behind this event; -1: nobody knows which
     named: bool = True  # the file's name tells task and moment
     elided: int = 0  # places where the file says that areas are left out
+    stack: int = 0  # the initial stack pointer, which gives [stack] its name; 0: not told
+    start_brk: int = 0  # where the heap begins, also while there is none; 0: not told
 
 
 class ToldAreas(NamedTuple):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from remaptrace.abi import kinds as ev
+from remaptrace.cli.group import group
 from remaptrace.errors import InputError
 from remaptrace.trace.events import Trace
 from remaptrace.trace.recorded.initial import add_maps
@@ -198,3 +201,63 @@ def test_the_top_of_placement_is_unknown_for_a_static_program() -> None:
         "x",
     )
     assert mmap_base(maps.rows) == 0
+
+
+SHARED = """\
+7 1700000001.000000 execve("/bin/a", ["a"], 0x7ff /* 1 var */) = 0
+7 1700000001.100000 mmap(NULL, 65536, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000
+7 1700000001.200000 clone(child_stack=NULL, flags=SIGCHLD) = 8
+8 1700000001.500000 munmap(0x7f0000000000, 65536) = 0
+"""
+"""The child has no page of the shared mapping; a read of one maps all that are cached, a write only its own."""
+
+
+def test_a_fault_of_unknown_kind_maps_no_page_whose_own_fault_was_recorded(tmp_path: Path) -> None:
+    (tmp_path / "strace.txt").write_text(SHARED)
+    faults = [(1_700_000_001_150_000_000 + n, 7, 0x7F0000000000 + n * 4096, "w") for n in range(8)]
+    faults += [(1_700_000_001_300_000_000 + n, 8, 0x7F0000000000 + n * 4096, "?") for n in range(8)]
+    (tmp_path / "faults.txt").write_text(
+        "".join(f"{when} {pid} {pid} {addr:x} 401000 {kind}\n" for when, pid, addr, kind in faults)
+    )
+    done = CliRunner().invoke(group, ["check", str(tmp_path), "--format", "json"])
+    outcome = json.loads(done.stdout)["outcomes"][0]
+    assert outcome["agrees"], outcome["differences"]
+    assert outcome["compared"]["faults"] == {"agree": 16, "total": 16}
+
+
+def test_threads_that_only_fault_are_of_the_process_that_their_faults_name(tmp_path: Path) -> None:
+    (tmp_path / "strace.txt").write_text(
+        "9 1700000001.000000 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000\n"
+    )
+    (tmp_path / "summary.json").write_text('{"root_pid": 7, "threads": {"7": 7, "9": 7}}')
+    (tmp_path / "faults.txt").write_text("1700000001100000000 7 11 7f0000000000 401000 w\n")
+    t = read_set(tmp_path)
+    assert not [note for note in t.notes if "birth" in note or "left out" in note]
+    assert set(t.tasks["pid"].tolist()) == {7}
+    assert {9, 11} <= set(t.tasks["tid"].tolist())
+
+
+def test_the_stack_is_named_where_the_kernel_says_that_it_begins(tmp_path: Path) -> None:
+    """A stack whose upper part became executable: what lies above the initial stack pointer has no name."""
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "strace.txt").write_text(
+        '7 execve("/bin/a", ["a"], 0x7ff /* 1 var */) = 0\n'
+        "7 mprotect(0x7ffc0001f000, 4096, PROT_READ|PROT_WRITE|PROT_EXEC) = 0\n"
+        "7 exit_group(0) = ?\n"
+    )
+    stack = "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0"
+    (tmp_path / "maps" / "7.exec1.maps").write_text(f"{stack:<73}[stack]\n")
+    (tmp_path / "maps" / "7.exec1.stat").write_text(
+        f"7 (a) b) R {' '.join(['0'] * 24)} {0x7FFC0001F800} {' '.join(['0'] * 18)} {0x555000} 0 0 0 0 0\n"
+    )
+    rows = [
+        "7ffc00000000-7ffc0001f000 rw-p",
+        "7ffc0001f000-7ffc00020000 rwxp",
+        "7ffc00020000-7ffc00021000 rw-p",
+    ]
+    lines = [f"{row} 00000000 00:00 0" for row in rows]
+    lines[1] = f"{lines[1]:<73}[stack]"
+    (tmp_path / "maps" / "7.exit.maps").write_text("".join(line + "\n" for line in lines))
+    done = CliRunner().invoke(group, ["check", str(tmp_path), "--format", "json"])
+    outcome = json.loads(done.stdout)["outcomes"][0]
+    assert outcome["compared"]["map_lines"] == {"agree": 3, "total": 3}, outcome["differences"]

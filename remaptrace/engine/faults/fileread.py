@@ -27,6 +27,7 @@ from ..state import (
     F_REFS,
     FF_DIRTY,
     FF_UPTODATE,
+    G_ALONE,
     G_NEW_TABLE,
     G_SPECIAL_FRAME,
     H_ARCH,
@@ -157,7 +158,7 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
     """
     shift = m[H_ARCH + A_PAGE_SHIFT]
     pages = m[H_RULES + R_FAULT_AROUND] >> shift
-    if pages <= 1 or m[vma + V_OPS] == OPS_SHM or kind_of(m, vma) not in (0, FILE_AIO):
+    if pages <= 1 or m[G_ALONE] != 0 or m[vma + V_OPS] == OPS_SHM or kind_of(m, vma) not in (0, FILE_AIO):
         return 0
     inode = m[vma + V_INODE]
     at = pte_index(m, addr)

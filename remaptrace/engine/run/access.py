@@ -35,6 +35,7 @@ from ..jit import kernel
 from ..pages.pgwalk import pte_lookup
 from ..pages.pte import pte_guard
 from ..state import (
+    G_ALONE,
     G_EVFLAGS,
     G_FOLLOW,
     G_HAS_RET,
@@ -130,7 +131,8 @@ def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
     Where a read would take none it was a write, or a fetch. On a page that is not there it may have been either: the
     page is treated as read, for a write that came later would show as another fault or as none, and both are right;
     the area as written, for the first touch of private memory nearly always is a write, and what joins the area later
-    depends on it (mm/vma.c:is_mergeable_anon_vma).
+    depends on it (mm/vma.c:is_mergeable_anon_vma). Pages around it are not mapped, as a read would: those whose faults
+    were recorded later were not there, of the others nobody knows.
     """
     m[G_RSFLAGS] |= RSF_ASSUMED
     if may_assume(m, task) != 0:
@@ -146,14 +148,20 @@ def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
         access = ACC_WRITE
         code = fault_error_code(m, mm, addr, access)
     if code < 0:
-        access = ACC_EXEC
-        code = fault_error_code(m, mm, addr, access)
+        area = find_exact(m, mm, addr)
+        if area != 0 and m[area + V_FLAGS] & VM_EXEC:
+            access = ACC_EXEC
+            code = fault_error_code(m, mm, addr, access)
     if code < 0 and m[G_FOLLOW] != 0:
         if learn_from_fault(m, task, addr, PF_USER, code) != 0:
             access = ACC_READ
             code = fault_error_code(m, mm, addr, access)
+    if code < 0:
+        access = ACC_READ  # nothing faults here
     m[G_VALUE] = code
+    m[G_ALONE] = 1
     outcome = handle_access(m, task, addr, access, 0, 0)
+    m[G_ALONE] = 0
     vma = find_exact(m, mm, addr)
     if outcome == OUT_OK and vma != 0 and m[vma + V_INODE] == 0:
         if m[vma + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE:

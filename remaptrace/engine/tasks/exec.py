@@ -294,7 +294,8 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
     _clear_bss(m, task, vma)
     if kind == NAME_STACK:  # the strings of argv and envp; below them setup_arg_pages adds _STACK_EXTRA
         _touch(m, task, max(start + _STACK_EXTRA, end - _STRINGS_MOST), end)
-        m[mm + MM_STACK_PTR] = end - (1 << shift)
+        if not start <= m[mm + MM_STACK_PTR] <= end:  # nobody told
+            m[mm + MM_STACK_PTR] = end - (1 << shift)
     elif kind == NAME_HEAP:
         if m[mm + MM_START_BRK] == 0:
             m[mm + MM_START_BRK] = start

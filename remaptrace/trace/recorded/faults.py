@@ -7,6 +7,8 @@ and a task stands still when its call is written, so their order is the order in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...abi.kinds import K_FAULT, K_FORK
@@ -14,6 +16,7 @@ from ...abi.signals import PF_FETCH, PF_UNKNOWN, PF_UNSURE, PF_USER, PF_WRITE
 from ...errorcodes import RT_TRUTH
 from .. import events as ev
 from ..insertion import Insert, insert
+from .threads import join_threads
 
 _CODES = {
     "r": PF_USER,
@@ -35,18 +38,21 @@ def add_faults(trace: ev.Trace, data: bytes, name: str) -> None:
     source = len(trace.sources) - 1
     times = np.maximum.accumulate(trace.columns["time"])
     rows: list[tuple[int, int, int, int, int, int]] = []  # time, tid, address, instruction, code, line
+    groups: dict[int, int] = {}
     for number, line in enumerate(data.decode("latin-1").split("\n"), 1):
         if not line or line.startswith("#"):
             continue
         words = line.split()
         try:
-            when, _, who, addr_, ip_, kind = words
+            when, whose, who, addr_, ip_, kind = words
             rows.append((int(when), int(who), int(addr_, 16), int(ip_, 16), _CODES[kind], number))
+            groups[int(who)] = int(whose)
         except (ValueError, KeyError):
             trace.skipped.append(
                 ev.Skipped(source, number, 1, RT_TRUTH, line[:200], "TIME PID TID ADDRESS IP KIND")
             )
     rows.sort(key=lambda row: row[0])
+    times = np.concatenate((np.zeros(_silent_threads(trace, groups), dtype=times.dtype), times))
     lives = _lives(trace)
     inserts: list[Insert] = []
     strangers = unknown = 0
@@ -67,6 +73,21 @@ def add_faults(trace: ev.Trace, data: bytes, name: str) -> None:
         trace.notes.append(
             f"{strangers} page faults are of threads that make no call in the log; they were left out"
         )
+
+
+def _silent_threads(trace: ev.Trace, groups: Mapping[int, int]) -> int:
+    """Put the threads into the trace that only fault, of processes that are in it; how many events that took."""
+    known, processes = set(trace.tasks["tid"].tolist()), set(trace.tasks["pid"].tolist())
+    silent = {tid: pid for tid, pid in groups.items() if tid not in known and tid != pid and pid in processes}
+    silent = {tid: pid for tid, pid in silent.items() if 0 < tid < 1 << 31}
+    if not silent:
+        return 0
+    name = trace.tasks["name"][0]
+    new = np.array([(tid, tid, name, -1) for tid in silent], dtype=ev.TASK_DTYPE)
+    trace.tasks = np.concatenate((trace.tasks, new))
+    before = len(trace)
+    join_threads(trace, silent)
+    return len(trace) - before
 
 
 def _lives(trace: ev.Trace) -> dict[int, list[tuple[int, int]]]:

@@ -299,25 +299,30 @@ def _with_events(trace: Trace, maps: list[MapsFile]) -> list[MapsFile]:
             leaves.setdefault(int(trace.tasks["pid"][task[event]]), event)
     last = _last_events(trace, {file.tid for file in maps if file.moment == "exit"} - leaves.keys())
     leaves.update(last)
+    ends = _last_events(trace, {file.tid for file in maps if file.moment == "end"}, ended=False)
+    moments = {"exit": leaves, "end": ends}
     out = []
     for file in maps:
-        event = leaves.get(file.tid, -1) if file.moment == "exit" else -1
+        event = moments.get(file.moment, {}).get(file.tid, -1)
         if event >= 0:
             trace.columns["flags"][event] |= ev.EVF_OBSERVE
         out.append(replace(file, event=event))
     return out
 
 
-def _last_events(trace: Trace, pids: set[int]) -> dict[int, int]:
-    """The last event before the end of processes that a signal killed, whose maps were kept on the way out."""
+def _last_events(trace: Trace, pids: set[int], ended: bool = True) -> dict[int, int]:
+    """The last event before the end of processes that a signal killed, whose maps were kept on the way out.
+
+    `ended` False: of processes that go on behind the log, all of whose tasks stood still when their maps were kept.
+    """
     if not pids:
         return {}
     kind = trace.columns["kind"]
     pid = trace.tasks["pid"][trace.columns["task"]]
     mine = np.flatnonzero(np.isin(pid, list(pids)) & (kind != ev.K_EXIT))
     last = dict(zip(pid[mine].tolist(), mine.tolist(), strict=True))
-    ended = set(pid[kind == ev.K_EXIT].tolist())
-    return {number: event for number, event in last.items() if number in ended}
+    gone = set(pid[kind == ev.K_EXIT].tolist()) & pids
+    return {number: event for number, event in last.items() if (number in gone) == ended}
 
 
 def _without_effect(trace: Trace, used: set[str]) -> list[str]:
@@ -333,6 +338,8 @@ def _without_effect(trace: Trace, used: set[str]) -> list[str]:
             reason = f"no process {file.tid} in the trace"
         elif file.moment == "exit":
             reason = f"the log does not show the exit_group of process {file.tid}"
+        elif file.moment == "end":
+            reason = f"process {file.tid} ended before"
         else:
             reason = "the exec of this file is not in the trace"
         notes.append(f"{file.path}: {reason}; it was not used")

@@ -1,8 +1,8 @@
 """Recorded /proc/PID/maps files, and the events that build an address space from one.
 
 Maps files of a set are named `PID.execN.maps` (right after the Nth exec), `PID.exit.maps` (at the entry
-of exit_group), `PID.peak.maps` (the largest in between) and `PID.start.maps` (where an attached
-recorder began); `.smaps` files tell the flags of areas, too.
+of exit_group), `PID.start.maps` and `PID.end.maps` (where the recording of a running process began and ended)
+and `PID.peak.maps` (the largest in between); `.smaps` files tell the flags of areas, too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from ...abi.vmflags import PERMS_FLAGS_SHIFT, PERMS_TOLD, bits_of_words
 from ..events import MapsFile, MapsRow
 from .areas import is_gate, read_areas
 
-_NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|peak|start)\.s?maps(?:\.gz|\.zst)?$")
+_NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|end|peak|start)\.s?maps(?:\.gz|\.zst)?$")
 
+_STARTSTACK, _START_BRK = 28 - 3, 47 - 3  # behind the name, which is the second field
 _PERM_BITS = {"r": 1, "w": 2, "x": 4, "s": 8}
 _SPECIAL = ("[stack", "[vdso]", "[vvar", "[vsyscall]", "[heap]", "[uprobes]", "[vectors]")
 
@@ -51,6 +52,21 @@ def with_flags(files: list[MapsFile]) -> list[MapsFile]:
     return list(out.values())
 
 
+def with_layout(file: MapsFile, stat: bytes) -> MapsFile:
+    """`file` with what ``/proc/PID/stat`` of the same moment tells besides: startstack (28) and start_brk (47).
+
+    Zeros, which the kernel shows to those who may not trace the process (fs/proc/array.c), tell nothing. ValueError
+    for anything else.
+    """
+    words = stat.rpartition(b")")[2].split()
+    if len(words) < 45:
+        raise ValueError("no /proc/PID/stat")
+    stack, brk = int(words[_STARTSTACK]), int(words[_START_BRK])
+    if not (0 <= stack < 1 << 63 and 0 <= brk < 1 << 63):
+        raise ValueError("no addresses")
+    return replace(file, stack=stack, start_brk=brk)
+
+
 def initial_rows(
     maps: MapsFile, task: int, string: Callable[[str], int], start_brk: int
 ) -> list[tuple[int, int, tuple[int, ...]]]:
@@ -61,9 +77,10 @@ def initial_rows(
     heap = next((row for row in maps.rows if row.name == "[heap]"), None)
     if heap is not None:
         start_brk = heap.start
+    start_brk = maps.start_brk or start_brk
     brk = heap.end if heap is not None else start_brk
     out: list[tuple[int, int, tuple[int, ...]]] = [
-        (K_INIT_MM, task, (start_brk, brk, mmap_base(maps.rows), 0, 0)),
+        (K_INIT_MM, task, (start_brk, brk, mmap_base(maps.rows), maps.stack, 0)),
     ]
     identities: dict[str, tuple[str, int]] = {}
     for row in maps.rows:

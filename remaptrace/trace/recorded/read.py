@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_VM
 from ...errors import InputError
-from ..events import Skipped, Trace
+from ..events import MapsFile, Skipped, Trace
 from ..insertion import Insert, StringNumbers, insert
 from .assumed import assume_execs
 from .faults import add_faults
 from .initial import add_maps, add_told
 from .mapcount import read_mapcount, summary, tie
-from .mapsfile import read_maps, with_flags
+from .mapsfile import read_maps, with_flags, with_layout
 from .races import drop_ambiguous, settle_races
 from .settings import recorded_settings
 from .threads import join_threads
@@ -82,16 +85,17 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     _stay_inside(found)
     chosen = text or next(name for name in TEXTS if name in found.texts)
     path = found.texts[chosen]
-    trace = read_text(chosen, read_bytes(path), str(path))
+    facts = _summary(found.summary) if found.summary is not None else {}
+    groups = _threads_told(facts)
+    trace = read_text(chosen, read_bytes(path), str(path), groups)
+    trace.name = found.folder.name
+    _take_summary(trace, facts, groups)
     if chosen == "strace" and found.faults is not None:
         add_faults(trace, read_bytes(found.faults), str(found.faults))
-    trace.name = found.folder.name
-    if found.summary is not None:
-        _read_summary(trace, found.summary)
     settings = recorded_settings(found.folder / "record.json")
     if settings:
         trace.machine = {**settings, **trace.machine}
-    maps = with_flags([read_maps(read_bytes(path), str(path)) for path in found.maps])
+    maps = with_flags([_maps_of(trace, path) for path in found.maps])
     if chosen == "strace":
         add_marks(trace)
     elif text is None and "strace" in found.texts:
@@ -113,6 +117,25 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     return trace
 
 
+def _maps_of(trace: Trace, path: Path) -> MapsFile:
+    """A maps file, with what the `PID.MOMENT.stat` beside it tells."""
+    file = read_maps(read_bytes(path), str(path))
+    stat = _stat_beside(path)
+    if stat is None:
+        return file
+    try:
+        return with_layout(file, read_bytes(stat))
+    except ValueError:
+        trace.notes.append(f"{stat}: no /proc/PID/stat; it was not used")
+        return file
+
+
+def _stat_beside(path: Path) -> Path | None:
+    """`maps/PID.MOMENT.stat` of `maps/PID.MOMENT.maps`."""
+    head = re.sub(r"\.s?maps(?:\.gz|\.zst)?$", "", path.name)
+    return _existing(path.with_name(head + ".stat")) if head != path.name else None
+
+
 def _stay_inside(found: RecordedSet) -> None:
     """Refuse members of a set that lead out of its folder or are no regular files; RT326.
 
@@ -121,6 +144,7 @@ def _stay_inside(found: RecordedSet) -> None:
     """
     root = Path(os.path.realpath(found.folder))
     members = [*found.texts.values(), found.faults, found.summary, *found.maps, found.mapcount]
+    members += map(_stat_beside, found.maps)
     for path in filter(None, members):
         real = Path(os.path.realpath(path))
         outside = root not in real.parents and os.environ.get("REMAPTRACE_FOLLOW_LINKS") != "1"
@@ -147,8 +171,8 @@ def read_bytes(path: Path) -> bytes:
     return read_input(str(path))
 
 
-def read_text(recorder: str, data: bytes, name: str) -> Trace:
-    """The trace of one recorder's text."""
+def read_text(recorder: str, data: bytes, name: str, threads_told: Mapping[int, int] | None = None) -> Trace:
+    """The trace of one recorder's text; `threads_told` as in `strace.door.read_strace`."""
     if recorder == "ftrace":
         from ..tracepoints.ftrace import read_ftrace
 
@@ -159,26 +183,38 @@ def read_text(recorder: str, data: bytes, name: str) -> Trace:
         return read_perf(data, name=name)
     from ..strace.door import read_strace
 
-    return read_strace(data, name=name)
+    return read_strace(data, name=name, threads_told=threads_told)
 
 
-def _read_summary(trace: Trace, path: Path) -> None:
+def _summary(path: Path) -> dict[str, Any]:
+    """The facts of summary.json. InputError RT326 if it is no JSON object."""
     try:
         facts = json.loads(read_bytes(path))
-        kernel = facts.get("kernel", "")
-    except (ValueError, AttributeError):
-        raise InputError(
-            ec.RT_SET, "summary.json is not a JSON object", str(path), expected="an object"
-        ) from None
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise InputError(ec.RT_SET, "summary.json is not a JSON object", str(path), expected="an object")
+    return facts
+
+
+def _threads_told(facts: Mapping[str, Any]) -> dict[int, int]:
+    """Whose the threads are that were there before the recording (thread: process)."""
+    groups = facts.get("threads", {})
+    if not isinstance(groups, dict):
+        return {}
+    pairs = {int(tid): pid for tid, pid in groups.items() if str(tid).isdigit() and isinstance(pid, int)}
+    return {tid: pid for tid, pid in pairs.items() if 0 < pid < 1 << 31}
+
+
+def _take_summary(trace: Trace, facts: Mapping[str, Any], groups: Mapping[int, int]) -> None:
+    """What summary.json says, where the text does not."""
     root = facts.get("root_pid")
     if isinstance(root, int) and 0 < root < 1 << 31:  # a text without pids is of the first process
         for column in ("tid", "pid"):
             trace.tasks[column][trace.tasks[column] == 0] = root
-    groups = facts.get("threads", {})
-    if isinstance(groups, dict) and trace.format == "strace":
-        pairs = {tid: pid for tid, pid in groups.items() if str(tid).isdigit() and isinstance(pid, int)}
-        join_threads(trace, {int(tid): pid for tid, pid in pairs.items() if 0 < pid < 1 << 31})
-    words = str(kernel).split()
+    if groups and trace.format == "strace":
+        join_threads(trace, groups)
+    words = str(facts.get("kernel", "")).split()
     if trace.kernel is None and words:
         trace.kernel = words[0]
     if trace.arch is None and len(words) > 1:

@@ -10,6 +10,7 @@ from ...abi.kinds import K_FORK
 from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VM
 from .. import events as ev
 from ..insertion import Insert, insert
+from ..strace.model import UNBORN
 
 _FLAGS = CLONE_VM | CLONE_FILES | CLONE_THREAD
 
@@ -32,3 +33,6 @@ def join_threads(trace: ev.Trace, groups: Mapping[int, int]) -> None:
         trace.tasks["pid"][row], trace.tasks["parent"][row] = pid, leader
         inserts.append(Insert(0, K_FORK, leader, (row, _FLAGS), tid))
     insert(trace, inserts)
+    left = trace.tasks[trace.tasks["parent"] < 0]
+    if inserts and (left["tid"] == left["pid"]).all() and set(left["pid"].tolist()) <= set(groups.values()):
+        trace.notes = [note for note in trace.notes if note != UNBORN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from mmap import mmap
 
 import numpy as np
@@ -27,6 +28,7 @@ def read_strace(
     threads: int | None = None,
     progress: Progress | None = None,
     threads_of: int | None = None,
+    threads_told: Mapping[int, int] | None = None,
 ) -> Trace:
     """The trace that one log holds. `name` is its path; `source` its number for the column of sources.
 
@@ -34,6 +36,7 @@ def read_strace(
     read does not depend on it. `progress` is called with the phase "read", how much is done and the whole.
     Threads whose birth the log does not show are processes of their own unless other lines prove that they are
     not; then the log is read once more. `threads_of`: they all belong to this process, 0: to the first one.
+    `threads_told`: whoever recorded said whose they are (thread: process).
     Raises InputError RT301 if the log has lines and none of them can be read.
     """
     log = _whole(data)
@@ -53,9 +56,9 @@ def read_strace(
         reader.read_all()
         return reader
 
-    reader = read({})
+    reader = read(dict(threads_told or {}))
     trace = reader.finish()
-    if threads_of is None and len(orphans(trace)) > 1:
+    if threads_of is None and not threads_told and len(orphans(trace)) > 1:
         groups = groups_of(trace, log, reader.exits)
         if groups.leader:
             trace = read(groups.leader).finish()
