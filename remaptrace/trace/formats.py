@@ -92,7 +92,7 @@ def _syzkaller(data: bytes, name: str, path: str, progress: Progress | None) -> 
 
 
 def _gvisor_looks(head: bytes) -> bool:
-    if b"strace.go:" not in head:
+    if b"strace.go:" not in head and b"] X " not in head:
         return False
     from .foreign.gvisor import looks_like_gvisor
 
@@ -117,6 +117,20 @@ def _valgrind(data: bytes, name: str, path: str, progress: Progress | None) -> T
     from .foreign.valgrind import read_valgrind
 
     return read_valgrind(data, name=path, progress=progress)
+
+
+def _ltrace_looks(head: bytes) -> bool:
+    if b"SYS_" not in head and b"@SYS(" not in head:
+        return False
+    from .foreign.ltrace import looks_like_ltrace
+
+    return looks_like_ltrace(head)
+
+
+def _ltrace(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
+    from .foreign.ltrace import read_ltrace
+
+    return read_ltrace(data, name=path, progress=progress)
 
 
 def _qemu_looks(head: bytes) -> bool:
@@ -224,6 +238,7 @@ FORMATS = (
     Format("scenario", _scenario_looks, _scenario),
     Format("gvisor", _gvisor_looks, _gvisor),
     Format("valgrind", _valgrind_looks, _valgrind),
+    Format("ltrace", _ltrace_looks, _ltrace, pasted=True),
     Format("ftrace", _ftrace_looks, _ftrace, pasted=True),
     Format("perf", _perf_looks, _perf, pasted=True),
     Format("syzkaller", _syzkaller_looks, _syzkaller),

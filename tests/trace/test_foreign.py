@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import KIND_NAMES
+from remaptrace.abi.errnos import ERRNO_NOT_SHOWN
+from remaptrace.abi.rows import RSF_DIVERGED
 from remaptrace.api import replay
 from remaptrace.errors import InputError
 from remaptrace.trace.detect import load, read_data, recognise
@@ -206,3 +210,60 @@ def test_mutated_lines_are_read_or_counted(data: st.DataObject) -> None:
     before = len(read_data(content(name)[: 1 << 20], "t", name).skipped)
     trace = read_data(b"\n".join(lines) + b"\n", "t", name)
     assert len(trace.skipped) <= before + 2
+
+
+LTRACE = Path(__file__).parent / "data" / "ltrace-0.7.3.txt.gz"
+
+
+def test_system_calls_of_ltrace_are_read_and_calls_of_libraries_counted() -> None:
+    trace = read_data(gzip.decompress(LTRACE.read_bytes()), "t")
+    kinds = Counter(trace.columns["kind"].tolist())
+    assert (kinds[ev.K_EXEC], kinds[ev.K_MMAP], kinds[ev.K_MUNMAP], kinds[ev.K_FORK]) == (2, 59, 3, 2)
+    assert len(set(trace.tasks["pid"].tolist())) == 3
+    assert not trace.skipped and not trace.unmodelled
+    assert any("lines are of calls of libraries" in note for note in trace.notes)
+    assert any("prints no descriptor and no offset" in note for note in trace.notes)
+    assert sum(RSF_DIVERGED & flags != 0 for flags in replay(trace).columns["flags"].tolist()) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "ret"),
+    [
+        ("mmap@SYS(nil, 8192, 3, 34, -1, 0) = 0x7fb7bfd24000", (0, 8192, 3, 34, -1, 0), 0x7FB7BFD24000),
+        ("SYS_mmap(0, 0x2000, 3, 34) = 0x7fb7bfd24000", (0, 8192, 3, 34, -1, 0), 0x7FB7BFD24000),
+        ("SYS_mmap(0, 0x2000, 3, 34, 0xffffffff) = 0x7fb7bfd24000", None, 0),
+        ("mmap@SYS(nil, 1, 5, 2050, 3, 4096) = -13", (0, 1, 5, 2050, 3, 4096), -13),
+    ],
+)
+def test_lines_of_ltrace(text: str, args: tuple[int, ...] | None, ret: int) -> None:
+    trace = read_data(f"SYS_getpid() = 7\n7 {text}\n".encode(), "t")
+    if args is None:
+        assert [skip.line for skip in trace.skipped] == [2]
+        return
+    columns = trace.columns
+    assert tuple(int(columns[f"a{i}"][0]) for i in range(6)) == args
+    assert int(columns["ret"][0]) == ret
+
+
+def test_ltrace_of_libraries_alone_is_named() -> None:
+    text = b'strlen("abc") = 3\nmalloc(32) = 0x55d0c0000010\nfree(0x55d0c0000010) = <void>\n'
+    assert recognise(text) is None
+    with pytest.raises(InputError) as error:
+        read_data(text, "t")
+    assert "ltrace -S" in str(error.value.found)
+
+
+U_ROOT = """\
+[pid 2780] E mmap(0x0, 0x2000, 0x3, 0x22, 0xffffffffffffffff, 0x0)
+[pid 2780] X mmap(0x0, 0x2000, 0x3, 0x22, 0xffffffffffffffff, 0x0) = 0x7fa1f8d12000 (165.636µs)
+[pid 2780] X mprotect(0x7fa1f8d12000, 0x1000, 0x0) = 0x0 (45.3µs)
+[pid 2781] X munmap(0x1, 0x1000) = invalid argument (0x16) (4.1µs)
+[pid 2781] X mprotect(0x1, 0x1000, 0x0) = invalid argument (4.1µs)
+"""
+
+
+def test_strace_of_u_root_keeps_the_threads_and_the_answers() -> None:
+    trace = read_data(U_ROOT.encode(), "t")
+    assert trace.columns["ret"].tolist() == [0x7FA1F8D12000, 0, -22, -ERRNO_NOT_SHOWN]
+    assert sorted(trace.tasks["tid"].tolist()) == [2780, 2781]
+    assert any("u-root" in note for note in trace.notes)

@@ -55,6 +55,11 @@ _TABLE = (
             rb"| *\d+ \S+ +(?:CALL|RET|NAMI) +\w"
         ),
     ),
+    LIBRARIES := Told(
+        "text of ltrace without -S: calls of libraries, no system calls",
+        "record with `ltrace -S`, or with strace",
+        line=re.compile(rb"(?:\[pid +\d+\] |\d+ )?__libc_start_main\("),
+    ),
     Told(
         "text of dtruss or dtrace",
         "calls of macOS are not Linux's: their flags and answers differ",
@@ -68,6 +73,13 @@ _TABLE = (
 )
 
 
+_OF_LIBRARIES = re.compile(
+    rb"(?:\[pid +\d+\] |\d+ )?(?:[\d:.]+ )?(?:[\w.]+->)?(?:malloc|free|calloc|realloc|strn?(?:len|cmp|cpy|chr)"
+    rb"|mem(?:cpy|set|cmp)|f?printf|puts|setlocale|getenv|strdup|exit|__\w+_location|__ctype_\w+)\("
+)
+_ON_MEMORY = re.compile(rb"\b(?:mmap2?|munmap|mprotect|brk|execve)\([^\n]*\) += ")
+
+
 def told(head: bytes) -> Told | None:
     """What `head`, the first bytes of an input that no reader knows, seems to be."""
     lines = [line.rstrip(b"\r") for line in head[:65536].split(b"\n")[:60]]
@@ -76,6 +88,10 @@ def told(head: bytes) -> Told | None:
             return kind
         if kind.line is not None and any(kind.line.match(line) for line in lines):
             return kind
+    if sum(_OF_LIBRARIES.match(line) is not None for line in lines) > 1 and not any(
+        map(_ON_MEMORY.search, lines)
+    ):
+        return LIBRARIES
     if head.startswith(b"\x7fELF"):
         return Told("an ELF file", "record its run, or give /proc/PID/maps of it with --maps")
     return None

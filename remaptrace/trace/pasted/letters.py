@@ -28,6 +28,16 @@ _LETTERS: dict[bytes, bytes] = {
     b"\xe2\x80\xa6": b"...",
     b"\xe2\x88\x92": b"-",
     b"\xe2\x80\x93": b"-",
+    b"\xe2\x80\x94": b"---",
+    b"\xe2\x80\x90": b"-",
+    b"\xe2\x80\x91": b"-",
+    b"\xe2\x80\x98": b"'",
+    b"\xe2\x80\x99": b"'",
+    b"0\xc3\x97": b"0x",
+    b"\xef\xbc\x88": b"(",
+    b"\xef\xbc\x89": b")",
+    b"\xef\xbc\x8c": b", ",
+    b"\xef\xbc\x9d": b"=",
 }
 """What word processors and pages put in place of plain characters: blanks, quotes, dashes, dots."""
 
@@ -91,7 +101,7 @@ def _quoted_printable(data: bytes, notes: list[str]) -> bytes:
 
 def _letters(data: bytes, notes: list[str]) -> bytes:
     found = False
-    if b"\xa0" in data or b"\xe2" in data or b"\xef\xbb" in data:
+    if any(byte in data for byte in (b"\xa0", b"\xe2", b"\xef", b"0\xc3\x97")):
         for letter, plain in _LETTERS.items():
             if letter in data:
                 found = True
@@ -100,7 +110,7 @@ def _letters(data: bytes, notes: list[str]) -> bytes:
             found = True
             data = data.replace(b"\xa0", b" ")
     if found:
-        notes.append("no-break blanks, typographic quotes and dashes are read as plain ones")
+        notes.append("no-break blanks, typographic quotes, dashes and signs are read as plain ones")
     return data
 
 

@@ -38,7 +38,7 @@ def is_as_recorded(log: mmap) -> bool:
     """
     head = log[:SAMPLE_BYTES]
     done, notes = unpasted(head)
-    elsewhere = (b"\r", b"\x1b", b"\xa0", b"\xe2", b"\xef")
+    elsewhere = (b"\r", b"\x1b", b"\xa0", b"\xe2", b"\xef", b"0\xc3\x97")
     return done == head and not notes and all(log.find(byte) < 0 for byte in elsewhere)
 
 

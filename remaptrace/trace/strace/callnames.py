@@ -53,7 +53,7 @@ get_thread_area get_tls getcpu getdomainname getdtablesize gethostname getpagesi
 getresuid32 getunwind getxgid getxpid getxuid gtty idle io_cancel io_getevents io_pgetevents io_submit ioperm
 iopl kern_features lchown32 listxattrat lock lookup_dcookie lstat64 memory_ordering mpx multiplexer
 newfstatat newlstat newstat newuname nfsservctl nice numa oldfstat oldlstat oldolduname oldstat olduname
-old_select old_readdir pciconfig_iobase pciconfig_read pciconfig_write perfctr perfmonctl ppc_fadvise64_64
+old_select old_readdir pciconfig_iobase pciconfig_read pciconfig_write pread pwrite perfctr perfmonctl ppc_fadvise64_64
 prlimit prof profil ptrace putpmsg query_module quotactl readdir recv recvmmsg_time32 recvmmsg_time64
 restart_syscall riscv_flush_icache riscv_hwprobe rtas rt_sigtimedwait_time32 s390_guarded_storage
 s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr s390_sthyi sched_get_affinity sched_set_affinity
