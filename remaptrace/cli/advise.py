@@ -10,12 +10,13 @@ import click
 
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
+from ..report.formats import text
 from . import output as out
 from . import session
 from .answers.callers import deliver, is_profile
 from .answers.mapadvice import advise_dumps, advise_process, dumps_of
 from .answers.pages import is_page, write_page
-from .options import choice_options, format_option, page_option, placing_options, process_options
+from .options import choice_options, page_option, placing_options, process_options, report_option
 
 if TYPE_CHECKING:
     from ..report.documents.advise import Advise
@@ -77,7 +78,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     show_default=True,
     help="Areas alive at the peak, made ever, never unmapped; page faults; refused calls.",
 )
-@format_option("rich", "plain", "json", "markdown")
+@report_option("advise")
 @page_option
 def command(
     threads_of: int | None,
@@ -131,18 +132,9 @@ def command(
         deliver(result, unit, depth, rows if rows != _FEW else 10, form, output)
         return
     facts = _facts(result, placing, lookup, start)
-    if form == "json":
-        from ..report.jsontext import to_json
-
-        out.write_text([to_json(facts)], output)
-    elif form == "plain":
-        from ..report.plain.advise import advise_plain
-
-        out.write_text([advise_plain(facts)], output)
-    elif form == "markdown":
-        from ..report.markdown.advise import advise_markdown
-
-        out.write_text([advise_markdown(facts)], output)
+    parts = text("advise", form, facts)
+    if parts is not None:
+        out.write_text(parts, output)
     else:
         from ..report.rich.advise import advise_sheet
 

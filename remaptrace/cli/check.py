@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, KSFT_SKIP, RemapTraceError
-from ..report.formats import made, output_for
+from ..report.formats import made, output_for, text
 from . import output as out
 from . import session
 from .answers.pages import is_page, write_page
-from .options import choice_options, format_option, maps_option, page_option, placing_options, process_options
+from .options import choice_options, maps_option, page_option, placing_options, process_options, report_option
 
 if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     "--write-baseline", type=click.Path(), metavar="FILE", help="Write every measure of each source."
 )
 @click.option("--kselftest-exit", is_flag=True, help="Exit status of kselftest: 0 pass, 1 fail, 4 skip.")
-@format_option("rich", "plain", "junit", "github", "markdown", "json", "ktap")
+@report_option("check")
 @page_option
 def command(
     threads_of: int | None,
@@ -156,7 +156,9 @@ def _deliver(
     asked = output_for("check", path) if form == "rich" else None
     if asked is not None and path is not None:
         out.write_bytes(made(asked, [facts]), path)
-    elif form == "rich":
+    elif (parts := text("check", form, facts)) is not None:
+        out.write_text(parts, path)
+    else:
         from ..report.rich.check import check_sheet
 
         sheet = check_sheet(facts, out.width(), differences)
@@ -166,30 +168,6 @@ def _deliver(
             write_page(path, "remaptrace check", sheet, [facts], tables=check_tables(facts))
         else:
             out.show(sheet, path, "remaptrace check")
-    elif form == "plain":
-        from ..report.plain.run import check_plain
-
-        out.write_text([check_plain(facts)], path)
-    elif form == "junit":
-        from ..report.junit import check_junit
-
-        out.write_text([check_junit(facts)], path)
-    elif form == "markdown":
-        from ..report.markdown.check import check_markdown
-
-        out.write_text([check_markdown(facts)], path)
-    elif form == "ktap":
-        from ..report.ktap import check_ktap
-
-        out.write_text([check_ktap(facts)], path)
-    elif form == "github":
-        from ..report.github import check_github
-
-        out.write_text([check_github(facts)], path)
-    else:
-        from ..report.jsontext import to_json
-
-        out.write_text([to_json(facts)], path)
 
 
 class _Ticker:

@@ -11,17 +11,18 @@ import click
 
 from ..errorcodes import RT_USAGE
 from ..errors import EXIT_FINDINGS, EXIT_OK, UsageError
+from ..report.formats import text
 from . import output as out
 from . import session
 from .answers.moments import EventNumber, Line, event_of
 from .answers.pages import is_page, write_page
 from .options import (
     file_options,
-    format_option,
     machine_options,
     page_option,
     placing_options,
     process_options,
+    report_option,
 )
 from .rewriting import rewrite_option, rewritten
 
@@ -57,7 +58,7 @@ _EXPLAINED_UP_TO = 300_000
 @rewrite_option
 @click.option("--explain/--no-explain", default=True, help="Find the rule behind the first difference.")
 @click.option("-n", "--rows", default=6, show_default=True, metavar="N", help="Rows of each table; 0: all.")
-@format_option("rich", "plain", "json", "markdown")
+@report_option("diff")
 @page_option
 def command(
     threads_of: int | None,
@@ -235,18 +236,9 @@ def _explained(found: SideBySide, placing: str | None) -> SideBySide:
 
 
 def _deliver(facts: Diff, form: str, path: str | None, rows: int) -> None:
-    if form == "json":
-        from ..report.jsontext import to_json
-
-        out.write_text([to_json(facts)], path)
-    elif form == "plain":
-        from ..report.plain.diff import diff_plain
-
-        out.write_text([diff_plain(facts)], path)
-    elif form == "markdown":
-        from ..report.markdown.diff import diff_markdown
-
-        out.write_text([diff_markdown(facts)], path)
+    parts = text("diff", form, facts)
+    if parts is not None:
+        out.write_text(parts, path)
     else:
         from ..report.rich.diff import diff_sheet
 

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
+from ..report.formats import TEXTS
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -171,6 +172,11 @@ def format_option(*formats: str) -> Callable[[C], C]:
         show_default=True,
         help="Form of the output.",
     )
+
+
+def report_option(command: str) -> Callable[[C], C]:
+    """--format of a command with a report: of a terminal, or one of the registry's texts."""
+    return format_option("rich", *TEXTS[command])
 
 
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:

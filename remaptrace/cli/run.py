@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, InputError
-from ..report.formats import made, output_for
+from ..report.formats import made, output_for, text
 from . import output as out
 from . import session
 from .answers.pages import is_page, write_page
-from .options import choice_options, format_option, maps_option, page_option, placing_options, process_options
+from .options import choice_options, maps_option, page_option, placing_options, process_options, report_option
 from .rewriting import checked, kernel_for, rewrite_option, rewritten
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--live", is_flag=True, help="With '-': show the state while the pipe is open, the report at its end."
 )
-@format_option("rich", "plain", "markdown", "json", "jsonl")
+@report_option("run")
 @page_option
 def command(
     threads_of: int | None,
@@ -123,24 +123,9 @@ def _deliver(
     picture: bool = False,
     hosts: Sequence[Any] = (),
 ) -> None:
-    if form == "json":
-        from ..report.jsontext import to_json
-
-        whole = facts[0] if len(facts) == 1 else {"schema": "remaptrace/runs/1", "runs": facts}
-        out.write_text([to_json(whole)], path)
-    elif form == "jsonl":
-        from ..report.jsonout import to_json_lines
-
-        lines = (line for f, r in zip(facts, results, strict=True) for line in to_json_lines(f, r))
-        out.write_text(lines, path)
-    elif form == "plain":
-        from ..report.plain.run import run_plain
-
-        out.write_text(map(run_plain, facts), path)
-    elif form == "markdown":
-        from ..report.markdown.run import MARKER, run_markdown
-
-        out.write_text([MARKER + "\n", *map(run_markdown, facts)], path)
+    parts = text("run", form, facts, results)
+    if parts is not None:
+        out.write_text(parts, path)
     elif path is not None and (asked := output_for("run", path)) is not None:
         out.write_bytes(made(asked, facts, results), path)
     else:

@@ -1,12 +1,12 @@
-"""The registry of outputs that a file's ending asks for: a row an output, whoever writes it.
+"""The registry of outputs: texts that --format names, and files that an ending asks for. A row an output.
 
-A row names its ending, the commands that have it and the function that makes it. Functions are found by name when they
-are called: an output that nobody asked for imports nothing.
+A row names the function that makes it. Functions are found by name when they are called: an output that nobody asked
+for imports nothing. The report of a terminal ("rich", pages and pictures) is no row: its sheet wants a width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,50 @@ if TYPE_CHECKING:
     from ..result.result import Result
 
 Facts = Mapping[str, Any]
+
+_JSON = "jsontext:to_json"
+TEXTS: dict[str, dict[str, str]] = {
+    "run": {
+        "plain": "plain.run:runs_plain",
+        "markdown": "markdown.run:runs_markdown",
+        "json": "jsontext:runs_json",
+        "jsonl": "jsonout:runs_json_lines",
+    },
+    "check": {
+        "plain": "plain.run:check_plain",
+        "junit": "junit:check_junit",
+        "github": "github:check_github",
+        "markdown": "markdown.check:check_markdown",
+        "json": _JSON,
+        "ktap": "ktap:check_ktap",
+    },
+    "diff": {"plain": "plain.diff:diff_plain", "json": _JSON, "markdown": "markdown.diff:diff_markdown"},
+    "advise": {
+        "plain": "plain.advise:advise_plain",
+        "json": _JSON,
+        "markdown": "markdown.advise:advise_markdown",
+    },
+    "areas": {"plain": "plain.dump:dump_plain", "json": _JSON, "markdown": "markdown.dump:dump_markdown"},
+    "verify": {
+        "plain": "verify:verify_plain",
+        "markdown": "verify:verify_markdown",
+        "json": _JSON,
+        "ktap": "ktap:verify_ktap",
+    },
+}
+"""By command (areas: `advise` and `diff` of what has no calls) and word of --format: ``module:function``.
+
+Called with the facts; those of `run` with the facts of each trace and the results.
+"""
+
+
+def text(command: str, form: str, facts: Any, results: Sequence[Result] = ()) -> Iterable[str] | None:
+    """The text that --format `form` asks `command` for, in pieces; None: the report of a terminal."""
+    maker = TEXTS[command].get(form)
+    if maker is None:
+        return None
+    made: str | Iterable[str] = _function(maker)(*((facts, results) if command == "run" else (facts,)))
+    return [made] if isinstance(made, str) else made
 
 
 class Output(NamedTuple):
@@ -47,7 +91,12 @@ def output_for(command: str, path: str | None) -> Output | None:
 
 def made(output: Output, facts: Sequence[Facts], results: Sequence[Result] = ()) -> bytes:
     """The whole file. UsageError (RT812) where a package is missing that it needs."""
-    module, _, function = output.maker.partition(":")
-    maker = getattr(import_module(f".{module}", __package__), function)
+    maker = _function(output.maker)
     content = maker(facts, results) if output.results else maker(facts)
     return content if isinstance(content, bytes) else str(content).encode("utf-8", "backslashreplace")
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f".{module}", __package__), function)
+    return found

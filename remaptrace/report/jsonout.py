@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 EVENT_SCHEMA = "remaptrace/event/1"
 _FEW = 16  # events up to which a template a shape costs more than it saves
+
+
+def runs_json_lines(facts: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> Iterator[str]:
+    """The lines of several runs, one behind the other."""
+    for found, result in zip(facts, results, strict=True):
+        yield from to_json_lines(found, result)
 
 
 def to_json_lines(facts: Mapping[str, Any], result: Result) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_OUTPUT
 from ...errors import InputError, RemapTraceError
+from ...report.formats import text
 from .. import output as out
 
 if TYPE_CHECKING:
@@ -27,30 +28,13 @@ def deliver(facts: Facts, form: str, path: str | None, keep: str | None) -> None
         if scenario is not None:
             out.write_text([scenario], path)
         path = None
-    if form == "rich":
+    parts = text("verify", form, facts)
+    if parts is not None:
+        out.write_text(parts, path)
+    else:
         from ...report.verify import verify_sheet
 
         out.show(verify_sheet(facts, out.width()), path, "remaptrace verify")
-        return
-    out.write_text([_text(facts, form)], path)
-
-
-def _text(facts: Facts, form: str) -> str:
-    if form == "plain":
-        from ...report.verify import verify_plain
-
-        return verify_plain(facts)
-    if form == "markdown":
-        from ...report.verify import verify_markdown
-
-        return verify_markdown(facts)
-    if form == "ktap":
-        from ...report.ktap import verify_ktap
-
-        return verify_ktap(facts)
-    from ...report.jsontext import to_json
-
-    return to_json(facts)
 
 
 def _keep(facts: Facts, folder: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MISSING, RT_USAGE
 from ...errors import InputError, UsageError
+from ...report.formats import text
 from .. import output as out
 from .. import session
 
@@ -146,18 +147,9 @@ def deliver_areas(
     title: str = "remaptrace advise",
 ) -> None:
     """Write facts of one list of areas, or of what grew between two, in the form that was asked for."""
-    if form == "json":
-        from ...report.jsontext import to_json
-
-        out.write_text([to_json(facts)], output)
-    elif form == "plain":
-        from ...report.plain.dump import dump_plain
-
-        out.write_text([dump_plain(facts)], output)
-    elif form == "markdown":
-        from ...report.markdown.dump import dump_markdown
-
-        out.write_text([dump_markdown(facts)], output)
+    parts = text("areas", form, facts)
+    if parts is not None:
+        out.write_text(parts, output)
     else:
         from ...report.rich.dump import dump_sheet, growth_sheet
 

@@ -14,7 +14,7 @@ import click
 from ...errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
 from ...errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
 from ...native.profiles import PROFILES
-from ..options import format_option, machine_options
+from ..options import machine_options, report_option
 
 if TYPE_CHECKING:
     from ...native.place import Place
@@ -81,7 +81,7 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     help="Compare what such a folder brought back.",
 )
 @click.option("--kselftest-exit", is_flag=True, help="Exit status of kselftest: 0 pass, 1 fail, 4 skip.")
-@format_option("rich", "plain", "markdown", "json", "ktap")
+@report_option("verify")
 @click.option(
     "-o",
     "--output",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..phrases import agreement_phrase, event_place, ground_phrases, outcome_word
 from .diff import inline, table
@@ -14,6 +15,12 @@ MARKER = "<!-- remaptrace -->"
 """First line of a report: what a script finds its own comment by, to renew it instead of adding one more."""
 
 _PROCESSES = 10
+
+
+def runs_markdown(facts: Sequence[Facts], _results: Sequence[Any]) -> Iterator[str]:
+    """The reports of several runs, one behind the other, with what a script finds its own comment by."""
+    yield MARKER + "\n"
+    yield from map(run_markdown, facts)
 
 
 def run_markdown(facts: Facts) -> str:

@@ -7,7 +7,7 @@ order is fixed; new keys are only added at the end of a line.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errortext import printable
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ..documents.check import Check
     from ..documents.run import Difference, Peak
     from ..documents.run import Run as Facts
+
+
+def runs_plain(facts: Sequence[Facts], _results: Sequence[Any]) -> Iterator[str]:
+    """The lines of several runs, one behind the other."""
+    return map(run_plain, facts)
 
 
 def run_plain(facts: Facts) -> str:
