@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,9 @@ from remaptrace.trace.events import Trace
 
 MOST_EVENTS = 400
 """Events of an input that are replayed: many small inputs find more than few large ones."""
+
+LONG = 0.2
+"""Seconds of the compiled engine behind which an input is not interpreted as well: 150 times as long is no finding."""
 
 MACHINES = (
     ("x86_64", "linux-6.18"),
@@ -76,6 +80,13 @@ def replayed(trace: Trace, number: int, every: bool = False) -> None:
     on = machine(number)
     last: Any = None
 
+    compiled: Any = None
+    if is_compiled():
+        began = time.process_time()
+        compiled = refused(lambda: replay(trace, on, engine="compiled", counters=True))
+        if time.process_time() - began > LONG:
+            return
+
     def steps() -> Iterator[Any]:
         for event, m, _, _ in walk(trace, on):
             if every:
@@ -91,10 +102,9 @@ def replayed(trace: Trace, number: int, every: bool = False) -> None:
     plain = refused(go)
     if plain is True and last is not None:
         _whole(last, len(trace) - 1)
-    if not is_compiled():
+    if compiled is None:
         return
     interpreted = refused(lambda: replay(trace, on, engine="interpreted", counters=True))
-    compiled = refused(lambda: replay(trace, on, engine="compiled", counters=True))
     if isinstance(interpreted, str) or isinstance(compiled, str):
         if interpreted != compiled:
             raise Finding(f"engines differ: {interpreted!r:.150} | {compiled!r:.150}")

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...abi.errnos import ERRNOS
 from ...machinecode.ready import Progress
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
@@ -23,38 +22,15 @@ from ..compiled import scan
 from ..compiled.stracefollow import add_path, follow
 from ..compiled.stracelex import lex_lines
 from ..filetypes import file_type
-from ..symbols import SYMBOLS
-from ..syscalls import TABLES
 from .args import unescape
-from .callnames import ALIASES, NEW_CALLS, harmless
-from .calls import concerns_memory
 from .lines import call_name, read_head, unfinished
 from .model import Pending, Task
-from .plaincalls import PLAIN
+from .nametables import MAX_IGNORED, known_names
 from .read import Log, StraceReader
 
 BLOCK_BYTES = 1 << 20
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
-_MAX_IGNORED = 1024
-_MAX_NAME = 23
-
-_SPECIAL = {
-    b"openat": lex.OP_OPENAT,
-    b"open": lex.OP_OPEN,
-    b"close": lex.OP_CLOSE,
-    b"fcntl": lex.OP_FCNTL,
-    b"ioctl": lex.OP_IOCTL,
-    b"prctl": lex.OP_PRCTL,
-    b"arch_prctl": lex.OP_ARCH_PRCTL,
-    b"dup": lex.OP_DUP,
-    b"dup2": lex.OP_DUP2,
-    b"dup3": lex.OP_DUP3,
-}
-_NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS.items() if name in PLAIN} | {
-    alias: name for alias, name in ALIASES.items() if name in PLAIN
-}
-"""What an strace prints that is older than the call, or of another machine."""
 
 _ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
 """Words of lines that may end other threads, with what they have under way."""
@@ -87,43 +63,10 @@ class FastStraceReader(StraceReader):
         self._tasks = np.zeros((64, fo.W_TASK), dtype=np.int64)
         self._paths = np.zeros((1024, 3), dtype=np.int64)
         self._buckets = np.zeros(_BUCKETS, dtype=np.int32)
-        self._counts = np.zeros(_MAX_IGNORED, dtype=np.int64)
-        self._ignored: list[str] = []
-        self._known_ignored: set[str] = set()
-        self._names = np.zeros((3, scan.TABLE_MASK + 1, 4), dtype=np.int64)
-        self._names[:, :, 3] = -1
-        self._plain = np.zeros((len(PLAIN) + 1, 6), dtype=np.int64)
-        self._words = _word_table()
-        self._fill_names()
-
-    # -- tables
-
-    def _fill_names(self) -> None:
-        for name, value in SYMBOLS.items():
-            if value >= 0 and len(name) <= _MAX_NAME:
-                self._add(scan.T_SYMBOLS, name.encode(), value)
-        for name, value in ERRNOS.items():
-            self._add(scan.T_ERRORS, name.encode(), value)
-        for row, (call, plain) in enumerate(PLAIN.items()):
-            self._plain[row] = (plain.kind, plain.least, plain.most, plain.fd, 0, plain.returns)
-            self._add(scan.T_CALLS, call, lex.OP_PLAIN + row)
-            for alias, meant in _NUMBERED.items():
-                if meant == call:
-                    self._add(scan.T_CALLS, alias, lex.OP_PLAIN + row)
-        self._plain[len(PLAIN)] = self._plain[list(PLAIN).index(b"mmap")]
-        self._plain[len(PLAIN), lex.P_PAGES] = 1
-        self._add(scan.T_CALLS, b"mmap2", lex.OP_PLAIN + len(PLAIN))
-        for call, op in _SPECIAL.items():
-            self._add(scan.T_CALLS, call, op)
-            self._state[fo.S_IGNORE + op] = len(self._ignored)
-            self._ignored.append(call.decode())
-        self._state[fo.S_IGNORE + lex.OP_FDCTL] = self._state[fo.S_IGNORE + lex.OP_FCNTL]
-        for names in TABLES.values():
-            for text in names.values():
-                self._count_only(text.encode())
-
-    def _add(self, table: int, name: bytes, value: int) -> bool:
-        return scan.add_name(np.frombuffer(name, dtype=np.uint8), self._names, table, value) == 0
+        self._counts = np.zeros(MAX_IGNORED, dtype=np.int64)
+        self._names = known_names()
+        for word, number in self._names.counted.items():
+            self._state[word] = number
 
     # -- blocks
 
@@ -142,7 +85,7 @@ class FastStraceReader(StraceReader):
             self._hold(living)
         self._bytes = self._bytes[:0].copy()  # a mapped file can be closed now
         self.understood += int(self._state[fo.S_UNDERSTOOD])
-        for name, count in zip(self._ignored, self._counts.tolist(), strict=False):
+        for name, count in zip(self._names.ignored, self._counts.tolist(), strict=False):
             if count:
                 self.model.ignored[name] = self.model.ignored.get(name, 0) + count
 
@@ -177,7 +120,7 @@ class FastStraceReader(StraceReader):
     def _lex(self, start: int, end: int) -> _Block:
         ends = np.flatnonzero(self._bytes[start:end] == scan.NEWLINE) + start
         rows = np.empty((len(ends), lex.W), dtype=np.int64)
-        lex_lines(self._bytes, ends, start, rows, self._names, self._plain, self._words)
+        lex_lines(self._bytes, ends, start, rows, self._names.words, self._names.plain, self._names.texts)
         return _Block(ends, start, rows)
 
     # -- following
@@ -191,7 +134,7 @@ class FastStraceReader(StraceReader):
             state[fo.S_USED] = out.used
             at = follow(
                 self._bytes, block.rows, at, count, state, self._tids, self._tasks, self.model.files.table,
-                self._paths, self._buckets, self._counts, self._plain, out.block,
+                self._paths, self._buckets, self._counts, self._names.plain, out.block,
             )  # fmt: skip
             out.used = int(state[fo.S_USED])
             if at >= count:
@@ -290,22 +233,4 @@ class FastStraceReader(StraceReader):
         name = call_name(line[read_head(line).start :])
         if name is None or name.startswith(b"?"):
             return
-        self._count_only(name)
-
-    def _count_only(self, name: bytes) -> None:
-        text, number = name.decode(), len(self._ignored)
-        if text in self._known_ignored or number >= _MAX_IGNORED:
-            return
-        if len(name) > _MAX_NAME or concerns_memory(name) or name not in harmless():
-            return
-        if self._add(scan.T_CALLS, name, lex.OP_IGNORED + number):
-            self._ignored.append(text)
-            self._known_ignored.add(text)
-
-
-def _word_table() -> npt.NDArray[np.uint8]:
-    table = np.zeros((len(lex.TEXTS), 32), dtype=np.uint8)
-    for row, word in enumerate(lex.TEXTS):
-        table[row, 0] = len(word)
-        table[row, 1 : len(word) + 1] = np.frombuffer(word, dtype=np.uint8)
-    return table
+        self._names.count_only(name)
