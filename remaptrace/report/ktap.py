@@ -72,4 +72,5 @@ def verify_ktap(facts: Verify) -> str:
             f"{kind['call']} ({kind['arguments']}) {kind['what']}: there {kind['there']}, here {kind['here']}"
         )
         lines.append(f"# {kind['count']} times {_text(words)}")
+        lines += [f"#   rule {r['rule']}: {r['there']} there, {r['here']} here" for r in kind["rules"]]
     return "".join(line + "\n" for line in lines)

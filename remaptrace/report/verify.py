@@ -83,6 +83,16 @@ def _example(sheet: Sheet, kind: Kind) -> None:
     for found in example["differences"][:1]:
         sheet.paragraph(f"there {printable(found['there'])}", "dim", indent=4, hang=6)
         sheet.paragraph(f"here  {printable(found['here'])}", "dim", indent=4, hang=6)
+    for words in rule_words(kind):
+        sheet.paragraph(words, "", indent=4, hang=6)
+
+
+def rule_words(kind: Kind) -> list[str]:
+    """A line for each rule that explains the kind: ``rule guard_regions: anonymous or all there, none here``."""
+    rules: dict[tuple[str, str], list[str]] = {}
+    for found in kind["rules"]:
+        rules.setdefault((found["rule"], found["here"]), []).append(found["there"])
+    return [f"rule {name}: {' or '.join(there)} there, {here} here" for (name, here), there in rules.items()]
 
 
 def verify_plain(facts: Facts) -> str:
@@ -107,6 +117,7 @@ def verify_plain(facts: Facts) -> str:
         counts: dict[str, str | int] = {"count": kind["count"], "programs": kind["programs"]}
         about = {"call": kind["call"], "arguments": kind["arguments"], "what": kind["what"]}
         lines.append(line_of("kind", **about, there=kind["there"], here=kind["here"], **counts))
+        lines += [line_of("rule", name=r["rule"], there=r["there"], here=r["here"]) for r in kind["rules"]]
         lines += [line_of("step", number=n, text=s) for n, s in enumerate(kind["example"]["steps"])]
     lines.append(summary(facts))
     return "".join(line + "\n" for line in lines)
@@ -125,6 +136,7 @@ def verify_markdown(facts: Facts) -> str:
         kind = facts["kinds"][row["smallest"]]
         title = f"{kind['call']}: {kind['there']}, {kind['here']} expected"
         body = "\n".join(kind["example"]["steps"])
+        title += "".join(f"; {words}" for words in rule_words(kind))
         lines += ["", f"{printable(title)}", "", "```yaml", printable_lines(body), "```"]
     return "\n".join(lines) + "\n"
 

@@ -156,13 +156,15 @@ def test_the_report_has_every_kind_and_the_folder_its_programs(
     files = sorted((tmp_path / "kinds").glob("*.yaml"))
     assert len(list((tmp_path / "kinds").glob("*.c"))) == len(files)
     assert len(files) == len(facts["kinds"])
+    assert all(kind["rules"][0]["rule"] == "guard_regions" for kind in facts["kinds"])
     for file in files:  # each says by itself what it shows: true of this kernel, false of the flipped rule
         assert run_command(["check", str(file), "--format", "plain"]) == 0
         assert run_command(["check", str(file), "--set", "guard_regions=none", "--format", "plain"]) == 1
         assert run_command(["verify", str(file), "--format", "plain"]) == 0
     for form in ("rich", "plain", "markdown", "ktap"):
         assert run_command([*common, "--format", form]) == 1
-        assert "madvise" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "madvise" in told and "guard_regions" in told
 
 
 @needs_compiler

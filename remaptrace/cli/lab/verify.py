@@ -17,10 +17,13 @@ from ...native.profiles import PROFILES
 from ..options import machine_options, report_option
 
 if TYPE_CHECKING:
+    from ...native.hunting.hunt import Hunted, Hunter
+    from ...native.hunting.kinds import Kind
     from ...native.place import Place
     from ...native.steps import Program
     from ...native.transport import Transport
     from ...native.wire import Where
+    from ...probe.naming import Named
 
 _EMULATED = ("results", "outcomes", "values", "areas")
 
@@ -253,11 +256,24 @@ class _Asked:
         assert self.place is not None
         notes += self.notes
         notes += [] if hunted.programs else ["no program was run"]
-        asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began)
+        rules = {} if where.emulated else self._rules(hunted, hunter)
+        asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began, rules)
         deliver(verify_facts(hunted, self.place, asking), form, output, keep)
         if kselftest and not hunted.programs:
             return KSFT_SKIP
         return EXIT_FINDINGS if hunted.kinds else EXIT_OK
+
+    def _rules(self, hunted: Hunted, hunter: Hunter) -> dict[Kind, list[Named]]:
+        """The rules that explain each kind."""
+        from ...native.hunting.sides import SidesHunter
+        from ...native.place import machine_there
+        from ...probe.naming import differing, explaining
+
+        if not isinstance(hunter, SidesHunter):
+            return explaining(hunted)
+        assert hunter.other_where is not None
+        here = machine_there(hunter.other_where, arch=self.arch, kernel=None, settings=self.settings).machine
+        return differing(hunted, hunted.machine, here)
 
     def export(self, folder: str) -> int:
         """Write the programs for another machine."""

@@ -61,8 +61,16 @@ class Example(TypedDict):
     differences: list[KindDifference]
 
 
+class NamedRule(TypedDict):
+    """A rule that explains a kind by itself: with the value there, its program agrees."""
+
+    rule: str
+    there: str
+    here: str
+
+
 class Kind(TypedDict):
-    """One kind of disagreement."""
+    """One kind of disagreement. `rules` is empty where no single rule explains it, or nobody looked."""
 
     call: str
     arguments: str
@@ -71,6 +79,7 @@ class Kind(TypedDict):
     here: str
     count: int
     programs: int
+    rules: list[NamedRule]
     example: Example
 
 

@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING, Final
 
 from ...native.answers import NOT_COMPARED
 from ...native.hunting.hunt import Hunted
-from ...native.hunting.kinds import Found
+from ...native.hunting.kinds import Found, Kind
 from ...native.place import Place
 from ...native.scenario_file import step_text
 from ...native.verify import COMPARED
 from .run import agreement_facts
 
 if TYPE_CHECKING:
-    from ..documents.verify import Kind, KindRow, Verify
+    from ..documents.verify import Kind as KindFacts
+    from ..documents.verify import KindRow, Verify
 
 SCHEMA: Final = "remaptrace/verify/1"
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What was asked of whom: `name` of the other side, what was compared, what could not be asked and why."""
+    """What was asked of whom: `name` of the other side, what was compared, what could not be asked and why.
+
+    `rules` of a kind are those that explain it: name, value there, value here.
+    """
 
     name: str
     wanted: Sequence[str] = COMPARED
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     seconds: float = 0.0
+    rules: Mapping[Kind, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
 
 
 def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> Verify:
@@ -64,13 +69,13 @@ def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> Verify:
         "steps": {"agree": hunted.steps_agreeing, "total": hunted.steps},
         "unfinished": hunted.unfinished,
         "rows": _rows(kinds),
-        "kinds": [kind_facts(f) for f in kinds],
+        "kinds": [kind_facts(f, asking.rules.get(f.kind, ())) for f in kinds],
         "outcomes": [agreement_facts(o) for o in hunted.outcomes],
         "seconds": round(asking.seconds, 3),
     }
 
 
-def kind_facts(found: Found) -> Kind:
+def kind_facts(found: Found, rules: Sequence[tuple[str, str, str]] = ()) -> KindFacts:
     """One kind with its smallest program: the steps in a line each, and the scenario with the answers there."""
     kind, verdict = found.kind, found.verdict
     return {
@@ -81,6 +86,7 @@ def kind_facts(found: Found) -> Kind:
         "here": kind.here,
         "count": found.count,
         "programs": len(found.programs),
+        "rules": [{"rule": name, "there": there, "here": here} for name, there, here in rules],
         "example": {
             "name": found.example.name,
             "steps": [step_text(step) for step in found.example.steps],
