@@ -99,3 +99,21 @@ R_RANDOMIZE = rule(
     2,
     "kernel.randomize_va_space: 2 also the heap, which CONFIG_COMPAT_BRK asks for",
 )
+R_SOFT_DIRTY = rule(
+    "mem_soft_dirty", "bool", 0, "CONFIG_MEM_SOFT_DIRTY: smaps shows sd on every area, which keeps none apart (3.11)"
+)
+R_SEAL_SYSTEM = rule(
+    "seal_system_mappings", "bool", 0, "CONFIG_MSEAL_SYSTEM_MAPPINGS: [vdso] and [vvar] are sealed from exec on (6.15)"
+)
+R_READ_ONLY_THP = choice(
+    "read_only_thp",
+    ("not_told", "no", "yes"),
+    "not_told",
+    "CONFIG_READ_ONLY_THP_FOR_FS: without it MADV_COLLAPSE of disk files is EINVAL, with it it is not modelled (6.1)",
+)
+R_STACK_NEEDS_THP = rule(
+    "map_stack_needs_thp",
+    "bool",
+    1,
+    "MAP_STACK sets nohugepage only where CONFIG_TRANSPARENT_HUGEPAGE is set (6.15, 6.14.9, 6.12.31)",
+)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..abi.attributes import ATTRIBUTES
 from ..abi.vmanames import shown_name
-from ..abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_WRITE, VMFLAG_NAMES
+from ..abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_SOFTDIRTY, VM_WRITE, VMFLAG_NAMES
 from .result import VmaRow
 
 _NAMED = list(ATTRIBUTES).index("named")
@@ -82,6 +82,7 @@ class Shown:
     heap_strict: bool
     lf_named: bool
     anon_pgoff: bool
+    soft_dirty: bool = False  # every area is, until someone writes /proc/PID/clear_refs
 
 
 def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[str]) -> VmaRow:
@@ -102,7 +103,7 @@ def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[s
         offset=offset & ((1 << shown.bits) - 1),
         file=words.file if words.inode and not words.special else None,
         vm_flags=words.flags,
-        vmflags=vmflags_text(words.flags, shown.lf_named),
+        vmflags=vmflags_text(words.flags | (VM_SOFTDIRTY if shown.soft_dirty else 0), shown.lf_named),
         inode=words.inode,
         name=name,
         anon_vma=words.anon_vma,

@@ -38,6 +38,8 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.callrules import R_THP
+from ...machine.limitrules import R_STACK_NEEDS_THP
 from ...machine.rules import (
     R_DROPPABLE,
     R_FILE_GROWSDOWN_EARLY,
@@ -186,5 +188,7 @@ def wanted_flags(m: Mem, task: int, prot: int, flags: int) -> int:
     if flags & MAP_SYNC:
         vm |= VM_SYNC
     if flags & MAP_STACK and m[H_RULES + R_STACK_NOHUGE] != 0:
-        vm |= VM_NOHUGEPAGE
+        # include/linux/mman.h calc_vm_flag_bits
+        if m[H_RULES + R_STACK_NEEDS_THP] == 0 or m[H_RULES + R_THP] != 0:
+            vm |= VM_NOHUGEPAGE
     return vm

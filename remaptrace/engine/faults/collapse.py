@@ -11,6 +11,7 @@ from ...abi.rows import RSF_UNMODELLED
 from ...abi.vmflags import VM_HUGETLB, VM_NOHUGEPAGE, VM_SHARED, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ...machine.callrules import R_COLLAPSE_READ_ONLY
+from ...machine.limitrules import R_READ_ONLY_THP
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_is_anonymous
 from ..files.pagecache import cache_alloc, cache_find, file_pages
@@ -51,6 +52,7 @@ from .fault import handle_mm_fault
 from .vmfault import VMF_OOM, linear_index, written
 
 _GO_ON = -(1 << 20)
+_NEVER_OF_FILES = 1  # read_only_thp: no
 THP_DISABLED = 1
 """MM_THP: no huge pages in this address space at all."""
 
@@ -216,7 +218,9 @@ def madvise_collapse(m: Mem, task: int, vma: int, start: int, end: int) -> int:
         return -EINVAL
     anonymous = vma_is_anonymous(m, vma)
     if anonymous == 0 and m[m[vma + V_INODE] + I_TYPE] == OPS_FILE:
-        m[G_RSFLAGS] |= RSF_UNMODELLED  # CONFIG_READ_ONLY_THP_FOR_FS, and nobody writes the file
+        # mm/huge_memory.c file_thp_enabled: never without CONFIG_READ_ONLY_THP_FOR_FS, else where nobody writes it
+        if m[H_RULES + R_READ_ONLY_THP] != _NEVER_OF_FILES:
+            m[G_RSFLAGS] |= RSF_UNMODELLED
         return -EINVAL
     size = 1 << m[H_ARCH + A_HUGE_SHIFT]
     addr = (start + size - 1) & -size

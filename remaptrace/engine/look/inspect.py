@@ -11,6 +11,7 @@ from typing import Any
 
 from ...abi.special import FILE_AIO, SHOWN_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
+from ...machine.limitrules import R_SOFT_DIRTY
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ...result.arearow import AreaWords, Layout, Shown, area_row
 from ...result.result import PagesRow, VmaRow
@@ -123,6 +124,7 @@ def shown_of(m: View) -> Shown:
         heap_strict=bool(m[rules + R_HEAP_NAME_STRICT]),
         lf_named=bool(m[rules + R_LF_NAMED]),
         anon_pgoff=bool(m[rules + R_MAPS_ANON_PGOFF]),
+        soft_dirty=bool(m[rules + R_SOFT_DIRTY]),
     )
 
 

@@ -46,6 +46,7 @@ from ...abi.vmflags import (
     VM_WRITE,
 )
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
+from ...machine.limitrules import R_SEAL_SYSTEM
 from ...machine.rules import R_VVAR_MIXED
 from ..account import vm_stat_account
 from ..addr import page_floor
@@ -140,11 +141,12 @@ def _file_in(m: Mem, mm: int, path: int, kind: int, mode: int) -> int:
 def _flags_of(m: Mem, perms: int, kind: int) -> int:
     """VM flags of a maps line: access, what may be granted, and what its kind of area always has."""
     access = perms & VM_ACCESS
+    sealed = VM_SEALED if m[H_RULES + R_SEAL_SYSTEM] != 0 else 0  # VM_SEALED_SYSMAP
     if kind == NAME_VVAR:
         pages = VM_MIXEDMAP if m[H_RULES + R_VVAR_MIXED] != 0 else VM_PFNMAP
-        return access | VM_MAYREAD | pages | VM_IO | VM_DONTEXPAND | VM_DONTDUMP
+        return access | VM_MAYREAD | pages | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | sealed
     if kind == NAME_VDSO:
-        return access | _MAY_ALL | VM_DONTEXPAND
+        return access | _MAY_ALL | VM_DONTEXPAND | sealed
     if perms & VM_SHARED:
         if perms & VM_WRITE:
             return access | _MAY_ALL | VM_SHARED | VM_MAYSHARE

@@ -35,9 +35,14 @@ DECIDES: dict[str, Option] = {
     # PR_SET_MEMORY_MERGE is under CONFIG_KSM too (kernel/sys.c)
     "KSM": _off("ksm", ksm_by_process="none"),
     "MEMFD_CREATE": _off("memfd_create"),
+    "MEM_SOFT_DIRTY": Option({"mem_soft_dirty": "no"}, {"mem_soft_dirty": "yes"}, (3, 11)),
     "MEMORY_FAILURE": Option({"memory_failure": "no"}, {"memory_failure": "yes"}),
+    "MSEAL_SYSTEM_MAPPINGS": Option(
+        {"seal_system_mappings": "no"}, {"seal_system_mappings": "yes"}, (6, 15)
+    ),
     "NUMA": _off("numa", nodes="1"),
     "PT_RECLAIM": Option({"pt_reclaim": "no"}, {"pt_reclaim": "yes"}, (6, 14)),
+    "READ_ONLY_THP_FOR_FS": Option({"read_only_thp": "no"}, {"read_only_thp": "yes"}, (6, 1)),
     "SECRETMEM": _off("secretmem"),
     "SWAP": _off("swap", "0"),
     "SYSVIPC": _off("sysvipc"),
@@ -75,13 +80,10 @@ CONCERNS: dict[str, str] = {
     "KVM_GUEST_MEMFD": "memory of guests",
     "LRU_GEN": "which pages reclaim takes first",
     "MEMCG": "memory of a group: no call is refused by it, faults are",
-    "MEM_SOFT_DIRTY": "VmFlags sd, which keeps no neighbours apart",
     "MIGRATION": "moving pages between nodes",
-    "MSEAL_SYSTEM_MAPPINGS": "seals [vdso] and [vvar] (6.16)",
     "NUMA_BALANCING": "faults that find a page's node",
     "PER_VMA_LOCK": "the size of a VMA record (6.4)",
     "PROC_PAGE_MONITOR": "smaps and pagemap",
-    "READ_ONLY_THP_FOR_FS": "MADV_COLLAPSE of files",
     "SECURITY_APPARMOR": "a security module: recordings show what it refuses",
     "SECURITY_SELINUX": "a security module: recordings show what it refuses",
     "SECURITY_SMACK": "a security module: recordings show what it refuses",
