@@ -33,8 +33,13 @@ class PresetName(click.types.StringParamType):
         return [CompletionItem(n) for n in presets.names(self.room) if n.startswith(incomplete)]
 
 
-def machine_options(several: bool = False) -> Callable[[C], C]:
-    """--arch, --kernel, --set and --host; with `several`, --arch and --kernel may be repeated."""
+def machine_options(several: bool = False, asked: bool = False) -> Callable[[C], C]:
+    """--arch, --kernel, --set and --host; with `several`, --arch and --kernel may be repeated.
+
+    `asked`: a kernel answers, whose release and architecture are the defaults.
+    """
+    kernel = "the release that answers" if asked else f"the source's own, else {DEFAULT_KERNEL}"
+    arch = "that of what answers" if asked else f"the source's own, else {DEFAULT_ARCH}"
 
     def decorate(command: C) -> C:
         for option in (
@@ -58,16 +63,14 @@ def machine_options(several: bool = False) -> Callable[[C], C]:
                 metavar="KERNEL",
                 help="Kernel preset, or a YAML file with 'base:' and overrides"
                 + (" (may be repeated)." if several else ".")
-                + f" [default: the source's own, else {DEFAULT_KERNEL}]",
+                + f" [default: {kernel}]",
             ),
             click.option(
                 "--arch",
                 type=PresetName("arches"),
                 multiple=several,
                 metavar="ARCH",
-                help="Architecture"
-                + (" (may be repeated)." if several else ".")
-                + f" [default: the source's own, else {DEFAULT_ARCH}]",
+                help="Architecture" + (" (may be repeated)." if several else ".") + f" [default: {arch}]",
             ),
         ):
             command = option(command)

@@ -76,24 +76,28 @@ def chosen(
     cmdline: str | None = None,
 ) -> Choice:
     """The choice that the options make: --set over --sysctl over --cmdline over --config; names over a .config's."""
+    from ..machine.system.described import LSM_LOWEST
+
     given: dict[str, str] = {}
+    lsm = LSM_LOWEST
     if config is not None:
         from ..machine.system.configfiles import read_config
 
         described = read_config(config)
         arch, kernel = arch or described.arch, kernel or described.kernel
         given.update(described.settings)
+        lsm = described.lsm_lowest
         _say_used(config, described.used)
     if cmdline is not None:
         from ..machine.system.cmdline import read_cmdline
 
-        booted = read_cmdline(cmdline)
+        booted = read_cmdline(cmdline, lsm)
         given.update(booted.settings)
         _say_used("--cmdline", booted.used)
     if sysctl is not None:
         from ..machine.system.configfiles import read_sysctl
 
-        limits = read_sysctl(sysctl)
+        limits = read_sysctl(sysctl, lsm)
         given.update(limits.settings)
         _say_used(sysctl, limits.used)
     return Choice(arch, kernel, {**given, **parsed_settings(settings)}, host)

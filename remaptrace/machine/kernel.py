@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..sizes import parse_size
 from . import presets
 from .rules import RULES, Rule
+from .system.described import with_searches
 
 PAGES_OF = {"ram": "ram_pages", "swap": "swap_pages"}
 """Overrides given as sizes ("64M"); the rule counts pages."""
@@ -83,4 +84,5 @@ def parsed_settings(settings: tuple[str, ...]) -> dict[str, str]:
                 RT_USAGE, f"--set {setting!r} has no value", expected="KEY=VALUE, such as max_map_count=1000"
             )
         out[key.strip()] = value.strip()
-    return out
+    sysctl = out.pop("vm.mmap_min_addr", None)
+    return out if sysctl is None else {**with_searches({"dac_mmap_min_addr": sysctl}), **out}

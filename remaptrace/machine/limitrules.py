@@ -100,10 +100,16 @@ R_RANDOMIZE = rule(
     "kernel.randomize_va_space: 2 also the heap, which CONFIG_COMPAT_BRK asks for",
 )
 R_SOFT_DIRTY = rule(
-    "mem_soft_dirty", "bool", 0, "CONFIG_MEM_SOFT_DIRTY: smaps shows sd on every area, which keeps none apart (3.11)"
+    "mem_soft_dirty",
+    "bool",
+    0,
+    "CONFIG_MEM_SOFT_DIRTY: smaps shows sd on every area, which keeps none apart (3.11)",
 )
 R_SEAL_SYSTEM = rule(
-    "seal_system_mappings", "bool", 0, "CONFIG_MSEAL_SYSTEM_MAPPINGS: [vdso] and [vvar] are sealed from exec on (6.15)"
+    "seal_system_mappings",
+    "bool",
+    0,
+    "CONFIG_MSEAL_SYSTEM_MAPPINGS: [vdso] and [vvar] are sealed from exec on (6.15)",
 )
 R_READ_ONLY_THP = choice(
     "read_only_thp",

@@ -11,7 +11,10 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
         "ioctl(UFFDIO_*)",
         "where the log shows only a pointer (ftrace, perf; WRITEPROTECT of older strace): named",
     ),
-    ("madvise(MADV_COLLAPSE) of disk files", "CONFIG_READ_ONLY_THP_FOR_FS; named, refused where a .config says that it is not set"),
+    (
+        "madvise(MADV_COLLAPSE) of disk files",
+        "CONFIG_READ_ONLY_THP_FOR_FS; named, refused where a .config says that it is not set",
+    ),
     (
         "madvise(MADV_COLLAPSE) of shared memory",
         "later unmapping of a part parts the huge page; not simulated",

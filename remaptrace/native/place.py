@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
-from ..machine.system.described import SYSCTLS
+from ..machine.system.described import SYSCTLS, with_searches
+from ..machine.system.options import HUGE_PAGES_WORDS
 from ..machine.versions.derive import replacement
 from ..machine.versions.releases import preset_for
 from .wire import Where
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
-
-_LSM_LOWEST = 65536  # CONFIG_LSM_MMAP_MIN_ADDR as distributions have it
-_THP = {"never": "0", "madvise": "1", "always": "2"}
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,10 @@ def settings_read(where: Where) -> dict[str, str]:
         for name, rule in SYSCTLS.items()
         if where.facts.get(name, "").split()
     }
-    if (
-        "mmap_min_addr" in found
-    ):  # the sysctl is about rights; searches keep to the greater of it and the LSM's
-        found["dac_mmap_min_addr"] = lowest = found["mmap_min_addr"]
-        found["mmap_min_addr"] = str(max(int(lowest), _LSM_LOWEST)) if lowest.isdigit() else lowest
+    found = with_searches(found)
     words = [w.strip("[]") for w in where.facts.get("thp.enabled", "").split() if w.startswith("[")]
-    if words and words[0] in _THP:
-        found["thp_enabled"] = _THP[words[0]]
+    if words and words[0] in HUGE_PAGES_WORDS:
+        found["thp_enabled"] = HUGE_PAGES_WORDS[words[0]]
     return found
 
 

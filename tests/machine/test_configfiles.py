@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from remaptrace.abi.errnos import EINVAL, ENOSPC, ENOSYS
+from remaptrace.abi.errnos import EINVAL, ENOSPC, ENOSYS, EPERM
+from remaptrace.abi.kinds import K_MUNMAP
 from remaptrace.api import replay
+from remaptrace.cli.session import chosen, load_traces
 from remaptrace.errors import InputError, RemapTraceError
 from remaptrace.machine.archwords import A_TASK_SIZE
+from remaptrace.machine.kernel import parsed_settings
 from remaptrace.machine.load import load_kernel
 from remaptrace.machine.machine import Machine
 from remaptrace.machine.system.cmdline import read_cmdline
@@ -250,3 +253,75 @@ def test_sysctl_bounds_segments_of_system_v(tmp_path: Path) -> None:
 def test_limits_beyond_a_signed_word_are_none(tmp_path: Path) -> None:
     found = read_sysctl(write(tmp_path, "s", "kernel.shmmax = 18446744073692774399\n"))
     assert Machine.load(overrides=found.settings).rule("shmmax") == -1
+
+
+def test_the_sysctl_lowers_what_rights_guard_and_not_what_searches_keep_to(tmp_path: Path) -> None:
+    low = write(tmp_path, "s", "vm.mmap_min_addr = 4096\n")
+    assert read_sysctl(low).settings == {"dac_mmap_min_addr": "4096", "mmap_min_addr": "65536"}
+    assert read_sysctl(low, lsm_lowest=0).settings["mmap_min_addr"] == "4096"
+    assert read_cmdline("sysctl.vm.mmap_min_addr=131072").settings["mmap_min_addr"] == "131072"
+    assert parsed_settings(("vm.mmap_min_addr=0",)) == {"dac_mmap_min_addr": "0", "mmap_min_addr": "65536"}
+    config = write(
+        tmp_path, "c", "CONFIG_X86_64=y\nCONFIG_DEFAULT_MMAP_MIN_ADDR=65536\nCONFIG_LSM_MMAP_MIN_ADDR=32768\n"
+    )
+    choice = chosen(None, None, (), None, config, low)
+    assert choice.settings is not None
+    assert (choice.settings["dac_mmap_min_addr"], choice.settings["mmap_min_addr"]) == ("4096", "32768")
+
+
+def whole_config(release: str, *lines: str) -> str:
+    drivers = [f"CONFIG_DRIVER_{n}=m" for n in range(400)]
+    return "\n".join([f"# Linux/x86 {release} Kernel Configuration", "CONFIG_X86_64=y", *lines, *drivers, ""])
+
+
+def test_what_a_whole_configuration_does_not_name_is_not_set_if_its_kernel_has_it(tmp_path: Path) -> None:
+    found = read_config(write(tmp_path, "c", whole_config("6.18.1"))).settings
+    assert found["userfaultfd"] == found["secretmem"] == found["mem_soft_dirty"] == "no"
+    assert found["thp_align"] == "never" and found["read_only_thp"] == "no"
+    old = read_config(write(tmp_path, "o", whole_config("4.4.200"))).settings
+    assert "secretmem" not in old and "memfd_create" not in old and old["userfaultfd"] == "no"
+
+
+def test_options_of_flags_and_seals_decide_rules(tmp_path: Path) -> None:
+    text = whole_config("6.16", *(f"CONFIG_{o}=y" for o in ("MEM_SOFT_DIRTY", "MSEAL_SYSTEM_MAPPINGS")))
+    found = read_config(write(tmp_path, "c", text)).settings
+    assert (found["mem_soft_dirty"], found["seal_system_mappings"]) == ("yes", "yes")
+    assert "seal_system_mappings" not in read_config(write(tmp_path, "o", whole_config("6.14"))).settings
+    maps = write(tmp_path, "7.start.maps", "7ffff7fc1000-7ffff7fc3000 r-xp 00000000 00:00 0   [vdso]\n")
+    log = write(tmp_path, "log", "7 munmap(0x7ffff7fc1000, 8192) = 0\n7 brk(NULL) = 0x5000000\n")
+    (trace,) = (t for _, t in load_traces([log], maps=[maps]))
+    ret = {}
+    for name, settings in (("plain", {}), ("sealed", found)):
+        result = replay(trace, Machine.load(kernel="linux-6.16", overrides=settings), observe_at=[0])
+        ret[name] = int(result.columns["ret"][result.trace.columns["kind"] == K_MUNMAP][0])
+    assert ret == {"plain": 0, "sealed": -EPERM}
+
+
+STACK = """\
+steps:
+- mmap: {addr: 0x10000000, length: 4096, prot: rw, flags: [private, anonymous, fixed], fd: -1, offset: 0}
+- mmap: {addr: 0x10001000, length: 4096, prot: rw, flags: [private, anonymous, fixed, stack], fd: -1, offset: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "built", "areas"),
+    [
+        ("linux-6.6", "no", 1),
+        ("linux-6.8", "yes", 2),
+        ("linux-6.8", "no", 2),
+        ("linux-6.12.30", "no", 2),
+        ("linux-6.12.31", "no", 1),
+        ("linux-6.12", "no", 1),
+        ("linux-6.14.8", "no", 2),
+        ("linux-6.14.9", "no", 1),
+        ("linux-6.18", "no", 1),
+        ("linux-6.18", "yes", 2),
+    ],
+)
+def test_map_stack_without_huge_pages_sets_no_flag_since_it_was_mended(
+    kernel: str, built: str, areas: int
+) -> None:
+    machine = Machine.load(kernel=kernel, overrides={"thp_built": built})
+    result = replay(read_scenario(STACK.encode(), name="stack"), machine)
+    assert len(result.snapshots[0].vmas) == areas

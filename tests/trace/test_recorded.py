@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -261,3 +262,27 @@ def test_the_stack_is_named_where_the_kernel_says_that_it_begins(tmp_path: Path)
     done = CliRunner().invoke(group, ["check", str(tmp_path), "--format", "json"])
     outcome = json.loads(done.stdout)["outcomes"][0]
     assert outcome["compared"]["map_lines"] == {"agree": 3, "total": 3}, outcome["differences"]
+
+
+def test_a_set_replays_on_the_kernel_that_its_configuration_describes(tmp_path: Path) -> None:
+    (tmp_path / "strace.txt").write_text("7 brk(NULL) = 0x555555560000\n")
+    (tmp_path / "summary.json").write_text('{"kernel": "6.18 x86_64"}')
+    config = ["# Linux/x86 6.18.44 Kernel Configuration", "CONFIG_X86_64=y", "CONFIG_MEM_SOFT_DIRTY=y"]
+    config += ["# CONFIG_USERFAULTFD is not set", "CONFIG_LSM_MMAP_MIN_ADDR=32768"]
+    (tmp_path / "config.gz").write_bytes(gzip.compress("\n".join([*config, ""]).encode()))
+    assert read_set(tmp_path).machine == {"mem_soft_dirty": 1, "userfaultfd": 0}
+    facts = {
+        "system": {
+            "sysctl": {"vm.mmap_min_addr": "4096", "kernel.shmmax": "18446744073692774399"},
+            "thp": {"enabled": "always", "shmem_enabled": "never"},
+            "rlimits": {"as": [8 << 30, "unlimited"], "data": ["unlimited", "unlimited"]},
+        }
+    }
+    (tmp_path / "record.json").write_text(json.dumps(facts))
+    more = {"thp_enabled": 2, "rlimit_as": 8 << 30, "mmap_min_addr": 32768}
+    assert read_set(tmp_path).machine == {"mem_soft_dirty": 1, "userfaultfd": 0, **more}
+    (tmp_path / "record.json").write_text(json.dumps({**facts, "options": {"pid": 7}}))  # not its parent
+    assert "rlimit_as" not in read_set(tmp_path).machine
+    (tmp_path / "config.gz").write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(InputError, match="RT408"):
+        read_set(tmp_path)

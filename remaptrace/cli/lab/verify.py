@@ -92,7 +92,7 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     metavar="FILE",
     help="Write the report to FILE; to FILE.yaml: the smallest program of the most frequent kind.",
 )
-@machine_options()
+@machine_options(asked=True)
 def command(
     scenarios: tuple[str, ...],
     pid: int | None,

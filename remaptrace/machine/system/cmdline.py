@@ -8,14 +8,14 @@ from collections.abc import Callable
 from ...errorcodes import RT_CONFIG
 from ...errors import InputError
 from ...sizes import parse_size
-from .described import SYSCTLS, Described, lines_of
+from .described import LSM_LOWEST, SYSCTLS, Described, lines_of, with_searches
+from .options import HUGE_PAGES_WORDS
 
-_THP = {"always": "2", "madvise": "1", "never": "0"}
 _SHMEM = ("always", "within_size", "advise", "never", "deny", "force")
 _HUGE = 2 << 20
 
 
-def read_cmdline(given: str) -> Described:
+def read_cmdline(given: str, lsm_lowest: int = LSM_LOWEST) -> Described:
     """Settings of the boot parameters in a file, or in `given` itself. InputError RT408 for a value that is none.
 
     Parameters that decide nothing that is simulated are passed over.
@@ -43,7 +43,7 @@ def read_cmdline(given: str) -> Described:
         if found:
             settings.update(found)
             used.append(word)
-    return Described(settings=settings, used=tuple(used))
+    return Described(settings=with_searches(settings, lsm_lowest), used=tuple(used))
 
 
 def _words(text: str) -> list[str]:
@@ -82,9 +82,9 @@ def _bad(path: str, word: str, expected: str) -> InputError:
 
 
 def _thp(path: str, word: str, value: str) -> dict[str, str]:
-    if value not in _THP:
-        raise _bad(path, word, ", ".join(_THP))
-    return {"thp_enabled": _THP[value]}
+    if value not in HUGE_PAGES_WORDS:
+        raise _bad(path, word, ", ".join(HUGE_PAGES_WORDS))
+    return {"thp_enabled": HUGE_PAGES_WORDS[value]}
 
 
 def _thp_shmem(path: str, word: str, value: str) -> dict[str, str]:

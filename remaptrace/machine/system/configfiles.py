@@ -11,17 +11,20 @@ import re
 from ...errorcodes import RT_CONFIG
 from ...errors import InputError
 from ..versions.releases import preset_for
-from .described import SYSCTLS, Described, lines_of
-from .options import arch_of, settings_of
+from .described import LSM_LOWEST, SYSCTLS, Described, lines_of, with_searches
+from .options import arch_of, lsm_lowest_of, settings_of
 
 
-def _in_reach(value: str) -> str:
+def in_reach(value: str) -> str:
     """Limits as wide as ULONG_MAX less a little are none."""
     return "-1" if value.isdigit() and int(value[:30]) >= 1 << 63 else value
 
 
-def read_sysctl(path: str) -> Described:
-    """Rules from lines ``name = value``. InputError RT408 for a file that has none of them."""
+def read_sysctl(path: str, lsm_lowest: int = LSM_LOWEST) -> Described:
+    """Rules from lines ``name = value``; `lsm_lowest` as the kernel's .config has it.
+
+    InputError RT408 for a file that has none of them.
+    """
     settings: dict[str, str] = {}
     used: list[str] = []
     lines = 0
@@ -30,16 +33,18 @@ def read_sysctl(path: str) -> Described:
         lines += bool(equals)
         rule = SYSCTLS.get(name.strip().replace("/", "."))
         if rule and equals and value.strip():
-            settings[rule] = _in_reach(value.strip().split()[0])
+            settings[rule] = in_reach(value.strip().split()[0])
             used.append(f"{name.strip()} = {value.strip()}")
     if not lines:
         raise InputError(
             RT_CONFIG, "not the output of sysctl", path, expected="lines such as vm.max_map_count = 65530"
         )
-    return Described(settings=settings, used=tuple(used))
+    return Described(settings=with_searches(settings, lsm_lowest), used=tuple(used))
 
 
 _OPTION = re.compile(r"(?:CONFIG_(\w+)=(.*)|# CONFIG_(\w+) is not set)\s*\Z")
+_WHOLE = 300
+"""Options from which a .config that names its version is taken as whole: what is not in it is not set."""
 _TITLE = re.compile(r"# Linux/(\S+)\s+(\d+\.\d+\S*)")
 
 
@@ -70,9 +75,15 @@ def read_config(path: str) -> Described:
 
     arch = arch_of(on)
     version = re.match(r"(\d{1,4})\.(\d{1,4})", release)
-    settings = settings_of(options, on, (int(version[1]), int(version[2])) if version else None)
+    whole = version is not None and len(options) >= _WHOLE
+    settings = settings_of(options, on, (int(version[1]), int(version[2])) if version else None, whole)
     if release:
         used.insert(0, f"Linux {release}")
     return Described(
-        preset_for(release) if release else None, arch, settings, tuple(dict.fromkeys(used)), options
+        preset_for(release) if release else None,
+        arch,
+        settings,
+        tuple(dict.fromkeys(used)),
+        options,
+        lsm_lowest_of(options, LSM_LOWEST if not whole else 0),
     )

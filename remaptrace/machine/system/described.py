@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ...errorcodes import RT_CONFIG
 from ...errors import InputError
+from ...sizes import parse_size
 
 _MOST_BYTES = 1 << 24
 
@@ -16,7 +17,7 @@ SYSCTLS = {
     "vm.max_map_count": "max_map_count",
     "vm.overcommit_memory": "overcommit_memory",
     "vm.overcommit_ratio": "overcommit_ratio",
-    "vm.mmap_min_addr": "mmap_min_addr",
+    "vm.mmap_min_addr": "dac_mmap_min_addr",
     "vm.legacy_va_layout": "legacy_va_layout",
     "vm.nr_hugepages": "nr_hugepages",
     "vm.nr_overcommit_hugepages": "nr_overcommit_hugepages",
@@ -32,6 +33,18 @@ SYSCTLS = {
 }
 """sysctl: rule."""
 
+LSM_LOWEST = 65536
+"""CONFIG_LSM_MMAP_MIN_ADDR as distributions have it: taken where no .config tells it."""
+
+
+def with_searches(settings: Mapping[str, str], lsm: int = LSM_LOWEST) -> dict[str, str]:
+    """`settings` with what searches keep to: the greater of the sysctl and of `lsm`, which it cannot lower.
+
+    security/min_addr.c update_mmap_min_addr; `lsm` 0: a kernel without CONFIG_LSM_MMAP_MIN_ADDR.
+    """
+    lowest = parse_size(str(settings.get("dac_mmap_min_addr", "")))
+    return dict(settings) if lowest is None else {**settings, "mmap_min_addr": str(max(lowest, lsm))}
+
 
 @dataclass(frozen=True)
 class Described:
@@ -44,6 +57,7 @@ class Described:
     options: Mapping[str, str] = field(
         default_factory=dict
     )  # of a .config: every option, "n" if it is not set
+    lsm_lowest: int = LSM_LOWEST  # CONFIG_LSM_MMAP_MIN_ADDR, 0: the kernel has none
 
 
 def lines_of(path: str) -> list[str]:

@@ -13,37 +13,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Option:
-    """One option: the settings where it is not set, and where it is; `since`: the first version that asks it."""
+    """One option: the settings where it is not set, and where it is; `since`: the first version that has it."""
 
     absent: Mapping[str, str]
     present: Mapping[str, str]
     since: tuple[int, int] = (0, 0)
 
 
-def _off(rule: str, value: str = "no", **more: str) -> Option:
+def _off(rule: str, value: str = "no", since: tuple[int, int] = (0, 0), **more: str) -> Option:
     """Absent, it takes something away that every kernel is taken to have."""
-    return Option({rule: value, **more}, {})
+    return Option({rule: value, **more}, {}, since)
 
 
 DECIDES: dict[str, Option] = {
-    "ADVISE_SYSCALLS": _off("advise_syscalls"),
+    "ADVISE_SYSCALLS": _off("advise_syscalls", since=(3, 18)),
     "AIO": _off("aio"),
-    "ANON_VMA_NAME": Option({"anon_vma_name": "no"}, {"anon_vma_name": "yes"}),
-    "ARCH_HAS_PKEYS": _off("pkey_calls", pkeys="0"),
+    "ANON_VMA_NAME": Option({"anon_vma_name": "no"}, {"anon_vma_name": "yes"}, (5, 17)),
+    "ARCH_HAS_PKEYS": _off("pkey_calls", since=(4, 9), pkeys="0"),
     "COMPAT_BRK": Option({}, {"compat_brk": "yes", "randomize_va_space": "1"}, (2, 7)),
     "HUGETLBFS": _off("hugetlbfs"),
     # PR_SET_MEMORY_MERGE is under CONFIG_KSM too (kernel/sys.c)
-    "KSM": _off("ksm", ksm_by_process="none"),
-    "MEMFD_CREATE": _off("memfd_create"),
+    "KSM": _off("ksm", since=(2, 7), ksm_by_process="none"),
+    "MEMFD_CREATE": _off("memfd_create", since=(4, 18)),
     "MEM_SOFT_DIRTY": Option({"mem_soft_dirty": "no"}, {"mem_soft_dirty": "yes"}, (3, 11)),
-    "MEMORY_FAILURE": Option({"memory_failure": "no"}, {"memory_failure": "yes"}),
-    "MSEAL_SYSTEM_MAPPINGS": Option(
-        {"seal_system_mappings": "no"}, {"seal_system_mappings": "yes"}, (6, 15)
-    ),
+    "MEMORY_FAILURE": Option({"memory_failure": "no"}, {"memory_failure": "yes"}, (2, 7)),
+    "MSEAL_SYSTEM_MAPPINGS": Option({"seal_system_mappings": "no"}, {"seal_system_mappings": "yes"}, (6, 15)),
     "NUMA": _off("numa", nodes="1"),
     "PT_RECLAIM": Option({"pt_reclaim": "no"}, {"pt_reclaim": "yes"}, (6, 14)),
     "READ_ONLY_THP_FOR_FS": Option({"read_only_thp": "no"}, {"read_only_thp": "yes"}, (6, 1)),
-    "SECRETMEM": _off("secretmem"),
+    "SECRETMEM": _off("secretmem", since=(5, 14)),
     "SWAP": _off("swap", "0"),
     "SYSVIPC": _off("sysvipc"),
     # __get_unmapped_area aligns under IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) only (mm/mmap.c)
@@ -56,10 +54,14 @@ DECIDES: dict[str, Option] = {
             "thp_shmem_enabled": "never",
         },
         {},
+        (2, 7),
     ),
-    "USERFAULTFD": _off("userfaultfd"),
+    "USERFAULTFD": _off("userfaultfd", since=(4, 3)),
 }
 """Options that decide rules by being set or not."""
+
+HUGE_PAGES_WORDS = {"never": "0", "madvise": "1", "always": "2"}
+"""thp_enabled, by the words of sysfs and of boot parameters."""
 
 HUGE_PAGES = {
     "TRANSPARENT_HUGEPAGE_ALWAYS": "2",
@@ -67,6 +69,14 @@ HUGE_PAGES = {
     "TRANSPARENT_HUGEPAGE_NEVER": "0",
 }
 """The choice of how huge pages are taken at boot: thp_enabled."""
+
+SHARED_HUGE_PAGES = {
+    "TRANSPARENT_HUGEPAGE_SHMEM_HUGE_NEVER": "never",
+    "TRANSPARENT_HUGEPAGE_SHMEM_HUGE_ALWAYS": "always",
+    "TRANSPARENT_HUGEPAGE_SHMEM_HUGE_WITHIN_SIZE": "within_size",
+    "TRANSPARENT_HUGEPAGE_SHMEM_HUGE_ADVISE": "advise",
+}
+"""The same of shared memory (6.14): thp_shmem_enabled."""
 
 LOWEST = ("DEFAULT_MMAP_MIN_ADDR", "LSM_MMAP_MIN_ADDR")
 
@@ -162,13 +172,25 @@ _SIMPLE = (
 
 def matters(option: str) -> bool:
     """Whether the option decides an architecture or a rule."""
-    return option in DECIDES or option in HUGE_PAGES or option in LOWEST or option in ARCHES
+    return any(option in known for known in (DECIDES, HUGE_PAGES, SHARED_HUGE_PAGES, LOWEST, ARCHES))
+
+
+def lsm_lowest_of(options: Mapping[str, str], absent: int) -> int:
+    """CONFIG_LSM_MMAP_MIN_ADDR in bytes; `absent` where the options do not tell it."""
+    word = options.get("LSM_MMAP_MIN_ADDR", "")
+    return int(word) if word.isdigit() and len(word) < 16 else absent
 
 
 def settings_of(
-    options: Mapping[str, str], on: Callable[[str], bool], version: tuple[int, int] | None
+    options: Mapping[str, str],
+    on: Callable[[str], bool],
+    version: tuple[int, int] | None,
+    whole: bool = False,
 ) -> dict[str, str]:
-    """Rules with the values that the options give them; `on` notes an option that is set, `version` None: unknown."""
+    """Rules with the values that the options give them; `on` notes an option that is set, `version` None: unknown.
+
+    `whole`: a .config as a kernel is built with it, in which an option that cannot be chosen does not stand.
+    """
     settings: dict[str, str] = {}
     if on("DEFAULT_MMAP_MIN_ADDR"):
         # security/min_addr.c:update_mmap_min_addr: searches keep to the greater of the two
@@ -179,10 +201,13 @@ def settings_of(
     for option, value in HUGE_PAGES.items():
         if on(option):
             settings["thp_enabled"] = value
+    for option, value in SHARED_HUGE_PAGES.items():
+        if on(option):
+            settings["thp_shmem_enabled"] = value
     for option, rule in DECIDES.items():
         if version is not None and version < rule.since:
             continue
-        if options.get(option) == "n":
+        if options.get(option, "n" if whole else "") == "n":
             settings.update(rule.absent)
         elif option in options and rule.present and on(option):
             settings.update(rule.present)

@@ -46,9 +46,12 @@ def _group(sheet: Sheet, folder: str, machine: str, outcomes: list[Agreement], d
         _set_table(sheet, sets)
     agreeing = [o for o in outcomes if o["agrees"]]
     if agreeing and not sets:
-        steps = sum(t["total"] for o in agreeing for t in o["compared"].values())
+        compared = [(w, t["total"]) for o in agreeing for w, t in o["compared"].items()]
+        steps = sum(n for what, n in compared if what != "end_areas")
+        ends = sum(n for what, n in compared if what == "end_areas")
+        areas = f", {counted(ends, 'list of areas at the end', 'lists of areas at the end')}" if ends else ""
         names = "all" if len(agreeing) == len(outcomes) else number(len(agreeing))
-        sheet.line((f"{names} agree", "good"), f", {counted(steps, 'step')}")
+        sheet.line((f"{names} agree", "good"), f", {counted(steps, 'step')}{areas}")
     for outcome in outcomes:
         if outcome["error"]:
             error = outcome["error"]

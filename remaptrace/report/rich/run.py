@@ -65,11 +65,19 @@ def _source(trace: TraceFacts) -> str:
     return ", ".join(words)
 
 
+_SETTINGS = 4
+"""Settings that a heading names; the JSON has them all."""
+
+
 def machine_phrase(machine: MachineFacts) -> str:
     """``kernel, arch`` with what was overridden and the host."""
     text = f"{machine['kernel']}, {machine['arch']}"
     if machine["overrides"]:
-        text += " with " + ", ".join(f"{k}={v}" for k, v in machine["overrides"].items())
+        given = [f"{k}={v}" for k, v in machine["overrides"].items()]
+        shown = given if len(given) <= _SETTINGS + 1 else given[:_SETTINGS]
+        text += " with " + ", ".join(shown)
+        if len(shown) < len(given):
+            text += f" and {len(given) - len(shown)} more"
     if machine["host"]:
         text += f" on host {machine['host']}"
     return text

@@ -26,7 +26,7 @@ from .initial import add_maps, add_told
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import read_maps, with_flags, with_layout
 from .races import drop_ambiguous, settle_races
-from .settings import recorded_settings
+from .settings import CONFIG, recorded_settings
 from .threads import join_threads
 
 TEXTS = ("ftrace", "perf", "strace")
@@ -92,7 +92,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     _take_summary(trace, facts, groups)
     if chosen == "strace" and found.faults is not None:
         add_faults(trace, read_bytes(found.faults), str(found.faults))
-    settings = recorded_settings(found.folder / "record.json")
+    settings = recorded_settings(found.folder, trace.kernel)
     if settings:
         trace.machine = {**settings, **trace.machine}
     maps = with_flags([_maps_of(trace, path) for path in found.maps])
@@ -143,7 +143,8 @@ def _stay_inside(found: RecordedSet) -> None:
     ever. REMAPTRACE_FOLLOW_LINKS=1 asks for links to be followed.
     """
     root = Path(os.path.realpath(found.folder))
-    members = [*found.texts.values(), found.faults, found.summary, *found.maps, found.mapcount]
+    kept = [path for name in ("record.json", CONFIG) if (path := found.folder / name).exists()]
+    members = [*found.texts.values(), found.faults, found.summary, *found.maps, found.mapcount, *kept]
     members += map(_stat_beside, found.maps)
     for path in filter(None, members):
         real = Path(os.path.realpath(path))

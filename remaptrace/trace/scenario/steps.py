@@ -248,6 +248,7 @@ _STEP_SYSCTLS = (
 )
 SYSCTLS: dict[str, str] = {
     **{name: described.SYSCTLS[name] for name in _STEP_SYSCTLS},
+    "vm.mmap_min_addr": "mmap_min_addr",  # what searches keep to: a program has the right to map below
     "thp_enabled": "thp_enabled",
     "thp_shmem_enabled": "thp_shmem_enabled",
 }
