@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
-from ..report.formats import TEXTS
+from ..report.formats import TEXTS, form_for
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -158,7 +158,7 @@ def page_option(command: C) -> C:
             type=click.Path(),
             metavar="FILE",
             help="Write to FILE; .html: a page with charts, pictures and tables; .svg: what the terminal shows;"
-            " run and check: .prom, .sarif, run: .perfetto.json, .parquet.",
+            " .md, .json and other texts as --format; run and check: .prom, .sarif, run: .perfetto.json, .parquet.",
         ),
     ):
         command = option(command)
@@ -177,9 +177,17 @@ def format_option(*formats: str) -> Callable[[C], C]:
     )
 
 
-def report_option(command: str) -> Callable[[C], C]:
-    """--format of a command with a report: of a terminal, or one of the registry's texts."""
-    return format_option("rich", *TEXTS[command])
+def report_option(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--format of a command with a report: of a terminal, or one of the registry's texts; else by the ending of -o."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, form: str, output: str | None, **given: Any) -> Any:
+            return function(*args, form=form_for(command, form, output), output=output, **given)
+
+        return format_option("rich", *TEXTS[command])(wrapped)
+
+    return decorate
 
 
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from ..errorcodes import RT_OUTPUT
 from ..errors import RemapTraceError
 from ..outfile import write_file
+from ..report.formats import PICTURES
 
 if TYPE_CHECKING:
     from ..report.layout import Sheet
 
-PICTURES = (".svg", ".html", ".htm")
 _WIDEST = 160  # beyond that, lines are hard to follow
 
 

@@ -6,9 +6,13 @@ for imports nothing. The report of a terminal ("rich", pages and pictures) is no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errorcodes import RT_USAGE
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -51,6 +55,51 @@ Called with the facts; those of `run` with the facts of each trace and the resul
 """
 
 
+ENDINGS = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".xml": "junit",
+    ".ktap": "ktap",
+}
+"""Word of --format by the ending of -o FILE."""
+PICTURES = (".svg", ".html", ".htm")
+"""Endings of what the terminal shows, and of pages."""
+PROFILES = (".folded", ".speedscope.json", ".pb.gz", ".pprof")
+"""Endings that ask `advise` for stacks."""
+_OTHER = (".csv", ".yaml", ".yml", ".rtcols", ".zst", ".gz", ".pdf", ".png", ".arrow", ".sarif.json")
+"""Endings that say another form than text, which no report is written in."""
+
+
+def form_for(command: str, form: str, path: str | None) -> str:
+    """The word of --format that the ending of `path` asks for where none was given ("rich").
+
+    UsageError RT501 for an ending that says a form which `command` does not write: text under such a name would be
+    believed to be that form.
+    """
+    low = (path or "").lower()
+    files = [o.ending for o in OUTPUTS if command in o.commands]
+    files += [
+        *PICTURES,
+        *(PROFILES if command == "advise" else ()),
+        *(_SCENARIO if command == "verify" else ()),
+    ]
+    if form != "rich" or path is None or low.endswith(tuple(files)):
+        return form
+    texts = {ending: word for ending, word in ENDINGS.items() if word in TEXTS[command]}
+    asked = max((e for e in texts if low.endswith(e)), key=len, default=None)
+    known = (*ENDINGS, *PROFILES, *_OTHER, *(o.ending for o in OUTPUTS))
+    said = max((e for e in known if low.endswith(e)), key=len, default=None)
+    if said is not None and said != asked:
+        raise UsageError(
+            RT_USAGE,
+            f"-o {os.path.basename(path)}: {command} writes no {said}",
+            expected=f"{', '.join([*texts, *files])}, another ending for text, or --format",
+        )
+    return texts[asked] if asked else form
+
+
 def text(command: str, form: str, facts: Any, results: Sequence[Result] = ()) -> Iterable[str] | None:
     """The text that --format `form` asks `command` for, in pieces; None: the report of a terminal."""
     maker = TEXTS[command].get(form)
@@ -81,6 +130,10 @@ OUTPUTS = (
     Output("parquet", ".parquet", ("run",), "parquet:parquet", True, "a row an event, for notebooks"),
     Output("sarif", ".sarif", ("run", "check"), "sarif:sarif", False, "differences for code scanning"),
 )
+
+
+_SCENARIO = (".yaml", ".yml")
+"""Endings that ask `verify` for its smallest program."""
 
 
 def output_for(command: str, path: str | None) -> Output | None:

@@ -194,7 +194,7 @@ def discover(
         raise UsageError(ec.RT_FORMAT_NAME, f"unknown format '{format}'", expected=", ".join(FORMATS))
     items: list[Item] = []
     for path in paths:
-        if path != "-" and Path(path).is_dir():
+        if path not in ("", "-") and Path(path).is_dir():
             found = _directory(Path(path), format, tuple(maps)) or _logs(Path(path), format, tuple(maps))
             if not found:
                 raise InputError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from remaptrace.cli.group import group
-from remaptrace.report.formats import OUTPUTS, TEXTS, text
+from remaptrace.errors import UsageError
+from remaptrace.report.formats import OUTPUTS, TEXTS, form_for, text
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,50 @@ def test_a_command_offers_the_texts_of_its_rows(command: str) -> None:
 def test_the_report_of_a_terminal_is_no_text() -> None:
     assert text("diff", "rich", {}) is None
     assert list(text("advise", "json", {"a": 1}) or ()) == ['{\n  "a": 1\n}\n']
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "form"),
+    [
+        ("run", None, "rich"),
+        ("run", "x", "rich"),
+        ("run", "x.txt", "rich"),
+        ("run", "x.JSON", "json"),
+        ("run", "x.jsonl", "jsonl"),
+        ("run", "x.md", "markdown"),
+        ("run", "x.html", "rich"),
+        ("run", "x.perfetto.json", "rich"),
+        ("check", "x.xml", "junit"),
+        ("check", "x.sarif", "rich"),
+        ("advise", "x.speedscope.json", "rich"),
+        ("verify", "x.yaml", "rich"),
+        ("verify", "x.ktap", "ktap"),
+    ],
+)
+def test_the_ending_of_a_file_asks_for_a_form(command: str, path: str | None, form: str) -> None:
+    assert form_for(command, "rich", path) == form
+    assert form_for(command, "plain", path) == "plain", "what --format says is what is written"
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("run", "x.csv"),
+        ("run", "x.xml"),
+        ("run", "x.folded"),
+        ("run", "x.speedscope.json"),
+        ("run", "x.txt.gz"),
+        ("diff", "x.perfetto.json"),
+        ("diff", "x.jsonl"),
+        ("check", "x.parquet"),
+    ],
+)
+def test_text_is_not_written_under_the_name_of_another_form(command: str, path: str) -> None:
+    with pytest.raises(UsageError, match="writes no"):
+        form_for(command, "rich", path)
+
+
+def test_a_form_that_its_name_asks_for_is_written_so(tmp_path: Path) -> None:
+    path = tmp_path / "ls.json"
+    assert CliRunner().invoke(group, ["run", "traces/conformance/linux-6.12", "-o", str(path)]).exit_code == 0
+    assert json.loads(path.read_text())["schema"].startswith("remaptrace/")

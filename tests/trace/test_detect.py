@@ -145,3 +145,8 @@ def test_a_forced_reader_is_used() -> None:
     assert read_data(b"munmap(0x1000, 4096) = 0\n", "x", "strace").format == "strace"
     with pytest.raises(InputError):
         read_data(STRACE, "x", "scenario")
+
+
+def test_no_name_is_no_folder() -> None:
+    with pytest.raises(InputError, match="No such file"):
+        load([""])

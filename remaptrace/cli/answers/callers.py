@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MOMENT, RT_USAGE
 from ...errors import UsageError
+from ...report.formats import PROFILES
 from .. import output as out
 
 if TYPE_CHECKING:
     from ...result.result import Result
-
-PROFILES = (".folded", ".speedscope.json", ".pb.gz", ".pprof")
-"""Endings of -o that ask for stacks."""
 
 
 def is_profile(output: str | None) -> bool:
