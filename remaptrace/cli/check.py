@@ -139,6 +139,8 @@ def _check(item: Item, choice: session.Choice, placing: str | None, gates: _Gate
     try:
         trace = item.load()
         machine = choice.machine(trace)
+        if machine.host is not None and (log := session.host_log(item)) is not None:
+            return session.sides_agreement(trace, machine, placing, item, log)
         result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
         outcome = session.agreement(result, item, True, seconds)
         found = outcome or CheckOutcome(item.name, item.paths[0], "program", {}, seconds=seconds)

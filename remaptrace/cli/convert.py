@@ -50,6 +50,17 @@ if TYPE_CHECKING:
     is_flag=True,
     help="C for the harness of the kernel's selftests (tools/testing/selftests/mm).",
 )
+@click.option(
+    "--host-log",
+    type=click.Path(),
+    metavar="FILE",
+    help="TRACE is of a User-mode Linux guest (strace -ttt): put the accesses in that this log of its host shows.",
+)
+@click.option(
+    "--kernel",
+    metavar="KERNEL",
+    help="With --host-log: the guest's kernel. [default: what TRACE says, linux-6.1]",
+)
 @rewrite_option
 def command(
     threads_of: int | None,
@@ -59,6 +70,8 @@ def command(
     source_format: str | None,
     maps: tuple[str, ...],
     kselftest: bool,
+    host_log: str | None,
+    kernel: str | None,
     rewrites: tuple[str, ...],
 ) -> None:
     """Write a trace as a YAML scenario, JSON Lines, a C program, or a column file.
@@ -85,6 +98,10 @@ def command(
     if to == "elf":
         _keep_headers(found[0], output)
         return
+    if host_log is not None:
+        found = [_with_accesses(found[0], host_log, kernel or found[0].kernel or "linux-6.1")]
+    elif kernel is not None:
+        raise UsageError(RT_USAGE, "--kernel is about a guest", expected="--host-log FILE")
     chosen = rewritten(found[0], rewrites)
     from ..trace.convert import TEXT_WRITERS, format_of, text_of, write_trace
 
@@ -99,6 +116,25 @@ def command(
         out.write_text(text_of(chosen, form, kselftest=kselftest), None)
     else:
         write_trace(chosen, output, to, kselftest=kselftest)
+
+
+def _with_accesses(guest: Trace, host_log: str, kernel: str) -> Trace:
+    """`guest`, of User-mode Linux with that kernel, and the accesses that the log of its host shows."""
+    from dataclasses import replace
+
+    from ..machine import Machine
+    from ..machine.archwords import A_TASK_SIZE
+    from ..trace.detect import load
+    from ..uml.merge import merge_sides, paired
+
+    host = load([host_log])[0]
+    task_size = Machine.load("um-x86_64", kernel).arch.words[A_TASK_SIZE]
+    merged = merge_sides(guest, host, paired(guest, host, task_size), task_size)
+    click.echo(
+        f"{merged.by_program} accesses of programs and {merged.by_kernel} of the guest's kernel from {host_log}",
+        err=True,
+    )
+    return replace(merged.trace, arch="um-x86_64", kernel=kernel)
 
 
 def _keep_headers(trace: Trace, folder: str) -> None:

@@ -257,6 +257,37 @@ def with_look(result: Result, event: int) -> Result:
     return result if shot is None else replace(result, observed={**result.observed, event: shot})
 
 
+def host_log(item: Item) -> str | None:
+    """The log of a guest's host that lies beside the guest's trace, see `trace.detect.host_log_of`."""
+    from ..trace.detect import host_log_of
+
+    return host_log_of(item.paths[0]) if item.kind == "file" else None
+
+
+def sides_agreement(
+    trace: Trace, machine: Machine, placing: str | None, item: Item, log: str
+) -> CheckOutcome:
+    """How far the host calls that a guest's trace gives are those that were recorded on its host."""
+    from ..trace.detect import load
+    from ..uml import replay_uml
+    from ..uml.sides import check_sides
+
+    start = time.perf_counter()
+    run = replay_uml(trace, machine, follow=None if placing is None else placing == "follow")
+    recorded = load([log])[0]
+    sides = check_sides(run, recorded, item.name, item.paths[0], time.perf_counter() - start)
+    own = agreement(run.guest, item, True, 0.0)
+    if own is None:
+        return sides
+    return replace(
+        own,
+        tallies={**own.tallies, **sides.tallies},
+        disagreements=(*own.disagreements, *sides.disagreements),
+        notes=(*own.notes, *sides.notes),
+        seconds=own.seconds + sides.seconds,
+    )
+
+
 def agreement(result: Result, item: Item, own: bool, seconds: float) -> CheckOutcome | None:
     """The comparison with the scenario's expectations, or with the recording if the machine is its own."""
     trace = result.trace

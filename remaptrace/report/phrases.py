@@ -21,6 +21,8 @@ COMPARED = {
     "map_flags": ("VmFlags line", "VmFlags lines"),
     "faults": ("fault", "faults"),
     "steps": ("step", "steps"),
+    "host_calls": ("host call", "host calls"),
+    "host_frames": ("frame kept or replaced", "frames kept or replaced"),
     "end_areas": ("list of areas at the end", "lists of areas at the end"),
 }
 """Nouns for what an agreement compares."""

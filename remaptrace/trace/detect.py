@@ -26,6 +26,7 @@ FORMATS = tuple(BY_NAME)
 _MAP_FROM = 8 << 20
 """Bytes from which a log is read where it lies instead of being copied."""
 _SCENARIO = re.compile(r".+\.ya?ml(\.gz|\.zst)?\Z")
+_WITH_HOST = re.compile(r"(.+)\.(?:ya?ml|jsonl)(?:\.gz|\.zst)?\Z")
 _RECORDINGS = tuple(
     f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in ("", ".gz", ".zst")
 )
@@ -266,11 +267,20 @@ def _directory(
             items += _directory(entry, format, maps, seen)
         elif entry.name.endswith(SET_ENDING):  # any other archive may hold anything
             items.append(Item("packed", (str(entry),), format, maps))
-        elif _SCENARIO.match(entry.name):
+        elif _SCENARIO.match(entry.name) or host_log_of(str(entry)) is not None:
             items.append(Item("file", (str(entry),), format, maps))
         elif _FAMILY.match(entry.name):
             members.append(Item("file", (str(entry),), "strace", maps))
     return items + [i for i in _families(members) if i.kind == "family"]
+
+
+def host_log_of(path: str) -> str | None:
+    """The log of the host beside a guest's trace: NAME.host.txt for NAME.yaml or NAME.jsonl, each packed or not."""
+    match = _WITH_HOST.match(path)
+    if match is None:
+        return None
+    logs = (f"{match[1]}.host.txt{packed}" for packed in ("", ".gz", ".zst"))
+    return next((log for log in logs if Path(log).is_file()), None)
 
 
 def _logs(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:

@@ -1,5 +1,6 @@
 """User-mode Linux: what a guest's page tables make UML ask of its host."""
 
 from .run import UmlRun, replay_uml
+from .sides import Sides, compare_sides
 
-__all__ = ["UmlRun", "replay_uml"]
+__all__ = ["Sides", "UmlRun", "compare_sides", "replay_uml"]

@@ -190,9 +190,8 @@ def replay_uml(
     if stub is None:
         watcher = _Deriver(trace, host, task_size)
     else:
-        random_stack = machine.kernel.values["randomize_va_space"] != 0
         keys = machine.host.kernel.values["pkeys"] != 0
-        watcher = Today(trace, host, stub["flush"] == "at_once", random_stack, keys)
+        watcher = Today(trace, host, stub["flush"] == "at_once", keys)
     guest = replay(trace, machine, follow=follow, engine="interpreted", watch=watcher, changes=changes)
     derived = host.b.finish(
         name=f"{trace.name} on the host", sources=list(trace.sources), format="derived", recorded=False

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..abi.kinds import (
+    EVF_IN_KERNEL,
     K_EXEC,
     K_EXECUTE,
     K_FAULT,
@@ -31,10 +32,10 @@ from ..abi.kinds import (
 )
 from ..abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..abi.signals import PF_FETCH, PF_WRITE
+from ..abi.vmflags import VM_GROWSDOWN
 from ..engine.pages import pgwalk, pte
-from ..engine.state import G_NTASKS, G_TASKS, H_ARCH, MM_ID, T_ALIVE, T_MM
+from ..engine.state import G_NTASKS, G_TASKS, MM_ID, MM_START_BRK, T_ALIVE, T_MM
 from ..engine.tasks.process import ALIVE
-from ..machine.archwords import A_STACK_TOP
 from ..trace.events import Trace
 from .flush import Operation
 from .hosttrace import HostTrace
@@ -51,22 +52,23 @@ class Space:
         self.tables = Tables(span)
         self.task = task
         self.host: dict[int, int] = {}  # page: protection on the host
+        self.filled: list[int] = []  # pages that exec writes, not yet told
 
 
 class Today:
     """Watches a guest's replay and builds the host's trace; called behind every event."""
 
-    def __init__(self, trace: Trace, host: HostTrace, at_once: bool, shifted: bool, exec_only: bool) -> None:
-        """`at_once`: every flush is a call at once; `shifted`: exec moves the stack to a random place.
-
-        `exec_only`: the host has protection keys, so that a page mapped for execution alone cannot be read.
+    def __init__(self, trace: Trace, host: HostTrace, at_once: bool, exec_only: bool) -> None:
+        """`at_once`: every flush is a call at once; `exec_only`: the host has protection keys, so that a page mapped
+        for execution alone cannot be read.
         """
         columns = trace.columns
         self.kinds, self.rows = columns["kind"].tolist(), columns["task"].tolist()
         self.args = [columns[f"a{i}"].tolist() for i in range(3)]
+        self.inside = ((columns["flags"] & EVF_IN_KERNEL) != 0).tolist()
         self.lines = columns["line"].tolist() if "line" in columns else [0] * len(self.kinds)
         self.tids = np.asarray(trace.tasks["tid"]).tolist()
-        self.host, self.at_once, self.shifted, self.exec_only = host, at_once, shifted, exec_only
+        self.host, self.at_once, self.exec_only = host, at_once, exec_only
         self.spaces: dict[int, Space] = {}  # by MM_ID
         self.owner: dict[int, int] = {}  # guest task row: MM_ID
         self.made: list[tuple[int, int]] = []  # guest event, host events behind it
@@ -84,11 +86,14 @@ class Today:
         mm = self._mm(m, row)
         if mm == 0:
             return
-        if kind in _ACCESSES and not born:
-            self._access(m, mm, self.spaces[m[mm + MM_ID]], event, kind)
-            return
+        space = self.spaces[m[mm + MM_ID]]
         if kind in (K_INIT_VMA, K_INIT_MM):
-            self.spaces[m[mm + MM_ID]].tables.look(m, mm)
+            space.filled += [change.page for change in space.tables.look(m, mm)[0]]
+            return
+        if space.filled:
+            self._filled(m, mm, space)
+        if kind in _ACCESSES and not born:
+            self._access(m, mm, space, event, kind)
             return
         if kind in (K_FORK, K_FORK_STEP) and before is not None:
             self._fork(m, before, born)
@@ -135,22 +140,30 @@ class Today:
                 task = self.host.fresh(tid, self.line)
             space = self.spaces[number] = Space(span, task)
             space.tables.look(m, mm)
-            if kind == K_EXEC and before is not None:
-                if copied:
-                    self.host.clear(task, self.line)
-                self._arguments(m, space)
+            if kind == K_EXEC and before is not None and copied:
+                self.host.clear(task, self.line)
             born.add(number)
         return born
 
-    def _arguments(self, m: Any, space: Space) -> None:
-        """The top page of a new stack, which execve fills: setup_arg_pages makes the stack not executable.
-
-        Its word is then set anew, and so its page mapped on the host. A stack that is moved afterwards takes it away.
+    def _filled(self, m: Any, mm: int, space: Space) -> None:
+        """Pages that execve writes: of the stack, whose protection it changes then; the ends of the program's and of
+        the interpreter's data, which it clears (load_elf_binary).
         """
-        if self.shifted:
+        pages, space.filled = space.filled, []
+        if not self.at_once:
+            self._everything(m, space)
             return
-        page = m[H_ARCH + A_STACK_TOP] - PAGE
-        self._send(space, [Operation(page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC)])
+        stack = {
+            page
+            for area in space.tables.areas
+            if area.flags & VM_GROWSDOWN
+            for page in pages
+            if area.start <= page < area.end
+        }
+        own = [page for page in pages if page <= m[mm + MM_START_BRK]]
+        program = max(own, default=-1)
+        for page in sorted(pages, key=lambda p: (p not in stack, p != program, p)):
+            self._send(space, space.tables.flush(m, page, page + PAGE))
 
     def _deaths(self, m: Any) -> None:
         alive = {row for row in self.owner if self._mm(m, row)}
@@ -197,14 +210,17 @@ class Today:
             code = self.args[1][event]
             kind = K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
         for at in range(addr, addr + pages * PAGE, PAGE):
-            self._touch(m, mm, space, at, kind)
+            self._touch(m, mm, space, at, kind, self.inside[event])
 
-    def _touch(self, m: Any, mm: int, space: Space, at: int, kind: int) -> None:
+    def _touch(self, m: Any, mm: int, space: Space, at: int, kind: int, in_kernel: bool) -> None:
+        """One access: of user code, which the host lets through or not; of the guest's kernel, which asks its PTEs."""
         page = at & -PAGE
         if not 0 <= page < self.host.task_size:
             return
         changes = space.tables.look_at(m, mm, page)
-        if self._allowed(space, page, kind):
+        if in_kernel and not changes:
+            return
+        if not in_kernel and self._allowed(space, page, kind):
             space.tables.unnoticed(m, changes)
             self.host.access(space.task, kind, at, self.line)
             return
@@ -216,7 +232,7 @@ class Today:
             if replaced(m, Change(page, before, space.tables.word(page))):
                 self._send(space, [Operation(page, PAGE, UNMAP)])
             self._send(space, space.tables.flush(m, page, page + PAGE))
-        if self._allowed(space, page, kind):
+        if not in_kernel and self._allowed(space, page, kind):
             self.host.access(space.task, kind, at, self.line)
 
     def _allowed(self, space: Space, page: int, kind: int) -> bool:
