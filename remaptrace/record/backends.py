@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .. import errorcodes as ec
 from . import libc, perfrec, tracefs
@@ -16,6 +16,9 @@ from .program import run_attached, start_program
 from .tracer import Tracer
 from .watcher import Watcher
 from .wish import RecordError, Wish, pace_of
+
+if TYPE_CHECKING:
+    from ..report.documents.record import Record
 
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 _FTRACE_HEAD = "# tracer: nop\n#\n"
@@ -31,7 +34,7 @@ class Backend(Protocol):
         """One line: what was taken and what it misses."""
         ...
 
-    def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
+    def record(self, folder: SetFolder, wish: Wish, facts: Record) -> tuple[int, int]:
         """Record into `folder`; the program's exit status and the first process."""
         ...
 
@@ -80,7 +83,7 @@ class _Unstopped:
             self._counts.begin(partial(folder.write, "mapcount.txt"), pid, tids, begun=bool(wish.pid))
             watcher.ticks.append(self._counts.drain)
 
-    def counted(self, facts: dict[str, Any]) -> None:
+    def counted(self, facts: Record) -> None:
         """The last counters; how many there were and were lost."""
         if self._counts is not None:
             self._counts.drain()
@@ -102,7 +105,7 @@ class TraceBackend(_Unstopped):
         """One line: what was taken and what it misses."""
         return "recording with tracefs: " + self.told()
 
-    def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
+    def record(self, folder: SetFolder, wish: Wish, facts: Record) -> tuple[int, int]:
         """Record; the program's exit status and the first process."""
         watcher = Watcher(folder, follow=wish.follow)
         tids = _attach(watcher, wish) if wish.pid else []
@@ -120,7 +123,7 @@ class TraceBackend(_Unstopped):
         tids: list[int],
         folder: SetFolder,
         wish: Wish,
-        facts: dict[str, Any],
+        facts: Record,
     ) -> tuple[int, int]:
         text: list[tracefs.Text] = []
 
@@ -173,7 +176,7 @@ class PerfBackend(_Unstopped):
         """One line: what was taken and what it misses."""
         return "recording with perf: " + self.told(*(["stacks"] if self._stacks else []))
 
-    def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
+    def record(self, folder: SetFolder, wish: Wish, facts: Record) -> tuple[int, int]:
         """Record; the program's exit status and the first process."""
         watcher = Watcher(folder, follow=wish.follow)
         running: list[perfrec.Perf] = []
@@ -241,7 +244,7 @@ class PtraceBackend:
             if reason is not None:
                 self.missing.append(f"page faults ({reason})")
 
-    def record(self, folder: SetFolder, wish: Wish, facts: dict[str, Any]) -> tuple[int, int]:
+    def record(self, folder: SetFolder, wish: Wish, facts: Record) -> tuple[int, int]:
         """Record; the program's exit status and the first process."""
         seccomp = wish.follow and not wish.pid
         tracer = Tracer(

@@ -7,7 +7,7 @@ import platform
 import resource
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .libc import machine
 
@@ -35,6 +35,9 @@ _SYSCTLS = (
     ),
     *("kernel/shmmax", "kernel/shmall", "kernel/shmmni", "kernel/threads-max", "fs/file-max"),
 )
+
+if TYPE_CHECKING:
+    from ..report.documents.record import System
 _LIMITS = ("AS", "DATA", "STACK", "MEMLOCK", "NOFILE", "NPROC", "FSIZE", "CORE", "RSS")
 _THP = Path("/sys/kernel/mm/transparent_hugepage")
 _THP_FILES = ("enabled", "defrag", "shmem_enabled", "use_zero_page", "khugepaged/defrag")
@@ -52,15 +55,15 @@ def sysctl(name: str) -> str | None:
     return _text(Path("/proc/sys") / name)
 
 
-def system_facts() -> dict[str, Any]:
+def system_facts() -> System:
     """Kernel, sysctls, limits, transparent huge pages, memory. What cannot be read is not there."""
     sysctls = {name.replace("/", "."): sysctl(name) for name in _SYSCTLS}
     thp = {name: _chosen(text) for name in _THP_FILES if (text := _text(_THP / name)) is not None}
-    limits = {}
+    limits: dict[str, list[int | str]] = {}
     for name in _LIMITS:
         soft, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
         limits[name.lower()] = [_limit(soft), _limit(hard)]
-    facts: dict[str, Any] = {
+    facts: System = {
         "release": platform.release(),
         "version": platform.version(),
         "arch": machine(),

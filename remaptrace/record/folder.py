@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,7 +71,7 @@ class SetFolder:
         if headers.interpreter:
             self.elf(pid, os.fsencode(headers.interpreter))
 
-    def json(self, name: str, facts: dict[str, Any]) -> None:
+    def json(self, name: str, facts: Mapping[str, Any]) -> None:
         """A file of facts."""
         (self.path / name).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 

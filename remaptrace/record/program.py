@@ -7,13 +7,16 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import errorcodes as ec
 from . import calls, libc
 from .launcher import launch
 from .watcher import Watcher
 from .wish import RecordError, Wish
+
+if TYPE_CHECKING:
+    from ..report.documents.record import Record
 
 
 def exit_status(status: int | None) -> int:
@@ -55,7 +58,7 @@ class Signals:
 def start_program(
     wish: Wish,
     watcher: Watcher,
-    facts: dict[str, Any],
+    facts: Record,
     *,
     seccomp: bool,
     ready: Callable[[int], None] | None = None,
@@ -87,7 +90,7 @@ def start_program(
     return exit_status(watcher.status)
 
 
-def run_attached(wish: Wish, watcher: Watcher, facts: dict[str, Any]) -> int:
+def run_attached(wish: Wish, watcher: Watcher, facts: Record) -> int:
     """Watch a process whose threads are stopped, for as long as wished; 0."""
     with Signals(watcher, wish.pid, True):
         watcher.let_go()

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import InputError
@@ -17,6 +17,9 @@ from .facts import kernel_config, system_facts
 from .folder import SetFolder
 from .pack import ENDINGS, pack
 from .wish import Recording, Wish
+
+if TYPE_CHECKING:
+    from ..report.documents.record import Record, Summary
 
 
 def folder_name(wish: Wish) -> Path:
@@ -45,15 +48,19 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
         raise InputError(ec.RT_OUTPUT, "cannot record here: File exists", str(packed))
     scratch = packed.parent / f".{packed.name}.{os.getpid()}" if packed is not None else place
     folder = SetFolder(scratch)
-    facts: dict[str, Any] = {"schema": "remaptrace/record/1", "backend": backend.name, "started": time.time()}
-    facts["command"] = list(wish.command) if not wish.pid else _command_of(wish.pid)
-    facts["options"] = {
-        "counts": wish.counts,
-        "stacks": wish.unwind if wish.stacks else False,
-        "follow": wish.follow,
-        "pid": wish.pid or None,
+    facts: Record = {
+        "schema": "remaptrace/record/1",
+        "backend": backend.name,
+        "started": time.time(),
+        "command": list(wish.command) if not wish.pid else _command_of(wish.pid),
+        "options": {
+            "counts": wish.counts,
+            "stacks": wish.unwind if wish.stacks else False,
+            "follow": wish.follow,
+            "pid": wish.pid or None,
+        },
+        "system": system_facts(),
     }
-    facts["system"] = system_facts()
     begun = time.monotonic()
     say(backend.line())
     try:
@@ -62,7 +69,7 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
         folder.close()
     if "exec_error" in facts:  # there was no program
         shutil.rmtree(folder.path)
-        return Recording(folder.path, status, backend.name, facts=facts)
+        return Recording(folder.path, status, backend.name, facts)
     facts["seconds"] = round(time.monotonic() - begun, 3)
     facts["missing"] = backend.missing
     facts["root_pid"] = root
@@ -74,14 +81,14 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
     if packed is not None:
         pack(folder.path, packed)
         shutil.rmtree(folder.path)
-    return Recording(packed or folder.path, status, backend.name, backend.missing, facts)
+    return Recording(packed or folder.path, status, backend.name, facts, backend.missing)
 
 
-def _summary(facts: dict[str, Any], root: int) -> dict[str, Any]:
+def _summary(facts: Record, root: int) -> Summary:
     system = facts["system"]
     release = system["release"].split("-")[0]
     kernel = f"{'.'.join(release.split('.')[:2])} {system['arch']}"
-    summary = {"kernel": kernel, "command": " ".join(facts["command"]), "root_pid": root}
+    summary: Summary = {"kernel": kernel, "command": " ".join(facts["command"]), "root_pid": root}
     if "threads" in facts:
         summary["threads"] = facts["threads"]
     return summary

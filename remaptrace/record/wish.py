@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import RemapTraceError
 from .counters import Pace
+
+if TYPE_CHECKING:
+    from ..report.documents.record import Record
 
 FAILED = 125
 """Exit status when the recording failed, not the program."""
@@ -43,8 +46,8 @@ class Recording:
     folder: Path
     status: int
     backend: str
+    facts: Record  # as record.json has them
     missing: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def pace_of(counts: str) -> Pace | None:

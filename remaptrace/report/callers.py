@@ -5,21 +5,24 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from ..advice.callers import Weighed
 
-SCHEMA = "remaptrace/callers/1"
+if TYPE_CHECKING:
+    from .documents.advise import Caller, Callers
+
+SCHEMA: Final = "remaptrace/callers/1"
 
 
-def facts(stacks: Sequence[Weighed], unit: str, name: str) -> dict[str, Any]:
+def facts(stacks: Sequence[Weighed], unit: str, name: str) -> Callers:
     """Everything that is said, as plain data."""
     return {
         "schema": SCHEMA,
         "trace": name,
-        "unit": unit,
+        "unit": cast('Literal["areas", "made", "kept", "faults", "refused"]', unit),
         "total": sum(s.weight for s in stacks),
-        "callers": [{"frames": list(s.frames), unit: s.weight} for s in stacks],
+        "callers": [cast("Caller", {"frames": list(s.frames), unit: s.weight}) for s in stacks],
     }
 
 

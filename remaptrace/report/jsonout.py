@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +27,19 @@ from ..trace.wording import (
 )
 
 if TYPE_CHECKING:
-    from .documents.run import Event
+    from .documents.run import Event, Run
 
-EVENT_SCHEMA = "remaptrace/event/1"
+EVENT_SCHEMA: Final = "remaptrace/event/1"
 _FEW = 16  # events up to which a template a shape costs more than it saves
 
 
-def runs_json_lines(facts: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> Iterator[str]:
+def runs_json_lines(facts: Sequence[Run], results: Sequence[Result]) -> Iterator[str]:
     """The lines of several runs, one behind the other."""
     for found, result in zip(facts, results, strict=True):
         yield from to_json_lines(found, result)
 
 
-def to_json_lines(facts: Mapping[str, Any], result: Result) -> Iterator[str]:
+def to_json_lines(facts: Run, result: Result) -> Iterator[str]:
     """The facts as the first line, then a line an event: what was called and what the kernel answered.
 
     In pieces of one or many lines.
@@ -141,7 +141,7 @@ def event_row(result: Result, event: int) -> Event:
     trace, columns = result.trace, result.columns
     kind = int(trace.columns["kind"][event])
     outcome = int(columns["outcome"][event])
-    answer: dict[str, Any] = {"outcome": NAMES[outcome]}
+    answer: dict[str, str | int] = {"outcome": NAMES[outcome]}
     if outcome == OUT_NONE:
         returned = int(columns["ret"][event])
         answer = {"result": returned, "result_text": result_text(returned, kind)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from ..machine.kernel import Kernel
 from ..machine.notmodelled import NOT_MODELLED
@@ -13,10 +13,14 @@ from ..machine.versions.derive import ground_of
 from ..machine.versions.ground import ground_by_rule
 from .layout import Cell, Sheet, length, spans
 
+if TYPE_CHECKING:
+    from ..machine.arch import Arch
+    from .documents.machines import Arches, ArchFacts, Kernels, KernelsCompare
+
 _SENTENCE = 30
 """Columns below which a sentence does not stand beside other columns."""
 
-LIST_SCHEMA = "remaptrace/kernels/1"
+LIST_SCHEMA: Final = "remaptrace/kernels/1"
 
 
 def rule_value(rule: Rule, value: int) -> str:
@@ -28,7 +32,7 @@ def rule_value(rule: Rule, value: int) -> str:
     return str(value)
 
 
-def kernel_facts(kernel: Kernel) -> dict[str, Any]:
+def kernel_facts(kernel: Kernel) -> Kernels:
     """One kernel with every rule, where its value comes from and on what it rests."""
     grounds = ground_by_rule(kernel)
     return {
@@ -47,7 +51,7 @@ def kernel_facts(kernel: Kernel) -> dict[str, Any]:
     }
 
 
-def not_modelled_facts() -> dict[str, Any]:
+def not_modelled_facts() -> Kernels:
     """What is left out, by call."""
     return {
         "schema": LIST_SCHEMA,
@@ -103,7 +107,7 @@ def kernel_sheet(kernel: Kernel, width: int) -> Sheet:
     return sheet
 
 
-def compare_facts(first: Kernel, second: Kernel) -> dict[str, Any]:
+def compare_facts(first: Kernel, second: Kernel) -> KernelsCompare:
     """The rules in which two kernels differ."""
     return {
         "schema": "remaptrace/kernels-compare/1",
@@ -121,7 +125,7 @@ def compare_facts(first: Kernel, second: Kernel) -> dict[str, Any]:
     }
 
 
-def compare_sheet(facts: dict[str, Any], width: int) -> Sheet:
+def compare_sheet(facts: KernelsCompare, width: int) -> Sheet:
     """The differing rules, a line each."""
     sheet = Sheet(width)
     first, second = facts["kernels"]
@@ -151,7 +155,7 @@ def _with_meaning(sheet: Sheet, rows: Sequence[Sequence[Cell]]) -> None:
             sheet.paragraph("".join(text for text, _ in spans(row[-1])), "dim", indent=4)
 
 
-def arch_facts(arches: Sequence[Any]) -> dict[str, Any]:
+def arch_facts(arches: Sequence[Arch]) -> Arches:
     """Every architecture: geometry, what its PTEs can hold, what it does with per-PTE protections."""
     return {
         "schema": "remaptrace/arches/1",
@@ -176,7 +180,7 @@ def arch_facts(arches: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _support_words(a: dict[str, Any]) -> str:
+def _support_words(a: ArchFacts) -> str:
     """What the architecture does with MAP_CHGPROT, and what a refused access leads to where it is unknown."""
     words: str = a["chgprot_support"]
     if a["refusal_leads_to"]:
@@ -184,7 +188,7 @@ def _support_words(a: dict[str, Any]) -> str:
     return words if a["series_builds"] else f"{words}, does not build"
 
 
-def arch_sheet(facts: dict[str, Any], width: int) -> Sheet:
+def arch_sheet(facts: Arches, width: int) -> Sheet:
     """A line an architecture."""
     sheet = Sheet(width)
     heads = ("arch", "page", "word", "levels", "PTE", "file bits", "chgprot", "about")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..result.result import Snapshot, VmaRow
 from ..trace.events import MapsFile
 from .errortext import printable
 from .layout import Cell, Sheet
+
+if TYPE_CHECKING:
+    from ..trace.wording import Place
+    from .documents.machines import Maps
+    from .documents.run import MmFacts
 
 _NAME_COLUMN = 73  # fs/proc/task_mmu.c pads to it
 
@@ -75,12 +80,12 @@ def _size(label: str, amount: int) -> str:
     return f"{label + ':':<16}{amount >> 10:>8} kB"
 
 
-def maps_facts(snapshot: Snapshot, at: Mapping[str, Any]) -> dict[str, Any]:
+def maps_facts(snapshot: Snapshot, at: Place) -> Maps:
     """The same as plain data (remaptrace/maps/1)."""
     resident: Sequence[Any] = snapshot.facts.get("resident", [])
     return {
         "schema": "remaptrace/maps/1",
-        "at": dict(at),
+        "at": at,
         "vmas": [
             {
                 "start": row.start,
@@ -95,7 +100,7 @@ def maps_facts(snapshot: Snapshot, at: Mapping[str, Any]) -> dict[str, Any]:
             }
             for i, row in enumerate(snapshot.vmas)
         ],
-        "mm": {k: v for k, v in snapshot.facts.items() if k != "resident"},
+        "mm": cast("MmFacts", {k: v for k, v in snapshot.facts.items() if k != "resident"}),
     }
 
 

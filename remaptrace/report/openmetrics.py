@@ -6,11 +6,14 @@ What was not recorded has no sample. A set of labels occurs once a metric: of fu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..printable import printable
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .documents.check import Check
+    from .documents.run import Agreement, Run
+
 Labels = Mapping[str, str]
 
 _HELP = {
@@ -56,11 +59,11 @@ class _Families:
         return "\n".join([*lines, "# EOF"]) + "\n"
 
 
-def openmetrics(facts: Sequence[Facts]) -> str:
+def openmetrics(facts: Sequence[Run | Check]) -> str:
     """The numbers of runs (remaptrace/run/1) or of a check (remaptrace/check/1)."""
     families = _Families()
     for one in facts:
-        if "outcomes" in one:
+        if one["schema"] == "remaptrace/check/1":
             for outcome in one["outcomes"]:
                 about = {
                     "trace": outcome["path"],
@@ -75,7 +78,7 @@ def openmetrics(facts: Sequence[Facts]) -> str:
     return families.text()
 
 
-def _run(families: _Families, facts: Facts) -> None:
+def _run(families: _Families, facts: Run) -> None:
     machine = facts["machine"]
     about = {"trace": facts["trace"]["name"], "kernel": machine["kernel"], "arch": machine["arch"]}
     families.add("events", about, facts["trace"]["events"])
@@ -90,18 +93,19 @@ def _run(families: _Families, facts: Facts) -> None:
             own = {**about, "call": call["name"], "errno": refused["errno"]}
             families.add("calls_refused", own, refused["count"])
     accesses = facts["accesses"]
-    for refused in accesses["refused"]:
-        families.add("accesses_refused", {**about, "outcome": refused["outcome"]}, refused["count"])
-    if accesses["in_calls"] is not None:
-        for sort in ("minor", "major"):
-            families.add("faults", {**about, "sort": sort}, accesses[sort] + accesses["in_calls"][sort])
+    for ended in accesses["refused"]:
+        families.add("accesses_refused", {**about, "outcome": ended["outcome"]}, ended["count"])
+    inside = accesses["in_calls"]
+    for sort in ("minor", "major"):
+        if inside is not None and (own_faults := accesses[sort]) is not None:
+            families.add("faults", {**about, "sort": sort}, own_faults + inside[sort])
     for name in ("rss_pages", "page_table_bytes"):
-        families.add(name, about, (facts["memory"] or {}).get(name))
+        families.add(name, about, facts["memory"].get(name))
     if facts["agreement"]:
         _agreement(families, about, facts["agreement"])
 
 
-def _agreement(families: _Families, about: Labels, agreement: Facts) -> None:
+def _agreement(families: _Families, about: Labels, agreement: Agreement) -> None:
     compared = {what: tally for what, tally in agreement["compared"].items() if tally["total"]}
     for what, tally in compared.items():
         families.add("compared", {**about, "what": what}, tally["total"])

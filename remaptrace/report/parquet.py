@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..result.result import Result
 from ..trace.stored.tabled import pyarrow_modules
 
+if TYPE_CHECKING:
+    from .documents.run import Run
 
-def parquet(facts: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> bytes:
+
+def parquet(facts: Sequence[Run], results: Sequence[Result]) -> bytes:
     """One file for all `results`; columns that a trace has not are null. UsageError (RT812) without pyarrow."""
     arrow, files = pyarrow_modules()
     tables = []

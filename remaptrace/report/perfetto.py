@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,15 @@ from ..trace.wording import event_text, place
 from .facts.memory import not_recorded
 from .facts.processes import process_facts
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from .documents.foreign import Replay, TraceEvent, TraceEvents
+    from .documents.run import Run
 
 
-def perfetto_json(facts: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> str:
+def perfetto_json(facts: Sequence[Run], results: Sequence[Result]) -> str:
     """One document for all `results`. Several replays share no pid: each after the first is numbered anew."""
-    rows: list[Row] = []
-    about: list[Row] = []
+    rows: list[TraceEvent] = []
+    about: list[Replay] = []
     taken = 0
     for result in results:
         clock, known = _clock(result.trace)
@@ -48,7 +50,11 @@ def perfetto_json(facts: Sequence[Mapping[str, Any]], results: Sequence[Result])
         shift = taken if len(results) > 1 else 0
         rows += _rows(result, clock, known, shift, named=len(results) > 1)
         taken = max([taken, *(int(row["pid"]) for row in rows)])
-    document = {"traceEvents": rows, "displayTimeUnit": "ns", "otherData": {"replays": about}}
+    document: TraceEvents = {
+        "traceEvents": rows,
+        "displayTimeUnit": "ns",
+        "otherData": {"replays": about},
+    }
     return json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -74,7 +80,7 @@ def _rows(
     known: npt.NDArray[np.bool_] | None,
     shift: int,
     named: bool,
-) -> Iterator[Row]:
+) -> Iterator[TraceEvent]:
     trace = result.trace
     tasks = np.asarray(trace.columns["task"])
     pids = (np.asarray(trace.tasks["pid"]).astype(np.int64) + shift).tolist()
@@ -119,7 +125,7 @@ def _rows(
 
 def _names(
     result: Result, used: Sequence[int], pids: Sequence[int], tids: Sequence[int], shift: int, named: bool
-) -> Iterator[Row]:
+) -> Iterator[TraceEvent]:
     trace = result.trace
     words = {p["pid"] + shift: p["name"] for p in reversed(process_facts(result))}
     seen: set[int] = set()
@@ -135,13 +141,13 @@ def _names(
         yield _meta("thread_name", pids[task], tids[task], name)
 
 
-def _meta(what: str, pid: int, tid: int, name: str) -> Row:
+def _meta(what: str, pid: int, tid: int, name: str) -> TraceEvent:
     return {"ph": "M", "name": what, "ts": 0.0, "pid": pid, "tid": tid, "args": {"name": name}}
 
 
 def _counters(
     result: Result, clock: npt.NDArray[np.float64], tasks: npt.NDArray[Any], pids: Sequence[int]
-) -> Iterator[Row]:
+) -> Iterator[TraceEvent]:
     """Tracks of each process, a row where one changes: VMAs, and faults by kind where faults are known.
 
     VMAs are 0 behind its last event if that has no address space; events without one before that are those of threads
@@ -170,7 +176,7 @@ def _track(
     clock: npt.NDArray[np.float64],
     events: npt.NDArray[Any],
     series: Mapping[str, npt.NDArray[np.int64]],
-) -> Iterator[Row]:
+) -> Iterator[TraceEvent]:
     """Rows of a counter with one or more series, where any of them changes."""
     changed = np.zeros(len(events), dtype=bool)
     for values in series.values():
@@ -187,6 +193,6 @@ def _track(
         }
 
 
-def _where(trace: Trace, event: int) -> Row:
+def _where(trace: Trace, event: int) -> dict[str, str | int]:
     at = place(trace, event)
     return {"text": printable(event_text(trace, event)), "event": event, "line": at["line"]}

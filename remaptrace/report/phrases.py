@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from .errortext import printable
 from .layout import Span
 from .words import counted, number
 
 if TYPE_CHECKING:
-    from .documents.run import Agreement
+    from ..trace.wording import Place
+    from .documents.run import Agreement, GroundAnswers, InFile, Run, SourcePlace
 
 COMPARED = {
     "answers": ("answer", "answers"),
@@ -28,24 +29,24 @@ COMPARED = {
 """Nouns for what an agreement compares."""
 
 
-def file_place(at: Mapping[str, Any]) -> str:
+def file_place(at: InFile) -> str:
     """``file:line`` as short as it still says where; the whole path is in the JSON."""
     name = printable(str(at["file"])).rpartition("/")[2]
     return f"{name}:{at['line']}" if at["line"] else name
 
 
-def line_place(at: Mapping[str, Any], sources: Sequence[str]) -> str:
+def line_place(at: InFile, sources: Sequence[str]) -> str:
     """``line N`` where the trace has one source, which the report names at its top, else ``file:line``."""
     return f"line {at['line']}" if len(sources) == 1 and at["line"] else file_place(at)
 
 
-def full_place(at: Mapping[str, Any]) -> str:
+def full_place(at: InFile) -> str:
     """``file:line`` with the path as it was given, to paste."""
     name = printable(str(at["file"]))
     return f"{name}:{at['line']}" if at["line"] else name
 
 
-def event_place(at: Mapping[str, Any], sources: Sequence[str] = ()) -> str:
+def event_place(at: Place | SourcePlace, sources: Sequence[str] = ()) -> str:
     """Process, event and place in the source."""
     words = []
     if at.get("pid") or at.get("tid"):
@@ -101,14 +102,14 @@ _ASSUMED_FROM = 10
 _TRUTHS = {"map_counts": "VMA counts", "map_lines": "maps", "faults": "faults"}
 
 
-def ground_phrases(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     """What the verdict of a run rests on, in sentences with their styles: agreements that were open, what has
     no truth, which share of the peak is assumed, or why nothing was compared."""
     out: list[tuple[str, str]] = []
     if facts["not_compared"] and facts["trace"]["recorded"] and not facts["agreement"]:
         tell = "" if "rewritten" in facts["not_compared"] else "; check compares with any machine"
         out.append((f"Not compared with the recording: {facts['not_compared']}{tell}.", "warn"))
-    ground = (facts["agreement"] or {}).get("ground")
+    ground = facts["agreement"]["ground"] if facts["agreement"] else None
     if ground:
         out += _answers_ground(ground["answers"])
         if ground["no_truth"]:
@@ -119,8 +120,7 @@ def ground_phrases(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         text = f"{counted(taken, 'refusal')} {'is' if taken == 1 else 'are'} taken from the recording: nothing that it"
         out.append((f"{text} shows before explains {'it' if taken == 1 else 'them'}; see below.", "warn"))
     peak = facts["peak"]
-    assumed = peak["of_them"]["assumed"] if peak else 0
-    if assumed:
+    if peak and (assumed := peak["of_them"]["assumed"]):
         share = 100 * assumed / peak["vmas"]
         of_all = f"{number(assumed)} of {counted(peak['vmas'], 'area')} at the peak ({share:.0f} %)"
         text = f"{of_all} {'is' if assumed == 1 else 'are'} assumed: no call of the log made them."
@@ -135,12 +135,12 @@ def _remedy(missing: Sequence[str]) -> str:
     return "; record page faults to check them" if list(missing) == ["faults"] else ""
 
 
-def _answers_ground(answers: Mapping[str, int]) -> list[tuple[str, str]]:
+def _answers_ground(answers: GroundAnswers) -> list[tuple[str, str]]:
     """How the answers that agree came to do so."""
-    total = sum(answers.values())
+    total = answers["free"] + answers["placed"] + answers["assumed"] + answers["guessed"]
     if not total:
         return []
-    ways = [
+    ways: list[tuple[Literal["placed", "assumed", "guessed"], str, str]] = [
         ("placed", "is an address taken from the recording", "are addresses taken from the recording"),
         ("assumed", "rests on what it made us assume", "rest on what they made us assume"),
         (

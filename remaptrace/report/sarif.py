@@ -6,15 +6,18 @@ Rules: `difference` (error), `unreadable` (error), `skipped-lines` (warning), `n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from ..printable import printable
 
-Facts = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .documents.check import Check
+    from .documents.foreign import PhysicalLocation, ReportingDescriptor, Sarif, SarifResult
+    from .documents.run import Agreement, Run
 
-VERSION = "2.1.0"
+VERSION: Final = "2.1.0"
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 TOOL = "remaptrace"
 _RULES = {
@@ -25,24 +28,23 @@ _RULES = {
 }
 
 
-def sarif(reports: Sequence[Facts]) -> str:
+def sarif(reports: Sequence[Run | Check]) -> str:
     """One document with one run. Differences beyond those that the facts keep are counted, not listed."""
     results = [result for report in reports for result in _results(report)]
-    rules = [
+    rules: list[ReportingDescriptor] = [
         {"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
         for name, (level, text) in _RULES.items()
     ]
-    driver = {"name": TOOL, "rules": rules}
-    document = {
+    document: Sarif = {
         "$schema": SCHEMA,
         "version": VERSION,
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [{"tool": {"driver": {"name": TOOL, "rules": rules}}, "results": results}],
     }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def _results(facts: Facts) -> Iterator[dict[str, Any]]:
-    if "outcomes" in facts:
+def _results(facts: Run | Check) -> Iterator[SarifResult]:
+    if facts["schema"] == "remaptrace/check/1":
         for outcome in facts["outcomes"]:
             path = outcome["path"]
             yield from _differences(outcome, path)
@@ -68,7 +70,7 @@ def _results(facts: Facts) -> Iterator[dict[str, Any]]:
         yield _result("skipped-lines", text, path, 0)
 
 
-def _differences(agreement: Facts, path: str) -> Iterator[dict[str, Any]]:
+def _differences(agreement: Agreement, path: str) -> Iterator[SarifResult]:
     error = agreement["error"]
     if error:
         text = f"{error['code']}: {error['problem']}"
@@ -83,10 +85,12 @@ def _differences(agreement: Facts, path: str) -> Iterator[dict[str, Any]]:
         )
 
 
-def _result(rule: str, text: str, path: str, line: int, column: int = 0) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(path)}}
+def _result(rule: str, text: str, path: str, line: int, column: int = 0) -> SarifResult:
+    place: PhysicalLocation = {"artifactLocation": {"uri": _uri(path)}}
     if line > 0:
-        place["region"] = {"startLine": line, **({"startColumn": column} if column > 0 else {})}
+        place["region"] = {"startLine": line}
+        if column > 0:
+            place["region"]["startColumn"] = column
     return {
         "ruleId": rule,
         "level": _RULES[rule][0],

@@ -34,6 +34,8 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "kernels": ("machines", "Kernels"),
     "kernels-compare": ("machines", "KernelsCompare"),
     "arches": ("machines", "Arches"),
+    "record": ("record", "Record"),
+    "page": ("page", "Page"),
 }
 """Documents by the name between the slashes of their `schema`, and where their types stand."""
 
@@ -51,14 +53,15 @@ def schema_of(name: str, *, strict: bool = False) -> dict[str, Any]:
 
     KeyError for an unknown name.
     """
-    module, title = DOCUMENTS[name]
-    top = getattr(import_module(f".documents.{module}", __package__), title)
+    module, kind = DOCUMENTS[name]
+    top = getattr(import_module(f".documents.{module}", __package__), kind)
     definitions: dict[str, Any] = {}
     reference = _of(top, definitions, strict)
+    (title,) = get_args(get_type_hints(top)["schema"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:remaptrace:{name}:1",
-        "title": f"remaptrace/{name}/1",
+        "$id": "urn:" + title.replace("/", ":"),
+        "title": title,
         **reference,
         "$defs": definitions,
     }

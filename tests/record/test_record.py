@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from remaptrace.record import tracefs
 from remaptrace.record.backends import chosen
 from remaptrace.record.wish import RecordError, Wish
+from remaptrace.report.schema import schema_of
 from remaptrace.trace.recorded.read import read_set
 
 from . import programs as p
@@ -353,6 +355,14 @@ def test_no_rights_are_needed(who: Callable[[Path], tuple[str, ...]]) -> None:
         complete(folder / "set", "map_counts")
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("with_", ["ptrace", "trace", "perf"])
+def test_what_is_kept_of_a_recording_is_as_its_schema_says(with_: str, tmp_path: Path) -> None:
+    need(with_)
+    assert p.record(tmp_path / "set", ["/bin/ls", "/"], "--with", with_).returncode == 0
+    facts = json.loads((tmp_path / "set" / "record.json").read_text())
+    Draft202012Validator(schema_of("record", strict=True)).validate(facts)
 
 
 def test_the_set_tells_of_the_machine_that_recorded(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from remaptrace.abi.kinds import ACCESSES
 from remaptrace.advice.callers import of_unit
 from remaptrace.cli.entry import run_command
 from remaptrace.native.launch import compiler
+from remaptrace.report.html.columns import unpacked
 from remaptrace.report.schema import DOCUMENTS, schema_of
 
 from ..trace.test_stacks import STRACE as STACKS
@@ -43,7 +47,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def valid(document: object) -> str:
     """The name of the schema that `document` names, which allows no key that it does not list."""
     assert isinstance(document, dict)
-    name = str(document["schema"]).removeprefix("remaptrace/").removesuffix("/1")
+    name = str(document["schema"]).split("/")[1]
     Draft202012Validator(schema_of(name, strict=True)).validate(document)
     return name
 
@@ -93,6 +97,13 @@ def test_each_line_of_json_lines_is_as_its_schema_says(run: Run) -> None:
     assert {valid(json.loads(line)) for line in lines} == {"run", "event"}
     scenario = run("run", PROGRAM, "--format", "jsonl").splitlines()
     assert {valid(json.loads(line)) for line in scenario} == {"run", "event"}
+
+
+@pytest.mark.parametrize("name", ["run", "run of calls alone", "check", "diff", "advise"])
+def test_the_data_of_a_page_is_as_its_schema_says(run: Run, name: str, tmp_path: Path) -> None:
+    run(*COMMANDS[name], "-o", tmp_path / "page.html")
+    (packed,) = re.findall(r'id="data">([^<]*)</script>', (tmp_path / "page.html").read_text())
+    assert valid(unpacked(gzip.decompress(base64.b64decode(packed)))) == "page"
 
 
 @pytest.mark.parametrize("unit", ["areas", "made", "kept", "refused"])

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .. import output as out
 
 if TYPE_CHECKING:
+    from ...report.documents.advise import Advise
+    from ...report.documents.check import Check
+    from ...report.documents.diff import Diff
+    from ...report.documents.page import Table
+    from ...report.documents.run import Run
     from ...report.layout import Sheet
     from ...result.result import Result
 
 PAGES = (".html", ".htm")
-Facts = Mapping[str, Any]
 
 
 def is_page(path: str | None, picture: bool) -> bool:
@@ -26,9 +30,9 @@ def write_page(
     path: str,
     title: str,
     sheet: Sheet,
-    facts: Sequence[Facts],
+    facts: Sequence[Run | Diff | Advise | Check],
     results: Sequence[Result] = (),
-    tables: Sequence[Mapping[str, Any]] = (),
+    tables: Sequence[Table] = (),
     kind: str = "",
     origin: Any = None,
 ) -> None:
@@ -42,7 +46,7 @@ def write_page(
     from ...report.html.tables import ground_tables
 
     answer = list(chain.from_iterable(map(_sentences, facts)))
-    every = [
+    every: list[Table] = [
         {"title": "Every number of this report", "head": ["name", "value"], "rows": flat(one), "folded": True}
         for one in facts
     ]
@@ -66,17 +70,16 @@ def write_page(
     )
 
 
-def _sentences(report: Facts) -> list[tuple[str, str]]:
+def _sentences(facts: Run | Diff | Advise | Check) -> list[tuple[str, str]]:
     """The answer of a report with its ground, each sentence with its style."""
     from ...report.phrases import agreement_phrase, ground_phrases
     from ...report.rich import advise, check, diff, run
 
-    facts: Any = report  # which of the documents it is, its fields tell
-    if "pairs" in facts:
+    if facts["schema"] == "remaptrace/diff/1":
         return [diff.diff_answer(facts, diff.column_names(facts))]
-    if "bill" in facts:
+    if facts["schema"] == "remaptrace/advise/1":
         return [(advise.advise_answer(facts), ""), *((sentence, "") for sentence in facts["sentences"])]
-    if "outcomes" in facts:
+    if facts["schema"] == "remaptrace/check/1":
         return [check.check_answer(facts)]
     whole = f"{facts['trace']['name']}: " if facts["machine"]["host"] else ""
     first = agreement_phrase(facts["agreement"]) if facts["agreement"] else (run.plain_answer(facts), "")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ..options import PresetName, format_option, output_option
 from ..output import show, width, write_text
+
+if TYPE_CHECKING:
+    from ...report.documents.machines import Kernels, KernelsCompare
 
 
 @click.command("kernels")
@@ -36,12 +41,13 @@ def command(
     from ...report import machines
     from ...report.jsontext import to_json
 
+    facts: Kernels | KernelsCompare
     if not_modelled:
         facts = machines.not_modelled_facts()
         sheet = machines.not_modelled_sheet(width())
     elif compare:
-        facts = machines.compare_facts(load_kernel(compare[0]), load_kernel(compare[1]))
-        sheet = machines.compare_sheet(facts, width())
+        compared = machines.compare_facts(load_kernel(compare[0]), load_kernel(compare[1]))
+        facts, sheet = compared, machines.compare_sheet(compared, width())
     elif shown:
         facts = machines.kernel_facts(load_kernel(shown))
         sheet = machines.kernel_sheet(load_kernel(shown), width())

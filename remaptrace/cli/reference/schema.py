@@ -1,4 +1,4 @@
-"""`remaptrace schema`: the JSON Schema of a document that --format json writes."""
+"""`remaptrace schema`: the JSON Schema of a document: what --format json writes, what sets and pages hold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command(document: str | None, output: str | None) -> None:
     if document is None:
         write_text(["".join(f"{name}\n" for name in DOCUMENTS)], output)
         return
-    name = document.removeprefix("remaptrace/").removesuffix("/1")
+    name = document.removeprefix("remaptrace/").partition("/")[0]
     if name not in DOCUMENTS:
         raise UsageError(
             RT_USAGE, f"there is no document '{printable(document)}'", expected=", ".join(DOCUMENTS)

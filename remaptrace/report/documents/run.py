@@ -7,6 +7,13 @@ from typing import Literal, NotRequired, TypedDict
 from ...trace.wording import Place
 
 
+class InFile(TypedDict):
+    """A place in a file, line 0: the file as a whole."""
+
+    file: str
+    line: int
+
+
 class SkippedLine(TypedDict):
     """A line that could not be read."""
 

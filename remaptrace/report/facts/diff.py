@@ -19,6 +19,10 @@ from .processes import process_facts
 from .run import machine_facts, peak_facts, trace_facts
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ...machine.machine import Machine
     from ...machine.system.options import Configurations
     from ..documents.diff import (
         Answer,
@@ -67,13 +71,13 @@ def _configurations(found: Configurations) -> ConfigurationFacts:
     }
 
 
-def _settings(machines: Sequence[Any]) -> list[Setting]:
+def _settings(machines: Sequence[Machine]) -> list[Setting]:
     """Every rule that was set on one of the machines, with its value on each."""
     rules = sorted({name for machine in machines for name in machine.overrides}, key=lambda n: RULES[n].index)
     return [{"rule": name, "values": [_value(m, name) for m in machines]} for name in rules]
 
 
-def _value(machine: Any, name: str) -> int | str:
+def _value(machine: Machine, name: str) -> int | str:
     value: int | str = machine.rule(name)
     return ("yes" if value else "no") if RULES[name].kind == "bool" else value
 
@@ -100,7 +104,7 @@ def _machine_column(result: Result, peak: Snapshot | None) -> MachineColumn:
     }
 
 
-def _errnos(values: Any) -> dict[str, int]:
+def _errnos(values: npt.NDArray[np.integer[Any]]) -> dict[str, int]:
     import numpy as np
 
     numbers, counts = np.unique(values, return_counts=True)

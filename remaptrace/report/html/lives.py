@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,10 @@ import numpy.typing as npt
 from ...result.areakinds import kind_of
 from ...result.arearow import Layout, special_name
 from ...result.changes import NEVER, Changes
-from .columns import Column, column, steps, varints
+from .columns import column, steps, varints
+
+if TYPE_CHECKING:
+    from ..documents.page import SpaceColumns
 
 LIVES = 300_000
 """Lives that a page carries at most: a browser draws them in a second."""
@@ -43,7 +46,7 @@ class Looks:
 
     def __init__(self, log: Changes) -> None:
         self.log = log
-        self.rows: list[list[Any]] = []
+        self.rows: list[list[int]] = []
         self.names: dict[str, int] = {}
         self.words: dict[str, int] = {}
         self._numbers: dict[tuple[int, str], int] = {}
@@ -145,8 +148,13 @@ def _fits(spaces: Sequence[Space], log: Changes, most: int, size: int) -> bool:
         return False
     if lives * 4 < size:  # a life takes less than that only where many are alike
         return True
-    whole = b"".join(varints(c.values) for space in spaces for c in packed(space, log).values())
+    whole = b"".join(map(_bytes, (packed(space, log) for space in spaces)))
     return len(zlib.compress(whole, 6)) <= size
+
+
+def _bytes(space: SpaceColumns) -> bytes:
+    columns = (space["first"], space["until"], space["start"], space["pages"], space["look"], space["born"])
+    return b"".join(varints(column.values) for column in columns)
 
 
 def _surviving(space: Space, stops: Ints) -> npt.NDArray[np.bool_]:
@@ -167,7 +175,7 @@ def thinned(space: Space, stops: Ints) -> Space:
     return Space(row[order], first[order], until[order], look[order])
 
 
-def packed(space: Space, log: Changes) -> dict[str, Column]:
+def packed(space: Space, log: Changes) -> SpaceColumns:
     """The columns of a page. Pages, not bytes; `until` 0: to the end, `born` -1: before the trace."""
     shift = log.shown.shift
     start, end = log.start[space.row] >> shift, log.end[space.row] >> shift

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from ...printable import printable
 from .columns import packed
 
-SCHEMA = "remaptrace/page/2"
+if TYPE_CHECKING:
+    from ..documents.page import Page, Side, Table
+
+SCHEMA: Final = "remaptrace/page/2"
 
 _CODE = ("base.js", "areas.js", "side.js", "start.js")
 
@@ -35,9 +38,9 @@ def page(
     answer: Sequence[tuple[str, str]],
     text: str,
     *,
-    sides: Sequence[Mapping[str, Any]] = (),
+    sides: Sequence[Side] = (),
     groups: Sequence[tuple[str, Sequence[int]]] = (),
-    tables: Sequence[Mapping[str, Any]] = (),
+    tables: Sequence[Table] = (),
 ) -> str:
     """The page: `answer` are sentences with a style ("good", "bad", "warn", ""), `text` the report for terminals,
     `sides` what `series.side` made of each replay, `groups` which of them share their time and why ("machines",
@@ -45,7 +48,7 @@ def page(
     """
     title = printable(title)
     kind = "one" if len(sides) == 1 else "several"
-    data = {
+    data: Page = {
         "schema": SCHEMA,
         "sides": list(sides),
         "groups": [[word, list(members)] for word, members in groups]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,10 @@ from ...trace.wording import event_text, place, result_text, returns_address
 from ..facts.processes import process_facts, process_rows
 from .columns import Column, column, steps, varints
 from .lives import Looks, Space, packed, space_of, stops_for, thinned
+
+if TYPE_CHECKING:
+    from ..documents.page import Cell, CountsOfProcess, Side
+    from ..documents.run import ProcessFacts
 
 PARTS = 700
 _PROCESSES = 12
@@ -49,10 +53,10 @@ def side(
     result: Result,
     name: str,
     *,
-    differing: Sequence[Sequence[Any]] = (),
+    differing: Sequence[Sequence[int | str]] = (),
     differing_at: int = -1,
     moments: Ints | None = None,
-) -> dict[str, Any]:
+) -> Side:
     """Everything that a page draws of one replay, which was asked for its changes.
 
     `differing` are ranges whose effective protection is not that of the other machine behind event `differing_at`;
@@ -60,10 +64,10 @@ def side(
     """
     trace = result.trace
     first = parts_of(len(trace))
-    refused = _refused(result)
+    refused_at = _refused_at(result)
     every = process_facts(result)
     processes = every[:_PROCESSES]
-    found: dict[str, Any] = {
+    found: Side = {
         "name": name,
         "events": len(trace),
         "shift": int(result.machine.page_size).bit_length() - 1,
@@ -72,22 +76,22 @@ def side(
         "processes": _counts(result, first, processes),
         "all_processes": len(every),
         "faults": _faults(result, first),
-        "refused": refused,
+        "refused": [_refusal(result, event) for event in refused_at],
         "has_faults": bool((np.asarray(result.columns["outcome"]) != OUT_NONE).any()),
         "differing": [list(one) for one in differing],
         "differing_at": differing_at,
         "moments": None if moments is None else steps(moments),
     }
     if result.changes is not None:
-        must = [*(p["peak_at"]["event"] for p in processes), *(r[0] for r in refused[:20])]
+        must = [*(p["peak_at"]["event"] for p in processes), *refused_at[:20]]
         if differing_at >= 0:
             must.append(differing_at)
-        found |= _areas(result, result.changes, {p["pid"] for p in processes}, must)
+        _add_areas(found, result, result.changes, {p["pid"] for p in processes}, must)
     return found
 
 
-def _areas(result: Result, log: Changes, pids: set[int], must: Sequence[int]) -> dict[str, Any]:
-    """The lives of all areas, which process has which address space when, and the calls that made them."""
+def _add_areas(found: Side, result: Result, log: Changes, pids: set[int], must: Sequence[int]) -> None:
+    """Add the lives of all areas, which process has which address space when, and the calls that made them."""
     trace = result.trace
     owners = _owners(trace, log, pids)
     wanted = sorted({space for rows in owners.values() for _, space in rows if space})
@@ -97,17 +101,15 @@ def _areas(result: Result, log: Changes, pids: set[int], must: Sequence[int]) ->
     if stops is not None:
         spaces = [thinned(space, stops) for space in spaces]
     number = {space: i for i, space in enumerate(wanted)}
-    return {
-        "spaces": [packed(space, log) for space in spaces],
-        "looks": looks.rows,
-        "names": list(looks.names),
-        "words": list(looks.words),
-        "owners": [
-            [pid, [[event, number.get(space, -1)] for event, space in rows]] for pid, rows in owners.items()
-        ],
-        "stops": None if stops is None else steps(stops),
-        **_calls(result, log, spaces, must, stops),
-    }
+    found["spaces"] = [packed(space, log) for space in spaces]
+    found["looks"] = looks.rows
+    found["names"] = list(looks.names)
+    found["words"] = list(looks.words)
+    found["owners"] = [
+        [pid, [[event, number.get(space, -1)] for event, space in rows]] for pid, rows in owners.items()
+    ]
+    found["stops"] = None if stops is None else steps(stops)
+    _add_calls(found, result, log, spaces, must, stops)
 
 
 def _owners(trace: Trace, log: Changes, pids: set[int]) -> dict[int, list[tuple[int, int]]]:
@@ -128,10 +130,15 @@ def _owners(trace: Trace, log: Changes, pids: set[int]) -> dict[int, list[tuple[
     return found
 
 
-def _calls(
-    result: Result, log: Changes, spaces: Sequence[Space], must: Sequence[int], stops: Ints | None
-) -> dict[str, Any]:
-    """Of every event its call, its line, who called; of some the whole call in words.
+def _add_calls(
+    found: Side,
+    result: Result,
+    log: Changes,
+    spaces: Sequence[Space],
+    must: Sequence[int],
+    stops: Ints | None,
+) -> None:
+    """Add of every event its call, its line, who called; of some the whole call in words.
 
     Where that would be too much, only of the events that changed areas, and of those that are shown.
     """
@@ -141,36 +148,32 @@ def _calls(
         own += [space.first, space.until[space.until != NEVER], log.born[space.row]]
     changing = np.unique(np.concatenate([*own, *([] if stops is None else [stops])]))
     changing = changing[(changing >= 0) & (changing < total)]
-    found = _told_calls(trace, np.arange(total))
-    if len(zlib.compress(b"".join(varints(found[name].values) for name in ("call", "line")))) > _EVERY_CALL:
-        found = _told_calls(trace, changing)
+    _tell_calls(found, trace, np.arange(total))
+    if len(zlib.compress(varints(found["call"].values) + varints(found["line"].values))) > _EVERY_CALL:
+        _tell_calls(found, trace, changing)
     if total <= _ALL_WORDS:
         told = np.arange(total)
     else:
         some = np.linspace(0, len(changing) - 1, _SOME_WORDS if len(changing) else 0).astype(np.int64)
         told = np.unique(np.concatenate([changing[some], np.array(list(must), dtype=np.int64)]))
     found["told"] = {str(e): _words(result, int(e)) for e in told.tolist() if 0 <= e < total}
-    return found
 
 
-def _told_calls(trace: Trace, events: Ints) -> dict[str, Any]:
-    """The columns of `events`; "calls" is None if they are all."""
+def _tell_calls(found: Side, trace: Trace, events: Ints) -> None:
+    """Put in the columns of `events`; "calls" is None if they are all."""
     kinds = np.asarray(trace.columns["kind"]).astype(np.int64)[events]
     known, kind = np.unique(kinds, return_inverse=True)
     lines = (
         np.asarray(trace.columns["line"]).astype(np.int64)[events] if "line" in trace.columns else events * 0
     )
-    found: dict[str, Any] = {
-        "calls": None if len(events) == len(trace) else steps(events),
-        "call": column(kind),
-        "call_names": [KIND_NAMES.get(int(k), f"kind {k}") for k in known],
-        "line": steps(lines),
-    }
+    found["calls"] = None if len(events) == len(trace) else steps(events)
+    found["call"] = column(kind)
+    found["call_names"] = [KIND_NAMES.get(int(k), f"kind {k}") for k in known]
+    found["line"] = steps(lines)
     if "stack" in trace.columns:
         numbers, stack = np.unique(np.asarray(trace.columns["stack"])[events], return_inverse=True)
         found["stack"] = column(stack)
         found["callers"] = [_caller(trace, int(number)) for number in numbers]
-    return found
 
 
 def _caller(trace: Trace, number: int) -> str:
@@ -190,12 +193,12 @@ def _words(result: Result, event: int) -> str:
     return f"{text} = {result_text(ret, kind)}"
 
 
-def _counts(result: Result, first: Ints, processes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _counts(result: Result, first: Ints, processes: Sequence[ProcessFacts]) -> list[CountsOfProcess]:
     """Lowest and highest VMA count of each part (-1: none), of the processes with the highest peaks."""
     trace = result.trace
     counts = np.asarray(result.columns["map_count"]).astype(np.int64)
     of_event = process_rows(trace)[np.asarray(trace.columns["task"])]
-    found = []
+    found: list[CountsOfProcess] = []
     for facts in processes:
         mine = (of_event == of_event[facts["peak_at"]["event"]]) & (counts >= 0)
         high = np.maximum.reduceat(np.where(mine, counts, -1), first)
@@ -224,27 +227,29 @@ def _faults(result: Result, first: Ints) -> dict[str, Column]:
     return found
 
 
-def _refused(result: Result) -> list[list[Any]]:
-    """The first calls that ended in an error: event, line, words, errno, and the rule that spoke, if one did."""
+def _refused_at(result: Result) -> list[int]:
+    """The first events that are calls which ended in an error."""
     ret = np.asarray(result.columns["ret"]).astype(np.int64)
     kinds = np.asarray(result.trace.columns["kind"])
     calls = (np.asarray(result.columns["outcome"]) == OUT_NONE) & (kinds != K_MARK)
-    events = np.flatnonzero(calls & (ret < 0) & (ret > -4096))[:_REFUSALS]
+    found: list[int] = np.flatnonzero(calls & (ret < 0) & (ret > -4096))[:_REFUSALS].tolist()
+    return found
+
+
+def _refusal(result: Result, event: int) -> list[int | str]:
+    """Event, line, words, errno, and the rule that spoke, if one did."""
     return [
-        [
-            int(e),
-            place(result.trace, int(e))["line"],
-            event_text(result.trace, int(e)),
-            errno_name(int(-ret[e])),
-            WHY_TEXT[int(result.columns["why"][e])],
-        ]
-        for e in events
+        event,
+        place(result.trace, event)["line"],
+        event_text(result.trace, event),
+        errno_name(-int(result.columns["ret"][event])),
+        WHY_TEXT[int(result.columns["why"][event])],
     ]
 
 
-def flat(facts: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
+def flat(facts: Mapping[str, object], prefix: str = "") -> list[list[Cell]]:
     """Facts as rows of a table: every number of the JSON under its path, but for the courses, which the page draws."""
-    rows: list[list[str]] = []
+    rows: list[list[Cell]] = []
     for key, value in facts.items():
         if key == "course":
             continue

@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...machine.machine import Machine
 from ..facts.run import rule_ground
 from ..words import number
 
-Facts = Mapping[str, Any]
-Table = dict[str, Any]
+if TYPE_CHECKING:
+    from ...trace.wording import Place
+    from ..documents.advise import Advise
+    from ..documents.check import Check
+    from ..documents.diff import Diff
+    from ..documents.page import Cell, Table
+    from ..documents.run import Run
 
 
 def _table(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], folded: bool = False, lead: bool = False
+    title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], folded: bool = False, lead: bool = False
 ) -> list[Table]:
     """A table, unless it would be empty; a `lead` one stands in front of the pictures."""
     return (
-        [{"title": title, "head": list(head), "rows": rows, "folded": folded, "lead": lead}] if rows else []
+        [
+            {
+                "title": title,
+                "head": list(head),
+                "rows": [list(row) for row in rows],
+                "folded": folded,
+                "lead": lead,
+            }
+        ]
+        if rows
+        else []
     )
 
 
-def _known(value: Any) -> Any:
+def _known(value: int | None) -> Cell:
     return "not recorded" if value is None else value
 
 
-def _spot(at: Facts) -> str:
+def _spot(at: Place) -> str:
     return f"event {number(at['event'])}" + (f", line {number(at['line'])}" if at["line"] else "")
 
 
-def run_tables(facts: Facts) -> list[Table]:
+def run_tables(facts: Run) -> list[Table]:
     """What a run did: processes, calls with their refusals, what is not modelled, notes, lines that were skipped."""
     of = f" of {facts['trace']['name']} on {facts['machine']['kernel']}"
-    processes = [[str(p["pid"]), p["name"], p["start"], p["peak"], p["end"]] for p in facts["processes"]]
-    calls = [
+    processes: list[list[Cell]] = [
+        [str(p["pid"]), p["name"], p["start"], p["peak"], p["end"]] for p in facts["processes"]
+    ]
+    calls: list[list[Cell]] = [
         [
             call["name"],
             call["done"],
@@ -44,7 +61,9 @@ def run_tables(facts: Facts) -> list[Table]:
         for call in facts["calls"]
     ]
     skipped = facts["trace"]["skipped"]
-    lines = [[s["file"], s["line"], s["code"], s["found"], s["expected"]] for s in skipped["first"]]
+    lines: list[list[Cell]] = [
+        [s["file"], s["line"], s["code"], s["found"], s["expected"]] for s in skipped["first"]
+    ]
     return [
         *_table(
             "Processes" + of, ["process", "name", "first", "peak", "last"], processes, len(processes) > 12
@@ -75,7 +94,7 @@ _MEASURES = (
 )
 
 
-def diff_tables(facts: Facts) -> list[Table]:
+def diff_tables(facts: Diff) -> list[Table]:
     """The machines side by side, the first difference with its reason, outcomes against each other, notes."""
     names = [f"{m['machine']['kernel']}, {m['machine']['arch']}" for m in facts["machines"]]
     rows = []
@@ -102,7 +121,9 @@ def diff_tables(facts: Facts) -> list[Table]:
                 [[_spot(first["at"]), first["text"], *answers[0], *answers[1], "; ".join(reasons)]],
                 lead=True,
             )
-        matrix = [[m["base"], m["other"], m["count"], m["first"]["access"]] for m in pair["outcome_matrix"]]
+        matrix: list[list[Cell]] = [
+            [m["base"], m["other"], m["count"], m["first"]["access"]] for m in pair["outcome_matrix"]
+        ]
         found += _table(
             f"Accesses by outcome: {base} and {other}", [base, other, "accesses", "first"], matrix, lead=True
         )
@@ -114,14 +135,14 @@ def _vmas(count: int) -> str:
     return f"{number(count)} VMAs" if count >= 0 else "no address space"
 
 
-def advise_tables(facts: Facts) -> list[Table]:
+def advise_tables(facts: Advise) -> list[Table]:
     """The bill and what would save, as tables."""
-    bill = [
+    bill: list[list[Cell]] = [
         [view, item["label"], item["vmas"], item["bytes"]]
         for view, items in facts["bill"].items()
         for item in items
     ]
-    saving = [
+    saving: list[list[Cell]] = [
         [r["label"], r["kernel"], r["before"], r["after"], f"{r['saved']:.1%}"] for r in facts["remedies"]
     ]
     return [
@@ -132,9 +153,9 @@ def advise_tables(facts: Facts) -> list[Table]:
     ]
 
 
-def check_tables(facts: Facts) -> list[Table]:
+def check_tables(facts: Check) -> list[Table]:
     """Each program or set with what of it agrees, and the differences."""
-    rows = [
+    rows: list[list[Cell]] = [
         [
             o["path"],
             "error" if o["error"] else "agrees" if o["agrees"] else "differs",
@@ -143,7 +164,7 @@ def check_tables(facts: Facts) -> list[Table]:
         ]
         for o in facts["outcomes"]
     ]
-    apart = [
+    apart: list[list[Cell]] = [
         [
             d["at"]["file"] or o["path"],
             d["at"]["line"],
@@ -172,6 +193,6 @@ def ground_tables(machine: Machine) -> list[Table]:
         ("not known at this version: the older value", found["undecided"]),
         ("given", found["given"]),
     )
-    rows = [[words, len(rules), ", ".join(rules)] for words, rules in groups if rules]
+    rows: list[list[Cell]] = [[words, len(rules), ", ".join(rules)] for words, rules in groups if rules]
     title = f"What the rules of {machine.kernel.name} rest on"
     return _table(title, ["ground", "rules", "which"], rows, folded=True)
