@@ -208,11 +208,13 @@ def _maps(result: Result) -> Found:
     flaws: list[Disagreement] = []
     found: list[Disagreement] = []
     sees_growth = has_accesses(trace)
+    told = shows_files(trace)
     for recorded in trace.maps:
         shot = result.observed.get(recorded.event) if recorded.event >= 0 else None
         if shot is None:
             continue
-        pairs = list(compare_maps(recorded if sees_growth else _stack_as(recorded, shot.vmas), shot.vmas))
+        recorded_now = recorded if sees_growth else _stack_as(recorded, shot.vmas)
+        pairs = list(compare_maps(recorded_now, shot.vmas, told=told))
         wrong = [p for p in pairs if p[0] != p[1]]
         files += 1
         agree_files += not wrong
@@ -262,12 +264,22 @@ def _told_flags(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple
             yield row, area
 
 
-def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple[str, str]]:
+def shows_files(trace: Trace) -> bool:
+    """Whether a trace shows descriptors come and go: else one that it maps again may be of another file."""
+    return bool(
+        np.isin(trace.columns["kind"], (ev.K_OPEN, ev.K_CLOSE, ev.K_CLOSE_RANGE, ev.K_KNOWN_FD)).any()
+    )
+
+
+def compare_maps(
+    recorded: MapsFile, areas: tuple[VmaRow, ...], *, told: bool = True
+) -> Iterator[tuple[str, str]]:
     """Recorded and simulated line by line, aligned by start address, in words; equal words agree.
 
     Files are compared by identity: lines of one recorded file must be lines of one simulated object
     and the other way round, unless the log does not name the object: then two objects may be one file
-    (and /dev/zero, whose shared mappings have an object of their own, cannot be told). [vsyscall] is no area.
+    (and /dev/zero, whose shared mappings have an object of their own, cannot be told). Objects without a name are
+    compared with nothing unless `told`: the trace shows descriptors. [vsyscall] is no area.
     """
     rows = [row for row in recorded.rows if row.name != "[vsyscall]"]
     to_object: dict[tuple[str, int, str], int] = {}
@@ -282,7 +294,7 @@ def compare_maps(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tupl
             key = (row.dev, row.inode, row.name) if row.inode else ("", 0, "")
             nameless = (area.file or "").startswith(_NAMELESS)
             if row.inode and area.inode and not (nameless and row.name.startswith("/dev/zero")):
-                same = to_file.setdefault(area.inode, key) == key
+                same = (nameless and not told) or to_file.setdefault(area.inode, key) == key
                 if not nameless:
                     same &= to_object.setdefault(key, area.inode) == area.inode
                 if not same:

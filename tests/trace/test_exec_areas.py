@@ -179,6 +179,19 @@ def test_read_only_data_is_relro_only_where_a_recorded_call_made_it_so() -> None
     assert made is not None and made.rows[1].start == rows[1].start and made.rows[1].end == rows[2].end
 
 
+def test_a_piece_of_the_program_that_it_mapped_later_is_no_segment() -> None:
+    maps = read_maps(
+        b"00400000-00b6f000 r--p 00000000 fe:00 9 /bin/node\n00b6f000-00c00000 r-xp 0076f000 fe:00 9 /bin/node\n"
+        b"0563e000-0565d000 rw-p 0523d000 fe:00 9 /bin/node\n0565d000-05689000 rw-p 00000000 00:00 0\n"
+        b"7f9d0fe40000-7f9d0ffd2000 r-xp 014c4000 fe:00 9 /bin/node\n"
+        b"7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n",
+        "7.exit.maps",
+    )
+    at_exec = maps_at_exec(maps, "/bin/node", ())
+    assert at_exec is not None
+    assert [row.start for row in at_exec.rows] == [0x400000, 0xB6F000, 0x563E000, 0x565D000, 0x7FFFFFFDE000]
+
+
 def test_placement_in_a_static_program_begins_at_the_vdso() -> None:
     maps = read_maps(
         b"00400000-0047f000 r-xp 00000000 fe:00 9 /bin/go\n"

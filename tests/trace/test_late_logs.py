@@ -132,3 +132,29 @@ def test_of_a_segment_that_others_made_one_page_is_assumed() -> None:
     result = replayed(f"shmat(5, NULL, SHM_RDONLY) = {AT:#x}")
     assert int(result.columns["flags"][0]) & RSF_ASSUMED
     assert [(a.start, a.end) for a in result.vmas()] == [(AT, AT + 4096)]
+
+
+def test_what_is_left_of_memory_that_was_trimmed_is_taken_as_written() -> None:
+    """A hole that a new mapping fills joins the area below; the one above, written by itself, stays apart."""
+    low, size = 0x7F1155E00000, 0x4000
+    mapping = "mmap(NULL, {}, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {:#x}"
+    lines = [
+        mapping.format(size, low),
+        "getpid() = 1000",
+        mapping.format(2 * size, low + 2 * size),
+        f"munmap({low + 2 * size:#x}, {size}) = 0",  # what is left lies above the hole of two sizes
+        mapping.format(2 * size, low + size),
+        f"munmap({low + size:#x}, {size}) = 0",
+    ]
+    areas = [(a.start, a.end) for a in replayed(*lines).vmas()]
+    assert areas == [(low, low + size), (low + 2 * size, low + 3 * size), (low + 3 * size, low + 4 * size)]
+
+
+def test_a_shmctl_that_failed_removes_nothing() -> None:
+    lines = [
+        "shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600) = 7",
+        "shmctl(7, IPC_SET, NULL) = -1 EFAULT (Bad address)",
+        "shmctl(7, IPC_RMID, NULL) = -1 EPERM (Operation not permitted)",
+        f"shmat(7, NULL, 0) = {AT:#x}",
+    ]
+    assert differing(replayed(*lines)) == []

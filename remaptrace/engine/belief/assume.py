@@ -35,6 +35,7 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.rules import R_NOREPLACE
 from ..account import vm_stat_account
+from ..addr import page_align
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.space import range_is_free
 from ..areas.vma import vma_alloc, vma_set_flags
@@ -389,12 +390,13 @@ def expect_write(m: Mem, task: int, start: int, length: int) -> int:
 
 
 @kernel
-def assume_written(m: Mem, task: int, start: int, length: int) -> int:
+def assume_written(m: Mem, task: int, start: int, length: int, trims: int) -> int:
     """Before a call on [start, start + length): take fresh writable memory that it leaves alone as written.
 
     Programs ask for writable memory to write to it before they ask for more; a range that the very next
-    call changes again was only being carved up. What matters is the anon_vma that a first write gives an
-    area: it decides which neighbours merge later, and a log of calls alone does not show it.
+    call changes again was only being carved up, unless it `trims` an end of it (munmap): what is left then is
+    what was wanted. What matters is the anon_vma that a first write gives an area: it decides which neighbours
+    merge later, and a log of calls alone does not show it.
     """
     mm = m[task + T_MM]
     end = m[mm + MM_FRESH_END]
@@ -403,6 +405,11 @@ def assume_written(m: Mem, task: int, start: int, length: int) -> int:
     first = m[mm + MM_FRESH]
     m[mm + MM_FRESH_END] = 0
     if start < end and first < start + length:
+        if trims != 0 and start <= first and start + length < end:
+            m[mm + MM_FRESH] = page_align(m, start + length)
+            m[mm + MM_FRESH_END] = end
+        elif trims != 0 and first < start and end <= start + length:
+            m[mm + MM_FRESH_END] = start
         return 0
     vma = find_vma(m, mm, first)
     while vma != 0 and m[vma + V_START] < end:

@@ -38,6 +38,7 @@ from ..state import (
     G_NEXT_SHMID,
     G_REC_RET,
     G_SHM_LIST,
+    G_TAKE,
     H_ARCH,
     H_RULES,
     I_SHMID,
@@ -56,6 +57,7 @@ from ..state import (
     V_START,
     Mem,
 )
+from ..why import WHY_REFUSED, take
 from .mmap import do_mmap
 from .mmapregion import shmem_object
 from .munmap import do_munmap
@@ -247,6 +249,8 @@ def sys_shmctl(m: Mem, task: int, shmid: int, command: int) -> int:
         seg = shm_by_id(m, shmid)
         if seg == 0:
             return -EINVAL
+        if m[G_TAKE] != 0:  # EFAULT of its buffer, EPERM of another user's segment, ...
+            return take(m, WHY_REFUSED, m[G_TAKE])
         if command == IPC_RMID:
             m[seg + SHM_KEY] = IPC_PRIVATE
             m[seg + SHM_DEST] = 1

@@ -185,7 +185,7 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
 @kernel
 def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
     """System calls on the address space."""
-    assume_written(m, task, a0, a1 if kind != K_BRK else 0)
+    assume_written(m, task, a0, a1 if kind != K_BRK else 0, 1 if kind == K_MUNMAP else 0)
     if kind in (K_MMAP, K_OLD_MMAP):
         return _mmap(m, task, a0, a1, a2, a3, a4, a5)
     if kind == K_MUNMAP:

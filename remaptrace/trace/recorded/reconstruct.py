@@ -13,6 +13,8 @@ from dataclasses import replace
 from ..events import MapsFile, MapsRow
 
 _STACK_AT_EXEC = 33 * 4096  # 128 KiB and a page of strings (linux-6.x 1.1)
+_APART = 1 << 30
+"""Bytes behind a segment from which another piece of the file is no segment: the program mapped it later (node)."""
 _SPECIAL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 
 
@@ -46,6 +48,8 @@ def _segments(rows: tuple[MapsRow, ...], name: str, relros: Collection[tuple[int
     mine = [row for row in rows if row.name == name and row.perms[3] == "p"]
     out: list[MapsRow] = []
     for row in mine:
+        if out and row.start - out[-1].end > _APART:
+            break
         if row.perms == "rw-p" and out and _is_relro(out[-1], row, relros):
             relro = out.pop()
             row = replace(row, start=relro.start, offset=relro.offset)  # noqa: PLW2901

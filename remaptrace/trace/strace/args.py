@@ -23,6 +23,7 @@ _OTHER_FILE = re.compile(rb"<(?:[^<>]|->)*(?:<[^<>]*>)?>")
 _COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 _BEHIND_VALUE = re.compile(rb"(?:</[^<>]*(?:<[^<>]*>)?>|<(?:[^<>]|->)*(?:<[^<>]*>)?>)(?:\(deleted\))?")
 _NUMBER = re.compile(rb"(-?)(?:0x([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))\Z")
+_SHIFT = re.compile(rb"[1-5]?\d\Z")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f", b"a": b"\a", b"b": b"\b"}
 
@@ -121,10 +122,10 @@ def _term(part: bytes, token: bytes) -> int:
     if number is not None:
         return number
     left, shift, name = part.partition(b"<<")
-    if shift and name in _SHIFTS:
+    if shift and (name in _SHIFTS or _SHIFT.match(name)):  # a number under -X raw
         count = _NUMBER.match(left)
         if count is not None:
-            return _number(count, token) << _SHIFTS[name] & _U64
+            return _number(count, token) << (_SHIFTS.get(name) or int(name)) & _U64
     left, star, right = part.partition(b"*")
     if star:
         a, b = _NUMBER.match(left), _NUMBER.match(right)
