@@ -208,13 +208,13 @@ def _maps(result: Result) -> Found:
     flaws: list[Disagreement] = []
     found: list[Disagreement] = []
     sees_growth = has_accesses(trace)
-    told = shows_files(trace)
+    told = _shows_files(trace)
     for recorded in trace.maps:
         shot = result.observed.get(recorded.event) if recorded.event >= 0 else None
         if shot is None:
             continue
-        recorded_now = recorded if sees_growth else _stack_as(recorded, shot.vmas)
-        pairs = list(compare_maps(recorded_now, shot.vmas, told=told))
+        seen = recorded if sees_growth else _stack_as(recorded, shot.vmas)
+        pairs = list(compare_maps(seen, shot.vmas, told=told))
         wrong = [p for p in pairs if p[0] != p[1]]
         files += 1
         agree_files += not wrong
@@ -264,8 +264,8 @@ def _told_flags(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple
             yield row, area
 
 
-def shows_files(trace: Trace) -> bool:
-    """Whether a trace shows descriptors come and go: else one that it maps again may be of another file."""
+def _shows_files(trace: Trace) -> bool:
+    """Whether a trace shows descriptors come and go; if not, one that it maps again may be of another file."""
     return bool(
         np.isin(trace.columns["kind"], (ev.K_OPEN, ev.K_CLOSE, ev.K_CLOSE_RANGE, ev.K_KNOWN_FD)).any()
     )
@@ -276,10 +276,8 @@ def compare_maps(
 ) -> Iterator[tuple[str, str]]:
     """Recorded and simulated line by line, aligned by start address, in words; equal words agree.
 
-    Files are compared by identity: lines of one recorded file must be lines of one simulated object
-    and the other way round, unless the log does not name the object: then two objects may be one file
-    (and /dev/zero, whose shared mappings have an object of their own, cannot be told). Objects without a name are
-    compared with nothing unless `told`: the trace shows descriptors. [vsyscall] is no area.
+    Lines of one recorded file must be lines of one simulated object and the other way round. An object without a name
+    may be one file with others (/dev/zero has many), and where no descriptor is `told`, any. [vsyscall] is no area.
     """
     rows = [row for row in recorded.rows if row.name != "[vsyscall]"]
     to_object: dict[tuple[str, int, str], int] = {}

@@ -192,6 +192,19 @@ def test_a_piece_of_the_program_that_it_mapped_later_is_no_segment() -> None:
     assert [row.start for row in at_exec.rows] == [0x400000, 0xB6F000, 0x563E000, 0x565D000, 0x7FFFFFFDE000]
 
 
+def test_a_program_named_by_a_link_is_the_file_of_that_name() -> None:
+    maps = read_maps(
+        b"7ffb00000-7ffb75000 rw-p 00c77000 fe:00 8 /usr/lib/jvm/17/lib/server/classes.jsa\n"
+        b"555e14f2e000-555e14f2f000 r--p 00000000 fe:00 9 /usr/lib/jvm/17/bin/java\n"
+        b"555e14f2f000-555e14f30000 r-xp 00001000 fe:00 9 /usr/lib/jvm/17/bin/java\n"
+        b"7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n",
+        "7.exit.maps",
+    )
+    at_exec = maps_at_exec(maps, "/usr/bin/java", ())
+    assert at_exec is not None
+    assert [row.start for row in at_exec.rows] == [0x555E14F2E000, 0x555E14F2F000, 0x7FFFFFFDE000]
+
+
 def test_placement_in_a_static_program_begins_at_the_vdso() -> None:
     maps = read_maps(
         b"00400000-0047f000 r-xp 00000000 fe:00 9 /bin/go\n"

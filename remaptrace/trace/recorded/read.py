@@ -25,6 +25,7 @@ from .faults import add_faults
 from .initial import add_maps, add_told
 from .mapcount import read_mapcount, summary, tie
 from .mapsfile import read_maps, with_flags, with_layout
+from .overtaken import put_in_order
 from .races import drop_ambiguous, settle_races
 from .settings import CONFIG, recorded_settings
 from .threads import join_threads
@@ -100,6 +101,8 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
         add_marks(trace)
     elif text is None and "strace" in found.texts:
         _complement(trace, found.texts["strace"])
+    if found.mapcount is None:  # counters settle the order themselves
+        put_in_order(trace)
     add_told(trace, maps)
     add_maps(trace, maps)
     assume_execs(trace, StringNumbers(trace), found.folder)

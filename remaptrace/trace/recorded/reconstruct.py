@@ -24,14 +24,14 @@ def maps_at_exec(later: MapsFile, program: str, relros: Collection[tuple[int, in
     `relros` are the ranges that recorded calls made read-only: a read-only piece is part of the data segment only
     where one of them made it so; linkers also write read-only data that looks the same.
 
-    A program named by a link is taken to be the file at the lowest address.
+    A program named by a link is taken to be the file of that name elsewhere, else the one at the lowest address.
     """
     rows = later.rows
     stack = next((row for row in rows if row.name == "[stack]"), None)
     files = [row for row in rows if row.inode and not row.name.startswith("[")]
     if stack is None or not files:
         return None
-    name = program if any(row.name == program for row in files) else files[0].name
+    name = program if any(row.name == program for row in files) else _linked(files, program)
     below = [row for row in files if row.end <= stack.start]
     interpreter = below[-1].name if below else name
     out = _segments(rows, name, relros)
@@ -41,6 +41,12 @@ def maps_at_exec(later: MapsFile, program: str, relros: Collection[tuple[int, in
     out.append(replace(stack, start=max(stack.start, stack.end - _STACK_AT_EXEC)))
     out.sort(key=lambda row: row.start)
     return replace(later, rows=tuple(out))
+
+
+def _linked(files: list[MapsRow], program: str) -> str:
+    """The file that `program` is a link to."""
+    last = program.rpartition("/")[2]
+    return next((row.name for row in files if row.name.rpartition("/")[2] == last), files[0].name)
 
 
 def _segments(rows: tuple[MapsRow, ...], name: str, relros: Collection[tuple[int, int]]) -> list[MapsRow]:
