@@ -181,7 +181,12 @@ MPOL: dict[str, int] = {
 MPOL_MF: dict[str, int] = {"strict": MPOL_MF_STRICT, "move": MPOL_MF_MOVE, "move_all": MPOL_MF_MOVE_ALL}
 
 UFFD_USER_MODE_ONLY = 1
-UFFD: dict[str, int] = {"user_mode_only": UFFD_USER_MODE_ONLY, "UFFD_USER_MODE_ONLY": UFFD_USER_MODE_ONLY}
+UFFD: dict[str, int] = {
+    "user_mode_only": UFFD_USER_MODE_ONLY,
+    "UFFD_USER_MODE_ONLY": UFFD_USER_MODE_ONLY,
+    "O_CLOEXEC": 0o2000000,
+    "O_NONBLOCK": 0o4000,
+}
 UFFD_FEATURES: dict[str, int] = {
     "pagefault_flag_wp": 1 << 0,
     "event_fork": 1 << 1,
@@ -208,6 +213,8 @@ UFFD_WAKE_MODES: dict[str, int] = {"dontwake": 1}  # of ZEROPAGE, CONTINUE (whic
 UFFD_MOVE_MODES: dict[str, int] = {"dontwake": 1, "allow_src_holes": 2}
 
 PERSONALITIES: dict[str, int] = {
+    "per_linux": 0,
+    "per_linux32": 8,
     "addr_no_randomize": 0x0040000,
     "mmap_page_zero": 0x0100000,
     "addr_compat_layout": 0x0200000,

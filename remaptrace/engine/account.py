@@ -22,6 +22,7 @@ from ..machine.limitrules import (
     R_SWAP_PAGES,
     R_USER_RESERVE_KB,
 )
+from ..machine.rules import R_BRK_FROM_END_CODE
 from .jit import kernel
 from .state import (
     G_COMMITTED,
@@ -35,9 +36,11 @@ from .state import (
     H_ARCH,
     H_RULES,
     MM_DATA,
+    MM_END_DATA,
     MM_EXEC,
     MM_LOCKED,
     MM_STACK,
+    MM_START_DATA,
     MM_TOTAL,
     P_CAPS,
     P_RLIM,
@@ -123,6 +126,23 @@ def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
         m[G_RSFLAGS] |= RSF_ASSUMED
         return WHY_TAKEN
     return 0
+
+
+@kernel
+def data_limit_refuses(m: Mem, task: int, start_brk: int, brk: int) -> int:
+    """1 if RLIMIT_DATA refuses a heap of [start_brk, brk) (check_data_rlimit)."""
+    mm = m[task + T_MM]
+    limit = rlimit(m, task, RLIM_DATA)
+    if limit < 0:
+        return 0
+    if m[H_RULES + R_BRK_FROM_END_CODE] != 0:
+        size = brk - m[mm + MM_START_DATA]
+    else:
+        size = brk - start_brk + m[mm + MM_END_DATA] - m[mm + MM_START_DATA]
+    if size <= limit:
+        return 0
+    refuse(m, WHY_RLIMIT_DATA, 0)
+    return 1
 
 
 @kernel

@@ -76,6 +76,9 @@ R_UFFD_PREPARES = rule(
 R_UFFD_UNREGISTERS_OWN = rule(
     "uffd_unregisters_own", "bool", 1, "what another descriptor registered is not unregistered (6.17): EINVAL"
 )
+R_UFFD_DROPPABLE = rule(
+    "uffd_registers_droppable", "bool", 0, "droppable memory can be registered (until 6.16)"
+)
 R_MEMORY_FAILURE = rule(
     "memory_failure", "bool", 0, "CONFIG_MEMORY_FAILURE: poison is BUS_MCEERR_AR; else BUS_ADRERR"
 )

@@ -190,9 +190,14 @@ R_POSSIBLE_CPUS = rule(
 )
 
 # -- faults
-R_PER_VMA_PTES_UPGRADE = rule(
-    "mprotect_upgrades_ptes", "bool", 1, "mprotect makes exclusive dirty PTEs writable again (6.1)"
+R_PER_VMA_PTES_UPGRADE = choice(
+    "mprotect_upgrades_ptes",
+    ("none", "dirty", "exclusive"),
+    "exclusive",
+    "mprotect makes PTEs of exclusive private pages writable again: dirty ones (6.1), all (6.2); those of a split huge"
+    " page are not dirty in 6.1",
 )
+UPGRADE_NONE, UPGRADE_DIRTY, UPGRADE_EXCLUSIVE = 0, 1, 2
 R_FOLIO_MAP = rule("map_whole_folio", "bool", 1, "a file fault maps the whole large folio (6.18)")
 R_PT_RECLAIM = rule("pt_reclaim", "bool", 1, "DONTNEED of a whole table frees it (6.14)")
 R_COW_PREPARES_FIRST = rule(

@@ -17,8 +17,9 @@ from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..abi.signals import SIGCODES
 from ..abi.vmflags import pkey_of
 from ..trace.events import Expectation, Trace
-from ..trace.scenario.answered import PART, answered_kernel, part_of
+from ..trace.scenario.answered import answered_kernel
 from ..trace.scenario.expect import listed
+from ..trace.scenario.startareas import PART, part_of
 from ..trace.wording import event_text, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .result import PagesRow, Result, Snapshot, VmaRow
@@ -74,12 +75,12 @@ def _own_faults(trace: Trace) -> dict[int, int]:
     """By event: how many faults of its own pages an answered program may have counted with an access.
 
     It counts by getrusage what it writes down itself, too. Behind a fork those pages are shared with the child: the
-    first access may count one of them, and the first signal one for its handler's. Elsewhere they are there.
+    first access may count one of them, and the first signal one for its handler's, as the first signal of all may.
     """
     out: dict[int, int] = {}
     kinds = trace.columns["kind"].tolist()
     signals = {e.event for e in trace.expects if str(e.fields.get("outcome", "")).startswith("SIG")}
-    access = signal = False
+    access, signal = False, True
     for event, kind in enumerate(kinds):
         if kind in (K_FORK, K_FORK_STEP, K_FORK_WAIT):
             access = signal = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
-from ...abi.mman import READ_IMPLIES_EXEC, RLIM_DATA
+from ...abi.mman import READ_IMPLIES_EXEC
 from ...abi.vmflags import (
     VM_ACCOUNT,
     VM_EXEC,
@@ -18,7 +18,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_COMPAT_BRK
 from ...machine.limitrules import R_MAX_MAP_COUNT, R_RANDOMIZE
 from ...machine.rules import R_BRK_FROM_END_CODE
-from ..account import charge, may_expand_vm, mlock_future_ok, rlimit, uncharge, vm_stat_account
+from ..account import charge, data_limit_refuses, may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
 from ..addr import beyond, page_align, uword
 from ..areas.gaps import vm_start_gap
 from ..areas.merge import VMG_EXPAND, VMG_NEXT, VMG_PREV, merge_new, vmg_init
@@ -45,26 +45,9 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_IN_HEAPS_WAY, WHY_MAP_COUNT, WHY_RLIMIT_DATA, proves_more, refuse
+from ..why import WHY_ARENA, WHY_IN_HEAPS_WAY, WHY_MAP_COUNT, proves_more, refuse
 from .munmap import vms_complete, vms_gather
 from .prctl import KSM_AFTER, KSM_BEFORE, ksm_flags
-
-
-@kernel
-def _data_limit_refuses(m: Mem, task: int, brk: int) -> int:
-    """1 if RLIMIT_DATA refuses a break at `brk` (check_data_rlimit)."""
-    mm = m[task + T_MM]
-    limit = rlimit(m, task, RLIM_DATA)
-    if limit < 0:
-        return 0
-    if m[H_RULES + R_BRK_FROM_END_CODE] != 0:
-        size = brk - m[mm + MM_START_DATA]
-    else:
-        size = brk - m[mm + MM_START_BRK] + m[mm + MM_END_DATA] - m[mm + MM_START_DATA]
-    if size <= limit:
-        return 0
-    refuse(m, WHY_RLIMIT_DATA, 0)
-    return 1
 
 
 @kernel
@@ -125,7 +108,7 @@ def sys_brk(m: Mem, task: int, brk: int) -> int:
     lowest = m[mm + (MM_START_DATA if m[H_RULES + R_BRK_FROM_END_CODE] != 0 else MM_START_BRK)]
     if m[H_RULES + R_COMPAT_BRK] != 0 and m[H_RULES + R_RANDOMIZE] < 2 and m[mm + MM_END_DATA] != 0:
         lowest = min(lowest, m[mm + MM_END_DATA])
-    if ult(brk, lowest) != 0 or brk < 0 or _data_limit_refuses(m, task, brk) != 0:
+    if ult(brk, lowest) != 0 or brk < 0 or data_limit_refuses(m, task, m[mm + MM_START_BRK], brk) != 0:
         return now
     new_end = page_align(m, brk)
     old_end = page_align(m, now)

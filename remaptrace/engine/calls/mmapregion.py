@@ -264,6 +264,7 @@ def _map_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
     if file != 0 or vm & VM_SHARED == 0:
         vmg_init(m, addr, addr + length, pgoff, vm, file)
         vma = merge_new(m, mm)
+    joined = vma
     if vma == 0:
         vma = _new_area(m, task, file, addr, length, vm, pgoff, reserve)
         if vma < 0:
@@ -271,7 +272,7 @@ def _map_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
             return vma
     pages = length >> m[H_ARCH + A_PAGE_SHIFT]
     vm_stat_account(m, mm, vm, pages)
-    if m[mm + MM_KSM] != 0:
+    if m[mm + MM_KSM] != 0 and joined == 0:  # an area that grows keeps its flags (__mmap_new_vma)
         flags = ksm_flags(m, mm, m[vma + V_FLAGS], m[H_RULES + R_KSM_PROCESS])
         if flags != m[vma + V_FLAGS]:
             vma_set_flags(m, vma, flags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...abi.errnos import EBADF, EINVAL, EPERM
+from ...abi.errnos import EBADF, EFAULT, EINVAL, EPERM
 from ...abi.prctl import (
     MDWE_NO_INHERIT,
     MDWE_REFUSE_EXEC_GAIN,
@@ -12,9 +12,15 @@ from ...abi.prctl import (
     PR_SET_MDWE,
     PR_SET_MEMORY_MERGE,
     PR_SET_MM,
+    PR_SET_MM_AUXV,
     PR_SET_MM_BRK,
+    PR_SET_MM_ENV_END,
     PR_SET_MM_EXE_FILE,
+    PR_SET_MM_MAP,
+    PR_SET_MM_MAP_SIZE,
     PR_SET_MM_START_BRK,
+    PR_SET_MM_START_CODE,
+    PR_SET_MM_START_STACK,
     PR_SET_THP_DISABLE,
     PR_THP_DISABLE_EXCEPT_ADVISED,
 )
@@ -22,9 +28,10 @@ from ...abi.vmflags import VM_DROPPABLE, VM_HUGETLB, VM_MAYSHARE, VM_MERGEABLE, 
 from ...machine.archwords import A_TASK_SIZE
 from ...machine.callrules import R_KSM_PROCESS, R_MDWE, R_THP_DISABLE_ADVISED
 from ...machine.limitrules import R_CAP_SYS_RESOURCE, R_MMAP_MIN_ADDR
-from ..account import capable
+from ..account import capable, data_limit_refuses
 from ..areas.mergeable import VM_SPECIAL
 from ..areas.vma import vma_set_flags
+from ..areas.vmaset import find_vma
 from ..files.files import fget
 from ..jit import kernel, ult
 from ..state import (
@@ -37,11 +44,13 @@ from ..state import (
     MM_FIRST,
     MM_KSM,
     MM_MDWE,
+    MM_STACK_PTR,
     MM_START_BRK,
     MM_THP,
     T_MM,
     V_FLAGS,
     V_NEXT,
+    V_START,
     Mem,
 )
 from ..why import NOT_MINE
@@ -111,8 +120,10 @@ def _memory_merge(m: Mem, mm: int, on: int) -> int:
 
 @kernel
 def _set_mm(m: Mem, task: int, what: int, addr: int, more: int) -> int:
-    """PR_SET_MM of the break; what shows in /proc alone is accepted without being checked (NOT_MINE)."""
-    if more != 0:
+    """PR_SET_MM of the break and the stack; what shows in /proc alone is accepted without being checked (NOT_MINE)."""
+    if what in (PR_SET_MM_MAP, PR_SET_MM_MAP_SIZE):
+        return NOT_MINE
+    if more != 0 and what != PR_SET_MM_AUXV:
         return -EINVAL
     if m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 and m[G_REC_RET] == -EPERM:
         return -EPERM  # the log tells what the process may do
@@ -120,20 +131,28 @@ def _set_mm(m: Mem, task: int, what: int, addr: int, more: int) -> int:
         return -EPERM
     if what == PR_SET_MM_EXE_FILE:
         return -EBADF if fget(m, task, addr) == 0 else NOT_MINE
+    if what == PR_SET_MM_AUXV:
+        return NOT_MINE
     if ult(addr, m[H_ARCH + A_TASK_SIZE]) == 0 or addr < m[H_RULES + R_MMAP_MIN_ADDR]:
         return -EINVAL
     mm = m[task + T_MM]
-    if what == PR_SET_MM_START_BRK:
-        if addr > m[mm + MM_BRK]:
+    if what in (PR_SET_MM_START_BRK, PR_SET_MM_BRK):
+        start = addr if what == PR_SET_MM_START_BRK else m[mm + MM_START_BRK]
+        brk = addr if what == PR_SET_MM_BRK else m[mm + MM_BRK]
+        if start > brk or data_limit_refuses(m, task, start, brk) != 0:
             return -EINVAL
-        m[mm + MM_START_BRK] = addr
+        m[mm + MM_START_BRK] = start
+        m[mm + MM_BRK] = brk
         return 0
-    if what == PR_SET_MM_BRK:
-        if addr < m[mm + MM_START_BRK]:
-            return -EINVAL
-        m[mm + MM_BRK] = addr
+    if what == PR_SET_MM_START_STACK:
+        vma = find_vma(m, mm, addr)
+        listed = m[mm + MM_STACK_PTR]  # 0: a scenario without the program, which has a stack at least
+        if vma == 0 and listed != 0:
+            return -EFAULT
+        if listed != 0 or (vma != 0 and m[vma + V_START] <= addr):
+            m[mm + MM_STACK_PTR] = addr
         return 0
-    return NOT_MINE
+    return NOT_MINE if PR_SET_MM_START_CODE <= what <= PR_SET_MM_ENV_END else -EINVAL
 
 
 @kernel

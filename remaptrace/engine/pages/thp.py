@@ -13,6 +13,7 @@ from __future__ import annotations
 from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT, P_INVERT, P_PFN_MASK, P_PFN_SHIFT, P_VALID
 from ...machine.callrules import R_SPLIT_MAPS_ZERO
+from ...machine.rules import R_PER_VMA_PTES_UPGRADE, UPGRADE_DIRTY
 from ..jit import kernel, wrap
 from ..state import (
     F_BYTES,
@@ -54,7 +55,7 @@ from .frames import (
     zero_frame,
 )
 from .pgwalk import HUGE_ENTRY, pmd_word, table_words
-from .pte import mk_pte, pte_mkold, pte_pfn, pte_wrprotect
+from .pte import mk_pte, pte_dirty, pte_mkclean, pte_mkold, pte_pfn, pte_wrprotect
 
 
 @kernel
@@ -166,6 +167,13 @@ def huge_split(m: Mem, mm: int, slot: int) -> int:
     else:
         if flags & FF_HUGE:
             _set_up_frames(m, head)
+        if m[H_RULES + R_PER_VMA_PTES_UPGRADE] == UPGRADE_DIRTY:
+            if (
+                pte_dirty(m, w) != 0
+            ):  # 6.1: the page is dirty then, its PTEs are not (__split_huge_pmd_locked)
+                for i in range(huge_pages(m)):
+                    m[frame(m, head + i) + F_FLAGS] |= FF_DIRTY
+            w = pte_mkclean(m, w)
         for i in range(huge_pages(m)):
             m[table + i] = pte_with_pfn(m, w, head + i)
     m[slot] = table

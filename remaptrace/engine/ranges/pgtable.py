@@ -7,7 +7,12 @@ offered here too.
 from __future__ import annotations
 
 from ...abi.vmflags import VM_ACCESS, VM_HUGETLB, VM_PKEY, VM_SHARED, VM_UFFD_WP, VM_WRITE
-from ...machine.rules import R_PER_VMA_PTES_UPGRADE, R_PT_RECLAIM
+from ...machine.rules import (
+    R_PER_VMA_PTES_UPGRADE,
+    R_PT_RECLAIM,
+    UPGRADE_DIRTY,
+    UPGRADE_EXCLUSIVE,
+)
 from ..areas.vma import object_wants_writenotify, vma_is_anonymous
 from ..jit import kernel
 from ..pages.frames import frame
@@ -205,7 +210,8 @@ def protect_word(m: Mem, w: int, prot: int, flags: int, notify: int) -> int:
         return w
     if flags & VM_SHARED:
         return pte_mkwrite(m, w) if notify != 0 and pte_dirty(m, w) != 0 else w
-    if m[H_RULES + R_PER_VMA_PTES_UPGRADE] != 0:
+    upgrades = m[H_RULES + R_PER_VMA_PTES_UPGRADE]
+    if upgrades == UPGRADE_EXCLUSIVE or (upgrades == UPGRADE_DIRTY and pte_dirty(m, w) != 0):
         page = m[frame(m, pte_pfn(m, w)) + F_FLAGS]
         if page & (FF_ANON | FF_EXCLUSIVE) == FF_ANON | FF_EXCLUSIVE:
             return pte_mkwrite(m, w)

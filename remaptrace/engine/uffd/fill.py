@@ -94,7 +94,7 @@ def bad_range(m: Mem, start: int, length: int) -> int:
     top = m[H_ARCH + A_TASK_SIZE]
     if page_offset(m, start) != 0 or page_offset(m, length) != 0 or length <= 0:
         return 1
-    return 1 if start < m[H_RULES + R_MMAP_MIN_ADDR] or start >= top or length > top - start else 0
+    return 1 if start < 0 or start >= top or length > top - start else 0
 
 
 # ---- filling ---------------------------------------------------------------------------------
@@ -138,7 +138,8 @@ def _source(m: Mem, task: int, src: int) -> int:
     """
     mm = m[task + T_MM]
     last = src + (1 << m[H_ARCH + A_PAGE_SHIFT]) - 1
-    if find_exact(m, mm, src) == 0 and m[mm + MM_STACK_PTR] | m[mm + MM_START_BRK] == 0:
+    low = 1 if src < m[H_RULES + R_MMAP_MIN_ADDR] else 0
+    if low == 0 and find_exact(m, mm, src) == 0 and m[mm + MM_STACK_PTR] | m[mm + MM_START_BRK] == 0:
         return UNTOLD  # a scenario need not list the program that holds the buffer
     if handle_access(m, task, src, ACC_READ, 1, 0) != OUT_OK:
         return -EFAULT

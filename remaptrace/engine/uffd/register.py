@@ -20,7 +20,7 @@ from ...abi.vmflags import (
     VM_UFFD_WP,
 )
 from ...machine.archwords import P_UFFD_WP
-from ...machine.callrules import R_UFFD_UNREGISTERS_OWN
+from ...machine.callrules import R_UFFD_DROPPABLE, R_UFFD_UNREGISTERS_OWN
 from ..areas.merge import vma_modify_uffd
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
@@ -58,7 +58,7 @@ from .writeprotect import WP_ASYNC, huge_misfit, uffd_protect
 @kernel
 def _can_register(m: Mem, vma: int, modes: int, async_wp: int) -> int:
     """1 if an area of this kind may be registered with the modes (vma_can_userfault)."""
-    if m[vma + V_FLAGS] & VM_DROPPABLE:
+    if m[vma + V_FLAGS] & VM_DROPPABLE and m[H_RULES + R_UFFD_DROPPABLE] == 0:
         return 0
     ops = m[vma + V_OPS]
     shmem = 1 if ops in (OPS_SHMEM, OPS_SHM, OPS_HUGETLB) else 0

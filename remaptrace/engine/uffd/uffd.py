@@ -17,8 +17,10 @@ from ...abi.errnos import (
 from ...abi.fcntl import O_CLOEXEC
 from ...abi.kinds import (
     K_UFFD_API,
+    K_UFFD_CONTINUE,
     K_UFFD_COPY,
     K_UFFD_MOVE,
+    K_UFFD_POISON,
     K_UFFD_REGISTER,
     K_UFFD_UNREGISTER,
     K_UFFD_WAKE,
@@ -71,6 +73,7 @@ _VERSION = 0xAA
 _FEATURES_OF_WP = 0xB601
 """What an architecture without the write-protect bit does not offer: PAGEFAULT_FLAG_WP, WP_HUGETLBFS_SHMEM,
 WP_UNPOPULATED, WP_ASYNC, and with them MINOR_HUGETLBFS and MINOR_SHMEM, which the same ones have (fs/userfaultfd.c)."""
+_POISON, _MOVE, _MINOR_HUGETLBFS = 1 << 14, 1 << 16, 1 << 9
 _FLAGS_KNOWN = O_CLOEXEC | 0o4000 | UFFD_USER_MODE_ONLY
 
 
@@ -146,6 +149,19 @@ def _passed(m: Mem, task: int, kind: int, fd: int, addr: int) -> int:
 
 
 @kernel
+def _unknown_ioctl(m: Mem, kind: int) -> int:
+    """1 if the kernel is older than the ioctl, which came with its feature."""
+    feature = 0
+    if kind == K_UFFD_POISON:
+        feature = _POISON
+    elif kind == K_UFFD_MOVE:
+        feature = _MOVE
+    elif kind == K_UFFD_CONTINUE:
+        feature = _MINOR_HUGETLBFS
+    return 1 if feature & ~m[H_RULES + R_UFFD_FEATURES] else 0
+
+
+@kernel
 def uffd_call(m: Mem, task: int, kind: int, fd: int, a: int, b: int, c: int, d: int) -> int:
     """One ioctl of userfaultfd: 0 or -errno; on another descriptor ENOTTY, before UFFDIO_API EINVAL."""
     file = fget(m, task, fd)
@@ -161,7 +177,7 @@ def uffd_call(m: Mem, task: int, kind: int, fd: int, a: int, b: int, c: int, d: 
         return -ENOTTY
     if kind == K_UFFD_API:
         return _api(m, task, uffd, a, b)
-    if m[uffd + U_FEATURES] == 0:
+    if m[uffd + U_FEATURES] == 0 or _unknown_ioctl(m, kind) != 0:
         return -EINVAL
     mm = _space(m, uffd)
     a = uword(m, a)

@@ -29,10 +29,10 @@ _QUIET = frozenset(
     )
 )
 """Steps that change no area."""
+_UNREGISTERING = frozenset(("munmap", "mmap", "mremap", "uffdio_unregister", "shmat", "shmdt", "brk", "fork"))
 PAGE = 4096
 _AIO = "/[aio] (deleted)"
-_RING_EVENTS = 1
-"""Of an io_setup whose number of events is not told; rings of one page have the same length."""
+_EVENT = 32  # bytes of one event in a ring
 
 
 def restore(steps: Steps, lines: list[int], names: frozenset[str]) -> list[str]:
@@ -139,48 +139,49 @@ def _rename(steps: Steps, first: int, old: str, new: str) -> None:
 
 
 def _registration_closes(steps: Steps, lines: list[int]) -> list[str]:
-    """A registration that goes between two lists without a call that takes it went with its descriptor."""
+    """A registration that a list does not show any more, and that no call took away, went with its descriptor."""
     notes: list[str] = []
     registered: list[tuple[str, int, int]] = []
-    before: list[dict[str, Any]] | None = None
     at = 0
     while at < len(steps):
         operation, given = operation_of(steps[at])
-        expect = expected_of(steps[at])
+        low = number_of(given, "addr")
+        high = low + number_of(given, "length")
         areas = areas_of(steps[at])
-        if operation == "uffdio_register" and "error" not in expect:
-            low = number_of(given, "addr")
-            registered.append((str(given.get("fd")), low, low + number_of(given, "length")))
-        if operation not in _QUIET:
-            before = None
-        elif areas is not None:
-            if before is not None:
-                for name in _lost(before, areas, registered):
-                    if not any(_uses(s, name) for s in steps[at:]):
-                        _insert(steps, lines, at, {"close": {"fd": name}})
-                        notes.append(f"{name} is closed before line {lines[at]}: registrations end there")
-                        registered = [r for r in registered if r[0] != name]
-                        at += 1
-            before = areas
+        if operation == "uffdio_register" and "error" not in expected_of(steps[at]):
+            registered.append((str(given.get("fd")), low, high))
+        elif operation in _UNREGISTERING:
+            low, high = _changed(operation, given)
+            registered = [r for r in registered if r[2] <= low or high <= r[1]]
+        for name in _lost(areas or [], registered):
+            if not any(_uses(s, name) for s in steps[at:]):
+                _insert(steps, lines, at, {"close": {"fd": name}})
+                notes.append(f"{name} is closed before line {lines[at]}: registrations end there")
+                registered = [r for r in registered if r[0] != name]
+                at += 1
         at += 1
     return notes
+
+
+def _changed(operation: str, given: dict[str, Any]) -> tuple[int, int]:
+    """Start and end of what a call may have taken registrations from; a move is taken to change everything."""
+    if operation == "mremap":
+        return 0, 1 << 64
+    low = number_of(given, "addr")
+    return low, low + -(-number_of(given, "length") // PAGE) * PAGE
 
 
 def _flags(area: dict[str, Any]) -> frozenset[str]:
     return frozenset(str(area.get("vmflags") or "").split()) & _REGISTERED
 
 
-def _lost(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], registered: list[tuple[str, int, int]]
-) -> list[str]:
-    """Descriptors whose areas have a registration in `before` and none in `after`."""
+def _lost(areas: list[dict[str, Any]], registered: list[tuple[str, int, int]]) -> list[str]:
+    """Descriptors of which a list shows areas, and none that is registered."""
     owners: dict[str, bool] = {}
-    for area in before:
-        owner = next((n for n, low, high in reversed(registered) if low <= area["start"] < high), None)
-        if not _flags(area) or owner is None:
-            continue
-        kept = any(_flags(a) for a in after if a["start"] <= area["start"] < a["end"])
-        owners[owner] = owners.get(owner, True) and not kept
+    for area in areas:
+        for owner, low, high in registered if "vmflags" in area else ():
+            if low < area["end"] and area["start"] < high:
+                owners[owner] = owners.get(owner, True) and not _flags(area)
     return [name for name, lost in owners.items() if lost]
 
 
@@ -196,7 +197,7 @@ def _remaps(steps: Steps, lines: list[int]) -> list[str]:
         operation, _ = operation_of(steps[at])
         areas = areas_of(steps[at])
         if operation not in _QUIET:
-            before = None
+            before = _mapped(steps[at]) if operation == "mmap" else None
         elif areas is not None:
             for addr, size, offset in _moved(before or [], areas):
                 given = {"addr": addr, "size": size, "prot": "none", "pgoff": offset // PAGE}
@@ -210,15 +211,23 @@ def _remaps(steps: Steps, lines: list[int]) -> list[str]:
     return notes
 
 
+def _mapped(step: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The area that a shared mapping of whole pages makes, without what its file is called; None: another call."""
+    given = operation_of(step)[1]
+    start, flags = expected_of(step).get("result"), given.get("flags")
+    if type(start) is not int or not isinstance(flags, list) or "shared" not in map(str, flags):
+        return None
+    return [{"start": start, "end": start + number_of(given, "length"), "offset": number_of(given, "offset")}]
+
+
 def _moved(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
     """Address, size and new offset (bytes) of parts of shared areas that lie elsewhere in their object."""
     out = []
     for area in after:
         for old in before:
             if old["start"] <= area["start"] and area["end"] <= old["end"]:
-                same = all(old.get(k) == area.get(k) for k in ("perms", "path")) and "s" in str(
-                    old.get("perms")
-                )
+                told = [k for k in ("perms", "path") if k in old]
+                same = all(old[k] == area.get(k) for k in told) and "s" in str(area.get("perms"))
                 offset = number_of(area, "offset")
                 if same and offset != number_of(old, "offset") + area["start"] - old["start"]:
                     out.append((area["start"], area["end"] - area["start"], offset))
@@ -229,26 +238,43 @@ def _moved(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[tu
 
 
 def _aio(steps: Steps, lines: list[int]) -> list[str]:
-    """io_setup before the first list with a ring of aio, io_destroy before the next one without."""
+    """io_setup before a list with a ring of aio that no list had before, io_destroy before one where it is gone."""
     notes: list[str] = []
-    ring: dict[str, Any] | None = None
+    rings: dict[int, int] = {}  # length in bytes, by address
     at = 0
     while at < len(steps):
         areas = areas_of(steps[at])
         if areas:
-            shown = next((a for a in areas if a.get("path") == _AIO), None)
-            if shown is not None and ring is None:
-                _insert(steps, lines, at, {"io_setup": {"events": _RING_EVENTS}})
+            shown = {a["start"]: a["end"] - a["start"] for a in areas if a.get("path") == _AIO}
+            for start in sorted(shown.keys() - rings.keys(), reverse=True):  # placed from the top
+                _insert(steps, lines, at, {"io_setup": {"events": _events(shown[start])}})
                 notes.append(f"io_setup before line {lines[at]}, which lists its ring")
-                ring = shown
+                rings[start] = shown[start]
                 at += 1
-            elif shown is None and ring is not None and areas[0]["start"] <= ring["start"] + _NEAR:
-                _insert(steps, lines, at, {"io_destroy": {"ctx": ring["start"]}})
-                notes.append(f"io_destroy before line {lines[at]}, where its ring is gone")
-                ring = None
-                at += 1
+            gone = [r for r in rings if r not in shown and areas[0]["start"] <= r + _NEAR]
+            for start in gone:
+                if not _unmapped(steps[:at], start):
+                    _insert(steps, lines, at, {"io_destroy": {"ctx": start}})
+                    notes.append(f"io_destroy before line {lines[at]}, where its ring is gone")
+                    at += 1
+                del rings[start]
         at += 1
     return notes
+
+
+def _events(length: int) -> int:
+    """A number of events whose ring is `length` bytes long (fs/aio.c aio_setup_ring)."""
+    return max(1, (length // _EVENT - 2) // 2 - 1)
+
+
+def _unmapped(steps: Steps, addr: int) -> bool:
+    """Whether the last step that changes areas at `addr` takes them away."""
+    for step in reversed(steps):
+        operation, given = operation_of(step)
+        low = number_of(given, "addr")
+        if operation in ("munmap", "mmap") and low <= addr < low + number_of(given, "length"):
+            return operation == "munmap" and "error" not in expected_of(step)
+    return False
 
 
 # ---- process_vm_writev ---------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from ... import errorcodes as ec
 from ...errors import InputError
 from ..events import Trace
-from .answered import Completed, answered_kernel, complete, told_rules
+from .answered import Completed, UntoldFile, answered_kernel, complete, told_rules
 from .build import Builder, begin
 from .canonical import read_steps, split
 from .expect import check_areas
@@ -130,20 +130,23 @@ def _begin(root: Any, lines: dict[int, list[int]] | None = None) -> _Started:
     _variables(b, root.get("vars") or {})
     initial = begin(b, root)
     _files(b, root.get("files") or [])
-    for name, kind, path in completed.files if completed else ():
-        _untold_file(b, name, kind, path)
+    for file in completed.files if completed else ():
+        _untold_file(b, file)
     return _Started(b, machine, initial, b.count, completed)
 
 
-def _untold_file(b: Builder, name: str, kind: int, path: str) -> None:
+def _untold_file(b: Builder, file: UntoldFile) -> None:
     """Make the file behind a descriptor that an answered program had without a step."""
-    from ...abi.kinds import FILE_REGULAR, K_MAKEFILE, K_SPECIAL_FILE
+    from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, K_MAKEFILE, K_REOPEN, K_SPECIAL_FILE
 
-    fd, shown = b.new_descriptor(name), b.string(path or name)
-    if kind != FILE_REGULAR:
-        b.made(K_SPECIAL_FILE, (fd, kind, 0, shown))
+    fd, shown = b.new_descriptor(file.name), b.string(file.path or file.name)
+    own = fd if file.writable else b.new_descriptor(f"{file.name}_written")
+    if file.kind not in (FILE_REGULAR, FILE_SHMEM):
+        b.made(K_SPECIAL_FILE, (own, file.kind, 0, shown))
     else:
-        b.made(K_MAKEFILE, (fd, _UNTOLD_PAGES, 0, 1, shown, 0))
+        b.made(K_MAKEFILE, (own, _UNTOLD_PAGES, 0, int(file.kind == FILE_REGULAR), shown, 0))
+    if own != fd:
+        b.made(K_REOPEN, (own, fd, 1))
 
 
 _UNTOLD_PAGES = 1 << 20

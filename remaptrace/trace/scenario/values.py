@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ... import errorcodes as ec
 from ...abi import vmanames
 from ...abi.calls import Arg as Field
-from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
+from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT, PROT
 from ...sizes import parse_size
 from .steps import SYSCTLS
 
@@ -32,6 +32,14 @@ _LETTERS = {
 }
 _SHIFTED = re.compile(r"(\d{1,2}) ?<< ?(?:map|mfd|shm)_huge_shift\Z", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
+_KERNELS_PREFIX = re.compile(
+    r"(?:UFFDIO_(?:\w+_)?MODE|UFFD_FEATURE|UFFD|MPOL_MF|MPOL_F|MPOL|FALLOC_FL|F_SEAL|PKEY|PROT|MAP|MADV|MREMAP|MLOCK"
+    r"|MCL|MS|MFD|SHM|PR|RLIMIT)_(\w+)\Z"
+)
+_COMMENT = re.compile(r"\s*/\*[^*]*\*/")
+_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]+|[1-9]\d*|0)\Z")
+_LAST_NODE = 61  # the highest bit of a mask here; nodes from there on are on no machine
+_MOST_NODES = 1024  # of a kernel's MAX_NUMNODES
 
 
 class Problem(Exception):
@@ -123,11 +131,16 @@ def address(b: Builder, value: Any, field: Field) -> Value:
 
 
 def protection(b: Builder, value: Any, field: Field) -> Value:
-    """Letters of rwx, `none`, or a number."""
+    """Letters of rwx, `none`, the kernel's words (read, growsdown), or a number."""
+    if type(value) is list:
+        total: Value = 0
+        for i, item in enumerate(value):
+            total = total | _flag(b, item, field, PROT, (field.name, i))
+        return total
     if type(value) is str:
-        if value == "none":
-            return 0
-        bits = _LETTERS.get(value)
+        bits = _LETTERS.get(value, PROT.get(value))
+        if bits is None:
+            bits = _joined(value, PROT | _LETTERS)
         if bits is not None:
             return bits
         if b.knows(value):
@@ -152,13 +165,41 @@ def flags(b: Builder, value: Any, field: Field) -> Value:
     return _flag(b, value, field, table, (field.name,))
 
 
+def _known(word: str, table: dict[str, int]) -> int | None:
+    """The bits of one word: a name of the table, with the kernel's prefix, too; None: not known."""
+    bits = table.get(word)
+    if bits is None:
+        kernels = _KERNELS_PREFIX.match(word)
+        bits = table.get(kernels[1].lower()) if kernels else None
+    if bits is None and word in ("file", "MAP_FILE"):
+        return 0  # what tracers write for flags without a word
+    return bits
+
+
+def _joined(value: str, table: dict[str, int]) -> int | None:
+    """The bits of `a|b|0x4 /* ??? */`, as tracers write them; None: something in it is not known."""
+    total = 0
+    for word in _COMMENT.sub("", value).split("|"):
+        bits = _known(word, table)
+        if bits is None and _NUMBER.match(word):
+            bits = int(word, 0)
+        if bits is None or bits >= 1 << 64:
+            return None
+        total |= bits
+    return total
+
+
 def _flag(b: Builder, value: Any, field: Field, table: dict[str, int], path: tuple[Any, ...]) -> Value:
     if type(value) is int and -(1 << 63) <= value < 1 << 64:
         return value
     if type(value) is str:
-        bits = table.get(value)
+        bits = _known(value, table)
         if bits is not None:
             return bits
+        if "|" in value or "/*" in value:
+            bits = _joined(value, table)
+            if bits is not None:
+                return bits
         shifted = _SHIFTED.match(value)
         if shifted:
             return int(shifted[1]) << HUGE_SIZE_SHIFT
@@ -261,9 +302,14 @@ def node_mask(b: Builder, value: Any, field: Field) -> Value:
     if value is None:
         return 0
     if type(value) is list:
-        if all(type(v) is int and 0 <= v < 63 for v in value):
-            return sum([1 << int(v) for v in set(value)])
-        raise Problem(ec.RT_VALUE, f"{field.name} must be numbers of nodes", (field.name,), "[0, 1]")
+        if all(type(v) is int and 0 <= v < _MOST_NODES for v in value):
+            return sum(1 << v for v in {min(int(v), _LAST_NODE) for v in value})
+        raise Problem(
+            ec.RT_VALUE,
+            f"{field.name} must be numbers of nodes",
+            (field.name,),
+            f"[0, 1], each below {_MOST_NODES}",
+        )
     return number(b, value, field)
 
 
