@@ -253,6 +253,14 @@ def test_ltrace_of_libraries_alone_is_named() -> None:
     assert "ltrace -S" in str(error.value.found)
 
 
+def test_strace_of_threads_that_end_is_no_ltrace() -> None:
+    text = (
+        b"17593 <... futex resumed>)              = 0\n17593 exit(0) = ?\n17594 exit(0) = ?\n17594 free(0) = 0\n"
+        b"17582 madvise(0x7f63b0200000, 2895872, MADV_DONTNEED <unfinished ...>\n17582 malloc(1) = 5\n"
+    )
+    assert recognise(text) == "strace"
+
+
 U_ROOT = """\
 [pid 2780] E mmap(0x0, 0x2000, 0x3, 0x22, 0xffffffffffffffff, 0x0)
 [pid 2780] X mmap(0x0, 0x2000, 0x3, 0x22, 0xffffffffffffffff, 0x0) = 0x7fa1f8d12000 (165.636µs)

@@ -48,6 +48,16 @@ LATE = {
         f"mprotect({AT:#x}, 4096, PROT_READ) = 0",
         f"shmdt({AT:#x}) = 0",
     ],
+    "growth that something above did not let happen": [
+        f"mprotect({AT:#x}, 4096, PROT_READ|PROT_WRITE) = 0",
+        f"mremap({AT:#x}, 4096, 8192, MREMAP_MAYMOVE) = {AT - 0x10000:#x}",
+        f"mremap({AT - 0x10000:#x}, 8192, 16384, MREMAP_MAYMOVE) = {AT - 0x20000:#x}",
+    ],
+    "a segment where something is": ["shmat(5, 0x559ff7355651, SHM_RND) = -1 EINVAL (Invalid argument)"],
+    "commands on a segment that others made": [
+        "shmctl(5, IPC_STAT, 0x7ffd) = 0",
+        "shmctl(5, IPC_RMID, NULL) = 0",
+    ],
     "an attach before the log": [
         f"shmdt({AT:#x}) = 0",
         "shmdt(0x7f1000000000) = -1 EINVAL (Invalid argument)",
@@ -104,6 +114,15 @@ def test_what_the_kernel_could_have_answered_is_no_difference(name: str) -> None
             [
                 f"mmap(NULL, 16384, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {AT:#x}",
                 f"mremap({AT:#x}, 16384, 32768, MREMAP_MAYMOVE) = -1 EFAULT (x)",
+            ],
+            "EFAULT",
+        ),
+        (
+            [
+                'execve("/x", ["x"], 0x7ffd0 /* 9 vars */) = 0',
+                f"mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {AT:#x}",
+                "shmat(7, 0x400000, 0) = -1 EINVAL (x)",
+                f"mremap({AT:#x}, 4096, 8192, 0) = -1 EFAULT (x)",
             ],
             "EFAULT",
         ),

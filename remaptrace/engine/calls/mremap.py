@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
+from ...abi.rows import RSF_ASSUMED
 from ...abi.special import FILE_BPF, FILE_RINGBUF, FILE_URING
 from ...abi.vmflags import (
     VM_ACCOUNT,
@@ -37,7 +38,7 @@ from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..account import may_expand_vm, mlock_future_ok, uncharge, vm_stat_account
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.merge import VMG_AVMULTI, VMG_NEXT, VMG_PREV, merge_new, vmg_like
-from ..areas.space import range_is_sealed
+from ..areas.space import range_is_sealed, recorded_success
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
@@ -45,6 +46,8 @@ from ..files.hugepool import hugefile_shift
 from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..state import (
+    G_REC_RET,
+    G_RSFLAGS,
     G_TAKE,
     H_ARCH,
     H_RULES,
@@ -52,7 +55,9 @@ from ..state import (
     MM_LOCKED,
     OPS_SHM,
     OPS_ZERO,
+    P_UNKNOWN,
     T_MM,
+    T_PROC,
     V_END,
     V_FILE,
     V_FLAGS,
@@ -227,10 +232,21 @@ def _grow_in_place(m: Mem, task: int, vma: int, delta: int) -> int:
 
 
 @kernel
+def _moved(m: Mem, task: int, addr: int) -> int:
+    """1 if the recording shows that something above the area stood in its way, which the log does not show."""
+    if recorded_success(m) == 0 or m[G_REC_RET] == addr or m[m[task + T_PROC] + P_UNKNOWN] != 1:
+        return 0
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
+
+
+@kernel
 def _mremap_at(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len: int, flags: int) -> int:
     """A request to grow without a new address: the address afterwards or -errno."""
     mm = m[task + T_MM]
     grows = m[vma + V_END] - addr == old_len and _room_to_grow(m, mm, vma, new_len - old_len) != 0
+    if grows and flags & MREMAP_MAYMOVE and _moved(m, task, addr) != 0:
+        grows = False
     if not grows and flags & MREMAP_MAYMOVE == 0 and m[G_TAKE] == ENOMEM:
         m[G_TAKE] = 0  # refused here in any case
     error = _check_resize(m, task, vma, addr, old_len, new_len, flags)

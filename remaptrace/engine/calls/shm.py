@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOSYS
 from ...abi.mman import MAP_FIXED, MAP_SHARED
+from ...abi.rows import RSF_ASSUMED
 from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_SHMDT_SAME_FILE, R_SYSVIPC
@@ -37,6 +38,7 @@ from ..state import (
     G_HAS_RET,
     G_NEXT_SHMID,
     G_REC_RET,
+    G_RSFLAGS,
     G_SHM_LIST,
     G_TAKE,
     H_ARCH,
@@ -248,7 +250,10 @@ def sys_shmctl(m: Mem, task: int, shmid: int, command: int) -> int:
     if command in (IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK):
         seg = shm_by_id(m, shmid)
         if seg == 0:
-            return -EINVAL
+            if recorded_success(m) == 0:
+                return -EINVAL
+            m[G_RSFLAGS] |= RSF_ASSUMED  # made before the log, or by others
+            return m[G_REC_RET]
         if m[G_TAKE] != 0:  # EFAULT of its buffer, EPERM of another user's segment, ...
             return take(m, WHY_REFUSED, m[G_TAKE])
         if command == IPC_RMID:

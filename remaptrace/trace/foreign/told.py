@@ -75,9 +75,12 @@ _TABLE = (
 
 _OF_LIBRARIES = re.compile(
     rb"(?:\[pid +\d+\] |\d+ )?(?:[\d:.]+ )?(?:[\w.]+->)?(?:malloc|free|calloc|realloc|strn?(?:len|cmp|cpy|chr)"
-    rb"|mem(?:cpy|set|cmp)|f?printf|puts|setlocale|getenv|strdup|exit|__\w+_location|__ctype_\w+)\("
+    rb"|mem(?:cpy|set|cmp)|f?printf|puts|setlocale|getenv|strdup|__\w+_location|__ctype_\w+)\("
 )
-_ON_MEMORY = re.compile(rb"\b(?:mmap2?|munmap|mprotect|brk|execve)\([^\n]*\) += ")
+_ON_MEMORY = re.compile(
+    rb"\b(?:mmap2?|munmap|mprotect|madvise|brk|execve|futex|rt_sig\w+|openat|clone3?|exit_group|set_\w+)"
+    rb"(?:\(| resumed>)"
+)
 
 
 def told(head: bytes) -> Told | None:
