@@ -220,7 +220,8 @@ def _maps(result: Result) -> Found:
         agree_files += not wrong
         for row, area in _told_flags(recorded, shot.vmas):
             flags += 1
-            if _words(row.vmflags) == _words(area.vmflags):
+            untold = _MODE_FLAGS if _came_from_elsewhere(area) else frozenset()
+            if _words(row.vmflags) - untold == _words(area.vmflags) - untold:
                 agree_flags += 1
             elif len(flaws) < FIRST:
                 call = f"flags of {row.start:x}-{row.end:x} {row.name} in the {recorded.moment} maps of {recorded.tid}"
@@ -244,6 +245,23 @@ def _maps(result: Result) -> Found:
 
 _UNTOLD_FLAGS = frozenset(("sd", "??", "lf"))
 """Words of VmFlags that tell when somebody cleared soft-dirty bits, and one that kernels before 6.x cannot name."""
+
+
+_MODE_FLAGS = frozenset(("sh", "mw", "mr", "me"))
+
+
+def _came_from_elsewhere(area: VmaRow) -> bool:
+    """True for shared mappings of a descriptor that no call in the log made: nobody told how it was opened.
+
+    A file open for reading only is mapped without VM_SHARED and VM_MAYWRITE (mm/mmap.c:do_mmap).
+    """
+    return _is_nameless(area) and area.perms[1] == "-" and area.perms[3] == "s"
+
+
+def _is_nameless(area: VmaRow) -> bool:
+    """True if the log does not tell which file an area maps: two such objects may be one file."""
+    name = area.file or ""
+    return name.startswith(_NAMELESS) or (name.startswith("/memfd:") and "#" in name)
 
 
 def _words(flags: str) -> frozenset[str]:
@@ -290,7 +308,7 @@ def compare_maps(
         simulated = _area_words(area) if area else "no area"
         if row and area:
             key = (row.dev, row.inode, row.name) if row.inode else ("", 0, "")
-            nameless = (area.file or "").startswith(_NAMELESS)
+            nameless = _is_nameless(area)
             if row.inode and area.inode and not (nameless and row.name.startswith("/dev/zero")):
                 same = (nameless and not told) or to_file.setdefault(area.inode, key) == key
                 if not nameless:

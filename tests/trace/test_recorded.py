@@ -286,3 +286,36 @@ def test_a_set_replays_on_the_kernel_that_its_configuration_describes(tmp_path: 
     (tmp_path / "config.gz").write_bytes(b"\x1f\x8b\x08")
     with pytest.raises(InputError, match="RT408"):
         read_set(tmp_path)
+
+
+def test_memfds_that_come_from_elsewhere_are_not_one_file_because_of_their_label(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    label = "</memfd:shared>(deleted)"
+    (tmp_path / "strace.txt").write_text(
+        '7 execve("/bin/a", ["a"], 0x7ff /* 1 var */) = 0\n'
+        + "".join(
+            f"7 mmap(NULL, 4096, PROT_READ, MAP_SHARED, {fd}{label}, 0) = 0x7f000000{fd}000\n"
+            for fd in (4, 5, 6)
+        )
+        + "7 exit_group(0) = ?\n"
+    )
+    (tmp_path / "maps" / "7.exec1.maps").write_text(
+        f"{'7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0':<73}[stack]\n"
+    )
+    areas = [
+        (4, 31, "rd mr me ms sd"),
+        (5, 32, "rd mr me ms sd"),
+        (6, 31, "rd sh mr mw me ms sd"),
+    ]  # 4 and 6 are one
+    (tmp_path / "maps" / "7.exit.smaps").write_text(
+        "".join(
+            f"{f'7f000000{fd}000-7f000000{fd + 1}000 r--s 00000000 00:01 {inode}':<73}/memfd:shared (deleted)\n"
+            f"Size: 4 kB\nVmFlags: {flags}\n"
+            for fd, inode, flags in areas
+        )
+        + f"{'7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0':<73}[stack]\nSize: 132 kB\n"
+    )
+    done = CliRunner().invoke(group, ["check", str(tmp_path), "--format", "json"])
+    outcome = json.loads(done.stdout)["outcomes"][0]
+    assert outcome["compared"]["map_lines"] == {"agree": 4, "total": 4}, outcome["differences"]
+    assert outcome["compared"]["map_flags"] == {"agree": 3, "total": 3}, outcome["differences"]

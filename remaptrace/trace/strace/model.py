@@ -23,6 +23,8 @@ UNBORN = (
     "a thread's birth is not in the log: it is taken for a process of its own (--one-process or --threads-of PID"
     " say otherwise)"
 )
+_LABEL = "/memfd:"
+"""What memfd_create is given is no name: any number of files may have it."""
 _NO_RETURN = frozenset((b"exit", b"exit_group"))
 _THREAD_FLAGS = 0x3D0F00  # what pthread_create of glibc passes
 
@@ -338,6 +340,10 @@ class Model:
         """The log names the path behind `fd`."""
         if path is None:
             return
+        if path.startswith(_LABEL):
+            if self.strings[self.files.path(call.task.files, fd)].partition("#")[0] == path:
+                return
+            path = f"{path}#{call.line}"  # one that came from elsewhere: many bear the same label
         number = self.string(path)
         if self.files.path(call.task.files, fd) != number:
             self.files.put(call.task.files, fd, number, cloexec=False)
