@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from ..result.agreement import CheckOutcome
     from ..result.result import Result
     from ..trace.detect import Item
+
+
+_MOST_DRAWN = 4
+"""Sources up to which a page draws each replay; of more it has the table alone."""
 
 
 @click.command("check")
@@ -81,17 +86,22 @@ def command(
             raise
         click.echo(f"# {error}")
         return EXIT_FINDINGS
-    outcomes = []
+    outcomes: list[CheckOutcome] = []
+    draws = form == "rich" and is_page(output, picture) and len(items) <= _MOST_DRAWN
+    results: dict[int, Result] = {}
     ticker = _Ticker(len(items))
     for item in items:
         ticker.show(item.name)
-        outcomes.append(_check(item, choice, placing, gates))
+        outcome, result = _check(item, choice, placing, gates, draws)
+        if draws and result is not None:
+            results[len(outcomes)] = result
+        outcomes.append(outcome)
     ticker.close()
     if write_baseline is not None:
         from ..result.gates import baseline_text
 
         out.write_text([baseline_text(gates.measured)], write_baseline)
-    _deliver(outcomes, form, output, differences, picture)
+    _deliver(outcomes, form, output, differences, picture, results)
     if kselftest_exit:
         return _kselftest(outcomes)
     if any(not o.agrees and not o.error for o in outcomes):
@@ -132,25 +142,36 @@ class _Gates:
         return with_gates(outcome, result, self.baseline[path], "baseline")
 
 
-def _check(item: Item, choice: session.Choice, placing: str | None, gates: _Gates) -> CheckOutcome:
-    """The outcome for one item; an unreadable one is an outcome too."""
+def _check(
+    item: Item, choice: session.Choice, placing: str | None, gates: _Gates, draws: bool
+) -> tuple[CheckOutcome, Result | None]:
+    """The outcome for one item, and its replay with its changes if it is to be drawn; an unreadable one is an
+    outcome too.
+    """
     from ..result.agreement import CheckOutcome
 
     try:
         trace = item.load()
         machine = choice.machine(trace)
         if machine.host is not None and (log := session.host_log(item)) is not None:
-            return session.sides_agreement(trace, machine, placing, item, log)
-        result, seconds = session.replay_timed(trace, machine, placing, counters=trace.truth is not None)
+            return session.sides_agreement(trace, machine, placing, item, log), None
+        result, seconds = session.replay_timed(
+            trace, machine, placing, counters=trace.truth is not None, changes=draws
+        )
         outcome = session.agreement(result, item, True, seconds)
         found = outcome or CheckOutcome(item.name, item.paths[0], "program", {}, seconds=seconds)
-        return gates.tried(found, item, result)
+        return gates.tried(found, item, result), result
     except RemapTraceError as error:
-        return CheckOutcome(item.name, item.paths[0], "program", {}, error=error)
+        return CheckOutcome(item.name, item.paths[0], "program", {}, error=error), None
 
 
 def _deliver(
-    outcomes: list[CheckOutcome], form: str, path: str | None, differences: int, picture: bool
+    outcomes: list[CheckOutcome],
+    form: str,
+    path: str | None,
+    differences: int,
+    picture: bool,
+    results: Mapping[int, Result],
 ) -> None:
     from ..report.facts.check import check_facts
 
@@ -167,7 +188,15 @@ def _deliver(
         if path is not None and is_page(path, picture):
             from ..report.html.tables import check_tables
 
-            write_page(path, "remaptrace check", sheet, [facts], tables=check_tables(facts))
+            wrong = [
+                [
+                    (d.event, f"{d.call}: {d.what} {d.expected}, here {d.simulated}")
+                    for d in outcomes[i].disagreements
+                ]
+                for i in results
+            ]
+            drawn = list(results.values())
+            write_page(path, "remaptrace check", sheet, [facts], drawn, check_tables(facts), wrong=wrong)
         else:
             out.show(sheet, path, "remaptrace check")
 

@@ -31,12 +31,12 @@ from ..abi.signals import PF_KIND, PF_PROT, PF_UNKNOWN, PF_UNSURE, PF_USER, SIGB
 from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
+from .elsewhere import MODE_FLAGS, came_from_elsewhere, is_nameless
 from .ground import ground_of
 from .result import Result, VmaRow
 
 _OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
 _COUNTERS = ("total_vm", "data_vm", "stack_vm", "locked_vm")
-_NAMELESS = ("file@", "shm@")
 _SHOWN_NAMES = ("[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]")
 
 Bools = npt.NDArray[np.bool_]
@@ -220,7 +220,7 @@ def _maps(result: Result) -> Found:
         agree_files += not wrong
         for row, area in _told_flags(recorded, shot.vmas):
             flags += 1
-            untold = _MODE_FLAGS if _came_from_elsewhere(area) else frozenset()
+            untold = MODE_FLAGS if came_from_elsewhere(area) else frozenset()
             if _words(row.vmflags) - untold == _words(area.vmflags) - untold:
                 agree_flags += 1
             elif len(flaws) < FIRST:
@@ -245,23 +245,6 @@ def _maps(result: Result) -> Found:
 
 _UNTOLD_FLAGS = frozenset(("sd", "??", "lf"))
 """Words of VmFlags that tell when somebody cleared soft-dirty bits, and one that kernels before 6.x cannot name."""
-
-
-_MODE_FLAGS = frozenset(("sh", "mw", "mr", "me"))
-
-
-def _came_from_elsewhere(area: VmaRow) -> bool:
-    """True for shared mappings of a descriptor that no call in the log made: nobody told how it was opened.
-
-    A file open for reading only is mapped without VM_SHARED and VM_MAYWRITE (mm/mmap.c:do_mmap).
-    """
-    return _is_nameless(area) and area.perms[1] == "-" and area.perms[3] == "s"
-
-
-def _is_nameless(area: VmaRow) -> bool:
-    """True if the log does not tell which file an area maps: two such objects may be one file."""
-    name = area.file or ""
-    return name.startswith(_NAMELESS) or (name.startswith("/memfd:") and "#" in name)
 
 
 def _words(flags: str) -> frozenset[str]:
@@ -308,7 +291,7 @@ def compare_maps(
         simulated = _area_words(area) if area else "no area"
         if row and area:
             key = (row.dev, row.inode, row.name) if row.inode else ("", 0, "")
-            nameless = _is_nameless(area)
+            nameless = is_nameless(area)
             if row.inode and area.inode and not (nameless and row.name.startswith("/dev/zero")):
                 same = (nameless and not told) or to_file.setdefault(area.inode, key) == key
                 if not nameless:

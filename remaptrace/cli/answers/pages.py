@@ -35,11 +35,13 @@ def write_page(
     tables: Sequence[Table] = (),
     kind: str = "",
     origin: Any = None,
+    wrong: Sequence[Sequence[tuple[int, str]]] = (),
 ) -> None:
     """Write the page of a report: its sentences, one side for each of `results`, tables, and the report as text.
 
     The replays must have been asked for their changes. `kind` says why they share one time: "machines" or "host", in
-    which case `origin` has for each event of the host the guest's event that brought it about.
+    which case `origin` has for each event of the host the guest's event that brought it about. `wrong` has for each
+    result the events that came out otherwise than recorded or expected.
     """
     from ...report.html.page import page
     from ...report.html.series import flat, side
@@ -58,6 +60,7 @@ def write_page(
             differing=apart if i < 2 else (),
             differing_at=at,
             moments=origin if i and kind == "host" else None,
+            wrong=wrong[i] if wrong else (),
         )
         for i, result in enumerate(results)
     ]

@@ -10,7 +10,14 @@ else:
     Numbers = list[int]
     """Packed while a page is made, whole numbers again when it is read."""
 
-Cell = str | int | None
+
+class Share(TypedDict):
+    """How much of a whole agrees: drawn as a bar."""
+
+    share: list[int]  # what agrees, all
+
+
+Cell = str | int | Share | None
 
 
 class Table(TypedDict):
@@ -60,6 +67,7 @@ class Side(TypedDict):
     has_faults: bool
     differing: list[list[int | str]]  # start, end, what is effective here and there
     differing_at: int
+    wrong: list[list[int | str]]  # event that came out otherwise than recorded or expected, in words
     moments: Numbers | None
     spaces: NotRequired[list[SpaceColumns]]
     looks: NotRequired[

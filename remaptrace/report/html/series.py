@@ -56,11 +56,13 @@ def side(
     differing: Sequence[Sequence[int | str]] = (),
     differing_at: int = -1,
     moments: Ints | None = None,
+    wrong: Sequence[tuple[int, str]] = (),
 ) -> Side:
     """Everything that a page draws of one replay, which was asked for its changes.
 
     `differing` are ranges whose effective protection is not that of the other machine behind event `differing_at`;
-    `moments` says for each event of this replay which event of the first side brought it about (hosts of guests).
+    `moments` says for each event of this replay which event of the first side brought it about (hosts of guests);
+    `wrong` are events whose answer is another one than that recorded or expected, in words.
     """
     trace = result.trace
     first = parts_of(len(trace))
@@ -80,10 +82,12 @@ def side(
         "has_faults": bool((np.asarray(result.columns["outcome"]) != OUT_NONE).any()),
         "differing": [list(one) for one in differing],
         "differing_at": differing_at,
+        "wrong": [[event if event >= 0 else len(trace) - 1, words] for event, words in wrong],
         "moments": None if moments is None else steps(moments),
     }
     if result.changes is not None:
         must = [*(p["peak_at"]["event"] for p in processes), *refused_at[:20]]
+        must += [event for event, _ in wrong if event >= 0]
         if differing_at >= 0:
             must.append(differing_at)
         _add_areas(found, result, result.changes, {p["pid"] for p in processes}, must)

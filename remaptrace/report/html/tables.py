@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...machine.machine import Machine
 from ..facts.run import rule_ground
+from ..phrases import noun
 from ..words import number
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..documents.check import Check
     from ..documents.diff import Diff
     from ..documents.page import Cell, Table
-    from ..documents.run import Run
+    from ..documents.run import Run, Tally
 
 
 def _table(
@@ -155,15 +156,17 @@ def advise_tables(facts: Advise) -> list[Table]:
 
 def check_tables(facts: Check) -> list[Table]:
     """Each program or set with what of it agrees, and the differences."""
+    compared = list(dict.fromkeys(what for o in facts["outcomes"] for what in o["compared"] or {}))
     rows: list[list[Cell]] = [
         [
             o["path"],
-            "error" if o["error"] else "agrees" if o["agrees"] else "differs",
-            ", ".join(f"{what} {t['agree']}/{t['total']}" for what, t in (o["compared"] or {}).items()),
             o["kernel"] or "",
+            "error" if o["error"] else "agrees" if o["agrees"] else "differs",
+            *(_share((o["compared"] or {}).get(what)) for what in compared),
         ]
         for o in facts["outcomes"]
     ]
+    head = ["path", "kernel", "outcome", *(noun(what, 2)[2:] for what in compared)]
     apart: list[list[Cell]] = [
         [
             d["at"]["file"] or o["path"],
@@ -177,9 +180,14 @@ def check_tables(facts: Check) -> list[Table]:
         for d in o["differences"]
     ]
     return [
-        *_table("Checked", ["path", "outcome", "compared", "kernel"], rows),
+        *_table("How much agrees", head, rows, lead=True),
         *_table("Differences", ["file", "line", "what", "call", "expected", "simulated"], apart),
     ]
+
+
+def _share(tally: Tally | None) -> Cell:
+    """A cell that the page draws as a bar."""
+    return {"share": [tally["agree"], tally["total"]]} if tally and tally["total"] else ""
 
 
 def ground_tables(machine: Machine) -> list[Table]:

@@ -51,12 +51,20 @@ function upTo(values, wanted) {
   return low;
 }
 
+// How much of a whole agrees: in words, and as a bar.
+function share(agree, all) {
+  const bar = make("div", {class: "share"}), done = make("i");
+  done.style.width = `${agree === all ? 100 : Math.min(99, 100 * agree / all)}%`;
+  bar.append(done);
+  return make("td", {class: "n"}, agree === all ? `all ${count(all)}` : `${count(agree)} of ${count(all)}`, bar);
+}
 function table(head, rows, caption) {
   const body = make("tbody"), all = rows.length;
   const fill = (from, until) => {
     for (const row of rows.slice(from, until)) {
       const line = make("tr");
       for (const cell of row) {
+        if (cell && cell.share) { line.append(share(...cell.share)); continue; }
         const text = typeof cell === "number" ? count(cell) : String(cell);
         line.append(make("td", typeof cell === "number" || /^[\d,.]+( [KMGTP]iB|%)$/.test(text) ? {class: "n"} : {}, text));
       }

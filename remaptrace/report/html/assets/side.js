@@ -28,6 +28,12 @@ class Side {
     root.append(this.chartAt, key(d.processes.slice(0, 8).map((p, i) => [`${`${p.pid} ${p.name}`.trim()}: at most ${count(p.peak)}`, LINE_COLOURS[i % 8]])));
     if (d.all_processes > d.processes.length) root.append(make("p", {class: "note"},
       `Of ${count(d.all_processes)} processes the ${count(d.processes.length)} with the most VMAs are on this page; the lines of ${Math.min(8, d.processes.length)} are named.`));
+    if (d.wrong.length) {
+      const list = make("ul", {class: "wrong"});
+      for (const [event, words] of d.wrong) list.append(make("li", {}, make("button", {type: "button",
+        onclick: () => this.group.go(this, event)}, `event ${count(event)}`), ` ${words}`));
+      root.append(make("p", {class: "bad"}, `Red: ${plural(d.wrong.length, "difference", "differences")} from what was recorded or expected.`), list);
+    }
     const shown = d.processes;
     root.append(folded("The same as a table", () => table(
       ["from event", ...shown.map((p) => `${p.pid} ${p.name}`)],
@@ -87,6 +93,11 @@ class Side {
         ready: [(u) => u.over.addEventListener("click", () => { if (u.cursor.left >= 0) this.group.go(this, Math.round(u.posToVal(u.cursor.left, "x"))); })],
         draw: [(u) => {
           const x = u.valToPos(this.event, "x", true), box = u.bbox;
+          for (const [event] of d.wrong) { // a triangle above each event that the recording shows otherwise
+            const at = u.valToPos(event, "x", true), wide = 5 * dots();
+            u.ctx.fillStyle = DIFFERS; u.ctx.beginPath(); u.ctx.moveTo(at - wide, box.top); u.ctx.lineTo(at + wide, box.top);
+            u.ctx.lineTo(at, box.top + 2 * wide); u.ctx.fill();
+          }
           if (x < box.left || x > box.left + box.width) return;
           u.ctx.fillStyle = ink(); u.ctx.fillRect(x - 0.5, box.top, 1, box.height);
         }],
