@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,6 +15,8 @@ from click.testing import CliRunner
 
 import remaptrace
 from remaptrace.cli.group import group
+
+from . import pixels
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -188,4 +191,60 @@ def test_on_paper_every_table_is_open(browser: Any, file: Path) -> None:
     ready(view)
     view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert view.evaluate("[...document.querySelectorAll('details')].every((d) => d.open)")
+    view.close()
+
+
+PICTURES = Path(__file__).parent / "pictures" / "page"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [420, 1280])
+def test_the_pictures_look_as_they_were_looked_at(browser: Any, file: Path, theme: str, width: int) -> None:
+    """Each canvas as 24 times 8 mean colours beside those that somebody looked at; a tenth may differ by a tenth."""
+    view = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    view.goto(file.as_uri())
+    ready(view)
+    number = view.locator("input[type=number]").first
+    number.fill("3000")
+    number.press("Enter")
+    view.mouse.move(0, 0)
+    for name in ("bar", "picture", "kinds", "faults"):
+        cells = pixels.grid(view.locator(f"canvas.{name}").first.screenshot(), 24, 8)
+        stored = PICTURES / f"{name}-{width}-{theme}.txt"
+        if os.environ.get("REMAPTRACE_UPDATE_SNAPSHOTS"):
+            stored.parent.mkdir(exist_ok=True)
+            stored.write_text(pixels.as_text(cells))
+        wrong = pixels.apart(cells, pixels.from_text(stored.read_text()), 26)
+        assert wrong <= 0.1, f"{name}: {wrong:.0%} of the picture differ"
+    view.close()
+
+
+def test_a_picture_of_something_else_does_not_pass(browser: Any, tmp_path: Path) -> None:
+    """The comparison above tells one trace from another, and one theme from the other."""
+    view = opened(browser, tmp_path, "run", str(TRACES / "threads500"), width=1280)
+    cells = pixels.grid(view.locator("canvas.picture").first.screenshot(), 24, 8)
+    view.close()
+    light, dark = (
+        pixels.from_text((PICTURES / f"picture-1280-{theme}.txt").read_text()) for theme in ("light", "dark")
+    )
+    assert pixels.apart(cells, light, 26) > 0.1
+    assert pixels.apart(dark, light, 26) > 0.1
+
+
+def test_a_check_draws_each_difference_on_the_course_of_its_run(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nsteps:\n"
+        "- mmap: {addr: 0x10000000, length: 8192, prot: rw, flags: [private, anonymous, fixed], fd: -1, offset: 0}\n"
+        "- munmap: {addr: 0x10000000, length: 4096}\n  expect: {result: -22}\n"
+    )
+    view = opened(browser, tmp_path, "check", str(path))
+    assert view.get_by_text("Red: 1 difference from what was recorded or expected.").count() == 1
+    assert view.locator("td .share").count() == 1
+    view.locator("ul.wrong button").first.click()
+    assert view.locator("output.count").first.inner_text().startswith("event 1")
+    png = view.locator(".u-over").first.screenshot()
+    _, _, rows, size = pixels.decoded(png)
+    reds = sum(row[i] > 200 and row[i + 1] < 60 for row in rows[:12] for i in range(0, len(row), size))
+    assert reds > 5  # the mark above the event
     view.close()
