@@ -1,15 +1,17 @@
-"""Areas of files that no call in the log opened: what nobody told of them is not compared."""
+"""What nobody told of an area is not compared: flags that others set, files that no call in the log opened."""
 
 from __future__ import annotations
 
 from .result import VmaRow
 
 _NAMELESS = ("file@", "shm@")
-MODE_FLAGS = frozenset(("sh", "mw", "mr", "me"))
+_UNTOLD_FLAGS = frozenset(("sd", "??", "lf"))
+"""Words of VmFlags that tell when somebody cleared soft-dirty bits, and one that kernels before 6.x cannot name."""
+_MODE_FLAGS = frozenset(("sh", "mw", "mr", "me"))
 """Words of VmFlags that depend on how a descriptor was opened."""
 
 
-def came_from_elsewhere(area: VmaRow) -> bool:
+def _came_from_elsewhere(area: VmaRow) -> bool:
     """True for shared mappings of a descriptor that no call in the log made: nobody told how it was opened.
 
     A file open for reading only is mapped without VM_SHARED and VM_MAYWRITE (mm/mmap.c:do_mmap).
@@ -21,3 +23,18 @@ def is_nameless(area: VmaRow) -> bool:
     """True if the log does not tell which file an area maps: two such objects may be one file."""
     name = area.file or ""
     return name.startswith(_NAMELESS) or (name.startswith("/memfd:") and "#" in name)
+
+
+def same_flags(recorded: str, area: VmaRow) -> bool:
+    """Whether the VmFlags of a recorded line are those of `area`, as far as the recording can tell."""
+    untold = _MODE_FLAGS if _came_from_elsewhere(area) else frozenset()
+    return _words(recorded) - untold == _words(area.vmflags) - untold
+
+
+def only_in(these: str, those: str) -> str:
+    """The words that only the first have."""
+    return " ".join(w for w in these.split() if w in _words(these) - _words(those)) or "none of them"
+
+
+def _words(flags: str) -> frozenset[str]:
+    return frozenset(flags.split()) - _UNTOLD_FLAGS

@@ -31,7 +31,7 @@ from ..abi.signals import PF_KIND, PF_PROT, PF_UNKNOWN, PF_UNSURE, PF_USER, SIGB
 from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
-from .elsewhere import MODE_FLAGS, came_from_elsewhere, is_nameless
+from .elsewhere import is_nameless, only_in, same_flags
 from .ground import ground_of
 from .result import Result, VmaRow
 
@@ -220,12 +220,11 @@ def _maps(result: Result) -> Found:
         agree_files += not wrong
         for row, area in _told_flags(recorded, shot.vmas):
             flags += 1
-            untold = MODE_FLAGS if came_from_elsewhere(area) else frozenset()
-            if _words(row.vmflags) - untold == _words(area.vmflags) - untold:
+            if same_flags(row.vmflags, area):
                 agree_flags += 1
             elif len(flaws) < FIRST:
                 call = f"flags of {row.start:x}-{row.end:x} {row.name} in the {recorded.moment} maps of {recorded.tid}"
-                sides = (_missing(row.vmflags, area.vmflags), _missing(area.vmflags, row.vmflags))
+                sides = (only_in(row.vmflags, area.vmflags), only_in(area.vmflags, row.vmflags))
                 flaws.append(
                     Disagreement("flags", recorded.event, recorded.tid, recorded.path, 0, call, *sides)
                 )
@@ -241,19 +240,6 @@ def _maps(result: Result) -> Found:
     yield "map_lines", Tally(agree_lines, lines), found[:FIRST]
     yield "map_files", Tally(agree_files, files), []
     yield "map_flags", Tally(agree_flags, flags), flaws
-
-
-_UNTOLD_FLAGS = frozenset(("sd", "??", "lf"))
-"""Words of VmFlags that tell when somebody cleared soft-dirty bits, and one that kernels before 6.x cannot name."""
-
-
-def _words(flags: str) -> frozenset[str]:
-    return frozenset(flags.split()) - _UNTOLD_FLAGS
-
-
-def _missing(these: str, those: str) -> str:
-    """The words that only one side has."""
-    return " ".join(w for w in these.split() if w in _words(these) - _words(those)) or "none of them"
 
 
 def _told_flags(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple[MapsRow, VmaRow]]:
