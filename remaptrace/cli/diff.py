@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..result.diff import SideBySide
     from ..result.result import Result, Snapshot
     from ..trace.events import Trace
+    from ..uml import UmlRun
 
 _FIELDS = ("results", "addresses", "outcomes", "faults", "counts", "values", "protections")
 _EXPLAINED_UP_TO = 300_000
@@ -104,7 +105,8 @@ def command(
         found = _explained(found, placing)
     from ..report.facts.diff import diff_facts
 
-    facts = diff_facts(found, peaks, time.perf_counter() - start, _configurations(given["config"]))
+    hosts = _hosts(loaded[0], machines, placing)
+    facts = diff_facts(found, peaks, time.perf_counter() - start, _configurations(given["config"]), hosts)
     if changes and output is not None:
         from ..report.rich.diff import diff_sheet
 
@@ -222,6 +224,16 @@ def _replay_all(
     if moment is not None:
         results[0] = session.with_look(base, moment)
     return results, [r.observed.get(moment) if moment is not None else None for r in results]
+
+
+def _hosts(trace: Trace, machines: list[Machine], placing: str | None) -> list[UmlRun | None]:
+    """What each guest asks of its host; None for a machine that is none. Empty where none is."""
+    if all(machine.host is None for machine in machines):
+        return []
+    from ..uml import replay_uml
+
+    follow = None if placing is None else placing == "follow"
+    return [replay_uml(trace, m, follow=follow) if m.host is not None else None for m in machines]
 
 
 def _explained(found: SideBySide, placing: str | None) -> SideBySide:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..engine.areas.vma import vma_is_anonymous
 from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH, MM_FIRST, MM_PGD, V_END, V_FLAGS, V_NEXT, V_START
 from ..machine.archwords import A_INDEX_BITS, A_LEVELS
@@ -22,11 +23,12 @@ UNMAP = -1
 
 @dataclass(frozen=True)
 class Area:
-    """One area: its bounds and VM_ flags."""
+    """One area: its bounds and VM_ flags, and whether it has no file."""
 
     start: int
     end: int
     flags: int
+    anonymous: bool
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,11 @@ class Tables:
             word = pte.pte_mkold(m, word)
         return Operation(page, PAGE, host_prot(m, word), pte.pte_pfn(m, word) * PAGE)
 
-    def unnoticed(self, m: Any, changes: Iterable[Change]) -> None:
+    def unnoticed(self, m: Any, change: Change) -> None:
         """The host allowed an access, so that the guest's kernel learnt nothing of it: no mark, and old stays old."""
-        for change in changes:
-            self.marked.discard(change.page)
-            if change.before and not pte.pte_young(m, change.before):
-                self.old.add(change.page)
+        self.marked.discard(change.page)
+        if change.before and not pte.pte_young(m, change.before):
+            self.old.add(change.page)
 
 
 def areas_of(m: Any, mm: int) -> tuple[Area, ...]:
@@ -178,7 +179,8 @@ def areas_of(m: Any, mm: int) -> tuple[Area, ...]:
     out = []
     vma = m[mm + MM_FIRST]
     while vma != 0:
-        out.append(Area(m[vma + V_START], m[vma + V_END], m[vma + V_FLAGS]))
+        anonymous = bool(vma_is_anonymous(m, vma))
+        out.append(Area(m[vma + V_START], m[vma + V_END], m[vma + V_FLAGS], anonymous))
         vma = m[vma + V_NEXT]
     return tuple(out)
 

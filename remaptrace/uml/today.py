@@ -34,8 +34,9 @@ from ..abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..abi.signals import PF_FETCH, PF_WRITE
 from ..abi.vmflags import VM_GROWSDOWN
 from ..engine.pages import pgwalk, pte
-from ..engine.state import G_NTASKS, G_TASKS, MM_ID, MM_START_BRK, T_ALIVE, T_MM
+from ..engine.state import G_NTASKS, G_TASKS, H_RULES, MM_ID, MM_START_BRK, T_ALIVE, T_MM
 from ..engine.tasks.process import ALIVE
+from ..machine.limitrules import R_FAULT_AROUND
 from ..trace.events import Trace
 from .flush import Operation
 from .hosttrace import HostTrace
@@ -209,31 +210,43 @@ class Today:
         if kind == K_FAULT:
             code = self.args[1][event]
             kind = K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
+        changes: dict[int, Change] = {}
         for at in range(addr, addr + pages * PAGE, PAGE):
-            self._touch(m, mm, space, at, kind, self.inside[event])
+            page = at & -PAGE
+            if 0 <= page < self.host.task_size:
+                changes.update((c.page, c) for c in space.tables.look_at(m, mm, page))
+                self._touch(m, space, at, kind, self.inside[event], changes.pop(page, None))
 
-    def _touch(self, m: Any, mm: int, space: Space, at: int, kind: int, in_kernel: bool) -> None:
+    def _touch(
+        self, m: Any, space: Space, at: int, kind: int, in_kernel: bool, change: Change | None
+    ) -> None:
         """One access: of user code, which the host lets through or not; of the guest's kernel, which asks its PTEs."""
         page = at & -PAGE
-        if not 0 <= page < self.host.task_size:
-            return
-        changes = space.tables.look_at(m, mm, page)
-        if in_kernel and not changes:
+        if in_kernel and change is None:
             return
         if not in_kernel and self._allowed(space, page, kind):
-            space.tables.unnoticed(m, changes)
+            if change is not None:
+                space.tables.unnoticed(m, change)
             self.host.access(space.task, kind, at, self.line)
             return
-        before = next((c.before for c in changes if c.page == page), 0)
         space.tables.old.discard(page)
-        if not self.at_once:
-            self._everything(m, space)
-        else:
-            if replaced(m, Change(page, before, space.tables.word(page))):
+        if self.at_once:
+            if change is not None and replaced(m, change):
                 self._send(space, [Operation(page, PAGE, UNMAP)])
             self._send(space, space.tables.flush(m, page, page + PAGE))
+        else:
+            self._send(space, space.tables.flush(m, *self._around(m, space, page, kind)))
         if not in_kernel and self._allowed(space, page, kind):
             self.host.access(space.task, kind, at, self.line)
+
+    def _around(self, m: Any, space: Space, page: int, kind: int) -> tuple[int, int]:
+        """The range that one fault sets words in: its page, or those around it of a file (do_fault_around)."""
+        area = next((a for a in space.tables.areas if a.start <= page < a.end), None)
+        size = m[H_RULES + R_FAULT_AROUND]
+        if area is None or area.anonymous or kind == K_WRITE or size <= PAGE:
+            return page, page + PAGE
+        low = max(page & -size, area.start, page & -space.tables.span)
+        return low, min(low + size, area.end, (page & -space.tables.span) + space.tables.span)
 
     def _allowed(self, space: Space, page: int, kind: int) -> bool:
         prot = space.host.get(page, 0)

@@ -168,3 +168,27 @@ def test_the_window_of_2007_is_refused():
     with pytest.raises(UsageError, match="page by page"):
         replay_uml(read_scenario(AREA), machine, window=True)
     assert not replay_uml(read_scenario(AREA), machine).window
+
+
+@pytest.mark.parametrize("kernel", [EAGER, LATE])
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_an_access_of_many_pages_asks_what_as_many_accesses_ask(kernel, kind):
+    files = "files:\n- {id: f, pages: 40, fill: true}\n"
+    setting = """
+- mmap: {addr: 0x11000000, length: 0x28000, prot: rw, flags: [private, fixed], fd: f}
+- mmap: {addr: 0x12000000, length: 0x28000, prot: rw, flags: [shared, fixed], fd: f}
+- read: 0x10001000
+- read: 0x11005000
+- read: 0x12005000
+"""
+    value = ", value: 1" if kind == "write" else ""
+    machine = Machine.load("um-x86_64", kernel, None, "linux-6.18")
+    found = []
+    for base in (0x10000000, 0x11000000, 0x12000000):
+        many = f"- {kind}: {{addr: {base:#x}, pages: 40{value}}}\n"
+        single = "".join(f"- {kind}: {{addr: {base + i * 4096:#x}{value}}}\n" for i in range(40))
+        for steps in (many, single):
+            c = replay_uml(read_scenario(files + AREA + setting + steps), machine).host.trace.columns
+            rows = np.flatnonzero(np.isin(c["kind"], list(NAMES)))
+            found.append([tuple(int(c[n][e]) for n in ("kind", "a0", "a1", "a2")) for e in rows])
+        assert found[-2] == found[-1], hex(base)

@@ -46,6 +46,13 @@ class ConfigurationFacts(TypedDict):
     others: int
 
 
+class HostCalls(TypedDict):
+    """What a User-mode Linux guest asked of its host: calls by name, most VMAs of one host process."""
+
+    calls: dict[str, int]
+    peak_vmas: int
+
+
 class MachineColumn(TypedDict):
     """What one machine did."""
 
@@ -60,6 +67,7 @@ class MachineColumn(TypedDict):
     refused_accesses: int
     memory: dict[str, int | None]
     peak: Peak | None
+    host: HostCalls | None
 
 
 class Answer(TypedDict):

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
     from ...machine.machine import Machine
     from ...machine.system.options import Configurations
+    from ...uml import UmlRun
     from ..documents.diff import (
         Answer,
         ConfigurationFacts,
         DifferingAnswers,
         DifferingEvent,
         DifferingProtection,
+        HostCalls,
         MachineColumn,
         Pair,
         RuleReason,
@@ -46,8 +48,12 @@ def diff_facts(
     peaks: Sequence[Snapshot | None],
     seconds: float = 0.0,
     configurations: Configurations | None = None,
+    hosts: Sequence[UmlRun | None] = (),
 ) -> DiffDocument:
-    """Everything that a report of `diff` says; `peaks` holds a snapshot (or None) for each result."""
+    """Everything that a report of `diff` says; `peaks` holds a snapshot (or None) for each result.
+
+    `hosts`, where given, holds for each result the guest's run on its host (or None).
+    """
     return {
         "schema": SCHEMA,
         "trace": trace_facts(found.trace, len(process_facts(found.results[0]))),
@@ -56,7 +62,10 @@ def diff_facts(
         "not_recorded": not_recorded(found.trace),
         "configurations": _configurations(configurations) if configurations else None,
         "settings": _settings([r.machine for r in found.results]),
-        "machines": [_machine_column(r, peak) for r, peak in zip(found.results, peaks, strict=True)],
+        "machines": [
+            _machine_column(r, peak, hosts[i] if hosts else None)
+            for i, (r, peak) in enumerate(zip(found.results, peaks, strict=True))
+        ],
         "pairs": [_pair_facts(i, diff, found.reasons.get(i)) for i, diff in enumerate(found.diffs)],
     }
 
@@ -82,7 +91,14 @@ def _value(machine: Machine, name: str) -> int | str:
     return ("yes" if value else "no") if RULES[name].kind == "bool" else value
 
 
-def _machine_column(result: Result, peak: Snapshot | None) -> MachineColumn:
+def _host_calls(run: UmlRun | None) -> HostCalls | None:
+    if run is None:
+        return None
+    counts = run.host.columns["map_count"]
+    return {"calls": dict(sorted(run.calls.items())), "peak_vmas": int(counts.max(initial=0))}
+
+
+def _machine_column(result: Result, peak: Snapshot | None, host: UmlRun | None) -> MachineColumn:
     processes = process_facts(result)
     top = processes[0] if processes else None
     returned = result.columns["ret"]
@@ -101,6 +117,7 @@ def _machine_column(result: Result, peak: Snapshot | None) -> MachineColumn:
         "refused_accesses": int((outcomes > 1).sum()),
         "memory": memory_facts(result, peak),
         "peak": peak_facts(result.trace, peak) if peak else None,
+        "host": _host_calls(host),
     }
 
 

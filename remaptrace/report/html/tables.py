@@ -95,16 +95,24 @@ _MEASURES = (
 )
 
 
+_OF_HOST = (
+    ("host mmap", ("host", "calls", "mmap")),
+    ("host munmap", ("host", "calls", "munmap")),
+    ("host VMAs, peak", ("host", "peak_vmas")),
+)
+
+
 def diff_tables(facts: Diff) -> list[Table]:
     """The machines side by side, the first difference with its reason, outcomes against each other, notes."""
     names = [f"{m['machine']['kernel']}, {m['machine']['arch']}" for m in facts["machines"]]
     rows = []
-    for label, path in _MEASURES:
+    guests = any(m["host"] for m in facts["machines"])
+    for label, path in (*_MEASURES, *(_OF_HOST if guests else ())):
         values = []
         for column in facts["machines"]:
             value: Any = column
             for step in path:
-                value = value[step] if value is not None else None
+                value = value.get(step) if value is not None else None
             values.append(_known(value))
         rows.append([label, *values])
     found = _table("Side by side", ["", *names], rows, lead=True)

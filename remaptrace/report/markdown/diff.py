@@ -62,6 +62,9 @@ def diff_markdown(facts: Facts) -> str:
     add("minor faults", [m["minor"] for m in machines])
     add("VMA records", [m["memory"].get("vma_bytes") for m in machines], size)
     add("page tables", [m["memory"].get("page_table_bytes") for m in machines], size)
+    if any(m["host"] for m in machines):
+        add("host calls", [sum(m["host"]["calls"].values()) if m["host"] else None for m in machines])
+        add("host VMAs, peak", [m["host"]["peak_vmas"] if m["host"] else None for m in machines])
     lines += table(["", *names, ""], rows)
     for pair in facts["pairs"]:
         lines += _pair(facts, names, pair)

@@ -45,6 +45,9 @@ def _lines(facts: Facts) -> Iterator[str]:
         )
         for name, count in m["memory"].items():
             yield line_of("memory", machine=i, name=name, value=known(count))
+        below = m["host"]
+        if below is not None:
+            yield line_of("host", machine=i, peak_vmas=below["peak_vmas"], **below["calls"])
     found = facts["configurations"]
     if found is not None:
         for option in found["deciding"] + found["not_modelled"]:

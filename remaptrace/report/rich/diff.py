@@ -191,6 +191,8 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
         for m in machines
     ]
     add("both together", both, size)
+    add("host calls", [sum(m["host"]["calls"].values()) if m["host"] else None for m in machines])
+    add("host VMAs, peak", [m["host"]["peak_vmas"] if m["host"] else None for m in machines])
     sheet.table(rows, "l" + "r" * len(machines) + "l")
     process = machines[0]["process"]
     if process:
