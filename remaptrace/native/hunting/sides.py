@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -30,11 +31,16 @@ class SidesHunter(Hunter):
         self.other_where: Where | None = None
 
     def _ask(self, programs: list[Program]) -> list[tuple[Asked, Verdict | None]]:
-        where, there = ask(programs, self.transport, areas=True)
-        self.other_where, here = ask(programs, self.other, areas=True)
+        (where, there), (self.other_where, here) = self._both(programs)
         if self.found is None:
             self.found = Hunted(where, self.choose(where).machine)
         return [self._pair(a, b) for a, b in zip(there, here, strict=True)]
+
+    def _both(self, programs: list[Program]) -> list[tuple[Where, list[Asked]]]:
+        """What both sides answer, asked at the same time: an image takes its seconds to boot."""
+        with ThreadPoolExecutor(2) as pool:
+            sides = [pool.submit(ask, programs, side, areas=True) for side in (self.transport, self.other)]
+            return [side.result() for side in sides]
 
     def _pair(self, there: Asked, here: Asked) -> tuple[Asked, Verdict | None]:
         if there.run is None:
@@ -45,8 +51,7 @@ class SidesHunter(Hunter):
 
     def _show(self, kinds: Any) -> None:
         """The answers of the first side in the example's text."""
-        _, asked = ask([f.example for f in kinds], self.transport, areas=True)
-        _, others = ask([f.example for f in kinds], self.other, areas=True)
+        (_, asked), (_, others) = self._both([f.example for f in kinds])
         for found, a, b in zip(kinds, asked, others, strict=True):
             if a.run is not None and b.run is not None:
                 found.verdict = compared(a, b.run, self.wanted)
