@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace.abi import mman as names
 from remaptrace.errors import InputError
+from remaptrace.trace.reproducer import constants
 from remaptrace.trace.reproducer.cfile import write_c
 from remaptrace.trace.scenario.read import read_scenario
 
@@ -183,6 +185,22 @@ def test_what_no_program_can_do_or_see_is_refused_by_name(step: str, reason: str
     assert caught.value.code == "RT221"
     assert "step 1 " in str(caught.value)
     assert reason in str(caught.value)
+
+
+@pytest.mark.skipif(GCC is None, reason="no gcc here")
+def test_every_name_that_a_program_may_have_is_known_to_the_compiler() -> None:
+    tables = [names.MAP, *(t for t in vars(names).values() if isinstance(t, dict) and constants.has_names(t))]
+    words = [constants.flags(sum({bit for bit in t.values() if bit & (bit - 1) == 0}), t) for t in tables]
+    words += [constants.flags(bit, t) for t in tables for bit in t.values()]
+    words += [constants.advice(number) for number in names.ADVICE.values()]
+    words += [constants.resource(number) for number in names.RLIMITS.values()]
+    body = "unsigned long long all[] = {\n" + ",\n".join(words) + "\n};\n"
+    includes = (Path(constants.__file__).with_name("parts") / "core.c").read_text().partition("\n\n")[0]
+    code = "\n".join(["#define _GNU_SOURCE", includes, *constants.definitions(body), body])
+    done = subprocess.run(
+        [str(GCC), "-fsyntax-only", "-x", "c", "-"], input=code, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_32_bit_program_is_refused() -> None:

@@ -26,7 +26,7 @@ _NEWER: dict[str, int] = {
     "MREMAP_DONTUNMAP": names.MREMAP_DONTUNMAP,
     "MLOCK_ONFAULT": names.MLOCK_ONFAULT,
     "MCL_ONFAULT": names.MCL_ONFAULT,
-    "SHM_EXEC": names.SHM["exec"],
+    **{f"SHM_{word.upper()}": bit for word, bit in names.SHM.items()},  # sys/shm.h is not included
     **{f"F_SEAL_{word.upper()}": bit for word, bit in names.SEALS.items()},
     "F_ADD_SEALS": F_ADD_SEALS,
     **{f"FALLOC_FL_{word.upper()}": bit for word, bit in names.FALLOC.items()},

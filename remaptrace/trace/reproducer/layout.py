@@ -16,7 +16,9 @@ class Layout:
     def __init__(self, trace: Trace) -> None:
         areas = trace.initial
         self.known = bool(areas)
-        heap = next((a for a in areas if a[2] in ("[heap]", "(heap)")), None)
+        heaps = [a for a in areas if a[2] in ("[heap]", "(heap)")]
+        heap = heaps[-1] if heaps else None
+        self.bss = {start for start, _, _ in heaps[:-1]}  # beside the break, so called too before 6.6
         self.heap_shown = any(name == "[heap]" for _, _, name in areas)
         self.heap_start = heap[0] if heap else 0
         made = trace.rows(0, min(1, len(trace)))

@@ -170,6 +170,9 @@ class Program:
     def areas(self, name: str, areas: list[dict[str, Any]]) -> str:
         """The statement that compares all areas; its table becomes part of the program. Raises NotPortable."""
         self.uses.add("areas")
+        areas = [
+            area for area in areas if area["start"] not in self.layout.bss
+        ]  # not one of its own: it has another
         if not areas:
             return "want_areas(0, 0);"
         rows = "\n".join(f"\t\t\t{area_row(self, area)}" for area in areas)
