@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
-from ..abi.calls import ARGUMENTS, KIND_NAMES, MOST_PAGES
+from ..abi.calls import ARGUMENTS, KIND_NAMES, MOST_FILE_PAGES, MOST_PAGES
 from ..abi.special import LAST_SPECIAL
 from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
@@ -24,7 +24,6 @@ _PLACES = ("line", "time", "source", "origin", "stack")
 _STRING_ARGUMENTS = frozenset({"path", "name", "file"})
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
 _LEAST_PAGE = 4096
-_MOST_FILE_PAGES = 1 << 50  # of one file: its bytes are a signed word on every machine
 _CHILDREN = (ev.K_FORK, ev.K_FORK_STEP)
 _NOT_COMPUTED = frozenset({"child", "type", "vm_perms", "rule", "disk", "fill", "folio", "mode", "maps"})
 """Arguments that name a row of a table or a choice: no reference to an earlier result can stand for them."""
@@ -195,7 +194,7 @@ def _arguments(trace: Trace, kind: int, rows: npt.NDArray[np.intp]) -> None:
         ):
             _within(trace, rows, column, 0, LAST_SPECIAL, "kind of file")
         elif name == "pages" and kind == ev.K_MAKEFILE:
-            _within(trace, rows, column, 0, _MOST_FILE_PAGES, "number of pages")
+            _within(trace, rows, column, 0, MOST_FILE_PAGES, "number of pages")
         elif (name == "pages" and kind in ev.ACCESSES) or (name == "count" and kind == ev.K_PAGES):
             _within(trace, rows, column, -1, MOST_PAGES, "number of pages")
         elif name == "rule":

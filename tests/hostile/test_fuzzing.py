@@ -9,6 +9,7 @@ from remaptrace.abi import kinds as ev
 from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.run.driver import replay, walk
 from remaptrace.errors import InputError
+from remaptrace.machine.limitrules import R_MAX_MAP_COUNT
 from remaptrace.machine.machine import Machine
 from remaptrace.result.result import Result
 from remaptrace.trace.detect import read_data
@@ -53,6 +54,7 @@ def both(kind: int, args: tuple[int, ...], arch: str, kernel: str) -> tuple[Resu
         (ev.K_PROCESS_VM, ((1 << 63) - 4096, (1 << 63) - 1, 1, 0, 0, 0)),
         (ev.K_EXECUTE, (0, 0, 1 << 24, 0, 0, 0)),
         (ev.K_READ, ((1 << 63) - 4096, -1, 1 << 24, 0, 0, 0)),
+        (ev.K_SYSCTL, (R_MAX_MAP_COUNT, (1 << 63) - 1, 1, 0, 0, 0)),
     ],
 )
 @pytest.mark.parametrize(("arch", "kernel"), [("arm64-64k", "linux-6.18"), ("i386", "linux-2.6.20")])
@@ -159,3 +161,11 @@ def test_a_process_number_that_cannot_be_is_none() -> None:
             b"    55d7a2c00000 r--p 00000000  08:01  1234     4     4     4 a\n")  # fmt: skip
     assert read_dump(text % b"4711", "x").pid == 4711
     assert read_dump(text % (b"2" + b"9" * 40), "x").pid == 0
+
+
+def test_an_identifier_of_a_segment_beyond_an_int_is_no_answer() -> None:
+    b = TraceBuilder()
+    b.event(ev.K_SHMGET, b.task(1, 1), (0, 4096, 0o1600, 0, 0, 0), ret=(1 << 63) - 1)
+    trace = b.finish(recorded=True)
+    for engine in ("interpreted", "compiled"):
+        assert replay(trace, Machine.load("x86_64", "linux-6.18"), engine=engine).columns["ret"][0] < 1 << 31

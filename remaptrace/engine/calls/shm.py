@@ -75,9 +75,10 @@ _IPC_64 = 0x100
 def _new_id(m: Mem) -> int:
     """The identifier of a new segment: the recorded one, or one more than any before (ipc_addid).
 
-    The kernel's numbers carry a sequence, so that one of a removed segment does not come back.
+    The kernel's numbers carry a sequence, so that one of a removed segment does not come back. They are ints: a
+    recorded answer beyond is none.
     """
-    if recorded_success(m) != 0:
+    if recorded_success(m) != 0 and m[G_REC_RET] < 0x7FFF_FFFF:
         m[G_NEXT_SHMID] = max(m[G_NEXT_SHMID], m[G_REC_RET] + 1)
         return m[G_REC_RET]
     m[G_NEXT_SHMID] += 1

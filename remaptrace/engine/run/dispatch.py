@@ -61,7 +61,7 @@ from ..fds.descriptors import (
 )
 from ..fds.filesizes import sys_add_seals, sys_fallocate, sys_ftruncate, sys_pread, sys_pwrite
 from ..files.hugepool import pool_resize
-from ..jit import kernel
+from ..jit import kernel, wrap
 from ..state import (
     G_HAS_RET,
     G_REC_RET,
@@ -194,7 +194,7 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: in
     if kind == K_SYSCTL:
         value = a1
         if a2 != 0:
-            value += m[m[task + T_MM] + MM_COUNT]
+            value = wrap(value + m[m[task + T_MM] + MM_COUNT])
         m[H_RULES + a0] = value
         if a0 == R_NR_HUGEPAGES:
             pool_resize(m, value)
