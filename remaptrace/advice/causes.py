@@ -15,7 +15,7 @@ import numpy as np
 
 from ..abi import mman
 from ..abi.calls import KIND_NAMES
-from ..abi.errnos import EACCES, EAGAIN, EINVAL, ENOMEM, ENOSYS, EPERM, errno_name
+from ..abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, errno_name
 from ..abi.kinds import (
     K_BRK,
     K_MADVISE,
@@ -26,6 +26,7 @@ from ..abi.kinds import (
     K_MMAP,
     K_MPROTECT,
     K_MREMAP,
+    K_MUNMAP,
     K_OLD_MMAP,
     K_SETRLIMIT,
 )
@@ -140,13 +141,19 @@ def _overcommit(at: RefusedCall) -> str:
     values = at.result.machine.kernel.values
     page = at.result.machine.page_size
     ram, swap = (int(values[name]) * page for name in ("ram_pages", "swap_pages"))
-    if int(values["overcommit_memory"]) == 2:
-        limit = ram * int(values["overcommit_ratio"]) // 100 + swap
+    if int(values["overcommit_memory"]) == 2:  # mm/util.c vm_commit_limit
+        fixed = int(values["overcommit_kbytes"]) << 10
+        limit = (fixed or ram * int(values["overcommit_ratio"]) // 100) + swap
         return (
             f"vm.overcommit_memory is 2 and the commit limit {size_words(limit)}: {size_words(at.data)} of data were "
             f"mapped here, {size_words(at.length)} more asked for"
         )
     taken = "" if {"ram", "ram_pages"} & set(at.result.machine.overrides) else ", as assumed; --set ram=SIZE"
+    if at.result.machine.rule("overcommit_guess") == "free":
+        return (
+            f"vm.overcommit_memory 0 refuses, before Linux 4.20, a request beyond the memory that is free "
+            f"(RAM and swap: {size_words(ram + swap)}{taken}): {size_words(at.length)} were asked for"
+        )
     return (
         f"vm.overcommit_memory 0 refuses one request beyond RAM and swap ({size_words(ram + swap)}{taken}): "
         f"{size_words(at.length)} were asked for"
@@ -182,6 +189,15 @@ def _map_limit(at: RefusedCall) -> str:
 
 def _not_shown(at: RefusedCall) -> _Answer:
     hole = "a part of the range was not mapped"
+    unseen = "what was mapped there the log does not show"
+    if (
+        at.kind == K_MREMAP and at.errno == EFAULT
+    ):  # mm/mremap.c check_prep_vma: no area, not one, or a special one
+        special = "a special area, of a device or a ring, that may not grow"
+        return (f"{hole}, or not by one area", special), "--maps of that moment", unseen
+    if at.kind == K_MUNMAP and at.errno == EINVAL:  # mm/hugetlb.c hugetlb_vm_op_split
+        whole = "an area of huge pages, which are unmapped whole only"
+        return (whole,), "", "an area that the log does not show was mapped there"
     if at.kind == K_MREMAP or at.errno != ENOMEM:
         return _of_an_area(at)
     causes = [hole]
@@ -191,7 +207,7 @@ def _not_shown(at: RefusedCall) -> _Answer:
         causes.append("the commit limit, which memory made writable is charged to")
     if at.kind in (K_MLOCK, K_MLOCK2):
         causes.append("RLIMIT_MEMLOCK (ulimit -l)")
-    return tuple(causes), "--maps of that moment", "what was mapped there the log does not show"
+    return tuple(causes), "--maps of that moment", unseen
 
 
 def _of_an_area(at: RefusedCall) -> _Answer:

@@ -1,4 +1,4 @@
-"""Mappings that were never unmapped: by size, age and thread."""
+"""Mappings that were never unmapped: by size, age, thread and, where stacks were recorded, caller."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 from ..abi.kinds import K_MMAP, K_MUNMAP
 from ..abi.mman import MAP_ANONYMOUS
 from ..result.result import Result
+from ..trace.events import Trace
 from .bill import Bill, memory_call_events
+from .callers import Weighed, by_caller, stack_of
 
+_FRAMES, _CALLERS = 4, 4
+"""Frames of a caller, and callers, that are named."""
 _LEAST = 50
 _SHARE = 0.1
 """A group is a leak from this many mappings on, and this share of the areas (of the mapping calls when they merge)."""
@@ -19,19 +23,23 @@ _SHARE = 0.1
 
 @dataclass(frozen=True)
 class Leak:
-    """Anonymous mappings of one size (bytes) that no call unmapped up to the peak, made until the end.
+    """Anonymous mappings of sizes from `size` to `largest` (bytes) that no call unmapped, made until the end.
 
     `late`: how many of them the last half of the process's memory calls made; `threads`: (tid, mappings), most
-    first; `unmapped`: mappings of that size that were given back.
+    first; `unmapped`: mappings of that size that were given back. `ages`: how many each quarter of the calls made,
+    the oldest first; `callers`: (frames, innermost first, and mappings), most first, empty without stacks.
     """
 
     size: int
+    largest: int
     mappings: int
     unmapped: int
     late: int
     first_event: int
     last_event: int
     threads: tuple[tuple[int, int], ...]
+    ages: tuple[int, int, int, int]
+    callers: tuple[tuple[tuple[str, ...], int], ...]
 
 
 def find_leaks(result: Result, bill: Bill) -> list[Leak]:
@@ -56,29 +64,91 @@ def find_leaks(result: Result, bill: Bill) -> list[Leak]:
     done = (ret >= 0) | (ret < -4095)
     maps = np.flatnonzero(mine & (kinds == K_MMAP) & (columns["a3"][:upto] & MAP_ANONYMOUS != 0) & done)
     alive = _alive(columns["a0"][:upto], ret, maps, np.flatnonzero(mine & (kinds == K_MUNMAP) & done), bill)
-    half = int(calls[len(calls) // 2])
+    alive &= ~_unmapped_later(result, whole, upto, ret[maps])
     sizes = np.asarray(columns["a1"][:upto][maps]).astype(np.int64)
+    least = max(_LEAST, _SHARE * bill.total)
     leaks = []
+    rest = np.ones(len(maps), dtype=bool)
     for size in np.unique(sizes[alive]).tolist():
         same = sizes == size
         kept = maps[alive & same]
-        late = int((kept >= half).sum())
-        if len(kept) < max(_LEAST, _SHARE * bill.total) or late * 4 < len(kept):
-            continue
-        if int((kept >= calls[len(calls) * 7 // 8]).sum()) * 40 < len(kept):
-            continue  # it has stopped: bounded
-        threads = Counter(trace.tasks["tid"][tasks[kept]].tolist())
-        gone = int(same.sum()) - len(kept)
-        if gone * 2 > int(same.sum()):
-            continue
-        leaks.append(
-            Leak(size, len(kept), gone, late, int(kept[0]), int(kept[-1]), tuple(threads.most_common(4)))
-        )
+        if len(kept) >= least and _still_comes(kept, calls, int(same.sum())):
+            leaks.append(_leak(trace, kept, calls, size, size, int(same.sum())))
+            rest &= ~same
+    kept = maps[alive & rest]
+    if len(kept) >= max(_LEAST, 2 * _SHARE * bill.total) and _still_comes(kept, calls, int(rest.sum())):
+        low, high = (int(extreme(sizes[alive & rest])) for extreme in (np.min, np.max))
+        leaks.append(_leak(trace, kept, calls, low, high, int(rest.sum())))
     return sorted(leaks, key=lambda leak: -leak.mappings)
 
 
+_Events = np.ndarray[tuple[int], np.dtype[np.intp]]
+
+
+def _still_comes(kept: _Events, calls: _Events, made: int) -> bool:
+    """Whether `kept`, of `made` mappings, is most of them, and comes until the end: what stopped is bounded."""
+    _, _, third, fourth = _ages(kept, calls)
+    if (third + fourth) * 4 < len(kept) or len(kept) * 2 < made:
+        return False
+    return int((kept >= calls[len(calls) * 7 // 8]).sum()) * 40 >= len(kept)
+
+
+def _leak(trace: Trace, kept: _Events, calls: _Events, low: int, high: int, made: int) -> Leak:
+    ages = _ages(kept, calls)
+    threads = Counter(trace.tasks["tid"][trace.columns["task"][kept]].tolist())
+    return Leak(
+        low,
+        high,
+        len(kept),
+        made - len(kept),
+        ages[2] + ages[3],
+        int(kept[0]),
+        int(kept[-1]),
+        tuple(threads.most_common(4)),
+        ages,
+        _callers(trace, kept),
+    )
+
+
+def _unmapped_later(
+    result: Result,
+    mine: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    upto: int,
+    places: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which of `places` a munmap of the process behind event `upto` covers."""
+    columns = result.trace.columns
+    later = mine & (columns["kind"] == K_MUNMAP) & (result.columns["ret"] == 0)
+    later[:upto] = False
+    gone = np.zeros(len(places), dtype=bool)
+    if later.any():
+        start = np.asarray(columns["a0"][later]).astype(np.uint64)
+        end = start + np.asarray(columns["a1"][later]).astype(np.uint64)
+        order = np.argsort(start, kind="stable")
+        start, reach = start[order], np.maximum.accumulate(end[order])
+        at = places.astype(np.uint64)
+        found = np.searchsorted(start, at, side="right") - 1
+        gone = (found >= 0) & (reach[np.maximum(found, 0)] > at)
+    return gone
+
+
+def _ages(kept: _Events, calls: _Events) -> tuple[int, int, int, int]:
+    """How many of `kept` each quarter of the process's memory calls made."""
+    borders = [int(calls[len(calls) * n // 4]) for n in (1, 2, 3)]
+    first, second, third = (int(n) for n in np.searchsorted(kept, borders))
+    return first, second - first, third - second, len(kept) - third
+
+
+def _callers(trace: Trace, kept: _Events) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """Who made `kept`, by the innermost frames of their stacks; empty for a recording without stacks."""
+    if "stack" not in trace.columns:
+        return ()
+    stacks = [Weighed(stack_of(trace, event), 1) for event in kept.tolist()]
+    return tuple((s.frames, s.weight) for s in by_caller(stacks, _FRAMES)[:_CALLERS])
+
+
 def _alive(
-    addr: np.ndarray[tuple[int], np.dtype[np.integer]],  # type: ignore[type-arg]
+    addr: np.ndarray[tuple[int], np.dtype[np.integer]],
     ret: np.ndarray[tuple[int], np.dtype[np.int64]],
     maps: np.ndarray[tuple[int], np.dtype[np.intp]],
     unmaps: np.ndarray[tuple[int], np.dtype[np.intp]],

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EAGAIN, ENOMEM
-from ..abi.kinds import SPLITTING
+from ..abi.kinds import K_EXIT, SPLITTING
 from ..result.result import Result
 from .bill import Bill, memory_call_events
 from .patterns import LIBRARIES, RELRO
@@ -24,7 +24,8 @@ _LEAST_RISE = 32
 @dataclass(frozen=True)
 class Limit:
     """`reached_event` is the first call refused at the limit, -1: none. `calls_left` is extrapolated
-    from the growth per call, -1: no steady growth. `first_to_fail` names the call and its errno."""
+    from the growth per call, -1: no steady growth. `first_to_fail` names the call and its errno. `ended_event`: where
+    the process ended by itself, -1: the log does not show it."""
 
     limit: int
     peak: int
@@ -32,6 +33,7 @@ class Limit:
     calls_left: int
     growth_per_call: float
     first_to_fail: str
+    ended_event: int = -1
 
 
 def _refused_at_limit(
@@ -60,7 +62,8 @@ def find_limit(result: Result, task: int, bill: Bill) -> Limit:
         failing = f"{KIND_NAMES[int(kinds[reached])]} with {_errno(int(result.columns['ret'][reached]))}"
     else:
         failing = _will_fail(result, calls) if left >= 0 else ""
-    return Limit(limit, peak, reached, left, growth, failing)
+    exits = np.flatnonzero(of_process & (kinds == K_EXIT) & (trace.columns["a1"] != 0))
+    return Limit(limit, peak, reached, left, growth, failing, int(exits[0]) if len(exits) else -1)
 
 
 def _errno(ret: int) -> str:

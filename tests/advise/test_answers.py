@@ -40,6 +40,57 @@ def test_a_leak_is_called_a_leak(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert facts["limit"]["calls_left"] is not None
 
 
+STACK = """\
+ > /usr/lib/libc.so.6(mmap64+0x1e) [0x11d2e0]
+ > /opt/prog/a({name}+0x40) [0x1189]
+ > /opt/prog/a(main+0x22) [0x1200]
+"""
+
+
+def test_a_leak_names_who_called_where_stacks_were_recorded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    calls = "".join(mapped(n) + STACK.format(name="cache_add" if n % 4 else "log_line") for n in range(400))
+    facts = advise(capsys, tmp_path, EXEC + calls)
+    (leak,) = facts["leaks"]
+    assert [c["mappings"] for c in leak["callers"]] == [300, 100]
+    assert any("cache_add" in frame for frame in leak["callers"][0]["frames"])
+    assert leak["by_quarter"] == [99, 100, 100, 101]  # brk is a call, too
+    assert "300 of them were asked for by" in facts["sentences"][0]
+    unknown = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(400))))
+    assert unknown["leaks"][0]["callers"] is None
+    assert "Who called was not recorded" in unknown["sentences"][0]
+
+
+def test_a_leak_of_many_sizes_is_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    facts = advise(capsys, tmp_path, EXEC + "".join(mapped(n, 4096 * (1 + n % 97)) for n in range(600)))
+    (leak,) = facts["leaks"]
+    assert (leak["mappings"], leak["bytes"], leak["largest_bytes"]) == (600, 4096, 97 * 4096)
+    assert "600 mappings of 4 KiB to 388 KiB were never unmapped" in facts["sentences"][0]
+
+
+def test_mappings_that_others_replace_do_not_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ring = "".join(map(mapped, range(200)))
+    ring += "".join(unmapped(n) + mapped(n + 200) for n in range(600))
+    assert advise(capsys, tmp_path, EXEC + ring)["leaks"] == []
+
+
+def test_what_was_unmapped_behind_the_peak_was_unmapped(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = EXEC + "".join(map(mapped, range(1000))) + "".join(map(unmapped, range(60)))
+    (leak,) = advise(capsys, tmp_path, text)["leaks"]
+    assert (leak["mappings"], leak["unmapped"]) == (940, 60)
+
+
+def test_the_end_of_a_process_is_no_failure(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    facts = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(400))) + "exit_group(0) = ?\n")
+    assert facts["limit"]["ended_at"]["line"] == 403
+    text = " ".join(facts["sentences"])
+    assert "until the process ended at line 403" in text and "only moves the failure" not in text
+    assert "The process ended 65,1" in text
+
+
 def test_a_program_with_a_bound_does_not_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     work = "".join(mapped(1000) + unmapped(1000) for _ in range(400))
     facts = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(300))) + work)

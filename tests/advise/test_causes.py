@@ -69,6 +69,7 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
      + call(f"mlock({A:#x}, 16777216)", "ENOMEM"), {}, "WHY_RLIMIT_MEMLOCK"),
     ("mlockall beyond it", "setuid(1000) = 0\n" + mmap(16 << 20, "ok") + call("mlockall(MCL_CURRENT)", "ENOMEM"), {},
      "WHY_RLIMIT_MEMLOCK"),
+    ("a request beyond what is free", mmap(64 << 40, "ENOMEM"), {"overcommit_guess": "free"}, "WHY_OVERCOMMIT"),
     ("one request beyond RAM", mmap(64 << 40, "ENOMEM"), {}, "WHY_OVERCOMMIT"),
     ("one request beyond the RAM that was told", mmap(16 << 30, "ENOMEM"), {"ram": "8GiB"}, "WHY_OVERCOMMIT"),
     ("the strict commit limit", mmap(16 << 30, "ENOMEM"), {"ram": "8GiB", "overcommit_memory": 2}, "WHY_OVERCOMMIT"),
@@ -102,8 +103,8 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
     ("an area above the heap", "brk(NULL) = 0x560000000000\n"
      + mmap(4096, "ok", RW, ANON + "|MAP_FIXED", addr="0x560000002000").replace(f"= {A:#x}", "= 0x560000002000")
      + "brk(0x560000010000) = 0x560000000000\n", {}, "WHY_IN_HEAPS_WAY"),
-    ("mremap of nothing", EXEC + MAPPED + f"munmap({A:#x}, 65536) = 0\n"
-     + call(f"mremap({A:#x}, 4096, 8192, MREMAP_MAYMOVE)", "EFAULT"), {}, "WHY_NOT_ONE_AREA"),
+    ("mremap of nothing", "steps:\n- mremap: {addr: 0x10000000, old_length: 4096, new_length: 8192, flags: [maymove]}\n"
+     "  expect: {error: EFAULT}\n", {}, "WHY_NOT_ONE_AREA"),
     ("an area behind that may not move", mmap(8192, "ok") + f"mprotect({A + 4096:#x}, 4096, PROT_READ) = 0\n"
      + call(f"mremap({A:#x}, 4096, 8192, 0)", "ENOMEM"), {}, "WHY_BEHIND"),
 ]  # fmt: skip
@@ -244,6 +245,12 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
      ("the mmap method of the file or device",)),
     ("pages that refuse", MAPPED + call(f"msync({A:#x}, 4096, MS_INVALIDATE)", "EBUSY"), "WHY_REFUSED",
      ("pages or files of which the log shows nothing", "a kernel of another version or configuration")),
+    ("mremap of what the log does not show", EXEC + MAPPED + f"munmap({A:#x}, 65536) = 0\n"
+     + call(f"mremap({A:#x}, 4096, 8192, MREMAP_MAYMOVE)", "EFAULT"), "WHY_NOT_SHOWN",
+     ("a part of the range was not mapped, or not by one area",
+      "a special area, of a device or a ring, that may not grow")),
+    ("munmap of what the log does not show", call(f"munmap({A:#x}, 4096)", "EINVAL"), "WHY_NOT_SHOWN",
+     ("an area of huge pages, which are unmapped whole only",)),
     ("pages that could not be had", MAPPED + call(f"mlock({A:#x}, 4096)", "EAGAIN"), "WHY_NOT_PRESENT",
      ("memory was short, of the machine or of its cgroup",)),
 ]  # fmt: skip

@@ -19,6 +19,7 @@ class LimitFacts(TypedDict):
     calls_left: int | None
     growth_per_1000_calls: float
     first_to_fail: str | None
+    ended_at: Place | None
 
 
 class BillItem(TypedDict):
@@ -52,16 +53,26 @@ class LeakThread(TypedDict):
     mappings: int
 
 
+class LeakCaller(TypedDict):
+    """Mappings that one caller asked for; frames innermost first."""
+
+    frames: list[str]
+    mappings: int
+
+
 class LeakFacts(TypedDict):
-    """Mappings of one size that nobody unmapped."""
+    """Mappings that nobody unmapped, of sizes from `bytes` to `largest_bytes`; `callers` null: not recorded."""
 
     bytes: int
+    largest_bytes: int
     mappings: int
     unmapped: int
     in_last_half: int
     first: Place
     last: Place
     threads: list[LeakThread]
+    by_quarter: list[int]
+    callers: list[LeakCaller] | None
 
 
 class Border(TypedDict):

@@ -87,6 +87,7 @@ def _limit_facts(trace: Trace, limit: Limit) -> LimitFacts:
         "calls_left": limit.calls_left if limit.calls_left >= 0 else None,
         "growth_per_1000_calls": round(1000 * limit.growth_per_call, 1),
         "first_to_fail": limit.first_to_fail or None,
+        "ended_at": place(trace, limit.ended_event) if limit.ended_event >= 0 else None,
     }
 
 
@@ -107,12 +108,17 @@ def _failure(trace: Trace, failure: Failure) -> FailureFacts:
 def _leak(trace: Trace, leak: Leak) -> LeakFacts:
     return {
         "bytes": leak.size,
+        "largest_bytes": leak.largest,
         "mappings": leak.mappings,
         "unmapped": leak.unmapped,
         "in_last_half": leak.late,
         "first": place(trace, leak.first_event),
         "last": place(trace, leak.last_event),
         "threads": [{"tid": tid, "mappings": count} for tid, count in leak.threads],
+        "by_quarter": list(leak.ages),
+        "callers": [{"frames": list(frames), "mappings": count} for frames, count in leak.callers]
+        if "stack" in trace.columns
+        else None,
     }
 
 
@@ -145,7 +151,7 @@ def _remedy(r: Remedy) -> RemedyFacts:
 def sentences(facts: Advise) -> list[str]:
     """Plain sentences: what failed and what never went away, who spends, what would save, what the limit means."""
     found = [_failed(facts["failure"])] if facts["failure"] else []
-    found += [_leaked(leak) for leak in facts["leaks"][:2]]
+    found += [_leaked(leak, facts["limit"]["ended_at"]) for leak in facts["leaks"][:2]]
     return [*found, _spender(facts), _saver(facts), _limiter(facts)]
 
 
@@ -157,7 +163,7 @@ def _failed(failure: FailureFacts) -> str:
     return f"{head}. The log cannot tell why; possible, the likeliest first: {'; '.join(failure['causes'])}."
 
 
-def _leaked(leak: LeakFacts) -> str:
+def _leaked(leak: LeakFacts, ended: Place | None) -> str:
     given = f", {number(leak['unmapped'])} were" if leak["unmapped"] else ""
     who = leak["threads"]
     by = (
@@ -165,10 +171,25 @@ def _leaked(leak: LeakFacts) -> str:
         if len(who) > 1 and who[0]["mappings"] * 2 > leak["mappings"]
         else ""
     )
+    size = size_words(leak["bytes"])
+    if leak["largest_bytes"] != leak["bytes"]:
+        size += f" to {size_words(leak['largest_bytes'])}"
+    if leak["callers"] is None:
+        called = "Who called was not recorded (`record --stacks`, strace -k)."
+    else:
+        top = leak["callers"][0]
+        all_of_them = top["mappings"] == leak["mappings"]
+        share = "All" if all_of_them else f"{number(top['mappings'])} of them"
+        called = f"{share} were asked for by {' < '.join(top['frames'])}."
+    until = "and they still come. That is a leak, or memory that is meant to stay."
+    if ended:
+        until = (
+            f"until the process ended at line {ended['line']}. "
+            "That is a leak if it is to run longer, or memory that it needs."
+        )
     return (
-        f"{number(leak['mappings'])} mappings of {size_words(leak['bytes'])} were never unmapped{given}: "
-        f"from line {leak['first']['line']} to line {leak['last']['line']}{by}, and they still come. That is a leak, "
-        "or memory that is meant to stay."
+        f"{number(leak['mappings'])} mappings of {size} were never unmapped{given}: "
+        f"from line {leak['first']['line']} to line {leak['last']['line']}{by}, {until} {called}"
     )
 
 
@@ -233,13 +254,20 @@ def _limiter(facts: Advise) -> str:
     limit = facts["limit"]
     size = f"vm.max_map_count ({number(limit['limit'])})"
     grows = bool(facts["leaks"])
-    cure = (
-        "raising it only moves the failure" if grows else "raising it is the cure if the program is bounded"
-    )
+    ended = limit["ended_at"]
+    cure = "raising it is the cure if the program is bounded"
+    if grows:
+        cure = "raising it only moves the failure as long as they come"
     if limit["reached_at"]:
         at = limit["reached_at"]
         return f"The limit {size} is met at line {at['line']}, where {_call(limit)} fails; {cure}."
     if limit["calls_left"] is not None:
+        if ended:
+            return (
+                f"The process ended {number(limit['limit'] - limit['peak'])} mappings below {size}; a run that went on "
+                f"at the rate of its last half would meet it after {counted(limit['calls_left'], 'more memory call')}, "
+                f"and {_call(limit)} would be the first to fail."
+            )
         return (
             f"At the rate of its last half {size} is met after {counted(limit['calls_left'], 'more memory call')}, "
             f"and {_call(limit)} is the first to fail; {cure}."

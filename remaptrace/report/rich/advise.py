@@ -54,6 +54,11 @@ def advise_answer(facts: Facts) -> str:
         where = event_place(limit["reached_at"], facts["trace"]["sources"])
         return f"{text} The limit is met: {limit['first_to_fail']}, {where}."
     if limit["calls_left"] is not None:
+        if limit["ended_at"]:
+            return (
+                f"{text} Its process ended; a run that went on at {limit['growth_per_1000_calls']:g} VMAs per 1,000 "
+                f"calls would meet it after {counted(limit['calls_left'], 'more call')}."
+            )
         return (
             f"{text} At {limit['growth_per_1000_calls']:g} VMAs per 1,000 calls the limit is met after "
             f"{counted(limit['calls_left'], 'more call')}; {fails_first(limit['first_to_fail'] or '')}."
@@ -116,7 +121,10 @@ def _remedies(sheet: Sheet, facts: Facts) -> None:
     for r in shown:
         saved = (f"{100 * r['saved']:.0f} %", "good" if r["saved"] >= 0.05 and r["allowed_alike"] else "")
         rows.append([r["label"], number(r["before"]), number(r["after"]), saved])
-    below = [""] + [_remark(r, facts["machine"]["kernel"], bool(facts["leaks"])) for r in shown]
+    below = [""] + [
+        _remark(r, facts["machine"]["kernel"], bool(facts["leaks"]) and not facts["limit"]["ended_at"])
+        for r in shown
+    ]
     part = Sheet(sheet.width)
     part.table(rows, "lrrr", flexible=0)
     sheet.blank()
