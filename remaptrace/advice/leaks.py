@@ -42,8 +42,12 @@ class Leak:
     callers: tuple[tuple[tuple[str, ...], int], ...]
 
 
-def find_leaks(result: Result, bill: Bill) -> list[Leak]:
-    """The groups of mappings that only grow, the largest first."""
+def find_leaks(result: Result, bill: Bill, steady: bool) -> list[Leak]:
+    """The groups of mappings that only grow, the largest first.
+
+    `steady`: the number of areas grows steadily. Without that mappings of many sizes are no group: programs that
+    start up map so.
+    """
     trace = result.trace
     pids = trace.tasks["pid"]
     columns = trace.columns
@@ -65,7 +69,8 @@ def find_leaks(result: Result, bill: Bill) -> list[Leak]:
     maps = np.flatnonzero(mine & (kinds == K_MMAP) & (columns["a3"][:upto] & MAP_ANONYMOUS != 0) & done)
     alive = _alive(columns["a0"][:upto], ret, maps, np.flatnonzero(mine & (kinds == K_MUNMAP) & done), bill)
     alive &= ~_unmapped_later(result, whole, upto, ret[maps])
-    sizes = np.asarray(columns["a1"][:upto][maps]).astype(np.int64)
+    page = result.machine.page_size
+    sizes = -(-np.asarray(columns["a1"][:upto][maps]).astype(np.int64) // page) * page
     least = max(_LEAST, _SHARE * bill.total)
     leaks = []
     rest = np.ones(len(maps), dtype=bool)
@@ -76,7 +81,11 @@ def find_leaks(result: Result, bill: Bill) -> list[Leak]:
             leaks.append(_leak(trace, kept, calls, size, size, int(same.sum())))
             rest &= ~same
     kept = maps[alive & rest]
-    if len(kept) >= max(_LEAST, 2 * _SHARE * bill.total) and _still_comes(kept, calls, int(rest.sum())):
+    if (
+        steady
+        and len(kept) >= max(_LEAST, 2 * _SHARE * bill.total)
+        and _still_comes(kept, calls, int(rest.sum()))
+    ):
         low, high = (int(extreme(sizes[alive & rest])) for extreme in (np.min, np.max))
         leaks.append(_leak(trace, kept, calls, low, high, int(rest.sum())))
     return sorted(leaks, key=lambda leak: -leak.mappings)

@@ -53,13 +53,14 @@ def advise_on(
     failed = recorded_failure(result, task)
     shot = _look(result, event, follow)
     bill = make_bill(result, shot)
+    limit = find_limit(result, task, bill)
     return Advice(
         result,
         bill,
-        find_limit(result, task, bill),
+        limit,
         remedies(result, task, result.machine.arch.label, follow, progress, bill.patterns),
         failure_of(result, failed) if failed >= 0 else None,
-        find_leaks(result, bill),
+        find_leaks(result, bill, steady=limit.calls_left >= 0 or limit.reached_event >= 0),
     )
 
 

@@ -81,13 +81,27 @@ def page_of(places: Places, sizes: tuple[int, ...]) -> int:
 
 
 def _proved_page(places: Places) -> int:
-    """The page size that lengths and addresses together prove to be more than 4 KiB, else 4,096."""
+    """The page size that lengths and addresses together prove to be more than 4 KiB, else 4,096.
+
+    The first break is page aligned, too (fs/binfmt_elf.c), and the kernel fills from the top: some mappings touch if
+    their lengths are rounded up. Addresses that a person made up lie apart.
+    """
     for size in (65536, 16384):
+        if places.brk % size or not _touching(places, size):
+            continue
         uneven = sum(length % size != 0 for _, length in places.free)
         if uneven >= _UNEVEN and not any(address % size for address, _ in places.free):
             if not any(address % size for address in places.named):
                 return size
     return 4096
+
+
+def _touching(places: Places, size: int) -> bool:
+    """Whether a mapping ends, its length rounded up to `size`, where another begins, and does not without that."""
+    starts = {address for address, _ in places.free}
+    return any(
+        length % size and address + -(-length // size) * size in starts for address, length in places.free
+    )
 
 
 def placed_by(places: Places) -> tuple[str, str] | None:
