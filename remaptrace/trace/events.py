@@ -171,6 +171,9 @@ class Trace:
     ignored: dict[str, int] = field(default_factory=dict)  # calls that never touch memory maps: how often
     maps: list[MapsFile] = field(default_factory=list)
     told_areas: list[ToldAreas] = field(default_factory=list)  # not yet put into the trace
+    file_sizes: dict[str, int] = field(
+        default_factory=dict
+    )  # path: bytes, as the log tells; of use while it is read
     truth: npt.NDArray[np.void] | None = None  # TRUTH_DTYPE
     about: str = ""
     initial: tuple[tuple[int, int, str], ...] = ()  # scenarios: areas before the first step, see listed()

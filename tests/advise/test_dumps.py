@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,88 @@ def test_this_process_has_the_areas_of_its_map(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize("text", [b"", b"hello\n", b"12: x\n", b'execve("/bin/ls", [], []) = 0\n'])
 def test_what_is_no_dump_is_left_to_the_other_readers(text: bytes) -> None:
     assert form_of(text) is None
+
+
+PMAP_D = """\
+4412:   ./srv
+Address           Kbytes Mode  Offset           Device    Mapping
+000055d0c0000000       8 r-x-- 0000000000001000 0fe:00000 srv
+00007f10a0000000     132 rw--- 0000000000000000 000:00000   [ anon ]
+00007f10b0000000       4 ----- 0000000000000000 000:00000   [ anon ]
+mapped: 144K    writeable/private: 132K    shared: 0K
+"""
+BUSYBOX = """\
+4412: ./srv -a
+55d0c0000000       8K r-xp  /bin/srv
+7f10a0000000     132K rw-p    [ anon ]
+7f10b0000000       4K ---p    [ anon ]
+mapped: 144K
+"""
+BUSYBOX_X = """\
+4412: ./srv -a
+Address           Kbytes     PSS   Dirty    Swap  Mode  Mapping
+55d0c0000000           8       4       0       0  r-xp  /bin/srv
+7f10a0000000         132      16      16       0  rw-p    [ anon ]
+7f10b0000000           4       0       0       0  ---p    [ anon ]
+----------------  ------  ------  ------  ------
+total                144      20      16       0
+"""
+
+
+@pytest.mark.parametrize("text", [PMAP_D, BUSYBOX, BUSYBOX_X], ids=["pmap -d", "busybox", "busybox -x"])
+def test_other_forms_of_pmap_show_the_same_areas(text: str) -> None:
+    dump = read_dump(text.encode(), "p")
+    assert [(r.end - r.start, r.perms) for r in dump.rows] == [
+        (8192, "r-xp"),
+        (132 << 10, "rw-p"),
+        (4096, "---p"),
+    ]
+    assert [r.name.rpartition("/")[2] for r in dump.rows] == ["srv", "", ""]
+    assert dump.rows[0].offset == (4096 if text is PMAP_D else 0)
+    assert dump.resident == ()  # PSS is not what is resident
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("55d0c0000000 default file=/bin/cat mapped=1 N0=1 kernelpagesize_kB=4\n", "without their ends"),
+        ("total 0\nlr-------- 1 root root 64 Nov 1 10:00 55d0-55d1 -> /bin/cat\n".replace("55d", "55d000"),
+         "mappings of files alone"),
+    ],
+)  # fmt: skip
+def test_what_is_taken_for_a_map_and_is_none_says_what_to_take(text: str, problem: str) -> None:
+    with pytest.raises(InputError, match="RT325") as caught:
+        read_dump(text.encode(), "x")
+    assert problem in caught.value.problem
+    assert caught.value.expected == "/proc/PID/maps or smaps"
+
+
+def core_of(machine: str) -> bytes:
+    """A core file of one area and its file, as kernels of 32 or 64 bits write it."""
+    wide = machine == "aarch64"
+    word = "Q" if wide else "I"
+    names = struct.pack(f"<5{word}", 1, 4096, 0x400000, 0x401000, 2) + b"/bin/a\0"
+    note = struct.pack("<3I", 5, len(names), 0x46494C45) + b"CORE\0\0\0\0" + names
+    note += b"\0" * (-len(note) % 4)
+    head, row = (64, 56) if wide else (52, 32)
+    at = head + 3 * row
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + b"\0" * 9
+    tail = (head, row, 3, 0, 0, 0)
+    if wide:
+        out = ident + struct.pack("<HHIQQQI6H", 4, 183, 1, 0, 64, 0, 0, *tail)
+        out += struct.pack("<IIQQQQQQ", 4, 0, at, 0, 0, len(note), 0, 4)
+        for start, flags in ((0x400000, 5), (0xFFFF80000000, 6)):
+            out += struct.pack("<IIQQQQQQ", 1, flags, at + len(note), start, 0, 0, 4096, 4096)
+    else:
+        out = ident + struct.pack("<HHIIIII6H", 4, 3, 1, 0, 52, 0, 0, *tail)
+        out += struct.pack("<8I", 4, at, 0, 0, len(note), 0, 0, 4)
+        for start, flags in ((0x400000, 5), (0xB7F00000, 6)):
+            out += struct.pack("<8I", 1, at + len(note), start, 0, 0, 4096, flags, 4096)
+    return out + note
+
+
+@pytest.mark.parametrize("machine", ["i386", "aarch64"])
+def test_core_files_of_other_machines_are_read(machine: str) -> None:
+    dump = read_dump(core_of(machine), "core")
+    assert [(r.perms, r.name, r.offset) for r in dump.rows] == [("r-xp", "/bin/a", 8192), ("rw-p", "", 0)]
+    assert dump.complete and dump.form == "core file"

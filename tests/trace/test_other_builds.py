@@ -99,3 +99,15 @@ def test_headers_of_what_a_log_executes_are_kept_beside_it(
     assert areas(tmp_path, LOG.format(prog="./prog"))[0][:5] == EXACT
     assert run_command(["convert", str(log), "--to", "elf", "-o", str(tmp_path / "none")]) == 3
     assert "no program that the trace executes is on this machine" in capsys.readouterr().err
+
+
+def test_a_libc_of_another_size_is_another_though_as_much_is_mapped(tmp_path: Path) -> None:
+    lib = elf(tmp_path / "libc.so.6", 3, [(LOAD, R, 0, 0x1000, 0x1000), (LOAD, RW, 0x2000, 0x800, 0x1234)])
+    size = lib.stat().st_size if isinstance(lib, Path) else Path(lib).stat().st_size
+    head, tail = LOG.format(prog=program(tmp_path)).split("mprotect(", 1)
+    for told, used in ((size, True), (size + 8, False)):
+        stat = f'newfstatat(3, "", {{st_mode=S_IFREG|0755, st_size={told}, ...}}, AT_EMPTY_PATH) = 0\n'
+        opened = OPENED.format(lib=lib, bytes=0x3234).replace("mmap(", stat + "mmap(", 1)
+        found, notes = areas(tmp_path, head + opened + "mprotect(" + tail)
+        assert (found[:5] == EXACT) is used
+        assert any(f"libc.so.6 of the log has {told:,} bytes" in n for n in notes) is not used

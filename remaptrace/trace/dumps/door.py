@@ -12,7 +12,7 @@ from ..opening import can_be_read_again, read_input
 from ..recorded.areas import looks_like_areas
 from .corefile import is_core, read_core
 from .dump import Dump
-from .proc import read_hs_err, read_proc, read_sanitizer
+from .proc import read_hs_err, read_no_map, read_proc, read_sanitizer
 from .tables import read_gdb, read_pmap, read_tombstone, read_valgrind
 
 FORMS: dict[str, Callable[[bytes, str], Dump]] = {
@@ -24,8 +24,18 @@ FORMS: dict[str, Callable[[bytes, str], Dump]] = {
     "gdb": read_gdb,
     "pmap": read_pmap,
     "maps": read_proc,
+    "numa_maps": read_no_map,
+    "map_files": read_no_map,
 }
 _HEAD = 1 << 16
+_NO_MAPS = {
+    "numa_maps": re.compile(
+        r"\s*[0-9a-f]{6,16} (?:default|prefer|bind|interleave|weighted interleave|local|static)\b[^\n]*"
+        r"\b(?:file=|heap|stack|anon=|mapped=|N\d+=|kernelpagesize_kB=)"
+    ),
+    "map_files": re.compile(r"(?:total 0\s+)?(?:l[rwx-]{9}\.? [^\n]* )?[0-9a-f]{6,16}-[0-9a-f]{6,16} -> /"),
+}
+"""What people take for a map and is none."""
 _HS_ERR = re.compile(
     r"^# (?:A fatal error has been detected by|There is insufficient memory for) the Java", re.M
 )
@@ -53,7 +63,9 @@ def form_of(data: bytes) -> str | None:
         return "gdb"
     if _PMAP.match(text) or _PMAP_BARE.match(text):
         return "pmap"
-    return "maps" if looks_like_areas(head) else None
+    if looks_like_areas(head):
+        return "maps"
+    return next((form for form, pattern in _NO_MAPS.items() if pattern.match(text)), None)
 
 
 def dump_of_path(path: str) -> Dump | None:

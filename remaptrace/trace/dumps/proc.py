@@ -147,3 +147,13 @@ def read_sanitizer(data: bytes, path: str) -> Dump:
     checked(rows, numbers, path)
     missing = ("permissions", "offsets", *_UNTOLD, *_HIDDEN)
     return Dump("sanitizer's memory map", path, tuple(rows), tuple(numbers), missing=missing)
+
+
+def read_no_map(data: bytes, path: str) -> Dump:
+    """Always InputError RT325: numa_maps and map_files name areas, and not enough of them."""
+    line = data.decode("utf-8", "replace").lstrip().split("\n", 1)[0]
+    if b" -> /" in data:
+        problem = "map_files lists mappings of files alone, without the others and without permissions"
+    else:
+        problem = "numa_maps has the beginnings of areas, without their ends and permissions"
+    raise InputError(RT_MAPS, problem, path, 1, text=line[:200], expected="/proc/PID/maps or smaps")

@@ -15,10 +15,10 @@ _HIDDEN = ("policy of NUMA", "userfaultfd", "anon_vma", "open file descriptions"
 _UNTOLD = ("accounting", "advice flags", *_HIDDEN)
 _PREFIX = r"[\s>+|]*"
 _PMAP_HEAD = re.compile(_PREFIX + r"(\d+):\s+(.*)")
-_PMAP_X = re.compile(
-    _PREFIX + r"([0-9a-f]{4,16})\s+(\d+)\s+(\d+|-)\s+(\d+|-)\s+([r-][w-][x-][s-][R-]?)\s+(.*)"
-)
-_PMAP = re.compile(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)K\s+([r-][w-][x-][s-][R-]?)\s+(.*)")
+_MODE = r"([r-][w-][x-][sp-][R-]?)"
+_PMAP_X = re.compile(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)((?:\s+(?:\d+|-))*)\s+" + _MODE + r"(?:\s+(.*))?$")
+_PMAP = re.compile(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)K\s+" + _MODE + r"(?:\s+(.*))?$")
+_PMAP_DEVICE = re.compile(r"([0-9a-f]{8,16})\s+([0-9a-f]+):([0-9a-f]+)\s+(.*)")
 _PMAP_FULL = re.compile(
     _PREFIX + r"([0-9a-f]{4,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]+)\s+([0-9a-f]+:[0-9a-f]+)\s+(\d+)\s+(.*)"
 )
@@ -91,15 +91,24 @@ def _pmap_row(line: str, header: list[str], flags: list[int], resident: list[int
         return _pmap_full(full, header, flags, resident)
     found = _PMAP_X.match(line)
     if found:
-        start, size, rss, _, mode, name = found.groups()
+        start, size, more, mode, name = found.groups()
+        rss = dict(zip((h.upper() for h in header[2:]), more.split(), strict=False)).get("RSS", "")
         resident += [1024 * int(rss)] if rss.isdigit() else []
+        device = _PMAP_DEVICE.match(name or "") if "Device" in header else None
+        if device:  # -d: no inode
+            perms = mode[:3] + ("s" if mode[3] == "s" else "p")
+            end = int(start, 16) + 1024 * int(size)
+            place = int(device[1], 16)
+            return MapsRow(int(start, 16), end, perms, place, "00:00", 0, _pmap_name(device[4]))
     else:
         short = _PMAP.match(line)
         if short is None:
             return None
         start, size, mode, name = short.groups()
     perms = mode[:3] + ("s" if mode[3] == "s" else "p")
-    return MapsRow(int(start, 16), int(start, 16) + 1024 * int(size), perms, 0, "00:00", 0, _pmap_name(name))
+    return MapsRow(
+        int(start, 16), int(start, 16) + 1024 * int(size), perms, 0, "00:00", 0, _pmap_name(name or "")
+    )
 
 
 def _pmap_full(

@@ -86,26 +86,31 @@ _OF_THE_LOADER = ("libc.so", "libc-2.", "libm.so", "libdl.so", "libpthread.so", 
 """Libraries that are built and come with the interpreter."""
 
 
-def _of_other_builds(start: Start, files: Files) -> dict[str, tuple[int, int]]:
-    """Libraries of the log that are others here: bytes that the log maps, and those that the file here needs.
+def _of_other_builds(start: Start, files: Files) -> dict[str, str]:
+    """Libraries of the log that are others here, and how that shows.
 
-    A loader maps a library whole first, so that the length of its first mapping tells it from other builds.
+    A loader maps a library whole first, so that the length of its first mapping tells it from other builds; most
+    loaders ask for the size of the file before.
     """
     found = {}
     for library, length in start.files.items():
         headers, _ = files.find(library)
-        if headers is not None and headers.loads and not files.are_kept(library):
-            span, told = headers.span(PAGE), (length + PAGE - 1) & -PAGE
-            if span != told:
-                found[library] = told, span
+        if headers is None or not headers.loads or files.are_kept(library):
+            continue
+        span, told = headers.span(PAGE), (length + PAGE - 1) & -PAGE
+        size = start.sizes.get(library, headers.size)
+        if span != told:
+            found[library] = f"the log maps {told:,} bytes of {library}, which needs {span:,} here"
+        elif size != headers.size:
+            found[library] = f"{library} of the log has {size:,} bytes, that of this machine {headers.size:,}"
     return found
 
 
-def _other_system(others: dict[str, tuple[int, int]]) -> str:
+def _other_system(others: dict[str, str]) -> str:
     """That the libraries of this machine that come with its interpreter are others than the log's; empty if not."""
-    for library, (told, span) in others.items():
+    for library, how in others.items():
         if library.rpartition("/")[2].startswith(_OF_THE_LOADER):
-            return f"the log maps {told:,} bytes of {library}, which needs {span:,} here"
+            return how
     return ""
 
 

@@ -26,6 +26,7 @@ class Start:
     files: dict[str, int] = field(
         default_factory=dict
     )  # library: bytes of its first mapping, which holds it whole
+    sizes: dict[str, int] = field(default_factory=dict)  # path: bytes of the file, as the log tells
     calls: int = 0
 
     def is_free(self, low: int, high: int) -> bool:
@@ -47,7 +48,7 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
     columns, pids = trace.columns, trace.tasks["pid"]
     stop = min(start + _SCANNED, len(trace))
     mine = start + np.flatnonzero(pids[columns["task"][start:stop]] == pids[task])
-    found = Start()
+    found = Start(sizes=trace.file_sizes)
     opened: dict[int, str] = {}
     for event in mine.tolist():
         kind, a0, a1, a2, a3, ret = (int(columns[c][event]) for c in ("kind", "a0", "a1", "a2", "a3", "ret"))

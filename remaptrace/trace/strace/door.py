@@ -15,6 +15,7 @@ from ..unborn import orphans
 from .model import UNBORN
 from .read import Log, StraceReader
 from .threads import groups_of, joined_note
+from .toldsizes import sizes_told
 
 COMPILED_FROM = 512 << 10
 """Bytes from which loading the compiled reader is earned back."""
@@ -63,6 +64,7 @@ def read_strace(
         if groups.leader:
             trace = read(groups.leader).finish()
             trace.notes.append(joined_note(groups))
+    trace.file_sizes = sizes_told(log)
     if UNBORN in trace.notes and not _several_act(trace):
         trace.notes.remove(UNBORN)
     return trace
