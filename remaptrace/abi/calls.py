@@ -40,6 +40,8 @@ ARGUMENTS: dict[int, tuple[str, ...]] = {
     kind: tuple(a.name for a in row.args) for kind, row in EVENTS.items()
 }
 """Names of the arguments of each kind of event."""
+STRING_ARGUMENTS = frozenset({"path", "name", "file"})
+"""Arguments whose number is that of a string of the trace."""
 KIND_NAMES: dict[int, str] = {kind: row.name for kind, row in EVENTS.items()}
 """Names of the kinds of events."""
 RANGE_CALLS: tuple[int, ...] = tuple(

@@ -14,16 +14,18 @@ from .fcntl import (
     F_SEAL_SHRINK,
     F_SEAL_WRITE,
 )
+from .sysv import SHM_EXEC, SHM_RDONLY, SHM_REMAP, SHM_RND
 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM = 0, 1, 2, 4, 8
+PROT_GROWSDOWN, PROT_GROWSUP = 0x0100_0000, 0x0200_0000
 PROT: dict[str, int] = {
     "none": 0,
     "read": PROT_READ,
     "write": PROT_WRITE,
     "exec": PROT_EXEC,
     "sem": PROT_SEM,
-    "growsdown": 0x01000000,
-    "growsup": 0x02000000,
+    "growsdown": PROT_GROWSDOWN,
+    "growsup": PROT_GROWSUP,
 }
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_DROPPABLE = 1, 2, 3, 8
@@ -76,7 +78,7 @@ MREMAP: dict[str, int] = {"maymove": MREMAP_MAYMOVE, "fixed": MREMAP_FIXED, "don
 MS: dict[str, int] = {"async": MS_ASYNC, "invalidate": MS_INVALIDATE, "sync": MS_SYNC}
 MLOCK2: dict[str, int] = {"onfault": MLOCK_ONFAULT}
 MCL: dict[str, int] = {"current": MCL_CURRENT, "future": MCL_FUTURE, "onfault": MCL_ONFAULT}
-SHM: dict[str, int] = {"rdonly": 0o10000, "rnd": 0o20000, "remap": 0o40000, "exec": 0o100000}
+SHM: dict[str, int] = {"rdonly": SHM_RDONLY, "rnd": SHM_RND, "remap": SHM_REMAP, "exec": SHM_EXEC}
 SEALS: dict[str, int] = {
     "seal": F_SEAL_SEAL,
     "shrink": F_SEAL_SHRINK,
@@ -124,6 +126,7 @@ ADVICE: dict[str, int] = {
 }
 
 RLIM_DATA, RLIM_STACK, RLIM_MEMLOCK, RLIM_AS = 2, 3, 8, 9
+RLIM_INFINITY = -1
 RLIMITS: dict[str, int] = {
     "cpu": 0,
     "fsize": 1,
@@ -143,12 +146,13 @@ THP_WORDS: dict[str, int] = {
 }
 """Words of transparent_hugepage/enabled (the first three) and shmem_enabled (all but madvise)."""
 
+PKEY_DISABLE_ACCESS, PKEY_DISABLE_WRITE = 1, 2
 PKEY_RIGHTS: dict[str, int] = {
-    "disable_access": 1,
-    "disable_write": 2,
+    "disable_access": PKEY_DISABLE_ACCESS,
+    "disable_write": PKEY_DISABLE_WRITE,
     "disable_execute": 4,
-    "PKEY_DISABLE_ACCESS": 1,
-    "PKEY_DISABLE_WRITE": 2,
+    "PKEY_DISABLE_ACCESS": PKEY_DISABLE_ACCESS,
+    "PKEY_DISABLE_WRITE": PKEY_DISABLE_WRITE,
     "PKEY_DISABLE_EXECUTE": 4,
     "PKEY_DISABLE_READ": 8,
 }
@@ -223,7 +227,7 @@ PERSONALITIES: dict[str, int] = {
     "addr_limit_3gb": 0x8000000,
 }
 
-READ_IMPLIES_EXEC = 0x0400000  # of personality
+READ_IMPLIES_EXEC, ADDR_COMPAT_LAYOUT = 0x0400000, 0x0200000  # of personality
 
 CLONE_VM, CLONE_FILES, CLONE_VFORK, CLONE_THREAD = 0x100, 0x400, 0x4000, 0x10000
 

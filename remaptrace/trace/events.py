@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..abi.calls import ARGUMENTS, KIND_NAMES
+from ..abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
 from ..abi.errnos import errno_name
 from ..abi.kinds import ACCESSES, EVF_HAS_RET, MEMORY_CALLS
 from ..display import html_table, one_line
@@ -142,7 +142,7 @@ class Event(NamedTuple):
     kind: str  # as in abi.kinds: "mmap", "page_fault"
     pid: int
     tid: int
-    args: dict[str, int]  # by name; bytes, pages and flags as abi.kinds says
+    args: dict[str, int | str]  # by name; bytes, pages and flags as abi.kinds says; paths and names as text
     result: int | None  # as recorded: a value, or -errno; None: not recorded
     error: str  # "ENOMEM"; "": none, or none recorded
     time: int | None  # nanoseconds; None: the source has no times
@@ -239,7 +239,12 @@ def _events_of(trace: Trace, first: int, last: int | None) -> Iterator[Event]:
             KIND_NAMES.get(kind, str(kind)),
             int(task["pid"]) if task is not None else 0,
             int(task["tid"]) if task is not None else 0,
-            {name: int(columns[arg][row]) for name, arg in zip(names, _ARGS, strict=False)},
+            {
+                name: trace.strings[int(columns[arg][row])]
+                if name in STRING_ARGUMENTS
+                else int(columns[arg][row])
+                for name, arg in zip(names, _ARGS, strict=False)
+            },
             result,
             errno_name(-result) if result is not None and -4096 < result < 0 else "",
             int(times[row]) if times is not None else None,

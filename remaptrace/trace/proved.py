@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
-from ..abi.calls import ARGUMENTS, KIND_NAMES, MOST_FILE_PAGES, MOST_PAGES
+from ..abi.calls import ARGUMENTS, KIND_NAMES, MOST_FILE_PAGES, MOST_PAGES, STRING_ARGUMENTS
 from ..abi.special import LAST_SPECIAL
 from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
 from .events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, TRUTH_DTYPE, Expectation, MapsFile, Skipped, Trace
 
 _PLACES = ("line", "time", "source", "origin", "stack")
-_STRING_ARGUMENTS = frozenset({"path", "name", "file"})
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
 _LEAST_PAGE = 4096
 _CHILDREN = (ev.K_FORK, ev.K_FORK_STEP)
@@ -185,7 +184,7 @@ def _arguments(trace: Trace, kind: int, rows: npt.NDArray[np.intp]) -> None:
     """The arguments of the events `rows`, all of `kind`, that name something or that are bounded."""
     for number, name in enumerate(ARGUMENTS[kind]):
         column = f"a{number}"
-        if name in _STRING_ARGUMENTS:
+        if name in STRING_ARGUMENTS:
             _in_table(trace, rows, column, len(trace.strings), "string")
         elif name == "child" and kind in _CHILDREN:
             _in_table(trace, rows, column, len(trace.tasks), "task")
@@ -282,7 +281,7 @@ def _relocations(trace: Trace) -> None:
     kinds = trace.columns["kind"][table["event"]]
     for kind in np.unique(kinds).tolist():
         for number, name in enumerate(ARGUMENTS[kind]):
-            if name in _STRING_ARGUMENTS or name in _NOT_COMPUTED:
+            if name in STRING_ARGUMENTS or name in _NOT_COMPUTED:
                 wrong = np.flatnonzero((kinds == kind) & (table["arg"] == number))
                 if len(wrong):
                     event = int(table["event"][wrong[0]])

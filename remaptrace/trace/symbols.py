@@ -7,11 +7,20 @@ recorded text has (open flags, clone flags, fcntl commands, signals, memory poli
 from __future__ import annotations
 
 from ..abi import mman as names
-from ..abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, FCNTL, FD_CLOEXEC, MFD_CLOEXEC, OPEN_FLAGS
+from ..abi import sysv
+from ..abi.fcntl import (
+    CLOSE_RANGE_CLOEXEC,
+    CLOSE_RANGE_UNSHARE,
+    FCNTL,
+    FD_CLOEXEC,
+    MFD_ALLOW_SEALING,
+    MFD_CLOEXEC,
+    MFD_HUGETLB,
+    MFD_NOEXEC_SEAL,
+    OPEN_FLAGS,
+)
 from ..abi.prctl import PRCTL
 from ..abi.signals import SIGCODES
-
-RLIM_INFINITY = -1
 
 CLONE: dict[str, int] = {
     "NEWTIME": 0x80,
@@ -67,35 +76,29 @@ _OTHERS: dict[str, int] = {
     "AT_EMPTY_PATH": 0x1000,
     "FD_CLOEXEC": FD_CLOEXEC,
     "MAP_FILE": 0,
-    "MAP_ANON": 0x20,
-    "IPC_PRIVATE": 0,
-    "IPC_CREAT": 0o1000,
-    "IPC_EXCL": 0o2000,
-    "IPC_NOWAIT": 0o4000,
-    "IPC_RMID": 0,
-    "IPC_SET": 1,
-    "IPC_STAT": 2,
-    "IPC_INFO": 3,
-    "IPC_64": 0x100,
-    "SHM_LOCK": 11,
-    "SHM_UNLOCK": 12,
+    "MAP_ANON": names.MAP_ANONYMOUS,
+    **{
+        name: value
+        for name, value in vars(sysv).items()
+        if name.startswith(("IPC_", "SHM_LOCK", "SHM_UNLOCK"))
+    },
     "SHM_STAT": 13,
     "SHM_INFO": 14,
     "SHM_STAT_ANY": 15,
     "SHM_DEST": 0o1000,
     "SHM_LOCKED": 0o2000,
-    "SHM_HUGETLB": 0o4000,
-    "SHM_NORESERVE": 0o10000,
-    "MLOCK_ONFAULT": 1,
+    "SHM_HUGETLB": sysv.SHM_HUGETLB,
+    "SHM_NORESERVE": sysv.SHM_NORESERVE,
+    "MLOCK_ONFAULT": names.MLOCK_ONFAULT,
     "MFD_CLOEXEC": MFD_CLOEXEC,
-    "MFD_ALLOW_SEALING": 2,
-    "MFD_HUGETLB": 4,
-    "MFD_NOEXEC_SEAL": 8,
+    "MFD_ALLOW_SEALING": MFD_ALLOW_SEALING,
+    "MFD_HUGETLB": MFD_HUGETLB,
+    "MFD_NOEXEC_SEAL": MFD_NOEXEC_SEAL,
     "MFD_EXEC": 16,
     "CLOSE_RANGE_UNSHARE": CLOSE_RANGE_UNSHARE,
     "CLOSE_RANGE_CLOEXEC": CLOSE_RANGE_CLOEXEC,
     "FALLOC_FL_UNSHARE_RANGE": 64,
-    "UFFD_USER_MODE_ONLY": 1,
+    "UFFD_USER_MODE_ONLY": names.UFFD_USER_MODE_ONLY,
     "PER_LINUX": 0,
     "PER_LINUX_32BIT": 0x0800000,
     "PER_LINUX32": 8,
@@ -108,20 +111,21 @@ _OTHERS: dict[str, int] = {
     "WHOLE_SECONDS": 0x2000000,
     "STICKY_TIMEOUTS": 0x4000000,
     "UNAME26": 0x0020000,
-    "PKEY_DISABLE_ACCESS": 1,
-    "PKEY_DISABLE_WRITE": 2,
+    "PKEY_DISABLE_ACCESS": names.PKEY_DISABLE_ACCESS,
+    "PKEY_DISABLE_WRITE": names.PKEY_DISABLE_WRITE,
     "PR_SET_VMA_ANON_NAME": 0,
     **{f"UFFD_FEATURE_{name.upper()}": bit for name, bit in names.UFFD_FEATURES.items()},
-    "UFFDIO_REGISTER_MODE_MISSING": 1,
-    "UFFDIO_REGISTER_MODE_WP": 2,
-    "UFFDIO_REGISTER_MODE_MINOR": 4,
-    "UFFDIO_COPY_MODE_DONTWAKE": 1,
-    "UFFDIO_COPY_MODE_WP": 2,
-    "UFFDIO_ZEROPAGE_MODE_DONTWAKE": 1,
-    "UFFDIO_WRITEPROTECT_MODE_WP": 1,
-    "UFFDIO_WRITEPROTECT_MODE_DONTWAKE": 2,
-    "UFFDIO_CONTINUE_MODE_DONTWAKE": 1,
-    "UFFDIO_CONTINUE_MODE_WP": 2,
+    **{
+        f"UFFDIO_{call}_MODE_{word.upper()}": bit
+        for call, modes in (
+            ("REGISTER", names.UFFD_MODES),
+            ("COPY", names.UFFD_COPY_MODES),
+            ("CONTINUE", names.UFFD_COPY_MODES),
+            ("WRITEPROTECT", names.UFFD_WP_MODES),
+            ("ZEROPAGE", names.UFFD_WAKE_MODES),
+        )
+        for word, bit in modes.items()
+    },
     "PR_THP_DISABLE_EXCEPT_ADVISED": 2,
     "PR_SET_MM_START_CODE": 1,
     "PR_SET_MM_END_CODE": 2,
@@ -159,8 +163,8 @@ _OTHERS: dict[str, int] = {
     "RLIMIT_NICE": 13,
     "RLIMIT_RTPRIO": 14,
     "RLIMIT_RTTIME": 15,
-    "RLIM_INFINITY": RLIM_INFINITY,
-    "RLIM64_INFINITY": RLIM_INFINITY,
+    "RLIM_INFINITY": names.RLIM_INFINITY,
+    "RLIM64_INFINITY": names.RLIM_INFINITY,
     "SI_USER": 0,
     "SI_KERNEL": 0x80,
     "SI_QUEUE": -1,

@@ -7,7 +7,7 @@ from typing import TypedDict
 from .. import errorcodes as ec
 from ..abi import kinds as ev
 from ..abi import mman as names
-from ..abi.calls import ARGUMENTS, CALLS, EVENTS, KIND_NAMES
+from ..abi.calls import ARGUMENTS, CALLS, EVENTS, KIND_NAMES, STRING_ARGUMENTS
 from ..abi.errnos import errno_name
 from ..abi.signals import PF_FETCH, PF_WRITE
 from ..errors import InputError
@@ -48,7 +48,6 @@ _TABLES = {
     if arg.form == "flags" and arg.words is not None and row.kind not in (ev.K_MMAP, ev.K_PERSONALITY)
 }
 """Names of single bits. The flags of mmap have a type among them; personality is asked for with all bits set."""
-_STRING_ARGUMENTS = frozenset({"path", "name", "file"})
 
 
 def place(trace: Trace, event: int) -> Place:
@@ -95,7 +94,7 @@ def argument_form(kind: int, name: str) -> str:
     if name in _ADDRESSES:
         return "%x"
     is_flags = name == "flags" and kind in (ev.K_MMAP, ev.K_OLD_MMAP)
-    if name in _STRING_ARGUMENTS or name in ("prot", "advice") or is_flags or (kind, name) in _TABLES:
+    if name in STRING_ARGUMENTS or name in ("prot", "advice") or is_flags or (kind, name) in _TABLES:
         return "%s"
     return "%d"
 
@@ -104,7 +103,7 @@ def argument_text(trace: Trace, kind: int, name: str, value: int) -> str:
     """One argument of a call, as `event_text` has it."""
     if name in _ADDRESSES:
         return _hex(value)
-    if name in _STRING_ARGUMENTS:
+    if name in STRING_ARGUMENTS:
         return repr(trace.strings[value]) if 0 <= value < len(trace.strings) else str(value)
     if name == "prot":
         return str(names.prot_word(value))

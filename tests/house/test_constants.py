@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from remaptrace.trace.symbols import SYMBOLS
+
 from .imports import PACKAGE, modules
 
 OTHER_MEANINGS = {
@@ -12,8 +14,10 @@ OTHER_MEANINGS = {
     "FD_CLOEXEC": "the flag in abi.fcntl; the word of a descriptor's row in engine.state",
     "LIMIT": "of trees, of guards",
     "NODE_SIZE": "of two trees that are measured",
+    "O_APPEND": "the flag of open; a word of an open file in engine.state",
     "OP_FAULT": "operations of two byte machines",
     "PAGE": "4 KiB, where programs for the running kernel are written",
+    "SHM_DEST": "a bit of a segment's mode; a word of a segment in engine.files",
     "T_FILES": "words of two kinds of rows",
     "VERSION": "of two file formats",
     "ZERO": "a word of a plan; a character",
@@ -106,3 +110,14 @@ def test_the_rules_that_stored_traces_name_keep_their_numbers() -> None:
         "unprivileged_userfaultfd": 23,
         "thp_shmem_enabled": 24,
     }
+
+
+def test_numbers_that_the_kernel_names_stand_in_abi() -> None:
+    """MAP_*, PROT_*, SHM_* and the like: whatever recorders print by name."""
+    spelled = {name for name in SYMBOLS if "_" in name}
+    elsewhere = {
+        name: homes
+        for name, homes in _constants().items()
+        if name in spelled and name not in OTHER_MEANINGS and any(not m.startswith("abi.") for m in homes)
+    }
+    assert not elsewhere

@@ -53,5 +53,7 @@ def test_events_have_names(result: remaptrace.Result) -> None:
     assert set(first.args) == {"addr", "length", "prot", "flags", "fd", "offset"}
     assert first.result is not None
     assert first.line > 0
+    began = next(e for e in result.trace.events() if e.kind == "execve")
+    assert str(began.args["path"]).endswith("/ls")
     refused = [e for e in result.trace.events() if e.error]
     assert all(e.result is not None and e.result < 0 for e in refused)

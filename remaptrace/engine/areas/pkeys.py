@@ -8,6 +8,7 @@ and cannot be given back, for it is at once the (unset) execute-only key.
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOSPC, ENOSYS
+from ...abi.mman import PKEY_DISABLE_ACCESS, PKEY_DISABLE_WRITE
 from ...abi.signals import ACC_EXEC, ACC_WRITE
 from ...abi.vmflags import PKEY_SHIFT, VM_PKEY
 from ...machine.callrules import R_PKEY_CALLS
@@ -16,7 +17,6 @@ from ..jit import kernel
 from ..state import G_REGISTER_UNKNOWN, H_RULES, MM_PKEYS, MM_XO_KEY, T_MM, T_PKRU, V_FLAGS, V_START, Mem
 from .vmaset import find_vma
 
-PKEY_DISABLE_ACCESS, PKEY_DISABLE_WRITE = 1, 2
 PKRU_INIT = 0x55555554  # all keys but 0 deny access
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from ...abi.mman import MAP_FIXED, MREMAP_FIXED
 from ...abi.rows import RSF_ASSUMED
+from ...abi.sysv import SHM_REMAP
 from ...machine.archwords import A_PAGE_SHIFT
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.space import recorded_success
 from ..areas.vmaset import find_vma
 from ..calls.moving import overlaps
 from ..calls.munmap import do_munmap
-from ..calls.shm import SHM_REMAP
 from ..files.shmseg import SHM_INODE, shm_by_id
 from ..jit import kernel, wrap
 from ..state import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EINVAL, ENOMEM, ENOSYS, EPERM
-from ...abi.mman import PROT_EXEC, PROT_READ, READ_IMPLIES_EXEC
+from ...abi.mman import PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, READ_IMPLIES_EXEC
 from ...abi.vmflags import (
     PKEY_SHIFT,
     VM_ACCESS,
@@ -52,8 +52,6 @@ from ..state import (
 from ..why import WHY_FORBIDDEN, WHY_HOLE, WHY_MAY, WHY_MDWE, WHY_SEALED, WHY_TAKEN, refuse, take
 
 PROT_VALID = 0xF  # READ, WRITE, EXEC, SEM
-PROT_GROWSDOWN = 0x01000000
-PROT_GROWSUP = 0x02000000
 
 
 @kernel

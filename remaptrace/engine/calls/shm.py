@@ -9,6 +9,23 @@ from __future__ import annotations
 from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOSYS
 from ...abi.mman import MAP_FIXED, MAP_SHARED
 from ...abi.rows import RSF_ASSUMED
+from ...abi.sysv import (
+    IPC_64,
+    IPC_CREAT,
+    IPC_EXCL,
+    IPC_PRIVATE,
+    IPC_RMID,
+    IPC_SET,
+    IPC_STAT,
+    SHM_EXEC,
+    SHM_HUGETLB,
+    SHM_LOCK,
+    SHM_NORESERVE,
+    SHM_RDONLY,
+    SHM_REMAP,
+    SHM_RND,
+    SHM_UNLOCK,
+)
 from ...abi.vmflags import VM_EXEC, VM_NORESERVE, VM_READ, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_SHMDT_SAME_FILE, R_SYSVIPC
@@ -63,12 +80,6 @@ from ..why import WHY_REFUSED, take
 from .mmap import do_mmap
 from .mmapregion import shmem_object
 from .munmap import do_munmap
-
-IPC_PRIVATE = 0
-IPC_CREAT, IPC_EXCL, SHM_HUGETLB, SHM_NORESERVE = 0o1000, 0o2000, 0o4000, 0o10000
-SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC = 0o10000, 0o20000, 0o40000, 0o100000
-IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK = 0, 1, 2, 11, 12
-_IPC_64 = 0x100
 
 
 @kernel
@@ -247,7 +258,7 @@ def sys_shmctl(m: Mem, task: int, shmid: int, command: int) -> int:
     """shmctl(shmid, command): 0 or -errno; commands that ask about the system take the log's answer."""
     if m[H_RULES + R_SYSVIPC] == 0:
         return -ENOSYS
-    command &= ~_IPC_64
+    command &= ~IPC_64
     if command in (IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK):
         seg = shm_by_id(m, shmid)
         if seg == 0:

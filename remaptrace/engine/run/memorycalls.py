@@ -38,7 +38,7 @@ from ...abi.kinds import (
     K_UFFD_WAKE,
     K_USERFAULTFD,
 )
-from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
+from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, PROT_GROWSDOWN
 from ...abi.rows import RSF_ASSUMED
 from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_WRITE
 from ...machine.callrules import R_PKEY_CALLS
@@ -64,7 +64,7 @@ from ..calls.mbind import sys_home_node, sys_mbind, sys_set_mempolicy
 from ..calls.mincore import sys_mincore
 from ..calls.mlock import sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall
 from ..calls.mmap import sys_mmap
-from ..calls.mprotect import PROT_GROWSDOWN, sys_mprotect, sys_pkey_mprotect
+from ..calls.mprotect import sys_mprotect, sys_pkey_mprotect
 from ..calls.mremap import sys_mremap
 from ..calls.mseal import sys_mseal
 from ..calls.msync import sys_msync

@@ -6,7 +6,16 @@ a fork names them or an event of theirs shows that they exist (a log that starts
 
 from __future__ import annotations
 
-from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VM, RLIM_AS, RLIM_DATA, RLIM_MEMLOCK, RLIM_STACK
+from ...abi.mman import (
+    ADDR_COMPAT_LAYOUT,
+    CLONE_FILES,
+    CLONE_THREAD,
+    CLONE_VM,
+    RLIM_AS,
+    RLIM_DATA,
+    RLIM_MEMLOCK,
+    RLIM_STACK,
+)
 from ...machine.archwords import (
     A_MAX_GAP,
     A_MIN_GAP,
@@ -59,8 +68,6 @@ from ..state import (
 )
 from .fork import dup_mm
 from .mm import exit_mmap, mm_new
-
-ADDR_COMPAT_LAYOUT = 0x0200000
 
 UNBORN = 0  # T_ALIVE
 ALIVE = 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...abi.sysv import SHM_HUGETLB, SHM_NORESERVE
 from ..steps import Step, mmap, mremap, ranged, remap_file_pages
 from ..window import HUGE, PAGE, Window
 
@@ -21,7 +22,6 @@ _ADVICE = (
     "willneed", "collapse",
 )  # fmt: skip
 _PROTS = ("rw",) * 10 + ("r", "r", "none", "rx", "rwx", "w")
-_SHM_HUGETLB, _SHM_NORESERVE = 0o4000, 0o10000
 
 
 def begin(w: Window) -> None:
@@ -150,7 +150,7 @@ def _segment(w: Window) -> Step:
     what = r.random()
     if what < 0.35 or made == 0:
         w.counts["segments"] += 1
-        flags = 0o1600 | _SHM_HUGETLB | (_SHM_NORESERVE if r.random() < 0.2 else 0)
+        flags = 0o1600 | SHM_HUGETLB | (SHM_NORESERVE if r.random() < 0.2 else 0)
         return {
             "shmget": {"key": 0, "size": r.choice((1, SIZE, SIZE, 2 * SIZE, 3 * SIZE - 5)), "flags": flags}
         }

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...abi.sysv import IPC_CREAT, IPC_EXCL
 from ..steps import Step, mremap, ranged, remap_file_pages
 from ..window import BASE, PAGE, WINDOW, Window
 
 _KEYS = (0, 0, 0, 0x7711, 0x7712)
-_CREAT, _EXCL = 0o1000, 0o2000
 _ATTACH: tuple[list[object], ...] = (
     [], ["remap"], ["remap"], ["remap"], ["remap"], ["rdonly"], ["exec", "remap"], ["rdonly", "remap"],
 )  # fmt: skip
@@ -28,7 +28,7 @@ def _get(w: Window) -> Step:
     r = w.random
     key = r.choice(_KEYS) if r.random() < 0.5 else 0
     pages = r.choice((1, 2, 3, 4, 4, 8, 12, 16))
-    flags = 0o600 | (_CREAT if r.random() < 0.9 else 0) | (_EXCL if r.random() < 0.2 else 0)
+    flags = 0o600 | (IPC_CREAT if r.random() < 0.9 else 0) | (IPC_EXCL if r.random() < 0.2 else 0)
     size = pages * PAGE - r.choice((0, 0, 0, 1, 100, 4095))
     if r.random() < 0.05:
         size = r.choice((0, 1 << 62, -1))

@@ -10,7 +10,6 @@ HEADER = "trace"
 
 PLACES = ("line", "time", "source", "origin", "stack")
 COUNTERS = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
-TEXT = frozenset({"path", "name", "file"})  # arguments that are numbers of strings
 MARKS = {
     ev.EVF_OBSERVE: "observe",
     ev.EVF_MADE: "made",

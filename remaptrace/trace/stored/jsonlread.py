@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ... import errorcodes as ec
-from ...abi.calls import ARGUMENTS, KIND_NAMES
+from ...abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
 from ...errors import InputError
 from ..events import (
     RELOCATION_DTYPE,
@@ -24,7 +24,7 @@ from ..events import (
     signed,
 )
 from ..proved import Flaw, prove
-from .jsonlnames import ARGS, COUNTERS, HEADER, MARKS, PLACES, PLAIN, TEXT, VERSION
+from .jsonlnames import ARGS, COUNTERS, HEADER, MARKS, PLACES, PLAIN, VERSION
 
 _MARK_BITS = {name: bit for bit, name in MARKS.items()}
 _KINDS = {name: number for number, name in KIND_NAMES.items()}
@@ -171,7 +171,7 @@ class _Reader:
         return row
 
     def argument(self, name: str, value: Any, named: bool) -> int:
-        if named and name in TEXT:
+        if named and name in STRING_ARGUMENTS:
             if type(value) is not str:
                 raise self.error(f"{name} must be text", json.dumps(value), '"..."')
             return self.b.string(value)

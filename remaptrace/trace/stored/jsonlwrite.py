@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...abi.calls import ARGUMENTS, KIND_NAMES
+from ...abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
 from ...abi.kinds import EVF_HAS_RET
 from ..events import (
     Expectation,
     Trace,
 )
-from .jsonlnames import ARGS, COUNTERS, HEADER, MARKS, PLACES, PLAIN, TEXT, VERSION
+from .jsonlnames import ARGS, COUNTERS, HEADER, MARKS, PLACES, PLAIN, VERSION
 from .shapes import LINES_BLOCK, Template, literal, numbers, shaped, worded
 
 _FEW = 16  # events up to which a template a shape costs more than it saves
@@ -88,7 +88,7 @@ def _plain_lines(trace: Trace, first: int, end: int) -> str:
         columns: list[Any] = []
         for key, value in _event(trace, values).items():
             column = block[ARGS[named.index(key)] if key in named else key if key in block else "kind"]
-            if key in named and key in TEXT:
+            if key in named and key in STRING_ARGUMENTS:
                 parts.append(f"{literal(json.dumps(key))}: %s")
                 columns.append(worded(column, lambda n: _json(trace.strings[n])))
             elif key in ("kind", "marks"):
@@ -110,7 +110,7 @@ def _event(trace: Trace, row: dict[str, int]) -> dict[str, Any]:
     for i, column in enumerate(ARGS):
         value: Any = row[column]
         if i < len(named):
-            out[named[i]] = trace.strings[value] if named[i] in TEXT else value
+            out[named[i]] = trace.strings[value] if named[i] in STRING_ARGUMENTS else value
         elif value:
             out[column] = value
     if row["flags"] & EVF_HAS_RET:
