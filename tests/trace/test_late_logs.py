@@ -57,6 +57,7 @@ LATE = {
     "commands on a segment that others made": [
         "shmctl(5, IPC_STAT, 0x7ffd) = 0",
         "shmctl(5, IPC_RMID, NULL) = 0",
+        "shmctl(6, IPC_SET, NULL) = -1 EFAULT (x)",
     ],
     "an attach before the log": [
         f"shmdt({AT:#x}) = 0",

@@ -38,6 +38,7 @@ def mapped(*places: tuple[int, int], call: str = "mmap") -> bytes:
         (mapped(*((0x7FFFB7F00000 - n * 65536, 65536) for n in range(9))), None),  # whole pages prove nothing
         (mapped(*((0x3FFF7F00000 - n * 65536, 8192) for n in range(9))), "arm64-64k"),
         (mapped((0xFFFF829EE000, 8192)), "arm64-4k"),
+        (b"mmap(NULL, 096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f70baf9c000\n", None),
         (mapped((0x40017000, 4096), call="old_mmap") + b"brk(0) = 0x807d000\n", "i386"),
         (mapped((0x40017000, 4096), call="mmap2") + b"brk(0) = 0x2a000\n", "arm"),
         (mapped((0xB6F37000, 4096), call="mmap2") + b"brk(0) = 0x2059000\n", "arm"),

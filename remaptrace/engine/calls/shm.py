@@ -263,7 +263,7 @@ def sys_shmctl(m: Mem, task: int, shmid: int, command: int) -> int:
         seg = shm_by_id(m, shmid)
         if seg == 0:
             if recorded_success(m) == 0:
-                return -EINVAL
+                return -m[G_TAKE] if m[G_TAKE] != 0 else -EINVAL
             m[G_RSFLAGS] |= RSF_ASSUMED  # made before the log, or by others
             return m[G_REC_RET]
         if m[G_TAKE] != 0:  # EFAULT of its buffer, EPERM of another user's segment, ...

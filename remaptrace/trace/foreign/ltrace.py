@@ -62,7 +62,7 @@ def _of_fork(name: bytes, arguments: bytes) -> list[bytes]:
     flags = split_arguments(arguments)[:1]
     if name != b"clone" or not flags or not re.fullmatch(rb"0x[0-9a-f]+|\d+", flags[0]):
         return []
-    return [b"child_stack=NULL", b"flags=0x%x" % int(flags[0], 0)]
+    return [b"child_stack=NULL", b"flags=0x%x" % int(flags[0], 16 if flags[0].startswith(b"0x") else 10)]
 
 
 class _Ltrace:

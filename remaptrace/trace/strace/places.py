@@ -62,7 +62,7 @@ def places_of(head: bytes) -> Places:
         if name == b"brk":
             out.brk = out.brk or address
         elif name not in (None, b"mremap") and hint and length:
-            out.free.append((address, int(length, 0)))
+            out.free.append((address, int(length, 16 if length.startswith(b"0x") else 10)))
     for pattern in (_CHANGED, _NAMED):
         out.named += [
             int(match.group(1), 16) for _, match in zip(range(_RESULTS), pattern.finditer(head), strict=False)
