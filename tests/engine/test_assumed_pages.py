@@ -76,3 +76,9 @@ def test_a_child_that_faults_on_assumed_text_shows_that_it_was_not_copied() -> N
     again = b.event(ev.K_FAULT, child, (CODE, FETCH, 0))
     result = replay(b.finish(), Machine.load(), engine="interpreted")
     assert result.columns["minor"][again] == 1
+
+
+def test_pages_of_a_stack_are_of_one_area_however_far_apart() -> None:
+    top = (0x7FFF_0ACF_2000 - CODE) // PAGE
+    _, areas = touched((top, WRITE), (top - 2000, WRITE), (top - 5000, WRITE))
+    assert shape(areas) == [(top - 5000, top - 4999, "rw-p"), (top - 2000, top + 1, "rw-p")]

@@ -95,6 +95,12 @@ from ..state import (
 )
 from ..tasks.exec import MARK_ASSUMED
 
+_X86_64, _STACKS = 0x7FFF_FFFF_F000, 1 << 34
+"""The end of the address space of x86-64, and how far below it the stack may begin; mappings lie below all of that
+(STACK_RND_MASK, mm/util.c mmap_base).
+"""
+_STACK = 8 << 20
+"""Bytes that a stack may have (RLIMIT_STACK by default): pages of it that were touched are of one area."""
 _REACH = 64  # pages between touched pages that may be of one assumed area
 
 
@@ -209,7 +215,10 @@ def assume_page(m: Mem, task: int, addr: int, access: int) -> int:
     if _may_join(m, below, access) != 0 and at - m[below + V_END] <= _REACH * page:
         return _grow_assumed(m, mm, below, m[below + V_START], at + page, access)
     above = find_vma(m, mm, at)
-    if _may_join(m, above, access) != 0 and m[above + V_START] - at <= _REACH * page:
+    reach = _REACH * page
+    if m[H_ARCH + A_TASK_SIZE] == _X86_64 and at >= _X86_64 - _STACKS and access & VM_EXEC == 0:
+        reach = _STACK
+    if _may_join(m, above, access) != 0 and m[above + V_START] - at <= reach:
         return _grow_assumed(m, mm, above, at, m[above + V_END], access)
     return _assume_area(m, task, at, at + page, access)
 

@@ -10,6 +10,8 @@ address space are counted in `Trace.ignored`, memory calls that are not modelled
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from mmap import mmap
 
@@ -79,6 +81,7 @@ class StraceReader:
         self._open = b""  # text of a line that a notice of strace broke
         self._root: Task | None = None  # the process whose lines carry no id
         self._announced: set[int] = set()
+        self._births: defaultdict[int, list[tuple[int, int]]] | None = None  # thread: where made, by whom
         self._clock = 0
         self._day = 0
         self._in_pages: bool | None = None
@@ -340,10 +343,14 @@ class StraceReader:
         return head.time
 
     def _fork_return(self, tid: int) -> int | None:
-        for match in _FORK_RETURN.finditer(self.data, self.offset):
-            if int(match.group(2), 0) == tid:
-                return int(match.group(1))
-        return None
+        """Who makes `tid` behind the current line, if the log shows it; all of them are looked for once."""
+        if self._births is None:
+            self._births = defaultdict(list)
+            for match in _FORK_RETURN.finditer(self.data):
+                self._births[int(match.group(2), 0)].append((match.start(), int(match.group(1))))
+        found = self._births.get(tid, [])
+        at = bisect_left(found, (self.offset, 0))
+        return found[at][1] if at < len(found) else None
 
     # -- the end
 
