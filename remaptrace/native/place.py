@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..machine.system.described import SYSCTLS, with_searches
-from ..machine.system.options import HUGE_PAGES_WORDS
+from ..machine.system.options import DECIDES, HUGE_PAGES_WORDS
 from ..machine.versions.derive import replacement
 from ..machine.versions.releases import preset_for
 from .wire import Where
@@ -65,7 +65,7 @@ def release_of(where: Where) -> str:
 
 
 def settings_read(where: Where) -> dict[str, str]:
-    """Rules by name from what the runner read of sysctls and of transparent huge pages."""
+    """Rules by name from what the runner read of sysctls, of transparent huge pages, and of what is not there."""
     found = {
         rule: where.facts[name].split()[0]
         for name, rule in SYSCTLS.items()
@@ -75,7 +75,14 @@ def settings_read(where: Where) -> dict[str, str]:
     words = [w.strip("[]") for w in where.facts.get("thp.enabled", "").split() if w.startswith("[")]
     if words and words[0] in HUGE_PAGES_WORDS:
         found["thp_enabled"] = HUGE_PAGES_WORDS[words[0]]
+    for option in lacked(where):
+        found |= DECIDES[option].absent
     return found
+
+
+def lacked(where: Where) -> list[str]:
+    """Options of the configuration there whose files are missing in /proc and /sys."""
+    return [option for option in where.facts.get("lacks", "").split() if option in DECIDES]
 
 
 def _differs(machine: Machine, rule: str, kernel: str, arch: str | None) -> bool:

@@ -864,6 +864,29 @@ static void where_flags(const char *key, const char *name)
 	where(key, s);
 }
 
+/* Options of the kernel's configuration without which a file is not there. */
+static void say_lacks(void)
+{
+	static const char *const options[][2] = {
+		{"HUGETLBFS", "/sys/kernel/mm/hugepages"},
+		{"KSM", "/sys/kernel/mm/ksm"},
+		{"NUMA", "/proc/self/numa_maps"},
+		{"SYSVIPC", "/proc/sysvipc"},
+		{"SWAP", "/proc/swaps"},
+		{"TRANSPARENT_HUGEPAGE", "/sys/kernel/mm/transparent_hugepage"},
+	};
+
+	if (syscall(SYS_access, "/sys/kernel/mm", 0) < 0 || syscall(SYS_access, "/proc/self/maps", 0) < 0)
+		return; /* nothing can be told */
+	put("where lacks");
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (syscall(SYS_access, options[i][1], 0) < 0 && errno == ENOENT) {
+			put(" ");
+			put(options[i][0]);
+		}
+	put("\n");
+}
+
 #define SYSCTL(name) where_file("vm." name, "/proc/sys/vm/" name)
 
 /* Settings of the machine that decide how memory calls are answered. */
@@ -881,6 +904,7 @@ static void say_settings(void)
 	where_line("swap", "/proc/meminfo", "SwapTotal:");
 	where_line("slab", "/proc/slabinfo", "vm_area_struct ");
 	where_flags("vvar", "[vvar]");
+	say_lacks();
 	if (disk_folder())
 		where("disk", disk_folder());
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..native.place import settings_read
+from ..machine.system.options import DECIDES
+from ..native.place import lacked, settings_read
 from ..native.wire import Where
 
 _SHMEM = {
@@ -19,6 +20,9 @@ def values_read(where: Where) -> dict[str, tuple[str, str]]:
     if where.emulated:
         return {}
     found = {rule: (value, _FILES.get(rule, "/proc/sys/vm")) for rule, value in settings_read(where).items()}
+    for option in lacked(where):
+        for rule in DECIDES[option].absent:
+            found[rule] = found[rule][0], f"{option} is not set: its files in /proc and /sys are missing"
     words = [w.strip("[]") for w in where.facts.get("thp.shmem_enabled", "").split() if w.startswith("[")]
     if words and words[0] in (*_SHMEM, "force"):
         found["thp_shmem_enabled"] = words[0], "/sys/kernel/mm/transparent_hugepage/shmem_enabled"

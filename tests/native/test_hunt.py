@@ -24,6 +24,7 @@ from remaptrace.native.steps import Program, Step, mmap, mremap, ranged
 from remaptrace.native.transport import Started
 from remaptrace.native.verify import random_programs
 from remaptrace.native.wire import Where
+from remaptrace.probe.readable import values_read
 from remaptrace.report.schema import schema_of
 
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
@@ -202,6 +203,19 @@ def test_the_machine_is_made_of_what_was_read_there(release: str, kernel: str) -
     assert place.machine.rule("max_map_count") == 100
     assert place.machine.rule("thp_enabled") == 0 and place.machine.rule("mmap_min_addr") == 65536
     assert bool(place.notes) == (release == "99.1.0")
+
+
+def test_what_a_configuration_lacks_is_a_rule_of_the_machine() -> None:
+    facts = {
+        "release": "6.1.192",
+        "sysname": "Linux",
+        "lacks": "KSM SYSVIPC SOMETHING",
+        "personality": "262144",
+    }
+    place = machine_there(Where(facts), arch=None, kernel=None, settings={})
+    assert [place.machine.rule(name) for name in ("ksm", "sysvipc", "hugetlbfs")] == [0, 0, 1]
+    assert place.settings["ksm"] == "no"
+    assert values_read(Where(facts))["ksm"][1].startswith("KSM is not set")
 
 
 @needs_compiler

@@ -15,13 +15,15 @@ DECIDED: dict[str, frozenset[str]] = {
             madv_checks_advice_first madv_cold madv_collapse madv_dontneed_locked madv_flags madv_free
             madv_populate madv_remove_loops madv_remove_needs_maywrite madv_willneed_anonymous
             make_pages_present map_droppable map_fixed_noreplace map_shared_validate map_stack_nohugepage
-            maps_shows_anonymous_pgoff mdwe merge_faulted_into_unfaulted merge_prefers_left
+            map_whole_folio maps_shows_anonymous_pgoff mdwe merge_faulted_into_unfaulted merge_prefers_left
             merge_refuses_fork_child mincore_sees_ptes mlock2 mlock_fills_each_area mlock_passes_errors
             mmap_checks_file_offset mprotect_upgrades_ptes mremap_checks_first mremap_dontunmap
-            mremap_growth_merges mremap_needs_area mseal noreserve_flag numa perf_ring_pfn
-            populate_continues_behind_holes populate_private remap_file_pages rfp_spans_areas rlimit_data
-            sealed_shared_read secretmem shared_anonymous_keeps_pgoff split_maps_zero_pages sysvipc
-            thp_align thp_built thp_disable_except_advised uffd_unprotect_writable userfaultfd wipeonfork
+            mremap_early_map_count mremap_growth_merges mremap_needs_area mseal msync_whole_file
+            noreserve_flag numa perf_ring_pfn populate_continues_behind_holes populate_private pt_reclaim
+            remap_file_pages rfp_spans_areas rlimit_data sealed_shared_read secretmem
+            shared_anonymous_keeps_pgoff split_maps_zero_pages sysvipc thp_align thp_align_files
+            thp_align_from_top thp_built thp_disable_except_advised trim_needs_no_map_count
+            uffd_unprotect_writable userfaultfd wipeonfork write_notify
         """,
         "linux-6.12": """
             account_sticky address_search advise_syscalls all_capabilities anon_inode_noexec
@@ -32,15 +34,15 @@ DECIDED: dict[str, frozenset[str]] = {
             ksm ksm_by_process lockonfault_named madv_checks_advice_first madv_cold madv_collapse
             madv_dontneed_locked madv_flags madv_free madv_populate madv_remove_loops
             madv_remove_needs_maywrite madv_willneed_anonymous map_droppable map_fixed_noreplace
-            map_shared_validate map_stack_nohugepage maps_shows_anonymous_pgoff mdwe
+            map_shared_validate map_stack_nohugepage map_whole_folio maps_shows_anonymous_pgoff mdwe
             merge_faulted_into_unfaulted merge_prefers_left merge_refuses_fork_child mincore_sees_ptes
             mlock2 mlock_fills_each_area mlock_passes_errors mmap_checks_file_offset
             moved_zero_file_takes_pgoff mprotect_upgrades_ptes mremap_checks_first mremap_dontunmap
-            mremap_growth_merges mremap_needs_area mseal noreserve_flag numa perf_ring_pfn
-            populate_continues_behind_holes populate_private remap_file_pages rfp_spans_areas rlimit_data
-            sealed_shared_read secretmem secretmem_locked shared_anonymous_keeps_pgoff
-            split_maps_zero_pages sysvipc thp_align thp_built thp_disable_except_advised
-            uffd_unprotect_writable userfaultfd wipeonfork
+            mremap_growth_merges mremap_needs_area mseal msync_whole_file noreserve_flag numa perf_ring_pfn
+            populate_continues_behind_holes populate_private pt_reclaim remap_file_pages rfp_spans_areas
+            rlimit_data sealed_shared_read secretmem secretmem_locked shared_anonymous_keeps_pgoff
+            split_maps_zero_pages sysvipc thp_align thp_align_files thp_built thp_disable_except_advised
+            uffd_unprotect_writable userfaultfd wipeonfork write_notify
         """,
         "linux-6.18": """
             account_sticky address_search advise_syscalls all_capabilities anon_inode_noexec
@@ -51,15 +53,17 @@ DECIDED: dict[str, frozenset[str]] = {
             io_uring_pfn ksm ksm_by_process lockonfault_named madv_checks_advice_first madv_cold
             madv_collapse madv_dontneed_locked madv_flags madv_free madv_populate madv_remove_loops
             madv_remove_needs_maywrite madv_willneed_anonymous make_pages_present map_droppable
-            map_fixed_noreplace map_shared_validate map_stack_nohugepage maps_shows_anonymous_pgoff mdwe
-            merge_faulted_into_unfaulted merge_prefers_left mincore_sees_ptes mlock2 mlock_fills_each_area
-            mlock_passes_errors mmap_checks_file_offset moved_zero_file_takes_pgoff mprotect_fills_locked
-            mprotect_upgrades_ptes mremap_checks_first mremap_dontunmap mremap_growth_merges
-            mremap_moves_several mseal noreserve_flag numa perf_ring_pfn populate_continues_behind_holes
-            populate_private remap_file_pages rfp_spans_areas rlimit_data sealed_shared_read secretmem
-            secretmem_locked shared_anonymous_keeps_pgoff split_maps_zero_pages sticky_guard_flag sysvipc
-            thp_align thp_built thp_disable_except_advised uffd_unprotect_writable uffd_unregisters_own
-            userfaultfd wipeonfork
+            map_fixed_noreplace map_shared_validate map_stack_nohugepage map_whole_folio
+            maps_shows_anonymous_pgoff mdwe merge_faulted_into_unfaulted merge_prefers_left
+            mincore_sees_ptes mlock2 mlock_fills_each_area mlock_passes_errors mmap_checks_file_offset
+            moved_zero_file_takes_pgoff mprotect_fills_locked mprotect_upgrades_ptes mremap_checks_first
+            mremap_dontunmap mremap_early_map_count mremap_growth_merges mremap_moves_several mseal
+            msync_whole_file noreserve_flag numa perf_ring_pfn pkey_calls populate_continues_behind_holes
+            populate_private pt_reclaim remap_file_pages rfp_spans_areas rlimit_data sealed_shared_read
+            secretmem secretmem_locked shared_anonymous_keeps_pgoff split_maps_zero_pages sticky_guard_flag
+            sysvipc thp_align thp_align_files thp_align_from_top thp_built thp_disable_except_advised
+            trim_needs_no_map_count uffd_unprotect_writable uffd_unregisters_own userfaultfd wipeonfork
+            write_notify
         """,
         "linux-7.2": """
             account_sticky address_search advise_syscalls all_capabilities file_growsdown_checked_early
