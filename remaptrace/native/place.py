@@ -77,7 +77,27 @@ def settings_read(where: Where) -> dict[str, str]:
         found["thp_enabled"] = HUGE_PAGES_WORDS[words[0]]
     for option in lacked(where):
         found |= DECIDES[option].absent
+    if not _all_rights(where):
+        found["all_capabilities"] = "no"
+        if re.fullmatch(r"-1|\d{1,18}", where.facts.get("rlimit_memlock", "")):
+            found["rlimit_memlock"] = where.facts["rlimit_memlock"]
     return found
+
+
+_RIGHTS = sum(1 << bit for bit in (14, 17, 19, 21, 23, 24))
+"""CAP_IPC_LOCK, SYS_RAWIO, SYS_PTRACE, SYS_ADMIN, SYS_NICE, SYS_RESOURCE: those that memory calls ask for."""
+
+
+def _all_rights(where: Where) -> bool:
+    """Whether programs run with the rights that memory calls ask for, in the first user namespace; so if unknown.
+
+    The kernel asks for them there (capable), so that root of another user namespace has none of them.
+    """
+    told = where.facts.get("capabilities", "").strip()
+    ids = where.facts.get("uid_map", "").split()
+    if ids and ids != ["0", "0", "4294967295"]:
+        return False
+    return not re.fullmatch("[0-9a-f]{1,16}", told) or int(told, 16) & _RIGHTS == _RIGHTS
 
 
 def lacked(where: Where) -> list[str]:

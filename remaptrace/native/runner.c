@@ -892,6 +892,8 @@ static void say_lacks(void)
 /* Settings of the machine that decide how memory calls are answered. */
 static void say_settings(void)
 {
+	struct rlimit locked;
+
 	SYSCTL("max_map_count");
 	SYSCTL("overcommit_memory");
 	SYSCTL("overcommit_ratio");
@@ -905,6 +907,10 @@ static void say_settings(void)
 	where_line("slab", "/proc/slabinfo", "vm_area_struct ");
 	where_flags("vvar", "[vvar]");
 	say_lacks();
+	where_line("capabilities", "/proc/self/status", "CapEff:");
+	where_file("uid_map", "/proc/self/uid_map");
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0)
+		where_number("rlimit_memlock", locked.rlim_cur);
 	if (disk_folder())
 		where("disk", disk_folder());
 }

@@ -40,6 +40,8 @@ def values_read(where: Where) -> dict[str, tuple[str, str]]:
 
 
 _FILES = {
+    "rlimit_memlock": "getrlimit",
+    "all_capabilities": "/proc/self/status, CapEff, and /proc/self/uid_map",
     "thp_enabled": "/sys/kernel/mm/transparent_hugepage/enabled",
     "max_map_count": "/proc/sys/vm/max_map_count",
     "overcommit_memory": "/proc/sys/vm/overcommit_memory",

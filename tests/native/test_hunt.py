@@ -214,7 +214,13 @@ def test_what_a_configuration_lacks_is_a_rule_of_the_machine() -> None:
     }
     place = machine_there(Where(facts), arch=None, kernel=None, settings={})
     assert [place.machine.rule(name) for name in ("ksm", "sysvipc", "hugetlbfs")] == [0, 0, 1]
-    assert place.settings["ksm"] == "no"
+    assert place.settings["ksm"] == "no" and place.machine.rule("all_capabilities") == 1
+    for rights in (
+        {"capabilities": "\t00000000a80425fb"},
+        {"capabilities": "\t000001ffffffffff", "uid_map": "         0       1000          1"},
+    ):
+        place = machine_there(Where({**facts, **rights}), arch=None, kernel=None, settings={})
+        assert place.machine.rule("all_capabilities") == 0
     assert values_read(Where(facts))["ksm"][1].startswith("KSM is not set")
 
 
@@ -234,7 +240,8 @@ def test_exit_status_of_kselftest_on_request(tmp_path: Path, capsys: pytest.Capt
 def test_a_sandbox_in_front_agrees_in_everything(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     if not shutil.which(command.split(maxsplit=1)[0]):
         pytest.skip(f"no {command.split(maxsplit=1)[0]} on this machine")
-    arguments = ["--random", "150", "--profile", "mixed", "--under", command, "--format", "json"]
+    arguments = ["--random", "400", "--profile", "mixed", "--profile", "numa", "--profile", "layout"]
+    arguments += ["--under", command, "--format", "json"]
     status = run_command(["verify", *arguments])
     facts = json.loads(capsys.readouterr().out)
     assert status == 0 and not facts["kinds"] and not facts["not_compared"] and not facts["other"]["emulated"]
