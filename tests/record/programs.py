@@ -80,9 +80,43 @@ sh.wait(); print("continued")
 PIPES = "seq 1 2000 | sort -r | head -3 | tr 1 2; x=$(echo a | cat); echo $x; (ls / >/dev/null; true) & wait"
 
 
+BUSY = """
+import mmap, threading, time
+def work():
+    kept = []
+    while True:
+        kept.append(mmap.mmap(-1, 8192)); time.sleep(0.01)
+        if len(kept) > 5: kept.pop(0).close()
+for _ in range(3): threading.Thread(target=work, daemon=True).start()
+print("up", flush=True); time.sleep(120)
+"""
+TRACED_CHILD = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None)
+pid = os.fork()
+if not pid:
+    os._exit(libc.ptrace(0, 0, 0, 0) & 1 and 5)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+"""A child that asks to be traced by its parent, as debuggers and User-mode Linux do."""
+
+
 def python(code: str) -> list[str]:
     """The command that runs Python code, without site packages."""
     return [sys.executable, "-S", "-c", code]
+
+
+CASES: dict[str, tuple[list[str], int]] = {  # command, exit status
+    "single": (["/bin/ls", "/"], 0),
+    "fork and exec": (python(FORK_AND_EXEC), 0),
+    "pipes": (["/bin/sh", "-c", PIPES], 0),
+    "200 threads": (python(THREADS), 0),
+    "vfork": (python(VFORK), 0),
+    "exec from a thread": (python(EXEC_FROM_THREAD), 0),
+    "killed by SIGKILL": (python(KILLED), 137),
+    "crashed": (python(CRASHED), 139),
+    "stopped and continued": (python(STOPPED), 0),
+}
 
 
 def environment() -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -55,22 +57,9 @@ def complete(folder: Path, *tallies: str) -> dict[str, dict[str, int]]:
     return compared
 
 
-CASES: dict[str, tuple[list[str], int]] = {  # command, exit status
-    "single": (["/bin/ls", "/"], 0),
-    "fork and exec": (p.python(p.FORK_AND_EXEC), 0),
-    "pipes": (["/bin/sh", "-c", p.PIPES], 0),
-    "200 threads": (p.python(p.THREADS), 0),
-    "vfork": (p.python(p.VFORK), 0),
-    "exec from a thread": (p.python(p.EXEC_FROM_THREAD), 0),
-    "killed by SIGKILL": (p.python(p.KILLED), 137),
-    "crashed": (p.python(p.CRASHED), 139),
-    "stopped and continued": (p.python(p.STOPPED), 0),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", p.CASES)
 def test_a_fresh_set_is_complete(name: str, backend: str, tmp_path: Path) -> None:
-    command, status = CASES[name]
+    command, status = p.CASES[name]
     done = p.record(tmp_path / "set", command, "--with", backend)
     assert done.returncode == status, done.stderr
     compared = complete(tmp_path / "set", *(["map_counts", "counters"] if counted(tmp_path / "set") else []))
@@ -158,7 +147,7 @@ def test_children_of_32_bits_are_recorded_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["single", "killed by SIGKILL", "fork and exec"])
 def test_perf_gives_complete_sets_too(name: str, tmp_path: Path) -> None:
     need("perf")
-    command, status = CASES[name]
+    command, status = p.CASES[name]
     done = p.record(tmp_path / "set", command, "--with", "perf")
     assert done.returncode == status, done.stderr
     complete(tmp_path / "set", "faults")
@@ -248,17 +237,71 @@ def test_interrupts_are_the_programs_own(backend: str, tmp_path: Path) -> None:
     complete(tmp_path / "set")
 
 
+def read_until(fd: int, wanted: str, said: str = "") -> str:
+    """What a terminal says up to `wanted`."""
+    while wanted not in said:
+        ready, _, _ = select.select([fd], [], [], 120)
+        assert ready, said
+        said += os.read(fd, 4096).decode(errors="replace")
+    return said
+
+
+def test_a_shell_stops_and_continues_the_program_as_its_job(backend: str, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not here")
+    pid, fd = pty.fork()
+    if not pid:
+        os.execvpe(bash, [bash, "--norc", "-i"], {**p.environment(), "PS1": "> ", "LC_ALL": "C"})
+    try:
+        record = f"{sys.executable} -m remaptrace record --no-replay --with {backend} -o {tmp_path / 'set'}"
+        os.write(fd, f"{record} -- sh -c 'echo u''p; read x; echo got $x; exit 6'\n".encode())
+        read_until(fd, "up\r\n")
+        os.write(fd, b"\x1a")
+        read_until(fd, "Stopped")
+        os.write(fd, b"fg\nhello\n")
+        read_until(fd, "got hello")
+        os.write(fd, b"echo status $?\n")
+        read_until(fd, "status 6")
+        os.write(fd, b"exit\n")
+        os.waitpid(pid, 0)
+    finally:
+        os.close(fd)
+    complete(tmp_path / "set", "map_files")
+
+
+def test_a_static_program_without_an_interpreter_is_recorded_whole(backend: str, tmp_path: Path) -> None:
+    source, program = tmp_path / "a.c", tmp_path / "a"
+    source.write_text(
+        "#include <stdlib.h>\n#include <sys/mman.h>\nint main(void) {\n"
+        "char *p = mmap(0, 65536, 3, 0x22, -1, 0); p[0] = 1; mprotect(p + 4096, 4096, 0); return !malloc(1 << 20); }\n"
+    )
+    gcc = shutil.which("gcc")
+    build = [gcc or "gcc", "-static", "-o", str(program), str(source)]
+    if gcc is None or subprocess.run(build, capture_output=True, check=False).returncode:
+        pytest.skip("no compiler for static programs here")
+    assert p.record(tmp_path / "set", [str(program)], "--with", backend).returncode == 0
+    complete(tmp_path / "set", "map_files")
+
+
+def test_sigkill_of_the_own_tracer_leaves_no_program_that_could_make_no_call(tmp_path: Path) -> None:
+    need("ptrace")
+    args = [sys.executable, "-m", "remaptrace", "record", "-o", str(tmp_path / "set"), "--with", "ptrace"]
+    command = ["/bin/sh", "-c", "echo $$; exec sleep 60"]
+    with subprocess.Popen([*args, "--", *command], env=p.environment(), stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        program = int(run.stdout.readline())
+        run.kill()
+    while (
+        Path(f"/proc/{program}").exists() and "Z" not in Path(f"/proc/{program}/stat").read_text().split()[2]
+    ):
+        time.sleep(0.05)
+
+
 def test_children_are_left_alone_when_asked(tmp_path: Path) -> None:
     """A child that asks to be traced by its parent, as debuggers and User-mode Linux do, is."""
     need("ptrace")
-    code = """
-import ctypes, os, signal
-libc = ctypes.CDLL(None)
-pid = os.fork()
-if not pid:
-    os._exit(libc.ptrace(0, 0, 0, 0) & 1 and 5)
-raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
+    code = p.TRACED_CHILD
     assert p.record(tmp_path / "followed", p.python(code)).returncode == 5
     assert p.record(tmp_path / "alone", p.python(code), "--no-follow").returncode == 0
     complete(tmp_path / "alone")
@@ -285,20 +328,8 @@ def attached(folder: Path, backend: str, code: str, seconds: str = "0.7") -> Non
         run.kill()
 
 
-BUSY = """
-import mmap, threading, time
-def work():
-    kept = []
-    while True:
-        kept.append(mmap.mmap(-1, 8192)); time.sleep(0.01)
-        if len(kept) > 5: kept.pop(0).close()
-for _ in range(3): threading.Thread(target=work, daemon=True).start()
-print("up", flush=True); time.sleep(120)
-"""
-
-
 def test_a_running_program_with_threads_is_recorded_and_let_go(backend: str, tmp_path: Path) -> None:
-    attached(tmp_path / "set", backend, BUSY)
+    attached(tmp_path / "set", backend, p.BUSY)
     compared = complete(tmp_path / "set", "map_files")  # the maps of the moment at which it was let go
     assert compared["answers"]["total"] > 50
     assert len(list((tmp_path / "set" / "maps").glob("*.end.maps"))) == 1

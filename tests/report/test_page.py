@@ -151,7 +151,9 @@ def test_moments_that_are_left_are_exact() -> None:
     assert stops_for(spaces, log, []) is None
     stops = stops_for(spaces, log, [3316], most=1500)
     assert stops is not None
-    assert 3316 in stops
+    assert set(range(3300, 3333)) <= set(
+        stops.tolist()
+    )  # whoever goes on with arrow keys sees every event there
     thin = [thinned(space, stops) for space in spaces]
     assert sum(len(space.row) for space in thin) <= 1500
     for before, behind in zip(spaces, thin, strict=True):

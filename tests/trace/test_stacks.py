@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from remaptrace.cli.group import group
@@ -103,3 +107,23 @@ def test_a_recording_without_stacks_is_told_how_to_get_them(tmp_path: Path) -> N
     log.write_bytes(b"100 brk(NULL) = 0x555000000000\n")
     run = CliRunner().invoke(group, ["advise", str(log), "--by", "caller"])
     assert "record --stacks" in str(run.exception.__dict__)
+
+
+def test_a_profile_opens_where_profiles_are_looked_at(tmp_path: Path) -> None:
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("go is not here, whose pprof would read it")
+    log, profile = tmp_path / "k.txt", tmp_path / "x.pb.gz"
+    log.write_bytes(STRACE)
+    CliRunner().invoke(group, ["advise", str(log), "-o", str(profile)])
+    done = subprocess.run(
+        [go, "tool", "pprof", "-traces", str(profile)],
+        env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "no such tool" in done.stderr:
+        pytest.skip("this go has no pprof")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert "Type: areas" in lines
+    at = next(i for i, line in enumerate(lines) if line.endswith("__mmap (libc.so.6)"))
+    assert lines[at].split()[0] == "1"
+    assert lines[at + 1 : at + 3] == ["pthread_create (libc.so.6)", "main (a)"]

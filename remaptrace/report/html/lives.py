@@ -27,6 +27,9 @@ LIVES = 300_000
 PACKED = 800_000
 """Bytes that they may take, compressed."""
 _FEWEST = 4
+_SPACED = 0.75
+"""The part of the room for moments that are spaced over the whole; the rest is for those around the peak."""
+_NARROWEST = 16
 
 Ints = npt.NDArray[np.int64]
 
@@ -124,22 +127,38 @@ def stops_for(
 ) -> Ints | None:
     """Moments to show if all are too many; None: every event.
 
-    As many as `most` lives of `size` bytes allow, spaced by changes, and those of `must` in any case.
+    As many as `most` lives of `size` bytes allow, spaced by changes, and those of `must` in any case. A part of the
+    room is for every event around those of `must`, the first of which is the peak: where areas come and go at random,
+    moments far from each other share few of them, neighbours nearly all.
     """
     if _fits(spaces, log, most, size):
         return None
     events = np.sort(np.concatenate([s.first for s in spaces]))
+    must = list(must)
     wanted, count = np.array(sorted(must), dtype=np.int64), 8192
+
+    def fits(stops: Ints, part: float) -> bool:
+        return sum(int(_surviving(s, stops).sum()) for s in spaces) <= most * part and _fits(
+            [thinned(s, stops) for s in spaces], log, int(most * part), int(size * part)
+        )
+
     while True:
         at = np.linspace(0, len(events) - 1, count).astype(np.int64)
         stops = np.unique(np.concatenate([events[at], wanted]))
-        if count <= _FEWEST:
-            return stops
-        if sum(int(_surviving(s, stops).sum()) for s in spaces) <= most and _fits(
-            [thinned(s, stops) for s in spaces], log, most, size
-        ):
-            return stops
+        if count <= _FEWEST or fits(stops, _SPACED):
+            break
         count //= 2
+    for places, widest in ((must, 1024), (must[:1], 16_384)):
+        wide = widest
+        while places and wide >= _NARROWEST:
+            near = [np.arange(max(0, place - wide), place + wide + 1) for place in places]
+            more = np.unique(np.concatenate([stops, *near]))
+            more = more[more <= max(int(events[-1]), int(stops[-1]))]
+            if fits(more, 1.0):
+                stops = more
+                break
+            wide //= 2
+    return stops
 
 
 def _fits(spaces: Sequence[Space], log: Changes, most: int, size: int) -> bool:

@@ -55,6 +55,11 @@ class Areas {
     if (!this.stops) return Math.max(0, Math.min(this.d.events - 1, event));
     return this.stops[Math.max(0, upTo(this.stops, event) - 1)];
   }
+  // Whether the moments that are shown leave out no event beside this one.
+  wholeAround(event) {
+    const at = upTo(this.stops, event) - 1;
+    return this.stops[at] === event && (at === 0 || this.stops[at - 1] === event - 1) && (at + 1 >= this.stops.length || this.stops[at + 1] === event + 1);
+  }
   words(look) {
     const [perms, kind, name, flags, assumed] = this.d.looks[look], d = this.d;
     return {perms: d.words[perms], kind, name: d.names[name], flags: d.words[flags], assumed};

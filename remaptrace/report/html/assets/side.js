@@ -57,7 +57,7 @@ class Side {
     const d = this.d;
     root.append(make("h3", {}, "The address space over time"));
     root.append(make("p", {class: "note"}, (this.a.stops
-      ? `Shown are ${count(this.a.stops.length)} of ${count(d.events)} events, the peak among them: there are too many changes for one page. `
+      ? `Shown are ${count(this.a.stops.length)} of ${count(d.events)} events, ${this.a.wholeAround(d.processes[0].peak_event) ? "every one around the peak" : "the peak"} among them: there are too many changes for one page. `
       : "Every event is shown. ") + "Events go downwards, addresses from left to right; gaps are collapsed. Click: go there. Wheel, + and -: zoom; double click, 0: all."));
     this.picture = canvas("picture", "the address space over time: events downwards, low addresses left" + this.of);
     this.keyAt = make("div");
