@@ -188,7 +188,7 @@ class Browser(App[None]):
 
     def on_input_submitted(self, done: Input.Submitted) -> None:
         """Back to the list; a number goes to its event."""
-        if done.input.id == "number" and done.value.strip().isdigit():
+        if done.input.id == "number" and done.value.strip().isdecimal():
             self.moment.go(int(done.value))
         done.input.value = "" if done.input.id == "number" else done.value
         self._close()

@@ -202,7 +202,7 @@ def _configurations(paths: Sequence[str]) -> Configurations | None:
 def _row_of(setting: str) -> int:
     """N of ``N:KEY=VALUE``, else 0."""
     head, colon, _ = setting.partition(":")
-    return int(head) if colon and head.isdigit() else 0
+    return int(head) if colon and head.isdecimal() else 0
 
 
 def _replay_all(

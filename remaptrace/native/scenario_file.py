@@ -25,7 +25,7 @@ def _flow(value: Any, key: str = "") -> str:
         return "[" + ", ".join(_flow(v) for v in value) + "]"
     text = str(value)
     plain = text.replace("_", "a").replace(" ", "a").replace("-", "a")
-    return text if plain.isalnum() and not plain[0].isdigit() else f"'{text}'"
+    return text if plain.isalnum() and not plain[0].isdecimal() else f"'{text}'"
 
 
 def step_text(step: Step) -> str:

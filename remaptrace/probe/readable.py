@@ -28,10 +28,10 @@ def values_read(where: Where) -> dict[str, tuple[str, str]]:
         found["thp_shmem_enabled"] = words[0], "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
     for rule, fact in (("ram_pages", "memory"), ("swap_pages", "swap")):
         number, _, unit = where.facts.get(fact, "").strip().partition(" ")
-        if number.isdigit() and unit == "kB":
+        if number.isdecimal() and unit == "kB":
             found[rule] = str(int(number) // 4), "/proc/meminfo"
     columns = where.facts.get("slab", "").split()
-    if len(columns) > 2 and columns[2].isdigit():
+    if len(columns) > 2 and columns[2].isdecimal():
         found["vma_bytes"] = columns[2], "/proc/slabinfo, vm_area_struct"
     flags = where.facts.get("vvar", "").split()
     if flags:

@@ -51,7 +51,7 @@ def parsed_bounds(texts: Sequence[str]) -> dict[str, int]:
         if name not in MEASURES:
             raise UsageError(RT_USAGE, f"unknown measure '{name}'", expected=", ".join(MEASURES))
         digits = value.replace(",", "").replace("_", "")
-        if not equals or not digits.isdigit():
+        if not equals or not digits.isdecimal():
             raise UsageError(RT_USAGE, f"'{text}' is no bound", expected=f"{name}=NUMBER")
         out[name] = int(digits)
     return out

@@ -169,3 +169,10 @@ def test_an_identifier_of_a_segment_beyond_an_int_is_no_answer() -> None:
     trace = b.finish(recorded=True)
     for engine in ("interpreted", "compiled"):
         assert replay(trace, Machine.load("x86_64", "linux-6.18"), engine=engine).columns["ret"][0] < 1 << 31
+
+
+def test_a_table_of_pmap_without_sizes_is_no_list_of_areas() -> None:
+    text = b"1:   ./a\n         Address Perm   Offset Device   Inode Sice Rss Mapping\n"
+    text += b"00400000 r--p 00000000  00:1d 100  4 4 a\n"
+    with pytest.raises(InputError):
+        read_dump(text, "x", "pmap")

@@ -65,7 +65,7 @@ def _words(text: str) -> list[str]:
 
 
 def _number(path: str, word: str, value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) < 16:
+    if value.isascii() and value.isdecimal() and len(value) < 16:
         return int(value)
     raise _bad(path, word, "a number")
 

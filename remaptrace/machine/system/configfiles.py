@@ -17,7 +17,7 @@ from .options import arch_of, lsm_lowest_of, settings_of
 
 def in_reach(value: str) -> str:
     """Limits as wide as ULONG_MAX less a little are none."""
-    return "-1" if value.isdigit() and int(value[:30]) >= 1 << 63 else value
+    return "-1" if value.isdecimal() and int(value[:30]) >= 1 << 63 else value
 
 
 def read_sysctl(path: str, lsm_lowest: int = LSM_LOWEST) -> Described:

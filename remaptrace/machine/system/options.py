@@ -178,7 +178,7 @@ def matters(option: str) -> bool:
 def lsm_lowest_of(options: Mapping[str, str], absent: int) -> int:
     """CONFIG_LSM_MMAP_MIN_ADDR in bytes; `absent` where the options do not tell it."""
     word = options.get("LSM_MMAP_MIN_ADDR", "")
-    return int(word) if word.isdigit() and len(word) < 16 else absent
+    return int(word) if word.isdecimal() and len(word) < 16 else absent
 
 
 def settings_of(
@@ -195,7 +195,11 @@ def settings_of(
     if on("DEFAULT_MMAP_MIN_ADDR"):
         # security/min_addr.c:update_mmap_min_addr: searches keep to the greater of the two
         settings["dac_mmap_min_addr"] = lowest = options["DEFAULT_MMAP_MIN_ADDR"]
-        if options.get("LSM_MMAP_MIN_ADDR", "").isdigit() and lowest.isdigit() and on("LSM_MMAP_MIN_ADDR"):
+        if (
+            options.get("LSM_MMAP_MIN_ADDR", "").isdecimal()
+            and lowest.isdecimal()
+            and on("LSM_MMAP_MIN_ADDR")
+        ):
             lowest = str(max(int(lowest), int(options["LSM_MMAP_MIN_ADDR"])))
         settings["mmap_min_addr"] = lowest
     for option, value in HUGE_PAGES.items():

@@ -52,7 +52,7 @@ class Look:
             return value
         match = _REFERENCE.match(str(value))
         if match is None:
-            return int(str(value), 0) if str(value)[:1].isdigit() else 0
+            return int(str(value), 0) if str(value)[:1].isdecimal() else 0
         result = (
             self.run.expects[int(match[1])].get("result", -1) if int(match[1]) < len(self.run.expects) else -1
         )

@@ -109,7 +109,7 @@ def _errno(text: str) -> str:
 
 
 def _int(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _areas(there: str, here: str) -> tuple[str, str]:

@@ -69,8 +69,8 @@ def _values(text: list[str], lines: list[int]) -> tuple[tuple[int, ...], tuple[i
                 continue
             if found[1] == "VmFlags":
                 flags.append(sum(_BITS.get(word, 0) for word in set(found[2].split())))
-            elif found[1] == "Rss":
-                resident.append(1024 * int(found[2].split()[0]) if found[2][:1].isdigit() else 0)
+            elif found[1] == "Rss" and (kilobytes := found[2].partition(" ")[0]).isdecimal():
+                resident.append(1024 * int(kilobytes))
     count = len(lines)
     return tuple(flags) if len(flags) == count else (), tuple(resident) if len(resident) == count else ()
 

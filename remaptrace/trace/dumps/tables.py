@@ -93,7 +93,7 @@ def _pmap_row(line: str, header: list[str], flags: list[int], resident: list[int
     if found:
         start, size, more, mode, name = found.groups()
         rss = dict(zip((h.upper() for h in header[2:]), more.split(), strict=False)).get("RSS", "")
-        resident += [1024 * int(rss)] if rss.isdigit() else []
+        resident += [1024 * int(rss)] if rss.isdecimal() else []
         device = _PMAP_DEVICE.match(name or "") if "Device" in header else None
         if device:  # -d: no inode
             perms = mode[:3] + ("s" if mode[3] == "s" else "p")
@@ -118,7 +118,11 @@ def _pmap_full(
     start, perms, offset, dev, inode, rest = found.groups()
     numeric = [h for h in header[5:] if h not in ("VmFlags", "Mapping")]
     words = rest.split()
-    if len(words) < len(numeric) or not all(w.isdigit() for w in words[: len(numeric)]):
+    if (
+        "Size" not in numeric
+        or len(words) < len(numeric)
+        or not all(w.isdecimal() for w in words[: len(numeric)])
+    ):
         return None
     values = dict(zip(numeric, map(int, words[: len(numeric)]), strict=True))
     left = words[len(numeric) :]

@@ -209,7 +209,7 @@ def _threads_told(facts: Mapping[str, Any]) -> dict[int, int]:
     groups = facts.get("threads", {})
     if not isinstance(groups, dict):
         return {}
-    pairs = {int(tid): pid for tid, pid in groups.items() if str(tid).isdigit() and isinstance(pid, int)}
+    pairs = {int(tid): pid for tid, pid in groups.items() if str(tid).isdecimal() and isinstance(pid, int)}
     return {tid: pid for tid, pid in pairs.items() if 0 < pid < 1 << 31}
 
 

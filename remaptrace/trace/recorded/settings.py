@@ -88,7 +88,7 @@ def _running(path: Path, lsm: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in sysctls.items():
         rule = SYSCTLS.get(name)
-        if rule is not None and str(value).isdigit():
+        if rule is not None and str(value).isdecimal():
             found[rule] = in_reach(str(value))
     if str(thp.get("enabled")) in HUGE_PAGES_WORDS:
         found["thp_enabled"] = HUGE_PAGES_WORDS[str(thp["enabled"])]

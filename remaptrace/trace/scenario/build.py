@@ -64,7 +64,7 @@ class Builder(EventTable):
 
     def refer(self, name: str, addend: int, field: str) -> None:
         """Note that the argument being converted is what step `name` returned plus `addend`."""
-        if name.isdigit():
+        if name.isdecimal():
             target: tuple[Value, str] | None = self.top[int(name)] if int(name) < len(self.top) else None
         else:
             target = self.labels.get(name)

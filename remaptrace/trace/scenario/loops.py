@@ -44,7 +44,7 @@ def evaluate(text: str, names: Mapping[str, Value]) -> Value:
 
 def is_expression(text: str, names: Mapping[str, Value]) -> bool:
     """True if `text` starts with one of `names`, a digit or a bracket: not a misspelt word."""
-    return text in names or any(c in text for c in "+*%<>&|^~()") or text[:1].isdigit()
+    return text in names or any(c in text for c in "+*%<>&|^~()") or text[:1].isdecimal()
 
 
 def _value(node: ast.expr, names: Mapping[str, Value], text: str, depth: int) -> Value:

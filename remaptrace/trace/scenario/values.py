@@ -89,7 +89,7 @@ def number(b: Builder, value: Any, field: Field) -> Value:
             return value
         raise Problem(ec.RT_VALUE, f"{field.name} does not fit 64 bits", (field.name,), "at most 2^64 - 1")
     if type(value) is str:
-        size = parse_size(value) if value[:1].isdigit() else None
+        size = parse_size(value) if value[:1].isdecimal() else None
         if size is not None and size < 1 << 64:
             return size
         return b.expression(value, field.name)

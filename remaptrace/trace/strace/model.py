@@ -330,7 +330,7 @@ class Model:
         pid = self.pidfds.get((call.task.files, pidfd))
         if pid is None:
             path = self.strings[self.files.path(call.task.files, pidfd)] if pidfd >= 0 else ""
-            if not path.startswith("pid:") or not path[4:].isdigit():  # -yy
+            if not path.startswith("pid:") or not path[4:].isdecimal():  # -yy
                 return call.task
             pid = int(path[4:])
         task = self.by_tid.get(pid)
