@@ -18,7 +18,7 @@ from remaptrace.cli.entry import run_command
 from remaptrace.errors import InputError
 from remaptrace.report.facts.dump import dump_facts
 from remaptrace.trace.dumps.door import dump_of_path, form_of, read_dump
-from remaptrace.trace.dumps.dump import Dump
+from remaptrace.trace.dumps.dump import Dump, trace_of
 from remaptrace.trace.opening import read_input
 
 DATA = Path(__file__).parent.parent / "data" / "dumps"
@@ -97,6 +97,7 @@ def test_a_java_report_counts_more_than_it_shows() -> None:
     facts = dump_facts(dump_bill(d), 65_530, "the kernel's default")
     assert facts["limit"]["met"]
     assert any("65,530" in s and "shows 4" in s for s in facts["sentences"])
+    assert any("itself counted 65,530 areas" in note for note in trace_of(d, "t").notes)
 
 
 def test_a_tombstone_names_the_last_byte_and_the_fault() -> None:

@@ -35,7 +35,7 @@ _PATTERNS: dict[str, list[tuple[Path, str]]] = {
         (_DATA, "perf-trace*"),
         (_SETS, "perf-trace/perf*"),
     ],
-    "foreign": [(_DATA, "gvisor*"), (_DATA, "qemu*"), (_DATA, "valgrind*")],
+    "foreign": [(_DATA, "gvisor*"), (_DATA, "qemu*"), (_DATA, "valgrind*"), (_DATA, "ltrace*")],
     "yaml": [
         (_SETS, "conformance/*/*.yaml"),
         (_HOSTILE, "*.yaml"),

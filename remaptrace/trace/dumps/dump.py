@@ -93,6 +93,13 @@ def trace_of(dump: Dump, name: str) -> Trace:
         builder.event(kind, row, args, flags=EVF_MADE)
     count = len(dump.rows)
     notes = [f"{dump.path}: a {dump.form} of {count} areas, no calls: nothing is replayed on them"]
+    if dump.counted > count:
+        counted = f"{dump.counted:,} areas" + (f", limit {dump.limit:,}" if dump.limit else "")
+        notes.append(
+            f"the {dump.form} itself counted {counted}: {dump.counted - count:,} of them are not in the text"
+        )
+    elif not dump.complete:
+        notes.append(f"the {dump.form} may leave areas out")
     if dump.missing:
         notes.append(f"a {dump.form} does not show {', '.join(dump.missing)}")
     return builder.finish(
