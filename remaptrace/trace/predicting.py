@@ -15,7 +15,7 @@ import numpy as np
 from ..abi import kinds as ev
 from ..abi.calls import ARGUMENTS
 from ..abi.mman import CLONE_VM, MREMAP_FIXED
-from .events import RELOCATION_DTYPE, Trace
+from .events import RELOCATION_DTYPE, IntArray, Trace
 from .insertion import Insert, insert
 
 _INITIAL = -1
@@ -30,6 +30,9 @@ _ADDRESSED = {
     )
     for kind, names in ARGUMENTS.items()
 }
+
+_SIZES = {ev.K_MMAP: 1, ev.K_OLD_MMAP: 1, ev.K_MREMAP: 2}
+"""Which argument of a call that maps is the size of what it returns."""
 
 
 class _Places:
@@ -82,66 +85,84 @@ def translated(trace: Trace) -> Trace:
     columns = trace.columns
     names = ("kind", "task", "a0", "a1", "a2", "a3", "a4", "ret", "flags")
     rows = zip(*(columns[name].tolist() for name in names), strict=True)
-    pids = trace.tasks["pid"].tolist()
-    spaces: dict[int, _Places] = {}
-    relocations: list[tuple[int, int, int, int]] = []
-    answered: dict[int, int] = {}
-    explained = unknown = 0
-    first_unknown = (0, 0)
+    tied = _Tied(trace.tasks["pid"].tolist())
     for event, (kind, task, *args, ret, flags) in enumerate(rows):
-        places = spaces.setdefault(pids[task], _Places())
+        tied.tie(event, kind, task, args)
+        if flags & ev.EVF_HAS_RET or kind in (ev.K_INIT_VMA, ev.K_FORK, ev.K_EXEC):
+            tied.follow(event, kind, task, args, ret)
+    table = np.array(tied.relocations, dtype=RELOCATION_DTYPE) if tied.relocations else None
+    return replace(trace, relocations=table, notes=[*trace.notes, *tied.notes(columns.get("line"))])
+
+
+class _Tied:
+    """The addresses of a recording, each with the call whose answer it lies in."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self.relocations: list[tuple[int, int, int, int]] = []
+        self._pids = pids  # of each task
+        self._spaces: dict[int, _Places] = {}
+        self._answered: dict[int, int] = {}
+        self._unknown: list[tuple[int, int]] = []  # address, event
+
+    def _places(self, task: int) -> _Places:
+        return self._spaces.setdefault(self._pids[task], _Places())
+
+    def tie(self, event: int, kind: int, task: int, args: list[int]) -> None:
+        """Tie the addresses that the call names."""
+        places = self._places(task)
         for i in _ADDRESSED.get(kind, ()):
             address = args[i]
             if address <= 0 or (kind == ev.K_MREMAP and i == 4 and not args[3] & MREMAP_FIXED):
                 continue
-            if kind == ev.K_BRK:
-                source: int | None = places.brk if places.brk >= 0 else None
-                base = places.brk_start
-            else:
-                source = places.source(address)
-                if source is None and places.brk >= 0 and places.brk_start <= address < places.top:
-                    source = places.brk
-                base = answered.get(source, 0) if source is not None else 0
+            source, base = self._source(places, kind, address)
             if source is None:
-                unknown += 1
-                first_unknown = first_unknown if unknown > 1 else (address, event)
+                self._unknown.append((address, event))
             elif source != _INITIAL:
-                relocations.append((event, i, source, address - base))
-                explained += 1
-        if not flags & ev.EVF_HAS_RET and kind not in (ev.K_INIT_VMA, ev.K_FORK, ev.K_EXEC):
-            continue
-        if kind in (ev.K_MMAP, ev.K_OLD_MMAP) and ret > 0:
-            places.put(ret, ret + max(args[1], 1) + (-args[1] & 4095), event)
-            answered[event] = ret
-        elif kind == ev.K_MREMAP and ret > 0:
-            places.put(ret, ret + max(args[2], 1) + (-args[2] & 4095), event)
-            answered[event] = ret
+                self.relocations.append((event, i, source, address - base))
+
+    def _source(self, places: _Places, kind: int, address: int) -> tuple[int | None, int]:
+        """The event whose answer the address counts from, and that answer; None: no call of the log."""
+        if kind == ev.K_BRK:
+            return (places.brk if places.brk >= 0 else None), places.brk_start
+        source = places.source(address)
+        if source is None and places.brk >= 0 and places.brk_start <= address < places.top:
+            source = places.brk
+        return source, self._answered.get(source, 0) if source is not None else 0
+
+    def follow(self, event: int, kind: int, task: int, args: list[int], ret: int) -> None:
+        """Take over what the call, which was answered, changed."""
+        places = self._places(task)
+        if kind in _SIZES and ret > 0:
+            size = args[_SIZES[kind]]
+            places.put(ret, ret + max(size, 1) + (-size & 4095), event)
+            self._answered[event] = ret
         elif kind == ev.K_SHMAT and ret > 0:
             places.put(ret, ret + _SHM_REACH, event)
-            answered[event] = ret
+            self._answered[event] = ret
         elif kind == ev.K_BRK and ret > 0:
             if places.brk < 0 and args[0] == 0:
                 places.brk, places.brk_start = event, ret
-                answered[event] = ret
+                self._answered[event] = ret
             places.top = max(places.top, ret)
         elif kind == ev.K_INIT_VMA:
             places.put(args[0], args[1], _INITIAL)
-        elif kind == ev.K_FORK and not args[1] & CLONE_VM and args[0] < len(pids):
-            spaces[pids[args[0]]] = places.copy()
+        elif kind == ev.K_FORK and not args[1] & CLONE_VM and args[0] < len(self._pids):
+            self._spaces[self._pids[args[0]]] = places.copy()
         elif kind == ev.K_EXEC and ret >= 0:
-            spaces[pids[task]] = _Places()
-    notes = [
-        *trace.notes,
-        f"{explained} recorded addresses are taken as what earlier calls return on this machine",
-    ]
-    if unknown:
-        address, event = first_unknown
-        line = int(columns["line"][event]) if "line" in columns else 0
-        where = f" in line {line}" if line else f" at event {event}"
-        shown = f"{address & (1 << 64) - 1:#x}{where}"
-        notes.append(f"{unknown} addresses are of no call of the log and stay as recorded, the first {shown}")
-    table = np.array(relocations, dtype=RELOCATION_DTYPE) if relocations else None
-    return replace(trace, relocations=table, notes=notes)
+            self._spaces[self._pids[task]] = _Places()
+
+    def notes(self, lines: IntArray | None) -> list[str]:
+        """How many addresses are tied, and how many are not; `lines` of the events, if the source has any."""
+        count = len(self.relocations)
+        out = [f"{count} recorded addresses are taken as what earlier calls return on this machine"]
+        if self._unknown:
+            address, event = self._unknown[0]
+            line = int(lines[event]) if lines is not None else 0
+            where = f" in line {line}" if line else f" at event {event}"
+            shown = f"{address & (1 << 64) - 1:#x}{where}"
+            rest = f"{len(self._unknown)} addresses are of no call of the log and stay as recorded"
+            out.append(f"{rest}, the first {shown}")
+        return out
 
 
 def _with_breaks(trace: Trace) -> Trace:

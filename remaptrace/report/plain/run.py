@@ -15,7 +15,7 @@ from ..phrases import full_place
 
 if TYPE_CHECKING:
     from ..documents.check import Check
-    from ..documents.run import Difference, Peak
+    from ..documents.run import Accesses, Agreement, Difference, Peak
     from ..documents.run import Run as Facts
 
 
@@ -44,7 +44,7 @@ def known(value: int | None) -> int | str:
 
 
 def _run_lines(facts: Facts) -> Iterator[str]:
-    trace, machine, agreement = facts["trace"], facts["machine"], facts["agreement"]
+    trace, machine = facts["trace"], facts["machine"]
     yield line_of(
         "trace",
         name=trace["name"],
@@ -61,14 +61,8 @@ def _run_lines(facts: Facts) -> Iterator[str]:
         yield line_of("override", name=name, value=value)
     if facts["not_compared"]:
         yield line_of("not_compared", because=facts["not_compared"])
-    if agreement:
-        for what, tally in agreement["compared"].items():
-            yield line_of("compared", what=what, agree=tally["agree"], total=tally["total"])
-        if agreement["ground"]:
-            yield line_of("ground", **agreement["ground"]["answers"])
-            for what in agreement["ground"]["no_truth"]:
-                yield line_of("no_truth", what=what)
-        yield from difference_lines(agreement["differences"])
+    if facts["agreement"]:
+        yield from _agreement_lines(facts["agreement"])
     for p in facts["processes"]:
         yield line_of(
             "process",
@@ -87,7 +81,30 @@ def _run_lines(facts: Facts) -> Iterator[str]:
             first = full_place(r["first"])
             pairs = {"errno": r["errno"], "count": r["count"], "first": first, "why": r["why"] or None}
             yield line_of("refused", name=call["name"], **pairs)
-    accesses = facts["accesses"]
+    yield from _access_lines(facts["accesses"])
+    for name, count in facts["memory"].items():
+        yield line_of("memory", name=name, value=known(count))
+    for s in trace["skipped"]["first"]:
+        yield line_of("skipped", code=s["code"], at=full_place(s), expected=s["expected"])
+    for c in facts["not_modelled"]:
+        yield line_of("not_modelled", name=c["name"], count=c["count"])
+    if facts["assumed_areas"]:
+        yield line_of("assumed_areas", count=facts["assumed_areas"])
+    for note in facts["notes"]:
+        yield line_of("note", text=note)
+
+
+def _agreement_lines(agreement: Agreement) -> Iterator[str]:
+    for what, tally in agreement["compared"].items():
+        yield line_of("compared", what=what, agree=tally["agree"], total=tally["total"])
+    if agreement["ground"]:
+        yield line_of("ground", **agreement["ground"]["answers"])
+        for what in agreement["ground"]["no_truth"]:
+            yield line_of("no_truth", what=what)
+    yield from difference_lines(agreement["differences"])
+
+
+def _access_lines(accesses: Accesses) -> Iterator[str]:
     inside = accesses["in_calls"] or {"minor": None, "major": None}
     yield line_of(
         "accesses",
@@ -107,16 +124,6 @@ def _run_lines(facts: Facts) -> Iterator[str]:
             first=full_place(example["at"]),
             access=example["access"],
         )
-    for name, count in facts["memory"].items():
-        yield line_of("memory", name=name, value=known(count))
-    for s in trace["skipped"]["first"]:
-        yield line_of("skipped", code=s["code"], at=full_place(s), expected=s["expected"])
-    for c in facts["not_modelled"]:
-        yield line_of("not_modelled", name=c["name"], count=c["count"])
-    if facts["assumed_areas"]:
-        yield line_of("assumed_areas", count=facts["assumed_areas"])
-    for note in facts["notes"]:
-        yield line_of("note", text=note)
 
 
 def _peak_lines(peak: Peak | None) -> Iterator[str]:

@@ -284,19 +284,25 @@ def _typed(value: Any, fields: dict[str, type], what: str) -> None:
         raise ValueError(f"{what} has '{min(unknown)}', which is not known")
 
 
-def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Trace:
-    rows = header["events"]
+class _Body:
+    """The bytes behind the header: columns, as entries of the header place them. ValueError for a wrong entry."""
 
-    def array(dtype: Any, offset: Any, count: Any) -> npt.NDArray[Any]:
+    def __init__(self, data: npt.NDArray[np.uint8], base: int) -> None:
+        self.data = data
+        self._base = base
+
+    def array(self, dtype: str, offset: Any, count: Any) -> npt.NDArray[Any]:
+        """`count` numbers from `offset` on."""
         if type(offset) is not int or type(count) is not int or offset < 0 or offset % _ALIGN:
             raise ValueError("a column has no place")
-        start = base + offset
+        start = self._base + offset
         size = np.dtype(dtype).itemsize * count
-        if count < 0 or start + size > data.size:
+        if count < 0 or start + size > self.data.size:
             raise ValueError("it ends early")
-        return data[start : start + size].view(dtype)
+        return self.data[start : start + size].view(dtype)
 
-    def unpack(entry: Any, count: int) -> Any:
+    def column(self, entry: Any, count: int) -> Any:
+        """One column of `count` rows: numbers, or codes with their table."""
         if not isinstance(entry, dict):
             raise ValueError("a column is described by no mapping")
         if "value" in entry:
@@ -307,37 +313,41 @@ def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Tr
         if "codes" in entry:
             if entry["codes"] not in ("u1", "u2"):
                 raise ValueError("unknown coding")
-            codes = array("<" + entry["codes"], entry["offset"], count)
-            table = array("<i8", entry["table"], entry["distinct"])
+            codes = self.array("<" + entry["codes"], entry["offset"], count)
+            table = self.array("<i8", entry["table"], entry["distinct"])
             if count and int(codes.max()) >= table.size:
                 raise ValueError(f"code {int(codes.max())} of a table of {table.size}")
             return codes, table
         if entry["type"] not in _TYPES:
             raise ValueError("unknown column type")
-        return array("<" + entry["type"], entry["offset"], count)
+        return self.array("<" + entry["type"], entry["offset"], count)
 
-    if not 0 <= rows <= max(_MOST_ALIKE, data.size):
-        raise ValueError(f"{rows} events")
-    columns = Columns({name: unpack(entry, rows) for name, entry in header["columns"].items()})
-    tables: dict[str, Any] = {}
-    for name, entry in header["tables"].items():
+    def table(self, name: str, entry: Any) -> npt.NDArray[np.void]:
+        """One of the tables beside the events."""
         if name not in _TABLES:
             raise ValueError(f"unknown table '{name}'")
         _typed(entry, {"rows": int, "fields": dict}, f"the table '{name}'")
-        if not 0 <= entry["rows"] <= max(_MOST_ALIKE >> 4, data.size):
+        if not 0 <= entry["rows"] <= max(_MOST_ALIKE >> 4, self.data.size):
             raise ValueError(f"{entry['rows']} rows of '{name}'")
         table = np.zeros(entry["rows"], dtype=_TABLES[name])
-        _typed(entry["fields"], dict.fromkeys(table.dtype.names or (), dict), f"the table '{name}'")
-        parts = Columns({field: unpack(e, entry["rows"]) for field, e in entry["fields"].items()})
-        for field in table.dtype.names or ():
-            limits = np.iinfo(table.dtype[field])
-            if (
-                len(table)
-                and not limits.min <= int(parts[field].min()) <= int(parts[field].max()) <= limits.max
-            ):
+        fields = table.dtype.names or ()
+        _typed(entry["fields"], dict.fromkeys(fields, dict), f"the table '{name}'")
+        parts = Columns({field: self.column(e, entry["rows"]) for field, e in entry["fields"].items()})
+        for field in fields:
+            limits, part = np.iinfo(table.dtype[field]), parts[field]
+            if len(table) and not limits.min <= int(part.min()) <= int(part.max()) <= limits.max:
                 raise ValueError(f"{field} of '{name}' is too large")
-            table[field] = parts[field]
-        tables[name] = table
+            table[field] = part
+        return table
+
+
+def _trace(header: dict[str, Any], data: npt.NDArray[np.uint8], base: int) -> Trace:
+    rows = header["events"]
+    if not 0 <= rows <= max(_MOST_ALIKE, data.size):
+        raise ValueError(f"{rows} events")
+    body = _Body(data, base)
+    columns = Columns({name: body.column(entry, rows) for name, entry in header["columns"].items()})
+    tables: dict[str, Any] = {name: body.table(name, entry) for name, entry in header["tables"].items()}
     if "tasks" not in tables:
         raise ValueError("the table 'tasks' is missing")
     if unknown := set(header["trace"]) - set(PLAIN_FIELDS):
