@@ -8,17 +8,12 @@ from ...defaults import DEFAULT_ARCH
 from ...errors import EXIT_FINDINGS, EXIT_OK
 from .. import output as out
 from ..options import PresetName
+from .sides import answers_option, architecture_of, export_option, image_option, transport_of, under_option
 
 
 @click.command("probe")
-@click.option(
-    "--in",
-    "image",
-    type=click.Path(dir_okay=False),
-    metavar="IMAGE",
-    help="Ask a kernel image: bzImage or User-mode Linux.",
-)
-@click.option("--under", metavar="COMMAND", help="Ask an emulator or sandbox, put in front of the runner.")
+@image_option("Ask a kernel image: bzImage or User-mode Linux.")
+@under_option
 @click.option(
     "--from",
     "base",
@@ -39,18 +34,10 @@ from ..options import PresetName
 @click.option(
     "-o", "--output", type=click.Path(), metavar="FILE", help="Write to FILE. [default: standard output]"
 )
-@click.option(
-    "--export",
-    type=click.Path(file_okay=False),
-    metavar="DIR",
-    help="Write the programs and a static runner there, for a machine without Python: DIR/run.sh keeps its answers.",
+@export_option(
+    "Write the programs and a static runner there, for a machine without Python: DIR/run.sh keeps its answers."
 )
-@click.option(
-    "--answers",
-    type=click.Path(file_okay=False),
-    metavar="DIR",
-    help="Take the answers that DIR/run.sh brought.",
-)
+@answers_option("Take the answers that DIR/run.sh brought.")
 def command(
     image: str | None,
     under: str | None,
@@ -80,7 +67,6 @@ def command(
     from ...probe.probe import probe
     from ...probe.write import kernel_file
     from ..session import Progress
-    from .verify import architecture_of, transport_of
 
     transport = transport_of(under, image, answers)
     progress = Progress("probe")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from ...errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
 from ...errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
 from ...native.profiles import PROFILES
 from ..options import machine_options, report_option
+from .sides import answers_option, architecture_of, export_option, image_option, transport_of, under_option
 
 if TYPE_CHECKING:
     from ...native.hunting.hunt import Hunted, Hunter
@@ -44,19 +44,10 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     type=click.Choice(tuple(PROFILES)),
     help="Subject of the random programs; may be repeated. [default: all]",
 )
-@click.option(
-    "--under",
-    metavar="COMMAND",
-    help="Put an emulator or sandbox in front of the runner: 'qemu-x86_64', 'valgrind --tool=none'."
-    " A word {} in it stands for the runner.",
-)
-@click.option(
-    "--in",
-    "images",
-    multiple=True,
-    type=click.Path(dir_okay=False),
-    metavar="IMAGE",
-    help="Ask a kernel image: a bzImage, booted in qemu, or a User-mode Linux. Twice: in which kinds do two differ?",
+@under_option
+@image_option(
+    "Ask a kernel image: a bzImage, booted in qemu, or a User-mode Linux. Twice: in which kinds do two differ?",
+    several=True,
 )
 @click.option(
     "--compare",
@@ -71,18 +62,10 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     metavar="DIR",
     help="Write the smallest program of each kind there, as scenario and as C.",
 )
-@click.option(
-    "--export",
-    type=click.Path(file_okay=False),
-    metavar="DIR",
-    help="Ask nobody: write the programs with a static runner and a script, to take to a machine without Python.",
+@export_option(
+    "Ask nobody: write the programs with a static runner and a script, to take to a machine without Python."
 )
-@click.option(
-    "--answers",
-    type=click.Path(file_okay=False),
-    metavar="DIR",
-    help="Compare what such a folder brought back.",
-)
+@answers_option("Compare what such a folder brought back.")
 @click.option("--kselftest-exit", is_flag=True, help="Exit status of kselftest: 0 pass, 1 fail, 4 skip.")
 @report_option("verify")
 @click.option(
@@ -142,8 +125,19 @@ def command(
         raise click.UsageError("--host: the running kernel is no host of a simulated one")
     if len(images) > 2 or (images and under is not None):
         raise click.UsageError("--in: one image, or two to compare, and no --under")
-    asked = _Asked(scenarios, operations, seed, profiles or tuple(PROFILES), wanted, arch, kernel, settings)
-    asked.pid = pid
+    from ...machine.kernel import parsed_settings
+
+    asked = _Asked(
+        scenarios=scenarios,
+        operations=operations,
+        seed=seed,
+        profiles=profiles or tuple(PROFILES),
+        wanted=_wanted(wanted),
+        arch=arch,
+        kernel=kernel,
+        settings=parsed_settings(settings),
+        pid=pid,
+    )
     try:
         if export is not None:
             return asked.export(export)
@@ -158,62 +152,22 @@ def command(
         return KSFT_SKIP if error.code in (RT_COMPILER, RT_NATIVE_PLACE) else EXIT_FINDINGS
 
 
-def transport_of(under: str | None, image: str | None = None, answers: str | None = None) -> Transport:
-    """Who answers. Raises UsageError (RT501) for a command that cannot be read, InputError RT822 for no image.
-
-    InputError RT806 for a folder without answers to its programs.
-    """
-    from ...native.transport import Started
-
-    if answers is not None:
-        from ...native.folder import Folder
-
-        return Folder(answers)
-    if image is not None:
-        from ...native.image import Image
-
-        return Image.at(image)
-    if under is None:
-        return Started()
-    try:
-        words = shlex.split(under)
-    except ValueError as error:
-        raise UsageError(RT_USAGE, f"--under: {error}", found=under) from None
-    if not words:
-        raise UsageError(RT_USAGE, "--under names no command", found=under)
-    return Started(tuple(words))
-
-
-def architecture_of(transport: Transport) -> str | None:
-    """The architecture of an image that is one of its own: User-mode Linux; None: the running one."""
-    from ...native.image import Image
-
-    return "um-x86_64" if isinstance(transport, Image) and transport.kind == "uml" else None
-
-
+@dataclass
 class _Asked:
     """The programs and the machine that a command line names."""
 
-    def __init__(
-        self,
-        scenarios: tuple[str, ...],
-        operations: int | None,
-        seed: int,
-        profiles: tuple[str, ...],
-        wanted: str | None,
-        arch: str | None,
-        kernel: str | None,
-        settings: tuple[str, ...],
-    ) -> None:
-        from ...machine.kernel import parsed_settings
-
-        self.scenarios, self.operations, self.seed, self.profiles = scenarios, operations, seed, profiles
-        self.wanted = _wanted(wanted)
-        self.arch, self.kernel, self.settings = arch, kernel, parsed_settings(settings)
-        self.place: Place | None = None
-        self.pid: int | None = None
-        self.notes: list[str] = []
-        self.without: frozenset[str] = frozenset()  # kinds of special files that cannot be made there
+    scenarios: tuple[str, ...]
+    operations: int | None
+    seed: int
+    profiles: tuple[str, ...]
+    wanted: tuple[str, ...]
+    arch: str | None
+    kernel: str | None
+    settings: dict[str, str]
+    pid: int | None
+    place: Place | None = None
+    notes: list[str] = field(default_factory=list)
+    without: frozenset[str] = frozenset()  # kinds of special files that cannot be made there
 
     def answer(
         self,
