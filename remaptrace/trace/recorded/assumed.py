@@ -62,14 +62,14 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
     for before, task, program in _starts(trace):
         start = first_calls(trace, before, task)
         placed = exec_areas(program, start, files, string)
-        if not isinstance(placed, str):
+        if not isinstance(placed, str) and not (placed.unplaced and seen):
             inserts.append(Insert(before, ev.K_INIT_MM, task, (start.brk, 0, placed.base, 0, 0), flags=_MADE))
             inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_MADE) for row in placed.known]
             assumed = placed.assumed[:-1] if seen else placed.assumed  # page faults tell where the stack is
             inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in assumed]
             _note(trace, placed.note)
             continue
-        if placed:
+        if isinstance(placed, str) and placed:
             _note(trace, placed)
         rows, sort = ([], "") if seen or not like_x86 else _guessed(start, program, files, string)
         inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in rows]

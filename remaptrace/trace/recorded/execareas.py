@@ -33,12 +33,16 @@ Row = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Placed:
-    """Areas behind an exec: those that headers prove, those that are assumed beside them, and a note."""
+    """Areas behind an exec: those that headers prove, those that are assumed beside them, and a note.
+
+    `unplaced`: the place of the program itself is assumed, though its areas are not.
+    """
 
     known: list[Row]
     assumed: list[Row]
     base: int  # where top-down placement begins, 0: not known
     note: str
+    unplaced: bool = False
 
 
 def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], int]) -> Placed | str:
@@ -50,12 +54,13 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     strangers = _other_system(others)
     if strangers:
         return f"{path}: {strangers}; the files of this machine were not used"
-    if not program.fixed and not program.relro_pages(PAGE)[1]:
+    unplaced = not program.fixed and not program.relro_pages(PAGE)[1]
+    if unplaced and not (program.interpreter and start.brk):
         return (
             f"{path}: {where} has no part that its loader makes read-only, by which its place could be told"
         )
     other = f"{path}: {where} does not fit the log, so that it is another build; it was not used"
-    base = _program_base(program, start)
+    base = _below_the_heap(program, start) if unplaced else _program_base(program, start)
     if base is None:
         return other
     rows = _rows(program, base, string(path))
@@ -76,10 +81,18 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     if 0 < apart < _NEAR and apart not in _VDSO:
         between = f"{apart} pages lie between it and what was mapped next, which no vdso takes"
         return f"{path}: {its} does not fit the log: {between}; it was not used"
-    rows += _rows(interpreter, at, string(program.interpreter))
-    top = rows[-1][1]
-    assumed = [*special_areas(low, mapped_below(start, low), string), stack_area(string)]
-    return Placed(rows, assumed, top, _note(f"{path} ({where}) and of {program.interpreter} ({its})", others))
+    mine, loader = rows, _rows(interpreter, at, string(program.interpreter))
+    rows = loader if unplaced else [*mine, *loader]
+    top = loader[-1][1]
+    if unplaced:
+        where += ", which nothing in the log proves to be the same file, and whose place is assumed"
+    assumed = [
+        *(mine if unplaced else ()),
+        *special_areas(low, mapped_below(start, low), string),
+        stack_area(string),
+    ]
+    names = f"{path} ({where}) and of {program.interpreter} ({its})"
+    return Placed(rows, assumed, top, _note(names, others), unplaced)
 
 
 _OF_THE_LOADER = ("libc.so", "libc-2.", "libm.so", "libdl.so", "libpthread.so", "libc.musl", "ld-musl")
@@ -148,6 +161,18 @@ def _program_base(headers: Headers, start: Start) -> int | None:
             continue
         return base
     return None
+
+
+def _below_the_heap(headers: Headers, start: Start) -> int | None:
+    """The highest load address that the first break allows of a program without RELRO.
+
+    None if a mapping of the log lies there, or if its program had a part that was made read-only.
+    """
+    if any(high <= start.brk for _, high in start.relros):
+        return None
+    base = (start.brk - _end(headers, 0)) & -PAGE
+    free = base > 0 and all(start.is_free(low, high) for low, high, *_ in headers.areas(base, PAGE))
+    return base if free else None
 
 
 def _shows_relro(headers: Headers, start: Start) -> bool:
