@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
-from ..abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, errno_name
+from ..abi.errnos import (
+    EACCES,
+    EAGAIN,
+    EFAULT,
+    EINVAL,
+    ENOMEM,
+    ENOSYS,
+    EPERM,
+    errno_name,
+)
 from ..abi.kinds import (
     K_BRK,
     K_MADVISE,
@@ -27,8 +36,20 @@ from ..abi.kinds import (
     K_MREMAP,
     K_MUNMAP,
     K_OLD_MMAP,
+    K_PROCESS_MADVISE,
+    K_SHMAT,
+    K_SHMGET,
 )
-from ..abi.mman import ADVICE, MAP_32BIT, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, MCL_FUTURE, MREMAP_MAYMOVE
+from ..abi.mman import (
+    ADVICE,
+    MAP_32BIT,
+    MAP_ANONYMOUS,
+    MAP_NORESERVE,
+    MAP_PRIVATE,
+    MAP_TYPE,
+    MCL_FUTURE,
+    MREMAP_MAYMOVE,
+)
 from ..abi.vmflags import VM_EXEC, VM_WRITE
 from ..engine.why import (
     TAKEN,
@@ -45,6 +66,7 @@ from ..engine.why import (
     WHY_ZERO_TAKEN,
 )
 from ..result.result import Result
+from .callreasons import BUILT, BY_CALL, OLD_ADVICE, SEGMENTS, SINCE
 from .refusedcall import RefusedCall, refused_call, size_words
 from .shownreasons import FACTS
 
@@ -52,6 +74,7 @@ _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
 _LIMITS = "/proc/PID/limits"
 _COMMIT = "CommitLimit of /proc/meminfo"
 _AUDIT = "Seccomp of /proc/PID/status and the audit log"
+_UNSEEN = "pages or files of which the log shows nothing"
 _SHORT = "memory was short, of the machine or of its cgroup"
 _MANY = 10_000
 """Areas from which their number is the likeliest cause, whatever limit is assumed."""
@@ -103,11 +126,16 @@ def _causes(at: RefusedCall) -> tuple[tuple[str, ...], str, str]:
 _Answer = tuple[tuple[str, ...], str, str]
 
 
+def _of_exec(at: RefusedCall) -> str:
+    """What comes on top of the areas that are counted."""
+    return "" if at.exec_shown else " and what execve mapped"
+
+
 def _map_limit(at: RefusedCall) -> str:
     """vm.max_map_count as a cause among others."""
     missing = at.limit - at.count
     if at.complete:
-        return f"vm.max_map_count, if it was about {at.count:,} then"
+        return f"vm.max_map_count, if it was about {at.count:,}{_of_exec(at)} then"
     return f"vm.max_map_count, if {missing:,} more areas were there than the log shows (--maps brings them)"
 
 
@@ -146,8 +174,8 @@ def _of_an_area(at: RefusedCall) -> _Answer:
         return tuple(causes), _LIMITS, notice
     if at.kind in (K_MLOCK, K_MLOCK2):
         return (_SHORT,), "", notice
-    areas = "pages or files of which the log shows nothing"
-    if at.kind == K_MADVISE and at.errno == EINVAL and at.arg("a2") not in _OLD_ADVICE:
+    areas = _UNSEEN
+    if at.kind == K_MADVISE and at.errno == EINVAL and at.arg("a2") not in OLD_ADVICE:
         return (areas, "a kernel of another version or configuration"), "", ""  # asked before the area is
     return (areas,), "", notice
 
@@ -155,7 +183,8 @@ def _of_an_area(at: RefusedCall) -> _Answer:
 def _limit_met(at: RefusedCall) -> _Answer:
     missing = at.limit - at.count
     if at.complete:
-        lower = f"vm.max_map_count, lower than the {at.limit:,} assumed: {at.count:,} areas were there"
+        there = f"{at.count:,} area{'s' if at.count != 1 else ''}{_of_exec(at)}"
+        lower = f"vm.max_map_count, lower than the {at.limit:,} assumed: {there} were there"
         return (lower, "the kernel itself was short of memory"), "/proc/sys/vm/max_map_count", ""
     text = f"vm.max_map_count was met: {missing:,} or {missing + 1:,} areas were there that the log does not show"
     return (text,), "", "--maps brings them"
@@ -174,7 +203,8 @@ def _growth(at: RefusedCall) -> _Answer:
         first.append(_map_limit(at))
     last: list[str] = []
     becomes = at.kind == K_MPROTECT
-    if at.kind == K_MREMAP and not at.arg("a3") & MREMAP_MAYMOVE and not at.complete:
+    unseen = not (at.complete and at.exec_shown)
+    if at.kind == K_MREMAP and not at.arg("a3") & MREMAP_MAYMOVE and unseen:
         first.append("an area right behind it that the log does not show")
     if at.kind == K_BRK and not at.complete:
         first.append("an area above the heap that the log does not show")
@@ -199,7 +229,12 @@ def _growth(at: RefusedCall) -> _Answer:
         )
     if _is_charged(at):
         words = f"the commit limit (vm.overcommit_memory, vm.overcommit_ratio): {asked} were to be charged"
-        (first if at.length >= _HUGE_REQUEST or becomes else causes).append(words)
+        kept = at.kind in (K_MMAP, K_OLD_MMAP) and bool(at.arg("a3") & MAP_NORESERVE)
+        if kept:  # mm/mmap.c do_mmap: not charged, but under strict accounting
+            words = (
+                f"the commit limit, if vm.overcommit_memory is 2, which does not heed MAP_NORESERVE: {asked}"
+            )
+        (causes if kept else first if at.length >= _HUGE_REQUEST or becomes else causes).append(words)
     if at.kind == K_BRK and (at.locked > 0 or _locks_what_comes(at)):
         locked = f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked"
         (first if _locks_what_comes(at) else causes).append(locked)
@@ -282,7 +317,11 @@ def _forbidden(at: RefusedCall) -> _Answer:
     prot = at.arg("a2") if at.kind in (K_MMAP, K_OLD_MMAP, K_MPROTECT) else 0
     module = "a security module (SELinux, AppArmor, Smack)"
     sealed = "an area sealed by mseal before the log begins"
+    if at.kind in (K_SHMAT, K_SHMGET) and at.errno == EACCES:
+        return ("the mode of the segment, or its owner", module, filters), SEGMENTS, ""
     if at.errno == EPERM:
+        if at.kind == K_PROCESS_MADVISE:
+            return ("no right to trace the process, or no CAP_SYS_NICE", filters), _AUDIT, ""
         if at.kind == K_MBIND and at.arg("a5") & _MOVE_ALL:
             return ("MPOL_MF_MOVE_ALL without CAP_SYS_NICE", filters), "CapEff of /proc/PID/status", ""
         if prot & VM_EXEC:
@@ -317,8 +356,13 @@ def _forbidden(at: RefusedCall) -> _Answer:
 
 def _refused(at: RefusedCall) -> _Answer:
     """Every other errno that nothing in the state explains."""
-    if at.kind == K_MADVISE and at.arg("a2") in _BUILT:
-        return (f"a kernel built without {_BUILT[at.arg('a2')]}",), "/proc/config.gz", ""
+    if (at.kind, at.errno) in BY_CALL:
+        return *BY_CALL[at.kind, at.errno], ""
+    if at.kind == K_MADVISE and at.errno == EINVAL and at.arg("a2") in SINCE:
+        older = f"a kernel older than {SINCE[at.arg('a2')]}, which does not know the advice"
+        return (older, _UNSEEN), "uname -r", ""
+    if at.kind == K_MADVISE and at.arg("a2") in BUILT:
+        return (f"a kernel built without {BUILT[at.arg('a2')]}",), "/proc/config.gz", ""
     if at.kind == K_MADVISE and at.arg("a2") == ADVICE["collapse"]:
         return ("no huge page could be made there: not enough pages, or none that may become one",), "", ""
     if at.errno == EAGAIN:
@@ -326,20 +370,7 @@ def _refused(at: RefusedCall) -> _Answer:
         return (locked, "the file's own mmap method"), _LIMITS, ""
     if at.kind in (K_MMAP, K_OLD_MMAP):
         return ("the mmap method of the file or device",), "", ""
-    return (
-        ("pages or files of which the log shows nothing", "a kernel of another version or configuration"),
-        "",
-        "",
-    )
-
-
-_OLD_ADVICE = tuple(ADVICE[name] for name in ("willneed", "dontneed", "remove"))
-_BUILT = {
-    ADVICE["mergeable"]: "CONFIG_KSM",
-    ADVICE["unmergeable"]: "CONFIG_KSM",
-    ADVICE["hugepage"]: "CONFIG_TRANSPARENT_HUGEPAGE",
-    ADVICE["nohugepage"]: "CONFIG_TRANSPARENT_HUGEPAGE",
-}
+    return (_UNSEEN, "a kernel of another version or configuration"), "", ""
 
 
 def _absent(at: RefusedCall) -> _Answer:

@@ -12,9 +12,16 @@ from ..abi.kinds import (
     K_BRK,
     K_EXEC,
     K_INIT_VMA,
+    K_MLOCK,
+    K_MLOCK2,
+    K_MMAP,
     K_MREMAP,
+    K_OLD_MMAP,
 )
 from ..result.result import Result
+
+_GROW = (K_MMAP, K_OLD_MMAP, K_BRK, K_MREMAP, K_MLOCK, K_MLOCK2)
+"""Calls that ask for memory, or to lock some."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,8 @@ class RefusedCall:
     locked: int
     count: int
     limit: int
-    complete: bool  # every area of the process is known
+    complete: bool  # every area of the process is known, but those of its exec unless `exec_shown`
+    exec_shown: bool
     known: bool  # the sizes are
 
     def arg(self, name: str) -> int:
@@ -42,7 +50,7 @@ class RefusedCall:
 def sizes_then(result: Result, event: int) -> str:
     """What was mapped at a refusal and what was asked for, in brackets; empty where that is not known."""
     sizes = result.at_refusals.get(event)
-    if not sizes:
+    if not sizes or int(result.trace.columns["kind"][event]) not in _GROW:
         return ""
     total = size_words(sizes[0] * result.machine.page_size)
     return f" ({total} mapped, {size_words(asked_for(result, event))} more asked for)"
@@ -56,6 +64,12 @@ def begins_with_its_areas(result: Result, task: int) -> bool:
     kinds = trace.columns["kind"]
     born = bool((trace.tasks["parent"][pids == pids[task]] >= 0).all())
     return born or bool((mine & np.isin(kinds, (K_EXEC, K_INIT_VMA))).any())
+
+
+def _shows_first_areas(result: Result, task: int) -> bool:
+    """Whether the areas that a process of the trace began with are in it, of this one or of one before it."""
+    trace = result.trace
+    return bool((trace.columns["kind"] == K_INIT_VMA).any()) or trace.tasks["parent"][task] >= 0
 
 
 def size_words(size: int) -> str:
@@ -89,6 +103,7 @@ def refused_call(result: Result, event: int) -> RefusedCall:
         max(0, int(result.columns["map_count"][event])),
         int(result.machine.kernel.values["max_map_count"]),
         begins_with_its_areas(result, int(columns["task"][event])),
+        _shows_first_areas(result, int(columns["task"][event])),
         sizes is not None,
     )
 

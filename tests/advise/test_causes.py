@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from remaptrace.advice import causes, shownreasons
+from remaptrace.advice import callreasons, causes, shownreasons
 from remaptrace.advice.causes import Refusal, refusal_of
 from remaptrace.api import check, replay
 from remaptrace.engine import why as reasons
@@ -124,7 +124,7 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("a split with nothing in its way", MAPPED + call(f"mprotect({A:#x}, 4096, PROT_NONE)", "ENOMEM"), "WHY_LIMIT_MET",
      (BEFORE,)),
     ("the same where every area is known", EXEC + MAPPED + call(f"mprotect({A:#x}, 4096, PROT_NONE)", "ENOMEM"),
-     "WHY_LIMIT_MET", ("vm.max_map_count, lower than the 65,530 assumed: 1 areas were there",
+     "WHY_LIMIT_MET", ("vm.max_map_count, lower than the 65,530 assumed: 1 area and what execve mapped were there",
                        "the kernel itself was short of memory")),
     ("a hole cut into what is not shown", call(f"munmap({A:#x}, 4096)", "ENOMEM"), "WHY_LIMIT_MET",
      ("vm.max_map_count was met: 65,530 or 65,531 areas were there that the log does not show",)),
@@ -132,7 +132,7 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
      ("RLIMIT_AS (ulimit -v): 4.0 MiB were mapped and 8.0 MiB more asked for",
       "RLIMIT_DATA (ulimit -d): 4.0 MiB of data, 8.0 MiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 8.0 MiB were to be charged",
-      "vm.max_map_count, if it was about 1 then")),
+      "vm.max_map_count, if it was about 1 and what execve mapped then")),
     ("more was mapped at another time, and is no data",
      mmap(64 << 20, "ok", "PROT_READ") + f"munmap({A:#x}, 67108864) = 0\n"
      + mmap(4 << 20, "ENOMEM"), "WHY_TAKEN",
@@ -149,19 +149,21 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
       "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)")),
     ("a reservation: neither data nor charged", EXEC + mmap(4 << 20, "ENOMEM", "PROT_NONE"), "WHY_TAKEN",
      ("RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4.0 MiB more asked for",
-      "vm.max_map_count, if it was about 0 then")),
+      "vm.max_map_count, if it was about 0 and what execve mapped then")),
     ("a large request: charged first", EXEC + mmap(4 << 30, "ENOMEM"), "WHY_TAKEN",
      ("the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 GiB were to be charged",
       "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4.0 GiB more asked for",
-      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4.0 GiB more", "vm.max_map_count, if it was about 0 then")),
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4.0 GiB more",
+      "vm.max_map_count, if it was about 0 and what execve mapped then")),
     ("shared memory is charged and is no data", EXEC + mmap(4 << 20, "ENOMEM", RW, "MAP_SHARED|MAP_ANONYMOUS"),
      "WHY_TAKEN",
      ("RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4.0 MiB more asked for",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4.0 MiB were to be charged",
-      "vm.max_map_count, if it was about 0 then")),
+      "vm.max_map_count, if it was about 0 and what execve mapped then")),
     ("memory made writable", EXEC + NONE + call(f"mprotect({A:#x}, 65536, {RW})", "ENOMEM"), "WHY_TAKEN",
      ("the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 64 KiB were to be charged",
-      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 64 KiB more", "vm.max_map_count, if it was about 1 then")),
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 64 KiB more",
+      "vm.max_map_count, if it was about 1 and what execve mapped then")),
     ("a heap that does not grow", "brk(NULL) = 0x560000000000\nbrk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
      ("an area above the heap that the log does not show",
       "RLIMIT_AS (ulimit -v): at least 0 KiB were mapped and 4 KiB more asked for",
@@ -173,14 +175,15 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
      ("RLIMIT_AS (ulimit -v): 64 KiB were mapped and 4 KiB more asked for",
       "RLIMIT_DATA (ulimit -d): 64 KiB of data, 4 KiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
-      "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked", "vm.max_map_count, if it was about 1 then")),
+      "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked",
+      "vm.max_map_count, if it was about 1 and what execve mapped then")),
     ("a heap that would be locked", EXEC + "brk(NULL) = 0x560000000000\nmlockall(MCL_FUTURE) = 0\n"
      "brk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l): 0 KiB were locked",
       "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 4 KiB more asked for",
       "RLIMIT_DATA (ulimit -d): 0 KiB of data, 4 KiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
-      "vm.max_map_count, if it was about 0 then")),
+      "vm.max_map_count, if it was about 0 and what execve mapped then")),
     ("growth that may not move", MAPPED + call(f"mremap({A:#x}, 65536, 131072, 0)", "ENOMEM"), "WHY_TAKEN",
      ("an area right behind it that the log does not show",
       "RLIMIT_AS (ulimit -v): at least 64 KiB were mapped and 64 KiB more asked for",
@@ -193,18 +196,18 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("a search below 2 GiB", EXEC + mmap(1 << 30, "ENOMEM", "PROT_NONE", ANON + "|MAP_32BIT"), "WHY_TAKEN",
      ("no free range of that length below 2 GiB, where the search begins at random",
       "RLIMIT_AS (ulimit -v): 0 KiB were mapped and 1.0 GiB more asked for",
-      "vm.max_map_count, if it was about 0 then")),
+      "vm.max_map_count, if it was about 0 and what execve mapped then")),
     ("pages of others moved", MAPPED + call(f"mbind({A:#x}, 4096, MPOL_DEFAULT, NULL, 0, MPOL_MF_MOVE_ALL)", "EPERM"),
      "WHY_FORBIDDEN", ("MPOL_MF_MOVE_ALL without CAP_SYS_NICE", "a seccomp filter")),
     ("locked memory", mmap(1 << 20, "EAGAIN", RW, ANON + "|MAP_LOCKED"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 1.0 MiB more asked for",)),
     ("mlock of what is mapped", EXEC + MAPPED + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 64 KiB more asked for",
-      "vm.max_map_count, if it was about 1 then")),
+      "vm.max_map_count, if it was about 1 and what execve mapped then")),
     ("mlock of more than is locked", EXEC + MAPPED + f"mlock({A:#x}, 4096) = 0\n"
      + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 4 KiB were locked and 64 KiB more asked for",
-      "vm.max_map_count, if it was about 2 then")),
+      "vm.max_map_count, if it was about 2 and what execve mapped then")),
     ("mlockall", EXEC + MAPPED + call("mlockall(MCL_CURRENT)", "ENOMEM"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 64 KiB were to be locked",)),
     ("no right to lock", MAPPED + call(f"mlock({A:#x}, 4096)", "EPERM"), "WHY_ZERO_TAKEN",
@@ -251,6 +254,29 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
       "a special area, of a device or a ring, that may not grow")),
     ("munmap of what the log does not show", call(f"munmap({A:#x}, 4096)", "EINVAL"), "WHY_NOT_SHOWN",
      ("an area of huge pages, which are unmapped whole only",)),
+    ("no room for a segment", EXEC + call("shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600)", "ENOSPC"), "WHY_REFUSED",
+     ("kernel.shmmni segments were there, or kernel.shmall pages of them, of all processes",)),
+    ("a segment of another size", EXEC + call("shmget(0x1234, 1073741824, IPC_CREAT|0600)", "EINVAL"), "WHY_REFUSED",
+     ("kernel.shmmax is less", "a segment of that key that is smaller")),
+    ("a segment that is not there", EXEC + call("shmget(0x1234, 4096, IPC_CREAT|0600)", "ENOENT"), "WHY_REFUSED",
+     ("no segment had that key",)),
+    ("a segment of others", EXEC + call("shmat(5, NULL, 0)", "EACCES"), "WHY_FORBIDDEN",
+     ("the mode of the segment, or its owner", *FORBIDDEN)),
+    ("a vector that is not there", MAPPED + call(f"mincore({A:#x}, 4096, 0x10)", "EFAULT"), "WHY_REFUSED",
+     ("the vector for the answer was not writable memory",)),
+    ("pages that cannot be written back", MAPPED + call(f"msync({A:#x}, 4096, MS_SYNC)", "EIO"), "WHY_REFUSED",
+     ("the pages could not be written back to their file",)),
+    ("an advice that is newer than the kernel", MAPPED + call(f"madvise({A:#x}, 4096, MADV_GUARD_INSTALL)", "EINVAL"),
+     "WHY_REFUSED", ("a kernel older than 6.13, which does not know the advice",
+                     "pages or files of which the log shows nothing")),
+    ("memory of another process", EXEC + call("process_madvise(7, [{iov_base=0x1000, iov_len=4096}], 1, MADV_COLD, 0)",
+                                              "EPERM"), "WHY_FORBIDDEN",
+     ("no right to trace the process, or no CAP_SYS_NICE", "a seccomp filter")),
+    ("a reservation that may be written", EXEC + mmap(8 << 30, "ENOMEM", RW, ANON + "|MAP_NORESERVE"), "WHY_TAKEN",
+     ("RLIMIT_AS (ulimit -v): 0 KiB were mapped and 8.0 GiB more asked for",
+      "RLIMIT_DATA (ulimit -d): 0 KiB of data, 8.0 GiB more",
+      "the commit limit, if vm.overcommit_memory is 2, which does not heed MAP_NORESERVE: 8.0 GiB",
+      "vm.max_map_count, if it was about 0 and what execve mapped then")),
     ("pages that could not be had", MAPPED + call(f"mlock({A:#x}, 4096)", "EAGAIN"), "WHY_NOT_PRESENT",
      ("memory was short, of the machine or of its cgroup",)),
 ]  # fmt: skip
@@ -313,9 +339,8 @@ def test_every_sentence_of_the_causes_is_derived_from_a_log() -> None:
         found = last(log)[2]
         said.append(" | ".join((*found.causes, found.decides, found.notice)))
     everything = "\n".join(said)
-    tree = ast.parse(
-        inspect.getsource(causes) + inspect.getsource(shownreasons).replace("from __future__", "# ")
-    )
+    sources = "".join(inspect.getsource(module) for module in (causes, shownreasons, callreasons))
+    tree = ast.parse(sources.replace("from __future__", "# "))
     words = {
         node.value
         for function in tree.body

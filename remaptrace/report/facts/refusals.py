@@ -9,7 +9,7 @@ import numpy as np
 
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
-from ...abi.kinds import EVF_HAS_RET, K_BRK, K_READ
+from ...abi.kinds import EVF_HAS_RET, K_BRK, K_MADVISE, K_MMAP, K_MPROTECT, K_MREMAP, K_OLD_MMAP, K_READ
 from ...advice.causes import Refusal, refusal_of
 from ...advice.refusedcall import sizes_then
 from ...engine.why import (
@@ -47,10 +47,11 @@ def refusal_notes(result: Result) -> list[str]:
     """One sentence for each kind of refusal of a recording whose reason has numbers, or is not shown by it."""
     why = result.columns["why"]
     events = np.flatnonzero(np.isin(why, (*TAKEN, *_WITH_NUMBERS)))
-    groups: dict[tuple[int, int, int], list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
     for event in events.tolist():
         if event in result.at_refusals or int(why[event]) in TAKEN:
-            key = int(why[event]), int(result.trace.columns["kind"][event]), _errno_of(result, event)
+            kind = int(result.trace.columns["kind"][event])
+            key = int(why[event]), kind, _errno_of(result, event), *_sort(result, event, kind)
             groups.setdefault(key, []).append(event)
     notes: list[str] = []
     said: dict[frozenset[str], int] = {}
@@ -76,14 +77,15 @@ def refused_with(result: Result, errno: int) -> list[str]:
     wanted = (result.columns["ret"] == -errno) | (told & (result.trace.columns["ret"] == -errno))
     if errno == ENOMEM:
         wanted |= (kinds == K_BRK) & (why != WHY_NONE)
-    groups: dict[tuple[int, int, bool], list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
     for event in np.flatnonzero(wanted & (kinds < K_READ)).tolist():
         granted = int(result.columns["ret"][event]) != -errno and int(kinds[event]) != K_BRK
-        groups.setdefault((int(kinds[event]), int(why[event]), granted), []).append(event)
+        sort = _sort(result, event, int(kinds[event])) if why[event] in TAKEN else ()
+        groups.setdefault((int(why[event]), int(granted), int(kinds[event]), *sort), []).append(event)
     out = []
-    for (_, reason, granted), events in sorted(groups.items(), key=lambda item: -len(item[1])):
-        if granted or reason == WHY_NONE:
-            out.append(_without_reason(result, events, errno, granted))
+    for (reason, only, *_), events in sorted(groups.items(), key=lambda item: -len(item[1])):
+        if only or reason == WHY_NONE:
+            out.append(_without_reason(result, events, errno, bool(only)))
         else:
             out.append(_note(result, events[0], len(events) - 1))
     return out
@@ -114,6 +116,24 @@ def refusal_facts(result: Result, event: int) -> RefusalReason:
         "causes": list(found.causes),
         "decides": found.decides or None,
     }
+
+
+_DECIDE = {
+    K_MADVISE: ("a2",),
+    K_MPROTECT: ("a2",),
+    K_MREMAP: ("a3",),
+    K_MMAP: ("a2", "a3"),
+    K_OLD_MMAP: ("a2", "a3"),
+}
+"""Arguments on which it depends what a refusal of the call can come from."""
+_LARGE = 1 << 30
+
+
+def _sort(result: Result, event: int, kind: int) -> tuple[int, ...]:
+    """What tells refusals apart that have one call and errno, and other causes."""
+    columns = result.trace.columns
+    named = tuple(int(columns[name][event]) for name in _DECIDE.get(kind, ()))
+    return (*named, int(kind in (K_MMAP, K_OLD_MMAP) and int(columns["a1"][event]) >= _LARGE))
 
 
 def _errno_of(result: Result, event: int) -> int:

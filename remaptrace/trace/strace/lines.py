@@ -35,7 +35,7 @@ _RESUMED = re.compile(rb"<\.\.\. ([a-z_?][a-z0-9_?]*) resumed>")
 _UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z")
 _RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
 _REST = re.compile(
-    rb"""(?:\ +(?P<name>E[A-Z][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.]) | \ *[(\[]?(?P<word>E[A-Z][A-Z0-9]*)[)\]](?=\ |\Z)
+    rb"""(?:\ +(?P<name>E[A-Z0-9][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.]) | \ *[(\[]?(?P<word>E[A-Z0-9][A-Z0-9]*)[)\]](?=\ |\Z)
       | \ *\(?err(?:no|or)?[ =:]\ ?(?P<number>\d{1,4})\b\)?)?
     (?P<remarks>(?:\ *\((?:[^()]|\([^()]*\))*\))*)
     (?:\ */\*.*?\*/)?
