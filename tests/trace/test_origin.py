@@ -86,3 +86,13 @@ def test_what_an_exec_mapped_is_not_made_up_where_nothing_shows_it(tmp_path: Pat
     assert trace.arch == "i386"
     assert ev.K_INIT_VMA not in trace.columns["kind"].tolist()
     assert any("what the exec of /bin/x mapped" in note for note in trace.notes)
+
+
+def test_mappings_that_rise_or_lie_apart_prove_no_large_pages() -> None:
+    """The kernel fills from the top; addresses that a person made up rise, or lie apart."""
+    line = "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {:#x}\n"
+    for step in (0x10000, 0x100000, -0x100000):
+        text = "".join(line.format(0x7F0000000000 + n * step) for n in range(1, 30))
+        assert origin_of(text.encode()).arch is None, step
+    text = "".join(line.format(0x7F0000000000 - n * 0x10000) for n in range(1, 30))
+    assert origin_of(text.encode()).arch == "ppc64le-radix-64k"

@@ -97,11 +97,13 @@ def _proved_page(places: Places) -> int:
 
 
 def _touching(places: Places, size: int) -> bool:
-    """Whether a mapping ends, its length rounded up to `size`, where another begins, and does not without that."""
-    starts = {address for address, _ in places.free}
-    return any(
-        length % size and address + -(-length // size) * size in starts for address, length in places.free
-    )
+    """Whether a mapping ends, its length rounded up to `size`, where one before it begins, and not without that."""
+    starts: set[int] = set()
+    for address, length in places.free:
+        if length % size and address + -(-length // size) * size in starts:
+            return True
+        starts.add(address)
+    return False
 
 
 def placed_by(places: Places) -> tuple[str, str] | None:
