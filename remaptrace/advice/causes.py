@@ -44,6 +44,8 @@ from ..abi.mman import (
     ADVICE,
     MAP_32BIT,
     MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_FIXED_NOREPLACE,
     MAP_NORESERVE,
     MAP_PRIVATE,
     MAP_TYPE,
@@ -65,6 +67,7 @@ from ..engine.why import (
     WHY_TEXT,
     WHY_ZERO_TAKEN,
 )
+from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BUILT, BY_CALL, OLD_ADVICE, SEGMENTS, SINCE
 from .refusedcall import RefusedCall, refused_call, size_words
@@ -75,6 +78,7 @@ _LIMITS = "/proc/PID/limits"
 _COMMIT = "CommitLimit of /proc/meminfo"
 _AUDIT = "Seccomp of /proc/PID/status and the audit log"
 _UNSEEN = "pages or files of which the log shows nothing"
+_WANTS_PAGES = tuple(ADVICE[name] for name in ("collapse", "populate_read", "populate_write"))
 _SHORT = "memory was short, of the machine or of its cgroup"
 _MANY = 10_000
 """Areas from which their number is the likeliest cause, whatever limit is assumed."""
@@ -153,8 +157,10 @@ def _not_shown(at: RefusedCall) -> _Answer:
     if at.kind == K_MREMAP or at.errno != ENOMEM:
         return _of_an_area(at)
     causes = [hole]
-    if at.kind in (K_MPROTECT, K_MADVISE):
+    if at.kind == K_MPROTECT:  # madvise at the limit is EAGAIN (mm/madvise.c)
         causes.insert(0, "vm.max_map_count was met")
+    if at.kind == K_MADVISE and at.arg("a2") in _WANTS_PAGES:
+        causes.append(_SHORT)
     if at.kind == K_MPROTECT and at.arg("a2") & VM_WRITE:
         causes.append("the commit limit, which memory made writable is charged to")
     if at.kind in (K_MLOCK, K_MLOCK2):
@@ -172,8 +178,12 @@ def _of_an_area(at: RefusedCall) -> _Answer:
         if not at.arg("a3") & MREMAP_MAYMOVE:
             causes.insert(0, "an area right behind it that the log does not show")
         return tuple(causes), _LIMITS, notice
+    if at.errno in (EACCES, EPERM):
+        return _forbidden(at)  # a filter refuses whatever is mapped there
     if at.kind in (K_MLOCK, K_MLOCK2):
         return (_SHORT,), "", notice
+    if at.kind == K_MREMAP and at.errno == EAGAIN:
+        return ("RLIMIT_MEMLOCK (ulimit -l): the area was locked, and would have grown",), _LIMITS, notice
     areas = _UNSEEN
     if at.kind == K_MADVISE and at.errno == EINVAL and at.arg("a2") not in OLD_ADVICE:
         return (areas, "a kernel of another version or configuration"), "", ""  # asked before the area is
@@ -327,6 +337,12 @@ def _forbidden(at: RefusedCall) -> _Answer:
         if prot & VM_EXEC:
             filters += ", such as MemoryDenyWriteExecute= of systemd"
         causes = [filters, module]
+        fixed = at.kind in (K_MMAP, K_OLD_MMAP) and bool(at.arg("a3") & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+        if fixed and 0 <= at.arg("a0") < LSM_LOWEST:  # security/commoncap.c cap_mmap_addr
+            lowest = (
+                f"vm.mmap_min_addr, if it was above {at.arg('a0'):,}: below it only CAP_SYS_RAWIO may map"
+            )
+            return (lowest, *causes), "/proc/sys/vm/mmap_min_addr", ""
         if (
             at.kind not in (K_MMAP, K_OLD_MMAP)
             and at.result.machine.kernel.values["mseal"]

@@ -173,7 +173,8 @@ TERMS: dict[str, str] = {
     "map files": "/proc/PID/maps files beside the recording, line by line the map lines.",
     "map lines": "Lines of /proc/PID/maps files beside the recording.",
     "host call": "Calls on memory that a User-mode Linux asked of its host, as its guest's replay makes them.",
-    "frame kept or replaced": "Pages of a guest whose frame the calls on the host keep or replace, compared with the host's log.",
+    "frame kept or replaced": "Pages of a guest whose frame the calls on the host keep or replace, compared with the "
+    "host's log.",
     "bounds": "What --max and --baseline allow.",
     "steps": "Steps of a scenario, each with what is expected of it.",
     "VMA lookup": "`advise --lookup`: what finding the area of an address costs in each structure, in nodes and cache "
