@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,11 @@ def test_config_may_be_compressed(tmp_path: Path) -> None:
     path = tmp_path / "config.gz"
     path.write_bytes(gzip.compress(b"CONFIG_ARM64=y\nCONFIG_ARM64_16K_PAGES=y\n"))
     assert read_config(str(path)).arch == "arm64-16k"
+    path.write_bytes(lzma.compress(b"CONFIG_ARM64=y\nCONFIG_ARM64_64K_PAGES=y\n"))
+    assert read_config(str(path)).arch == "arm64-64k"
+    path.write_bytes(b"\xfd7zXZ\0\0")
+    with pytest.raises(InputError, match="RT408"):
+        read_config(str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 100, b"hello\n", b"\x1f\x8b\x08"])

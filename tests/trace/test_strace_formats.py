@@ -170,3 +170,10 @@ def test_an_attached_process_is_a_process_of_its_own() -> None:
         "munmap",
         "exit",
     ]
+
+
+def test_an_errno_whose_name_begins_with_a_number_is_read() -> None:
+    log = b'7 execve("/bin/a", ["a"], 0x7ffd0 /* 9 vars */) = -1 E2BIG (Argument list too long)\n7 brk(NULL) = 0x5000\n'
+    trace = read_strace(log, name="log")
+    assert not trace.skipped
+    assert trace.columns["ret"].tolist() == [0x5000]  # an exec that failed changes nothing

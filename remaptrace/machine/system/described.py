@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,14 +62,17 @@ class Described:
 
 
 def lines_of(path: str) -> list[str]:
-    """The lines of a file, plain or gzip. InputError RT408 if it cannot be read."""
+    """The lines of a file, plain, gzip or xz. InputError RT408 if it cannot be read."""
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES)
         if data.startswith(b"\x1f\x8b"):
             with gzip.open(path) as packed:
                 data = packed.read(_MOST_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
+        elif data.startswith(b"\xfd7zXZ"):
+            with lzma.open(path) as packed_so:
+                data = packed_so.read(_MOST_BYTES)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(RT_CONFIG, f"cannot be read: {reason}", path) from None
     return data.decode("utf-8", "replace").splitlines()
