@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import lzma
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,6 +62,8 @@ class Described:
 
 def lines_of(path: str) -> list[str]:
     """The lines of a file, plain, gzip or xz. InputError RT408 if it cannot be read."""
+    import lzma  # few configurations are packed so
+
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES)
