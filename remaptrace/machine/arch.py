@@ -251,6 +251,7 @@ def _geometry(word: list[int], data: Mapping[str, Any]) -> None:
     word[A.A_STACK_SLACK] = layout.get("stack_slack", -1)
     word[A.A_ELF_DYN_BASE] = layout.get("elf_dyn_base", task_size // 3 * 2)
     word[A.A_HAS_32BIT] = 1 if layout.get("map_32bit", False) else 0
+    word[A.A_DATA_EXEC] = 1 if layout.get("data_exec", False) else 0
     word[A.A_NX] = 1 if data.get("nx", False) else 0
     word[A.A_WRITE_IMPLIES_READ] = 1 if data.get("write_implies_read", True) else 0
     word[A.A_HUGE_SHIFT] = data.get("huge_shift", 0)

@@ -48,10 +48,14 @@ def _head(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "there", f"{other['name']}: {other['kernel'] or 'nothing said of itself'}"
     if other["emulated"]:
         yield "", f"{other['executable']} ran in the runner's place: it answered, not the kernel below it"
-    yield "here", f"{machine['kernel']} on {machine['arch']}, {machine['chosen']}"
-    if "derived" in machine["about"]:
+    second = facts["second"]
+    if second:
+        yield "here", f"{second['name']}: {second['kernel']}"
+    else:
+        yield "here", f"{machine['kernel']} on {machine['arch']}, {machine['chosen']}"
+    if "derived" in machine["about"] and not second:
         yield "", machine["about"]
-    if machine["settings"]:
+    if machine["settings"] and not second:
         yield "", "as read there: " + ", ".join(f"{k}={v}" for k, v in machine["settings"].items())
     if facts["not_compared"]:
         yield "left out", listed(facts["not_compared"])
@@ -97,7 +101,7 @@ def rule_words(kind: Kind) -> list[str]:
 
 def verify_plain(facts: Facts) -> str:
     """The facts as lines of words."""
-    other, machine = facts["other"], facts["machine"]
+    other, machine, second = facts["other"], facts["machine"], facts["second"]
     lines = [
         line_of(
             "there",
@@ -106,7 +110,9 @@ def verify_plain(facts: Facts) -> str:
             emulated="yes" if other["emulated"] else "no",
             executable=other["executable"],
         ),
-        line_of("here", kernel=machine["kernel"], arch=machine["arch"], chosen=machine["chosen"]),
+        line_of("here", name=second["name"], kernel=second["kernel"])
+        if second
+        else line_of("here", kernel=machine["kernel"], arch=machine["arch"], chosen=machine["chosen"]),
     ]
     lines += [line_of("setting", rule=k, value=v) for k, v in machine["settings"].items()]
     lines += [line_of("not-compared", what=what) for what in facts["not_compared"]]
@@ -126,10 +132,11 @@ def verify_plain(facts: Facts) -> str:
 def verify_markdown(facts: Facts) -> str:
     """A table that can be pasted where the other side's authors read, and the smallest programs below it."""
     other, machine = facts["other"], facts["machine"]
-    lines = [MARKER, f"### {printable(other['name'])} against {machine['kernel']}", "", summary(facts), ""]
+    here = facts["second"]["name"] if facts["second"] else machine["kernel"]
+    lines = [MARKER, f"### {printable(other['name'])} against {printable(here)}", "", summary(facts), ""]
     if facts["not_compared"]:
         lines += [f"Not compared: {listed(facts['not_compared'])}.", ""]
-    head = ["call", other["name"], machine["kernel"], "arguments", "how often"]
+    head = ["call", other["name"], here, "arguments", "how often"]
     rows = [[*_cells(row), number(row["count"])] for row in facts["rows"]]
     lines += table(head, rows, right=4)
     for row in facts["rows"]:

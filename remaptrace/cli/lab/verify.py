@@ -191,11 +191,12 @@ class _Asked:
         skipped = self._lacking(transport)
         self.profiles = tuple(name for name in self.profiles if name not in skipped)
         notes: list[str] = []
-        if other is None:
-            hunter = Hunter(transport, self._machine, wanted)
-        else:
-            hunter = SidesHunter(transport, other, self._machine, wanted)
-            notes.append(f"here is {other.name}, {other.ask([]).where.kernel}: nothing is replayed")
+        hunter = (
+            Hunter(transport, self._machine, wanted)
+            if other is None
+            else SidesHunter(transport, other, self._machine, wanted)
+        )
+        second = None if other is None else (other.name, other.ask([]).where.kernel)
         progress, done = Progress("programs"), 0
 
         def report(steps: int) -> None:
@@ -211,7 +212,7 @@ class _Asked:
         notes += self.notes
         notes += [] if hunted.programs else ["no program was run"]
         rules = {} if where.emulated else self._rules(hunted, hunter)
-        asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began, rules)
+        asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began, second, rules)
         deliver(verify_facts(hunted, self.place, asking), form, output, keep)
         if kselftest and not hunted.programs:
             return KSFT_SKIP

@@ -14,7 +14,7 @@ from ...abi.vmflags import (
     VM_READ,
     VM_WRITE,
 )
-from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.archwords import A_DATA_EXEC, A_PAGE_SHIFT
 from ...machine.callrules import R_COMPAT_BRK
 from ...machine.limitrules import R_MAX_MAP_COUNT, R_RANDOMIZE
 from ...machine.rules import R_BRK_FROM_END_CODE
@@ -65,7 +65,7 @@ def do_brk(m: Mem, task: int, addr: int, length: int) -> int:
     shift = m[H_ARCH + A_PAGE_SHIFT]
     pages = length >> shift
     flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | m[mm + MM_DEFFLAGS]
-    if m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC:
+    if m[m[task + T_PROC] + P_PERSONALITY] & READ_IMPLIES_EXEC or m[H_ARCH + A_DATA_EXEC] != 0:
         flags |= VM_EXEC
     why = may_expand_vm(m, task, flags, pages)
     if why != 0:

@@ -83,11 +83,19 @@ class Kind(TypedDict):
     example: Example
 
 
+class SecondSide(TypedDict):
+    """What answered in place of the replay."""
+
+    name: str
+    kernel: str
+
+
 class Verify(TypedDict):
-    """Everything that a report of `verify` says."""
+    """Everything that a report of `verify` says. `second`: the image that is compared with; null: a replay."""
 
     schema: Literal["remaptrace/verify/1"]
     other: OtherSide
+    second: SecondSide | None
     machine: VerifiedMachine
     compared: list[str]
     not_compared: list[str]

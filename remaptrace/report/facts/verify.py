@@ -25,7 +25,8 @@ SCHEMA: Final = "remaptrace/verify/1"
 class Asking:
     """What was asked of whom: `name` of the other side, what was compared, what could not be asked and why.
 
-    `rules` of a kind are those that explain it: name, value there, value here.
+    `second`: name and kernel of another side that was asked in place of a replay. `rules` of a kind are those that
+    explain it: name, value there, value here.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Asking:
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     seconds: float = 0.0
+    second: tuple[str, str] | None = None
     rules: Mapping[Kind, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
 
 
@@ -53,6 +55,7 @@ def verify_facts(hunted: Hunted, place: Place, asking: Asking) -> Verify:
             "executable": where.interpreter or None,
             "facts": dict(where.facts),
         },
+        "second": {"name": asking.second[0], "kernel": asking.second[1]} if asking.second else None,
         "machine": {
             "kernel": hunted.machine.kernel.name,
             "arch": hunted.machine.arch.label,
