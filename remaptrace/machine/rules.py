@@ -175,6 +175,12 @@ R_URING_CHOOSES = rule(
 R_URING_PFN = rule(
     "io_uring_pfn", "bool", 0, "rings of io_uring are mapped as page frames: pf io (before 6.10)"
 )
+R_URING_MASK = rule(
+    "io_uring_masks_offset",
+    "bool",
+    1,
+    "an offset names a ring of io_uring by its upper bits (6.4); else exactly",
+)
 R_SECRETMEM = rule("secretmem", "bool", 1, "memfd_secret works (on by default since 6.5); else ENOSYS")
 R_SECRETMEM_LOCKED = rule("secretmem_locked", "bool", 1, "mappings of memfd_secret have lo (until 7.1)")
 R_AIO_DONTCOPY = rule("aio_dontcopy", "bool", 0, "rings of aio have dc (7.x)")

@@ -51,6 +51,7 @@ from ...machine.rules import (
     R_PERF_RING_PFN,
     R_SECRETMEM_LOCKED,
     R_URING_CHOOSES,
+    R_URING_MASK,
     R_URING_PFN,
 )
 from ..account import mlock_future_ok
@@ -129,15 +130,21 @@ def place_refused(m: Mem, file: int, addr: int, fixed: int, pgoff: int) -> int:
     if addr != 0 or fixed != 0:
         return -EINVAL
     region = _uring_region(m, pgoff)
-    if region in _URING_RINGS or region == _URING_SQES or region & _URING_BUFFERS:
+    if region in _URING_RINGS or region == _URING_SQES or (region >= 0 and region & _URING_BUFFERS):
         return 0
     return -ENOMEM
 
 
 @kernel
 def _uring_region(m: Mem, pgoff: int) -> int:
-    """The region of an io_uring that an offset names: its lower bits are not looked at (io_mmap_get_region)."""
-    return (pgoff << m[H_ARCH + A_PAGE_SHIFT]) & _URING_MASK
+    """The region of an io_uring that an offset names: its lower bits are not looked at (io_mmap_get_region).
+
+    -1: none, where an offset must name a region exactly (io_uring_validate_mmap_request, before 6.4).
+    """
+    offset = pgoff << m[H_ARCH + A_PAGE_SHIFT]
+    if m[H_RULES + R_URING_MASK] == 0:
+        return offset if offset in _URING_RINGS or offset == _URING_SQES else -1
+    return offset & _URING_MASK
 
 
 @kernel
@@ -170,6 +177,8 @@ def _ring_length(m: Mem, inode: int, pgoff: int, pages: int) -> int:
     kind = m[inode + I_KIND]
     size = m[inode + I_SIZE]
     whole = size >> m[H_ARCH + A_PAGE_SHIFT]
+    if kind == FILE_URING and _uring_region(m, pgoff) < 0:
+        return -EINVAL
     if kind == FILE_URING and m[H_RULES + R_URING_PFN] == 0:  # the queue of entries goes in as a whole
         return (
             -EFAULT if _uring_region(m, pgoff) == _URING_SQES and pages < uring_pages(m, inode, pgoff) else 0

@@ -41,6 +41,7 @@ CHANGES: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
     "mdwe": (((4, 0), "none"), ((6, 3), "inherited"), ((6, 6), "no_inherit")),
     "ksm_by_process": (((4, 0), "none"), ((6, 4), "after_merge"), ((6, 17), "before_merge")),
     "close_hook_blocks_merge": (((4, 0), "yes"), ((6, 4), "no")),
+    "io_uring_masks_offset": (((4, 0), "no"), ((6, 4), "yes")),
     "io_uring_chooses_address": (((4, 0), "no"), ((6, 4), "yes")),
     "secretmem": (((4, 0), "no"), ((6, 5), "yes")),
     "sealed_shared_read": (((4, 0), "no"), ((6, 7), "yes")),
