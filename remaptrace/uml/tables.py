@@ -7,6 +7,7 @@ entry of an upper table marks that. A flush of a range turns the marks in it int
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,23 +141,30 @@ class Tables:
             out += [Operation(max(s, start), min(s + size, end) - max(s, start), UNMAP) for s in hit]
         return out
 
-    def force(self, m: Any, area: Area) -> list[Operation]:
-        """Operations of a forced flush of one area: pages without a word and spans without a table are unmapped."""
+    def forced(self, m: Any) -> Iterator[list[Operation]]:
+        """Operations of a forced flush, area by area: what has no word or table is unmapped, what is marked mapped."""
+        spans = sorted(self.leaves)
+        for area in self.areas:
+            low = bisect_right(spans, area.start - self.span)
+            yield self._force(m, area, spans[low : bisect_left(spans, area.end)])
+        self.marked.clear()
+
+    def _force(self, m: Any, area: Area, spans: list[int]) -> list[Operation]:
         out: list[Operation] = []
         at = area.start
-        while at < area.end:
-            stop = min((at & -self.span) + self.span, area.end)
-            if at & -self.span not in self.leaves:
-                out.append(Operation(at, stop - at, UNMAP))
-                at = stop
-            for page in range(at, stop, PAGE):
-                word = self.word(page)
-                if word == 0 or not pte.pte_present(m, word):
-                    out.append(Operation(page, PAGE, UNMAP))
-                elif page in self.marked:
-                    out.append(self._page(m, page))
-                self.marked.discard(page)
-            at = stop
+        for span in spans:
+            first = max(0, area.start - span) // PAGE
+            words = self.leaves[span][first : (area.end - span + PAGE - 1) // PAGE]
+            for i in [i for i, word in enumerate(words) if word]:
+                page = span + (first + i) * PAGE
+                if pte.pte_present(m, words[i]):
+                    if page > at:
+                        out.append(Operation(at, page - at, UNMAP))
+                    if page in self.marked:
+                        out.append(self._page(m, page))
+                    at = page + PAGE
+        if at < area.end:
+            out.append(Operation(at, area.end - at, UNMAP))
         return list(joined(iter(out)))
 
     def _page(self, m: Any, page: int) -> Operation:

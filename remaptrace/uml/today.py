@@ -39,6 +39,7 @@ from ..engine.tasks.process import ALIVE
 from ..machine.limitrules import R_FAULT_AROUND
 from ..trace.events import Trace
 from .flush import Operation
+from .hostpages import HostPages
 from .hosttrace import HostTrace
 from .tables import PAGE, UNMAP, Area, Change, Tables, by_area, extents, lost, replaced
 
@@ -52,7 +53,7 @@ class Space:
     def __init__(self, span: int, task: int) -> None:
         self.tables = Tables(span)
         self.task = task
-        self.host: dict[int, int] = {}  # page: protection on the host
+        self.host = HostPages()
         self.filled: list[int] = []  # pages that exec writes, not yet told
 
 
@@ -190,14 +191,14 @@ class Today:
         for number in born:
             child = self.spaces[number]
             if self.at_once:
-                child.host = dict(space.host)
+                child.host = space.host.copy()
                 self._forced(m, child)
             else:
                 self._everything(m, child)
 
     def _forced(self, m: Any, space: Space) -> None:
-        for area in space.tables.areas:
-            self._send(space, space.tables.force(m, area))
+        for operations in space.tables.forced(m):
+            self._send(space, operations)
 
     def _everything(self, m: Any, space: Space) -> None:
         self._send(space, space.tables.flush(m, 0, 1 << 62))
@@ -249,7 +250,7 @@ class Today:
         return low, min(low + size, area.end, (page & -space.tables.span) + space.tables.span)
 
     def _allowed(self, space: Space, page: int, kind: int) -> bool:
-        prot = space.host.get(page, 0)
+        prot = space.host.prot(page)
         if prot & PROT_EXEC and not self.exec_only:
             prot |= PROT_READ
         return prot & _RIGHTS[kind] != 0
@@ -311,14 +312,5 @@ class Today:
 
     def _send(self, space: Space, operations: list[Operation]) -> None:
         for operation in operations:
-            for page in range(operation.start, operation.start + operation.length, PAGE):
-                if operation.prot < 0:
-                    if operation.length > 1 << 30:
-                        break
-                    space.host.pop(page, None)
-                else:
-                    space.host[page] = operation.prot
-            if operation.prot < 0 and operation.length > 1 << 30:
-                end = operation.start + operation.length
-                space.host = {p: r for p, r in space.host.items() if not operation.start <= p < end}
+            space.host.apply(operation)
         self.host.send(space.task, operations, self.line)
