@@ -1,5 +1,7 @@
-"""What recording costs: `python -m benchmarks.recording [ROUNDS]` prints the best wall times as a table.
+"""What recording costs: `python -m benchmarks.recording [ROUNDS]` prints times and ratios to the bare program.
 
+Every round runs all recorders one after the other, so that a busy moment of the machine hits all of them; the best of
+the rounds counts. The start of the recorder is part of its time: the first column is a program that does nothing.
 Recorders that this machine lacks or does not allow are left out. The programs need nothing but Python and, for the
 third, a C compiler.
 """
@@ -28,6 +30,7 @@ ts = [threading.Thread(target=lambda: None) for _ in range(200)]
 def programs(folder: Path) -> dict[str, list[str]]:
     """The programs that are recorded, by what they are."""
     out = {
+        "nothing": ["/bin/true"],
         "loop, 15,000 calls": [sys.executable, "-S", "-c", LOOP],
         "200 threads": [sys.executable, "-S", "-c", THREADS],
     }
@@ -43,11 +46,13 @@ def recorders() -> dict[str, list[str]]:
     record = [sys.executable, "-m", "remaptrace", "record", "--no-replay", "-o", "{}"]
     out = {
         "bare": [],
+        "trace, no counters": [*record, "--with", "trace", "--counts", "no", "--"],
         "trace": [*record, "--with", "trace", "--"],
         "ptrace, no counters": [*record, "--with", "ptrace", "--counts", "no", "--"],
         "ptrace": [*record, "--with", "ptrace", "--"],
         "perf": [*record, "--with", "perf", "--"],
-        "perf, stacks": [*record, "--stacks", "--"],
+        "perf, stacks (dwarf)": [*record, "--stacks", "--"],
+        "perf, stacks (fp)": [*record, "--call-graph", "fp", "--"],
     }
     if shutil.which("strace"):
         memory = ["-e", "trace=memory,process", "-o", "{}"]
@@ -57,33 +62,40 @@ def recorders() -> dict[str, list[str]]:
     return out
 
 
-def seconds(front: list[str], program: list[str], folder: Path, rounds: int) -> float | None:
-    """The best wall time of some rounds; None where the recorder does not work here."""
-    best: float | None = None
-    for number in range(rounds):
-        place = str(folder / f"out-{time.monotonic_ns()}-{number}")
-        command = [word.replace("{}", place) for word in front] + program
-        begun = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-        took = time.perf_counter() - begun
-        if done.returncode:
-            return None
-        best = took if best is None else min(best, took)
-    return best
+def seconds(front: list[str], program: list[str], folder: Path) -> float | None:
+    """The wall time of one run; None where the recorder does not work here."""
+    place = str(folder / f"out-{time.monotonic_ns()}")
+    command = [word.replace("{}", place) for word in front] + program
+    begun = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    return None if done.returncode else time.perf_counter() - begun
 
 
 def main(rounds: int = 3) -> None:
     """Print the table in Markdown."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        every = programs(folder)
+        every, fronts = programs(folder), recorders()
+        best: dict[tuple[str, str], float] = {}
+        for _ in range(rounds):
+            for what, program in every.items():
+                for recorder, front in fronts.items():
+                    took = seconds(front, program, folder)
+                    if took is not None:
+                        best[recorder, what] = min(took, best.get((recorder, what), took))
         print("| recorder | " + " | ".join(every) + " |")
         print("| --- |" + " --- |" * len(every))
-        for recorder, front in recorders().items():
-            times = [seconds(front, program, folder, rounds) for program in every.values()]
-            if any(one is not None for one in times):
-                cells = ["-" if one is None else f"{one * 1000:,.0f} ms" for one in times]
+        for recorder in fronts:
+            cells = [_cell(best.get((recorder, what)), best.get(("bare", what))) for what in every]
+            if any(cell != "-" for cell in cells):
                 print(f"| {recorder} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _cell(took: float | None, bare: float | None) -> str:
+    """Milliseconds, and how many times the bare program's."""
+    if took is None or not bare:
+        return "-"
+    return f"{took * 1000:,.0f} ms" + (f" ({took / bare:.1f}x)" if took != bare else "")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Machine:
     @property
     def name(self) -> str:
         """Kernel and architecture in a few words, with the host if there is one."""
-        text = f"{self.kernel.name}, {self.arch.name}"
+        text = f"{self.kernel.name}, {self.arch.label}"
         return f"{text} on {self.host.name}" if self.host else text
 
     @property

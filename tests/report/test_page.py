@@ -149,7 +149,7 @@ def test_moments_that_are_left_are_exact() -> None:
     assert log is not None
     spaces = [space_of(log, number, Looks(log)) for number in log.spaces()]
     assert stops_for(spaces, log, []) is None
-    stops = stops_for(spaces, log, [3316], most=1500)
+    stops = stops_for(spaces, log, [3316], most=3000)
     assert stops is not None
     assert set(range(3300, 3333)) <= set(
         stops.tolist()

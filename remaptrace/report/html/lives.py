@@ -29,7 +29,7 @@ PACKED = 800_000
 _FEWEST = 4
 _SPACED = 0.75
 """The part of the room for moments that are spaced over the whole; the rest is for those around the peak."""
-_NARROWEST = 16
+_WIDEST, _NARROWEST = 2048, 16
 
 Ints = npt.NDArray[np.int64]
 
@@ -128,11 +128,12 @@ def stops_for(
     """Moments to show if all are too many; None: every event.
 
     As many as `most` lives of `size` bytes allow, spaced by changes, and those of `must` in any case. A part of the
-    room is for every event around those of `must`, the first of which is the peak: where areas come and go at random,
-    moments far from each other share few of them, neighbours nearly all.
+    room is for every event around the first of `must`, the peak: where areas come and go at random, moments far from
+    each other share few of them, neighbours nearly all.
     """
     if _fits(spaces, log, most, size):
         return None
+    most, size = most // 2, size // 2  # a page whose areas never rest takes a browser longer for each
     events = np.sort(np.concatenate([s.first for s in spaces]))
     must = list(must)
     wanted, count = np.array(sorted(must), dtype=np.int64), 8192
@@ -148,16 +149,14 @@ def stops_for(
         if count <= _FEWEST or fits(stops, _SPACED):
             break
         count //= 2
-    for places, widest in ((must, 1024), (must[:1], 16_384)):
-        wide = widest
-        while places and wide >= _NARROWEST:
-            near = [np.arange(max(0, place - wide), place + wide + 1) for place in places]
-            more = np.unique(np.concatenate([stops, *near]))
-            more = more[more <= max(int(events[-1]), int(stops[-1]))]
-            if fits(more, 1.0):
-                stops = more
-                break
-            wide //= 2
+    wide = _WIDEST
+    while must and wide >= _NARROWEST:
+        near = np.arange(max(0, must[0] - wide), must[0] + wide + 1)
+        more = np.unique(np.concatenate([stops, near]))
+        more = more[more <= max(int(events[-1]), int(stops[-1]))]
+        if fits(more, 1.0):
+            return more
+        wide //= 2
     return stops
 
 
