@@ -7,9 +7,11 @@ text of. perf mounts tracefs where it is not mounted; that is undone.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -105,6 +107,8 @@ class Perf:
 
     def text(self, take: Callable[[bytes], None]) -> None:
         """The text of the file, in pieces."""
+        if self._stacks and self._data.stat().st_size:
+            forget_former_images(self._data)
         fields = "comm,pid,tid,cpu,time,event,trace" + (",ip,sym,symoff,dso" if self._stacks else "")
         command = ["perf", "script", "--no-inline", "-i", str(self._data), "--ns", "-F", fields]
         with subprocess.Popen(
@@ -124,6 +128,40 @@ class Perf:
             os.close(fd)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._mounts.__exit__()
+
+
+_COMM, _MMAP2, _EXEC = 3, 10, 1 << 13  # PERF_RECORD_*, PERF_RECORD_MISC_COMM_EXEC
+_FILENAME = 72
+_USER = struct.pack("=QQQ", 0x1000, 0x7FFFFFFFE000, 0)
+
+
+def forget_former_images(path: Path) -> int:
+    """Let `perf script` forget, at each exec, what the process had mapped before; how many execs there were.
+
+    perf keeps the maps of former images where no new one lies over them, and looks for the frames of a library from
+    the lowest of its maps on: with two C libraries of one process it finds none. The first record of a new image is
+    that of its stack (fs/exec.c:setup_arg_pages); it is made to cover all that a program can have, and the records
+    behind it lie over it.
+    """
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        if data[:8] != b"PERFILE2":
+            return 0
+        at, size = struct.unpack_from("=QQ", data, 40)
+        end, done = min(at + size, len(data)), 0
+        fresh: set[int] = set()
+        while at + 16 <= end:
+            kind, misc, length, pid = struct.unpack_from("=IHHI", data, at)
+            if length < 8:
+                break
+            if kind == _COMM and misc & _EXEC:
+                fresh.add(pid)
+            elif kind == _MMAP2 and pid in fresh:
+                fresh.discard(pid)
+                if data[at + _FILENAME : at + _FILENAME + 8] == b"[stack]\0":
+                    data[at + 16 : at + 40] = _USER
+                    done += 1
+            at += length
+    return done
 
 
 def begin_mark(root: int) -> tuple[bytes, bytes]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from remaptrace.trace.recorded.read import read_bytes
+
 from . import programs as p
 from .test_record import need
 
@@ -111,3 +113,14 @@ def test_frame_pointers_miss_only_who_called_code_without_them(who: Path, tmp_pa
     found = {names: areas for names, areas in callers(tmp_path / "set").items() if names}
     whole = {names[1:]: areas for names, areas in UNDER.items() if names[1:]}
     assert found in (whole, UNDER)  # the second where the C library keeps frame pointers
+
+
+def test_programs_that_a_shell_starts_have_their_stacks_too(who: Path, tmp_path: Path) -> None:
+    """After fork and exec, and after an exec of an exec: perf must not look into what was mapped before."""
+    need("perf")
+    command = ["/bin/sh", "-c", f"env {who}; {who}; true"]
+    for number in range(2):  # where libraries lie decides, and that is random
+        folder = tmp_path / str(number)
+        assert p.record(folder, command, "--stacks").returncode == 0
+        text = read_bytes(next(folder.glob("perf.txt*")))
+        assert text.count(b" keep+0x") == 2 * 2 * 20  # entry and return of each
