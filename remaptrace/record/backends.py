@@ -82,6 +82,7 @@ class _Unstopped:
         if self._counts is not None:
             self._counts.begin(partial(folder.write, "mapcount.txt"), pid, tids, begun=bool(wish.pid))
             watcher.ticks.append(self._counts.drain)
+            watcher.stops.append(self._counts.stop)
 
     def counted(self, facts: Record) -> None:
         """The last counters; how many there were and were lost."""

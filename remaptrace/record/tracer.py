@@ -64,6 +64,7 @@ class Tracer(Watcher):
     def begin(self) -> None:
         """The text begins here, not at the first exec: the program runs already."""
         self._begun = True
+        self.folder.write("strace.txt", "")  # also if the program makes no call
         if self.faults is not None:
             self.faults.begun = time.monotonic_ns()
 

@@ -367,9 +367,14 @@ class KernelCounts:
             event = "enter_exit_group" if flags & _AT_ENTRY else f"exit_{self._names[number]}"
             words = UNTOLD if flags & _UNTOLD else " ".join(map(str, counters))
             lines.append(f"{time} {tgid} {tid} {event} {ret & (1 << 64) - 1:x} {words}\n")
-        if lines:
+        if lines and self._write is not _nowhere:
             self.rows += len(lines)
             self._write("".join(lines))
+
+    def stop(self) -> None:
+        """Write what is there, and nothing more: the tasks go on unrecorded."""
+        self.drain()
+        self._write = _nowhere
 
     def left_out(self) -> dict[str, int]:
         """How many did not fit, and how many were not read because another thread was at work."""
