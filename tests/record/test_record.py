@@ -333,6 +333,16 @@ def test_a_running_program_with_threads_is_recorded_and_let_go(backend: str, tmp
     compared = complete(tmp_path / "set", "map_files")  # the maps of the moment at which it was let go
     assert compared["answers"]["total"] > 50
     assert len(list((tmp_path / "set" / "maps").glob("*.end.maps"))) == 1
+    notes = p.check(tmp_path / "set")["outcomes"][0]["notes"]  # type: ignore[index]
+    assert not [note for note in notes if "have no event" in note]  # of what came after
+
+
+def test_a_process_that_makes_no_call_has_a_set_too(backend: str, tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as run:
+        done = p.record(tmp_path / "set", [], "--with", backend, "-p", str(run.pid), "--for", "0.2")
+        run.kill()
+    assert done.returncode == 0, done.stderr
+    assert len(read_set(tmp_path / "set")) == 0
 
 
 def test_a_process_that_is_not_there_is_said_so(tmp_path: Path) -> None:

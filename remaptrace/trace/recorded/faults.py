@@ -29,6 +29,8 @@ _CODES = {
 
 def add_faults(trace: ev.Trace, data: bytes, name: str) -> None:
     """Insert the faults of a faults.txt. Lines that cannot be read, or of nobody in the trace, are `skipped`."""
+    if all(not line or line.startswith(b"#") for line in data.split(b"\n")):
+        return
     if "time" not in trace.columns or not len(trace):
         trace.notes.append(
             f"{name}: the log has no times, so its page faults have no place; they were left out"
