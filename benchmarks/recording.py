@@ -86,16 +86,19 @@ def main(rounds: int = 3) -> None:
         print("| recorder | " + " | ".join(every) + " |")
         print("| --- |" + " --- |" * len(every))
         for recorder in fronts:
-            cells = [_cell(best.get((recorder, what)), best.get(("bare", what))) for what in every]
+            cells = [
+                _cell(best.get((recorder, what)), best.get(("bare", what)), ratio=what != "nothing")
+                for what in every
+            ]
             if any(cell != "-" for cell in cells):
                 print(f"| {recorder} | " + " | ".join(cells) + " |", flush=True)
 
 
-def _cell(took: float | None, bare: float | None) -> str:
+def _cell(took: float | None, bare: float | None, ratio: bool) -> str:
     """Milliseconds, and how many times the bare program's."""
     if took is None or not bare:
         return "-"
-    return f"{took * 1000:,.0f} ms" + (f" ({took / bare:.1f}x)" if took != bare else "")
+    return f"{took * 1000:,.0f} ms" + (f" ({took / bare:.1f}x)" if ratio and took != bare else "")
 
 
 if __name__ == "__main__":
