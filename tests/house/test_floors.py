@@ -84,3 +84,12 @@ def test_files_keep_to_one_subject() -> None:
 def test_the_table_covers_every_module() -> None:
     table = floors()
     assert all(place(module, table)[0] >= 0 for module in modules())
+
+
+def test_every_module_that_the_document_names_exists() -> None:
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    paths = {str(path.relative_to(PACKAGE)) for path in modules().values()}
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert named
+    missing = [n for n in named if not any(f"/{p}".endswith(f"/{n}") for p in paths)]
+    assert not [n for n in missing if not n.startswith("tests/")]
