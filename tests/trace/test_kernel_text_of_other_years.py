@@ -201,3 +201,53 @@ def test_raw_tracepoints_of_perf_trace_are_said_to_have_no_arguments() -> None:
     trace = read_data(text.encode(), "t")
     assert len(trace) == 0
     assert any("prints no arguments" in note for note in trace.notes)
+
+
+CALLS = (
+    "sys_enter_mmap: addr: 0x0, len: 0x1000, prot: 0x3, flags: 0x22, fd: 0xffffffff, off: 0x0",
+    "sys_exit_mmap: {:#x}",
+)
+
+
+def samples(front: str, places: dict[str, int]) -> bytes:
+    """A call of each task by its name; `front` as -F prints it."""
+    lines = []
+    for tid, (name, place) in enumerate(places.items(), 100):
+        for call in CALLS:
+            lines.append(front.format(name=name, tid=tid) + "syscalls:" + call.format(place))
+    return "\n".join([*lines, ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("front", "tids"),
+    [
+        ("{name:>16} {tid} U     32060.916109:            ", [100, 101]),
+        ("{name:>16} {tid}/{tid} [000] U     32060.916109:            ", [100, 101]),
+        ("{tid} 32060.916109: ", [100, 101]),
+        ("{name:>16} 32060.916109: ", [1, 2]),
+        ("{name:>16} [001] 32060.916109:          1 ", [1, 2]),
+        ("{name:>16} ", [1, 2]),
+        ("32060.916109: ", [1]),
+        ("[000]            ", [1]),
+    ],
+)
+def test_fields_of_perf_script_that_were_asked_for_tell_the_tasks_apart(front: str, tids: list[int]) -> None:
+    trace = read_data(samples(front, {"sh": 0x7FEE22B17000, "Web Content": 0x7FEE22B07000}), "t")
+    assert trace.tasks["tid"].tolist() == tids
+    assert trace.columns["ret"].tolist() == [0x7FEE22B17000, 0x7FEE22B07000]
+    assert not trace.skipped
+
+
+def test_what_perf_says_around_the_samples_is_no_bad_line() -> None:
+    said = "[ perf record: Woken up 1 times to write data ]\nWarning:\n1 out of order events recorded.\n$ perf script\n"
+    trace = read_data(said.encode() + samples("{name:>16} {tid} 3.9: ", {"sh": 0x7FEE22B17000}), "t")
+    assert not trace.skipped and len(trace) == 1
+    assert "4 lines are perf's own words around the samples" in trace.notes
+
+
+def test_a_word_that_begins_with_a_digit_is_no_result() -> None:
+    text = samples("{name:>16} {tid} 3.9: ", {"sh": 0x7000}).replace(
+        b"mmap: 0x7000", b"mmap:  7fee22b17000 mmap+0x3"
+    )
+    trace = read_data(text, "t")
+    assert [skip.line for skip in trace.skipped] == [2]

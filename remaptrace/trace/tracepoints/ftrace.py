@@ -22,11 +22,13 @@ from .records import (
     OP_LOST,
     OP_NEWTASK,
     R_A0,
+    R_COMM,
     R_OP,
     R_TID,
     KernelText,
     Records,
     span,
+    text_of,
 )
 from .scan import read_lines
 from .text import EventText
@@ -233,8 +235,11 @@ class _FtraceText:
         )
 
 
-def without_tasks(records: Records, notes: list[str]) -> Records:
-    """Records of a form that prints no task: one task until the first fork, then nobody can tell."""
+def without_tasks(records: Records, notes: list[str], data: bytes = b"") -> Records:
+    """Records of a form that prints no task: one task until the first fork, then nobody can tell.
+
+    Where it prints names, in `data`, each name is taken for one.
+    """
     ops = records[R_OP]
     forks = np.flatnonzero((ops == OP_FORK) | (ops == OP_NEWTASK))
     end = int(forks[0]) if len(forks) else records.shape[1]
@@ -242,6 +247,10 @@ def without_tasks(records: Records, notes: list[str]) -> Records:
     kept = records[:, :end].copy()
     kept[R_TID] = records[R_A0, execs[0]] if len(execs) else 1
     note = "this form does not print the task of an event"
+    names = [text_of(data, place) for place in kept[R_COMM].tolist()] if data else []
+    if len(set(names)) > 1:
+        kept[R_TID] = [1 + number for number in map(list(dict.fromkeys(names)).index, names)]
+        note += ": each name is taken for one"
     if end < records.shape[1]:
         note += f"; {records.shape[1] - end} events from the first fork on were left out"
     notes.append(note)

@@ -46,10 +46,12 @@ _EVENT = (
     rb":?(?P<rest>.*)"
 )
 _WHO = rb"(?P<pid>-?\d{1,9})(?:/(?P<tid>-?\d{1,9}))?"
-_CPU = rb"(?: +\[\d{1,9}\])?"
+_CPU = rb"(?: +[UKHGgSEM]{1,4}(?= ))?(?: +\[\d{1,9}\])?(?: +[UKHGgSEM]{1,4}(?= ))?"  # and what -F misc prints
 _WHEN = (  # date, time, period
     rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"
 )
+_NAME_ALONE = rb"(?P<comm>(?!.{0,16} \d{1,9}[ /])[^\s:\[](?:[^:]{0,14}[^\s:])?)"
+"""Of a form without thread ids."""
 _FORMS = (
     re.compile(rb"(?P<comm>.{15}\S) +" + _WHO + _CPU + _WHEN + _EVENT),  # %16s
     re.compile(
@@ -57,9 +59,18 @@ _FORMS = (
     ),  # --Latency: %8.8s
     re.compile(rb" *" + _WHO + _CPU + _WHEN + _EVENT),  # no comm
     re.compile(rb"(?P<comm>\S.*?) +" + _WHO + _CPU + _WHEN + _EVENT),  # call chains
-    re.compile(rb" +" + _EVENT),  # nothing before the event
+    re.compile(rb"(?:\[\d{1,9}\])? +" + _EVENT),  # nothing before the event
+    re.compile(
+        rb" *(?:" + _NAME_ALONE + rb" +)?(?:\[\d{1,9}\] +)?(?P<time>\d{1,9}\.\d+): +(?:\d{1,18} +)?" + _EVENT
+    ),
+    re.compile(rb" *" + _NAME_ALONE + rb" +(?:\[\d{1,9}\] +)?" + _EVENT),
 )
 _CHAIN = re.compile(rb"\s+[0-9a-f]+ \S")
+_WORDS = re.compile(
+    rb"\[ perf \w+: |Warning:$|Samples: |\d+ out of order events|Processed \d+ events and|Check IO/CPU overload"
+    rb"|Kernel address maps|Couldn't record|failed to open |(?:[$%#>]|\S*[$#]) (?:sudo )?perf "
+)
+"""What perf, or a shell, says around the samples."""
 _ARCH = re.compile(rb"^# arch : (\S+)", re.MULTILINE)
 _HEADER = re.compile(rb"# (arch|os release) : (\S+)")
 _FORK_RECORD = re.compile(rb"\((\d{1,9}):(\d{1,9})\):\((\d{1,9}):(\d{1,9})\)")
@@ -79,7 +90,7 @@ def looks_like_perf(head: bytes) -> bool:
     lines = [line for line in head.split(b"\n")[:200] if line.strip()]
     if lines and lines[0].startswith(b"# ========"):
         return True
-    lines = [line for line in lines if not line.startswith(b"#")][:20]
+    lines = [line for line in lines if not line.startswith(b"#")][:60]
     for line in lines:
         if looks_like_perf_trace(line):
             return True
@@ -153,7 +164,7 @@ class _PerfText:
         self._software_events: set[bytes] = set()
         self._skipped: list[Skipped] = []
         self._facts: dict[bytes, str] = {}
-        self._bare = 0
+        self._bare = self._said = 0
         self.stacks = StackLines()
         self.mappings = MappingRecords()
         self._ends: list[tuple[int, ...]] = []  # PERF_RECORD_EXIT
@@ -176,17 +187,16 @@ class _PerfText:
         if groups.get("time"):
             whole, fraction = groups["time"].split(b".")
             nanoseconds = int(whole) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9])
+        tid = tgid = comm = 0
         if groups.get("pid") is None:
-            tid = tgid = comm = 0
             self._bare += 1
         else:
             tid = int(groups["tid"] or groups["pid"])
             tgid = int(groups["pid"]) if groups["tid"] else 0
-            comm = 0
-            if groups.get("comm"):
-                text = groups["comm"]
-                skip = len(text) - len(text.lstrip(b" "))
-                comm = span(offset + fields.start("comm") + skip, offset + fields.end("comm"))
+        if groups.get("comm"):
+            text = groups["comm"]
+            skip = len(text) - len(text.lstrip(b" "))
+            comm = span(offset + fields.start("comm") + skip, offset + fields.end("comm"))
         head = (tid, tgid, nanoseconds)
         tail = (line_number, comm)
         event = fields["event"]
@@ -209,6 +219,8 @@ class _PerfText:
             self._facts[header[1]] = header[2].decode("utf-8", "replace")
         elif _CHAIN.match(line) and self.stacks.line(line_number, line):
             return
+        elif _WORDS.match(line):
+            self._said += 1
         elif line.strip() and not line.startswith(b"#"):
             self._skip(line, line_number, 0)
 
@@ -314,8 +326,10 @@ class _PerfText:
         if self._lost:
             notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
         notes += self.words.notes()
+        if self._said:
+            notes.append(f"{self._said} lines are perf's own words around the samples")
         if self._bare:
-            records = without_tasks(records, notes)
+            records = without_tasks(records, notes, self._data)
         return KernelText(
             self._data,
             records,
