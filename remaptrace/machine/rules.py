@@ -181,6 +181,12 @@ R_URING_MASK = rule(
     1,
     "an offset names a ring of io_uring by its upper bits (6.4); else exactly",
 )
+R_FPUT_LATE = rule(
+    "files_put_late",
+    "bool",
+    1,
+    "a file whose last mapping is replaced goes when the call returns (fput, 3.6)",
+)
 R_SECRETMEM = rule("secretmem", "bool", 1, "memfd_secret works (on by default since 6.5); else ENOSYS")
 R_SECRETMEM_LOCKED = rule("secretmem_locked", "bool", 1, "mappings of memfd_secret have lo (until 7.1)")
 R_AIO_DONTCOPY = rule("aio_dontcopy", "bool", 0, "rings of aio have dc (7.x)")

@@ -23,6 +23,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_KSM_PROCESS
 from ...machine.rules import (
     R_FIXED_KEEPS_OLD,
+    R_FPUT_LATE,
     R_LIMIT_BEFORE_UNMAP,
     R_NORESERVE_FLAG,
 )
@@ -202,10 +203,10 @@ def late_ksm(m: Mem, file: int) -> int:
 def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
     """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno; see `_map_region`.
 
-    The files of what is replaced are put behind all else (vms_complete_munmap_vmas, 6.12), so that the huge pages
-    which their objects hold are not there for the new mapping.
+    The files of what is replaced are put when the call returns (fput, 3.6), so that the huge pages which their
+    objects hold are not there for the new mapping.
     """
-    if vm & VM_HUGETLB == 0 or m[H_RULES + R_FIXED_KEEPS_OLD] == 0:
+    if vm & VM_HUGETLB == 0 or m[H_RULES + R_FPUT_LATE] == 0:
         return _map_region(m, task, file, addr, length, vm, pgoff)
     held = 0
     vma = find_vma(m, m[task + T_MM], addr)
