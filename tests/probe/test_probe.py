@@ -112,8 +112,8 @@ def test_the_running_6_18_is_found_from_6_1_and_a_false_answer_is_said() -> None
     text = "".join(kernel_file(found))
     assert f"#   {liar}: step 5, mmap" in text.partition("no value explains")[2]
     assert "map_droppable: yes  # (no in linux-6.1) not no: " in text
-    named = """merge_prefers_left close_hook_blocks_merge pt_reclaim huge_zero_write_whole cow_prepares_first
-        trim_needs_no_map_count mremap_early_map_count mremap_growth_merges madv_collapse""".split()
+    named = """merge_prefers_left close_hook_blocks_merge pt_reclaim huge_zero_write_whole trim_needs_no_map_count
+        mremap_early_map_count mremap_growth_merges madv_collapse""".split()
     if "disk" in found.where.facts:
         named += ["map_whole_folio", "thp_align_files", "thp_align_from_top", "write_notify"]
     assert set(named) <= set(decided)  # those that random programs do not reach
