@@ -163,6 +163,8 @@ class _Reader:
                 return {"continues_in": "child"}
             if name == "fork_wait":
                 return {"continues_in": "parent"}
+            if name == "pkru":
+                return {"pkru": expect["result"]}
             if name == "mincore":
                 expect["resident"] = numbers[1] if len(numbers) > 1 else ""
             if name == "shmget":

@@ -229,7 +229,11 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 		*r = syscall(SYS_pkey_alloc, a[0], a[1]);
 	else if (is(op, "pkey_free"))
 		*r = syscall(SYS_pkey_free, a[0]);
-	else if (is(op, "pkey_mprotect"))
+	else if (is(op, "pkru")) {
+		if (st->keyed && a[0] >= 0)
+			write_pkru(a[0]);
+		*r = st->keyed ? read_pkru() : 0;
+	} else if (is(op, "pkey_mprotect"))
 		*r = syscall(SYS_pkey_mprotect, a[0], a[1], a[2], a[3]);
 	else if (is(op, "close")) {
 		*r = close(file_of(a[0]));

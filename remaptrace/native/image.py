@@ -34,6 +34,7 @@ _FIRST_WORD = 5.0
 _PAUSE = 0.05
 _MEMORY = 1024  # MiB
 _DISK = 32 << 20  # bytes
+_PROCESSOR = "max,la57=off"  # with protection keys under TCG; with the addresses of four levels
 _COMMAND_LINE = "norandmaps transparent_hugepage=madvise panic=-1"
 
 _EMULATED = "no_timer_check"
@@ -213,7 +214,8 @@ class _Machine:
         line = f"console=ttyS0 rdinit=/runner {_COMMAND_LINE} {_EMULATED} -- {self.nonce} image"
         line += " disk" if disks else ""
         return [
-            self.image.emulator, "-accel", self.way, "-machine", "pc", "-m", str(_MEMORY), "-smp", "1",
+            self.image.emulator, "-accel", self.way, "-cpu", _PROCESSOR, "-machine", "pc", "-smp", "1",
+            "-m", str(_MEMORY),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", os.path.abspath(self.image.path), "-initrd", str(initramfs), "-append", line,
             "-serial", f"file:{self._console}", "-serial", f"file:{self.answers}",

@@ -68,10 +68,17 @@ def _names(ask: Ask) -> str:
 def _keys(ask: Ask) -> str:
     answer = ask([{"pkey_alloc": {"flags": 0, "rights": 0}}])[0]
     if "error" not in answer:
-        return "the processor has protection keys; the programs are about one that has none"
+        return (
+            "the processor has protection keys, about which the programs of `pkeys` are; these are about none"
+        )
     if answer["error"] != "EINVAL":
         return f"no calls of protection keys here: pkey_alloc answers {answer['error']}"
     return ""
+
+
+def _pkeys(ask: Ask) -> str:
+    answer = ask([{"pkey_alloc": {"flags": 0, "rights": 0}}])[0]
+    return f"no protection keys here: pkey_alloc answers {answer['error']}" if "error" in answer else ""
 
 
 def _disk(ask: Ask) -> str:
@@ -124,6 +131,7 @@ _QUESTIONS: dict[str, Callable[[Ask], str]] = {
     "disk": _disk,
     "names": _names,
     "keys": _keys,
+    "pkeys": _pkeys,
 }
 
 

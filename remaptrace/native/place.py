@@ -72,6 +72,9 @@ def settings_read(where: Where) -> dict[str, str]:
         if where.facts.get(name, "").split()
     }
     found = with_searches(found)
+    for rule in ("pkeys", "anon_vma_name"):  # the runner asked for a key and for a name
+        if rule in where.facts:
+            found[rule] = where.facts[rule].split()[0]
     words = [w.strip("[]") for w in where.facts.get("thp.enabled", "").split() if w.startswith("[")]
     if words and words[0] in HUGE_PAGES_WORDS:
         found["thp_enabled"] = HUGE_PAGES_WORDS[words[0]]

@@ -67,6 +67,10 @@ PROFILES: dict[str, Weights] = {
             key_alloc 10 key_free 6 key_protect 30 protect 6 map 8 unmap 4 write 14 read 10 exec 4 lock 2 move 3
             flag_advice 2 fork 2 fork_wait 1 dump 2
         """,
+        "pkeys": """
+            pkey_alloc 5 pkey_free 3 pkey_protect 26 pkru 12 protect 8 map 10 shared 3 unmap 4 write 22 read 18 exec 6
+            lock 2 move 4 flag_advice 2 drop 2 populate 1 guard 1 fork 2 fork_wait 1 grow 1 dump 3 pages 3
+        """,
         "disk": """
             shared 16 private_file 8 map 2 unmap 4 protect 8 move 4 write 24 read 20 sync 6 lock 2 populate 3
             mincore 3 pages 8 flag_advice 2 fork 1 fork_wait 1

@@ -143,6 +143,7 @@ _STEPS: dict[str, _Arguments] = {
     **{name: _as_it_is(name) for name in _AS_THEY_ARE},
     "memfd": lambda w, a: w.memfd(a),
     "diskfile": lambda w, a: w.diskfile(a),
+    "pkru": lambda _w, a: [a.get("value", -1)],
     "brk": lambda _w, a: [a["addr"] if "addr" in a else ("brk", a.get("offset", 0))],
     "prctl": lambda _w, a: [PRCTL_OPTIONS[a["option"]], *a.get("args", ())],
     "sysctl": lambda _w, a: [POOL_SYSCTLS[a["name"]], a["value"]],

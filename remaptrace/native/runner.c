@@ -43,6 +43,7 @@ struct state {
 	int64_t turn; /* of a repeat */
 	int64_t mute; /* inside one: nothing is said */
 	int64_t quiet; /* the last step cannot have changed the list of areas: an access without a fault, a look */
+	int64_t keyed;	 /* the processor has protection keys */
 	int64_t fetches; /* the program has steps that fetch instructions */
 	int64_t pool[4]; /* of huge pages: size and limit before the program, pages that are lost, promised before */
 	unsigned char page[PAGE];
@@ -231,10 +232,41 @@ static void fetch(uint64_t target)
 	__builtin_unreachable();
 }
 
+/* ---- protection keys: the register is the thread's, and a signal that does not return loses it ---- */
+
+/* Whether the processor has keys and the kernel lets programs set the register (CPUID 7, OSPKE). */
+static int has_keys(void)
+{
+	uint32_t a = 0, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (a < 7)
+		return 0;
+	a = 7;
+	c = 0;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return c >> 4 & 1;
+}
+
+static uint32_t read_pkru(void)
+{
+	uint32_t value, high;
+
+	__asm__ volatile(".byte 0x0f,0x01,0xee" : "=a"(value), "=d"(high) : "c"(0));
+	return value;
+}
+
+static void write_pkru(uint32_t value)
+{
+	__asm__ volatile(".byte 0x0f,0x01,0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
+}
+
 enum { LOAD, STORE, FETCH };
 
 static int access_byte(int how, uint64_t address, int value, int *loaded)
 {
+	uint32_t kept = st->keyed ? read_pkru() : 0;
+
 	st->caught_signal = 0;
 	st->fetch_target = how == FETCH ? address : 0;
 	st->armed = 1;
@@ -248,6 +280,8 @@ static int access_byte(int how, uint64_t address, int value, int *loaded)
 	}
 	st->armed = 0;
 	st->fetch_target = 0;
+	if (st->keyed)
+		write_pkru(kept);
 	/* The fetch always ends in a signal: a trap behind the instruction, or one it raised itself. */
 	if (how == FETCH &&
 	    (st->caught_signal == SIGTRAP || st->caught_signal == SIGILL || st->caught_signal == SIGFPE ||
@@ -641,6 +675,7 @@ static void one_program(void)
 	st->brk_start = syscall(SYS_brk, now + HEAP);
 	for (uint64_t p = now; p < (uint64_t)st->brk_start; p += PAGE)
 		*(volatile char *)p = 1;
+	st->keyed = has_keys();
 	st->fetches = strstr(st->input, "exec ") != 0;
 	warm_up();
 	put("begin");
@@ -900,6 +935,9 @@ static void say_settings(void)
 	SYSCTL("mmap_min_addr");
 	SYSCTL("legacy_va_layout");
 	SYSCTL("unprivileged_userfaultfd");
+	where_number("pkeys", has_keys() ? 16 : 0);
+	where_number("anon_vma_name", !syscall(SYS_prctl, 0x53564d41, 0, scratch, PAGE, "remaptrace"));
+	syscall(SYS_prctl, 0x53564d41, 0, scratch, PAGE, 0);
 	where_file("thp.enabled", "/sys/kernel/mm/transparent_hugepage/enabled");
 	where_file("thp.shmem_enabled", "/sys/kernel/mm/transparent_hugepage/shmem_enabled");
 	where_line("memory", "/proc/meminfo", "MemTotal:");

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..trace.scenario.write import text as quoted
 from .answers import NativeRun
 from .program import operation
 from .steps import Step
@@ -24,8 +25,10 @@ def _flow(value: Any, key: str = "") -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_flow(v) for v in value) + "]"
     text = str(value)
+    if not text.isprintable():
+        return quoted(text)
     plain = text.replace("_", "a").replace(" ", "a").replace("-", "a")
-    return text if plain.isalnum() and not plain[0].isdecimal() else f"'{text}'"
+    return text if plain.isalnum() and not plain[0].isdecimal() else "'" + text.replace("'", "''") + "'"
 
 
 def step_text(step: Step) -> str:

@@ -14,7 +14,7 @@ from remaptrace.native.scenario_file import scenario_text
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.scenario.write import write_yaml
 
-NEW = ("sysv", "names", "huge", "special", "uffd", "numa", "keys")
+NEW = ("sysv", "names", "huge", "special", "uffd", "numa", "keys", "pkeys")
 
 
 @pytest.mark.parametrize("profile", NEW)
@@ -23,7 +23,9 @@ def test_nothing_in_the_programs_of_a_subject_is_left_to_the_kernel_alone(profil
         steps = generate(seed, profile)
         assert to_lines(steps).count("\n") > len(steps)
         trace = read_scenario(scenario_text("t", "t", steps, None, whole=False), name="t.yaml")
-        result = replay(trace, Machine.load(overrides={"anon_vma_name": 1}))
+        result = replay(
+            trace, Machine.load(overrides={"anon_vma_name": 1, "pkeys": 16 if profile == "pkeys" else 0})
+        )
         assert not (result.columns["flags"] & RSF_UNMODELLED).any()
 
 
@@ -48,3 +50,15 @@ def test_a_memfd_of_huge_pages_is_written_as_one() -> None:
     written = "".join(write_yaml(read_scenario(text, name="t.yaml")))
     assert "memfd: {fill: false, id: h, pages: 1024, hugetlb: 2097152}" in written
     assert "diskfile: {fill: false, id: d, pages: 3}" in written
+
+
+def test_a_name_that_no_text_holds_is_written_by_its_escape() -> None:
+    steps = [
+        {"vma_name": {"addr": 0x10000000, "length": 4096, "name": name}} for name in ("\x7f", "it's", "a\tb")
+    ]
+    text = scenario_text("t", "t", steps, None, whole=False)
+    assert [s.partition(":")[2] for s in read_scenario(text, name="t.yaml").strings if ":" in s] == [
+        "\x7f",
+        "it's",
+        "a\tb",
+    ]

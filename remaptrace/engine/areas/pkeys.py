@@ -76,6 +76,7 @@ def execute_only_key(m: Mem, task: int) -> int:
         if key < 0:
             return 0
         m[mm + MM_XO_KEY] = key + 1
+        _set_rights(m, task, key, PKEY_DISABLE_ACCESS)  # whatever the register had for it
     key = m[mm + MM_XO_KEY] - 1
     if pkru_of(m, task) >> (2 * key) & PKEY_DISABLE_ACCESS == 0:
         _set_rights(m, task, key, PKEY_DISABLE_ACCESS)

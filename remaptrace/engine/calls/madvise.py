@@ -34,6 +34,7 @@ from ...abi.mman import (
     MADV_WILLNEED,
     MADV_WIPEONFORK,
 )
+from ...abi.signals import ACC_WRITE
 from ...abi.vmflags import (
     VM_DONTCOPY,
     VM_DONTDUMP,
@@ -79,6 +80,7 @@ from ...machine.rules import R_DOFORK, R_STICKY_GUARD
 from ..addr import range_end, range_refused, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.mergeable import VM_SPECIAL
+from ..areas.pkeys import pkey_denies
 from ..areas.space import range_has_hole, range_is_sealed
 from ..areas.vma import vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_vma
@@ -163,10 +165,12 @@ def _is_flag_advice(advice: int) -> int:
 
 
 @kernel
-def _seal_forbids(m: Mem, vma: int, advice: int) -> int:
-    """1 if `vma` is sealed, read-only anonymous memory and the advice would discard its contents."""
+def _seal_forbids(m: Mem, task: int, vma: int, advice: int) -> int:
+    """1 if `vma` is sealed anonymous memory that `task` may not write (nor by its key), and the advice discards it."""
     flags = m[vma + V_FLAGS]
-    if flags & VM_SEALED == 0 or flags & (VM_WRITE | VM_SHARED) or m[vma + V_FILE] != 0:
+    if flags & VM_SEALED == 0 or flags & VM_SHARED or m[vma + V_FILE] != 0:
+        return 0
+    if flags & VM_WRITE and pkey_denies(m, task, m[vma + V_START], ACC_WRITE) == 0:
         return 0
     if advice in (MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK, MADV_WIPEONFORK):
         return 1
@@ -300,7 +304,7 @@ _OWN_REASONS = (EINVAL, EBUSY, EAGAIN, EIO, EBADF)
 @kernel
 def _advise_area(m: Mem, task: int, vma: int, start: int, end: int, advice: int) -> int:
     """Apply the advice to [start, end) of `vma`: the area that holds the range now, or -errno."""
-    if _seal_forbids(m, vma, advice) != 0:
+    if _seal_forbids(m, task, vma, advice) != 0:
         return refuse(m, WHY_SEALED, EPERM)
     if _is_flag_advice(advice) == 0:
         error = _advise_pages(m, task, vma, start, end, advice)

@@ -21,6 +21,7 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_POPULATE_HOLES
 from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_SHARED_WRITE
+from ..areas.pkeys import pkey_denies
 from ..areas.vmaset import find_vma
 from ..files.special import kind_of
 from ..jit import kernel
@@ -149,6 +150,8 @@ def populate_range(m: Mem, task: int, start: int, end: int, how: int) -> int:
             error = -EINVAL if advice != 0 else -EFAULT
         elif advice != 0 or flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT) == 0:
             error = _access_for(m, flags, how)
+            if error >= 0 and pkey_denies(m, task, addr, error) != 0:  # check_vma_flags
+                error = -EINVAL if advice != 0 else -EFAULT
             if error >= 0:
                 error = _populate_area(m, task, vma, addr, limit, error)
                 if error == -EHWPOISON and advice == 0:  # only madvise asks for it (FOLL_HWPOISON)

@@ -24,6 +24,7 @@ BEGINNINGS: dict[str, Callable[[Window], None]] = {
     "numa": Window.fill_window,
     "names": Window.fill_window,
     "keys": Window.fill_window,
+    "pkeys": Window.fill_window,
     "uffd": uffd.begin,
     "special": special.begin,
     "huge": huge.begin,
