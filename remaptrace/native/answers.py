@@ -240,6 +240,9 @@ class _Reader:
         self, expects: list[dict[str, Any]], final: list[tuple[_Row, str]] | None, brk_start: int
     ) -> NativeRun:
         """Everything in the words of scenarios; shared objects have their names only now."""
+        for listing in {id(x): x for x in self.behind.values()}.values():
+            for row in _maps(listing):  # a name hides the object later: what it is, its areas say before
+                self.area(row)
         top = next((row.start for row in self.initial if row.name == "[vvar]"), 0)
         initial = [
             {

@@ -55,9 +55,7 @@ _WIDE = ("arm64", "riscv64", "ppc64le", "s390x", "loongarch64")
 
 _UNLESS = "; this is taken unless --arch says otherwise"
 
-_X32_NOTE = (
-    "the log is of an x32 program: its address space is that of ia32 (by the kernel's source, never tried)"
-)
+_X32_NOTE = "the log is of an x32 program: its address space is that of ia32 (asked of Linux 6.12)"
 _MIXED_NOTE = (
     "processes run in 32 bit mode, too: their addresses are followed, but what ends at 4 GiB is not simulated"
 )
