@@ -133,12 +133,14 @@ class _Reader:
         elif row.name.startswith("/dev/zero"):
             file = self.shared.get(row.inode, f"shm:{row.inode}")
         elif row.name.startswith("[anon_shmem:"):  # in place of the name of its object
-            file = self.objects.get(row.inode, f"shm:{row.inode}")
+            file = self.objects.get(row.inode, "")
         elif row.name == "[heap]":
             file = row.name
-        if file is not None and row.inode:
+        if file and row.inode:
             self.objects.setdefault(row.inode, file)
         area = {"start": row.start, "end": row.end, "perms": row.perms, "offset": row.offset, "file": file}
+        if file == "":  # named whole before it was looked at: nothing shows which object that is
+            del area["file"]
         return area | {"name": row.name} if row.name.startswith("[anon") else area
 
     def shown(self, row: _Row) -> bool:
@@ -243,6 +245,8 @@ class _Reader:
         for listing in {id(x): x for x in self.behind.values()}.values():
             for row in _maps(listing):  # a name hides the object later: what it is, its areas say before
                 self.area(row)
+        for row, _ in final or ():
+            self.area(row)
         top = next((row.start for row in self.initial if row.name == "[vvar]"), 0)
         initial = [
             {

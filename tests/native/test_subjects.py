@@ -41,6 +41,8 @@ def test_a_name_stands_in_place_of_the_object_that_is_named() -> None:
     assert reader.area(_row(line.format("/memfd:f000 (deleted)")))["file"] == "a"
     named = reader.area(_row(line.format("[anon_shmem:x y]")))
     assert (named["file"], named["name"]) == ("a", "[anon_shmem:x y]")
+    unseen = "30000000-30003000 rw-s 00000000 00:01 78                         [anon_shmem:x y]"
+    assert "file" not in reader.area(_row(unseen)), "nothing shows which object that is"
     private = reader.area(_row("20000000-20003000 rw-p 00000000 00:00 0     [anon:heap]"))
     assert (private["file"], private["name"]) == (None, "[anon:heap]")
 

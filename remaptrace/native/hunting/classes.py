@@ -83,10 +83,14 @@ class Look:
 
 
 def _object(area: dict[str, Any]) -> str:
-    if not area["file"]:
+    if not area.get("file", "shm"):
         return "anonymous"
     return (
-        "heap" if area["file"] == "[heap]" else "shared object" if area["file"].startswith("shm") else "file"
+        "heap"
+        if area.get("file") == "[heap]"
+        else "shared object"
+        if area.get("file", "shm").startswith("shm")
+        else "file"
     )
 
 

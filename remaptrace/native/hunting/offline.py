@@ -77,7 +77,9 @@ def _renamed(run: NativeRun, numbers: list[int]) -> NativeRun:
 
     def areas(given: list[Area]) -> list[Area]:
         if id(given) not in lists:
-            lists[id(given)] = [{**a, "file": names.get(a["file"], a["file"])} for a in given]
+            lists[id(given)] = [
+                {**a, "file": names.get(a["file"], a["file"])} if "file" in a else a for a in given
+            ]
         return lists[id(given)]
 
     expects = [run.expects[n] for n in numbers]
