@@ -37,7 +37,7 @@ OTHERS: tuple[ErrorCode, ...] = (
         ec.RT_MISMATCH,
         "architecture not described for this kernel",
         "PTE words of an architecture are described for Linux 2.6 or for kernels since 4.0, some for both under"
-        " one name.",
+        " one name; those of um-x86_64 for 2.6 and from 6.1 on.",
         "remaptrace run --arch um-i386-2l --kernel linux-6.18 trace.txt",
         "Choose a kernel of the other family; User-mode Linux guests take their host with --host.",
     ),
