@@ -26,7 +26,7 @@ from .args import unescape
 from .lines import call_name, read_head, unfinished
 from .model import Pending, Task
 from .nametables import MAX_IGNORED, known_names
-from .read import Log, StraceReader
+from .read import CHILD, Log, StraceReader
 
 BLOCK_BYTES = 1 << 20
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
@@ -173,6 +173,10 @@ class FastStraceReader(StraceReader):
                 self._hold(living)
         elif task is not None:
             self._hold(task)
+        born = CHILD.search(line)  # whoever has the id of a thread that is born ends
+        if not others and born is not None and (named := model.by_tid.get(int(born[1], 0))) is not None:
+            others = [named]
+            self._hold(named)
         self.read_line(line, number)
         state[fo.S_CLOCK], state[fo.S_DAY] = self._clock, self._day
         if task is not None:

@@ -48,7 +48,7 @@ _FORK_RETURN = re.compile(
     rb"[^\n]*\) += (0x[0-9a-f]{1,16}|[1-9]\d{0,18})\b",
     re.MULTILINE,
 )
-_CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]{1,16}|[1-9]\d{0,18})\b")
+CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]{1,16}|[1-9]\d{0,18})\b")
 _TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
 _WITH_RESULT = re.compile(rb"\b([a-z_][a-z0-9_]*|SYS_\d+)\([^\n]*?\) *= (?:-?\d|\?)")
 _MMAP2_OFFSET = re.compile(
@@ -126,7 +126,7 @@ class StraceReader:
 
     def children(self) -> set[int]:
         """The thread ids that forks in this file return."""
-        return {int(match.group(1), 0) for match in _CHILD.finditer(self.data)}
+        return {int(match.group(1), 0) for match in CHILD.finditer(self.data)}
 
     def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
         """Line numbers, from 1, and lines without their newlines."""
