@@ -5,7 +5,7 @@ const PERM_COLOURS = {"r--": "#56B4E9", "r-x": "#0072B2", "rw-": "#E69F00", "rwx
 const OUTCOME_COLOURS = ["#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#8a8a8a", "#0072B2", "#b8a800"];
 const LINE_COLOURS = KIND_COLOURS.map((_, i) => KIND_COLOURS[(i * 3) % 8]);
 const WHOLE = [1, 2, 5].flatMap((n) => Array.from({length: 12}, (_, e) => n * 10 ** e)).sort((a, b) => a - b);
-const DIFFERS = "#e01b24", NO_ACCESS = 6, MOST_ROWS = 2000;
+const DIFFERS = "#e01b24", NO_ACCESS = 6, MOST_ROWS = 2000, MOST_PRINTED = 60;
 
 function make(tag, attributes, ...children) {
   const node = document.createElement(tag);
