@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import against_kernel, startup, throughput
+from . import against_kernel, commands, scale, throughput
 from .table import Row, read_baseline, text, write_json
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -20,8 +20,17 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "mix": against_kernel.mix,
     "growth": against_kernel.growth,
     "interpreted": against_kernel.interpreted,
-    "startup": startup.startup,
+    "startup": commands.startup,
+    "split": scale.split,
     **throughput.PARTS,
+    "beside-run": commands.beside_run,
+    "first-run": scale.first_run,
+    "processes": scale.processes,
+    "one-process": scale.one_process,
+    "large": scale.large,
+    "sweep": commands.sweep,
+    "live": commands.live,
+    "compiling": scale.compiling,
 }
 
 _HERE = Path(__file__).parent

@@ -41,9 +41,15 @@ def folder() -> Path:
     return path
 
 
+@cache
 def bare_python() -> str:
-    """The interpreter outside any virtual environment, the unit of start-up."""
-    return getattr(sys, "_base_executable", sys.executable)
+    """An interpreter that imports only what it must, the unit of start-up: of a new environment without packages.
+
+    This one may begin by importing the finder of an editable package, or whatever else its packages ask for.
+    """
+    place = folder() / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    return str(place / "bin" / "python")
 
 
 def environment(**more: str) -> dict[str, str]:

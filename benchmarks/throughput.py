@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 from . import strace_by_re
+from .logs import usual
+from .spent import folder, in_turn, tool
 from .table import Row
 
-LINES = 1_000_000
 _TRACES = Path(__file__).parent.parent / "traces"
-
-
-@cache
-def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="remaptrace-bench-"))
-
-
-@cache
-def strace_log() -> Path:
-    """A made-up log of LINES lines, written once."""
-    path = _folder() / "big.strace"
-    command = [sys.executable, "-m", "benchmarks.genlog", "--lines", str(LINES), "--output", str(path)]
-    subprocess.run(command, check=True)
-    return path
 
 
 def _best(function: Callable[[], object], times: int = 3) -> float:
@@ -47,7 +31,7 @@ def strace_text() -> Iterator[Row]:
     """The strace reader on one and two threads, against one regular expression a line."""
     from remaptrace.trace.strace.door import read_strace
 
-    data = strace_log().read_bytes()
+    data = usual().read_bytes()
     lines = data.count(b"\n")
     part = data[: data.rfind(b"\n", 0, len(data) // 10) + 1]
     by_expression = part.count(b"\n") / _best(lambda: strace_by_re.read(part), 2)
@@ -97,30 +81,12 @@ def yaml_steps() -> Iterator[Row]:
         yield Row("YAML", name, rate, bound, unit="steps/s")
 
 
-def _measured(arguments: list[str]) -> tuple[float, float]:
-    """(seconds, MiB at the peak) of a command."""
-    began = time.perf_counter()
-    pid = os.fork()
-    if pid == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.execv(sys.executable, [sys.executable, *arguments])
-    _, _, usage = os.wait4(pid, 0)
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
-
-
 def end_to_end() -> Iterator[Row]:
-    """`run` of the million-line log with its report, and `diff` of two kernels on it."""
-    path = str(strace_log())
-    run = ["-m", "remaptrace", "run", path]
-    _measured(run)
-    seconds, memory = min(_measured(run) for _ in range(3))
+    """`run` of the million-line log with its report."""
+    run = in_turn({"run": tool("run", usual())})["run"]
     group = "a 1,000,000-line strace log, end to end"
-    yield Row(group, "run, warm", seconds, 1.5, at_least=False, unit="s")
-    yield Row(group, "memory at the peak", memory, 400, at_least=False, unit="MiB")
-    diff = ["-m", "remaptrace", "diff", path, "--kernel", "linux-6.18", "--kernel", "linux-6.1"]
-    both, _ = min(_measured(diff) for _ in range(2))
-    yield Row(group, "diff of two kernels against run", both / seconds, 1.5, at_least=False)
+    yield Row(group, "run, warm", run.wall, 1.5, at_least=False, unit="s")
+    yield Row(group, "memory at the peak", run.resident / (1 << 20), 400, at_least=False, unit="MiB")
 
 
 def columns() -> Iterator[Row]:
@@ -128,14 +94,15 @@ def columns() -> Iterator[Row]:
     from remaptrace.trace.stored import columnfile
     from remaptrace.trace.strace.door import read_strace
 
-    trace = read_strace(strace_log().read_bytes(), name="big")
-    path = _folder() / "big.rtcols"
+    trace = read_strace(usual().read_bytes(), name="big")
+    path = folder() / "big.rtcols"
     columnfile.write_columns(trace, path)
     group = "column file"
     yield Row(group, "bytes an event", path.stat().st_size / len(trace), 52, at_least=False, unit="B")
-    yield Row(
-        group, "opening", 1000 * _best(lambda: columnfile.open_columns(path)), 10, at_least=False, unit="ms"
-    )
+    opened = _best(lambda: columnfile.open_columns(path))
+    text = _best(lambda: read_strace(usual().read_bytes(), name="big"))
+    yield Row(group, "opening, with checksum and proof, against reading the text", opened / text, 0.25, at_least=False,
+              detail=f"{1000 * opened:.0f} / {1000 * text:.0f} ms")  # fmt: skip
 
 
 def replay_ten_million() -> tuple[int, float, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 
 def html_table(title: str, rows: Mapping[str, object]) -> str:
     """An HTML table of names and values with a caption."""
+    from html import escape
+
     cells = "".join(
         f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items()
     )

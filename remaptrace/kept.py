@@ -8,13 +8,13 @@ made again. Folders are made 0700, files 0600.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from .digests import blake2b
 from .outfile import write_file
 
 _SEAL = 32  # bytes of the checksum in front of a kept file
@@ -26,10 +26,18 @@ def cache_root() -> Path:
     """$REMAPTRACE_CACHE, or this program's folder among the user's caches (not created)."""
     root = os.environ.get("REMAPTRACE_CACHE")
     if not root:
-        import platformdirs
-
-        root = platformdirs.user_cache_dir("remaptrace")
+        root = _user_cache()
     return Path(root)
+
+
+def _user_cache() -> str:
+    """This program's folder among the user's caches: on Linux by the XDG base directories, without a library."""
+    if sys.platform == "linux":
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        return os.path.join(base if base.strip() else os.path.expanduser("~/.cache"), "remaptrace")
+    import platformdirs
+
+    return platformdirs.user_cache_dir("remaptrace")
 
 
 def refused_folder(folder: Path) -> str:
@@ -139,6 +147,6 @@ def say(text: str) -> None:
 
 
 def _checksum(path: Path, data: bytes) -> bytes:
-    digest = hashlib.blake2b(path.name.encode("utf-8", "surrogateescape") + b"\0", digest_size=_SEAL)
+    digest = blake2b(path.name.encode("utf-8", "surrogateescape") + b"\0", digest_size=_SEAL)
     digest.update(data)
     return digest.digest()

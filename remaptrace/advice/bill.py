@@ -122,7 +122,7 @@ def bill_views(vmas: Sequence[VmaRow], labels: dict[str, list[str]], calls: int)
 
 def make_bill(result: Result, shot: Snapshot) -> Bill:
     """The bill of the address space `shot` of `result`, taken behind event `shot.event`."""
-    trace, vmas = result.trace, shot.vmas
+    trace, vmas = result.trace, tuple(shot.vmas)
     kinds, tasks = trace.columns["kind"], trace.columns["task"]
     calls = calls_behind(trace, shot.task, shot.event)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 
 
 def main() -> None:
@@ -11,6 +12,9 @@ def main() -> None:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # numpy starts its threads, of which nothing here makes use
+    if "numpy" not in sys.modules:  # a tenth of the time it takes to load goes into docstrings
+        for name in ("_add_newdocs", "_add_newdocs_scalars"):
+            sys.modules[f"numpy._core.{name}"] = ModuleType(name)
     from .entry import guarded
 
     sys.exit(guarded(sys.argv[1:]))

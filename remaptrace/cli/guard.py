@@ -20,6 +20,7 @@ from types import FrameType
 from ..errorcodes import RT_MEMORY, RT_USAGE
 from ..errors import EXIT_INPUT, UsageError
 from ..outfile import forget_unfinished
+from ..patterns import pattern
 from ..sizes import parse_size
 
 _GRACE = 0.6
@@ -32,7 +33,7 @@ _SHARE = 0.75
 """Of the machine's memory, or of the control group's, that a run may take unless told otherwise."""
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE = re.compile(r"(\d{1,18})\s*([kmgt]?)(?:i?b)?\Z", re.IGNORECASE)
+_SIZE = pattern(r"(\d{1,18})\s*([kmgt]?)(?:i?b)?\Z", re.IGNORECASE)
 
 
 class Terminated(KeyboardInterrupt):

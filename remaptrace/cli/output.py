@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -25,7 +24,18 @@ class OutputError(RemapTraceError):
 
 def width() -> int:
     """Columns to lay a report out for: the terminal's, COLUMNS, or 80; between 60 and 160."""
-    return max(60, min(_WIDEST, shutil.get_terminal_size((80, 24)).columns))
+    return max(60, min(_WIDEST, _terminal()))
+
+
+def _terminal() -> int:
+    """COLUMNS, or what the terminal says, or 80 (shutil.get_terminal_size, without what shutil loads)."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
 
 
 def coloured() -> bool:

@@ -141,7 +141,7 @@ class Progress:
             return
         if phase == "compile":
             sys.stderr.write(
-                "compiling the engine, once for this version (a minute or two; 'remaptrace warm' does it ahead)\n"
+                f"compiling the engine, once for this version ({_how_long()}; 'remaptrace warm' does it ahead)\n"
             )
             return
         if not self.live or time.monotonic() - self.since < _QUIET_BELOW or not total:
@@ -166,6 +166,14 @@ class Progress:
             sys.stderr.write("\r" + " " * self.shown + "\r")
             sys.stderr.flush()
             self.shown = 0
+
+
+def _how_long() -> str:
+    """How long it takes: LLVM alone is quick, where what it starts from came with the package."""
+    from ..machinecode.folders import ENGINE
+    from ..machinecode.shipped import shipped_bitcode
+
+    return "a minute or two" if shipped_bitcode(ENGINE, "run.loop.replay") is None else "some seconds"
 
 
 def load_traces(

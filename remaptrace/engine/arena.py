@@ -82,14 +82,20 @@ def _share_of_address_space() -> int:
 
 
 def new_arena(
-    rules: Sequence[int] | Any, archwords: Sequence[int] | Any, *, compiled: bool, small: bool = False
+    rules: Sequence[int] | Any,
+    archwords: Sequence[int] | Any,
+    *,
+    compiled: bool,
+    small: bool = False,
+    huge: bool = True,
 ) -> Any:
     """An arena with an empty machine: header, frame table, rules and architecture words are set.
 
     Returns a numpy int64 array for compiled code, a memoryview for plain Python; both keep the mapping
-    alive. `small` (tests) takes the smallest size. Raises OSError if the system grants no size.
+    alive. `small` (tests) takes the smallest size; without `huge` a compiled run, of few events, has no huge pages, of
+    which the first alone would take longer to clear. Raises OSError if the system grants no size.
     """
-    area, words, frames = reserve(huge=compiled) if not small else _smallest()
+    area, words, frames = reserve(huge=compiled and huge) if not small else _smallest()
     m: Any
     if compiled:
         import numpy as np

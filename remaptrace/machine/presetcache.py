@@ -6,13 +6,13 @@ read or written only costs time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..digests import blake2b
 from ..errors import InputError
 from ..kept import cache_root, keep, kept
 
@@ -32,7 +32,7 @@ def all_presets() -> Parsed:
         for entry in sorted((_FOLDER / room).iterdir())
         if entry.name.endswith(".yaml")
     }
-    digest = hashlib.blake2b(digest_size=12)
+    digest = blake2b(digest_size=12)
     for (room, name), data in files.items():
         digest.update(f"{room}/{name}:{len(data)}\n".encode() + data)
     path = _cache_file(digest.hexdigest())

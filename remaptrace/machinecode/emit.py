@@ -13,6 +13,18 @@ _PASSES = 2  # the first finds that no error exists, the second makes use of it
 _KNOWN = re.compile(r"llvm\.|mem(cpy|set|move|cmp)$")
 
 
+def retargeted(bitcode: bytes, triple: str, machine: Any) -> Any:
+    """The module of `bitcode` as one for another processor: only two lines of a module name its target."""
+    from llvmlite import binding as llvm
+
+    text = str(llvm.parse_bitcode(bitcode))
+    text = re.sub(r'^target triple = ".*"$', f'target triple = "{triple}"', text, count=1, flags=re.M)
+    layout = f'target datalayout = "{machine.target_data}"'
+    text = re.sub(r'^target datalayout = ".*"$', layout, text, count=1, flags=re.M)
+    text = re.sub(r'"target-(?:cpu|features)"="[^"]*"', "", text)
+    return llvm.parse_assembly(text)
+
+
 def make_private(module: Any, name: str) -> None:
     """Only function `name` of an LLVM module stays visible, as SYMBOL: LLVM may do with the others what it likes."""
     for one in module.functions:

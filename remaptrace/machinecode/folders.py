@@ -7,10 +7,10 @@ processor and the versions of the compilers are part of it too.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from ..digests import blake2b
 from ..kept import cache_root, may_use
 from ..sources import PACKAGE, import_closure
 
@@ -50,7 +50,7 @@ def folder_now(room: str) -> Path:
 
     from llvmlite import binding as llvm
 
-    digest = hashlib.sha256()
+    digest = blake2b(digest_size=16)
     for path in sources(room):
         digest.update(str(path.relative_to(PACKAGE)).encode())
         digest.update(path.read_bytes())

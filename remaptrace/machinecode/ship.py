@@ -1,15 +1,15 @@
 """Make the machine code that a wheel carries: ``python -m remaptrace.machinecode.ship``.
 
 Each function is compiled once by numba; LLVM then makes an object for every level of processor, which a linker turns
-into a shared object. Made from the same sources by the same versions it is the same, byte for byte. Needs numba,
+into a shared object; for processors that have none of these levels what LLVM starts from comes along (bitcode).
+Made from the same sources by the same versions it is the same, byte for byte. Needs numba,
 llvmlite and a linker; levels of another architecture need that architecture's linker (binutils-aarch64-linux-gnu).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
+import lzma
 import shutil
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from typing import Any
 from ..sources import PACKAGE
 from . import shipped
 from .build import SOURCES_CHANGED, make_bitcode
-from .emit import object_of
+from .emit import object_of, retargeted
 from .folders import ENGINE, READERS, ROOMS, WHATIF, sources
 from .ready import FUNCTIONS
 from .target import LEVELS, Level, level_machine
@@ -50,18 +50,6 @@ def _own_machine() -> str:
     return platform.machine()
 
 
-def retargeted(bitcode: bytes, level: Level, machine: Any) -> Any:
-    """The module of `bitcode` as one for another processor: only two lines of a module name its target."""
-    from llvmlite import binding as llvm
-
-    text = str(llvm.parse_bitcode(bitcode))
-    text = re.sub(r'^target triple = ".*"$', f'target triple = "{level.triple}"', text, count=1, flags=re.M)
-    layout = f'target datalayout = "{machine.target_data}"'
-    text = re.sub(r'^target datalayout = ".*"$', layout, text, count=1, flags=re.M)
-    text = re.sub(r'"target-(?:cpu|features)"="[^"]*"', "", text)
-    return llvm.parse_assembly(text)
-
-
 def ship(
     folder: Path = shipped.FOLDER, functions: Sequence[tuple[str, str]] = WHOLE, say: Any = print
 ) -> list[str]:
@@ -77,19 +65,27 @@ def ship(
         codes = dict(zip(functions, pool.map(lambda one: make_bitcode(*one), functions), strict=True))
     shutil.rmtree(folder, ignore_errors=True)
     objects: dict[str, dict[str, dict[str, str]]] = {room: {} for room in ROOMS}
+    bitcodes: dict[str, dict[str, str]] = {room: {} for room in ROOMS}
+    for (room, name), bitcode in codes.items():
+        path = folder / shipped.bitcode_file(room, name).relative_to(shipped.FOLDER)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(lzma.compress(bitcode))
+        bitcodes[room][name] = shipped.seal_of(path.read_bytes())
     for level, command in levels:
         machine = level_machine(level)
         (folder / level.name).mkdir(parents=True)
         for (room, name), bitcode in codes.items():
             path = shipped.shared_object(level.name, room, name)
             path = folder / path.relative_to(shipped.FOLDER)
-            _link(command, object_of(retargeted(bitcode, level, machine), machine), path)
-            seal = hashlib.sha256(path.read_bytes()).hexdigest()
+            _link(command, object_of(retargeted(bitcode, level.triple, machine), machine), path)
+            seal = shipped.seal_of(path.read_bytes())
             objects[room].setdefault(level.name, {})[name] = seal
         say(f"{level.name}: {len(codes)} functions", file=sys.stderr)
     if _states() != begun:
         raise RuntimeError(SOURCES_CHANGED)
-    rooms = {room: {**begun[room], "objects": made} for room, made in objects.items()}
+    rooms = {
+        room: {**begun[room], "objects": made, "bitcode": bitcodes[room]} for room, made in objects.items()
+    }
     (folder / shipped.STAMP).write_text(json.dumps({"rooms": rooms}, indent=1) + "\n", encoding="utf-8")
     return [level.name for level, _ in levels]
 

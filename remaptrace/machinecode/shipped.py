@@ -7,7 +7,6 @@ of each shared object. In a checkout whose sources were edited the stamp does no
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..digests import blake2b
 from ..sources import PACKAGE, SHIPPED
 from .target import SYMBOL, own_level
 
@@ -25,35 +25,64 @@ _loaded: dict[tuple[str, str], Any] = {}
 
 def digest_of(files: Iterable[str], root: Path = PACKAGE) -> str:
     """One hash over sources, by their names below the package's folder. OSError if one is not there."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for name in files:
         digest.update(name.encode() + b"\0" + (root / name).read_bytes() + b"\0")
     return digest.hexdigest()
 
 
+def seal_of(data: bytes) -> str:
+    """The checksum of one file of code."""
+    return blake2b(data, digest_size=32).hexdigest()
+
+
 @lru_cache(maxsize=4)
-def _fitting(room: str) -> dict[str, str]:
-    """For each function of `room` the checksum of its object for this processor, if it was made of these sources.
+def _fitting(room: str) -> dict[str, dict[str, str]]:
+    """For each level, and "bitcode", the checksums of the functions of `room`, if they were made of these sources.
 
     A source that imports more than it did has changed itself, so that hashing the files of the stamp is enough.
     """
     if os.environ.get("REMAPTRACE_SHIPPED") == "0":
         return {}
-    level = own_level()
     try:
         stamp = json.loads((FOLDER / STAMP).read_bytes())
         made_of = stamp["rooms"][room]
-        if level is None or digest_of(made_of["files"]) != made_of["digest"]:
+        if digest_of(made_of["files"]) != made_of["digest"]:
             return {}
-        found: dict[str, str] = made_of["objects"].get(level.name, {})
+        found: dict[str, dict[str, str]] = {**made_of["objects"], "bitcode": made_of.get("bitcode", {})}
     except (OSError, ValueError, KeyError):
         return {}
     return found
 
 
+def _seals(room: str) -> dict[str, str]:
+    """Of each function of `room` the checksum of its object for this processor."""
+    level = own_level()
+    return {} if level is None else _fitting(room).get(level.name, {})
+
+
+def shipped_bitcode(room: str, name: str) -> bytes | None:
+    """What LLVM makes an object of, for a processor that no shipped object is for; None if none fits the sources."""
+    path = bitcode_file(room, name)
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if seal_of(data) != _fitting(room).get("bitcode", {}).get(name):
+        return None
+    import lzma
+
+    return lzma.decompress(data)
+
+
+def bitcode_file(room: str, name: str) -> Path:
+    """Where the bitcode of a function lies."""
+    return FOLDER / "bitcode" / f"{room}.{name}.bc.xz"
+
+
 def is_shipped(room: str, name: str) -> bool:
     """True when code of function `name` that fits sources and processor came with the package."""
-    return name in _fitting(room)
+    return name in _seals(room)
 
 
 def shared_object(level: str, room: str, name: str) -> Path:
@@ -69,7 +98,7 @@ def shipped_address(room: str, name: str) -> int:
     if (room, name) not in _loaded:
         path = shared_object(level.name, room, name)
         try:
-            if hashlib.sha256(path.read_bytes()).hexdigest() != _fitting(room)[name]:
+            if seal_of(path.read_bytes()) != _seals(room)[name]:
                 return 0
             _loaded[room, name] = ctypes.CDLL(str(path))
         except OSError:

@@ -16,6 +16,9 @@ from ..abi.rows import RSF_ASSUMED, RSF_GUESSED
 from .agreement import Ground, Tally
 from .result import Result
 
+PIECE = 1 << 18
+"""Events that are looked at together: what is made of all of a large recording at once would double its memory."""
+
 _FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 
 TRUTHS = ("map_counts", "map_lines", "faults")
@@ -29,16 +32,20 @@ def ground_of(
     tallies: dict[str, Tally],
 ) -> Ground:
     """The ground of a comparison: `answers` are the compared events, `agree` which of them came out equal."""
-    events = answers[agree]
-    flags = result.columns["flags"][events]
-    guessed = (flags & RSF_GUESSED) != 0
-    assumed = ((flags & RSF_ASSUMED) != 0) & ~guessed
-    placed = _placed(result, events) & ~assumed & ~guessed
+    placed = assumed = guessed = 0
+    for first in range(0, len(answers), PIECE):
+        events = answers[first : first + PIECE][agree[first : first + PIECE]]
+        flags = result.columns["flags"][events]
+        by_guess = (flags & RSF_GUESSED) != 0
+        by_assumption = ((flags & RSF_ASSUMED) != 0) & ~by_guess
+        guessed += int(by_guess.sum())
+        assumed += int(by_assumption.sum())
+        placed += int((_placed(result, events) & ~by_assumption & ~by_guess).sum())
     return Ground(
-        free=int(len(events) - guessed.sum() - assumed.sum() - placed.sum()),
-        placed=int(placed.sum()),
-        assumed=int(assumed.sum()),
-        guessed=int(guessed.sum()),
+        free=int(agree.sum()) - guessed - assumed - placed,
+        placed=placed,
+        assumed=assumed,
+        guessed=guessed,
         no_truth=tuple(what for what in TRUTHS if what not in tallies),
     )
 

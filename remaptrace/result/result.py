@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ class Snapshot:
 
     event: int  # behind which event; -1: at the end
     task: int
-    vmas: tuple[VmaRow, ...]
+    vmas: Sequence[VmaRow]
     name: str = ""
     pages: PagesRow | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # mm step, brk, mmap_base, tables, rss, ...
@@ -141,7 +141,7 @@ class Result:
             "that differ": f"{differs:,}",
         }
 
-    def vmas(self, at: int | None = None, pid: int | None = None) -> tuple[VmaRow, ...]:
+    def vmas(self, at: int | None = None, pid: int | None = None) -> Sequence[VmaRow]:
         """The areas of an address space.
 
         `at` is an event: those of its task behind it (replayed up to there unless it was observed). Without it:

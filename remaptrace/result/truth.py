@@ -32,7 +32,7 @@ from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_acces
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .elsewhere import is_nameless, only_in, same_flags
-from .ground import ground_of
+from .ground import PIECE, ground_of
 from .result import Result, VmaRow
 
 _OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
@@ -102,19 +102,27 @@ _BELIEVED = (ev.K_IO_SETUP, ev.K_IO_DESTROY)
 
 def _answered(result: Result) -> tuple[npt.NDArray[np.int64], Bools]:
     """The events whose recorded result is compared, and which of them came out equal."""
+    wanted, equal = np.zeros(len(result.trace), dtype=bool), np.zeros(len(result.trace), dtype=bool)
+    for first in range(0, len(wanted), PIECE):
+        part = slice(first, first + PIECE)
+        wanted[part], equal[part] = _answered_in(result, part)
+    compared = np.flatnonzero(wanted)
+    if not result.followed:
+        equal[compared] |= _placed_by_itself(result, compared)
+    return compared, equal[wanted]
+
+
+def _answered_in(result: Result, part: slice) -> tuple[Bools, Bools]:
+    """For the events of `part`: whether it is compared, whether both sides answer alike."""
     columns = result.trace.columns
-    flags, kinds = columns["flags"], columns["kind"]
+    flags, kinds = columns["flags"][part], columns["kind"][part]
     skip = ev.EVF_INJECTED | ev.EVF_MADE | ev.EVF_UNFINISHED
     wanted = are_memory_calls(kinds) & ~np.isin(kinds, _BELIEVED)
     wanted &= ((flags & ev.EVF_HAS_RET) != 0) & ((flags & skip) == 0)
-    wanted &= (result.columns["flags"] & (RSF_UNMODELLED | RSF_DEAD)) == 0
-    compared = np.flatnonzero(wanted)
-    recorded, simulated = columns["ret"][compared], result.columns["ret"][compared]
+    wanted &= (result.columns["flags"][part] & (RSF_UNMODELLED | RSF_DEAD)) == 0
+    recorded, simulated = columns["ret"][part], result.columns["ret"][part]
     some_error = (recorded == -ERRNO_NOT_SHOWN) & (simulated < 0) & (simulated > -ERRNO_NOT_SHOWN)
-    equal = (recorded == simulated) | some_error
-    if not result.followed:
-        equal |= _placed_by_itself(result, compared)
-    return compared, equal
+    return wanted, (recorded == simulated) | some_error
 
 
 _PLACING = (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT)
@@ -146,11 +154,12 @@ def _placed_by_itself(result: Result, compared: npt.NDArray[np.int64]) -> Bools:
 def _answers(result: Result) -> Found:
     trace, kinds = result.trace, result.trace.columns["kind"]
     compared, equal = _answered(result)
-    recorded, simulated = trace.columns["ret"][compared], result.columns["ret"][compared]
 
     def words(i: int) -> tuple[str, str]:
-        kind = int(kinds[compared[i]])
-        return result_text(int(recorded[i]), kind), result_text(int(simulated[i]), kind)
+        event = int(compared[i])
+        kind = int(kinds[event])
+        recorded, simulated = trace.columns["ret"][event], result.columns["ret"][event]
+        return result_text(int(recorded), kind), result_text(int(simulated), kind)
 
     yield _tally(trace, "answers", compared, equal, words)
 
@@ -213,12 +222,13 @@ def _maps(result: Result) -> Found:
         shot = result.observed.get(recorded.event) if recorded.event >= 0 else None
         if shot is None:
             continue
-        seen = recorded if sees_growth else _stack_as(recorded, shot.vmas)
-        pairs = list(compare_maps(seen, shot.vmas, told=told))
+        areas = tuple(shot.vmas)
+        seen = recorded if sees_growth else _stack_as(recorded, areas)
+        pairs = list(compare_maps(seen, areas, told=told))
         wrong = [p for p in pairs if p[0] != p[1]]
         files += 1
         agree_files += not wrong
-        for row, area in _told_flags(recorded, shot.vmas):
+        for row, area in _told_flags(recorded, areas):
             flags += 1
             if same_flags(row.vmflags, area):
                 agree_flags += 1

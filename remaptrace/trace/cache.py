@@ -7,12 +7,12 @@ column file.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..digests import blake2b
 from ..errors import InputError
 from ..kept import cache_root, damaged, make_folder, may_use
 from ..sources import import_closure
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 @lru_cache(maxsize=1)
 def reader_version() -> str:
     """A hash of the sources of all readers: what opening an input imports, over and over."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for path in import_closure(["trace.detect"]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -41,7 +41,7 @@ def reader_version() -> str:
 
 def content_key(item: Item) -> str:
     """The hash that names the column file of `item`. OSError if an input cannot be read."""
-    digest = hashlib.blake2b(digest_size=20)
+    digest = blake2b(digest_size=20)
     digest.update(f"{reader_version()} {item.kind} {item.format}".encode())
     for path in _files(item):
         digest.update(f"\0{path.name}\0{path.stat().st_size}\0".encode())

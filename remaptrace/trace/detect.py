@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,20 +16,21 @@ from pathlib import Path
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
 from ..machinecode.ready import Progress
+from ..patterns import pattern
 from .events import Trace
 from .formats import BY_NAME, HEAD, log_text, recognise, strace_text
-from .opening import can_be_read_again, decompressed, read_input, shown
-from .packed import SET_ENDING, bare_name, is_packed, unpacked
+from .opening import SET_ENDING, bare_name, can_be_read_again, decompressed, is_packed, read_input, shown
+from .stored.magic import MAGICS
 
 FORMATS = tuple(BY_NAME)
 _MAP_FROM = 8 << 20
 """Bytes from which a log is read where it lies instead of being copied."""
-_SCENARIO = re.compile(r".+\.ya?ml(\.gz|\.zst)?\Z")
-_WITH_HOST = re.compile(r"(.+)\.(?:ya?ml|jsonl)(?:\.gz|\.zst)?\Z")
+_SCENARIO = pattern(r".+\.ya?ml(\.gz|\.zst)?\Z")
+_WITH_HOST = pattern(r"(.+)\.(?:ya?ml|jsonl)(?:\.gz|\.zst)?\Z")
 _RECORDINGS = tuple(
     f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in ("", ".gz", ".zst")
 )
-_FAMILY = re.compile(r"(.+)\.(\d+)\Z")
+_FAMILY = pattern(r"(.+)\.(\d+)\Z")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Item:
                 )
             return trace
         if self.kind == "packed":
+            from .packed import unpacked
             from .recorded.read import read_set
 
             with unpacked(self.paths[0]) as folder:
@@ -156,8 +157,6 @@ def _mapped_log(
 
 def _stored(path: str, format: str | None) -> Trace | None:
     """The trace of a column file, mapped as it is; None for any other file."""
-    from .stored.columnfile import MAGICS, open_columns
-
     if format not in (None, "columns") or not can_be_read_again(path):
         return None
     try:
@@ -165,7 +164,11 @@ def _stored(path: str, format: str | None) -> Trace | None:
             found = file.read(len(MAGICS[0])) in MAGICS
     except OSError:
         return None  # read_input says what is wrong
-    return open_columns(path)[0] if found else None
+    if not found:
+        return None
+    from .stored.columnfile import open_columns
+
+    return open_columns(path)[0]
 
 
 def load(

@@ -1,12 +1,15 @@
 """Event columns that grow block by block and end as narrow as their values allow.
 
 A block is one int64 matrix with a row a column, so that compiled readers fill it without a look-up. A full
-block is narrowed to the smallest integer types that hold it; `finish` joins the blocks column by column.
+block is narrowed to the smallest integer types that hold it, and goes to the end of its columns, which grow where they
+lie: nothing is copied when the log ends.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,25 +24,68 @@ FIELDS = (*COLUMNS, "line", "time", "source")
 BLOCK = (1 << 14) - 40  # no power of two: the rows of a block would meet in the same cache sets
 
 _SIGNED = (np.int8, np.int16, np.int32, np.int64)
+_FIRST_ROOM = 1 << 16  # bytes
 
 
-def narrow(column: npt.NDArray[np.int64]) -> IntArray:
-    """A copy of `column` in the narrowest signed type that holds all its values."""
+def narrowest(column: npt.NDArray[np.int64]) -> np.dtype[np.signedinteger[Any]]:
+    """The narrowest signed type that holds all values of `column`."""
     low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
     for kind in _SIGNED:
         info = np.iinfo(kind)
         if info.min <= low and high <= info.max:
-            return column.astype(kind)
+            return np.dtype(kind)
     raise AssertionError("int64 holds every int64")
 
 
+def narrow(column: npt.NDArray[np.int64]) -> IntArray:
+    """A copy of `column` in that type."""
+    return column.astype(narrowest(column))
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    """Private memory of `size` bytes; shared memory, Python's default, could not grow."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+class _Growing:
+    """A column that grows in anonymous memory: the kernel moves its pages, their content stays (mremap)."""
+
+    def __init__(self) -> None:
+        self._dtype: np.dtype[np.signedinteger[Any]] = np.dtype(np.int8)
+        self._used = 0
+        self._memory = _anonymous(_FIRST_ROOM)
+
+    def append(self, values: npt.NDArray[np.int64]) -> None:
+        """Values at the end; a wider type takes the column over when they need it."""
+        kind = narrowest(values)
+        if kind.itemsize > self._dtype.itemsize:
+            self._widen(kind)
+        end = (self._used + len(values)) * self._dtype.itemsize
+        if end > len(self._memory):
+            self._memory.resize(max(end, 2 * len(self._memory)))
+        place = np.frombuffer(self._memory, self._dtype, len(values), self._used * self._dtype.itemsize)
+        place[:] = values
+        self._used += len(values)
+
+    def _widen(self, kind: np.dtype[np.signedinteger[Any]]) -> None:
+        old = np.frombuffer(self._memory, self._dtype, self._used)
+        room = len(self._memory) // self._dtype.itemsize * kind.itemsize
+        memory = _anonymous(room)
+        np.frombuffer(memory, kind, self._used)[:] = old
+        self._dtype, self._memory = kind, memory
+
+    def finished(self) -> IntArray:
+        """The column."""
+        return np.frombuffer(self._memory, self._dtype, self._used)
+
+
 class EventBlocks:
-    """Events in the order in which they are added; memory is about that of the finished columns."""
+    """Events in the order in which they are added; memory is that of the finished columns."""
 
     def __init__(self) -> None:
         self.block = np.zeros((len(FIELDS), BLOCK), dtype=np.int64)
         self.used = 0
-        self._full: list[list[IntArray]] = [[] for _ in FIELDS]
+        self._columns = [_Growing() for _ in FIELDS]
         self._before = 0
         self.source = 0
 
@@ -73,18 +119,16 @@ class EventBlocks:
     def flush(self) -> None:
         """Narrow the current block and begin another."""
         if self.used:
-            for number, pieces in enumerate(self._full):
-                pieces.append(narrow(self.block[number, : self.used]))
+            for number, column in enumerate(self._columns):
+                column.append(self.block[number, : self.used])
             self._before += self.used
             self.used = 0
 
     def finish(self) -> dict[str, IntArray]:
         """All columns; `time` only if some event has one. The blocks are given up."""
         self.flush()
-        columns: dict[str, IntArray] = {}
-        for name, pieces in zip(FIELDS, self._full, strict=True):
-            columns[name] = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int8)
-            pieces.clear()
+        columns = {name: one.finished() for name, one in zip(FIELDS, self._columns, strict=True)}
+        self._columns = [_Growing() for _ in FIELDS]
         if not columns["time"].any():
             del columns["time"]
         return columns

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..machinecode.ready import Progress
+from ..patterns import pattern
 from .events import Trace
+from .stored.magic import MAGICS
 
 HEAD = 1 << 16
 """Bytes at the beginning of an input that decide what it is."""
@@ -33,8 +35,6 @@ class Format:
 
 
 def _columns_look(head: bytes) -> bool:
-    from .stored.columnfile import MAGICS
-
     return head.startswith(MAGICS)
 
 
@@ -151,7 +151,7 @@ def _ftrace_looks(head: bytes) -> bool:
     return looks_like_ftrace(head) and not _only_functions(head)
 
 
-_EVENT = re.compile(
+_EVENT = pattern(
     rb"[: ](?:sys_\w+(?:\(| -> )|sys_(?:enter|exit)|page_fault_user: |sched_process_|task_newtask: )"
     rb"|^# tracer: nop|LOST .*EVENTS|^\d+ \d+ \d+ type: ",
     re.MULTILINE,
@@ -253,5 +253,7 @@ BY_NAME = {format.name: format for format in FORMATS}
 def recognise(data: bytes) -> str | None:
     """The name of the format of what begins with `data`; None if it is none that is read."""
     head = bytes(data[:HEAD])
+    if head.startswith(b"name:") and b"\nsteps:\n" in head and b"\0" not in head:
+        return "scenario"  # as programs are written: no other format begins so, and none has to be asked
     text = b"\0" not in head
     return next((f.name for f in FORMATS if (f.binary or text) and f.looks(data if f.whole else head)), None)

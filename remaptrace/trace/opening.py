@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import zlib
+from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError
@@ -122,3 +123,19 @@ def _check_size(size: int, path: str) -> None:
 
 def _damaged(path: str, problem: str) -> InputError:
     return InputError(ec.RT_COMPRESSED, problem, path, expected="a whole gzip or zstd file")
+
+
+_SETS = (".rtset.zst", ".rtset.gz", ".rtset", ".tar.zst", ".tzst", ".tar.gz", ".tgz", ".tar")
+SET_ENDING = ".rtset.zst"
+"""The ending that `record` gives a set in one file."""
+
+
+def is_packed(path: str) -> bool:
+    """True if a file's name says that it holds a set."""
+    return path.endswith(_SETS)
+
+
+def bare_name(path: str) -> str:
+    """The name of the set in a file."""
+    name = Path(path).name
+    return next((name.removesuffix(ending) for ending in _SETS if name.endswith(ending)), name)

@@ -14,27 +14,11 @@ from pathlib import Path, PurePosixPath
 
 from .. import errorcodes as ec
 from ..errors import InputError
-from .opening import read_input, shown
+from .opening import bare_name, read_input, shown
 
-ENDINGS = (".rtset.zst", ".rtset.gz", ".rtset", ".tar.zst", ".tzst", ".tar.gz", ".tgz", ".tar")
 _MOST_MEMBERS = 100_000
 _MOST_BYTES = 8 << 30
 _WANTED = "files and folders of one recorded set"
-
-
-SET_ENDING = ".rtset.zst"
-"""The ending that `record` gives a set in one file."""
-
-
-def is_packed(path: str) -> bool:
-    """True if a file's name says that it holds a set."""
-    return path.endswith(ENDINGS)
-
-
-def bare_name(path: str) -> str:
-    """The name of the set in a file."""
-    name = Path(path).name
-    return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
 
 
 @contextmanager

@@ -28,9 +28,9 @@ from ..abi.kinds import (
     K_WRITE,
 )
 from ..abi.signals import PF_FETCH, PF_WRITE
+from ..engine.marks import ALIVE
 from ..engine.run.driver import replay
 from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
-from ..engine.tasks.process import ALIVE
 from ..errorcodes import RT_HOST
 from ..errors import UsageError
 from ..machine.archwords import A_TASK_SIZE

@@ -33,9 +33,9 @@ from ..abi.kinds import (
 from ..abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..abi.signals import PF_FETCH, PF_WRITE
 from ..abi.vmflags import VM_GROWSDOWN
+from ..engine.marks import ALIVE
 from ..engine.pages import pgwalk, pte
 from ..engine.state import G_NTASKS, G_TASKS, H_RULES, MM_ID, MM_START_BRK, T_ALIVE, T_MM
-from ..engine.tasks.process import ALIVE
 from ..machine.limitrules import R_FAULT_AROUND
 from ..trace.events import Trace
 from .flush import Operation

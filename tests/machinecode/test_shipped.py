@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -9,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from remaptrace.errors import ReplayError
-from remaptrace.machinecode import build, ship, shipped
+from remaptrace.machinecode import build, load, ship, shipped
 from remaptrace.machinecode.target import LEVELS, Level, own_level
 from remaptrace.sources import PACKAGE
 
@@ -67,6 +69,39 @@ def test_shipped_code_runs_where_there_is_no_compiler(folder: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert done.stdout.split(" ", 1)[1].strip() == str([0, 0, int.from_bytes(b"mmap", "big"), 17])
     assert not list(tmp_path.iterdir())
+
+
+def test_where_no_shipped_object_is_for_the_processor_llvm_alone_makes_one(
+    used: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "own_level", lambda: None)
+
+    def numba(*_one: str) -> bytes:
+        raise AssertionError("numba was asked")
+
+    monkeypatch.setattr(build, "_made", numba)
+    assert not shipped.is_shipped(*ONE)
+    call = load._address(build.make_object(*ONE))
+    names = np.full((1, 4096, 4), -1, dtype=np.int64)
+    words: list[int] = []
+    load._described(np.frombuffer(b"mmap", dtype=np.uint8), words)
+    load._described(names, words)
+    kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (len(words) + 2))
+    assert kind(call)(*words, 0, 17) == 0
+    (slot,) = np.flatnonzero(names[0, :, 3] != -1)
+    assert names[0, slot].tolist() == [0, 0, int.from_bytes(b"mmap", "big"), 17]
+
+
+def test_damaged_bitcode_is_not_taken(used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shipped.shipped_bitcode(*ONE) is not None
+    name = shipped.bitcode_file(*ONE).relative_to(used)
+    (tmp_path / name).parent.mkdir()
+    data = bytearray((used / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / shipped.STAMP).write_bytes((used / shipped.STAMP).read_bytes())
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    assert shipped.shipped_bitcode(*ONE) is None
 
 
 def test_code_is_made_again_byte_for_byte(folder: Path, tmp_path: Path) -> None:

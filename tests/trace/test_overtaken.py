@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
+
+import numpy as np
 
 from remaptrace.abi import kinds as ev
 from remaptrace.api import check, replay
 from remaptrace.trace.detect import load
-from remaptrace.trace.events import Trace
+from remaptrace.trace.events import TASK_DTYPE, Trace
+from remaptrace.trace.recorded.overtaken import _reorder
 
 FIELD = Path(__file__).parents[1] / "data" / "field"
 CALL = "{} mmap(NULL, {}, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {:#x}\n"
@@ -54,3 +58,24 @@ def test_a_mapping_placed_by_huge_pages_has_a_hole_above_it(tmp_path: Path) -> N
     low = 0x7F0000000000
     text = CALL.format(7, 0x200000, low) + CALL.format(8, 0x4000, low + 0x200000)
     assert places(tmp_path, text) == [low, low + 0x200000]
+
+
+def test_each_goes_right_in_front_of_the_line_that_it_overtook() -> None:
+    rng = random.Random(5)
+    for _ in range(60):
+        size = rng.randrange(4, 40)
+        order: dict[int, int] = {}
+        for event in range(1, size):
+            if rng.random() < 0.3:
+                order[event] = rng.randrange(max(0, event - 6), event)
+        columns = {"kind": np.arange(size), "line": np.arange(size, dtype=np.int16)}
+        columns["kind"].flags.writeable = False
+        trace = Trace(dict(columns), np.zeros(1, dtype=TASK_DTYPE), recorded=True)
+        _reorder(trace, order)
+        expected = list(range(size))
+        for event, first in sorted(order.items()):
+            expected.remove(event)
+            expected.insert(expected.index(first), event)
+        assert trace.columns["kind"].tolist() == expected
+        assert trace.columns["line"].tolist() == expected
+        assert columns["kind"].tolist() == list(range(size))

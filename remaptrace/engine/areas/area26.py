@@ -11,11 +11,11 @@ from ...abi.mman import MAP_32BIT
 from ...machine.archwords import A_HAS_32BIT, A_TASK_SIZE, A_UNMAPPED_BASE, A_WORD_BITS
 from ..addr import page_align
 from ..jit import kernel, ult
+from ..marks import ALL_ONES
 from ..state import H_ARCH, MM_BASE, MM_CHS, MM_FAC, MM_LEGACY, V_END, V_NEXT, V_START, Mem
 from ..why import WHY_NO_GAP, refuse
 from .vmaset import find_vma
 
-ALL_ONES = (1 << 62) - 1  # cached_hole_size of ~0UL, kept small enough to add to
 _LOW_BEGIN = 0x40000000
 _LOW_END = 0x80000000
 

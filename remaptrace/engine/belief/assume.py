@@ -45,6 +45,7 @@ from ..files.inodes import inode_new, inode_put
 from ..files.shmseg import shm_by_id, shm_new
 from ..files.special import UNKNOWN_SIZE
 from ..jit import kernel
+from ..marks import MARK_ASSUMED
 from ..ranges.truncate import inode_truncate
 from ..state import (
     G_ASSUMED,
@@ -93,7 +94,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..tasks.exec import MARK_ASSUMED
 
 _X86_64, _STACKS = 0x7FFF_FFFF_F000, 1 << 34
 """The end of the address space of x86-64, and how far below it the stack may begin; mappings lie below all of that

@@ -22,6 +22,7 @@ from ...abi.vmflags import VM_SHARED
 from ..areas.vmaset import find_exact
 from ..faults.fault import handle_access, pte_of
 from ..jit import kernel
+from ..marks import MARK_ASSUMED
 from ..pages.frames import frame
 from ..pages.pgwalk import pte_lookup
 from ..pages.pte import pte_mkclean, pte_pfn, pte_present, pte_wrprotect
@@ -40,7 +41,6 @@ from ..state import (
     V_OPS,
     Mem,
 )
-from ..tasks.exec import MARK_ASSUMED
 
 
 @kernel

@@ -46,6 +46,7 @@ from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..areas.vmaset import find_vma
 from ..jit import kernel, wrap
+from ..marks import MARK_ASSUMED, TAKE_ALL
 from ..state import (
     G_EVFLAGS,
     G_FOLLOW,
@@ -72,7 +73,6 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..tasks.exec import MARK_ASSUMED
 from ..why import (
     TAKE_CHARGE,
     TAKE_LIMIT,
@@ -88,11 +88,6 @@ from ..why import (
 )
 
 _SPLIT, REFUSE = 1, 3
-
-TAKE_ALL = 1
-"""Every recorded refusal that nothing here explains is taken from the recording: its own machine replays."""
-TAKE_MARKED = 2
-"""Only those with EVF_TAKEN: another machine, or other calls, are asked what they would have answered."""
 
 _NO_AREAS = (K_MSYNC, K_MINCORE, K_SHMGET, K_SET_MEMPOLICY, K_HOME_NODE, K_MUNLOCK)
 """Calls that change no area: what the replay granted has no effect that a refusal would have kept away."""

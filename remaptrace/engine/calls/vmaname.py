@@ -12,6 +12,7 @@ from ..addr import range_end, range_refused, uword
 from ..areas.merge import vma_modify_attribute
 from ..areas.vmaset import find_vma
 from ..jit import kernel
+from ..marks import NAME_VMA, NAME_VMA_UNREADABLE
 from ..state import (
     G_STRKINDS,
     H_RULES,
@@ -30,7 +31,6 @@ from ..state import (
 )
 from ..why import WHY_HOLE, refuse
 
-NAME_VMA, NAME_VMA_REFUSED, NAME_VMA_UNREADABLE = 8, 9, 10  # kinds of strings beside those of tasks.exec
 NAMES_SHMEM = 2  # value of R_ANON_NAMES: shared anonymous memory and memfds too
 
 

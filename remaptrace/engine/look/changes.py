@@ -38,8 +38,8 @@ from ..areas.changelog import (
     LOG_WORDS,
     log_open,
 )
+from ..marks import MARK_ASSUMED
 from ..state import G_LOG, G_LOG_EVENT, G_LOG_LOST, H_LIMIT, N_ATTRIBUTES
-from ..tasks.exec import MARK_ASSUMED
 from .inspect import object_name, shown_of
 
 _COMMON = (

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...abi.special import FILE_AIO, SHOWN_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.limitrules import R_SOFT_DIRTY
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ...result.arearow import AreaWords, Layout, Shown, area_row
+from ...result.manyareas import ASSUMED, COLUMNS, FILE, INODE, MULTI, OPENED, ManyAreas
 from ...result.result import PagesRow, VmaRow
-from ..areas.area26 import ALL_ONES
-from ..areas.vmaset import find_exact
-from ..calls.mincore import mincore_page
+from ..marks import ALL_ONES, MARK_ASSUMED
 from ..pages import pgwalk, pte
 from ..state import (
     F_FLAGS,
@@ -72,12 +73,15 @@ from ..state import (
     V_PGOFF,
     V_START,
 )
-from ..tasks.exec import MARK_ASSUMED
 
 View = Any
 """A memoryview of the arena."""
 
 _WORD = 1 << 64
+_MANY = 20_000
+"""Areas of an address space from which they are kept as columns."""
+_IN_ORDER = (*(V_START, V_END, V_FLAGS, V_PGOFF, V_AV, V_AVMULTI, V_BORN, V_MARK, V_NAME),)
+"""The words of an area that `result.manyareas` has first."""
 
 
 def vmas(m: View, mm: int) -> Iterator[int]:
@@ -156,10 +160,33 @@ def vma_row(m: View, layout: Layout, shown: Shown, vma: int, strings: Sequence[s
     return area_row(words, layout, shown, strings)
 
 
-def vma_rows(m: View, mm: int, strings: Sequence[str]) -> tuple[VmaRow, ...]:
-    """All areas of an address space, by address."""
+def vma_rows(m: View, mm: int, strings: Sequence[str]) -> Sequence[VmaRow]:
+    """All areas of an address space, by address; of very many no row is made before it is asked for."""
+    if m[mm + MM_COUNT] >= _MANY:
+        return _many_rows(m, mm, strings)
     layout, shown = layout_of(m, mm), shown_of(m)
     return tuple(vma_row(m, layout, shown, vma, strings) for vma in vmas(m, mm))
+
+
+def _many_rows(m: View, mm: int, strings: Sequence[str]) -> ManyAreas:
+    """The same as columns, read all at once."""
+    words = np.frombuffer(m, dtype=np.int64)
+    at = np.fromiter(vmas(m, mm), dtype=np.int64)
+    opened, inode = words[at + V_FILE], words[at + V_INODE]
+    inode = np.where(opened != 0, words[opened + O_INODE], inode)
+    objects, file = np.unique(inode, return_inverse=True)
+    table = np.empty((len(COLUMNS) + N_ATTRIBUTES, len(at)), dtype=np.int64)
+    for i, word in enumerate(_IN_ORDER):
+        table[i] = words[at + word]
+    table[MULTI] = table[MULTI] != 0
+    table[ASSUMED] = table[ASSUMED] == MARK_ASSUMED
+    table[OPENED] = np.where(opened != 0, words[opened + O_ID], 0)
+    table[INODE] = np.where(inode != 0, words[inode + I_ID], 0)
+    table[FILE] = file.reshape(-1)
+    for i in range(N_ATTRIBUTES):
+        table[len(COLUMNS) + i] = words[at + V_ATTRIBUTES + i]
+    files = [file_name(m, one, strings) if one else "" for one in objects.tolist()]
+    return ManyAreas(table.T, files, layout_of(m, mm), shown_of(m), strings)
 
 
 def pte_word(m: View, mm: int, addr: int) -> int:
@@ -249,6 +276,9 @@ def mm_facts(m: View, mm: int) -> dict[str, int]:
 
 def resident_text(m: View, mm: int, addr: int, length: int) -> str:
     """What mincore wrote for [addr, addr + length): one digit a page, up to the first hole."""
+    from ..areas.vmaset import find_exact
+    from ..calls.mincore import mincore_page
+
     shift = m[H_ARCH + A_PAGE_SHIFT]
     digits: list[str] = []
     at, end = addr, addr + length

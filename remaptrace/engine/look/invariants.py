@@ -16,6 +16,7 @@ from ...machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SI
 from ..account import is_data_mapping
 from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP
 from ..jit import NO_KEY
+from ..marks import ALIVE
 from ..pages import pte
 from ..pages.frames import frame
 from ..state import (
@@ -73,7 +74,6 @@ from ..state import (
     V_START,
     class_words,
 )
-from ..tasks.process import ALIVE
 from .inspect import vmas
 from .protections import ptes
 

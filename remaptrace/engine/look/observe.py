@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
 from ...trace.events import Trace
+from ..marks import ALIVE
 from ..state import (
     G_COMMITTED,
     G_HT_FREE,
@@ -48,7 +50,6 @@ from ..state import (
     T_MM,
     T_PROC,
 )
-from ..tasks.process import ALIVE
 from . import inspect
 from .protections import protections
 from .resident import resident
@@ -119,7 +120,7 @@ class Observer:
         m = self.m
         return int(m[m[G_TASKS] + row])
 
-    def _rows(self, mm: int) -> tuple[VmaRow, ...]:
+    def _rows(self, mm: int) -> Sequence[VmaRow]:
         return inspect.vma_rows(self.m, mm, self.trace.strings) if mm else ()
 
     def snapshot(self, event: int, row: int, name: str = "", whole: bool = False) -> Snapshot:

@@ -20,7 +20,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...result.arearow import perms_text
 from ...result.result import ProtectionRange, Protections
 from ..pages import pgwalk, pte
-from ..state import H_ARCH, V_END, V_FLAGS, V_START
+from ..state import H_ARCH, MM_TABLES, V_END, V_FLAGS, V_START
 from .inspect import vmas
 
 _LETTERS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")  # r + 2w + 4x
@@ -28,6 +28,8 @@ _LETTERS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")  # r + 2w + 
 
 def protections(m: Any, mm: int) -> Protections:
     """Effective protections of all pages of `mm` that have a PTE, and the ranges that differ from their VMA."""
+    if m[mm + MM_TABLES] == 0:
+        return Protections({}, ())  # no page has a PTE
     counts: dict[str, int] = {}
     ranges: list[ProtectionRange] = []
     size = 1 << m[H_ARCH + A_PAGE_SHIFT]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..pages import pte
-from ..state import F_FLAGS, F_MAPCOUNT, FF_ANON, FF_DIRTY, FF_ZERO, V_END, V_START
+from ..state import F_FLAGS, F_MAPCOUNT, FF_ANON, FF_DIRTY, FF_ZERO, MM_COUNT, MM_TABLES, V_END, V_START
 from .inspect import frame_of, vmas
 from .protections import ptes
 
@@ -15,6 +15,8 @@ COUNTS = ("rss", "anonymous", "shared", "dirty", "huge", "swap", "file_ptes", "g
 
 def resident(m: Any, mm: int) -> list[dict[str, int]]:
     """One dict of COUNTS, in pages, for each area of `mm` by address. The zero page counts nowhere, as in smaps."""
+    if m[mm + MM_TABLES] == 0:
+        return [dict.fromkeys(COUNTS, 0)] * m[mm + MM_COUNT]
     return [_area(m, mm, int(m[vma + V_START]), int(m[vma + V_END])) for vma in vmas(m, mm)]
 
 

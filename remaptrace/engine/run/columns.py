@@ -43,29 +43,30 @@ _COUNTERS = (
 class Columns:
     """Takes the result rows of one chunk after the other."""
 
-    def __init__(self, counters: bool) -> None:
-        """`counters`: those of `Result.columns` that few ask for, too."""
+    def __init__(self, events: int, counters: bool) -> None:
+        """`events`: how many there will be. `counters`: those of `Result.columns` that few ask for, too."""
         self._wanted: list[tuple[str, int, type[np.integer[Any]]]] = list(_NARROW)
         if counters:
             self._wanted += [(name, word, np.int64) for name, word in _COUNTERS]
-        self._kept: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _, _ in self._wanted}
+        self._columns: dict[str, npt.NDArray[np.integer[Any]]] = {
+            name: np.empty(events, dtype) for name, _, dtype in self._wanted
+        }
+        self._done = 0
 
     def add(self, rows: npt.NDArray[np.int64]) -> None:
         """The rows (RS_*) of the next events."""
         for name, word, dtype in self._wanted:
-            self._kept[name].append(_narrowed(rows[:, word], dtype))
+            self._columns[name][self._done : self._done + len(rows)] = _narrowed(rows[:, word], dtype)
+        self._done += len(rows)
 
     def whole(self) -> dict[str, npt.NDArray[np.integer[Any]]]:
         """Every column, of all events so far."""
-        return {
-            name: np.concatenate(self._kept[name]) if self._kept[name] else np.zeros(0, dtype=dtype)
-            for name, _, dtype in self._wanted
-        }
+        return {name: column[: self._done] for name, column in self._columns.items()}
 
 
 def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
-    """`column` as `dtype`; counts that do not fit stay at the type's limits."""
+    """`column`, to be taken as `dtype`; counts that do not fit stay at the type's limits."""
     if dtype is np.int64:
-        return column.copy()
+        return column
     info = np.iinfo(dtype)
-    return np.clip(column, info.min, info.max).astype(dtype)
+    return np.clip(column, info.min, info.max)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,6 @@ from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
-from ..look.changes import Recorder
 from ..look.observe import Observer, wants_observation
 from ..state import (
     G_OWN_LIMIT,
@@ -58,7 +57,11 @@ from .setup import set_up
 from .shown import shown_by
 from .telling import broken, notes_of
 
+if TYPE_CHECKING:
+    from ..look.changes import Recorder
+
 CHUNK = 1 << 16
+_HUGE_PAGES_FROM = 20_000  # events: clearing one huge page costs as much as some thousand of them
 _LOOK_AHEAD = 256  # events behind a chunk among which a fault's signal is looked for
 CHUNK_INTERPRETED = 1 << 12  # progress every second or so
 
@@ -108,6 +111,8 @@ def replay(
     run.watch = watch
     run.ends = ends
     if changes:
+        from ..look.changes import Recorder
+
         run.recorder = Recorder(run.view, trace.strings)
     if peak:
         run.moments = Moments(run.m, peak)
@@ -213,7 +218,9 @@ class _Run:
         self.compiled = compiled
         self.follow = follow
         try:
-            self.m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
+            self.m = arena.new_arena(
+                machine.rules, machine.archwords, compiled=compiled, huge=len(trace) >= _HUGE_PAGES_FROM
+            )
         except OSError as error:
             raise MemoryError(f"no memory for a simulated machine: {error.strerror or error}") from None
         if watched:
@@ -246,7 +253,7 @@ class _Run:
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
         total = len(self.trace)
-        columns = Columns(counters)
+        columns = Columns(total, counters)
         sizes = Sizes(self.trace) if self.follow else None
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
         kinds = self.trace.columns["kind"]

@@ -45,6 +45,7 @@ from ..areas.changelog import close_event
 from ..areas.vmaset import look_ahead
 from ..belief.refusal import REFUSE, expect_refusal, loosen, may_charge, settle, tighten
 from ..jit import COMPILED, entry, kernel, wrap
+from ..marks import ALIVE
 from ..state import (
     G_EVENT,
     G_EVFLAGS,
@@ -70,7 +71,7 @@ from ..state import (
     T_MM,
     Mem,
 )
-from ..tasks.process import ALIVE, task_of
+from ..tasks.process import task_of
 from .access import recorded_fault, signal_fits, touch
 from .dispatch import system_call
 from .pressure import stop_after

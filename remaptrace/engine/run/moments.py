@@ -46,18 +46,18 @@ class Moments:
         self._latest: Moment | None = None
         self._best: Moment | None = None
         self._most = -1
-        self._since = time.perf_counter()
+        self._since = time.thread_time()
 
     def in_front(self, event: int) -> None:
         """The chunk that begins with `event` is next."""
         m = self._m
         frames = int(m[H_NFRAMES]) * F_WORDS
-        now = time.perf_counter()
+        now = time.thread_time()
         if event == 0 or (int(m[H_TOP]) + frames) * _SECONDS_PER_WORD > _SHARE * (now - self._since):
             return  # in front of the first event there is nothing to keep
         at = int(m[H_FRAMES])
         self._latest = Moment(event, m[: int(m[H_TOP])].copy(), m[at : at + frames].copy())
-        self._since = time.perf_counter()
+        self._since = time.thread_time()
 
     def behind(self, kinds: npt.NDArray[np.integer[Any]], rows: npt.NDArray[np.int64]) -> None:
         """A chunk was replayed: the kinds of its events, its result rows."""

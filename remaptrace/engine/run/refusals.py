@@ -19,7 +19,7 @@ from ...machine.machine import Machine
 from ...machine.own import own_machine
 from ...result.result import Result
 from ...trace.events import Trace
-from ..belief.refusal import TAKE_ALL, TAKE_MARKED
+from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKEN
 

@@ -9,9 +9,9 @@ import numpy as np
 from ... import errorcodes as ec
 from ...abi import vmanames
 from ...errors import ReplayError
+from ...machine.limitrules import R_NR_HUGEPAGES
 from ...trace.events import Trace, has_accesses
-from ..calls import vmaname
-from ..files.hugepool import pool_start
+from .. import marks
 from ..state import (
     G_FOLLOW,
     G_NEXT_RELOCATION,
@@ -25,20 +25,20 @@ from ..state import (
     G_RETSOURCES,
     G_STRKINDS,
     G_TASKS,
+    H_RULES,
     T_PID,
     T_TID,
     T_WORDS,
     kalloc,
 )
-from ..tasks import exec as names
 
 _BRACKETED = {
-    "[heap]": names.NAME_HEAP,
-    "[stack]": names.NAME_STACK,
-    "[vvar]": names.NAME_VVAR,
-    "[vvar_vclock]": names.NAME_VVAR,
-    "[vdso]": names.NAME_VDSO,
-    "[vsyscall]": names.NAME_VSYSCALL,
+    "[heap]": marks.NAME_HEAP,
+    "[stack]": marks.NAME_STACK,
+    "[vvar]": marks.NAME_VVAR,
+    "[vvar_vclock]": marks.NAME_VVAR,
+    "[vdso]": marks.NAME_VDSO,
+    "[vsyscall]": marks.NAME_VSYSCALL,
 }
 _SHMEM_PREFIXES = ("/memfd:", "/dev/shm/", "/dev/zero", "/SYSV", "/anon_hugepage", "/run/")
 
@@ -47,21 +47,24 @@ def name_kind(text: str) -> int:
     """Which kind of area a name in a maps file stands for, or which kind of name it is, as a NAME_* of the engine."""
     if text.startswith("anon") and text[4:5] in (":", "@", "!"):
         if text == vmanames.UNREADABLE:
-            return vmaname.NAME_VMA_UNREADABLE
+            return marks.NAME_VMA_UNREADABLE
         known = text.startswith(vmanames.POINTER) or vmanames.is_valid(text)
-        return vmaname.NAME_VMA if known else vmaname.NAME_VMA_REFUSED
+        return marks.NAME_VMA if known else marks.NAME_VMA_REFUSED
     if text.startswith("["):
-        return _BRACKETED.get(text, names.NAME_ANON)
+        return _BRACKETED.get(text, marks.NAME_ANON)
     if text.startswith(_SHMEM_PREFIXES):
-        return names.NAME_SHMEM
-    return names.NAME_PATH if text else names.NAME_ANON
+        return marks.NAME_SHMEM
+    return marks.NAME_PATH if text else marks.NAME_ANON
 
 
 def set_up(m: Any, trace: Trace, follow: bool) -> None:
     """Fill the arena's tables for `trace`."""
     m[G_FOLLOW] = 1 if follow else 0
     m[G_NO_ACCESSES] = 1 if trace.recorded and not has_accesses(trace) else 0
-    pool_start(m)
+    if m[H_RULES + R_NR_HUGEPAGES]:
+        from ..files.hugepool import pool_start
+
+        pool_start(m)
     m[G_REGISTER_UNKNOWN] = 1 if trace.recorded else 0
     _tasks(m, trace)
     _strings(m, trace.strings)

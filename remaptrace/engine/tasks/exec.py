@@ -57,6 +57,18 @@ from ..fds.descriptors import path_inode
 from ..files.files import FMODE_READ, FMODE_WRITE, file_get, file_new, file_put
 from ..files.inodes import inode_put
 from ..jit import kernel, wrap
+from ..marks import (
+    MARK_ASSUMED,
+    MARK_INITIAL,
+    NAME_ANON,
+    NAME_HEAP,
+    NAME_PATH,
+    NAME_SHMEM,
+    NAME_STACK,
+    NAME_VDSO,
+    NAME_VSYSCALL,
+    NAME_VVAR,
+)
 from ..state import (
     G_COMMITTED,
     G_EVFLAGS,
@@ -97,19 +109,6 @@ from ..state import (
     V_START,
     Mem,
 )
-
-# kinds of names, see driver.name_kind
-NAME_PATH = 0
-NAME_HEAP = 1
-NAME_STACK = 2
-NAME_VVAR = 3  # [vvar], [vvar_vclock], [vpage]: pages without struct page
-NAME_VDSO = 4
-NAME_VSYSCALL = 5  # no VMA
-NAME_SHMEM = 6  # memfd, /dev/shm, /dev/zero shared, SysV segments
-NAME_ANON = 7  # names an anonymous area: [anon:...]
-
-MARK_ASSUMED = 1  # V_MARK
-MARK_INITIAL = 2
 
 _STACK_EXTRA = 128 << 10  # bytes of stack below the strings
 _STRINGS_MOST = 2 << 20  # argv and envp take a quarter of the usual stack limit at most

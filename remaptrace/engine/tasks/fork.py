@@ -25,12 +25,12 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_FORK_HUGETLB, R_FORK_KEEPS_AV
 from ..account import charge, uncharge, vm_stat_account
-from ..areas.area26 import ALL_ONES
 from ..areas.vma import anon_vma_new, vma_dup, vma_free, vma_set_flags
 from ..areas.vmaset import insert_vma
 from ..files.hugepool import resv_put
 from ..files.inodes import inode_new
 from ..jit import kernel
+from ..marks import ALL_ONES
 from ..pages.frames import frame, frame_map
 from ..pages.pgwalk import (
     HUGE_ENTRY,

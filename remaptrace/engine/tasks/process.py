@@ -37,6 +37,7 @@ from ...machine.limitrules import (
 )
 from ..files.files import fd_close_range, files_copy, files_new, files_put
 from ..jit import kernel
+from ..marks import ALIVE, DEAD, UNBORN
 from ..state import (
     FD_USERS,
     G_NOTASK,
@@ -68,10 +69,6 @@ from ..state import (
 )
 from .fork import dup_mm
 from .mm import exit_mmap, mm_new
-
-UNBORN = 0  # T_ALIVE
-ALIVE = 1
-DEAD = 2
 
 _NLIMITS = 16
 

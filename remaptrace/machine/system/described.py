@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,6 +67,8 @@ def lines_of(path: str) -> list[str]:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES)
         if data.startswith(b"\x1f\x8b"):
+            import gzip
+
             with gzip.open(path) as packed:
                 data = packed.read(_MOST_BYTES)
         elif data.startswith(b"\xfd7zXZ"):

@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from ...errors import UsageError
+from ...patterns import pattern
 from ..kernel import Kernel, parse_rule
 from ..named import kernel_names, preset_kernel
 from ..rules import RULES
 from .history import ASKED, CHANGES, LAST_MINOR, OLDEST, UNDATED, UPDATES, Update, Version
 
-_RELEASE = re.compile(r"(?:linux-|Linux )?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?=[-+_~ .]|\Z)")
-_PRESET = re.compile(r"linux-(\d+)\.(\d+)\Z")
+_RELEASE = pattern(r"(?:linux-|Linux )?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?=[-+_~ .]|\Z)")
+_PRESET = pattern(r"linux-(\d+)\.(\d+)\Z")
 
 
 def release(text: str) -> tuple[int, int, int | None] | None:

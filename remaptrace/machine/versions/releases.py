@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from ...defaults import DEFAULT_KERNEL
+from ...patterns import pattern
 from .. import presets
 from .derive import stands_for
 
 """The kernel of a trace that names none."""
 _NEWEST_26 = "linux-2.6.21"
 
-_RELEASE = re.compile(r"(?:linux-|Linux )?(\d+)\.(\d+)(?:\.(\d+))?")
+_RELEASE = pattern(r"(?:linux-|Linux )?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def preset_for(release: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,8 @@ def process_facts(result: Result) -> list[ProcessFacts]:
     if owner.min() != owner.max():
         order = np.argsort(owner, kind="stable")
         events, owner = events[order], owner[order]
-    values = counts[events].astype(np.int64)
+        del order  # of a large log each column more is a tenth of its text
+    values = counts[events]
     starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
     ends = np.r_[starts[1:], len(owner)]
     courses = _courses(values, events, starts, ends, len(trace))
@@ -76,7 +77,7 @@ def process_facts(result: Result) -> list[ProcessFacts]:
     return sorted(out, key=lambda p: -p["peak"])
 
 
-def _start(trace: Trace, events: npt.NDArray[np.intp], counts: npt.NDArray[np.int64]) -> int:
+def _start(trace: Trace, events: npt.NDArray[np.intp], counts: npt.NDArray[np.integer[Any]]) -> int:
     """The count behind the first event of the log; in recordings behind the first that finds an address space."""
     known = (trace.columns["flags"][events] & EVF_MADE) == 0
     if trace.recorded:
@@ -103,12 +104,15 @@ def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
             executed.setdefault(int(of_task[int(tasks[event])]), []).append((event, path.rpartition("/")[2]))
     names = known | {number: execs[-1][1] for number, execs in executed.items()}
     born: dict[int, str] = {}  # names of processes that have them from their parents
+    begins = np.full(len(trace.tasks), len(trace), dtype=np.int64)
+    begins[tasks[::-1]] = np.arange(
+        len(trace) - 1, -1, -1
+    )  # of each task the event that is written last: its first
     for i, number in enumerate(of_task.tolist()):
         parent = int(trace.tasks[i]["parent"])
         if number in names or not 0 <= parent < len(of_task):
             continue
-        mine = np.flatnonzero(tasks == i)
-        first = int(mine[0]) if len(mine) else len(trace)
+        first = int(begins[i])
         above = int(of_task[parent])
         earlier = [name for event, name in executed.get(above, ()) if event < first]
         text = earlier[-1] if earlier else known.get(above) or born.get(above, "")
@@ -118,7 +122,7 @@ def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
 
 
 def _courses(
-    values: npt.NDArray[np.int64],
+    values: npt.NDArray[np.integer[Any]],
     events: npt.NDArray[np.intp],
     starts: npt.NDArray[np.intp],
     ends: npt.NDArray[np.intp],
@@ -130,9 +134,8 @@ def _courses(
     """
     points = min(COURSE, total)
     out = []
-    buckets = events * points // total
     for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
-        part, mine = buckets[first:last], values[first:last]
+        part, mine = events[first:last] * points // total, values[first:last]
         heads = np.flatnonzero(np.r_[True, part[1:] != part[:-1]])
         highest = np.maximum.reduceat(mine, heads)
         closing = mine[np.r_[heads[1:], len(mine)] - 1]

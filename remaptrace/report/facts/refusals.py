@@ -10,8 +10,6 @@ import numpy as np
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
 from ...abi.kinds import EVF_HAS_RET, K_BRK, K_MADVISE, K_MMAP, K_MPROTECT, K_MREMAP, K_OLD_MMAP, K_READ
-from ...advice.causes import Refusal, refusal_of
-from ...advice.refusedcall import sizes_then
 from ...engine.why import (
     TAKEN,
     WHY_HUGE_POOL,
@@ -28,6 +26,7 @@ from ...trace.wording import Place, place, result_text
 from ..words import number
 
 if TYPE_CHECKING:
+    from ...advice.causes import Refusal
     from ..documents.run import RefusalReason
 
 _WITH_NUMBERS = (
@@ -56,7 +55,7 @@ def refusal_notes(result: Result) -> list[str]:
     notes: list[str] = []
     said: dict[frozenset[str], int] = {}
     for found in groups.values():
-        refusal = refusal_of(result, found[0])
+        refusal = _refusal(result, found[0])
         heads = frozenset(_NUMBERS.sub("", cause.split(":", 1)[0]) for cause in refusal.causes)
         before = said.get(heads) if not refusal.sure else None
         if before is None:
@@ -109,7 +108,7 @@ def refusal_facts(result: Result, event: int) -> RefusalReason:
     why = int(result.columns["why"][event])
     if why == WHY_NONE:
         return {"why": "", "sure": False, "causes": [], "decides": None}
-    found = refusal_of(result, event)
+    found = _refusal(result, event)
     return {
         "why": WHY_TEXT[why],
         "sure": found.sure,
@@ -140,14 +139,23 @@ def _errno_of(result: Result, event: int) -> int:
     return 0 if int(result.trace.columns["kind"][event]) == K_BRK else int(result.columns["ret"][event])
 
 
+def _refusal(result: Result, event: int) -> Refusal:
+    """What `advice.causes` says of it, which runs without a refusal do not load."""
+    from ...advice.causes import refusal_of
+
+    return refusal_of(result, event)
+
+
 def _as_before(result: Result, found: Refusal, before: int, others: int) -> str:
     """The note on a refusal whose causes are those of another, with its own numbers."""
+    from ...advice.refusedcall import sizes_then
+
     spot = _spot(place(result.trace, before))
     return f"{_head(result, found, found.event, others)}as at {spot}{sizes_then(result, found.event)}"
 
 
 def _note(result: Result, event: int, others: int) -> str:
-    found = refusal_of(result, event)
+    found = _refusal(result, event)
     return f"{_head(result, found, event, others)}{_reasons(found)}"
 
 

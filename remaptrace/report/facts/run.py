@@ -21,6 +21,7 @@ from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import TAKEN, WHY_NONE
 from ...machine.versions.ground import basis_of
 from ...result.agreement import CheckOutcome, Disagreement, Ground
+from ...result.manyareas import grouped
 from ...result.result import Result, Snapshot
 from ...trace.events import Trace, are_memory_calls
 from ...trace.wording import event_text, place
@@ -163,9 +164,11 @@ def call_facts(result: Result) -> list[CallFacts]:
     returned = result.columns["ret"]
     # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
     wanted = ((flags & EVF_MADE) == 0) | are_memory_calls(kinds)
-    present = np.flatnonzero(np.bincount(kinds[wanted].astype(np.int64), minlength=1)).tolist()
+    present = np.unique(kinds[wanted]).tolist()
     out: list[CallFacts] = []
-    threads = (kinds == ev.K_FORK) & (trace.columns["a1"].astype(np.int64) & CLONE_THREAD != 0)
+    threads = np.zeros(len(trace), dtype=bool)
+    forks = np.flatnonzero(kinds == ev.K_FORK)
+    threads[forks] = trace.columns["a1"][forks].astype(np.int64) & CLONE_THREAD != 0
     for kind in [*present, _NEW_THREAD]:
         if kind not in _CALLS and kind != _NEW_THREAD:
             continue
@@ -175,8 +178,7 @@ def call_facts(result: Result) -> list[CallFacts]:
             rows = np.flatnonzero((kinds == kind) & wanted & ~threads)
         if not len(rows):
             continue
-        values = returned[rows]
-        why = result.columns["why"][rows].astype(np.int64)
+        values, why = returned[rows], result.columns["why"][rows]
         refused = (values < 0) & (values >= -4095)
         if kind == ev.K_BRK:  # its refusal is a break that stays
             refused = why != WHY_NONE
@@ -187,7 +189,7 @@ def call_facts(result: Result) -> list[CallFacts]:
             "refused": [],
         }
         if refused.any():
-            keys = np.where(kind == ev.K_BRK, 0, values[refused]) * 256 - why[refused]
+            keys = np.where(kind == ev.K_BRK, 0, values[refused]) * 256 - why[refused].astype(np.int64)
             _, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
             where = rows[refused]
             for i in np.argsort(-counts, kind="stable").tolist():
@@ -253,15 +255,15 @@ def peak_facts(trace: Trace, snapshot: Snapshot) -> Peak:
     kinds = {"anonymous": 0, "private file": 0, "shared": 0}
     extra = {"none": 0, "non-linear": 0, "many-protections": 0, "assumed": 0}
     pages: dict[str, int] = {}
-    for row in snapshot.vmas:
+    for row, number in grouped(snapshot.vmas):
         shared = row.perms.endswith("s")
-        kinds["shared" if shared else "private file" if row.file is not None else "anonymous"] += 1
+        kinds["shared" if shared else "private file" if row.file is not None else "anonymous"] += number
         flags = row.vmflags.split()
-        extra["none"] += row.perms.startswith("---")
-        extra["non-linear"] += "nl" in flags
-        extra["many-protections"] += "mp" in flags
-        extra["assumed"] += row.assumed
-        pages[row.perms] = pages.get(row.perms, 0) + 1
+        extra["none"] += number * row.perms.startswith("---")
+        extra["non-linear"] += number * ("nl" in flags)
+        extra["many-protections"] += number * ("mp" in flags)
+        extra["assumed"] += number * row.assumed
+        pages[row.perms] = pages.get(row.perms, 0) + number
     protections = None if not_recorded(trace) else snapshot.protections
     differing = protections.differing if protections else ()
     return {

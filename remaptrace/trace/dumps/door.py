@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from ...patterns import pattern
 from ..opening import can_be_read_again, read_input
 from ..recorded.areas import looks_like_areas
 from .corefile import is_core, read_core
@@ -29,18 +30,18 @@ FORMS: dict[str, Callable[[bytes, str], Dump]] = {
 }
 _HEAD = 1 << 16
 _NO_MAPS = {
-    "numa_maps": re.compile(
+    "numa_maps": pattern(
         r"\s*[0-9a-f]{6,16} (?:default|prefer|bind|interleave|weighted interleave|local|static)\b[^\n]*"
         r"\b(?:file=|heap|stack|anon=|mapped=|N\d+=|kernelpagesize_kB=)"
     ),
-    "map_files": re.compile(r"(?:total 0\s+)?(?:l[rwx-]{9}\.? [^\n]* )?[0-9a-f]{6,16}-[0-9a-f]{6,16} -> /"),
+    "map_files": pattern(r"(?:total 0\s+)?(?:l[rwx-]{9}\.? [^\n]* )?[0-9a-f]{6,16}-[0-9a-f]{6,16} -> /"),
 }
 """What people take for a map and is none."""
-_HS_ERR = re.compile(
+_HS_ERR = pattern(
     r"^# (?:A fatal error has been detected by|There is insufficient memory for) the Java", re.M
 )
-_PMAP = re.compile(r"[\s>+|]*\d+:\s+\S.*\n[\s>+|]*(?:Address\s+(?:Kbytes|Perm)\b|[0-9a-f]{8,16}\s+\d+K\s)")
-_PMAP_BARE = re.compile(r"[\s>+|]*Address\s+(?:Kbytes\s+RSS|Perm\s+Offset)\b")
+_PMAP = pattern(r"[\s>+|]*\d+:\s+\S.*\n[\s>+|]*(?:Address\s+(?:Kbytes|Perm)\b|[0-9a-f]{8,16}\s+\d+K\s)")
+_PMAP_BARE = pattern(r"[\s>+|]*Address\s+(?:Kbytes\s+RSS|Perm\s+Offset)\b")
 
 
 def form_of(data: bytes) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...patterns import pattern
 from ..events import MapsRow
 from .dump import Dump, checked, without_gates
 from .proc import _BITS
@@ -14,31 +15,31 @@ from .proc import _BITS
 _HIDDEN = ("policy of NUMA", "userfaultfd", "anon_vma", "open file descriptions")
 _UNTOLD = ("accounting", "advice flags", *_HIDDEN)
 _PREFIX = r"[\s>+|]*"
-_PMAP_HEAD = re.compile(_PREFIX + r"(\d+):\s+(.*)")
+_PMAP_HEAD = pattern(_PREFIX + r"(\d+):\s+(.*)")
 _MODE = r"([r-][w-][x-][sp-][R-]?)"
-_PMAP_X = re.compile(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)((?:\s+(?:\d+|-))*)\s+" + _MODE + r"(?:\s+(.*))?$")
-_PMAP = re.compile(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)K\s+" + _MODE + r"(?:\s+(.*))?$")
-_PMAP_DEVICE = re.compile(r"([0-9a-f]{8,16})\s+([0-9a-f]+):([0-9a-f]+)\s+(.*)")
-_PMAP_FULL = re.compile(
+_PMAP_X = pattern(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)((?:\s+(?:\d+|-))*)\s+" + _MODE + r"(?:\s+(.*))?$")
+_PMAP = pattern(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)K\s+" + _MODE + r"(?:\s+(.*))?$")
+_PMAP_DEVICE = pattern(r"([0-9a-f]{8,16})\s+([0-9a-f]+):([0-9a-f]+)\s+(.*)")
+_PMAP_FULL = pattern(
     _PREFIX + r"([0-9a-f]{4,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]+)\s+([0-9a-f]+:[0-9a-f]+)\s+(\d+)\s+(.*)"
 )
-_PMAP_END = re.compile(_PREFIX + r"(?:-{4,}|={4,}|total\b|mapped:)")
-_GDB = re.compile(
+_PMAP_END = pattern(_PREFIX + r"(?:-{4,}|={4,}|total\b|mapped:)")
+_GDB = pattern(
     _PREFIX
     + r"(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)(?:\s+([r-][w-][x-][ps]))?\s*(.*)"
 )
-_TOMB_HEAD = re.compile(r"memory map(?: \((\d+) entr(?:y|ies)\))?", re.IGNORECASE)
-_TOMB = re.compile(
+_TOMB_HEAD = pattern(r"memory map(?: \((\d+) entr(?:y|ies)\))?", re.IGNORECASE)
+_TOMB = pattern(
     r"(?:.*?\s)?(?:--->|\s{2,})?([0-9a-f]{8}(?:'?[0-9a-f]{8})?)-([0-9a-f]{8}(?:'?[0-9a-f]{8})?)\s+([r-][w-][x-])\s+"
     r"([0-9a-f]+)\s+([0-9a-f]+)(?:\s+(.*))?$"
 )
-_TOMB_FAULT = re.compile(r"fault addr (?:0x)?([0-9a-f']{4,17})")
-_SEGMENTS = re.compile(r"<<< SHOW_SEGMENTS: .*?\((\d+) segments")
-_SEGMENT = re.compile(
+_TOMB_FAULT = pattern(r"fault addr (?:0x)?([0-9a-f']{4,17})")
+_SEGMENTS = pattern(r"<<< SHOW_SEGMENTS: .*?\((\d+) segments")
+_SEGMENT = pattern(
     r"(\d+): (\S{4}) ([0-9a-f]+)-([0-9a-f]+)\s+\S+ ([r-][w-][x-])\S*\s*"
     r"(?:d=(0x[0-9a-f]+) i=(\d+)\s+o=(\d+)\s+\((\d+),)?"
 )
-_SEGMENT_NAME = re.compile(r"aspacem\s+\((\d+),\d+,\d+\) (.*)")
+_SEGMENT_NAME = pattern(r"aspacem\s+\((\d+),\d+,\d+\) (.*)")
 
 
 def read_pmap(data: bytes, path: str) -> Dump:

@@ -12,21 +12,22 @@ from dataclasses import dataclass, replace
 
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...patterns import pattern
 from ..events import MapsRow
 
 _PREFIX = r"[\s\ufeff>+|]*"
-_LINE = re.compile(
+_LINE = pattern(
     _PREFIX + r"(?:0x)?([0-9a-f]{1,16})-(?:0x)?([0-9a-f]{1,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]{1,16})\s+"
     r"([0-9a-f]+:[0-9a-f]+)\s+(\d{1,20})(?![^\s])\s*(.*)"
 )
-_SMAPS = re.compile(_PREFIX + r"[A-Z]\w*(?:\([a-z]\))?:\s+(?:\d+(?: kB)?|(?:[a-z]{2}\b\s*|\?\?\s*)*)\s*$")
-_VMFLAGS = re.compile(_PREFIX + r"VmFlags:\s+((?:(?:[a-z]{2}|\?\?)\s*)*)$")
-_ELISION = re.compile(
+_SMAPS = pattern(_PREFIX + r"[A-Z]\w*(?:\([a-z]\))?:\s+(?:\d+(?: kB)?|(?:[a-z]{2}\b\s*|\?\?\s*)*)\s*$")
+_VMFLAGS = pattern(_PREFIX + r"VmFlags:\s+((?:(?:[a-z]{2}|\?\?)\s*)*)$")
+_ELISION = pattern(
     _PREFIX + r"(?:[\[(<{]\s*)?(?:\.{2,}|\u2026|(?:snip|cut|skipped|omitted|truncated)\b)", re.IGNORECASE
 )
-_AROUND = re.compile(_PREFIX + r"(?:(?:```|~~~)\w*|[$#%]\s.*)?\s*$")
+_AROUND = pattern(_PREFIX + r"(?:(?:```|~~~)\w*|[$#%]\s.*)?\s*$")
 """What stands around a pasted list: nothing, a fence, a shell's prompt, a comment."""
-_PID = re.compile(r"/proc/(\d{1,9})/(?:task/\d+/)?(?:smaps|maps)\b")
+_PID = pattern(r"/proc/(\d{1,9})/(?:task/\d+/)?(?:smaps|maps)\b")
 
 PAGE = 4096
 """Bytes: the smallest page of any architecture, so every area begins and ends at a multiple of it."""

@@ -73,9 +73,25 @@ def _nothing_between(trace: Trace, first: int, event: int, task: int, pid_of: li
 
 
 def _reorder(trace: Trace, order: dict[int, int]) -> None:
-    keys = np.arange(len(trace), dtype=np.float64)
+    """Bring the events of `order` to their places; only what lies between is touched."""
+    stretches: list[list[int]] = []  # from the first event to the last that changes its place
     for event, first in sorted(order.items()):
-        keys[event] = keys[first] - 0.5
-    place = np.argsort(keys, kind="stable")
-    for name, column in trace.columns.items():
-        trace.columns[name] = column[place]
+        if stretches and first <= stretches[-1][1]:
+            stretches[-1] = [min(first, stretches[-1][0]), event]
+            while len(stretches) > 1 and stretches[-1][0] <= stretches[-2][1]:
+                low, high = stretches.pop()
+                stretches[-1] = [min(low, stretches[-1][0]), high]
+        else:
+            stretches.append([first, event])
+    moved = {
+        name: column if column.flags.writeable else column.copy() for name, column in trace.columns.items()
+    }
+    for low, high in stretches:
+        place = list(range(low, high + 1))
+        for event in range(low, high + 1):
+            if event in order:
+                place.remove(event)
+                place.insert(place.index(order[event]), event)
+        for column in moved.values():
+            column[low : high + 1] = column[place]
+    trace.columns.update(moved)

@@ -9,21 +9,21 @@ same gaps are errors.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...abi.kinds import FILE_DEVICE, FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.prctl import PR_SET_MM_BRK, PR_SET_MM_START_BRK, PRCTL_OPTIONS
+from ...patterns import pattern
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of, restore
 from .shownrules import shown_rules
 from .startareas import put_initial
 from .steps import STEPS
 from .untoldranges import CONTINUE, WRITEPROTECT, continued, writeprotects
 
-_ANSWERED = re.compile(r"^answers of Linux (\d+\.\d+(?:\.\d+)?)\b")
-_LEFT_OUT = re.compile(r"calls left out: ([a-z0-9_ ,]+)")
+_ANSWERED = pattern(r"^answers of Linux (\d+\.\d+(?:\.\d+)?)\b")
+_LEFT_OUT = pattern(r"calls left out: ([a-z0-9_ ,]+)")
 _TOLD: tuple[tuple[str, str, Any], ...] = (
     ("ANON_VMA_NAME on", "anon_vma_name", True),
     ("ANON_VMA_NAME on", "gigantic_pages", False),  # the same build: no contiguous allocation, no 1 GiB pool

@@ -17,6 +17,7 @@ from typing import Any
 from ...abi.calls import Arg as Field
 from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
 from ...abi.rows import E_FLAGS, E_RET
+from ...patterns import pattern
 from .build import Builder
 from .expect import check_expect, expected_result
 from .steps import STEPS, Step
@@ -34,10 +35,10 @@ _PATTERNS = {
     "fd": r"(-1|[A-Za-z0-9_]+)",
 }
 _OMITTED = {"read": ("value", "pages", "sp"), "exec": ("value", "pages", "sp"), "write": ("pages", "sp")}
-_ITEM = re.compile(
+_ITEM = pattern(
     r"- ([a-z_0-9]+): (\{[^{}\n]*\}|[0-9][0-9a-fx]*)\n(?:  expect: (\{[^{}\n]*\})\n)?(?=- |[a-z]|\Z)"
 )
-_RESULT = re.compile(r"\{result: (0x[0-9a-f]{1,15})\}\Z")
+_RESULT = pattern(r"\{result: (0x[0-9a-f]{1,15})\}\Z")
 TAIL_KEYS = ("vmas", "name", "about", "arch", "page_size", "machine", "vars", "files", "layout", "initial")
 _SLOW = 500  # steps without a quick way that are read here before their share is looked at
 _integer = partial(int, base=0)
@@ -59,11 +60,11 @@ def _shapes() -> dict[str, tuple[Step, re.Pattern[str], tuple[Field, ...], tuple
         ):
             continue
         if step.scalar and len(shown) == 1:
-            pattern = _PATTERNS[shown[0].form] + r"\Z"
+            shape = _PATTERNS[shown[0].form] + r"\Z"
         else:
-            pattern = r"\{" + ", ".join(f"{f.name}: {_PATTERNS[f.form]}" for f in shown) + r"\}\Z"
+            shape = r"\{" + ", ".join(f"{f.name}: {_PATTERNS[f.form]}" for f in shown) + r"\}\Z"
         rest = tuple(f.default or 0 for f in fields if f.name in omitted)
-        shapes[step.name] = (step, re.compile(pattern), tuple(shown), (*rest, *(0,) * (6 - len(fields))))
+        shapes[step.name] = (step, pattern(shape), tuple(shown), (*rest, *(0,) * (6 - len(fields))))
     return shapes
 
 

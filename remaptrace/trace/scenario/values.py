@@ -14,6 +14,7 @@ from ... import errorcodes as ec
 from ...abi import vmanames
 from ...abi.calls import Arg as Field
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT, PROT
+from ...patterns import pattern
 from ...sizes import parse_size
 from .steps import SYSCTLS
 
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = int | npt.NDArray[np.int64]
 
-_REFERENCE = re.compile(r"@(\w+)(?:([+-])(0[xX][0-9a-fA-F]+|\d+))?\Z")
+_REFERENCE = pattern(r"@(\w+)(?:([+-])(0[xX][0-9a-fA-F]+|\d+))?\Z")
 _LETTERS = {
     "".join(p): sum({"r": 1, "w": 2, "x": 4}[c] for c in p)
     for p in ("r", "w", "x", "rw", "wr", "rx", "xr", "wx", "xw", "rwx", "rxw", "wrx", "wxr", "xrw", "xwr")
 }
-_SHIFTED = re.compile(r"(\d{1,2}) ?<< ?(?:map|mfd|shm)_huge_shift\Z", re.IGNORECASE)
-_WORD = re.compile(r"[A-Za-z_]\w*\Z")
-_KERNELS_PREFIX = re.compile(
+_SHIFTED = pattern(r"(\d{1,2}) ?<< ?(?:map|mfd|shm)_huge_shift\Z", re.IGNORECASE)
+_WORD = pattern(r"[A-Za-z_]\w*\Z")
+_KERNELS_PREFIX = pattern(
     r"(?:UFFDIO_(?:\w+_)?MODE|UFFD_FEATURE|UFFD|MPOL_MF|MPOL_F|MPOL|FALLOC_FL|F_SEAL|PKEY|PROT|MAP|MADV|MREMAP|MLOCK"
     r"|MCL|MS|MFD|SHM|PR|RLIMIT)_(\w+)\Z"
 )
-_COMMENT = re.compile(r"\s*/\*[^*]*\*/")
-_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]+|[1-9]\d*|0)\Z")
+_COMMENT = pattern(r"\s*/\*[^*]*\*/")
+_NUMBER = pattern(r"(?:0[xX][0-9a-fA-F]+|[1-9]\d*|0)\Z")
 _LAST_NODE = 61  # the highest bit of a mask here; nodes from there on are on no machine
 _MOST_NODES = 1024  # of a kernel's MAX_NUMNODES
 

@@ -8,16 +8,16 @@ text, whatever version of YAML one has in mind.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
+from ...patterns import pattern
 
 MAX_DEPTH = 40
 MAX_NODES = 20_000_000  # aliases expanded
-_INT = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F_]{1,32}|0o[0-7_]{1,32}|0b[01_]{1,80}|0|[1-9][0-9_]{0,32})\Z")
+_INT = pattern(r"[-+]?(?:0[xX][0-9a-fA-F_]{1,32}|0o[0-7_]{1,32}|0b[01_]{1,80}|0|[1-9][0-9_]{0,32})\Z")
 _CONSTANTS: dict[str, bool | None] = {
     "": None,
     "~": None,

@@ -7,28 +7,28 @@ caller takes the full reader; what is accepted means exactly what it means there
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from ...patterns import pattern
 from .yamldoc import scalar
 
 _MAX_DEPTH = 16
 _INSIDE = r"[A-Za-z0-9_./+()*<>=~^|&%@-]"
 _PLAIN = rf"(?:[A-Za-z0-9_./+(~=<]|-(?=[A-Za-z0-9_(-]))(?:{_INSIDE}| +(?={_INSIDE}))*"
-_SCALAR = re.compile(_PLAIN + r"\Z")
-_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|[0-9]+):(?: +|\Z)")
-_BARE = re.compile(r" *(?:#.*)?\Z")
+_SCALAR = pattern(_PLAIN + r"\Z")
+_KEY = pattern(r"([A-Za-z_][A-Za-z0-9_]*|[0-9]+):(?: +|\Z)")
+_BARE = pattern(r" *(?:#.*)?\Z")
 _VALUE = rf"(?:'([^'\n]*)'|({_PLAIN}))"
-_PAIR = re.compile(rf" *([A-Za-z_][A-Za-z0-9_]*): +{_VALUE} *([,}}])")
-_NESTED = re.compile(r" *([A-Za-z_][A-Za-z0-9_]*): +[\[{]")
-_LEAF = re.compile(rf" *{_VALUE}")
-_EMPTY_MAP = re.compile(r" *\}")
-_EMPTY_LIST = re.compile(r" *\]")
-_QUOTED = re.compile(r"'([^'\n]*)' *\Z")
-_OPEN = re.compile(r" *([\[{])")
-_END = re.compile(r" *([,\]}])")
-_BLANK = re.compile(r"\s*(?:#.*)?\Z")
-_REFUSED = re.compile(r"[\t\r\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_PAIR = pattern(rf" *([A-Za-z_][A-Za-z0-9_]*): +{_VALUE} *([,}}])")
+_NESTED = pattern(r" *([A-Za-z_][A-Za-z0-9_]*): +[\[{]")
+_LEAF = pattern(rf" *{_VALUE}")
+_EMPTY_MAP = pattern(r" *\}")
+_EMPTY_LIST = pattern(r" *\]")
+_QUOTED = pattern(r"'([^'\n]*)' *\Z")
+_OPEN = pattern(r" *([\[{])")
+_END = pattern(r" *([,\]}])")
+_BLANK = pattern(r"\s*(?:#.*)?\Z")
+_REFUSED = pattern(r"[\t\r\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _ASCII = bytes([10, *range(32, 127)])
 _MARKERS = ("\n---", "\n...", "\n%")
 

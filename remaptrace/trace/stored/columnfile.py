@@ -15,7 +15,6 @@ in the file; coded ones are expanded when they are first asked for.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import zlib
@@ -28,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import errorcodes as ec
+from ...digests import blake2b
 from ...errors import InputError
 from ...outfile import write_file
 from ..events import (
@@ -41,10 +41,8 @@ from ..events import (
     maps_file,
 )
 from ..proved import Flaw, prove
+from .magic import MAGIC, MAGICS
 
-MAGIC = b"RTCOLS2\n"
-_UNSEALED = b"RTCOLS1\n"  # the first layout: no checksum, the header at 16
-MAGICS = (MAGIC, _UNSEALED)
 VERSION = 1
 _SEAL = 32  # bytes of the checksum
 _MOST_ALIKE = 1 << 24  # rows of columns that the file holds as one value each
@@ -125,7 +123,7 @@ def write_columns(trace: Trace, path: str | Path, *, private: bool = False, **ex
             yield block.tobytes()
             yield bytes(_round_up(block.nbytes) - block.nbytes)
 
-    digest = hashlib.blake2b(size, digest_size=_SEAL)
+    digest = blake2b(size, digest_size=_SEAL)
     for chunk in chunks():
         digest.update(chunk)
     write_whole(path, itertools.chain((MAGIC + size + digest.digest(),), chunks()), private=private)
@@ -212,7 +210,7 @@ def _parse(data: npt.NDArray[np.uint8], path: str) -> tuple[Trace, dict[str, Any
         if at + length > data.size:
             raise ValueError("the header is longer than the file")
         if magic == MAGIC:
-            digest = hashlib.blake2b(data[8:16].tobytes(), digest_size=_SEAL)
+            digest = blake2b(data[8:16].tobytes(), digest_size=_SEAL)
             digest.update(data[at:].data)
             if digest.digest() != data[16:at].tobytes():
                 raise ValueError("its checksum is another one")

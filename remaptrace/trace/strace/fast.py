@@ -168,7 +168,7 @@ class FastStraceReader(StraceReader):
         task = model.by_tid.get(tid) if tid is not None else self._unnamed()
         others: list[Task] = []
         if any(word in line for word in _ENDS_OTHERS):
-            others = [one for tasks in model.by_pid.values() for one in tasks]
+            others = self._in_a_call()
             for living in others:
                 self._hold(living)
         elif task is not None:
@@ -192,6 +192,12 @@ class FastStraceReader(StraceReader):
         state[fo.S_UNNAMED] = unnamed.row if unnamed is not None else -1
         if len(model.strings) > len(self._paths):
             self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
+
+    def _in_a_call(self) -> list[Task]:
+        """The living tasks of whose call only the first part was seen: all that the end of others changes."""
+        tasks = self.model.tasks
+        waiting = np.flatnonzero(self._tasks[: len(tasks), fo.T_PENDING]).tolist()
+        return [tasks[row] for row in waiting if tasks[row].alive]
 
     def _hold(self, task: Task) -> None:
         """Hand the first part of a call that the machine keeps to the plain reader."""

@@ -1,0 +1,87 @@
+"""The areas of an address space that has very many: as columns, of which a row is made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from .arearow import AreaWords, Layout, Shown, area_row
+from .result import VmaRow
+
+COLUMNS = (
+    *("start", "end", "flags", "pgoff", "anon_vma", "fork_child", "born", "assumed", "special"),
+    *("opened", "inode", "file"),
+)
+"""Words of `AreaWords`; `file` as a number of `files`. Behind them come the attributes, as abi.attributes has them."""
+OPENED, INODE, FILE = (COLUMNS.index(n) for n in ("opened", "inode", "file"))
+MULTI, ASSUMED = COLUMNS.index("fork_child"), COLUMNS.index("assumed")
+_PLAIN = len(COLUMNS)
+_FLAGS, _SPECIAL = COLUMNS.index("flags"), COLUMNS.index("special")
+
+
+class ManyAreas(Sequence[VmaRow]):
+    """Rows by address, equal to those of a tuple of them. `words`: int64, a row an area."""
+
+    def __init__(
+        self,
+        words: npt.NDArray[np.int64],
+        files: Sequence[str],
+        layout: Layout,
+        shown: Shown,
+        strings: Sequence[str],
+    ) -> None:
+        self._words, self._files = words, files
+        self._layout, self._shown, self._strings = layout, shown, strings
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def _row(self, words: list[int]) -> VmaRow:
+        start, end, flags, pgoff, anon_vma, multi, born, assumed, special, opened, inode, file = words[
+            :_PLAIN
+        ]
+        own = AreaWords(
+            *(start, end, flags, pgoff, anon_vma, multi != 0, born, assumed != 0, special),
+            *(tuple(words[_PLAIN:]), opened, inode, self._files[file]),
+        )
+        return area_row(own, self._layout, self._shown, self._strings)
+
+    def __iter__(self) -> Iterator[VmaRow]:
+        for first in range(0, len(self), 4096):
+            for words in self._words[first : first + 4096].tolist():
+                yield self._row(words)
+
+    @overload
+    def __getitem__(self, at: int) -> VmaRow: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
+    def __getitem__(self, at: int | slice) -> VmaRow | tuple[VmaRow, ...]:
+        if isinstance(at, slice):
+            return tuple(self._row(words) for words in self._words[at].tolist())
+        return self._row(self._words[at].tolist())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(other) != len(self):
+            return False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} areas>"
+
+    def grouped(self) -> list[tuple[VmaRow, int]]:
+        """One row of each kind, and how many there are: alike in flags, in having a file, in being assumed."""
+        has_file = (self._words[:, INODE] != 0) & (self._words[:, _SPECIAL] == 0)
+        keys = (self._words[:, _FLAGS] << 2) | (has_file << 1) | (self._words[:, ASSUMED] != 0)
+        _, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
+        order = np.argsort(firsts)
+        return [(self[int(firsts[i])], int(counts[i])) for i in order.tolist()]
+
+
+def grouped(vmas: Sequence[VmaRow]) -> Iterator[tuple[VmaRow, int]]:
+    """Rows with how many each stands for: by kind where there are very many, else each for itself."""
+    yield from vmas.grouped() if isinstance(vmas, ManyAreas) else ((vma, 1) for vma in vmas)
