@@ -84,11 +84,15 @@ def settings_read(where: Where) -> dict[str, str]:
         found["all_capabilities"] = "no"
         if re.fullmatch(r"-1|\d{1,18}", where.facts.get("rlimit_memlock", "")):
             found["rlimit_memlock"] = where.facts["rlimit_memlock"]
+    rights = where.facts.get("capabilities", "").strip()
+    if re.fullmatch("[0-9a-f]{1,16}", rights) and int(rights, 16) & _SYS_RESOURCE == 0:
+        found["cap_sys_resource"] = "no"
     return found
 
 
-_RIGHTS = sum(1 << bit for bit in (14, 17, 19, 21, 23, 24))
-"""CAP_IPC_LOCK, SYS_RAWIO, SYS_PTRACE, SYS_ADMIN, SYS_NICE, SYS_RESOURCE: those that memory calls ask for."""
+_RIGHTS = sum(1 << bit for bit in (14, 17, 19, 21, 23))
+"""CAP_IPC_LOCK, SYS_RAWIO, SYS_PTRACE, SYS_ADMIN, SYS_NICE: those that memory calls ask for."""
+_SYS_RESOURCE = 1 << 24  # of which a rule of its own tells: PR_SET_MM alone asks for it
 
 
 def _all_rights(where: Where) -> bool:

@@ -221,6 +221,12 @@ def test_what_a_configuration_lacks_is_a_rule_of_the_machine() -> None:
     ):
         place = machine_there(Where({**facts, **rights}), arch=None, kernel=None, settings={})
         assert place.machine.rule("all_capabilities") == 0
+    without = {
+        **facts,
+        "capabilities": "\t000001fffeffffff",
+    }  # CAP_SYS_RESOURCE, which a rule of its own tells
+    place = machine_there(Where(without), arch=None, kernel=None, settings={})
+    assert [place.machine.rule(name) for name in ("all_capabilities", "cap_sys_resource")] == [1, 0]
     assert values_read(Where(facts))["ksm"][1].startswith("KSM is not set")
 
 
