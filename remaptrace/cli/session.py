@@ -42,7 +42,7 @@ class Choice:
         from ..api import machine_of
 
         machine = machine_of(trace, self.arch, self.kernel, self.settings, self.host)
-        _say_derived(machine.kernel, trace.kernel if self.kernel is None else None)
+        _say_derived(machine.kernel, trace.kernel if self.kernel is None else self.kernel)
         return machine
 
     def why_not_compared(self, trace: Trace, machine: Machine) -> str:

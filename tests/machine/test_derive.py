@@ -5,7 +5,7 @@ import pytest
 from remaptrace.errors import UsageError
 from remaptrace.machine.load import kernel_names, load_kernel
 from remaptrace.machine.rules import RULES
-from remaptrace.machine.versions.derive import derive, stands_for
+from remaptrace.machine.versions.derive import derive, replacement, stands_for
 from remaptrace.machine.versions.history import ASKED, CHANGES, UPDATES
 
 PRESETS = [n for n in kernel_names() if n.startswith("linux-") and n[6] in "4567"]
@@ -67,6 +67,29 @@ def test_derived_neighbours_of_a_series_differ_from_it_only_in_named_rules(prese
 )
 def test_a_version_has_the_rules_of_its_time(kernel: str, rule: str, value: object) -> None:
     assert word(kernel, rule) == value
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        *("6.8", "v6.8", "6.8-rc3", "linux-6.8.y", "Linux 6.8", "linux6.8", "Kernel-6.8", "6.8.0-45-generic"),
+        *("Linux version 6.8.0-45-generic (buildd@x)", "Linux host 6.8.0-45-generic #45 SMP"),
+    ],
+)
+def test_a_release_may_be_spelled_as_people_spell_it(spelled: str) -> None:
+    assert load_kernel(spelled).name == "linux-6.8"
+
+
+def test_the_count_of_a_distribution_is_no_update() -> None:
+    for text in ("6.1.0-18-amd64", "Linux version 6.1.0-18-amd64 (debian-kernel)"):
+        kernel = load_kernel(text)
+        assert kernel.name == "linux-6.1"
+        assert "does not tell which update of 6.1 it is: linux-6.1 is taken, as update .192" in replacement(
+            text, kernel
+        )
+    assert load_kernel("6.12.38+deb13-amd64").name == "linux-6.12.38"
+    assert load_kernel("6.1.0-rc3").name == "linux-6.1.0"
+    assert replacement("6.1", load_kernel("6.1")) == ""
 
 
 def test_what_is_not_known_at_a_version_is_named() -> None:

@@ -13,7 +13,7 @@ from remaptrace.machine.versions.releases import preset_for
         ("linux-2.6.21-rfp", "linux-2.6.21-rfp"),
         ("6.18", "linux-6.18"),
         ("6.18.44-fc", "linux-6.18"),
-        ("6.5.0-14-generic", "linux-6.5.0"),
+        ("6.5.0-14-generic", "linux-6.5"),
         ("5.4.0", "linux-5.4.0"),
         ("2.6.21.7", "linux-2.6.21"),
         ("2.6.9-5.EL", "linux-2.6.20"),

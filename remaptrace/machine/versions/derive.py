@@ -15,14 +15,25 @@ from ..named import kernel_names, preset_kernel
 from ..rules import RULES
 from .history import ASKED, CHANGES, LAST_MINOR, OLDEST, UNDATED, UPDATES, Update, Version
 
-_RELEASE = pattern(r"(?:linux-|Linux )?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?=[-+_~ .]|\Z)")
+_RELEASE = pattern(
+    r"(?i:(?:linux|kernel)[- ]?(?:version )?|linux \S+ (?=\d)|v)?"
+    r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?=[-+_~ .]|\Z)"
+)
+_ABI = pattern(r"[^\d]*\d+\.\d+\.0-\d")
+"""Distributions that count their own updates name every one of them .0 (6.1.0-18-amd64, 5.14.0-362.el9)."""
 _PRESET = pattern(r"linux-(\d+)\.(\d+)\Z")
 
 
 def release(text: str) -> tuple[int, int, int | None] | None:
-    """The numbers of a release such as linux-6.8.1 or 6.8.0-45-generic; None for what is none."""
+    """The numbers of a release such as linux-6.8.1 or 6.8.0-45-generic; None for what is none.
+
+    The third one is None where the text does not tell it: the update that a distribution's own count stands for.
+    """
     match = _RELEASE.match(text)
-    return (int(match[1]), int(match[2]), int(match[3]) if match[3] else None) if match else None
+    if match is None:
+        return None
+    told = match[3] is not None and not _ABI.match(text)
+    return int(match[1]), int(match[2]), int(match[3]) if told else None
 
 
 def released(numbers: tuple[int, int, int | None]) -> bool:
@@ -34,7 +45,7 @@ def stands_for(text: str) -> str | None:
     """The preset that is exactly the release `text`, else the name under which it is derived; None if it cannot be.
 
     >>> stands_for("6.18.44-generic"), stands_for("6.8.0-45-generic"), stands_for("3.10.0")
-    ('linux-6.18', 'linux-6.8.0', None)
+    ('linux-6.18', 'linux-6.8', None)
     """
     numbers = release(text)
     if numbers is None or not released(numbers) or not OLDEST[:2] <= numbers[:2] <= max(_series()):
@@ -131,6 +142,11 @@ def is_derived(kernel: Kernel) -> bool:
 
 def replacement(text: str, kernel: Kernel) -> str:
     """What a report should say where `text`, a release, is replayed as `kernel`; empty if nothing."""
+    numbers = release(text)
+    if numbers and numbers[2] is None and _ABI.match(text) and kernel.name in kernel_names():
+        asked = ASKED.get(kernel.name)
+        update = f", as update .{asked} of it answered" if asked is not None else ""
+        return f"{text} does not tell which update of {numbers[0]}.{numbers[1]} it is: {kernel.name} is taken{update}"
     if text in kernel_names() or release(text) is None or stands_for(text) is not None:
         return ""
     return f"{text} is not described and cannot be derived: {kernel.name} is taken"

@@ -25,7 +25,7 @@ def preset_for(release: str) -> str:
     What is no release at all comes back as it is, for the error message of `load_kernel`.
 
     >>> preset_for("6.18.44-generic"), preset_for("6.5.0-14-generic"), preset_for("2.6.21.7")
-    ('linux-6.18', 'linux-6.5.0', 'linux-2.6.21')
+    ('linux-6.18', 'linux-6.5', 'linux-2.6.21')
     """
     if release in presets.names("kernels"):
         return release

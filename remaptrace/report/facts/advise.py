@@ -151,6 +151,8 @@ def _remedy(r: Remedy) -> RemedyFacts:
 def sentences(facts: Advise) -> list[str]:
     """Plain sentences: what failed and what never went away, who spends, what would save, what the limit means."""
     found = [_failed(facts["failure"])] if facts["failure"] else []
+    if not facts["total"]:
+        return [*found, _spender(facts), _limiter(facts)]
     found += [_leaked(leak, facts["limit"]["ended_at"]) for leak in facts["leaks"][:2]]
     return [*found, _spender(facts), _saver(facts), _limiter(facts)]
 
