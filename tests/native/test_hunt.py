@@ -202,7 +202,7 @@ def test_the_machine_is_made_of_what_was_read_there(release: str, kernel: str) -
     assert place.machine.kernel.name == kernel
     assert place.machine.rule("max_map_count") == 100
     assert place.machine.rule("thp_enabled") == 0 and place.machine.rule("mmap_min_addr") == 65536
-    assert bool(place.notes) == (release == "99.1.0")
+    assert bool(place.notes) == (release != "6.18.44-x")
 
 
 def test_what_a_configuration_lacks_is_a_rule_of_the_machine() -> None:
