@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...abi.errnos import (
     EACCES,
+    EINVAL,
     ENOMEM,
 )
 from ...abi.vmflags import (
@@ -53,6 +54,7 @@ from ..state import (
     H_RULES,
     I_BORN,
     I_CHARGED,
+    I_SHMID,
     I_TYPE,
     MM_KSM,
     MM_LOCKED,
@@ -238,9 +240,12 @@ def _map_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
     mm = m[task + T_MM]
     if map_deny_write_exec(m, mm, vm, vm) != 0:
         return refuse(m, WHY_MDWE, EACCES)
+    segment = m[m[file + O_INODE] + I_SHMID] if file != 0 else 0
     error = _make_room(m, task, addr, length, vm)
     if error == 0:
         error = late_errors(m, file, vm)
+        if segment != 0 and m[m[file + O_INODE] + I_SHMID] == 0:  # it went with its last area (shm_mmap)
+            error = -EINVAL
         if error == 0 and vm & VM_HUGETLB:
             error = hugetlb_mmap(m, m[file + O_INODE], vm, pgoff, length)
         if error == 0 and file != 0:
