@@ -19,7 +19,7 @@ from remaptrace.trace.events import TraceBuilder
 CHGPROT, NONBLOCK = 1 << 40, 0x10000
 KERNELS = {
     "2.6": ("linux-2.6.20", "linux-2.6.21-rfp", "linux-2.6.21-rfp-intended", "linux-2.6.13-rfp2005"),
-    "modern": ("linux-4.0", "linux-6.1", "linux-6.12", "linux-6.18"),
+    "modern": ("linux-4.0", "linux-6.1", "linux-6.6", "linux-6.12", "linux-6.18"),
 }
 
 

@@ -170,7 +170,8 @@ def vma_rows(m: View, mm: int, strings: Sequence[str]) -> Sequence[VmaRow]:
 
 def _many_rows(m: View, mm: int, strings: Sequence[str]) -> ManyAreas:
     """The same as columns, read all at once."""
-    words = np.frombuffer(m, dtype=np.int64)
+    arena: Any = getattr(m, "words", m)  # an arena whose rules are watched keeps its words so
+    words = np.frombuffer(arena, dtype=np.int64)
     at = np.fromiter(vmas(m, mm), dtype=np.int64)
     opened, inode = words[at + V_FILE], words[at + V_INODE]
     inode = np.where(opened != 0, words[opened + O_INODE], inode)
