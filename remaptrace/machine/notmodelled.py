@@ -36,7 +36,7 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
     ),
     (
         "prctl(PR_SET_MM)",
-        "START_BRK and BRK are modelled; code, data, stack, arguments, AUXV, MAP, EXE_FILE are named",
+        "START_BRK, BRK, START_STACK are modelled; code, data, arguments, AUXV, MAP, EXE_FILE are named",
     ),
     ("prctl(PR_SET_SHADOW_STACK_STATUS)", "named"),
     ("process_mrelease", "named"),
