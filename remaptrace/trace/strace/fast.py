@@ -211,6 +211,7 @@ class FastStraceReader(StraceReader):
         assert name is not None and first_part is not None
         name = self.names.real(name)
         self.model.pend(task, Pending(name, first_part[0], int(self._tasks[task.row, fo.T_LINE])))
+        self._tasks[task.row, fo.T_PENDING] = fo.HELD  # a line may name one thread twice
 
     def _note_pending(self, task: Task) -> None:
         self._tasks[task.row, fo.T_PENDING] = fo.HELD if task.pending is not None else 0

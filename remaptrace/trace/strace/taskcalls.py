@@ -39,7 +39,7 @@ def _fork(model: Model, call: Call) -> None:
     if not call.succeeded or not tid:
         ignored(model, call)
         return
-    if tid > _MAX_TID:
+    if not 0 < tid <= _MAX_TID:
         raise BadLine(RT_ARGUMENT, 0, call.name, "a thread id as the result")
     model.forked(call, tid)
     for token in call.args:
