@@ -99,12 +99,13 @@ def test_a_device_is_written_through_and_stays(tmp_path: Path, args: list[str]) 
 def test_a_missing_folder_and_a_folder_end_with_a_reason(tmp_path: Path, args: list[str]) -> None:
     source = tmp_path / "t.yaml"
     source.write_text(TRACE)
-    (tmp_path / "folder.csv").mkdir()
-    for target in ("missing/out.csv", "folder.csv"):
+    ending = ".csv" if args == ["sweep"] else ".out"
+    (tmp_path / f"folder{ending}").mkdir()
+    for target in (f"missing/out{ending}", f"folder{ending}"):
         done = _run(*args, str(source), "-o", str(tmp_path / target))
         assert done.returncode in (2, 3), (done.returncode, done.stderr)
         assert b"internal error" not in done.stderr and target.encode() in done.stderr
-    assert sorted(os.listdir(tmp_path)) == ["folder.csv", "t.yaml"]
+    assert sorted(os.listdir(tmp_path)) == [f"folder{ending}", "t.yaml"]
 
 
 def test_a_descriptor_is_known_by_its_path_and_gets_the_bytes(tmp_path: Path) -> None:
