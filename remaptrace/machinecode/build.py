@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from .. import errorcodes as ec
 from ..errors import ReplayError
 from ..kept import make_folder
-from .emit import make_private, object_of, retargeted
+from .emit import make_private, object_of, portable_bitcode, retargeted
 from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
 from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
@@ -174,7 +174,9 @@ def main() -> None:
     module, _, function = name.rpartition(".")
     entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)
     whole = entry.module()
-    sys.stdout.buffer.write(whole.as_bitcode() if form == "bitcode" else object_of(whole, target_machine()))
+    sys.stdout.buffer.write(
+        portable_bitcode(whole) if form == "bitcode" else object_of(whole, target_machine())
+    )
 
 
 if __name__ == "__main__":

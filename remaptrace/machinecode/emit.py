@@ -12,6 +12,11 @@ _LEVEL = 3
 _PASSES = 2  # the first finds that no error exists, the second makes use of it
 _KNOWN = re.compile(r"llvm\.|mem(cpy|set|move|cmp)$")
 
+_OBJECT = re.compile(r"numba\.dynamic\.globals\.([0-9a-f]+)")
+_POINTER = re.compile(
+    r"(numba\.dynamic\.globals\.[0-9a-f]+ = [a-z_ ]*global ptr )inttoptr \(i64 \d+ to ptr\)"
+)
+
 
 def retargeted(bitcode: bytes, triple: str, machine: Any) -> Any:
     """The module of `bitcode` as one for another processor: only two lines of a module name its target."""
@@ -23,6 +28,21 @@ def retargeted(bitcode: bytes, triple: str, machine: Any) -> Any:
     text = re.sub(r'^target datalayout = ".*"$', layout, text, count=1, flags=re.M)
     text = re.sub(r'"target-(?:cpu|features)"="[^"]*"', "", text)
     return llvm.parse_assembly(text)
+
+
+def portable_bitcode(module: Any) -> bytes:
+    """A module as bitcode without what only this process has: the addresses of its Python objects, and their names.
+
+    numba enters them for errors that are never raised here; the same sources give the same bytes without them.
+    """
+    from llvmlite import binding as llvm
+
+    text = _POINTER.sub(r"\1null", str(module))
+    names = dict.fromkeys(_OBJECT.findall(text))
+    numbered = {name: str(number) for number, name in enumerate(names)}
+    text = _OBJECT.sub(lambda found: f"numba.dynamic.globals.{numbered[found[1]]}", text)
+    bitcode: bytes = llvm.parse_assembly(text).as_bitcode()
+    return bitcode
 
 
 def make_private(module: Any, name: str) -> None:
