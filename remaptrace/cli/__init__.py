@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from types import ModuleType
 
 
 def main() -> None:
     """Entry point of the `remaptrace` command."""
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # nothing is begun: Ctrl-C ends it without words
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # numpy starts its threads, of which nothing here makes use

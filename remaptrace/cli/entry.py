@@ -33,7 +33,12 @@ def guarded(args: Sequence[str]) -> int:
         _show(error)
         return error.exit_status
     guard.start(limit)
-    status = run_command(rest)
+    try:
+        guard.listen(while_at_work=True)
+        status = run_command(rest)
+        guard.listen(while_at_work=False)
+    except KeyboardInterrupt:  # as it began or ended
+        return EXIT_INTERRUPTED
     if status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
         guard.leave(status)
     return status

@@ -86,8 +86,17 @@ def start(limit: int) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_watch, args=(reading, limit), daemon=True).start()
+
+
+def listen(while_at_work: bool) -> None:
+    """Signals become exceptions while a command is at work; before and after they end the process at once.
+
+    A signal that was ignored when the process began stays so.
+    """
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, _terminate)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler if while_at_work else signal.SIG_DFL)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
