@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from remaptrace.abi import kinds as ev
 from remaptrace.engine.look.invariants import violations
 from remaptrace.engine.run.driver import replay, walk
 from remaptrace.errors import InputError
-from remaptrace.machine.limitrules import R_MAX_MAP_COUNT
+from remaptrace.machine.limitrules import R_MAX_MAP_COUNT, R_NR_HUGEPAGES
 from remaptrace.machine.machine import Machine
 from remaptrace.result.result import Result
 from remaptrace.trace.detect import read_data
@@ -176,3 +178,32 @@ def test_a_table_of_pmap_without_sizes_is_no_list_of_areas() -> None:
     text += b"00400000 r--p 00000000  00:1d 100  4 4 a\n"
     with pytest.raises(InputError):
         read_dump(text, "x", "pmap")
+
+
+@pytest.mark.parametrize("call", ["pread", "pwrite"])
+def test_a_byte_that_ends_beyond_a_signed_word_is_einval(call: str) -> None:
+    """As Linux 6.18.44 answers for a memfd and a file on ext4."""
+    b = TraceBuilder()
+    task = b.task(1, 1)
+    b.event(ev.K_MAKEFILE, task, (3, 8, 1, 0, 0))
+    b.event(ev.K_PREAD if call == "pread" else ev.K_PWRITE, task, (3, (1 << 63) - 1, 7))
+    for engine in ("interpreted", "compiled"):
+        assert (
+            replay(b.finish(), Machine.load("x86_64", "linux-6.18"), engine=engine).columns["ret"][1] == -22
+        )
+
+
+def test_a_pool_of_more_pages_than_a_signed_word_counts_is_what_memory_has() -> None:
+    b = TraceBuilder()
+    b.event(ev.K_SYSCTL, b.task(1, 1), (R_NR_HUGEPAGES, -(1 << 63), 0))
+    for engine in ("interpreted", "compiled"):
+        assert replay(b.finish(), Machine.load("x86_64", "linux-6.18"), engine=engine).columns["ret"][0] == 0
+
+
+def test_odd_numbers_in_expressions_say_nothing_but_the_error() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError):
+            read_scenario(
+                b"steps:\n- repeat:\n    count: 2\n    steps:\n    - read: i * 4096for\n", path="x.yaml"
+            )

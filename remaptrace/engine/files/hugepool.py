@@ -13,7 +13,7 @@ from __future__ import annotations
 from ...abi.rows import RSF_ASSUMED
 from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.limitrules import R_NR_HUGEPAGES, R_NR_OVERCOMMIT_HUGE, R_RAM_PAGES
-from ..jit import kernel
+from ..jit import kernel, ult
 from ..pages.frames import block_free, frame, frame_block
 from ..state import (
     F_FLAGS,
@@ -168,7 +168,8 @@ def hugefile_shift(m: Mem, inode: int) -> int:
 @kernel
 def pool_resize(m: Mem, count: int) -> int:
     """Write `count` to nr_hugepages (set_max_huge_pages): what is in use becomes surplus, RAM bounds the rest."""
-    count = min(count, m[H_RULES + R_RAM_PAGES] >> m[H_ARCH + A_INDEX_BITS])
+    most = m[H_RULES + R_RAM_PAGES] >> m[H_ARCH + A_INDEX_BITS]
+    count = most if ult(most, count) else count
     persistent = m[G_HT_TOTAL] - m[G_HT_SURPLUS]
     if count > persistent:
         took = min(m[G_HT_SURPLUS], count - persistent)

@@ -17,7 +17,7 @@ _KEY = re.compile(r"[\s>+|]*(VmFlags|Rss|KernelPageSize):\s*(.*)")
 _HIDDEN = ("policy of NUMA", "userfaultfd", "anon_vma", "open file descriptions")
 _UNTOLD = ("accounting", "advice flags")
 
-_TOTAL = re.compile(r"Total number of mappings:\s*([\d,]+)")
+_TOTAL = re.compile(r"Total number of mappings:\s*(\d[\d,]*)")
 _LIMIT = re.compile(r"max_map_count[^\n]*\n\s*(\d+)|max_map_count\s*[=:]\s*(\d+)")
 _HS_AREA = re.compile(r"[0-9a-f]{4,16}-[0-9a-f]{4,16} [r-][w-][x-][ps] ")
 _SANITIZER = re.compile(r"\s*(0x[0-9a-f]{4,16})-(0x[0-9a-f]{4,16})(?:\s+(\S.*))?\s*$")

@@ -7,6 +7,7 @@ int64 array inside. Overflow of 64 bits is an error, never a wrong number.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -30,7 +31,9 @@ def _parse(text: str) -> ast.expr:
     if len(text) > 1000:
         raise Problem(ec.RT_EXPRESSION, "expression too long", (), "at most 1,000 characters")
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():  # what Python thinks of its spelling is no word for the user
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise Problem(
             ec.RT_EXPRESSION, f"'{text}' is not an expression", (), "like base + i * page"
