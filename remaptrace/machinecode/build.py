@@ -11,10 +11,10 @@ together with all that it calls, over and over, and take three times as long.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from .. import errorcodes as ec
 from ..errors import ReplayError
 from ..kept import make_folder
+from ..parent import end_with_parent
 from .emit import make_private, object_of, portable_bitcode, retargeted
 from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
 from .linkonce import linked, put_off_linking
@@ -154,22 +155,10 @@ def keep_object(room: str, name: str) -> None:
         ) from error
 
 
-_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
-
-
-def _end_with_parent() -> None:
-    """Ctrl-C ends this process at once, numba would go on; the end of whoever asked for the code ends it too."""
-    import ctypes
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with suppress(OSError, AttributeError):  # prctl is Linux's
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
 def main() -> None:
     """The process that `make_object` starts: ROOM NAME FORM; an object file or bitcode goes to standard output."""
-    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once: numba would go on
+    end_with_parent()
     room, name, form = sys.argv[1:]
     module, _, function = name.rpartition(".")
     entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)

@@ -14,6 +14,7 @@ from multiprocessing import get_context
 
 from .. import errorcodes as ec
 from ..errors import InputError, ReplayError, UsageError
+from ..parent import end_with_parent
 from .jobs import Job, Key, Row, by_trace, read, run_jobs, run_on
 
 
@@ -75,7 +76,8 @@ def _on_processes(groups: Sequence[Sequence[Job]], workers: int, done: Container
 
 
 def _begin_worker() -> None:
-    """Leave signals of the terminal to the process that is waited for."""
+    """Leave signals of the terminal to the process that is waited for, and end with it."""
+    end_with_parent()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

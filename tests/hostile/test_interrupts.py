@@ -125,3 +125,19 @@ def test_more_memory_than_the_limit_ends_with_its_code(tmp_path: Path) -> None:
 def test_a_limit_that_is_no_size_is_usage() -> None:
     done = subprocess.run([*RUN, "run", "--limit-memory", "much"], capture_output=True, check=False)
     assert done.returncode == 2 and b"RT501" in done.stderr
+
+
+def test_a_killed_sweep_takes_its_processes_with_it(tmp_path: Path) -> None:
+    where = str(Path(__file__).parents[2] / "traces" / "conformance")
+    running = subprocess.Popen(
+        [*RUN, "sweep", where, "-o", str(tmp_path / "x.csv"), "-j", "2"],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 60
+    while len(_children_of(running.pid)) < 2 and time.monotonic() < end and running.poll() is None:
+        time.sleep(0.05)
+    running.kill()
+    running.wait()
+    time.sleep(0.5)
+    assert _children_of(running.pid) == []
