@@ -207,3 +207,11 @@ def test_odd_numbers_in_expressions_say_nothing_but_the_error() -> None:
             read_scenario(
                 b"steps:\n- repeat:\n    count: 2\n    steps:\n    - read: i * 4096for\n", path="x.yaml"
             )
+
+
+def test_a_fork_that_returns_its_own_caller_is_no_birth() -> None:
+    text = (
+        b"     8.961 ( 0.140 ms): thr/19133 clone3(uargs: 0x7ffea5135bc0, size: 88)     = 19133 (thr)\n" * 2
+    )
+    text += b"     9.100 ( 0.010 ms): thr/19133 munmap(addr: 0x7f6f91fcd000, len: 37619)     = 0\n"
+    assert len(read_data(text, "x", "perf").tasks) == 1

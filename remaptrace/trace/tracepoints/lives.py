@@ -202,7 +202,7 @@ class Lives:
                 program = self._string(pending.program) if pending is not None and result >= 0 else 0
                 self._found(record, ev.K_EXEC, self._life(tid), (program, 0), result)
         elif call in FORK_CALLS:
-            if pending is not None and 0 < result < 1 << 31 and not pending.child:
+            if pending is not None and 0 < result < 1 << 31 and result != tid and not pending.child:
                 self._pending[tid] = pending
                 self._birth(record, tid, result, 0)
                 del self._pending[tid]
