@@ -14,35 +14,32 @@ from .places import Places, page_of, placed_by, places_of
 
 _LOOKED_AT = 1 << 20
 
-_PATHS = (
-    (re.compile(rb"aarch64-linux-gnu|ld-linux-aarch64|ld-musl-aarch64"), "arm64"),
-    (re.compile(rb"riscv64-linux-gnu|ld-linux-riscv64|ld-musl-riscv64"), "riscv64"),
-    (re.compile(rb"powerpc64le-linux-gnu|ld-musl-powerpc64le|/ld64\.so\.2\b"), "ppc64le"),
-    (re.compile(rb"s390x-linux-gnu|ld-musl-s390x"), "s390x"),
-    (re.compile(rb"loongarch64-linux-gnu|ld-linux-loongarch|ld-musl-loongarch64"), "loongarch64"),
-    (re.compile(rb"arm-linux-gnueabi|ld-linux-armhf|ld-linux\.so\.3\b|ld-musl-arm"), "arm"),
-    (re.compile(rb"x86_64-linux-gnu|ld-linux-x86-64|ld-musl-x86_64"), "x86_64"),
-    (re.compile(rb"i[3-6]86-linux-gnu|ld-musl-i386"), "i386"),
-    (re.compile(rb"mips(?:el|64|64el|isa\w+)?-linux-|ld-musl-mips|ld-linux-mips"), "mips"),
-    (re.compile(rb"powerpc-linux-gnu|ld-musl-powerpc-|ld-musl-powerpc\."), "ppc32"),
-    (re.compile(rb"(?:sparc64|sparc)-linux-gnu"), "sparc"),
-    (re.compile(rb"ld-linux\.so\.2\b"), "i386"),
+_PATHS = re.compile(
+    rb"(?P<arm64>aarch64-linux-gnu|ld-linux-aarch64|ld-musl-aarch64)"
+    rb"|(?P<riscv64>riscv64-linux-gnu|ld-linux-riscv64|ld-musl-riscv64)"
+    rb"|(?P<ppc64le>powerpc64le-linux-gnu|ld-musl-powerpc64le|/ld64\.so\.2\b)"
+    rb"|(?P<s390x>s390x-linux-gnu|ld-musl-s390x)"
+    rb"|(?P<loongarch64>loongarch64-linux-gnu|ld-linux-loongarch|ld-musl-loongarch64)"
+    rb"|(?P<arm>arm-linux-gnueabi|ld-linux-armhf|ld-linux\.so\.3\b|ld-musl-arm)"
+    rb"|(?P<x86_64>x86_64-linux-gnu|ld-linux-x86-64|ld-musl-x86_64)"
+    rb"|(?P<i386>i[3-6]86-linux-gnu|ld-musl-i386|ld-linux\.so\.2\b)"
+    rb"|(?P<mips>mips(?:el|64|64el|isa\w+)?-linux-|ld-musl-mips|ld-linux-mips)"
+    rb"|(?P<ppc32>powerpc-linux-gnu|ld-musl-powerpc-|ld-musl-powerpc\.)"
+    rb"|(?P<sparc>(?:sparc64|sparc)-linux-gnu)"
 )
 """What names of files tell; the architecture whose name comes first in the log is the program's."""
+_MAY_TELL = re.compile(rb"-linux-|ld-linux|ld-musl|/ld64\.so\.2")
+"""What each of them has in it: found faster than they are."""
 
-_CALLS = (
-    (
-        re.compile(
-            rb"^[^\"\n]*\b(?:set_tls|cacheflush|arm_fadvise64_64|arm_sync_file_range)\(", re.MULTILINE
-        ),
-        "arm",
-    ),
-    (re.compile(rb"^[^\"\n]*\briscv_\w+\(", re.MULTILINE), "riscv64"),
-    (re.compile(rb"^[^\"\n]*\bset_thread_area\(\{entry_number", re.MULTILINE), "i386"),
-    (re.compile(rb"^[^\"\n]*\b(?:set_thread_area\(0x|sysmips\()", re.MULTILINE), "mips"),
-    (re.compile(rb"^[^\"\n]*\bs390_\w+\(", re.MULTILINE), "s390x"),
-    (re.compile(rb"^[^\"\n]*\barch_prctl\(", re.MULTILINE), "x86_64"),
+_CALLS: tuple[tuple[tuple[bytes, ...], bytes, str], ...] = (
+    ((b"set_tls", b"cacheflush", b"arm_fadvise64_64", b"arm_sync_file_range"), rb"\(", "arm"),
+    ((b"riscv_",), rb"\w+\(", "riscv64"),
+    ((b"set_thread_area({entry_number",), b"", "i386"),
+    ((b"set_thread_area(0x", b"sysmips("), b"", "mips"),
+    ((b"s390_",), rb"\w+\(", "s390x"),
+    ((b"arch_prctl(",), b"", "x86_64"),
 )
+"""Beginnings of calls that one architecture has, and a pattern of what stands behind them."""
 _OLD_32 = re.compile(rb"^[^\"\n]*\b(?:mmap2|old_mmap|fcntl64|_llseek|stat64|fstat64)\(", re.MULTILINE)
 _MODE = re.compile(rb"\[ Process PID=\d+ runs in (32|64|x32)(?: bit)? mode\. \]")
 _NARROW = re.compile(rb"\[ Process PID=\d+ runs in (?:32 bit|x32) mode\. \]")
@@ -100,10 +97,20 @@ def origin_of(data: bytes | mmap) -> Origin:
 
 def _named(head: bytes) -> str:
     """The architecture that paths or calls name, empty if none does."""
-    found = [(match.start(), arch) for pattern, arch in _PATHS if (match := pattern.search(head))]
-    if found:
-        return min(found)[1]
-    return next((arch for pattern, arch in _CALLS if pattern.search(head)), "")
+    for hint in _MAY_TELL.finditer(head):
+        start, end = head.rfind(b"\n", 0, hint.start()) + 1, head.find(b"\n", hint.end())
+        found = _PATHS.search(head, start, end if end >= 0 else len(head))
+        if found is not None:
+            return found.lastgroup or ""
+    return next((arch for words, behind, arch in _CALLS if _is_called(head, words, behind)), "")
+
+
+def _is_called(head: bytes, words: tuple[bytes, ...], behind: bytes) -> bool:
+    """True if one of `words`, and `behind` it, stands in a line outside strings. Most logs have none of the words."""
+    if not any(word in head for word in words):
+        return False
+    names = b"|".join(map(re.escape, words))
+    return re.search(rb"^[^\"\n]*\b(?:%b)%b" % (names, behind), head, re.MULTILINE) is not None
 
 
 def _beyond_x86(head: bytes, named: str, places: Places) -> Origin:
