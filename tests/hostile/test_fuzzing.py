@@ -215,3 +215,19 @@ def test_a_fork_that_returns_its_own_caller_is_no_birth() -> None:
     )
     text += b"     9.100 ( 0.010 ms): thr/19133 munmap(addr: 0x7f6f91fcd000, len: 37619)     = 0\n"
     assert len(read_data(text, "x", "perf").tasks) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"task_newtask: pid=100 comm=x clone_flags=1200000 oom_score_adj=0",
+        b"sched_process_fork: comm=x pid=100 child_comm=x child_pid=100",
+    ],
+)
+def test_a_record_of_a_task_that_makes_itself_is_no_birth(record: bytes) -> None:
+    line = b"           <...>-100     [000] .....  1.00000%d: %b\n"
+    calls = (b"sys_munmap(addr: 7f0000000000, len: 1000)", b"sys_munmap -> 0x0")
+    text = b"# tracer: nop\n#\n" + b"".join(line % row for row in enumerate((*calls, record, *calls)))
+    trace = read_data(text, "x", "ftrace")
+    assert [int(parent) for parent in trace.tasks["parent"]] == [-1]
+    assert [int(kind) for kind in trace.columns["kind"]] == [ev.K_MUNMAP] * 2

@@ -202,7 +202,7 @@ class Lives:
                 program = self._string(pending.program) if pending is not None and result >= 0 else 0
                 self._found(record, ev.K_EXEC, self._life(tid), (program, 0), result)
         elif call in FORK_CALLS:
-            if pending is not None and 0 < result < 1 << 31 and result != tid and not pending.child:
+            if pending is not None and 0 < result < 1 << 31 and not pending.child:
                 self._pending[tid] = pending
                 self._birth(record, tid, result, 0)
                 del self._pending[tid]
@@ -211,6 +211,9 @@ class Lives:
 
     def _birth(self, record: int, parent: int, child: int, group: int) -> None:
         """`parent` made `child`, said by task_newtask, sched_process_fork or the call's result."""
+        if child == parent:  # no task makes itself
+            self._flags.pop(child, None)
+            return
         pending = self._pending.get(parent)
         if pending is not None and pending.call in FORK_CALLS:
             if pending.child:
