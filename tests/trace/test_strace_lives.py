@@ -1,7 +1,11 @@
 """Threads and processes in strace text: births before their cause, deaths, ids that change hands."""
 
+import pytest
+
 from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.strace.door import read_strace
+from remaptrace.trace.strace.fast import FastStraceReader
+from remaptrace.trace.strace.read import StraceReader
 
 from .strace_case_file import event_text
 
@@ -179,4 +183,26 @@ def test_advice_to_another_process_is_an_event_of_that_process() -> None:
     )[2:] == [
         "11 process_madvise addr=0x1000 length=0x1000 advice=0x14 pidfd=0x5 flags=0x0 index=0x0 = 4096",
         "11 process_madvise addr=0x8000 length=0x2000 advice=0x14 pidfd=0x5 flags=0x0 index=0x1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fork",
+    [
+        b"10 clone(child_stack=NULL, flags=SIGCHLD) = 10\n",
+        b"10 vfork( <unfinished ...>\n10 <... vfork resumed>) = 10\n",
+    ],
+)
+@pytest.mark.parametrize("reader", [StraceReader, FastStraceReader])
+def test_a_fork_that_returns_its_callers_own_id_is_a_bad_line(
+    fork: bytes, reader: type[StraceReader]
+) -> None:
+    strace = reader(b"10 munmap(0x1000, 4096) = 0\n" + fork + b"10 munmap(0x2000, 4096) = 0\n", "log")
+    strace.read_all()
+    trace = strace.finish()
+    assert [bad.line for bad in trace.skipped] == [1 + fork.count(b"\n")]
+    assert trace.tasks["tid"].tolist() == [10]
+    assert [event_text(trace, number) for number in range(len(trace))] == [
+        "10 munmap addr=0x1000 length=0x1000 = 0",
+        "10 munmap addr=0x2000 length=0x1000 = 0",
     ]

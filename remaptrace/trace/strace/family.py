@@ -10,8 +10,8 @@ from ...errorcodes import RT_LINE
 from ...errors import InputError
 from ..events import Trace
 from ..unborn import orphans
-from .model import Model
-from .read import MAX_TID, StraceReader, finish
+from .model import MAX_TID, Model
+from .read import StraceReader, finish
 from .threads import Exit, groups_of, joined_note
 
 _SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")

@@ -18,6 +18,7 @@ from .args import annotation, value
 from .knownfiles import KnownFiles
 from .lines import Result
 
+MAX_TID = (1 << 31) - 1
 FORKS = frozenset((b"clone", b"clone3", b"fork", b"vfork"))
 UNBORN = (
     "a thread's birth is not in the log: it is taken for a process of its own (--one-process or --threads-of PID"

@@ -27,7 +27,7 @@ from . import lines
 from .args import BadLine, split_arguments, value
 from .callnames import CallNames
 from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, swallowed
-from .model import FORKS, Call, Model, Pending, Task
+from .model import FORKS, MAX_TID, Call, Model, Pending, Task
 from .origin import origin_of
 from .taskcalls import signal
 from .threads import Exit
@@ -37,7 +37,6 @@ Log = bytes | mmap
 LAST_MOMENT = 1 << 62
 """Nanoseconds at which clocks that add up stand still: a log of nonsense must not leave 63 bits."""
 _HALF_DAY = 43_200_000_000_000
-MAX_TID = (1 << 31) - 1
 _LOOKS = re.compile(
     rb"(?:[a-z_][a-z0-9_]*\(.*|<\.\.\. [a-z_0-9]+ resumed>.*)"
     rb"(?:= (?:-?(?:0x[0-9a-f]+|\d+)|\?)|<(?:unfinished|detached) \.\.\.>)"

@@ -6,9 +6,7 @@ from ...abi import kinds as ev
 from ...errorcodes import RT_ARGUMENT
 from .args import BadLine, fields, string, value
 from .handlers import argument, handles, ignored
-from .model import Call, Model, directory_of
-
-_MAX_TID = (1 << 31) - 1
+from .model import MAX_TID, Call, Model, directory_of
 
 
 @handles("setrlimit", "prlimit64", "prlimit")
@@ -39,8 +37,8 @@ def _fork(model: Model, call: Call) -> None:
     if not call.succeeded or not tid:
         ignored(model, call)
         return
-    if not 0 < tid <= _MAX_TID:
-        raise BadLine(RT_ARGUMENT, 0, call.name, "a thread id as the result")
+    if not 0 < tid <= MAX_TID or tid == call.task.tid:
+        raise BadLine(RT_ARGUMENT, 0, call.name, "the id of another thread as the result")
     model.forked(call, tid)
     for token in call.args:
         at = token.find(b"pidfd=[")
