@@ -146,7 +146,7 @@ def _qemu(data: bytes, name: str, path: str, progress: Progress | None) -> Trace
 
 
 def _ftrace_looks(head: bytes) -> bool:
-    from .tracepoints.ftrace import looks_like_ftrace
+    from .tracepoints.look import looks_like_ftrace
 
     return looks_like_ftrace(head) and not _only_functions(head)
 
@@ -175,7 +175,7 @@ def _ftrace(
 
 
 def _perf_looks(head: bytes) -> bool:
-    from .tracepoints.perf import looks_like_perf
+    from .tracepoints.look import looks_like_perf
 
     return looks_like_perf(head)
 

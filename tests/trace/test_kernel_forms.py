@@ -10,8 +10,9 @@ import pytest
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.events import COLUMNS, Trace
-from remaptrace.trace.tracepoints.ftrace import looks_like_ftrace, read_ftrace
-from remaptrace.trace.tracepoints.perf import looks_like_perf, read_perf
+from remaptrace.trace.tracepoints.ftrace import read_ftrace
+from remaptrace.trace.tracepoints.look import looks_like_ftrace, looks_like_perf
+from remaptrace.trace.tracepoints.perf import read_perf
 
 FORMS = Path(__file__).parent / "data" / "kernel-text"
 

@@ -14,6 +14,7 @@ import numpy as np
 from ...errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
 from ..events import Skipped, Trace
 from .assemble import assemble
+from .look import BARE, FTRACE_HEAD, LATENCY, LOST, RAW
 from .plan import CallNames
 from .records import (
     LONGEST_LINE,
@@ -33,13 +34,6 @@ from .records import (
 from .scan import read_lines
 from .text import EventText
 
-_HEAD = re.compile(
-    rb" *(?P<comm>.{1,16}?)-(?P<tid>\d{1,9}) +(?:\( *(?P<tgid>\d{1,9}|-+)\) +)?\[\d{1,9}\] +"
-    rb"(?:[^\s:]{4,8} +)?(?P<time>\d{1,9}\.\d+|\d+): +"
-)
-_LATENCY = re.compile(
-    rb" *(?P<comm>.{1,8}?)-(?P<tid>\d{1,9}) +\d+[^\s:]{4,8} +(?P<time>\d{1,15})us[ !#+*@$]?: +"
-)
 _GRAPH = re.compile(
     rb" *(?:(?P<time>\d{1,9}\.\d+) +\| +)?(?:(?P<cpu>\d{1,9})\) +)?(?:(?P<comm>\S.{0,15}?)-(?P<tid>\d{1,9}) +\|)?"
     rb"[^|]*\|(?: +[^|]{4,8} +\|)? +(?:/\* (?P<event>.*) \*/|(?P<function>[\w.]+(?: \[\w+\])?\(.*(?:\{|;)|\}).*)\s*\Z"
@@ -52,28 +46,7 @@ _SWITCH = re.compile(
 _STACK = re.compile(rb"<(?:user |kernel )?stack trace ?>")
 _FRAME = re.compile(rb" *=> +\S")
 """Option stacktrace or userstacktrace: a line that says so, and one a frame."""
-_RAW = re.compile(rb"\d+ \d+ \d+ type: \d+")
-_LOST = re.compile(rb"CPU:\d+ \[LOST(?: (\d{1,18}))? EVENTS\]")
 _WRITTEN = re.compile(rb"# entries-in-buffer/entries-written: (\d+)/(\d+)")
-_BARE = re.compile(
-    rb"(?:sys_\w+(?:\(| -> )|page_fault_user: |sched_process_\w+: |signal_deliver: |task_newtask: )"
-)
-_KNOWN = (b"sys_", b"page_fault_user", b"sched_process_", b"signal_deliver", b"task_newtask")
-
-
-def looks_like_ftrace(head: bytes) -> bool:
-    """True if `head`, the first bytes of a file, begins an ftrace text."""
-    lines = [line for line in head.split(b"\n")[:40] if line.strip()]
-    if any(line.startswith(b"# tracer:") for line in lines[:3]):
-        return True
-    lines = [line for line in lines if not line.startswith(b"#")][:10]
-    for line in lines:
-        found = _HEAD.match(line) or _LATENCY.match(line)
-        if found and line.startswith(_KNOWN, found.end()):
-            return True
-        if _RAW.match(line) or _LOST.match(line) or _BARE.match(line):
-            return True
-    return False
 
 
 def read_ftrace(data: bytes, *, name: str, source: int = 0, threads_of: int | None = None) -> Trace:
@@ -109,7 +82,7 @@ class _FtraceText:
         if len(line) > LONGEST_LINE and not line.startswith(b"#"):
             self._skip(line, line_number, 0)
             return
-        head = _HEAD.match(line) or _LATENCY.match(line)
+        head = FTRACE_HEAD.match(line) or LATENCY.match(line)
         if head is None:
             self._other(line, line_number, offset)
             return
@@ -129,7 +102,7 @@ class _FtraceText:
     def _time(self, head: re.Match[bytes]) -> int:
         """Nanoseconds; ticks of a clock that does not count seconds are 0."""
         time = head["time"]
-        if head.re is _LATENCY:
+        if head.re is LATENCY:
             return int(time) * 1000
         whole, dot, fraction = time.partition(b".")
         if not dot:
@@ -147,14 +120,14 @@ class _FtraceText:
                 missing = int(written[2]) - int(written[1])
                 self._notes.append(f"the recorder lost {missing} events: its buffer was full")
             return
-        lost = _LOST.match(line)
+        lost = LOST.match(line)
         if lost:
             self._lost += 1
             self.rows.append((OP_LOST, -1, 0, -1, 0, int(lost[1] or 0), 0, 0, 0, 0, 0, line_number, 0))
-        elif _RAW.match(line):
+        elif RAW.match(line):
             self._raw += 1
             self._skip(line, line_number, 0, RT_KERNEL_FORM)
-        elif _BARE.match(line):
+        elif BARE.match(line):
             self._bare += 1
             body = self.words.read(line, 0, offset)
             if body is None:

@@ -17,8 +17,9 @@ from ..events import Skipped, Trace
 from ..stacks import StackLines
 from .assemble import assemble
 from .ftrace import without_tasks
+from .look import looks_like_perf_trace, perf_fields
 from .perfmaps import MappingRecords, name_files
-from .perftrace import looks_like_perf_trace, perf_trace_records
+from .perftrace import perf_trace_records
 from .plan import EXEC_CALLS, EXIT_CALLS, CallNames
 from .records import (
     LONGEST_LINE,
@@ -41,30 +42,6 @@ from .records import (
 from .scan import read_lines
 from .text import EventText, signed
 
-_EVENT = (
-    rb"(?P<event>(?:[a-z][\w-]*:)\w+|(?:page|minor|major)-faults(?::\w+)?|PERF_RECORD_\w+(?: exec)?|LOST)"
-    rb":?(?P<rest>.*)"
-)
-_WHO = rb"(?P<pid>-?\d{1,9})(?:/(?P<tid>-?\d{1,9}))?"
-_CPU = rb"(?: +[UKHGgSEM]{1,4}(?= ))?(?: +\[\d{1,9}\])?(?: +[UKHGgSEM]{1,4}(?= ))?"  # and what -F misc prints
-_WHEN = (  # date, time, period
-    rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"
-)
-_NAME_ALONE = rb"(?P<comm>(?!.{0,16} \d{1,9}[ /])[^\s:\[](?:[^:]{0,14}[^\s:])?)"
-"""Of a form without thread ids."""
-_FORMS = (
-    re.compile(rb"(?P<comm>.{15}\S) +" + _WHO + _CPU + _WHEN + _EVENT),  # %16s
-    re.compile(
-        rb"(?P<comm>.{7}\S) +" + _WHO + rb" +\d+ +(?P<time>\d{1,9}\.\d+): +" + _EVENT
-    ),  # --Latency: %8.8s
-    re.compile(rb" *" + _WHO + _CPU + _WHEN + _EVENT),  # no comm
-    re.compile(rb"(?P<comm>\S.*?) +" + _WHO + _CPU + _WHEN + _EVENT),  # call chains
-    re.compile(rb"(?:\[\d{1,9}\])? +" + _EVENT),  # nothing before the event
-    re.compile(
-        rb" *(?:" + _NAME_ALONE + rb" +)?(?:\[\d{1,9}\] +)?(?P<time>\d{1,9}\.\d+): +(?:\d{1,18} +)?" + _EVENT
-    ),
-    re.compile(rb" *" + _NAME_ALONE + rb" +(?:\[\d{1,9}\] +)?" + _EVENT),
-)
 _CHAIN = re.compile(rb"\s+[0-9a-f]+ \S")
 _WORDS = re.compile(
     rb"\[ perf \w+: |Warning:$|Samples: |\d+ out of order events|Processed \d+ events and|Check IO/CPU overload"
@@ -76,30 +53,6 @@ _HEADER = re.compile(rb"# (arch|os release) : (\S+)")
 _FORK_RECORD = re.compile(rb"\((\d{1,9}):(\d{1,9})\):\((\d{1,9}):(\d{1,9})\)")
 _ADDRESSES = re.compile(rb" +([0-9a-f]+)(?: [^\s+]+)?(?: +([0-9a-f]+)(?: |$))?(.*)")
 _CHAINED = re.compile(rb"^\t *[0-9a-f]+ \S", re.MULTILINE)
-_SAMPLES = (
-    b"syscalls:sys_",
-    b"raw_syscalls:sys_",
-    b"exceptions:page_fault_",
-    b"page-faults",
-    b"sched:sched_process_",
-)
-
-
-def looks_like_perf(head: bytes) -> bool:
-    """True if `head`, the first bytes of a file, begins a perf script text."""
-    lines = [line for line in head.split(b"\n")[:200] if line.strip()]
-    if lines and lines[0].startswith(b"# ========"):
-        return True
-    lines = [line for line in lines if not line.startswith(b"#")][:60]
-    for line in lines:
-        if looks_like_perf_trace(line):
-            return True
-        found = _match(line)
-        if found is not None and found["event"].startswith(
-            (*_SAMPLES, b"PERF_RECORD_", b"signal:", b"task:")
-        ):
-            return True
-    return False
 
 
 def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None = None) -> Trace:
@@ -133,15 +86,6 @@ def _has_chains(data: bytes) -> bool:
     """True if some line is of a call chain. Most texts have no tab, which a plain search tells at once."""
     tabs = data.startswith(b"\t") or b"\n\t" in data
     return tabs and _CHAINED.search(data) is not None
-
-
-def _match(line: bytes) -> re.Match[bytes] | None:
-    """The fields of a line in the first form that fits."""
-    for form in _FORMS:
-        found = form.match(line)
-        if found is not None:
-            return found
-    return None
 
 
 def perf_records(data: bytes, source: int = 0, *, compiled: bool | None = None) -> KernelText:
@@ -178,7 +122,7 @@ class _PerfText:
         if len(line) > LONGEST_LINE and not line.startswith(b"#"):
             self._skip(line, line_number, 0)
             return
-        fields = _match(line)
+        fields = perf_fields(line)
         if fields is None:
             self._other(line, line_number)
             return

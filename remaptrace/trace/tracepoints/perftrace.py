@@ -18,6 +18,7 @@ from ...errorcodes import RT_KERNEL_LINE
 from ..events import Skipped
 from ..stacks import StackLines
 from ..wording import ONLY_FAILED
+from .look import CALL, CONTINUED, FAULT, POINT, perf_trace_head
 from .perfwords import registers
 from .plan import EXEC_CALLS, EXIT_CALLS, NOT_TOLD, CallNames
 from .records import (
@@ -41,14 +42,7 @@ from .records import (
 )
 from .text import signed
 
-_HEAD = re.compile(rb" *(?:(\d{1,12}\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?")
-_POINT_HEAD = re.compile(rb" *(\d{1,12}\.\d+)() +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?(?=[a-z_]\w*:\w+\()")
-"""Of tracepoints alone (-e syscalls:sys_enter_mmap): nothing between the time and the task."""
-_FAULT = re.compile(rb"(?:min|maj)fault \[([^\]]*)\] => (\S.*?) \((.)(.)\)")
 _ADDRESS = re.compile(rb"(?:(?://anon|\[stack\]|\[heap\])@)?0x([0-9a-f]+)$")
-_CALL = re.compile(rb"(\w+)\((.*?)\) +(=|\.\.\.) *(.*)")
-_CONTINUED = re.compile(rb"\.\.\. \[continued\]: (\w+)\(.*?\)\) += *(.*)")
-_POINT = re.compile(rb"(\w+):(\w+)\((.*)\)\s*$")
 _FIELD = re.compile(rb'(\w+): ("(?:[^"\\]|\\.)*"|[^,]*)')
 _LOST = re.compile(rb"LOST (\d{1,18}) events!")
 _RESULT = re.compile(rb"(0x[0-9a-f]{1,16}|-?\d{1,20})(?: ([A-Z][A-Z0-9]+))?(?![\w])")
@@ -61,15 +55,6 @@ _STRING = re.compile(rb'filename: "((?:[^"\\]|\\.)*)"')
 _ENOUGH = 5
 """Calls from which it is no chance that all failed."""
 _ERRORS = {name: number for number, name in ERRNO_NAMES.items()}
-
-
-def looks_like_perf_trace(line: bytes) -> bool:
-    """True if `line` has the form of a perf trace line, or of its summary."""
-    head = _HEAD.match(line) or _POINT_HEAD.match(line)
-    if head is not None:
-        rest = line[head.end() :]
-        return any(form.match(rest) for form in (_CALL, _CONTINUED, _FAULT, _POINT))
-    return line.startswith(b" Summary of events:")
 
 
 def perf_trace_records(data: bytes, source: int = 0, stacks: StackLines | None = None) -> KernelText:
@@ -107,7 +92,7 @@ class _PerfTrace:
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line, whose first byte is at `offset` of the text."""
-        head = (_HEAD.match(line) or _POINT_HEAD.match(line)) if len(line) <= LONGEST_LINE else None
+        head = perf_trace_head(line) if len(line) <= LONGEST_LINE else None
         if head is None:
             self._without_head(line, line_number)
             return
@@ -120,17 +105,17 @@ class _PerfTrace:
         comm = span(offset + head.start(3), offset + head.end(3)) if head[3] else 0
         rest = line[head.end() :]
         tail = (line_number, comm)
-        if (continued := _CONTINUED.match(rest)) is not None:
+        if (continued := CONTINUED.match(rest)) is not None:
             call = self._calls.number(continued[1].decode())
             if end < 0:
                 self._untimed.setdefault(tid, []).append(len(self._rows))
             self._rows.append((OP_EXIT, tid, 0, end, call, _result(continued[2]), 0, 0, 0, 0, 0, *tail))
-        elif (fault := _FAULT.match(rest)) is not None:
+        elif (fault := FAULT.match(rest)) is not None:
             self._fault(fault, (tid, 0, start), tail)
-        elif (point := _POINT.match(rest)) is not None:
+        elif (point := POINT.match(rest)) is not None:
             if not self._point(point, (tid, 0, start), tail, offset + head.end()):
                 self._skip(line, line_number)
-        elif (called := _CALL.match(rest)) is not None:
+        elif (called := CALL.match(rest)) is not None:
             self._call(called, (tid, 0, start), end, tail)
         else:
             self._skip(line, line_number)
