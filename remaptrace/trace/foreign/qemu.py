@@ -11,17 +11,18 @@ from __future__ import annotations
 import re
 
 from ...machinecode.ready import Progress
+from ...patterns import pattern
 from ..events import Trace
 from .translate import read_translated, split_arguments, with_words
 
-_LINE = re.compile(
+_LINE = pattern(
     rb"(\d{1,9}) ([a-z_]\w*)\((.*)\) = (-?(?:0x)?[0-9a-f]{1,20}|-1 errno=\d{1,4} \(.*\)|\?)( \(.*\))?\s*$"
 )
-_NEVER = re.compile(rb"(\d{1,9}) (exit|exit_group)\((-?\d{1,10})\)\s*$")
-_UNKNOWN = re.compile(rb"\d{1,9} Unknown syscall \d+\s*$")
-_SIGNAL = re.compile(rb"--- SIG[A-Z0-9]+ \{.*\} ---\s*$")
-_SHOWS = re.compile(rb"\d{1,9} [a-z_]\w*\((?:NULL|0x[0-9a-f]{16}|-?\d+|\"[^\"]*\"),(?! )[^\n]*\) = ")
-_ERROR = re.compile(rb"\d{1,9} [a-z_]\w*\(.*\) = -1 errno=\d{1,4} \(")
+_NEVER = pattern(rb"(\d{1,9}) (exit|exit_group)\((-?\d{1,10})\)\s*$")
+_UNKNOWN = pattern(rb"\d{1,9} Unknown syscall \d+\s*$")
+_SIGNAL = pattern(rb"--- SIG[A-Z0-9]+ \{.*\} ---\s*$")
+_SHOWS = pattern(rb"\d{1,9} [a-z_]\w*\((?:NULL|0x[0-9a-f]{16}|-?\d+|\"[^\"]*\"),(?! )[^\n]*\) = ")
+_ERROR = pattern(rb"\d{1,9} [a-z_]\w*\(.*\) = -1 errno=\d{1,4} \(")
 _CALL = re.compile(rb"\d{1,9} [a-z_]\w*\(")
 _TMPFILE = b"O_DIRECTORY|__O_TMPFILE"
 _NUMBERED: dict[bytes, int] = {b"memfd_create": 2, b"prctl": 5, b"mlock": 2, b"munlock": 2}

@@ -15,17 +15,18 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.calls import AS_NUMBERS, CALLS, EVENTS
+from ...patterns import pattern
 from ..events import Skipped, Trace, TraceBuilder
 from .translate import split_arguments
 
-_CALL = re.compile(r"(?:(r\d+) = )?([a-z_][a-z0-9_]*)(?:\$[A-Za-z0-9_]+)?\((.*?)\)(?: \(([^()]*)\))?\s*$")
-_POINTER = re.compile(r"&(?:\(0x([0-9a-f]{1,16})(?:/0x[0-9a-f]+)?\)|AUTO)(?:=.*)?$", re.DOTALL)
+_CALL = pattern(r"(?:(r\d+) = )?([a-z_][a-z0-9_]*)(?:\$[A-Za-z0-9_]+)?\((.*?)\)(?: \(([^()]*)\))?\s*$")
+_POINTER = pattern(r"&(?:\(0x([0-9a-f]{1,16})(?:/0x[0-9a-f]+)?\)|AUTO)(?:=.*)?$", re.DOTALL)
 _SHOWS = re.compile(
     rb"(?:r\d+ = )?[a-z_][a-z0-9_]*(?:\$\w+)?\("
     rb"[^\n]*(?:&\(0x[0-9a-f]+|&AUTO=|0xffffffffffffffff|<r\d+=>|\bnil\b)[^\n]*\)[^=\n]*$"
 )
-_RESOURCE = re.compile(r"(?:<r(\d+)=>0x([0-9a-f]{1,16})|r(\d+)(?:/0x([0-9a-f]+))?(?:\+0x([0-9a-f]+))?)$")
-_FAIL = re.compile(r"\b(?:fail_nth|async|rerun)\b")
+_RESOURCE = pattern(r"(?:<r(\d+)=>0x([0-9a-f]{1,16})|r(\d+)(?:/0x([0-9a-f]+))?(?:\+0x([0-9a-f]+))?)$")
+_FAIL = pattern(r"\b(?:fail_nth|async|rerun)\b")
 
 DATA = 0x2000_0000
 RELATIVE = 0x7F00_0000_0000

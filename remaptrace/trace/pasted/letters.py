@@ -6,18 +6,19 @@ import html
 import json
 import re
 
+from ...patterns import pattern
 from .known import SAMPLE_BYTES, is_log_line, sample_score
 
-_COLOURS = re.compile(
+_COLOURS = pattern(
     rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78cM])"
 )
-_RETURNS = re.compile(rb"\r{2,}\n")
-_TAG = re.compile(rb"</?(?:span|pre|font|tt|kbd|mark|a|em|strong|b|i|code|samp)(?: [^<>]*)?>")
+_RETURNS = pattern(rb"\r{2,}\n")
+_TAG = pattern(rb"</?(?:span|pre|font|tt|kbd|mark|a|em|strong|b|i|code|samp)(?: [^<>]*)?>")
 _SPAN = re.compile(rb"</span>|<span ")
-_BREAK = re.compile(rb"<br ?/?>[ \t]*\r?\n?")
-_LONE_RETURN = re.compile(rb"\r(?!\r*\n)")
-_QUOTED_BYTE = re.compile(rb"=([0-9A-F]{2})")
-_ENTITY = re.compile(rb"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_BREAK = pattern(rb"<br ?/?>[ \t]*\r?\n?")
+_LONE_RETURN = pattern(rb"\r(?!\r*\n)")
+_QUOTED_BYTE = pattern(rb"=([0-9A-F]{2})")
+_ENTITY = pattern(rb"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _LETTERS: dict[bytes, bytes] = {
     b"\xc2\xa0": b" ",
     b"\xe2\x80\x8b": b"",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...patterns import pattern
 from ..events import Trace, are_memory_calls
 from ..wording import BEGAN_BEFORE
 
@@ -19,7 +20,7 @@ _LEFT_OUT = (
     r"(?:sni+p(?:ped)?|cut|trimmed|truncated|omitted|skipped|elided|left out|removed|deleted|repeated|more|etc|repeats?"
     r"|similar|same|lines?|times?|calls?|many|lots|of|and|so|on|here|output|log|for|brevity|the|other|hundred|thousand|s)"
 )
-_ELISION = re.compile(
+_ELISION = pattern(
     rf"[\s>|+#*-]*(?:\d+[:\t ]*)?(?:{_DOTS}|-*\s*8<\s*-*|[\[(<{{]\s*(?:{_DOTS}\s*)?(?:[\d,.~]+\s+)?{_LEFT_OUT}"
     rf"(?:[\s,.]+(?:[\d,~]+|{_LEFT_OUT}))*\s*(?:{_DOTS})?\s*[\])>}}]"
     rf"|{_DOTS}\s*[\[(<]?\s*(?:[\d,~]+\s+)?{_LEFT_OUT}(?:[\s,.]+(?:[\d,~]+|{_LEFT_OUT}))*\s*[\])>]?\s*(?:{_DOTS})?"

@@ -22,14 +22,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ...abi import kinds as ev
+from ...patterns import pattern
 from ..events import Trace
 from ..unborn import REASON, Union, by_areas, orphans
 
 _HEAD = rb"^(?:\[pid +)?(\d{1,10})(?:<[^>\n]*>)?\]? [^\n\"]{0,80}?"
-_GETPID = re.compile(_HEAD + rb"\bgetpid\(\) += (\d{1,10})\b", re.MULTILINE)
-_TGKILL = re.compile(rb"^[^\n\"]{0,80}?\btgkill\((\d{1,10}), (\d{1,10}), ", re.MULTILINE)
-_ATTACHED = re.compile(rb"Process (\d{1,10})(?:<[^>\n]*>)? attached with (\d+) threads")
-_FUTEX = re.compile(
+_GETPID = pattern(_HEAD + rb"\bgetpid\(\) += (\d{1,10})\b", re.MULTILINE)
+_TGKILL = pattern(rb"^[^\n\"]{0,80}?\btgkill\((\d{1,10}), (\d{1,10}), ", re.MULTILINE)
+_ATTACHED = pattern(rb"Process (\d{1,10})(?:<[^>\n]*>)? attached with (\d+) threads")
+_FUTEX = pattern(
     rb"^(?:\[pid +)?(\d{1,10})(?:<[^>\n]*>)?\]? [^\n\"]{0,60}?"
     rb"(?:futex\((0x[0-9a-f]+), FUTEX_(WAIT|WAKE)(?:_BITSET)?_PRIVATE(?:\|\w+)?, ([^\n]*)|<\.\.\. futex resumed>)",
     re.MULTILINE,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from ...abi.calls import CALLS
+from ...patterns import pattern
 from .prefix import is_kernel_line
 
-_PERF_TRACE = re.compile(
-    rb" *(?:\d{1,12}\.\d+|\?) \( *(?:\d+\.\d+ ms)? *\): +(?:[^()=]*?/)?(?:\d{1,9} +)?\w+\("
-)
-_WHOLE_PERF_TRACE = re.compile(rb"\) +(?:= *\S|\.\.\.)")
-_CALLED = re.compile(rb": +sys_\w+\(")
-_ENTERED = re.compile(rb"\bsys_enter_(\w+): ")
-_ARGUMENT = re.compile(rb"\w: (?:0x)?[0-9a-f]+\b")
+_PERF_TRACE = pattern(rb" *(?:\d{1,12}\.\d+|\?) \( *(?:\d+\.\d+ ms)? *\): +(?:[^()=]*?/)?(?:\d{1,9} +)?\w+\(")
+_WHOLE_PERF_TRACE = pattern(rb"\) +(?:= *\S|\.\.\.)")
+_CALLED = pattern(rb": +sys_\w+\(")
+_ENTERED = pattern(rb"\bsys_enter_(\w+): ")
+_ARGUMENT = pattern(rb"\w: (?:0x)?[0-9a-f]+\b")
 _MOST_PIECES = 4
-_OTHER = re.compile(rb"#|\s*\Z|\t *[0-9a-f]+ \S|CPU:\d+ \[LOST")
+_OTHER = pattern(rb"#|\s*\Z|\t *[0-9a-f]+ \S|CPU:\d+ \[LOST")
 """Beginnings of lines that complete no other: comments, frames of call chains, notices of lost events."""
 
 
