@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errorcodes import RT_OUTPUT
 from ..errors import RemapTraceError
 from ..outfile import write_file
-from ..report.formats import PICTURES
+from ..report.formats import PICTURES, ending_of
 
 if TYPE_CHECKING:
     from ..report.layout import Sheet
@@ -56,8 +56,8 @@ def show(sheet: Sheet, path: str | None = None, title: str = "remaptrace") -> No
 
 
 def _for_file(sheet: Sheet, path: str, title: str) -> list[str]:
-    ending = os.path.splitext(path)[1].lower()
-    if ending not in PICTURES:
+    ending = ending_of(path, PICTURES)
+    if ending is None:
         return [sheet.text()]
     from ..report.rich.paint import to_html, to_svg
 

@@ -64,40 +64,18 @@ ENDINGS = {
     ".ktap": "ktap",
 }
 """Word of --format by the ending of -o FILE."""
-PICTURES = (".svg", ".html", ".htm")
+PAGES = (".html", ".htm")
+"""Endings of pages."""
+PICTURES = (".svg", *PAGES)
 """Endings of what the terminal shows, and of pages."""
 PROFILES = (".folded", ".speedscope.json", ".pb.gz", ".pprof")
 """Endings that ask `advise` for stacks."""
-_OTHER = (".csv", ".yaml", ".yml", ".rtcols", ".zst", ".gz", ".pdf", ".png", ".arrow", ".sarif.json")
+SCENARIOS = (".yaml", ".yml")
+"""Endings that ask `verify` for its smallest program."""
+_OWN = {"advise": PROFILES, "verify": SCENARIOS}
+"""Endings of files that one command alone writes."""
+_OTHER = (".csv", ".rtcols", ".zst", ".gz", ".pdf", ".png", ".arrow", ".sarif.json")
 """Endings that say another form than text, which no report is written in."""
-
-
-def form_for(command: str, form: str, path: str | None) -> str:
-    """The word of --format that the ending of `path` asks for where none was given ("rich").
-
-    UsageError RT501 for an ending that says a form which `command` does not write: text under such a name would be
-    believed to be that form.
-    """
-    low = (path or "").lower()
-    files = [o.ending for o in OUTPUTS if command in o.commands]
-    files += [
-        *PICTURES,
-        *(PROFILES if command == "advise" else ()),
-        *(_SCENARIO if command == "verify" else ()),
-    ]
-    if form != "rich" or path is None or low.endswith(tuple(files)):
-        return form
-    texts = {ending: word for ending, word in ENDINGS.items() if word in TEXTS[command]}
-    asked = max((e for e in texts if low.endswith(e)), key=len, default=None)
-    known = (*ENDINGS, *PROFILES, *_OTHER, *(o.ending for o in OUTPUTS))
-    said = max((e for e in known if low.endswith(e)), key=len, default=None)
-    if said is not None and said != asked:
-        raise UsageError(
-            RT_USAGE,
-            f"-o {os.path.basename(path)}: {command} writes no {said}",
-            expected=f"{', '.join([*texts, *files])}, another ending for text, or --format",
-        )
-    return texts[asked] if asked else form
 
 
 def text(command: str, form: str, facts: Any, results: Sequence[Result] = ()) -> Iterable[str] | None:
@@ -132,14 +110,46 @@ OUTPUTS = (
 )
 
 
-_SCENARIO = (".yaml", ".yml")
-"""Endings that ask `verify` for its smallest program."""
+_KNOWN = (
+    *ENDINGS,
+    *PICTURES,
+    *(e for own in _OWN.values() for e in own),
+    *(o.ending for o in OUTPUTS),
+    *_OTHER,
+)
+
+
+def ending_of(path: str | None, endings: Iterable[str]) -> str | None:
+    """Which of `endings` a file's name has, in letters of any case, the longest of several; None: none of them."""
+    low = (path or "").lower()
+    return max((e for e in endings if low.endswith(e)), key=len, default=None)
+
+
+def form_for(command: str, form: str, path: str | None) -> str:
+    """The word of --format that the ending of `path` asks for where none was given ("rich").
+
+    UsageError RT501 for an ending that says a form which `command` does not write: text under such a name would be
+    believed to be that form.
+    """
+    said = ending_of(path, _KNOWN)
+    files = [*(o.ending for o in OUTPUTS if command in o.commands), *PICTURES, *_OWN.get(command, ())]
+    if form != "rich" or path is None or said is None or said in files:
+        return form
+    texts = {ending: word for ending, word in ENDINGS.items() if word in TEXTS[command]}
+    if said not in texts:
+        raise UsageError(
+            RT_USAGE,
+            f"-o {os.path.basename(path)}: {command} writes no {said}",
+            expected=f"{', '.join([*texts, *files])}, another ending for text, or --format",
+        )
+    return texts[said]
 
 
 def output_for(command: str, path: str | None) -> Output | None:
     """The output that the ending of `path` asks `command` for; None: the report as text, a page or a picture."""
-    low = (path or "").lower()
-    return next((o for o in OUTPUTS if command in o.commands and low.endswith(o.ending)), None)
+    written = {o.ending: o for o in OUTPUTS if command in o.commands}
+    ending = ending_of(path, written)
+    return None if ending is None else written[ending]
 
 
 def made(output: Output, facts: Sequence[Facts], results: Sequence[Result] = ()) -> bytes:

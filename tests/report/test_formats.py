@@ -10,9 +10,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from remaptrace.cli.answers.callers import is_profile
+from remaptrace.cli.answers.pages import is_page
 from remaptrace.cli.group import group
 from remaptrace.errors import UsageError
-from remaptrace.report.formats import OUTPUTS, TEXTS, form_for, text
+from remaptrace.report.formats import OUTPUTS, PROFILES, SCENARIOS, TEXTS, ending_of, form_for, text
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,14 @@ def test_the_ending_of_a_file_asks_for_a_form(command: str, path: str | None, fo
 def test_text_is_not_written_under_the_name_of_another_form(command: str, path: str) -> None:
     with pytest.raises(UsageError, match="writes no"):
         form_for(command, "rich", path)
+
+
+@pytest.mark.parametrize("path", ["x.FOLDED", "x.Pb.Gz", "x.PPROF", "X.SPEEDSCOPE.JSON"])
+def test_capitals_in_an_ending_ask_for_the_same_file(path: str) -> None:
+    assert is_profile(path) and ending_of(path, PROFILES) == path[1:].lower()
+    assert is_page("x.HTM", picture=False) and not is_page("x.HTM", picture=True)
+    assert ending_of("x.YAML", SCENARIOS) == ".yaml"
+    assert not is_profile(None) and not is_page(None, picture=False)
 
 
 def test_a_form_that_its_name_asks_for_is_written_so(tmp_path: Path) -> None:

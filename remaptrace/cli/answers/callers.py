@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MOMENT, RT_USAGE
 from ...errors import UsageError
-from ...report.formats import PROFILES
+from ...report.formats import PROFILES, ending_of
 from .. import output as out
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def is_profile(output: str | None) -> bool:
     """True if the file's name asks for stacks."""
-    return output is not None and output.endswith(PROFILES)
+    return ending_of(output, PROFILES) is not None
 
 
 def deliver(result: Result, unit: str, depth: int, rows: int, form: str, output: str | None) -> None:
@@ -43,11 +43,12 @@ def deliver(result: Result, unit: str, depth: int, rows: int, form: str, output:
         stacks = of_areas(result, task, event, result.changes.areas_at(event, task) or ())
     else:
         stacks = of_unit(result, unit)
-    if output is not None and output.endswith(".folded"):
+    profile = ending_of(output, PROFILES)
+    if output is not None and profile == ".folded":
         out.write_text([callers.folded(stacks)], output)
-    elif output is not None and output.endswith(".speedscope.json"):
+    elif output is not None and profile == ".speedscope.json":
         out.write_text([callers.speedscope(stacks, unit, trace.name)], output)
-    elif output is not None and output.endswith((".pb.gz", ".pprof")):
+    elif output is not None and profile is not None:
         out.write_bytes(callers.pprof(stacks, unit), output)
     elif form == "json":
         from ...report.jsontext import to_json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_OUTPUT
 from ...errors import InputError, RemapTraceError
-from ...report.formats import text
+from ...report.formats import SCENARIOS, ending_of, text
 from .. import output as out
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def deliver(facts: Facts, form: str, path: str | None, keep: str | None) -> None
     """
     if keep is not None:
         _keep(facts, keep)
-    if path is not None and path.endswith((".yaml", ".yml")):
+    if path is not None and ending_of(path, SCENARIOS) is not None:
         scenario = next((k["example"]["scenario"] for k in facts["kinds"] if k["example"]["scenario"]), None)
         if scenario is not None:
             out.write_text([scenario], path)

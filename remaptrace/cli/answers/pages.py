@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ...report.formats import PAGES, ending_of
 from .. import output as out
 
 if TYPE_CHECKING:
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from ...report.layout import Sheet
     from ...result.result import Result
 
-PAGES = (".html", ".htm")
-
 
 def is_page(path: str | None, picture: bool) -> bool:
     """True if the file asks for a page: by its ending, unless a picture was asked for."""
-    return path is not None and not picture and os.path.splitext(path)[1].lower() in PAGES
+    return not picture and ending_of(path, PAGES) is not None
 
 
 def write_page(
