@@ -83,15 +83,10 @@ class Look:
 
 
 def _object(area: dict[str, Any]) -> str:
-    if not area.get("file", "shm"):
+    file = area.get("file", "shm")  # unknown is only which shared object it is
+    if not file:
         return "anonymous"
-    return (
-        "heap"
-        if area.get("file") == "[heap]"
-        else "shared object"
-        if area.get("file", "shm").startswith("shm")
-        else "file"
-    )
+    return "heap" if file == "[heap]" else "shared object" if file.startswith("shm") else "file"
 
 
 def _words(value: Any, table: dict[str, int]) -> list[str]:
