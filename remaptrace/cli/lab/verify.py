@@ -190,13 +190,11 @@ class _Asked:
         wanted = self.wanted or (_EMULATED if where.emulated else _wanted("all"))
         skipped = self._lacking(transport)
         self.profiles = tuple(name for name in self.profiles if name not in skipped)
-        notes: list[str] = []
         hunter = (
             Hunter(transport, self._machine, wanted)
             if other is None
             else SidesHunter(transport, other, self._machine, wanted)
         )
-        second = None if other is None else (other.name, other.ask([]).where.kernel)
         progress, done = Progress("programs"), 0
 
         def report(steps: int) -> None:
@@ -209,8 +207,10 @@ class _Asked:
         finally:
             progress.close()
         assert self.place is not None
-        notes += self.notes
-        notes += [] if hunted.programs else ["no program was run"]
+        notes = [*self.notes, *([] if hunted.programs else ["no program was run"])]
+        second = None
+        if isinstance(hunter, SidesHunter) and hunter.other_where is not None:
+            second = hunter.other.name, hunter.other_where.kernel
         rules = {} if where.emulated else self._rules(hunted, hunter)
         asking = Asking(transport.name, wanted, skipped, notes, time.monotonic() - began, second, rules)
         deliver(verify_facts(hunted, self.place, asking), form, output, keep)
