@@ -17,21 +17,24 @@ from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 
+UNMAP = -1
+"""In place of a protection."""
+
 
 @dataclass
 class Operation:
-    """One host operation: map (prot, offset of guest memory) or unmap (prot -1). Bytes."""
+    """One host operation: map (prot, offset of guest memory) or unmap. Bytes."""
 
     start: int
     length: int
-    prot: int  # -1: unmap
+    prot: int  # or UNMAP
     offset: int = 0
 
     def joins(self, other: Operation) -> bool:
         """Whether `other` continues this one, so that UML sends a single call."""
         if other.prot != self.prot or other.start != self.start + self.length:
             return False
-        return self.prot < 0 or other.offset == self.offset + self.length
+        return self.prot == UNMAP or other.offset == self.offset + self.length
 
 
 @dataclass
@@ -72,7 +75,7 @@ def joined(operations: Iterator[Operation]) -> Iterator[Operation]:
 def _page(m: Any, addr: int, word: int) -> Operation:
     size = 1 << m[H_ARCH + A_PAGE_SHIFT]
     if word == 0 or not pte.pte_present(m, word):
-        return Operation(addr, size, -1)
+        return Operation(addr, size, UNMAP)
     return Operation(addr, size, host_prot(m, word), pte.pte_pfn(m, word) << m[H_ARCH + A_PAGE_SHIFT])
 
 
@@ -103,7 +106,7 @@ def _changes(m: Any, mm: int, space: Space, start: int, end: int) -> Iterator[Op
             space.spans.discard(span)
             for known in [a for a in space.words if span <= a < span + whole]:
                 del space.words[known]
-            yield Operation(span, whole, -1)
+            yield Operation(span, whole, UNMAP)
             continue
         space.spans.add(span)
         for page, word in _span_pages(m, mm, span, start, end):
@@ -126,11 +129,11 @@ def _everything(m: Any, mm: int, space: Space) -> Iterator[Operation]:
         word = space.words[addr]
         if word and pte.pte_present(m, word):
             if addr > at:
-                yield Operation(at, addr - at, -1)
+                yield Operation(at, addr - at, UNMAP)
             yield _page(m, addr, word)
             at = addr + (1 << m[H_ARCH + A_PAGE_SHIFT])
     if at < end:
-        yield Operation(at, end - at, -1)
+        yield Operation(at, end - at, UNMAP)
 
 
 def flush_forced(m: Any, mm: int, space: Space) -> list[Operation]:

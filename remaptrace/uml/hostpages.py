@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .flush import Operation
+from .flush import UNMAP, Operation
+from .hosttrace import PAGE
 
-PAGE = 4096
 _ROOM = 1 << 21  # bytes of addresses kept together
 
 
@@ -35,7 +35,7 @@ class HostPages:
     def apply(self, operation: Operation) -> None:
         """Map or unmap a range."""
         start, end = operation.start, operation.start + operation.length
-        if operation.prot < 0:
+        if operation.prot == UNMAP:
             self._forget(start, end)
             return
         for page in range(start, end, PAGE):

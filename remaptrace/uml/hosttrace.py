@@ -10,13 +10,29 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ..abi.kinds import K_EXIT, K_FORK, K_MAKEFILE, K_MMAP, K_MUNMAP, K_REMAP_FILE_PAGES
+from ..abi.kinds import (
+    K_EXECUTE,
+    K_EXIT,
+    K_FORK,
+    K_MAKEFILE,
+    K_MMAP,
+    K_MUNMAP,
+    K_READ,
+    K_REMAP_FILE_PAGES,
+    K_WRITE,
+)
 from ..abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_PRIVATE, MAP_SHARED, RFP_CHGPROT
+from ..abi.signals import PF_FETCH, PF_WRITE
 from ..trace.events import TraceBuilder
-from .flush import Operation
+from .flush import UNMAP, Operation
 
 PHYSMEM, STUB = 3, 4  # descriptors of guest memory and of the stub's code
 PAGE = 4096
+
+
+def access_of(code: int) -> int:
+    """The access (K_READ, K_WRITE, K_EXECUTE) that ended in a page fault with this error code."""
+    return K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
 
 
 @dataclass(frozen=True)
@@ -121,7 +137,7 @@ class HostTrace:
         for operation in operations:
             if self.window:
                 self._remap(task, operation, line)
-            elif operation.prot < 0:
+            elif operation.prot == UNMAP:
                 self.b.event(K_MUNMAP, task, (operation.start, operation.length), line=line)
                 self.calls["munmap"] += 1
             else:

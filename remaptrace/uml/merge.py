@@ -21,7 +21,6 @@ from ..abi.kinds import (
     EVF_IN_KERNEL,
     EVF_MADE,
     K_BRK,
-    K_EXECUTE,
     K_FAULT,
     K_INIT_MM,
     K_INIT_VMA,
@@ -35,12 +34,12 @@ from ..abi.kinds import (
     K_WRITE,
 )
 from ..abi.mman import MAP_FIXED, MAP_SHARED, PROT_WRITE
-from ..abi.signals import PF_FETCH, PF_WRITE, SIGSEGV
+from ..abi.signals import SIGSEGV
 from ..errorcodes import RT_HOST
 from ..errors import InputError
 from ..trace.events import Trace
 from ..trace.insertion import Insert, insert
-from .hosttrace import PAGE
+from .hosttrace import PAGE, access_of
 
 _RANGES = (K_MUNMAP, K_MPROTECT, K_MADVISE, K_MREMAP)
 _SOON = 5_000_000
@@ -142,8 +141,7 @@ def _seen(host: Trace, row: int, task_size: int) -> tuple[list[Touch], list[_Map
             last, answering = (a0, a1, time), False
         elif kind == K_SIGNAL and a0 == SIGSEGV and last is not None:
             addr, code, when = last
-            access = K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
-            touches.append(Touch(when, addr, access, in_kernel=False))
+            touches.append(Touch(when, addr, access_of(code), in_kernel=False))
             answering = True
         elif kind in (K_MMAP, K_MUNMAP, K_MPROTECT) and 0 <= a0 < task_size and not answering:
             free.append(_Mapping(time, kind, a0, a1, 0 if kind == K_MUNMAP else int(c["a2"][e])))

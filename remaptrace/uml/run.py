@@ -27,7 +27,6 @@ from ..abi.kinds import (
     K_UNMODELLED,
     K_WRITE,
 )
-from ..abi.signals import PF_FETCH, PF_WRITE
 from ..engine.marks import ALIVE
 from ..engine.run.driver import replay
 from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
@@ -38,7 +37,7 @@ from ..machine.machine import Machine
 from ..result.result import Result
 from ..trace.events import Trace
 from .flush import Space, flush, flush_forced
-from .hosttrace import PAGE, STUBS, HostTrace, Stub
+from .hosttrace import PAGE, STUBS, HostTrace, Stub, access_of
 from .relocate import fit
 from .today import Today
 
@@ -141,8 +140,7 @@ class _Deriver:
         addr = int(self.columns["a0"][event])
         pages = max(int(self.columns["a2"][event]), 1) if kind != K_FAULT else 1
         if kind == K_FAULT:
-            code = int(self.columns["a1"][event])
-            kind = K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
+            kind = access_of(int(self.columns["a1"][event]))
         for at in range(addr, addr + pages * PAGE, PAGE):
             page = at & -PAGE
             self.host.send(target, flush(m, mm, space, page, page + PAGE), line)

@@ -13,16 +13,17 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from ..abi.calls import KIND_NAMES
 from ..abi.kinds import K_MMAP, K_MPROTECT, K_MUNMAP
 from ..abi.mman import MAP_FIXED, MAP_SHARED
+from ..machine.arch import PROTS
 from ..machine.archwords import A_TASK_SIZE
 from ..result.agreement import FIRST, CheckOutcome, Disagreement, Tally
 from ..trace.events import Trace
 from .hosttrace import PAGE
 from .run import UmlRun
 
-_NAMES = {K_MMAP: "mmap", K_MUNMAP: "munmap", K_MPROTECT: "mprotect"}
-_PROTS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")
+_CALLS = (K_MMAP, K_MUNMAP, K_MPROTECT)
 
 Key = tuple[int, int, int, int]
 """Kind, start, bytes and protection (0 for munmap) of a call."""
@@ -39,8 +40,8 @@ class Call:
     def text(self) -> str:
         """As a person reads it."""
         kind, start, length, prot = self.key
-        rights = f", {_PROTS[prot & 7]}" if kind != K_MUNMAP else ""
-        return f"{_NAMES[kind]}({start:#x}, {length:#x}{rights})"
+        rights = f", {PROTS[prot & 7]}" if kind != K_MUNMAP else ""
+        return f"{KIND_NAMES[kind]}({start:#x}, {length:#x}{rights})"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Sides:
-    """`calls`: of all calls of both sides those that are equal; `frames`: of equal ones, pages that both keep or both
+    """How far both sides agree.
 
+    `calls`: of all calls of both sides those that are equal; `frames`: of equal ones, pages that both keep or both
     replace; `unpaired`: guest processes for which the recording has none.
     """
 
@@ -69,7 +71,7 @@ def host_calls(trace: Trace, task_size: int) -> dict[int, list[Call]]:
     """The calls below `task_size` that change a guest's address space, by task row; mmap page by page."""
     c = trace.columns
     out: dict[int, list[Call]] = {}
-    for e in np.flatnonzero(np.isin(c["kind"], list(_NAMES))).tolist():
+    for e in np.flatnonzero(np.isin(c["kind"], _CALLS)).tolist():
         kind, start, length = int(c["kind"][e]), int(c["a0"][e]), int(c["a1"][e])
         if not 0 <= start < task_size:
             continue

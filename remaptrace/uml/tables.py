@@ -16,10 +16,8 @@ from ..engine.areas.vma import vma_is_anonymous
 from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH, MM_FIRST, MM_PGD, V_END, V_FLAGS, V_NEXT, V_START
 from ..machine.archwords import A_INDEX_BITS, A_LEVELS
-from .flush import Operation, host_prot, joined
-
-PAGE = 4096
-UNMAP = -1
+from .flush import UNMAP, Operation, host_prot, joined
+from .hosttrace import PAGE
 
 
 @dataclass(frozen=True)

@@ -31,17 +31,16 @@ from ..abi.kinds import (
     K_WRITE,
 )
 from ..abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
-from ..abi.signals import PF_FETCH, PF_WRITE
 from ..abi.vmflags import VM_GROWSDOWN
 from ..engine.marks import ALIVE
 from ..engine.pages import pgwalk, pte
 from ..engine.state import G_NTASKS, G_TASKS, H_RULES, MM_ID, MM_START_BRK, T_ALIVE, T_MM
 from ..machine.limitrules import R_FAULT_AROUND
 from ..trace.events import Trace
-from .flush import Operation
+from .flush import UNMAP, Operation
 from .hostpages import HostPages
-from .hosttrace import HostTrace
-from .tables import PAGE, UNMAP, Area, Change, Tables, by_area, extents, lost, replaced
+from .hosttrace import PAGE, HostTrace, access_of
+from .tables import Area, Change, Tables, by_area, extents, lost, replaced
 
 _RIGHTS = {K_READ: PROT_READ, K_WRITE: PROT_WRITE, K_EXECUTE: PROT_EXEC}
 _ACCESSES = frozenset((*_RIGHTS, K_FAULT))
@@ -209,8 +208,7 @@ class Today:
         addr = self.args[0][event]
         pages = 1 if kind == K_FAULT else max(self.args[2][event], 1)
         if kind == K_FAULT:
-            code = self.args[1][event]
-            kind = K_EXECUTE if code & PF_FETCH else K_WRITE if code & PF_WRITE else K_READ
+            kind = access_of(self.args[1][event])
         changes: dict[int, Change] = {}
         for at in range(addr, addr + pages * PAGE, PAGE):
             page = at & -PAGE
