@@ -55,9 +55,6 @@ class Program:
         """Any instruction; `off` may be the name of a place."""
         self._code.append((code, to, by, off, imm))
 
-    def __len__(self) -> int:
-        return len(self._code)
-
     def place(self, name: str) -> None:
         """The next instruction has this name."""
         self._places[name] = len(self._code)
@@ -82,9 +79,18 @@ class Program:
         """*(to + off) = by"""
         self.op(0x7B if size == 8 else 0x63, to, by, off)
 
-    def zero(self, off: int, size: int = 8) -> None:
-        """*(frame + off) = 0"""
-        self.op(0x7A if size == 8 else 0x62, FP, 0, off, 0)
+    def put(self, off: int, value: int) -> None:
+        """*(frame + off) = value, of 32 bits"""
+        self.op(0x62, FP, 0, off, value)
+
+    def count(self, to: int, off: int, more: int) -> None:
+        """*(to + off) += more, in one step for all processors; by r1"""
+        self.number(R1, more)
+        self.op(0xDB, to, R1, off)
+
+    def zero(self, off: int) -> None:
+        """*(frame + off) = 0, of 64 bits"""
+        self.op(0x7A, FP, 0, off, 0)
 
     def if_equal(self, left: int, value: int, place: str) -> None:
         """Go to `place` if left == value."""

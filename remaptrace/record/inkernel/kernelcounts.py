@@ -131,7 +131,7 @@ class KernelCounts:
         code.if_equal(R0, 0, "end")
 
     def _add(self, code: Program) -> None:
-        code.op(0x62, FP, 0, _FLAG, 1)
+        code.put(_FLAG, 1)
         code.map_of(R1, self._tasks)
         code.frame(R2, _KEY)
         code.frame(R3, _FLAG)
@@ -189,10 +189,8 @@ class KernelCounts:
         self._if_native(code, status)
         self._made(code)
         self._inside_of(code)
-        code.number(R1, 1)
-        code.op(0xDB, R0, R1, _INSIDE, 0)
-        code.number(R1, 1)
-        code.op(0xDB, R0, R1, _ENTERED, 0)
+        code.count(R0, _INSIDE, 1)
+        code.count(R0, _ENTERED, 1)
         code.number(R1, _IN)
         code.store(R9, 0, R1, 4)
         code.go("end")
@@ -214,8 +212,7 @@ class KernelCounts:
         code.number(R1, 1)
         code.store(R9, 0, R1, 4)
         self._inside_of(code)
-        code.number(R1, -1)
-        code.op(0xDB, R0, R1, _INSIDE, 0)
+        code.count(R0, _INSIDE, -1)
         code.place("out")
         self._if_number(code, sorted(self._names), "ours")
         code.place("ours")
@@ -251,12 +248,16 @@ class KernelCounts:
         code.op(0x57, R1, imm=_COMPAT)
         code.if_unequal(R1, 0, "end")
 
-    def _made(self, code: Program) -> None:
-        """Makes sure that something is known of the task's process; r7 has its number."""
+    def _process_key(self, code: Program) -> None:
+        """The key = the number of the process of the task whose numbers r7 has."""
         code.copy(R1, R7)
         code.op(0x77, R1, imm=32)
         code.zero(_KEY)
         code.store(FP, _KEY, R1, 4)
+
+    def _made(self, code: Program) -> None:
+        """Makes sure that something is known of the task's process; r7 has its number."""
+        self._process_key(code)
         code.zero(_ROW_AT)
         code.zero(_ROW_AT + 8)
         code.map_of(R1, self._groups)
@@ -312,8 +313,7 @@ class KernelCounts:
         code.frame(R2, _KEY)
         code.call(LOOKUP)
         code.if_equal(R0, 0, "end")
-        code.number(R1, 1)
-        code.op(0xDB, R0, R1, 0, 0)
+        code.count(R0, 0, 1)
         code.place("end")
         code.end()
 
@@ -325,7 +325,7 @@ class KernelCounts:
 
     def _put(self, code: Program, flags: int) -> None:
         """Write the row; r0 is not 0 if there is no room."""
-        code.op(0x62, FP, 0, _ROW_AT + 20, flags)
+        code.put(_ROW_AT + 20, flags)
         code.call(KTIME)
         code.store(FP, _ROW_AT, R0)
         code.map_of(R1, self._ring_fd)
@@ -336,10 +336,7 @@ class KernelCounts:
 
     def _inside_of(self, code: Program) -> None:
         """r0 = what is known of the task's process; to the end if nothing is."""
-        code.copy(R1, R7)
-        code.op(0x77, R1, imm=32)
-        code.zero(_KEY)
-        code.store(FP, _KEY, R1, 4)
+        self._process_key(code)
         code.map_of(R1, self._groups)
         code.frame(R2, _KEY)
         code.call(LOOKUP)
