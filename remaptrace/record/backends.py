@@ -54,6 +54,11 @@ def chosen(wish: Wish) -> Backend:
     raise RecordError(ec.RT_RECORD, "nothing can be recorded here", found="; ".join(reasons))
 
 
+def _without(missing: list[str]) -> str:
+    """The end of a line that tells what is seen; empty if nothing is missing."""
+    return "; no " + ", no ".join(missing) if missing else ""
+
+
 class _Unstopped:
     """What the back ends share that do not stop the program: counters read in the kernel."""
 
@@ -71,11 +76,7 @@ class _Unstopped:
     def told(self, *sees: str) -> str:
         """What is seen and what is not."""
         seen = ["calls", "page faults", "maps", *(["counters"] if self._counts is not None else []), *sees]
-        return (
-            ", ".join(seen)
-            + "".join(f"; no {what}" for what in self.missing[:1])
-            + "".join(f", no {what}" for what in self.missing[1:])
-        )
+        return ", ".join(seen) + _without(self.missing)
 
     def count(self, folder: SetFolder, watcher: Watcher, wish: Wish, pid: int, tids: list[int]) -> None:
         """Begin to count for `tids`, of the process `pid`."""
@@ -152,8 +153,7 @@ class TraceBackend(_Unstopped):
         instance.drain(text[0].take)
         facts["lines"], facts["lost"] = text[0].lines, instance.count_lost()
         self.counted(facts)
-        if instance.missing:
-            self.missing += instance.missing
+        self.missing += instance.missing
         return status, watcher.root
 
 
@@ -235,9 +235,7 @@ class PtraceBackend:
     def line(self) -> str:
         """One line: what was taken and what it misses."""
         how = "ptrace" if self._wish.pid or not self._wish.follow else "ptrace with seccomp"
-        if self.missing:
-            return f"recording with {how}: calls, maps, counters; no " + ", no ".join(self.missing)
-        return f"recording with {how}: calls, maps, counters, page faults"
+        return f"recording with {how}: calls, maps, counters{_without(self.missing) or ', page faults'}"
 
     def _sample(self, tracer: Tracer, tids: list[int]) -> None:
         if not self.missing:
