@@ -64,10 +64,19 @@ def listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
+def _one_and_many(what: str) -> tuple[str, str]:
+    plain = what.replace("_", " ")
+    return COMPARED.get(what, (plain, plain))
+
+
 def noun(what: str, count: int) -> str:
     """A count of what was compared."""
-    one, many = COMPARED.get(what, (what.replace("_", " "), what.replace("_", " ")))
-    return counted(count, one, many)
+    return counted(count, *_one_and_many(what))
+
+
+def nouns(what: str) -> str:
+    """What was compared, without a count."""
+    return _one_and_many(what)[1]
 
 
 def agreement_phrase(agreement: Agreement) -> Span:

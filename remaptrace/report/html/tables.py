@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...machine.machine import Machine
 from ..facts.run import rule_ground
-from ..phrases import noun
+from ..phrases import nouns
 from ..words import number
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def check_tables(facts: Check) -> list[Table]:
         ]
         for o in facts["outcomes"]
     ]
-    head = ["path", "kernel", "outcome", *(noun(what, 2)[2:] for what in compared)]
+    head = ["path", "kernel", "outcome", *map(nouns, compared)]
     apart: list[list[Cell]] = [
         [
             d["at"]["file"] or o["path"],

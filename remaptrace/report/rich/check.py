@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errortext import printable
 from ..layout import Cell, Sheet
-from ..phrases import noun
+from ..phrases import noun, nouns
 from ..words import counted, number
 from .run import write_differences
 
@@ -49,7 +49,7 @@ def _group(sheet: Sheet, folder: str, machine: str, outcomes: list[Agreement], d
         compared = [(w, t["total"]) for o in agreeing for w, t in o["compared"].items()]
         steps = sum(n for what, n in compared if what != "end_areas")
         ends = sum(n for what, n in compared if what == "end_areas")
-        areas = f", {counted(ends, 'list of areas at the end', 'lists of areas at the end')}" if ends else ""
+        areas = f", {noun('end_areas', ends)}" if ends else ""
         names = "all" if len(agreeing) == len(outcomes) else number(len(agreeing))
         sheet.line((f"{names} agree", "good"), f", {counted(steps, 'step')}{areas}")
     for outcome in outcomes:
@@ -74,7 +74,7 @@ def _group(sheet: Sheet, folder: str, machine: str, outcomes: list[Agreement], d
 
 def _set_table(sheet: Sheet, sets: list[Agreement]) -> None:
     columns = list(dict.fromkeys(w for o in sets for w in o["compared"]))
-    rows: list[list[Cell]] = [["", *[(noun(c, 2)[2:], "dim") for c in columns]]]
+    rows: list[list[Cell]] = [["", *[(nouns(c), "dim") for c in columns]]]
     for o in sets:
         row: list[Cell] = [printable(o["name"])]
         for c in columns:
