@@ -151,7 +151,7 @@ def _facts(result: Result, placing: str | None, lookup: bool, start: float) -> A
     from ..advice.whole import advise_on
     from ..report.facts.advise import advise_facts
 
-    follow = None if placing is None else placing == "follow"
+    follow = session.follows(placing)
     progress = session.Progress(result.trace.name)
     try:
         advice = advise_on(

@@ -232,17 +232,16 @@ def _hosts(trace: Trace, machines: list[Machine], placing: str | None) -> list[U
         return []
     from ..uml import replay_uml
 
-    follow = None if placing is None else placing == "follow"
+    follow = session.follows(placing)
     return [replay_uml(trace, m, follow=follow) if m.host is not None else None for m in machines]
 
 
 def _explained(found: SideBySide, placing: str | None) -> SideBySide:
     from ..blame import blame
 
-    reasons = {}
+    reasons, follow = {}, session.follows(placing)
     for i, diff in enumerate(found.diffs):
         if 0 <= diff.first < _EXPLAINED_UP_TO:
-            follow = None if placing is None else placing == "follow"
             reasons[i] = blame(found.trace, diff.left.machine, diff.right.machine, diff.first, follow)
     return found.with_reasons(reasons)
 

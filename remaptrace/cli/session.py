@@ -206,6 +206,11 @@ def load_traces(
         yield item, trace
 
 
+def follows(placing: str | None) -> bool | None:
+    """`follow` of `replay`, as --follow and --predict say it."""
+    return None if placing is None else placing == "follow"
+
+
 def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options: Any) -> tuple[Result, float]:
     """Replay with progress; the result and the seconds it took.
 
@@ -215,7 +220,7 @@ def replay_timed(trace: Trace, machine: Machine, placing: str | None, **options:
 
     progress = Progress(trace.name)
     start = time.perf_counter()
-    follow = None if placing is None else placing == "follow"
+    follow = follows(placing)
     if follow is False and trace.recorded and trace.relocations is None:
         from ..trace.predicting import translated
 
@@ -234,7 +239,7 @@ def both_sides(
     """A User-mode Linux guest's replay and that of the calls it makes on its host; of each call the guest's event."""
     from ..uml import replay_uml
 
-    run = replay_uml(trace, machine, follow=None if placing is None else placing == "follow", changes=changes)
+    run = replay_uml(trace, machine, follow=follows(placing), changes=changes)
     return (run.guest, run.host), run.origin
 
 
@@ -281,7 +286,7 @@ def sides_agreement(
     from ..uml.sides import check_sides
 
     start = time.perf_counter()
-    run = replay_uml(trace, machine, follow=None if placing is None else placing == "follow")
+    run = replay_uml(trace, machine, follow=follows(placing))
     recorded = load([log])[0]
     sides = check_sides(run, recorded, item.name, item.paths[0], time.perf_counter() - start)
     own = agreement(run.guest, item, True, 0.0)
