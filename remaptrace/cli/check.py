@@ -176,11 +176,11 @@ def _deliver(
     from ..report.facts.check import check_facts
 
     facts = check_facts(outcomes)
-    asked = output_for("check", path) if form == "rich" else None
-    if asked is not None and path is not None:
-        out.write_bytes(made(asked, [facts]), path)
-    elif (parts := text("check", form, facts)) is not None:
+    parts = text("check", form, facts)
+    if parts is not None:
         out.write_text(parts, path)
+    elif path is not None and (asked := output_for("check", path)) is not None:
+        out.write_bytes(made(asked, [facts]), path)
     else:
         from ..report.rich.check import check_sheet
 
