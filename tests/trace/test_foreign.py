@@ -18,6 +18,7 @@ from remaptrace.api import replay
 from remaptrace.errors import InputError
 from remaptrace.trace.detect import load, read_data, recognise
 from remaptrace.trace.events import Trace
+from remaptrace.trace.foreign.translate import split_arguments
 
 DATA = Path(__file__).parent / "data"
 FILES = {"gvisor": "gvisor.txt", "valgrind": "valgrind-syscalls.txt.gz", "qemu": "qemu-strace.txt.gz"}
@@ -276,3 +277,8 @@ def test_strace_of_u_root_keeps_the_threads_and_the_answers() -> None:
     assert trace.columns["ret"].tolist() == [0x7FA1F8D12000, 0, -22, -ERRNO_NOT_SHOWN]
     assert sorted(trace.tasks["tid"].tolist()) == [2780, 2781]
     assert any("u-root" in note for note in trace.notes)
+
+
+@pytest.mark.parametrize("string", [rb'"a\\"', rb'"a\", 1"', rb'"a\\\", 1"', rb'"\\\\"', rb'"(, ["'])
+def test_a_quote_ends_a_string_unless_a_backslash_that_is_none_itself_stands_before(string: bytes) -> None:
+    assert split_arguments(string + b", 2, {a=1, b=2}") == [string, b"2", b"{a=1, b=2}"]

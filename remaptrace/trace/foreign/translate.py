@@ -43,14 +43,12 @@ def read_translated(
 
 def split_arguments(text: bytes) -> list[bytes]:
     """Arguments between commas that stand outside of brackets and quotes."""
-    out, depth, start, quoted = [], 0, 0, False
-    escaped = False
+    out, depth, start = [], 0, 0
+    quoted = escaped = False
     for place, letter in enumerate(text):
         if quoted:
+            quoted = letter != 0x22 or escaped
             escaped = letter == 0x5C and not escaped
-            quoted = letter != 0x22 or (
-                place > 0 and text[place - 1] == 0x5C and text[place - 2 : place - 1] != b"\\"
-            )
         elif letter == 0x22:
             quoted = True
         elif letter in b"([{":
