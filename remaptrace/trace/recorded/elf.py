@@ -146,7 +146,7 @@ def machines_of(arch: str | None) -> tuple[int, ...]:
     name = arch or "x86_64"
     if name.endswith(("-16k", "-64k")):
         return ()
-    return next((found for prefix, found in _MACHINES.items() if name.split("-")[0] == prefix), ())
+    return _MACHINES.get(name.partition("-")[0], ())
 
 
 class Files:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import MAP_FIXED
@@ -91,11 +92,15 @@ def fit_of(trace: Trace, start: Start, file: MapsFile) -> tuple[int, str]:
     return score + inside + (100 if named else 0), ""
 
 
+def _events_of(trace: Trace, start: Start) -> npt.NDArray[np.intp]:
+    """The events of one address space."""
+    tasks = trace.columns["task"][start.first : start.last]
+    return start.first + np.flatnonzero(trace.tasks["pid"][tasks] == start.pid)
+
+
 def _foreign_addresses(trace: Trace, start: Start) -> Iterator[int]:
     """Addresses that calls name though no earlier call of the log mapped them: what was there before."""
-    columns = trace.columns
-    pids = trace.tasks["pid"]
-    here = start.first + np.flatnonzero(pids[columns["task"][start.first : start.last]] == start.pid)
+    columns, here = trace.columns, _events_of(trace, start)
     rows = np.stack([columns[c][here].astype(np.int64) for c in ("kind", "a0", "a1", "a2", "ret")])
     mapped: list[tuple[int, int]] = []
     found = 0
@@ -113,11 +118,9 @@ def _foreign_addresses(trace: Trace, start: Start) -> Iterator[int]:
 def later_or_other(trace: Trace, start: Start, file: MapsFile) -> str:
     """A word about new mappings of the log that stand in the map already: it is younger than the log's begin."""
     columns = trace.columns
-    pids = trace.tasks["pid"]
-    here = start.first + np.flatnonzero(pids[columns["task"][start.first : start.last]] == start.pid)
     count = 0
-    lowest = {row.start: row.end for row in file.rows}
-    for event in here.tolist():
+    lowest = {row.start for row in file.rows}
+    for event in _events_of(trace, start).tolist():
         kind, ret = int(columns["kind"][event]), int(columns["ret"][event])
         if kind == ev.K_MUNMAP:
             break  # from here on an address may be a second time in use

@@ -43,10 +43,9 @@ def put_initial(root: dict[str, Any], steps: list[dict[str, Any]], version: tupl
             placed = _placed(steps[:i])
             inside = [p for p in placed if areas[0]["start"] <= p < areas[-1]["end"]]
             own = [a for a in areas if a["start"] not in placed]
-            if any(_chosen(p, areas) for p in inside) or not _is_programs(own):
-                seen.append((low, high))
-                continue
             seen.append((low, high))
+            if any(_chosen(p, areas) for p in inside) or not _is_programs(own):
+                continue
             found += [_start_area(a) for a in own if not str(a.get("path") or "").startswith("/[aio]")]
     if found:
         notes.append(f"{len(found)} areas of the program itself are those of the first list that shows them")
