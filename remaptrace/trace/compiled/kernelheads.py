@@ -54,6 +54,27 @@ def _ends_before(b: Bytes, p: int, stop: int) -> int:
 
 
 @kernel
+def _processor(b: Bytes, p: int) -> int:
+    """The position behind ``[CPU]`` at `p` and its blanks, or -1."""
+    _cpu, p = scan_small(b, p + 1)
+    if p < 0 or at(b, p) != UNSQUARE or at(b, p + 1) != BLANK:
+        return -1
+    return skip_blanks(b, p + 1)
+
+
+@kernel
+def _moment(b: Bytes, p: int) -> tuple[int, int]:
+    """``SECONDS.FRACTION:`` at `p`: nanoseconds, and the position behind its blanks or -1."""
+    seconds, p = scan_small(b, p)
+    if p < 0 or at(b, p) != DOT:
+        return 0, -1
+    fraction, p = scan_fraction(b, p)
+    if p < 0 or at(b, p) != COLON or at(b, p + 1) != BLANK:
+        return 0, -1
+    return seconds * SECOND + fraction, skip_blanks(b, p + 1)
+
+
+@kernel
 def ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
     """COMM-TID [(TGID)] [CPU] [FLAGS] TIME: into column `n`; where the event begins, or -1."""
     if at(b, p + _FTRACE_COMM) != MINUS:
@@ -81,10 +102,9 @@ def ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
         q = skip_blanks(b, q + 1)
     if at(b, q) != SQUARE:
         return -1
-    _cpu, q = scan_small(b, q + 1)
-    if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
+    q = _processor(b, q)
+    if q < 0:
         return -1
-    q = skip_blanks(b, q + 1)
     if not is_digit(at(b, q)):
         flags = q
         while at(b, q) > BLANK and at(b, q) != COLON and q - flags < 9:
@@ -92,17 +112,14 @@ def ftrace_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
         if at(b, q) != BLANK or q - flags < 4 or q - flags > 8:
             return -1
         q = skip_blanks(b, q)
-    seconds, q = scan_small(b, q)
-    if q < 0 or at(b, q) != DOT:
-        return -1
-    fraction, q = scan_fraction(b, q)
-    if q < 0 or at(b, q) != COLON or at(b, q + 1) != BLANK:
+    time, q = _moment(b, q)
+    if q < 0:
         return -1
     out[R_TID, n] = tid
     out[R_TGID, n] = tgid
-    out[R_TIME, n] = seconds * SECOND + fraction
+    out[R_TIME, n] = time
     out[R_COMM, n] = ((base + start) << SPAN_BITS) | (stop - start)
-    return skip_blanks(b, q + 1)
+    return q
 
 
 @kernel
@@ -130,20 +147,14 @@ def perf_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
         return -1
     q = skip_blanks(b, q)
     if at(b, q) == SQUARE:
-        _cpu, q = scan_small(b, q + 1)
-        if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
+        q = _processor(b, q)
+        if q < 0:
             return -1
-        q = skip_blanks(b, q + 1)
     time = -1
     if is_digit(at(b, q)):
-        seconds, q = scan_small(b, q)
-        if q < 0 or at(b, q) != DOT:
+        time, q = _moment(b, q)
+        if q < 0:
             return -1
-        fraction, q = scan_fraction(b, q)
-        if q < 0 or at(b, q) != COLON or at(b, q + 1) != BLANK:
-            return -1
-        time = seconds * SECOND + fraction
-        q = skip_blanks(b, q + 1)
         if is_digit(at(b, q)):
             _period, q = scan_decimal(b, q)
             if q < 0 or at(b, q) != BLANK:
