@@ -76,7 +76,7 @@ def _readable(text: bytes) -> bool:
 def are_broken(sample: list[bytes]) -> bool:
     """True if some call of the sample is broken and the line behind it completes it."""
     return any(
-        lacks_end(line) and not is_start(behind) and _joined(line, behind) is not None
+        not is_start(behind) and lacks_end(line) and _joined(line, behind) is not None
         for line, behind in pairwise(sample)
     )
 

@@ -33,6 +33,12 @@ _PERF_TRACE = re.compile(
     rb"(?:^|(?<=[\s:\]|]))(?P<name> *(?:\d{1,12}\.\d{3}|\?) (?:\( *(?:\d+\.\d+ ms)? *\): |(?:[^()=]*?/\d{1,9} )?"
     rb"(?:syscalls|exceptions|sched|task|signal):\w+\())"
 )
+_IN_THEM = (
+    *(b"sys_", b"page_fault_user", b"sched_process_", b"task_newtask", b"task_rename", b"signal_deliver"),
+    *(b"-faults", b"PERF_RECORD_", b"stack trace>", b"): "),
+    *(b"syscalls:", b"exceptions:", b"sched:", b"task:", b"signal:"),
+)
+"""Of which each of these lines has one: most texts of strace have none."""
 _COLUMNS, _LATENCY_COLUMNS = 16, 8
 _NUMBER = re.compile(rb"(?:[^\s:]+:)?\d{1,9}:(?=\S)")
 """What grep -n puts in front of a line."""
@@ -83,6 +89,9 @@ def is_kernel_line(line: bytes) -> bool:
 
 def kernel_prefix(sample: list[bytes]) -> Prefix | None:
     """The prefix that most lines of kernel text in the sample have; None if it is no such text, or has none."""
+    text = b"\n".join(sample)
+    if not any(word in text for word in _IN_THEM):
+        return None
     shapes: Counter[bytes] = Counter()
     examples: dict[bytes, bytes] = {}
     for line in sample:
