@@ -356,8 +356,10 @@ def read_data(
     if chosen is None or BY_NAME[chosen].pasted:
         from .pasted import unpasted
 
+        as_given = data
         data, notes = unpasted(data)
-        chosen = format or recognise(data)
+        if data is not as_given:
+            chosen = format or recognise(data)
     if chosen is None:
         raise _unknown(data, path)
     trace = log_text(chosen, data, path, progress, threads_of)
