@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 _RESULTS = 5000
 _ADDRESS = re.compile(
@@ -55,7 +56,7 @@ class Places:
 def places_of(head: bytes) -> Places:
     """The addresses in the first bytes of a log."""
     out = Places()
-    for _, match in zip(range(_RESULTS), _ADDRESS.finditer(head), strict=False):
+    for match in islice(_ADDRESS.finditer(head), _RESULTS):
         address = int(match.group(4), 16)
         out.results.append(address)
         name, hint, length = match.group(1), match.group(2), match.group(3)
@@ -64,9 +65,7 @@ def places_of(head: bytes) -> Places:
         elif name not in (None, b"mremap") and hint and length:
             out.free.append((address, int(length, 16 if length.startswith(b"0x") else 10)))
     for pattern in (_CHANGED, _NAMED):
-        out.named += [
-            int(match.group(1), 16) for _, match in zip(range(_RESULTS), pattern.finditer(head), strict=False)
-        ]
+        out.named += [int(match.group(1), 16) for match in islice(pattern.finditer(head), _RESULTS)]
     return out
 
 
