@@ -10,9 +10,8 @@ from types import ModuleType
 
 def main() -> None:
     """Entry point of the `remaptrace` command."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):  # nothing is begun: Ctrl-C ends it without words
+    # nothing is begun: Ctrl-C ends it without words
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"

@@ -37,8 +37,8 @@ def guarded(args: Sequence[str]) -> int:
         guard.listen(while_at_work=True)
         status = run_command(rest)
         guard.listen(while_at_work=False)
-    except KeyboardInterrupt:  # as it began or ended
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as signal:  # as it began or ended
+        return _interrupted(signal)
     if status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
         guard.leave(status)
     return status
@@ -57,7 +57,7 @@ def run_command(args: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except KeyboardInterrupt as signal:
         sys.stderr.write("\ninterrupted\n")
-        return EXIT_TERMINATED if type(signal).__name__ == "Terminated" else EXIT_INTERRUPTED
+        return _interrupted(signal)
     except BrokenPipeError:
         # The reader is gone: nothing to say, and the interpreter must not flush into the pipe again.
         _silence_output()
@@ -89,6 +89,11 @@ def run_command(args: Sequence[str]) -> int:
             "please report it with the trace and what REMAPTRACE_DEBUG=1 prints\n"
         )
         return EXIT_INTERNAL
+
+
+def _interrupted(signal: KeyboardInterrupt) -> int:
+    """The exit status of a signal: `guard.Terminated`, which not every caller of this module loads, or SIGINT."""
+    return EXIT_TERMINATED if type(signal).__name__ == "Terminated" else EXIT_INTERRUPTED
 
 
 def _silence_output() -> None:
