@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,8 @@ from remaptrace.probe.deciding import deciding_programs
 from remaptrace.probe.evidence import weigh
 
 from .kernels import image
+from .needs import needs_6_18, needs_compiler
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
 BASE = 0x1000_0000_0000
 SHARED = ["shared", "fixed"]
 ON_DISK = ("map_whole_folio", "thp_align_files", "thp_align_from_top", "write_notify", "msync_whole_file")

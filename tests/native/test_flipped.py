@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,15 +10,11 @@ from pathlib import Path
 import pytest
 
 from remaptrace.cli.entry import run_command
-from remaptrace.native.launch import compiler
 
 from .kernels import image
+from .needs import needs_6_18, needs_compiler
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
+pytestmark = needs_compiler
 RANDOM = ["--random", "100", "--profile", "merge"]
 FLIPPED = ["--set", "mremap_dontunmap=none"]
 LOG = "".join(

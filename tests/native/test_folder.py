@@ -11,17 +11,11 @@ import pytest
 
 from remaptrace.cli.entry import run_command
 from remaptrace.native.hunting.offline import concerned
-from remaptrace.native.launch import compiler
 from remaptrace.native.steps import Program, mmap, mremap, ranged
 from remaptrace.native.verify import Asked
 
+from .needs import needs_6_18, needs_compiler
 from .test_hunt import ANON, BASE, run_of
-
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
 
 
 @pytest.fixture

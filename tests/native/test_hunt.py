@@ -27,11 +27,8 @@ from remaptrace.native.wire import Where
 from remaptrace.probe.readable import values_read
 from remaptrace.report.schema import schema_of
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
+from .needs import needs_6_18, needs_compiler
+
 BASE = 0x1000_0000_0000
 ANON: list[object] = ["private", "fixed", "anonymous"]
 THROUGH_A_SHELL = ("sh", "-c", 'exec "$0" "$@"')

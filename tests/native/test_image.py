@@ -14,13 +14,12 @@ from remaptrace.native.answers import read_answers
 from remaptrace.native.cpio import archive, character_device, file, folder
 from remaptrace.native.image import Image
 from remaptrace.native.imagefile import complaint, kind_of, release_of
-from remaptrace.native.launch import compiler
 from remaptrace.native.program import to_lines
 from remaptrace.native.steps import Step
 
 from .kernels import image, uml
+from .needs import needs_compiler
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
 BASE = 0x1000_0000_0000
 AREA: Step = {
     "mmap": {"addr": BASE, "length": 8192, "prot": "rw", "flags": ["private", "fixed", "anonymous"], "fd": -1,

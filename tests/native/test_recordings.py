@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import platform
 from pathlib import Path
 
 import pytest
 
 from remaptrace.cli.entry import run_command
 from remaptrace.errors import UsageError
-from remaptrace.native.launch import compiler
 from remaptrace.native.scenarios import read_programs, read_steps
 
+from .needs import needs_6_18, needs_compiler
+
 TRACES = Path(__file__).parents[2] / "traces"
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
 SCENARIO = """\
 name: t
 vars: {base: 0x100000000000}

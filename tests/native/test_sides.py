@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
-
 from remaptrace.machine.machine import Machine
 from remaptrace.native.hunting.sides import SidesHunter
-from remaptrace.native.launch import compiler
 from remaptrace.native.place import Place, release_of
 from remaptrace.native.transport import Started
 from remaptrace.native.verify import random_programs
 from remaptrace.native.wire import Answer, Reply, Where
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
+from .needs import needs_compiler
 
 
 class Patched:

@@ -9,13 +9,15 @@ import pytest
 
 from remaptrace.errors import InputError
 from remaptrace.native.answers import read_answers
-from remaptrace.native.launch import compiler, runner
+from remaptrace.native.launch import runner
 from remaptrace.native.program import to_lines
 from remaptrace.native.steps import Step
 from remaptrace.native.transport import Started
 from remaptrace.native.wire import Answer, framed, unframed
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
+from .needs import needs_compiler
+
+pytestmark = needs_compiler
 ANON = {"prot": "rw", "flags": ["private", "fixed", "anonymous"], "fd": -1, "offset": 0}
 AREA: Step = {"mmap": {"addr": 0x100000000000, "length": 16384, **ANON}}
 OWN_CODE: Step = {"munmap": {"addr": 0x400000, "length": 0x100000}}

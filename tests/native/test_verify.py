@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from remaptrace.machine.machine import Machine
 from remaptrace.native.generate import generate
 from remaptrace.native.hunting.hunt import Hunter
 from remaptrace.native.lacks import lacking
-from remaptrace.native.launch import compiler
 from remaptrace.native.place import Place, machine_there
 from remaptrace.native.profiles import PROFILES
 from remaptrace.native.scenarios import read_steps
@@ -20,11 +18,8 @@ from remaptrace.native.transport import Started
 from remaptrace.native.verify import ask_kernel, random_programs, verify_steps
 from remaptrace.native.wire import Where
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
+from .needs import needs_6_18, needs_compiler
+
 CONFORMANCE = Path(__file__).parents[2] / "traces" / "conformance" / "linux-6.18"
 ANON = {"prot": "rw", "flags": ["private", "fixed", "anonymous"], "fd": -1, "offset": 0}
 AREA = {"mmap": {"addr": 0x100000000000, "length": 16384, **ANON}}

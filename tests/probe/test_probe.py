@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import replace
-
-import pytest
 
 from remaptrace.abi.kinds import K_MMAP
 from remaptrace.conformance.corpus import corpus
@@ -13,7 +10,6 @@ from remaptrace.engine.run.driver import replay, rules_read
 from remaptrace.machine.load import load_kernel
 from remaptrace.machine.machine import Machine
 from remaptrace.machine.rules import RULES
-from remaptrace.native.launch import compiler
 from remaptrace.native.program import KNOWN, operation
 from remaptrace.native.transport import Started
 from remaptrace.probe.case import Case, alternatives, with_value
@@ -25,11 +21,7 @@ from remaptrace.probe.search import Search
 from remaptrace.probe.write import kernel_file, reason
 from remaptrace.trace.scenario.read import read_scenario
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler on this machine")
-needs_6_18 = pytest.mark.skipif(
-    not platform.release().startswith("6.18."),
-    reason="the exact preset is that of 6.18; another kernel runs here",
-)
+from ..native.needs import needs_6_18, needs_compiler
 
 
 def stored(kernel: str, names: str = "") -> list[Case]:
