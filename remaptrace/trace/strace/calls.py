@@ -33,7 +33,7 @@ UNMODELLED = frozenset(
 MAYBE = frozenset((b"fcntl", b"fcntl64", b"ioctl", b"prctl", b"arch_prctl"))
 """Calls of which most have nothing to do with memory, as their first arguments tell."""
 
-_FILE = rb"</[^<>]*(?:<[^<>]*>)?>|<(?:[^<>]|->)*>"
+_FILE = rb"</[^<>]*(?:<[^<>]*>)?>|<(?:->|[^<>])*>"
 _FIRST = rb"\((?:[^ <\"]|" + _FILE + rb")* "
 _ONLY_COUNTED = re.compile(
     rb"prctl\(PR_(?!SET_(?:VMA|M|THP_DISABLE|SHADOW))|arch_prctl\(ARCH_(?!MAP_VDSO|SHSTK_ENABLE)"
