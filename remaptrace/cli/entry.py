@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import click
@@ -127,7 +128,9 @@ def _show(error: RemapTraceError) -> None:
     text = error_text(error)
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         text = text.replace("error", click.style("error", fg="red", bold=True), 1)
-    sys.stderr.write(text)
+    with suppress(OSError):  # standard error is full or gone: the exit status still tells
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _innermost(error: BaseException) -> str:

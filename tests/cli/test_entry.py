@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -143,3 +144,10 @@ def test_without_a_command_the_help_stands_as_it_is(capsys: pytest.CaptureFixtur
     out = capsys.readouterr()
     assert out.out.startswith("Usage: remaptrace") and "\\n" not in out.out
     assert not out.err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_an_error_that_cannot_be_written_keeps_its_exit_status(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "remaptrace", "run", str(tmp_path / "nothing")]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        assert subprocess.run(command, stderr=full, check=False).returncode == 3
