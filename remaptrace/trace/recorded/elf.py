@@ -156,7 +156,7 @@ class Files:
     """
 
     def __init__(self, folder: Path | None = None, arch: str | None = None) -> None:
-        self._folder = folder
+        self.arch, self._folder = arch, folder
         self._machines = machines_of(arch)
         self._kept = _read_kept(folder / KEPT) if folder is not None and (folder / KEPT).is_file() else {}
         self._known: dict[str, tuple[Headers | None, str]] = {}

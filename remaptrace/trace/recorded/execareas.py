@@ -2,7 +2,7 @@
 
 Where they lie is not in the headers: a fixed program (ET_EXEC) lies at its own addresses; any other is found by
 the loader's own mprotect of its RELRO part, whose length and distance the headers give. A file that does not
-fit the log this way is another build of it, and is not used.
+fit the log this way is another build of it, or the log lacks calls; it is not used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ...defaults import DEFAULT_KERNEL
+from ...machine.arch import eras_of, load_arch
+from ...machine.archwords import A_STACK_TOP
+from ...machine.load import load_kernel
 from .elf import Files, Headers
 from .loader import Start
 
@@ -59,23 +63,23 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
         return (
             f"{path}: {where} has no part that its loader makes read-only, by which its place could be told"
         )
-    other = f"{path}: {where} does not fit the log, so that it is another build; it was not used"
+    other = f"{path}: {where} {_NO_FIT}"
     base = _below_the_heap(program, start) if unplaced else _program_base(program, start)
     if base is None:
         return other
-    rows = _rows(program, base, string(path))
+    rows, end = _rows(program, base, string(path)), stack_top(files.arch)
     if not program.interpreter:
         low = start.first if start.first > 1 << 32 or not program.fixed else 0
         proved = program.relro[1] and start.relros
         names = f"{path} ({where}{'' if proved else ', which nothing in the log proves to be the same file'})"
-        special = special_areas(low + 8 * PAGE, low, string) if low else unplaced_special(string)
-        return Placed(rows, [*special, stack_area(string)], special[-1][1] if low else 0, _note(names))
+        special = special_areas(low + 8 * PAGE, low, string) if low else unplaced_special(string, end)
+        return Placed(rows, [*special, stack_area(string, end)], special[-1][1] if low else 0, _note(names))
     interpreter, its = files.find(program.interpreter)
     if interpreter is None:
         return f"{path}: its interpreter {program.interpreter} is not at hand"
     at = _interpreter_base(interpreter, start, rows)
     if at is None:
-        return f"{path}: {its} does not fit the log, so that it is another build; it was not used"
+        return f"{path}: {its} {_NO_FIT}"
     low = at + (interpreter.loads[0].vaddr & -PAGE)
     apart = (low - mapped_below(start, low)) // PAGE
     if 0 < apart < _NEAR and apart not in _VDSO:
@@ -89,11 +93,13 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     assumed = [
         *(mine if unplaced else ()),
         *special_areas(low, mapped_below(start, low), string),
-        stack_area(string),
+        stack_area(string, end),
     ]
     names = f"{path} ({where}) and of {program.interpreter} ({its})"
     return Placed(rows, assumed, top, _note(names, others), unplaced)
 
+
+_NO_FIT = "does not fit the log (another build, or a log that lacks calls of its loader); it was not used"
 
 _OF_THE_LOADER = ("libc.so", "libc-2.", "libm.so", "libdl.so", "libpthread.so", "libc.musl", "ld-musl")
 """Libraries that are built and come with the interpreter."""
@@ -239,11 +245,18 @@ def special_areas(high: int, low: int, string: Callable[[str], int]) -> list[Row
     return rows
 
 
-def unplaced_special(string: Callable[[str], int]) -> list[Row]:
+def unplaced_special(string: Callable[[str], int], top: int = STACK_TOP) -> list[Row]:
     """The same where nothing tells their place: a little below the stack."""
-    return special_areas(STACK_TOP - (STACK_PAGES + (1 << 18)) * PAGE, 0, string)
+    return special_areas(top - (STACK_PAGES + (1 << 18)) * PAGE, 0, string)
 
 
-def stack_area(string: Callable[[str], int]) -> Row:
-    """[stack] as exec leaves it, at the highest place it can have: its own is random."""
-    return (STACK_TOP - STACK_PAGES * PAGE, STACK_TOP, 3, 0, 0, string("[stack]"))
+def stack_top(arch: str | None) -> int:
+    """Where user space ends on `arch` (as a kernel of today has it), at most `STACK_TOP`; None: x86-64."""
+    if arch is None or "modern" not in eras_of(arch):
+        return STACK_TOP
+    return min(STACK_TOP, int(load_arch(arch, load_kernel(DEFAULT_KERNEL)).words[A_STACK_TOP]))
+
+
+def stack_area(string: Callable[[str], int], top: int = STACK_TOP) -> Row:
+    """[stack] as exec leaves it, below `top`, the highest place it can have: its own is random."""
+    return (top - STACK_PAGES * PAGE, top, 3, 0, 0, string("[stack]"))
