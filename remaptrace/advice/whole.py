@@ -9,6 +9,7 @@ from ..errorcodes import RT_MOMENT
 from ..errors import UsageError
 from ..result.result import Result, Snapshot
 from ..trace.cutting import first_events
+from ..trace.wording import ONLY_FAILED
 from .bill import Bill, make_bill, peak
 from .failure import Failure, failure_of, recorded_failure
 from .leaks import Leak, find_leaks
@@ -45,11 +46,18 @@ def advise_on(
 ) -> Advice:
     """The advice on `result`, whose replay may have kept its first peak (`replay` with `peak`): that is quicker.
 
-    `follow` as in `replay`. Raises UsageError RT503 if no event has an address space.
+    `follow` as in `replay`. Raises UsageError RT503 if no event has an address space, or
+    if the log has calls that failed alone, so that what was mapped is not in it.
     """
     event, task = peak(result)
-    if event < 0:
-        raise UsageError(RT_MOMENT, "no event of the trace has an address space")
+    if event < 0 or (ONLY_FAILED in result.trace.notes and result.columns["map_count"][event] <= 0):
+        raise UsageError(
+            RT_MOMENT,
+            "no event of the trace has an address space",
+            result.trace.name,
+            found=f"{len(result.trace)} event{'s' * (len(result.trace) != 1)} without a mapping",
+            expected="a recording with the calls that map, and that succeeded",
+        )
     failed = recorded_failure(result, task)
     shot = _look(result, event, follow)
     bill = make_bill(result, shot)

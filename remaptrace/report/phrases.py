@@ -132,7 +132,8 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     if peak and (assumed := peak["of_them"]["assumed"]):
         share = 100 * assumed / peak["vmas"]
         of_all = f"{number(assumed)} of {counted(peak['vmas'], 'area')} at the peak ({share:.0f} %)"
-        text = f"{of_all} {'is' if assumed == 1 else 'are'} assumed: no call of the log made them."
+        are, them = ("is", "it") if assumed == 1 else ("are", "them")
+        text = f"{of_all} {are} assumed: no call of the log made {them}."
         out.append((text, "warn" if share >= _ASSUMED_FROM else "dim"))
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from .. import errorcodes as ec
@@ -18,8 +19,16 @@ ONLY_FAILED = (
     " and so what was mapped, is not in it"
 )
 
-BEGAN_BEFORE = "running before the log begins"
+BEGAN_BEFORE = "the log does not show the beginning of"
 """Words of the note on processes whose first areas a log does not show."""
+
+NOT_COUNTED = "it is missing from the counts"
+"""Words of the note on an exec whose areas nothing shows."""
+
+
+def counts_are_lower_bounds(notes: Iterable[str]) -> bool:
+    """Whether the notes of a trace say that areas which were there are in no count."""
+    return any(BEGAN_BEFORE in note or NOT_COUNTED in note for note in notes)
 
 
 class Place(TypedDict):

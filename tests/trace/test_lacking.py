@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace import replay
+from remaptrace.advice.whole import advise_on
+from remaptrace.cli.entry import run_command
+from remaptrace.errors import UsageError
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
 from remaptrace.trace.recorded.lacking import _ELISION
@@ -61,9 +65,9 @@ def test_gaps_of_kernel_text_are_told_too(tmp_path: Path) -> None:
     assert noted(trace, "the log has gaps") and not trace.skipped
 
 
-def test_a_process_that_ran_before_the_log_is_named(tmp_path: Path) -> None:
+def test_a_process_whose_beginning_the_log_does_not_show_is_named(tmp_path: Path) -> None:
     trace = read(tmp_path, MMAP.format(7, 0x7F0000100000))
-    assert noted(trace, "process 7 was running before the log begins")
+    assert noted(trace, "the log does not show the beginning of process 7")
 
 
 @pytest.mark.parametrize("maps", [False, True])
@@ -72,7 +76,7 @@ def test_a_process_whose_beginning_is_known_is_not_said_to_be_unknown(maps: bool
     (tmp_path / "log").write_text(text + MMAP.format(7, 0x7F0000100000))
     (tmp_path / "7.start.maps").write_text("00400000-00401000 r-xp 00000000 fe:00 12      /bin/prog\n")
     (trace,) = load([str(tmp_path / "log")], maps=[str(tmp_path / "7.start.maps")] if maps else [])
-    assert not noted(trace, "running before the log begins")
+    assert not noted(trace, "does not show the beginning")
 
 
 def test_a_log_of_failed_calls_alone_is_said_to_be_one(tmp_path: Path) -> None:
@@ -101,3 +105,18 @@ def test_calls_that_began_and_did_not_return_are_counted_and_named(tmp_path: Pat
 def test_a_call_that_only_ends_its_thread_is_not_missed(tmp_path: Path) -> None:
     trace = read(tmp_path, "7 exit_group(0 <unfinished ...>\n7 +++ exited with 0 +++\n")
     assert not noted(trace, "did not return")
+
+
+def test_advice_on_a_log_that_lacks_areas_says_at_least(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log").write_text(MMAP.format(7, 0x7F0000100000))
+    assert run_command(["advise", str(tmp_path / "log")]) == 0
+    late = " ".join(capsys.readouterr().out.split())
+    assert "At least 1 VMA at the peak" in late and "is at most 65,529 mappings away" in late
+
+
+def test_advice_on_a_log_of_failed_calls_alone_is_refused(tmp_path: Path) -> None:
+    text = '7 access("/x", R_OK) = -1 ENOENT (No such file or directory)\n' * 6 + "7 +++ exited with 0 +++\n"
+    with pytest.raises(UsageError, match="RT503"):
+        advise_on(replay(read(tmp_path, text)))

@@ -43,8 +43,9 @@ def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
         notes.append(f"{what} assumed, because recorded calls prove that {proved} existed")
     notes += proofs(m)
     if m[G_UNPLACED]:
+        unplaced = "1 recorded place" if m[G_UNPLACED] == 1 else f"{m[G_UNPLACED]:,} recorded places"
         notes.append(
-            f"{m[G_UNPLACED]} recorded places could not be taken (no whole pages of {page_size} bytes, beyond"
+            f"{unplaced} could not be taken (no whole pages of {page_size} bytes, beyond"
             " this machine's user space, or not free): the machine chose, or left the area out"
         )
     learnt = m[G_LEARNT]
@@ -54,5 +55,5 @@ def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
             "(page cache before the log, faults inside system calls, writeback)"
         )
     if unseen > 1 and trace.recorded and not any(BEGAN_BEFORE in note for note in trace.notes):
-        notes.append(f"{unseen} processes were running before the log shows how they came to be")
+        notes.append(f"the log does not show how {unseen} processes came to be")
     return notes

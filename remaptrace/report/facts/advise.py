@@ -15,7 +15,7 @@ from ...advice.shape import shape_of
 from ...advice.whatif import remaining
 from ...advice.whole import Advice
 from ...trace.events import Trace
-from ...trace.wording import Place, event_text, place
+from ...trace.wording import Place, counts_are_lower_bounds, event_text, place
 from ..words import counted, number
 from .dump import share_of, size_words
 from .processes import process_facts
@@ -283,6 +283,11 @@ def _limiter(facts: Advise) -> str:
     if failure and failure["causes"][0].startswith("vm.max_map_count"):
         known = counted(limit["peak"], "mapping")
         return f"The process was at its limit {size}: the log shows {known} of it."
+    if counts_are_lower_bounds(facts["notes"]):
+        return (
+            f"The limit {size} is at most {left} mappings away, for areas that the log does not show count too; no "
+            "steady growth of what it shows leads to it."
+        )
     return f"The limit {size} is {left} mappings away, and no steady growth leads to it."
 
 

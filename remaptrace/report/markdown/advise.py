@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..phrases import file_place
+from ..rich.advise import vmas_at_the_peak
 from ..rich.run import machine_phrase
 from ..words import number
 from .diff import inline, table
@@ -21,7 +22,7 @@ def advise_markdown(facts: Facts) -> str:
         "",
         *[f"- {sentence}" for sentence in facts["sentences"]],
         "",
-        f"{number(facts['total'])} VMAs at the peak; limit {number(limit['limit'])}.",
+        f"{vmas_at_the_peak(facts)}; limit {number(limit['limit'])}.",
     ]
     lines += table(
         ["the bill", "first", "VMAs", "per 1,000 calls"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...trace.wording import counts_are_lower_bounds
 from ..errortext import printable
 from ..layout import Cell, Sheet
 from ..phrases import event_place, line_place
@@ -46,10 +47,16 @@ _BORDERS = 6
 """Kinds of borders that are named; the JSON has them all."""
 
 
+def vmas_at_the_peak(facts: Facts) -> str:
+    """``12 VMAs at the peak``; ``At least`` where a note says that areas are missing."""
+    at_least = "At least " if counts_are_lower_bounds(facts["notes"]) else ""
+    return f"{at_least}{counted(facts['total'], 'VMA')} at the peak"
+
+
 def advise_answer(facts: Facts) -> str:
     """One sentence: the VMAs at the peak, the limit, and when it is met."""
     limit = facts["limit"]
-    text = f"{number(facts['total'])} VMAs at the peak, limit {number(limit['limit'])}."
+    text = f"{vmas_at_the_peak(facts)}, limit {number(limit['limit'])}."
     if limit["reached_at"]:
         where = event_place(limit["reached_at"], facts["trace"]["sources"])
         return f"{text} The limit is met: {limit['first_to_fail']}, {where}."

@@ -18,6 +18,7 @@ import numpy as np
 from ...abi import kinds as ev
 from ..events import Trace, has_accesses
 from ..insertion import Insert, insert
+from ..wording import NOT_COUNTED
 from .elf import Files
 from .execareas import (
     PAGE,
@@ -83,7 +84,7 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
             _note(
                 trace,
                 f"what the exec of {program} mapped (program, loader, stack) is not in the log, and nothing shows"
-                " where: it is missing from the counts (--maps brings it)",
+                f" where: {NOT_COUNTED} (--maps brings it)",
             )
     insert(trace, inserts)
 

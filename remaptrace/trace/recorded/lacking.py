@@ -63,14 +63,14 @@ def _late(trace: Trace) -> None:
     if not late:
         return
     if late == [0]:
-        who = "the process was"
+        who = "the process"
     elif len(late) == 1:
-        who = f"process {late[0]} was"
+        who = f"process {late[0]}"
     else:
         named = ", ".join(map(str, late[:_FIRST])) + (", ..." if len(late) > _FIRST else "")
-        who = f"{len(late)} processes ({named}) were"
+        who = f"{len(late)} processes ({named})"
     trace.notes.append(
-        f"{who} {BEGAN_BEFORE}: of what was mapped then, only what calls prove is in the counts"
+        f"{BEGAN_BEFORE} {who}: of what was mapped before, only what calls prove is in the counts"
         " (--maps brings it)"
     )
 
