@@ -11,7 +11,7 @@ from ..errorcodes import RT_MOMENT, RT_USAGE
 from ..errors import UsageError
 from . import output as out
 from . import session
-from .answers.moments import EventNumber, Line, event_of
+from .answers.moments import WITH_EVENTS, EventNumber, Line, event_of
 from .options import (
     choice_options,
     format_option,
@@ -124,7 +124,7 @@ def _show_areas(
     from ..report.mapstext import identities, maps_lines
 
     if pid is None and not len(trace):
-        raise UsageError(RT_MOMENT, "the trace has no event")
+        raise UsageError(RT_MOMENT, "the trace has no event", trace.name, expected=WITH_EVENTS)
     result, _ = session.replay_timed(trace, machine, placing, ends=False, changes=True)
     counts = np.asarray(result.columns["map_count"])
     if pid is None:
@@ -142,7 +142,7 @@ def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None,
 
     count = len(trace)
     if not count:
-        raise UsageError(RT_MOMENT, "the trace has no event")
+        raise UsageError(RT_MOMENT, "the trace has no event", trace.name, expected=WITH_EVENTS)
     last = count - 1 if at is None else at
     tasks = trace.columns["task"][: last + 1]
     if pid is None:
@@ -163,7 +163,9 @@ def _last_of(trace: Trace, pid: int, last: int, when: str) -> int:
     if not len(events):
         known = sorted({int(p) for p in trace.tasks["pid"]})
         some = ", ".join(map(str, known[:8])) + (", ..." if len(known) > 8 else "")
-        raise UsageError(RT_MOMENT, f"process {pid} has no event{when}", expected=f"one of: {some}")
+        raise UsageError(
+            RT_MOMENT, f"process {pid} has no event{when}", trace.name, expected=f"one of: {some}"
+        )
     return int(events[-1])
 
 

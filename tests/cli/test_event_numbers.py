@@ -50,9 +50,14 @@ def test_a_moment_may_be_named_as_reports_print_its_place(text: str, event: int)
 def test_a_line_without_an_event_names_those_that_have_one() -> None:
     with pytest.raises(UsageError, match="line 2 made no event") as raised:
         moment("short.strace:2")
-    assert raised.value.expected == "a line that did, such as 1 or 3"
+    assert raised.value.expected == "a line that did, such as 1 or 3" and raised.value.path == "short.strace"
 
 
 def test_a_file_that_the_trace_does_not_come_from_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"no source 'other.strace'"):
         moment("other.strace:1")
+
+
+def test_a_trace_without_events_is_not_said_to_have_some() -> None:
+    with pytest.raises(UsageError, match="the trace has no event"):
+        event_of(read_strace(b"", name="none"), 0)

@@ -37,7 +37,7 @@ def deliver(result: Result, unit: str, depth: int, rows: int, form: str, output:
     if unit == "areas":
         event, _ = peak(result)
         if event < 0:
-            raise UsageError(RT_MOMENT, "no event of the trace has an address space")
+            raise UsageError(RT_MOMENT, "no event of the trace has an address space", trace.name)
         task = int(trace.columns["task"][event])
         assert result.changes is not None
         stacks = of_areas(result, task, event, result.changes.areas_at(event, task) or ())

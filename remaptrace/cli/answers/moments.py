@@ -69,12 +69,17 @@ class EventNumber(_Moment):
         return []
 
 
+WITH_EVENTS = "a recording of calls that succeeded"
+
+
 def event_of(trace: Trace, at: int | Line) -> int:
     """The event that `at` names in `trace`; of a line the last one that it made. UsageError RT503 if there is none."""
     if isinstance(at, Line):
         return _last_of_line(trace, at)
     if not 0 <= at < len(trace):
-        raise UsageError(RT_MOMENT, f"there is no event {at}", expected=f"0 to {len(trace) - 1}")
+        if not len(trace):
+            raise UsageError(RT_MOMENT, "the trace has no event", trace.name, expected=WITH_EVENTS)
+        raise UsageError(RT_MOMENT, f"there is no event {at}", trace.name, expected=f"0 to {len(trace) - 1}")
     return at
 
 
@@ -84,7 +89,7 @@ def _last_of_line(trace: Trace, at: Line) -> int:
     sources = [i for i, path in enumerate(trace.sources) if _names(at.file, path)]
     if not sources:
         known = ", ".join(path.rpartition("/")[2] for path in trace.sources[:5])
-        raise UsageError(RT_MOMENT, f"the trace has no source '{at.file}'", expected=known)
+        raise UsageError(RT_MOMENT, f"the trace has no source '{at.file}'", trace.name, expected=known)
     lines = trace.columns["line"]
     mine = np.isin(trace.columns["source"], sources)
     found = np.flatnonzero(mine & (lines == at.line))
@@ -97,6 +102,7 @@ def _last_of_line(trace: Trace, at: Line) -> int:
     raise UsageError(
         RT_MOMENT,
         f"line {at.line} made no event",
+        trace.name,
         expected=f"a line that did, such as {' or '.join(near)}" if near else "an event by its number",
     )
 

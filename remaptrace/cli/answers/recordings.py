@@ -38,5 +38,5 @@ def _side(trace: Trace, choice: session.Choice, placing: str | None) -> tuple[Re
     result, _ = session.replay_timed(trace, choice.machine(trace), placing, peak="first")
     event, _ = peak(result)
     if event < 0:
-        raise UsageError(RT_MOMENT, f"no event of {trace.name} has an address space")
+        raise UsageError(RT_MOMENT, "no event of the trace has an address space", trace.name)
     return result, make_bill(result, session.with_look(result, event).observed[event])
