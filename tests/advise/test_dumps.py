@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from remaptrace.api import load
 from remaptrace.cli.entry import run_command
 from remaptrace.errors import InputError
 from remaptrace.report.facts.dump import dump_facts
+from remaptrace.report.rich.dump import dump_sheet
 from remaptrace.trace.dumps.door import dump_of_path, form_of, read_dump
 from remaptrace.trace.dumps.dump import Dump, trace_of
 from remaptrace.trace.opening import read_input
@@ -289,3 +291,14 @@ def test_core_files_of_other_machines_are_read(machine: str) -> None:
     dump = read_dump(core_of(machine), "core")
     assert [(r.perms, r.name, r.offset) for r in dump.rows] == [("r-xp", "/bin/a", 8192), ("rw-p", "", 0)]
     assert dump.complete and dump.form == "core file"
+
+
+@pytest.mark.parametrize(
+    ("complete", "counted", "least"), [(False, -1, True), (False, 60, False), (True, -1, False)]
+)
+def test_a_dump_that_may_leave_areas_out_has_at_least_those_shown(
+    complete: bool, counted: int, least: bool
+) -> None:
+    facts = dump_facts(dump_bill(replace(dump("p.smaps"), complete=complete, counted=counted)), 65530, "told")
+    text = " ".join(dump_sheet(facts).text().split())
+    assert ("At least" in text, ": at most" in text, "At most" in text) == (least, least, least)

@@ -101,6 +101,11 @@ def share_words(count: int, total: int) -> str:
     return "Half of" if total and count >= 0.45 * total else "The largest share of"
 
 
+def is_lower_bound(facts: AdviseMap) -> bool:
+    """Whether there may be more areas than the file shows, and it does not count them itself."""
+    return not facts["complete"] and facts["counted"] is None
+
+
 def _sentences(facts: AdviseMap, count: int) -> list[str]:
     limit, total = facts["limit"], facts["total"]
     out = []
@@ -113,7 +118,8 @@ def _sentences(facts: AdviseMap, count: int) -> list[str]:
     if limit["met"]:
         out.append(f"{size} is met: the next mapping, or a split, fails with ENOMEM.")
     else:
-        out.append(f"{number(limit['left'])} more mappings fit below {size}.")
+        most = "At most " if is_lower_bound(facts) else ""
+        out.append(f"{most}{number(limit['left'])} more mappings fit below {size}.")
     patterns = facts["bill"]["pattern"]
     if patterns:
         top = patterns[0]
@@ -130,9 +136,12 @@ def _sentences(facts: AdviseMap, count: int) -> list[str]:
     holes = facts["holes"]
     between = sum(h["count"] for h in holes) if holes else 0
     if between and between >= _WORTH * total:
+        given = "memory given back with munmap in the middle"
+        if not facts["complete"]:
+            given = f"areas that the file leaves out, or {given}"
         out.append(
-            f"{counted(between, 'hole')} lie between areas that are alike but for it: memory given back with "
-            "munmap in the middle. MADV_DONTNEED or MADV_FREE gives the pages back and keeps one mapping."
+            f"{counted(between, 'hole')} {'lies' if between == 1 else 'lie'} between areas that are alike but for it: "
+            f"{given}. MADV_DONTNEED or MADV_FREE gives the pages back and keeps one mapping."
         )
     if not facts["complete"]:
         out.append(f"A {facts['form']} like this one may leave areas out: every count is at least that.")

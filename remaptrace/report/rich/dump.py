@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errortext import printable
-from ..facts.dump import size_words
+from ..facts.dump import is_lower_bound, size_words
 from ..layout import Cell, Sheet
 from ..words import counted, number
 
@@ -23,9 +23,10 @@ def dump_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
     sheet.sides([(printable(facts["source"]), "head")], (f"a {facts['form']}, no calls", "dim"))
     limit = facts["limit"]
     shown = facts["total"] if facts["counted"] is None else max(facts["total"], facts["counted"])
+    least, most = ("At least ", "at most ") if is_lower_bound(facts) else ("", "")
     sheet.paragraph(
-        f"{counted(shown, 'VMA')}, limit {number(limit['limit'])} ({limit['of']})"
-        + (": met." if limit["met"] else f": {number(limit['left'])} left.")
+        f"{least}{counted(shown, 'VMA')}, limit {number(limit['limit'])} ({limit['of']})"
+        + (": met." if limit["met"] else f": {most}{number(limit['left'])} left.")
     )
     table: list[list[Cell]] = [[("the bill", "head"), ("VMAs", "dim"), ("size", "dim")]]
     for item in facts["bill"]["pattern"]:
