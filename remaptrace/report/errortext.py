@@ -22,7 +22,7 @@ def error_text(error: RemapTraceError) -> str:
     elif error.found:
         lines.append(f"  found {printable(error.found)}")
     if error.expected:
-        word = "" if error.expected.startswith("see ") else "expected "
+        word = "" if error.expected.startswith(("see ", "did you mean ")) else "expected "
         lines.append(f"  {word}{printable(error.expected)}")
     return "\n".join(lines) + "\n"
 

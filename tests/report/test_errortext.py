@@ -44,3 +44,8 @@ def test_binary_noise_cannot_disturb_the_terminal() -> None:
 
 def test_without_a_place_only_the_problem_is_said() -> None:
     assert error_text(InputError("RT006", "empty input")) == "error RT006: empty input\n"
+
+
+def test_a_guess_is_asked_and_not_said_to_be_expected() -> None:
+    error = InputError("RT401", "unknown kernel 'linux-6.81'", expected="did you mean linux-6.18?")
+    assert error_text(error) == "error RT401: unknown kernel 'linux-6.81'\n  did you mean linux-6.18?\n"

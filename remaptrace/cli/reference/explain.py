@@ -62,6 +62,8 @@ def command(code: str | None, trace: str | None) -> None:
         raise UsageError(
             RT_USAGE,
             f"nothing known about '{printable(code)}'",
-            expected=f"one of: {', '.join(near)}" if near else "see 'remaptrace explain' for the list",
+            expected=f"did you mean {' or '.join(near)}?"
+            if near
+            else "see 'remaptrace explain' for the list",
         )
     click.echo(text)
