@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..report.formats import text
 from . import output as out
 from . import session
-from .answers.callers import deliver, is_profile
+from .answers.callers import check_form, deliver, is_profile
 from .answers.mapadvice import advise_dumps, advise_process, dumps_of
 from .answers.pages import is_page, write_page
 from .options import choice_options, page_option, placing_options, process_options, report_option
@@ -109,6 +109,8 @@ def command(
             raise UsageError(RT_USAGE, "-p and a TRACE are named", expected="one of them")
         advise_process(pid, every, times, choice, form, output, rows)
         return
+    if by is not None:
+        check_form(form, output)
     if every is not None:
         raise UsageError(RT_USAGE, "--every looks at a running process", expected="-p PID")
     if not traces:

@@ -99,7 +99,12 @@ def write_bytes(data: bytes, path: str) -> None:
 
 
 def _failed(path: str, error: OSError) -> OutputError:
-    return OutputError(RT_OUTPUT, f"cannot write: {error.strerror or error}", path=path)
+    return OutputError(
+        RT_OUTPUT,
+        f"cannot write: {error.strerror or error}",
+        path=path,
+        expected="a file that can be written, in a folder that exists, on a disk with room",
+    )
 
 
 def warn(text: str) -> None:

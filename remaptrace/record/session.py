@@ -16,7 +16,7 @@ from .counters import read_proc
 from .facts import kernel_config, system_facts
 from .folder import SetFolder
 from .pack import ENDINGS, pack
-from .wish import Recording, Wish
+from .wish import RecordError, Recording, Wish
 
 if TYPE_CHECKING:
     from ..report.documents.record import Record, Summary
@@ -65,6 +65,12 @@ def record(wish: Wish, say: Callable[[str], None]) -> Recording:
     say(backend.line())
     try:
         status, root = backend.record(folder, wish, facts)
+    except RecordError as error:
+        if (
+            error.code == ec.RT_ATTACH
+        ):  # nothing was recorded, and the folder would stand in the way of the next try
+            shutil.rmtree(folder.path)
+        raise
     finally:
         folder.close()
     if "exec_error" in facts:  # there was no program

@@ -346,10 +346,11 @@ def test_a_process_that_makes_no_call_has_a_set_too(backend: str, tmp_path: Path
     assert len(read_set(tmp_path / "set")) == 0
 
 
-def test_a_process_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    done = p.record(tmp_path / "set", [], "-p", "4194304")
+def test_a_process_that_is_not_there_is_said_so(backend: str, tmp_path: Path) -> None:
+    done = p.record(tmp_path / "set", [], "--with", backend, "-p", "4194304")
     assert done.returncode == 125
     assert "RT511" in done.stderr
+    assert not (tmp_path / "set").exists()
 
 
 def as_nobody(folder: Path) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from remaptrace.cli.entry import run_command
 from remaptrace.cli.group import group
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.events import Trace
@@ -127,3 +128,13 @@ def test_a_profile_opens_where_profiles_are_looked_at(tmp_path: Path) -> None:
     at = next(i for i, line in enumerate(lines) if line.endswith("__mmap (libc.so.6)"))
     assert lines[at].split()[0] == "1"
     assert lines[at + 1 : at + 3] == ["pthread_create (libc.so.6)", "main (a)"]
+
+
+@pytest.mark.parametrize("ask", [["-o", "x.html"], ["-o", "x.SVG"], ["-o", "x.md"], ["--format", "markdown"]])
+def test_the_bill_by_caller_is_not_written_under_the_name_of_another_form(
+    ask: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("log").write_bytes(STRACE)
+    assert run_command(["advise", "log", "--by", "caller", *ask]) == 2
+    assert os.listdir(tmp_path) == ["log"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MOMENT, RT_USAGE
 from ...errors import UsageError
-from ...report.formats import PROFILES, ending_of
+from ...report.formats import PICTURES, PROFILES, ending_of
 from .. import output as out
 
 if TYPE_CHECKING:
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 def is_profile(output: str | None) -> bool:
     """True if the file's name asks for stacks."""
     return ending_of(output, PROFILES) is not None
+
+
+def check_form(form: str, output: str | None) -> None:
+    """UsageError RT501 for a form that the bill by caller is not written in: text would be taken for it."""
+    said = ending_of(output, PICTURES) if form == "rich" else None
+    if said is not None or form not in ("rich", "plain", "json"):
+        raise UsageError(
+            RT_USAGE,
+            f"the bill by caller is not written as {said or form}",
+            expected=f"{', '.join(PROFILES)}, .json, another ending for text, or --format plain or json",
+        )
 
 
 def deliver(result: Result, unit: str, depth: int, rows: int, form: str, output: str | None) -> None:
