@@ -71,6 +71,17 @@ def test_no_module_keeps_a_private_copy_of_a_shared_number() -> None:
     assert not copies
 
 
+def test_words_of_event_rows_are_read_by_their_names() -> None:
+    literal = re.compile(r"\b(?:ev|changed)\[\w+(?: \+ \d+)?\]")
+    found = {
+        f"{module}: {match[0]}"
+        for module, path in modules().items()
+        for match in literal.finditer(path.read_text(encoding="utf-8"))
+        if module.startswith("engine.") and not match[0].endswith("+ i]")
+    }
+    assert not found
+
+
 def test_abi_imports_nothing_but_its_neighbours() -> None:
     for path in (PACKAGE / "abi").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

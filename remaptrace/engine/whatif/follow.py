@@ -25,6 +25,7 @@ from ...abi.kinds import (
     K_SHMDT,
 )
 from ...abi.mman import CLONE_VM, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MREMAP_DONTUNMAP
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ..jit import kernel, wrap
 from ..state import V_END, V_NEXT, V_START, Mem, kalloc
 from .areas import area_at, copied, copy_all, covered_from, cut, new_area, put_in, take_out
@@ -213,12 +214,12 @@ def _fork(m: Mem, space: int, child: int, flags: int) -> int:
 @kernel
 def _call(m: Mem, ev: Mem, row: int, kind: int, space: int, ret: int, flags: int, extra: int) -> int:
     """Apply a call that had an effect."""
-    a0 = ev[row + 2]
-    a1 = ev[row + 3]
-    a2 = ev[row + 4]
-    a3 = ev[row + 5]
+    a0 = ev[row + E_ARGS]
+    a1 = ev[row + E_ARGS + 1]
+    a2 = ev[row + E_ARGS + 2]
+    a3 = ev[row + E_ARGS + 3]
     if kind in (K_MMAP, K_OLD_MMAP):
-        _mmap(m, space, a0, a1, a2, a3, ev[row + 7], ret, flags, extra)
+        _mmap(m, space, a0, a1, a2, a3, ev[row + E_ARGS + 5], ret, flags, extra)
     elif kind == K_MUNMAP:
         take_out(m, space, a0, end_of(a0, a1))
     elif kind in (K_MPROTECT, K_PKEY_MPROTECT):
@@ -247,18 +248,18 @@ def _call(m: Mem, ev: Mem, row: int, kind: int, space: int, ret: int, flags: int
 @kernel
 def follow(m: Mem, ev: Mem, row: int, extra: int) -> int:
     """Apply the event in `ev[row..]`."""
-    kind = ev[row]
-    task = ev[row + 1]
-    ret = ev[row + 8]
-    flags = ev[row + 9]
+    kind = ev[row + E_KIND]
+    task = ev[row + E_TASK]
+    ret = ev[row + E_RET]
+    flags = ev[row + E_FLAGS]
     if failed(flags, ret):
         if kind == K_MPROTECT and ret == -ENOMEM and had_effect(flags):
             space = space_of(m, task)  # a hole was met: what lies before it has changed
-            start = ev[row + 2]
-            end = covered_from(m, space, start, end_of(start, ev[row + 3]))
-            _protect(m, space, start, end, ev[row + 4] & 7)
+            start = ev[row + E_ARGS]
+            end = covered_from(m, space, start, end_of(start, ev[row + E_ARGS + 1]))
+            _protect(m, space, start, end, ev[row + E_ARGS + 2] & 7)
     elif kind in (K_FORK, K_FORK_STEP):
-        _fork(m, space_of(m, task), ev[row + 2], ev[row + 3] if kind == K_FORK else 0)
+        _fork(m, space_of(m, task), ev[row + E_ARGS], ev[row + E_ARGS + 1] if kind == K_FORK else 0)
     elif kind == K_EXEC:
         m[m[W_TASKS] + task] = new_space(m)
     elif K_MMAP <= kind <= K_OLD_MMAP or kind in (K_INIT_VMA, K_INIT_MM):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...abi.kinds import K_MADVISE, K_MMAP, K_REMAP_FILE_PAGES
 from ...abi.mman import ADVICE, MAP_NONBLOCK, RFP_CHGPROT
+from ...abi.rows import E_ARGS, E_KIND, E_TASK
 from ..jit import kernel
 from ..state import V_END, V_NEXT, V_START, Mem
 from .areas import cut, first_in
@@ -70,7 +71,7 @@ def _guard_sized(m: Mem, region: int) -> int:
 @kernel
 def opens_later(m: Mem, ev: Mem, row: int) -> int:
     """The region that an mmap without access begins, if it is to be mapped as it will be; 0: it stays as it is."""
-    if ev[row] != K_MMAP or ev[row + 4] & 7:
+    if ev[row + E_KIND] != K_MMAP or ev[row + E_ARGS + 2] & 7:
         return 0
     region = m[m[W_REGIONS] + m[W_EVENT]]
     return region if region != 0 and _guard_sized(m, region) and _takes(m, region) else 0
@@ -80,7 +81,7 @@ def opens_later(m: Mem, ev: Mem, row: int) -> int:
 def map_open(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, region: int) -> int:
     """The mmap with the protection that the greater part of its memory gets."""
     at = emit(m, origin, changed, ev, row, m[W_EVENT])
-    changed[at + 4] = m[region + R_OPEN_PROT]
+    changed[at + E_ARGS + 2] = m[region + R_OPEN_PROT]
     return 0
 
 
@@ -112,18 +113,18 @@ def _write(
 ) -> int:
     """One call on [low, high)."""
     event = m[W_EVENT]
-    task = ev[row + 1]
+    task = ev[row + E_TASK]
     if what == _PROTECT:
         at = emit(m, origin, changed, ev, row, event)
-        changed[at + 2] = low
-        changed[at + 3] = high - low
+        changed[at + E_ARGS] = low
+        changed[at + E_ARGS + 1] = high - low
         return 0
     m[W_COUNTS + (C_SET if what == _SET else C_LIFTED)] += 1
     if m[W_PASS] == P_RFP_GUARDS:
         shown = 0 if what == _SET else prot
         at = call(m, origin, changed, event, task, K_REMAP_FILE_PAGES, low, high - low, shown)
-        changed[at + 5] = offset >> 12
-        changed[at + 6] = _CHGPROT
+        changed[at + E_ARGS + 3] = offset >> 12
+        changed[at + E_ARGS + 4] = _CHGPROT
     else:
         call(
             m, origin, changed, event, task, K_MADVISE, low, high - low, _INSTALL if what == _SET else _REMOVE
@@ -224,9 +225,9 @@ def _changes(m: Mem, space: int, start: int, end: int, prot: int) -> int:
 @kernel
 def protect(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, space: int) -> int:
     """Write what an mprotect becomes, pieces that run on in one call; 0: it stays as it is."""
-    start = ev[row + 2]
-    end = end_of(start, ev[row + 3])
-    prot = ev[row + 4] & 7
+    start = ev[row + E_ARGS]
+    end = end_of(start, ev[row + E_ARGS + 1])
+    prot = ev[row + E_ARGS + 2] & 7
     _settle(m, origin, changed, ev, row, space, start, end)
     writes = _changes(m, space, start, end, prot)
     last = _NOTHING

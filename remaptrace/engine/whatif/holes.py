@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...abi.kinds import K_MADVISE, K_MUNMAP
 from ...abi.mman import ADVICE
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ..jit import kernel
 from ..state import V_END, V_NEXT, V_PREV, V_START, Mem
 from .areas import area_at, covered_from, cut, first_in, private_anonymous, take_out
@@ -59,13 +60,18 @@ def _high_end(m: Mem, space: int, end: int) -> int:
 @kernel
 def unmap(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, space: int) -> int:
     """Write what stands for an unmapping, and apply it; 0: the event is none, or failed."""
-    start = ev[row + 2]
-    size = ev[row + 3]
-    if ev[row] != K_MUNMAP or failed(ev[row + 9], ev[row + 8]) or start & (PAGE - 1) or size <= 0:
+    start = ev[row + E_ARGS]
+    size = ev[row + E_ARGS + 1]
+    if (
+        ev[row + E_KIND] != K_MUNMAP
+        or failed(ev[row + E_FLAGS], ev[row + E_RET])
+        or start & (PAGE - 1)
+        or size <= 0
+    ):
         return 0
     end = end_of(start, size)
     event = m[W_EVENT]
-    task = ev[row + 1]
+    task = ev[row + E_TASK]
     if _enclosed(m, space, start, end):
         area = cut(m, space, start, end)
         while area != 0 and m[area + V_START] < end:

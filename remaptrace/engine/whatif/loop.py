@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.kinds import K_EXIT, K_MPROTECT, K_PKEY_MPROTECT
-from ...abi.rows import EV_WORDS
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK, EV_WORDS
 from ..jit import entry, kernel
 from ..state import H_ERROR, Mem
 from .follow import follow, space_of
@@ -39,9 +39,9 @@ def _guards(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, extra: int) ->
     """One event of the passes for guards."""
     region = 0
     done = 0
-    if failed(ev[row + 9], ev[row + 8]) == 0:
-        if ev[row] in (K_MPROTECT, K_PKEY_MPROTECT):
-            done = protect(m, origin, changed, ev, row, space_of(m, ev[row + 1]))
+    if failed(ev[row + E_FLAGS], ev[row + E_RET]) == 0:
+        if ev[row + E_KIND] in (K_MPROTECT, K_PKEY_MPROTECT):
+            done = protect(m, origin, changed, ev, row, space_of(m, ev[row + E_TASK]))
         else:
             region = opens_later(m, ev, row)
             if region != 0:
@@ -51,15 +51,19 @@ def _guards(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, extra: int) ->
         keep(m, origin, m[W_EVENT])
     follow(m, ev, row, extra)
     if region != 0:
-        mark_pending(m, space_of(m, ev[row + 1]), region)
+        mark_pending(m, space_of(m, ev[row + E_TASK]), region)
     return 0
 
 
 @kernel
 def _probes(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, extra: int) -> int:
     """One event of the trace with probes: they stand in front of the end of a process."""
-    task = ev[row + 1]
-    if ev[row] == K_EXIT and ev[row + 3] != 0 and failed(ev[row + 9], ev[row + 8]) == 0:
+    task = ev[row + E_TASK]
+    if (
+        ev[row + E_KIND] == K_EXIT
+        and ev[row + E_ARGS + 1] != 0
+        and failed(ev[row + E_FLAGS], ev[row + E_RET]) == 0
+    ):
         probe(m, origin, changed, m[W_EVENT], task, space_of(m, task))
         m[m[W_TASKS] + task] = 0
     follow(m, ev, row, extra)
@@ -96,13 +100,13 @@ def rewrite(m: Mem, ev: Mem, extra: Mem, origin: Mem, changed: Mem, first: int, 
         return _end(m, origin, changed)
     for event in range(first, last):
         row = event * EV_WORDS
-        task = ev[row + 1]
+        task = ev[row + E_TASK]
         if m[W_OUT] + need(m, task) > m[W_ROOM]:
             m[W_NEED] = need(m, task)
             return event
         m[W_EVENT] = event
         if what == P_FIND:
-            if failed(ev[row + 9], ev[row + 8]) == 0:
+            if failed(ev[row + E_FLAGS], ev[row + E_RET]) == 0:
                 look_at(m, ev, row, space_of(m, task))
             follow(m, ev, row, extra[event])
         elif what in (P_GUARDS, P_RFP_GUARDS):

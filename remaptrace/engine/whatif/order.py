@@ -16,6 +16,7 @@ from ...abi.kinds import (
     K_SIGNAL,
     K_UNMODELLED,
 )
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ..jit import kernel
 from ..state import Mem, kalloc, kfree
 from .areas import covered_from
@@ -178,15 +179,20 @@ def flush(m: Mem, origin: Mem, changed: Mem, space: int) -> int:
 @kernel
 def hold(m: Mem, origin: Mem, changed: Mem, ev: Mem, row: int, space: int) -> int:
     """1 if the event is a change of protection that was held back."""
-    start = ev[row + 2]
-    size = ev[row + 3]
-    if ev[row] != K_MPROTECT or failed(ev[row + 9], ev[row + 8]) or start & (PAGE - 1) or size == 0:
+    start = ev[row + E_ARGS]
+    size = ev[row + E_ARGS + 1]
+    if (
+        ev[row + E_KIND] != K_MPROTECT
+        or failed(ev[row + E_FLAGS], ev[row + E_RET])
+        or start & (PAGE - 1)
+        or size == 0
+    ):
         return 0
     end = end_of(start, size)
     if end <= start or covered_from(m, space, start, end) < end:
         return 0
-    task = ev[row + 1]
-    prot = ev[row + 4]
+    task = ev[row + E_TASK]
+    prot = ev[row + E_ARGS + 2]
     if m[space + S_HELD_COUNT] != 0 and (m[space + S_HELD_PROT] != prot or m[space + S_HELD_TASK] != task):
         flush(m, origin, changed, space)
     if _grow(m, space) < 0:
@@ -215,12 +221,12 @@ def _touches(m: Mem, space: int, start: int, end: int) -> int:
 @kernel
 def _sees(m: Mem, ev: Mem, row: int, space: int) -> int:
     """1 if the event could see that changes of its address space are missing."""
-    kind = ev[row]
-    start = ev[row + 2]
+    kind = ev[row + E_KIND]
+    start = ev[row + E_ARGS]
     if kind == K_FAULT:
         return _touches(m, space, start, start + 1)
     if K_READ <= kind <= K_EXECUTE:
-        return _touches(m, space, start, end_of(start, PAGE * min(max(ev[row + 4], 1), 1 << 48)))
+        return _touches(m, space, start, end_of(start, PAGE * min(max(ev[row + E_ARGS + 2], 1), 1 << 48)))
     if kind in (K_SIGNAL, K_UNMODELLED, K_KNOWN_FD, K_OPEN, K_CLOSE, K_DUP, K_PREAD, K_PWRITE):
         return 0
     return 1

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ...abi.kinds import EVF_MADE
-from ...abi.rows import EV_WORDS
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_TASK, EV_WORDS
 from ..jit import kernel
 from ..state import Mem
 from .words import W_CHANGED, W_OUT
@@ -44,12 +44,12 @@ def call(
 ) -> int:
     """A new call or access that stands for `event`; where its words begin."""
     at = _new(m, origin, event)
-    changed[at] = kind
-    changed[at + 1] = task
-    changed[at + 2] = a0
-    changed[at + 3] = a1
-    changed[at + 4] = a2
-    for i in range(5, EV_WORDS - 1):
+    changed[at + E_KIND] = kind
+    changed[at + E_TASK] = task
+    changed[at + E_ARGS] = a0
+    changed[at + E_ARGS + 1] = a1
+    changed[at + E_ARGS + 2] = a2
+    for i in range(E_ARGS + 3, E_FLAGS):
         changed[at + i] = 0
-    changed[at + EV_WORDS - 1] = EVF_MADE
+    changed[at + E_FLAGS] = EVF_MADE
     return at

@@ -12,6 +12,7 @@ from ...abi.kinds import (
     K_WRITE,
 )
 from ...abi.mman import ADVICE, PROT_WRITE
+from ...abi.rows import E_ARGS, E_KIND
 from ...abi.signals import PF_FETCH, PF_WRITE
 from ..jit import kernel
 from ..state import V_END, V_NEXT, V_START, Mem, kalloc
@@ -172,10 +173,10 @@ def _written(m: Mem, space: int, addr: int, pages: int) -> int:
 @kernel
 def look_at(m: Mem, ev: Mem, row: int, space: int) -> int:
     """What a call or access that was not refused tells of regions; before it is applied."""
-    kind = ev[row]
-    a0 = ev[row + 2]
-    a1 = ev[row + 3]
-    a2 = ev[row + 4]
+    kind = ev[row + E_KIND]
+    a0 = ev[row + E_ARGS]
+    a1 = ev[row + E_ARGS + 1]
+    a2 = ev[row + E_ARGS + 2]
     if kind in (K_MPROTECT, K_PKEY_MPROTECT):
         _protect(m, space, a0, end_of(a0, a1), a2 & 7)
     elif kind == K_MADVISE:
