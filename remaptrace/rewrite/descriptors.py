@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.mman import CLONE_FILES, MAP_ANONYMOUS
-from .row import PAGE, failed_rows, page_up
+from ..engine.whatif.words import PAGE
+from .row import failed_rows, page_up
 
 _U64 = (1 << 64) - 1
 

@@ -12,10 +12,11 @@ from typing import Any
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..abi.mman import MREMAP_DONTUNMAP
+from ..engine.whatif.words import PAGE
 from ..trace.events import Trace
 from .areas import Area, Areas
 from .descriptors import Descriptors
-from .row import PAGE, Row, page_up
+from .row import Row, page_up
 
 
 @dataclass

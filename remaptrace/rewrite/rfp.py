@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from ..abi import kinds as ev
 from ..abi import mman as names
+from ..engine.whatif.words import PAGE
 from ..trace.events import Trace
 from .areas import Area
 from .borders import borders
 from .follow import Follower, Space
 from .output import Output, Rewritten
-from .row import PAGE, Row, page_up
+from .row import Row, page_up
 from .rows import Rows
 from .windows import LEAST, Window, WindowFinder, page_wise_rows
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.errnos import ENOMEM
+from ..engine.whatif.words import PAGE
 
-PAGE = 4096
 _NO_EFFECT = ev.EVF_INJECTED | ev.EVF_UNFINISHED
 
 

@@ -9,10 +9,11 @@ from remaptrace.abi import kinds as ev
 from remaptrace.abi import mman as names
 from remaptrace.abi.kinds import ACCESSES
 from remaptrace.abi.signals import PF_FETCH, PF_WRITE
+from remaptrace.engine.whatif.words import PAGE
 from remaptrace.rewrite.areas import Area, Areas
 from remaptrace.rewrite.follow import Follower, Space
 from remaptrace.rewrite.output import Output, Rewritten
-from remaptrace.rewrite.row import PAGE, Row, page_up
+from remaptrace.rewrite.row import Row, page_up
 from remaptrace.rewrite.rows import Rows
 from remaptrace.trace.events import Trace
 

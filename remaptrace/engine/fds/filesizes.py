@@ -57,10 +57,7 @@ from .hugefiles import hugefile_fallocate
 
 _ALL_SEALS = 63
 
-
 _MAX_SIZE = (1 << 63) - 1
-
-_LAST = (1 << 63) - 1
 
 
 @kernel
@@ -160,7 +157,7 @@ def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
     o = fget(m, task, fd)
     if o == 0 or (m[o + O_MODE] & FMODE_READ) == 0:
         return -EBADF
-    if offset < 0 or offset == _LAST:  # the byte's end leaves a signed word (rw_verify_area)
+    if offset < 0 or offset == _MAX_SIZE:  # the byte's end leaves a signed word (rw_verify_area)
         return -EINVAL
     inode = m[o + O_INODE]
     if offset >= m[inode + I_SIZE]:
@@ -177,7 +174,7 @@ def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
     o = fget(m, task, fd)
     if o == 0 or (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EBADF
-    if offset < 0 or offset == _LAST:  # the byte's end leaves a signed word (rw_verify_area)
+    if offset < 0 or offset == _MAX_SIZE:  # the byte's end leaves a signed word (rw_verify_area)
         return -EINVAL
     inode = m[o + O_INODE]
     if m[inode + I_TYPE] == OPS_HUGETLB:  # hugetlbfs has no write method

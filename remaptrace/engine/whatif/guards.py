@@ -21,6 +21,7 @@ from .words import (
     M_OPEN,
     M_PENDING,
     P_RFP_GUARDS,
+    PAGE_SHIFT,
     R_END,
     R_LARGEST,
     R_OPEN_END,
@@ -123,7 +124,7 @@ def _write(
     if m[W_PASS] == P_RFP_GUARDS:
         shown = 0 if what == _SET else prot
         at = call(m, origin, changed, event, task, K_REMAP_FILE_PAGES, low, high - low, shown)
-        changed[at + E_ARGS + 3] = offset >> 12
+        changed[at + E_ARGS + 3] = offset >> PAGE_SHIFT
         changed[at + E_ARGS + 4] = _CHGPROT
     else:
         call(

@@ -79,7 +79,8 @@ R_OPEN_PROT = 7
 R_TOUCHED = 8  # accessed before that: mapped open, the access would be let in
 R_WORDS = 16
 
-PAGE = 4096
+PAGE_SHIFT = 12
+PAGE = 1 << PAGE_SHIFT
 MOST = 1 << 61
 """No user space reaches so far; sums of two addresses below it fit a word."""
 _NO_EFFECT = EVF_INJECTED | EVF_UNFINISHED
