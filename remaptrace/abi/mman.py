@@ -230,6 +230,7 @@ PERSONALITIES: dict[str, int] = {
 READ_IMPLIES_EXEC, ADDR_COMPAT_LAYOUT = 0x0400000, 0x0200000  # of personality
 
 CLONE_VM, CLONE_FILES, CLONE_VFORK, CLONE_THREAD = 0x100, 0x400, 0x4000, 0x10000
+THREAD_FLAGS = 0x3D0F00  # what pthread_create of glibc passes
 
 
 def flag_words(value: int, table: dict[str, int]) -> list[str | int]:

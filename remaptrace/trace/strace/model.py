@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...abi import kinds as ev
-from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM, THREAD_FLAGS
 from ..eventblocks import EventBlocks
 from ..filetypes import file_type
 from .args import annotation, value
@@ -27,7 +27,6 @@ UNBORN = (
 _LABEL = "/memfd:"
 """What memfd_create is given is no name: any number of files may have it."""
 _NO_RETURN = frozenset((b"exit", b"exit_group"))
-_THREAD_FLAGS = 0x3D0F00  # what pthread_create of glibc passes
 
 
 @dataclass
@@ -172,10 +171,10 @@ class Model:
             pid = self.tasks[0].pid if self.tasks else tid
         living = self.by_pid.get(pid)
         if living:
-            return self._fork(living[0], tid, _THREAD_FLAGS, line, time, made=True)
+            return self._fork(living[0], tid, THREAD_FLAGS, line, time, made=True)
         if tid != pid:
             leader = self.new_task(pid, pid, -1, self.files.new())
-            return self._fork(leader, tid, _THREAD_FLAGS, line, time, made=True)
+            return self._fork(leader, tid, THREAD_FLAGS, line, time, made=True)
         if self.tasks:
             self.note(UNBORN)
         return self.new_task(tid, pid, -1, self.files.new())
@@ -212,7 +211,7 @@ class Model:
         if name == b"clone" and first:
             return value(first) & ~0xFF
         self.note("the flags of a clone3 call are not shown: it is taken for the start of a thread")
-        return _THREAD_FLAGS
+        return THREAD_FLAGS
 
     def _fork(self, parent: Task, tid: int, flags: int, line: int, time: int, *, made: bool = False) -> Task:
         """A new task, and its fork event."""

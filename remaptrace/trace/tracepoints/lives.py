@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
-from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM, THREAD_FLAGS
 from ...abi.signals import PF_PROT, PF_WRITE
 from ..events import TASK_DTYPE
 from .births import Foresight
@@ -40,8 +40,6 @@ from .records import (
     text_of,
 )
 
-THREAD_FLAGS = 0x3D0F00
-"""What pthread_create of glibc asks of clone3."""
 CSIGNAL = 0xFF
 PF_WRITTEN = PF_PROT | PF_WRITE
 _NO_NAME = re.compile(r"<\.\.\.>|:-?\d+")
