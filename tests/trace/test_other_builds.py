@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remaptrace.cli.entry import run_command
-from remaptrace.trace.recorded import loader
+from remaptrace.trace.recorded import execareas, loader
 from tests.trace.test_exec_areas import EXACT, LOAD, LOG, RW, RX, R, areas, elf, interpreter, program
 
 OPENED = """\
@@ -116,3 +116,29 @@ def test_a_libc_of_another_size_is_another_though_as_much_is_mapped(tmp_path: Pa
         found, notes = areas(tmp_path, head + opened + "mprotect(" + tail)
         assert (found[:5] == EXACT) is used
         assert any(f"libc.so.6 of the log has {told:,} bytes" in n for n in notes) is not used
+
+
+@pytest.mark.parametrize("between", [0, 1, 3, 7, 9])
+def test_the_usual_interpreter_of_a_program_not_at_hand_is_not_used_where_no_vdso_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: int
+) -> None:
+    """What the log maps next to it is there: nothing assumed may take its place."""
+    monkeypatch.setattr(execareas, "_USUAL", (str(interpreter(tmp_path)),))
+    first = 0x7FFFF7FFA000 - between * 4096 - 8192
+    found, notes = areas(tmp_path, LOG.format(prog="/nowhere/prog").replace("0x7ffff7ff0000", f"{first:#x}"))
+    assert f"{first:x}-{first + 8192:x} rw-p 0" in found
+    used = [line for line in found if line.endswith("ld.so")]
+    assert bool(used) == (between == 0)
+    assert sum("[v" in line for line in found) == 3
+    assert not any("could not be taken" in n for n in notes)
+
+
+def test_the_usual_interpreter_is_not_used_where_the_log_s_libc_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execareas, "_USUAL", (str(interpreter(tmp_path)),))
+    lib = elf(tmp_path / "libc.so.6", 3, [(LOAD, R, 0, 0x1000, 0x1000), (LOAD, RW, 0x2000, 0x800, 0x1234)])
+    head, tail = LOG.format(prog="/nowhere/prog").split("mprotect(", 1)
+    for length, used in ((0x3234, True), (0x5234, False)):
+        text = head + OPENED.format(lib=lib, bytes=length) + "mprotect(" + tail
+        assert any(line.endswith("ld.so") for line in areas(tmp_path, text)[0]) == used

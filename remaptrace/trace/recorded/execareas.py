@@ -81,9 +81,7 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     if at is None:
         return f"{path}: {its} {_NO_FIT}"
     low = at + (interpreter.loads[0].vaddr & -PAGE)
-    apart = (low - mapped_below(start, low)) // PAGE
-    if 0 < apart < _NEAR and apart not in _VDSO:
-        between = f"{apart} pages lie between it and what was mapped next, which no vdso takes"
+    if between := _no_vdso_below(start, low):
         return f"{path}: {its} does not fit the log: {between}; it was not used"
     mine, loader = rows, _rows(interpreter, at, string(program.interpreter))
     rows = loader if unplaced else [*mine, *loader]
@@ -97,6 +95,14 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     ]
     names = f"{path} ({where}) and of {program.interpreter} ({its})"
     return Placed(rows, assumed, top, _note(names, others), unplaced)
+
+
+def _no_vdso_below(start: Start, low: int) -> str:
+    """That what lies between an interpreter at `low` and what was mapped next is no vdso; empty if it may be one."""
+    apart = (low - mapped_below(start, low)) // PAGE
+    if 0 < apart < _NEAR and apart not in _VDSO:
+        return f"{apart} pages lie between it and what was mapped next, which no vdso takes"
+    return ""
 
 
 _NO_FIT = "does not fit the log (another build, or a log that lacks calls of its loader); it was not used"
@@ -220,10 +226,14 @@ def usual_interpreter(
     start: Start, program: list[Row], files: Files, string: Callable[[str], int]
 ) -> list[Row]:
     """The areas of an interpreter that is at hand and fits the log, of a program that is not; empty if none does."""
+    if _other_system(_of_other_builds(start, files)):
+        return []
     for path in _USUAL:
         headers, _ = files.find(path)
         base = _interpreter_base(headers, start, program) if headers is not None else None
-        if headers is not None and base is not None and base >= 1 << 32:
+        if headers is None or base is None or base < 1 << 32:
+            continue
+        if not _no_vdso_below(start, base + (headers.loads[0].vaddr & -PAGE)):
             return _rows(headers, base, string(path))
     return []
 
@@ -234,9 +244,14 @@ def mapped_below(start: Start, low: int) -> int:
 
 
 def special_areas(high: int, low: int, string: Callable[[str], int]) -> list[Row]:
-    """[vvar], [vvar_vclock] and [vdso] below `high`; `low` is where the next mapping below them ends, 0 unknown."""
+    """[vvar], [vvar_vclock] and [vdso] below `high`; `low` is where the next mapping below them ends, 0 unknown.
+
+    Where these two leave no room for them they lie elsewhere.
+    """
     vvar, vclock, vdso = _VDSO.get((high - low) // PAGE, _VDSO[8])
     at = high - (vvar + vclock + vdso) * PAGE
+    if at < low:
+        return unplaced_special(string)
     rows: list[Row] = []
     for pages, perms, name in ((vvar, _R, "[vvar]"), (vclock, _R, "[vvar_vclock]"), (vdso, _RX, "[vdso]")):
         if pages:
