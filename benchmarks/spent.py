@@ -7,20 +7,18 @@ several turns in which every command runs once.
 from __future__ import annotations
 
 import atexit
-import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_STEP = 0.002  # seconds between looks at a process's memory
 
 
 @dataclass(frozen=True)
@@ -66,31 +64,24 @@ def tool(*arguments: str | Path) -> list[str]:
 
 
 def spent(command: Sequence[str], env: Mapping[str, str] | None = None, *, memory: bool = False) -> Spent:
-    """Run `command`, which may end with 0 or 1, without its output."""
-    began = time.perf_counter()
-    with open(os.devnull, "wb") as null:
-        process = subprocess.Popen(command, stdout=null, stderr=null, env=env or environment(), cwd=folder())
-        most = _watched(process.pid) if memory else 0
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - began
-    if process.returncode not in (0, 1):
-        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}")
-    return Spent(usage.ru_utime + usage.ru_stime, wall, most, usage.ru_maxrss * 1024)
-
-
-def _watched(pid: int) -> int:
-    """The most anonymous memory that is seen until the process ends."""
-    most = 0
-    with contextlib.suppress(OSError):
-        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
-                for line in file:
-                    if line.startswith("RssAnon:"):
-                        most = max(most, int(line.split()[1]) * 1024)
-                        break
-            time.sleep(_STEP)
-    return most
+    """Run `command`, which may end with 0 or 1, without its output, from a process that holds nothing itself."""
+    answer, told = os.pipe()
+    launcher = [bare_python(), str(ROOT / "benchmarks" / "launched.py"), str(told), str(int(memory))]
+    with open(answer, "rb") as said, open(os.devnull, "wb") as null:
+        process = subprocess.Popen(
+            [*launcher, *command],
+            stdout=null,
+            stderr=null,
+            env=env or environment(),
+            cwd=folder(),
+            pass_fds=[told],
+        )
+        os.close(told)
+        found = json.loads(said.read() or b"{}")
+        process.wait()
+    if found.get("status") not in (0, 1):
+        raise RuntimeError(f"{' '.join(command)}: exit {found.get('status')}")
+    return Spent(found["cpu"], found["wall"], found["anonymous"], found["resident"])
 
 
 def in_turn(
