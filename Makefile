@@ -61,6 +61,10 @@ faults: $(DEV)  ## end every command by signals at many moments, and on full dis
 man: $(READY)  ## man pages and completions, made from the help, below share/
 	$(BIN)/python -m tools.manpages share
 
+.PHONY: help-texts
+help-texts: $(READY)  ## the texts of --help that are told without click; after every change of an option
+	$(BIN)/python -m tools.helptexts
+
 # The documentation site into build/site, with the gallery; a warning is an error.
 .PHONY: site
 site: $(READY)

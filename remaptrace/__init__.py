@@ -6,9 +6,11 @@ when it is first asked for, so that ``import remaptrace`` costs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as type checkers know it; `typing` takes longer to load than the shortest commands
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .advice.whole import Advice
     from .api import (
         Machine,

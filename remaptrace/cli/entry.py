@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -47,8 +47,13 @@ def guarded(args: Sequence[str]) -> int:
 
 def run_command(args: Sequence[str]) -> int:
     """Run the command line `args` and return the exit status; never raises an Exception."""
+    return _ended(lambda: _dispatch(list(args)))
+
+
+def _ended(work: Callable[[], int]) -> int:
+    """The exit status of `work`, or of what it raises, with words about it."""
     try:
-        status = _dispatch(list(args))
+        status = work()
         if sys.stdout is not None:  # None: it was closed before we began
             sys.stdout.flush()
         return status
@@ -90,6 +95,15 @@ def run_command(args: Sequence[str]) -> int:
             "please report it with the trace and what REMAPTRACE_DEBUG=1 prints\n"
         )
         return EXIT_INTERNAL
+
+
+def failed(error: Exception) -> int:
+    """Tell of an exception that was met outside of `run_command`, as it does; the exit status."""
+
+    def again() -> int:
+        raise error
+
+    return _ended(again)
 
 
 def _interrupted(signal: KeyboardInterrupt) -> int:

@@ -1,0 +1,120 @@
+"""What is told without click is what click tells; whatever else is asked for is left to click."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from remaptrace.cli import front
+from remaptrace.cli.entry import run_command
+from tools.helptexts import texts
+
+TEXTS = texts()
+
+
+def both(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, object]:
+    """Status and output of the front door, and of click."""
+    mine = front.answered(args), capsys.readouterr()
+    theirs = run_command(args), capsys.readouterr()
+    return mine, theirs
+
+
+def test_kept_help_is_what_click_makes() -> None:
+    kept = {path.name: path.read_text(encoding="utf-8") for path in Path(front.HELP_FOLDER).iterdir()}
+    stale = sorted(name for name in TEXTS if kept.get(name) != TEXTS[name])
+    assert not stale, f"run `python -m tools.helptexts`, commit what it writes: {stale}"
+    assert sorted(kept) == sorted(TEXTS)
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "101", "117", "500"])
+def test_help_is_told_as_click_tells_it_at_every_kept_width(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for name in TEXTS:
+        words = name.split(".")[0].split("-")[1:]
+        for ask in ("--help", "-h"):
+            mine, theirs = both([*words, ask], capsys)
+            assert mine == theirs, (name, columns)
+    for args in ([], ["--version"]):
+        mine, theirs = both(args, capsys)
+        assert mine == theirs, args
+
+
+@pytest.mark.parametrize(
+    "columns", ["79", "81", "99", "40", "0", "000", "-100", "wide", " 100", "1_00", "１００"]
+)
+def test_help_for_other_widths_is_left_to_click(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert front.answered(["--help"]) is None
+    assert front.answered(["run", "-h"]) is None
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help", "run"],
+        ["run", "x", "--help"],
+        ["run", "--", "--help"],
+        ["--limit-memory", "1G", "--help"],
+        ["--limit-memory", "--help"],
+        ["runs", "--help"],
+        ["../remaptrace", "--help"],
+        ["", "--help"],
+        ["--version", "--version"],
+        ["\udcff", "--help"],
+    ],
+)
+def test_other_command_lines_are_left_to_click(args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert front.answered(args) is None
+
+
+@pytest.mark.parametrize("name", ["REMAPTRACE_LIMIT_MEMORY", "_REMAPTRACE_COMPLETE"])
+def test_variables_that_change_a_command_line_are_left_to_click(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(name, "")
+    assert front.answered(["--help"]) is None
+
+
+def whole(*args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "remaptrace", *args]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **env}, check=False)
+
+
+def test_help_needs_no_reader_of_command_lines() -> None:
+    program = (
+        "import sys\n"
+        "from remaptrace.cli.front import answered\n"
+        "assert answered(['run', '--help']) == 0\n"
+        "sys.exit(', '.join({'click', 're', 'typing', 'enum', 'dataclasses'} & set(sys.modules)) or 0)"
+    )
+    command = [sys.executable, "-S", "-c", program]
+    env = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_is_told_where_its_characters_cannot_be_written() -> None:
+    plain = whole("run", "--help", COLUMNS="80", PYTHONIOENCODING="ascii")
+    assert plain.returncode == 0
+    assert plain.stdout.decode("ascii").startswith("Usage: remaptrace run")
+
+
+def test_help_to_a_full_device_and_to_nobody_ends_as_documented() -> None:
+    words = [sys.executable, "-m", "remaptrace", "--help"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"error RT502: cannot write")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
