@@ -31,4 +31,7 @@ RSF_ASSUMED = 1  # an area was assumed to exist for this event
 RSF_DIVERGED = 2  # result differs from the recorded one
 RSF_UNMODELLED = 4  # not modelled; no effect was applied
 RSF_DEAD = 8  # the task had ended
+RSF_KIND = (
+    32  # of a fault: the recording does not tell the kind of access, so that one was taken which faults
+)
 RSF_GUESSED = 16  # the answer agrees only because nothing is known of the memory that it is about

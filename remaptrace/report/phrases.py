@@ -11,7 +11,7 @@ from .words import counted, number
 
 if TYPE_CHECKING:
     from ..trace.wording import Place
-    from .documents.run import Agreement, GroundAnswers, InFile, Run, SourcePlace
+    from .documents.run import Agreement, GroundAnswers, GroundFaults, InFile, Run, SourcePlace
 
 COMPARED = {
     "answers": ("answer", "answers"),
@@ -102,7 +102,9 @@ def rests_on_nothing(agreement: Agreement) -> bool:
     """True if everything that agrees does so by construction."""
     ground = agreement.get("ground")
     compared = {k for k, t in agreement["compared"].items() if t["total"]}
-    return ground is not None and compared == {"answers"} and not ground["answers"]["free"]
+    if ground is None or not compared <= {"answers", "faults"}:
+        return False
+    return not (ground["answers"]["free"] or ground["faults"]["free"] or ground["faults"]["kind"])
 
 
 _ASSUMED_FROM = 10
@@ -121,6 +123,7 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     ground = facts["agreement"]["ground"] if facts["agreement"] else None
     if ground:
         out += _answers_ground(ground["answers"])
+        out += _faults_ground(ground["faults"])
         if ground["no_truth"]:
             names = listed([_TRUTHS[what] for what in ground["no_truth"]])
             out.append((f"{names}: no truth in this recording{_remedy(ground['no_truth'])}.", "dim"))
@@ -168,6 +171,22 @@ def _answers_ground(answers: GroundAnswers) -> list[tuple[str, str]]:
         return [(f"No answer could have come out otherwise: {listed(parts)}.", "warn")]
     text = f"{number(answers['free'])} of {noun('answers', total)} could have come out otherwise; {listed(parts)}."
     return [(text, "dim")]
+
+
+def _faults_ground(faults: GroundFaults) -> list[tuple[str, str]]:
+    """How the page faults that agree came to do so."""
+    if not faults["kind"] and not faults["assumed"]:
+        return []
+    rest = "rests on what it" if faults["assumed"] == 1 else "rest on what they"
+    assumed = f"{number(faults['assumed'])} {rest} made us assume" if faults["assumed"] else ""
+    could = faults["free"] + faults["kind"]
+    if not could:
+        return [(f"No fault could have come out otherwise: {assumed}.", "warn")]
+    text = f"{number(could)} of {noun('faults', could + faults['assumed'])} could have come out otherwise"
+    if faults["kind"]:
+        which = f"{number(faults['kind'])} of them" if faults["free"] else "all"
+        text += f", {which} by their place alone (read or write is not recorded)"
+    return [(f"{text}; {assumed}." if assumed else f"{text}.", "dim")]
 
 
 def outcome_word(outcome: str) -> str:

@@ -43,7 +43,9 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Ground:
-    """What the agreement of a recorded run rests on. The first four add up to the answers that agree.
+    """What the agreement of a recorded run rests on.
+
+    The first four add up to the answers that agree, `faults_*` to the page faults that agree.
 
     `no_truth` names tallies that the recording has nothing for.
     """
@@ -52,6 +54,9 @@ class Ground:
     placed: int  # an address that the recording gave
     assumed: int  # rests on areas or files that were assumed because of this very answer
     guessed: int  # a refusal that only agrees because nothing is known of that memory
+    faults_free: int  # in areas that were there without them
+    faults_kind: int  # read or write is not recorded: one that faults was taken
+    faults_assumed: int  # rests on areas or lengths of files that were assumed because of this very fault
     no_truth: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_FIXED
-from ..abi.rows import RSF_ASSUMED, RSF_GUESSED
+from ..abi.rows import RSF_ASSUMED, RSF_GUESSED, RSF_KIND
 from .agreement import Ground, Tally
 from .result import Result
 
@@ -29,9 +29,13 @@ def ground_of(
     result: Result,
     answers: npt.NDArray[np.int64],
     agree: npt.NDArray[np.bool_],
+    faults: npt.NDArray[np.int64],
     tallies: dict[str, Tally],
 ) -> Ground:
-    """The ground of a comparison: `answers` are the compared events, `agree` which of them came out equal."""
+    """The ground of a comparison: `answers` are the compared events, `agree` which of them came out equal.
+
+    `faults` are the events of recorded faults that agree.
+    """
     placed = assumed = guessed = 0
     for first in range(0, len(answers), PIECE):
         events = answers[first : first + PIECE][agree[first : first + PIECE]]
@@ -41,11 +45,17 @@ def ground_of(
         guessed += int(by_guess.sum())
         assumed += int(by_assumption.sum())
         placed += int((_placed(result, events) & ~by_assumption & ~by_guess).sum())
+    flags = result.columns["flags"][faults]
+    proved = (flags & RSF_ASSUMED) != 0
+    taken = ((flags & RSF_KIND) != 0) & ~proved
     return Ground(
         free=int(agree.sum()) - guessed - assumed - placed,
         placed=placed,
         assumed=assumed,
         guessed=guessed,
+        faults_free=int((~proved & ~taken).sum()),
+        faults_kind=int(taken.sum()),
+        faults_assumed=int(proved.sum()),
         no_truth=tuple(what for what in TRUTHS if what not in tallies),
     )
 

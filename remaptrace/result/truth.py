@@ -15,7 +15,7 @@ What is compared, each with its own tally:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -51,11 +51,15 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
     trace = result.trace
     tallies: dict[str, Tally] = {}
     found: list[Disagreement] = []
-    for comparison in (_answers, _counts, _counters, _maps, _faults):
+    for comparison in (_answers, _counts, _counters, _maps):
         for what, tally, disagreements in comparison(result):
             if tally.total:
                 tallies[what] = tally
                 found += disagreements
+    faults, same, words = _faults(result)
+    if len(faults):
+        _, tallies["faults"], disagreements = _tally(trace, "faults", faults, same, words)
+        found += disagreements
     found.sort(key=lambda d: d.event if d.event >= 0 else len(trace))
     source = trace.sources[0] if trace.sources else ""
     compared, equal = _answered(result)
@@ -70,7 +74,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
         seconds=seconds,
         arch=result.machine.arch.label,
         kernel=result.machine.kernel.name,
-        ground=ground_of(result, compared, equal, tallies),
+        ground=ground_of(result, compared, equal, faults[same], tallies),
     )
 
 
@@ -335,16 +339,17 @@ def _area_words(area: VmaRow) -> str:
 # ---- faults ----------------------------------------------------------------------------------
 
 
-def _faults(result: Result) -> Found:
-    """Every recorded fault: refused with the signal that follows it, or resolved. Signals without a fault."""
-    trace, columns = result.trace, result.trace.columns
+def _faults(result: Result) -> tuple[npt.NDArray[np.int64], Bools, Callable[[int], tuple[str, str]]]:
+    """Every recorded fault: refused with the signal that follows it, or resolved. Signals without a fault.
+
+    The compared events, which of them came out equal, and both sides of one in words.
+    """
+    columns = result.trace.columns
     kinds = columns["kind"]
     mask = (kinds == ev.K_FAULT) | (kinds == ev.K_SIGNAL)
     if (result.columns["flags"] & RSF_DEAD).any():
         mask &= (result.columns["flags"] & RSF_DEAD) == 0
     at = np.flatnonzero(mask)
-    if not len(at):
-        return
     tasks = columns["task"][at]
     order = np.argsort(tasks, kind="stable")
     at, tasks = at[order], tasks[order]
@@ -379,7 +384,7 @@ def _faults(result: Result) -> Found:
             return _fault_text(int(kind[i])), _fault_text(int(taken[i]))
         return NAMES[int(expected[i])], NAMES[int(got[i])]
 
-    yield _tally(trace, "faults", at, (expected == got) & same, words)
+    return at, (expected == got) & same, words
 
 
 _RACE_EVENTS = 256  # how far back the other thread's fault may stand

@@ -80,3 +80,28 @@ def test_a_tenth_of_the_peak_assumed_is_a_warning_at_the_top(remaptrace: Run, tm
     log = _log(tmp_path, FIRST + "mprotect(0x7f0000000000, 4096, PROT_READ) = 0\n")
     lines = remaptrace("run", log).out.splitlines()
     assert "1 of 2 areas at the peak (50 %) is assumed" in "\n".join(lines[:8])
+
+
+def test_faults_that_made_their_own_areas_show_nothing(remaptrace: Run, tmp_path: Path) -> None:  # noqa: F811
+    """perf trace of page faults alone: where something is mapped is known from the faults themselves."""
+    log = tmp_path / "faults.txt"
+    head = "     0.{:03d} ( 0.000 ms): prog/7 minfault [main+0x28a] => //anon@0x{:x} (d.)\n"
+    log.write_text("".join(head.format(i, (0x7F5499ECB + i) << 12) for i in range(5)), encoding="utf-8")
+    shown = remaptrace("run", str(log)).out
+    assert "Agrees, but shows nothing: 5 faults." in shown
+    assert "No fault could have come out otherwise: 5 rest on what they made us assume." in shown
+    ground = json.loads(remaptrace("run", str(log), "--format", "json").out)["agreement"]["ground"]
+    assert ground["faults"] == {"free": 0, "kind": 0, "assumed": 5}
+
+
+def test_faults_of_unknown_kind_are_compared_by_their_place(remaptrace: Run, tmp_path: Path) -> None:  # noqa: F811
+    log = tmp_path / "faults.txt"
+    asked = "len: 16384, prot: READ|WRITE, flags: PRIVATE|ANONYMOUS"
+    call = f"     0.000 ( 0.001 ms): prog/7 mmap({asked}) = 0x7f5499ecb000\n"
+    fault = "     0.{:03d} ( 0.000 ms): prog/7 minfault [main+0x28a] => //anon@0x{:x} (d.)\n"
+    lines = [call, *(fault.format(i + 1, (0x7F5499ECB + i) << 12) for i in range(4))]
+    log.write_text("".join(lines), encoding="utf-8")
+    shown = " ".join(remaptrace("run", str(log)).out.split())
+    assert "4 of 4 faults could have come out otherwise, all by their place alone" in shown
+    ground = json.loads(remaptrace("run", str(log), "--format", "json").out)["agreement"]["ground"]
+    assert ground["faults"] == {"free": 0, "kind": 4, "assumed": 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...abi.kinds import EVF_IN_KERNEL
 from ...abi.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK, OUT_WAITS
-from ...abi.rows import RSF_ASSUMED
+from ...abi.rows import RSF_ASSUMED, RSF_KIND
 from ...abi.signals import (
     ACC_EXEC,
     ACC_READ,
@@ -126,7 +126,7 @@ def recorded_fault(m: Mem, task: int, addr: int, error_code: int) -> int:
 
 @kernel
 def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
-    """A page fault of which only the address was recorded; an OUT_*. What it is taken for is marked as assumed.
+    """A page fault of which only the address was recorded; an OUT_*. What it is taken for is not known (RSF_KIND).
 
     Where a read would take none it was a write, or a fetch. On a page that is not there it may have been either: the
     page is treated as read, for a write that came later would show as another fault or as none, and both are right;
@@ -134,7 +134,7 @@ def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
     depends on it (mm/vma.c:is_mergeable_anon_vma). Pages around it are not mapped, as a read would: those whose faults
     were recorded later were not there, of the others nobody knows.
     """
-    m[G_RSFLAGS] |= RSF_ASSUMED
+    m[G_RSFLAGS] |= RSF_KIND
     if may_assume(m, task) != 0:
         assume_page(m, task, addr, VM_READ)
     mm = m[task + T_MM]
@@ -154,6 +154,7 @@ def _fault_of_unknown_kind(m: Mem, task: int, addr: int) -> int:
             code = fault_error_code(m, mm, addr, access)
     if code < 0 and m[G_FOLLOW] != 0:
         if learn_from_fault(m, task, addr, PF_USER, code) != 0:
+            m[G_RSFLAGS] |= RSF_ASSUMED
             access = ACC_READ
             code = fault_error_code(m, mm, addr, access)
     if code < 0:

@@ -102,10 +102,19 @@ class GroundAnswers(TypedDict):
     guessed: int
 
 
+class GroundFaults(TypedDict):
+    """Agreeing page faults by how they came to agree."""
+
+    free: int
+    kind: int
+    assumed: int
+
+
 class GroundFacts(TypedDict):
     """What an agreement rests on."""
 
     answers: GroundAnswers
+    faults: GroundFaults
     no_truth: list[str]
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Difference,
         GroundAnswers,
         GroundFacts,
+        GroundFaults,
         MachineFacts,
         MmFacts,
         NotModelled,
@@ -318,14 +319,19 @@ def agreement_facts(outcome: CheckOutcome) -> Agreement:
 
 
 def ground_facts(ground: Ground) -> GroundFacts:
-    """What the agreement rests on: answers by how they came to agree, and what has no truth."""
+    """What the agreement rests on: answers and faults by how they came to agree, and what has no truth."""
     answers: GroundAnswers = {
         "free": ground.free,
         "placed": ground.placed,
         "assumed": ground.assumed,
         "guessed": ground.guessed,
     }
-    return {"answers": answers, "no_truth": list(ground.no_truth)}
+    faults: GroundFaults = {
+        "free": ground.faults_free,
+        "kind": ground.faults_kind,
+        "assumed": ground.faults_assumed,
+    }
+    return {"answers": answers, "faults": faults, "no_truth": list(ground.no_truth)}
 
 
 def difference_facts(found: Disagreement) -> Difference:

@@ -99,6 +99,7 @@ def _agreement_lines(agreement: Agreement) -> Iterator[str]:
         yield line_of("compared", what=what, agree=tally["agree"], total=tally["total"])
     if agreement["ground"]:
         yield line_of("ground", **agreement["ground"]["answers"])
+        yield line_of("ground_faults", **agreement["ground"]["faults"])
         for what in agreement["ground"]["no_truth"]:
             yield line_of("no_truth", what=what)
     yield from difference_lines(agreement["differences"])
