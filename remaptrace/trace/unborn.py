@@ -2,6 +2,9 @@
 
 Two that map the same address at a time, or that each call exit_group, are two processes. One changes areas that
 another made, or areas that they make lie wall to wall while none overlap: they are threads of one.
+
+A line tells of a call when it has returned. So a mapping may stand in front of the unmapping that made its room,
+whose thread does nothing else in between: that is no clash, while such fit much oftener than they seem to.
 """
 
 from __future__ import annotations
@@ -17,6 +20,11 @@ from .events import Trace
 
 LOOKED_AT = 200_000
 """Events among which areas that fit together are looked for."""
+
+_IN_FLIGHT = 64
+"""Events behind which an unmapping may be told late."""
+_OFTENER = 4
+"""Times that two processes must fit for each such unmapping."""
 
 _USES = (ev.K_MUNMAP, ev.K_MPROTECT, ev.K_PKEY_MPROTECT, ev.K_MADVISE, ev.K_MREMAP)
 REASON = "they change areas of each other and map wall to wall"
@@ -100,7 +108,9 @@ def by_areas(trace: Trace, union: Union, wanted: set[int]) -> bool:
     areas = _Areas()
     fits: Counter[tuple[int, int]] = Counter()
     clash: set[tuple[int, int]] = set()
-    for kind, task, a0, a1, a2, a3, ret in zip(*(columns[c][:last].tolist() for c in names), strict=True):
+    late: Counter[tuple[int, int]] = Counter()
+    rows = list(zip(*(columns[c][:last].tolist() for c in names), strict=True))
+    for event, (kind, task, a0, a1, a2, a3, ret) in enumerate(rows):
         pid = pids[task]
         if kind == ev.K_EXEC and ret >= 0:
             areas.forget(pid)
@@ -111,9 +121,14 @@ def by_areas(trace: Trace, union: Union, wanted: set[int]) -> bool:
             if kind == ev.K_MREMAP:
                 areas.cut(a0, _page_end(a0 + a1))
             fixed = kind == ev.K_MMAP and a3 & MAP_FIXED
-            for owner in {areas.areas[start][1] for start in areas.over(low, high)} - {pid}:
+            for start in areas.over(low, high):
+                end, owner = areas.areas[start]
+                if owner == pid:
+                    continue
                 if fixed:
                     fits[_pair(pid, owner)] += 1
+                elif _is_unmapped_late(rows, event, max(low, start), min(high, end)):
+                    late[_pair(pid, owner)] += 1
                 else:
                     clash.add(_pair(pid, owner))
             for owner in areas.owners_beside(low, high) - {pid}:
@@ -126,7 +141,20 @@ def by_areas(trace: Trace, union: Union, wanted: set[int]) -> bool:
                     fits[_pair(pid, owner)] += 1
             if kind == ev.K_MUNMAP:
                 areas.cut(a0, _page_end(a0 + a1))
+    fits = Counter({pair: count for pair, count in fits.items() if count >= _OFTENER * late[pair]})
     return _join_fitting(union, fits, clash, wanted, with_own_exit(trace))
+
+
+def _is_unmapped_late(rows: list[tuple[int, ...]], event: int, low: int, high: int) -> bool:
+    """Whether what some other thread tells next, soon behind `event`, is that it unmapped [low, high)."""
+    seen = {rows[event][1]}
+    for kind, task, a0, a1, _, _, ret in rows[event + 1 : event + 1 + _IN_FLIGHT]:
+        if task in seen:
+            continue
+        seen.add(task)
+        if kind == ev.K_MUNMAP and ret == 0 and a0 <= low and high <= _page_end(a0 + a1):
+            return True
+    return False
 
 
 def _page_end(end: int) -> int:

@@ -87,3 +87,36 @@ def test_the_commands_take_the_options(tmp_path: Path, capsys: pytest.CaptureFix
             assert run_command([command, str(log), *words]) == 0
     for command in ("run", "check", "advise", "maps", "convert", "diff"):
         assert run_command([command, str(log), "--one-process", "--threads-of", "5"]) == 2
+
+
+def _takes(tid: int, place: int) -> str:
+    return f"{tid} {_MMAP} = {place:#x}"
+
+
+_LATE = (
+    "100 munmap(0x7f0000100000, 12288 <unfinished ...>",
+    f"101 {_MMAP} = 0x7f0000100000",
+    "100 <... munmap resumed>) = 0",
+)
+"""The place of a mapping is told before the end of the call that made it free."""
+
+
+def test_an_unmapping_that_is_told_late_is_no_clash() -> None:
+    walls = [_takes(100 + i % 2, 0x7F0000100000 - i * 0x3000) for i in range(6)]
+    assert processes(read([*walls, *_LATE])) == ONE
+    # what is used by both at a time, or fits no oftener than it seems to clash, is apart
+    assert processes(read([*walls, f"101 {_MMAP} = 0x7f0000100000"])) == TWO
+    assert processes(read([*walls[:3], *_LATE])) == TWO
+
+
+def test_forked_workers_in_step_stay_apart() -> None:
+    """Both have the same free places, so that each takes what the other has just left."""
+    lines = []
+    for i in range(40):
+        place = 0x7F0000100000 - i * 0x3000
+        lines += [_takes(100, place), _takes(101, place)]
+        if i % 4 == 1:
+            lines += [f"100 munmap({place:#x}, 12288) = 0", f"101 munmap({place:#x}, 12288) = 0"]
+    assert processes(read(lines)) == TWO
+    pairs = [line for i in range(9) for line in (_takes(100 + i % 2, 0x7F0000100000), *_LATE[::2])]
+    assert processes(read(pairs)) == TWO
