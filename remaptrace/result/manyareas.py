@@ -16,18 +16,21 @@ COLUMNS = (
     *("opened", "inode", "file"),
 )
 """Words of `AreaWords`; `file` as a number of `files`. Behind them come the attributes, as abi.attributes has them."""
-OPENED, INODE, FILE = (COLUMNS.index(n) for n in ("opened", "inode", "file"))
-MULTI, ASSUMED = COLUMNS.index("fork_child"), COLUMNS.index("assumed")
+MULTI, ASSUMED, INODE = (COLUMNS.index(n) for n in ("fork_child", "assumed", "inode"))
 _PLAIN = len(COLUMNS)
 _FLAGS, _SPECIAL = COLUMNS.index("flags"), COLUMNS.index("special")
 
 
+Words = npt.NDArray[np.int64]
+_AT_ONCE = 4096
+
+
 class ManyAreas(Sequence[VmaRow]):
-    """Rows by address, equal to those of a tuple of them. `words`: int64, a row an area."""
+    """Rows by address, equal to those of a tuple of them. `words`: int64, a column a word, of an area each."""
 
     def __init__(
         self,
-        words: npt.NDArray[np.int64],
+        words: Sequence[Words],
         files: Sequence[str],
         layout: Layout,
         shown: Shown,
@@ -37,7 +40,11 @@ class ManyAreas(Sequence[VmaRow]):
         self._layout, self._shown, self._strings = layout, shown, strings
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._words[0])
+
+    def _rows(self, which: slice) -> list[list[int]]:
+        rows: list[list[int]] = np.stack([column[which] for column in self._words], axis=1).tolist()
+        return rows
 
     def _row(self, words: list[int]) -> VmaRow:
         start, end, flags, pgoff, anon_vma, multi, born, assumed, special, opened, inode, file = words[
@@ -50,8 +57,8 @@ class ManyAreas(Sequence[VmaRow]):
         return area_row(own, self._layout, self._shown, self._strings)
 
     def __iter__(self) -> Iterator[VmaRow]:
-        for first in range(0, len(self), 4096):
-            for words in self._words[first : first + 4096].tolist():
+        for first in range(0, len(self), _AT_ONCE):
+            for words in self._rows(slice(first, first + _AT_ONCE)):
                 yield self._row(words)
 
     @overload
@@ -60,8 +67,8 @@ class ManyAreas(Sequence[VmaRow]):
     def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
     def __getitem__(self, at: int | slice) -> VmaRow | tuple[VmaRow, ...]:
         if isinstance(at, slice):
-            return tuple(self._row(words) for words in self._words[at].tolist())
-        return self._row(self._words[at].tolist())
+            return tuple(self._row(words) for words in self._rows(at))
+        return self._row([int(column[at]) for column in self._words])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(other) != len(self):
@@ -75,11 +82,17 @@ class ManyAreas(Sequence[VmaRow]):
 
     def grouped(self) -> list[tuple[VmaRow, int]]:
         """One row of each kind, and how many there are: alike in flags, in having a file, in being assumed."""
-        has_file = (self._words[:, INODE] != 0) & (self._words[:, _SPECIAL] == 0)
-        keys = (self._words[:, _FLAGS] << 2) | (has_file << 1) | (self._words[:, ASSUMED] != 0)
-        _, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
-        order = np.argsort(firsts)
-        return [(self[int(firsts[i])], int(counts[i])) for i in order.tolist()]
+        words = self._words
+        found: dict[int, tuple[int, int]] = {}
+        for first in range(0, len(self), 16 * _AT_ONCE):
+            some = slice(first, first + 16 * _AT_ONCE)
+            has_file = (words[INODE][some] != 0) & (words[_SPECIAL][some] == 0)
+            keys = (words[_FLAGS][some] << 2) | (has_file << 1) | (words[ASSUMED][some] != 0)
+            kinds, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
+            for i in np.argsort(firsts).tolist():
+                at, before = found.get(int(kinds[i]), (first + int(firsts[i]), 0))
+                found[int(kinds[i])] = at, before + int(counts[i])
+        return [(self[at], number) for at, number in found.values()]
 
 
 def grouped(vmas: Sequence[VmaRow]) -> Iterator[tuple[VmaRow, int]]:

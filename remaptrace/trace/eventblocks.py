@@ -23,17 +23,24 @@ FIELDS = (*COLUMNS, "line", "time", "source")
 
 BLOCK = (1 << 14) - 40  # no power of two: the rows of a block would meet in the same cache sets
 
-_SIGNED = (np.int8, np.int16, np.int32, np.int64)
+_SIGNED: tuple[tuple[np.dtype[np.signedinteger[Any]], int], ...] = tuple(
+    (np.dtype(kind), int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32, np.int64)
+)
+"""Signed types and the greatest value of each, the narrowest first."""
 _FIRST_ROOM = 1 << 16  # bytes
 
 
 def narrowest(column: npt.NDArray[np.int64]) -> np.dtype[np.signedinteger[Any]]:
     """The narrowest signed type that holds all values of `column`."""
     low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
-    for kind in _SIGNED:
-        info = np.iinfo(kind)
-        if info.min <= low and high <= info.max:
-            return np.dtype(kind)
+    return _holding(low, high)
+
+
+def _holding(low: int, high: int) -> np.dtype[np.signedinteger[Any]]:
+    most = max(high, ~low)
+    for kind, greatest in _SIGNED:
+        if most <= greatest:
+            return kind
     raise AssertionError("int64 holds every int64")
 
 
@@ -55,9 +62,9 @@ class _Growing:
         self._used = 0
         self._memory = _anonymous(_FIRST_ROOM)
 
-    def append(self, values: npt.NDArray[np.int64]) -> None:
-        """Values at the end; a wider type takes the column over when they need it."""
-        kind = narrowest(values)
+    def append(self, values: npt.NDArray[np.int64], low: int, high: int) -> None:
+        """Values between `low` and `high` at the end; a wider type takes the column over when they need it."""
+        kind = _holding(low, high)
         if kind.itemsize > self._dtype.itemsize:
             self._widen(kind)
         end = (self._used + len(values)) * self._dtype.itemsize
@@ -119,8 +126,10 @@ class EventBlocks:
     def flush(self) -> None:
         """Narrow the current block and begin another."""
         if self.used:
-            for number, column in enumerate(self._columns):
-                column.append(self.block[number, : self.used])
+            values = self.block[:, : self.used]
+            bounds = zip(values.min(axis=1).tolist(), values.max(axis=1).tolist(), strict=True)
+            for column, row, (low, high) in zip(self._columns, values, bounds, strict=True):
+                column.append(row, low, high)
             self._before += self.used
             self.used = 0
 

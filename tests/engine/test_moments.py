@@ -34,6 +34,10 @@ def assert_looks_equal(path: str, engine: str, peak: str) -> None:
     assert result.looks is not None
     assert result.looks(event) == whole.observed.get(event)
     assert result.looks(event) == whole.observed.get(event)  # a look leaves the copy as it is
+    last = len(trace) - 1  # what the machine of the replay itself still shows
+    assert result.looks(last) == replay(
+        trace, machine, engine=engine, observe_at=[last], ends=False
+    ).observed.get(last)
     early = event // 2
     expected = replay(trace, machine, engine=engine, observe_at=[early], ends=False).observed.get(early)
     assert result.looks(early) == expected

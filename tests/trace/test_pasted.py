@@ -6,6 +6,7 @@ import contextlib
 import html
 import json
 import quopri
+import re
 import textwrap
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from remaptrace.errors import InputError
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.events import Trace
-from remaptrace.trace.pasted import unpasted
+from remaptrace.trace.pasted import broken, unpasted
 
 WITH_PIDS = (
     b'15328 execve("/bin/sh", ["sh"], 0x7ffc /* 9 vars */) = 0\n'
@@ -234,3 +235,26 @@ def test_results_at_the_edge_where_lines_were_cut_are_not_believed() -> None:
 def test_long_lines_of_a_whole_log_are_not_taken_for_cut_ones() -> None:
     line = b"mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b80000000\n"
     assert unpasted(line * 5) == (line * 5, [])
+
+
+_COLUMNS = st.sampled_from(
+    [b"", b"15328 ", b"  1 ", b"[pid 7] ", b"123456789012 ", b"7 1690000000.123456 ", b"12:00:00 "]
+)
+_CALLED = st.sampled_from(
+    [b"brk", b"mmap", b"x", b"<... brk resumed>", b"--- SIGHUP ", b"?", b"Brk", b"+++ exited"]
+)
+_INSIDE = st.text(alphabet='0x1ab ,|A_()[]{}<>"/*\\=', max_size=12).map(str.encode)
+_BEHIND = st.sampled_from(
+    [b") = 0", b") = 0x7f00", b")  = -1 E", b") = ?", b") =", b"", b" <unfinished ...>"]
+)
+_TOOK = st.sampled_from([b"", b" <0.000004>", b"\r", b" <0.1>\r", b" attached"])
+
+
+@given(st.tuples(_COLUMNS, _CALLED, st.sampled_from([b"(", b""]), _INSIDE, _BEHIND, _TOOK).map(b"".join))
+def test_lines_told_by_their_looks_are_told_as_by_their_parts(line: bytes) -> None:
+    quick = broken.is_start(line), broken.lacks_end(line)
+    with pytest.MonkeyPatch.context() as patch:
+        never = re.compile(rb"(?!)")
+        patch.setattr(broken, "_BEGINS", never)
+        patch.setattr(broken, "_WHOLE", never)
+        assert quick == (broken.is_start(line), broken.lacks_end(line))

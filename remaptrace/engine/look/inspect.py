@@ -6,18 +6,20 @@ changes nothing but the caches of lookups. Addresses and offsets are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...abi.special import FILE_AIO, SHOWN_NAMES
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.limitrules import R_SOFT_DIRTY
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ...result.arearow import AreaWords, Layout, Shown, area_row
-from ...result.manyareas import ASSUMED, COLUMNS, FILE, INODE, MULTI, OPENED, ManyAreas
+from ...result.manyareas import ASSUMED, MULTI, ManyAreas
 from ...result.result import PagesRow, VmaRow
+from ..areas import areatree
 from ..marks import ALL_ONES, MARK_ASSUMED
 from ..pages import pgwalk, pte
 from ..state import (
@@ -49,6 +51,7 @@ from ..state import (
     MM_MAJFLT,
     MM_MINFLT,
     MM_PEAK,
+    MM_SET,
     MM_STACK,
     MM_STACK_PTR,
     MM_START_BRK,
@@ -72,16 +75,21 @@ from ..state import (
     V_NEXT,
     V_PGOFF,
     V_START,
+    V_WORDS,
 )
 
+Words = npt.NDArray[np.int64]
 View = Any
 """A memoryview of the arena."""
 
 _WORD = 1 << 64
 _MANY = 20_000
 """Areas of an address space from which they are kept as columns."""
+_AT_ONCE = 4096
+"""Areas whose words are read at a time: the caches hold them."""
 _IN_ORDER = (*(V_START, V_END, V_FLAGS, V_PGOFF, V_AV, V_AVMULTI, V_BORN, V_MARK, V_NAME),)
 """The words of an area that `result.manyareas` has first."""
+_READ = (*_IN_ORDER, V_FILE, V_INODE, *range(V_ATTRIBUTES, V_ATTRIBUTES + N_ATTRIBUTES))
 
 
 def vmas(m: View, mm: int) -> Iterator[int]:
@@ -172,22 +180,62 @@ def _many_rows(m: View, mm: int, strings: Sequence[str]) -> ManyAreas:
     """The same as columns, read all at once."""
     arena: Any = getattr(m, "words", m)  # an arena whose rules are watched keeps its words so
     words = np.frombuffer(arena, dtype=np.int64)
-    at = np.fromiter(vmas(m, mm), dtype=np.int64)
-    opened, inode = words[at + V_FILE], words[at + V_INODE]
-    inode = np.where(opened != 0, words[opened + O_INODE], inode)
-    objects, file = np.unique(inode, return_inverse=True)
-    table = np.empty((len(COLUMNS) + N_ATTRIBUTES, len(at)), dtype=np.int64)
-    for i, word in enumerate(_IN_ORDER):
-        table[i] = words[at + word]
-    table[MULTI] = table[MULTI] != 0
-    table[ASSUMED] = table[ASSUMED] == MARK_ASSUMED
-    table[OPENED] = np.where(opened != 0, words[opened + O_ID], 0)
-    table[INODE] = np.where(inode != 0, words[inode + I_ID], 0)
-    table[FILE] = file.reshape(-1)
-    for i in range(N_ATTRIBUTES):
-        table[len(COLUMNS) + i] = words[at + V_ATTRIBUTES + i]
+    found = _words_of(words, _in_order(words, int(m[mm + MM_SET])))
+    opened, inode = found[V_FILE], found[V_INODE]
+    inode = _each(lambda o, i: np.where(o != 0, words[o + O_INODE], i), opened, inode)
+    objects, file = np.unique(inode, return_inverse=True) if inode.any() else (inode[:1], inode)
+    columns = [
+        *(found[word] for word in _IN_ORDER),
+        _each(lambda o: np.where(o != 0, words[o + O_ID], 0), opened),
+        _each(lambda i: np.where(i != 0, words[i + I_ID], 0), inode),
+        file.reshape(-1),
+    ]
+    columns[MULTI] = _each(lambda multi: (multi != 0).astype(np.int64), found[V_AVMULTI])
+    columns[ASSUMED] = _each(lambda mark: (mark == MARK_ASSUMED).astype(np.int64), found[V_MARK])
+    columns += [found[V_ATTRIBUTES + i] for i in range(N_ATTRIBUTES)]
     files = [file_name(m, one, strings) if one else "" for one in objects.tolist()]
-    return ManyAreas(table.T, files, layout_of(m, mm), shown_of(m), strings)
+    return ManyAreas(columns, files, layout_of(m, mm), shown_of(m), strings)
+
+
+def _each(made: Callable[..., Words], *of: Words) -> Words:
+    """`made` of columns; of columns that are one value each, of that."""
+    if any(column.strides[0] for column in of):
+        return made(*of)
+    return np.broadcast_to(made(*(column[:1] for column in of)), len(of[0]))
+
+
+def _in_order(words: Words, root: int) -> Words:
+    """The areas below the tree node `root` by address: a level of the tree at a time."""
+    nodes = np.array([root], dtype=np.int64)
+    entries = np.arange(areatree.FAN)
+    for _ in range(int(words[root + areatree.N_LEVEL]) + 1):
+        there = entries < words[nodes + areatree.N_COUNT][:, None]
+        nodes = words[(nodes[:, None] + (areatree.N_REFS + entries))[there]]
+    return nodes
+
+
+def _words_of(words: Words, at: Words) -> list[Words]:
+    """The words of the areas at `at`: a column for each of V_WORDS. One whose values are all the same takes no memory.
+
+    An area is two or three cache lines: they are read once, those of some thousand areas at a time.
+    """
+    areas = np.lib.stride_tricks.as_strided(
+        words, (len(words) - V_WORDS + 1, V_WORDS), (words.itemsize, words.itemsize), writeable=False
+    )
+    first = areas[at[0]].copy()
+    columns: list[Words | None] = [None] * V_WORDS
+    for begin in range(0, len(at), _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        rows = areas[at[some]]
+        differ = (rows != first).any(axis=0)
+        for word in _READ:
+            column = columns[word]
+            if column is None and differ[word]:
+                column = columns[word] = np.empty(len(at), dtype=np.int64)
+                column[:begin] = first[word]
+            if column is not None:
+                column[some] = rows[:, word]
+    return [np.broadcast_to(first[word], len(at)) if one is None else one for word, one in enumerate(columns)]
 
 
 def pte_word(m: View, mm: int, addr: int) -> int:

@@ -93,6 +93,7 @@ class Observer:
         self.before: set[int] = set()
         self.observed: dict[int, Snapshot] = {}
         self.exits: list[Snapshot] = []
+        self._at_end: dict[int, Sequence[VmaRow]] = {}  # of address spaces that live at the end
         self._kept = 0
         self._dropped = 0
         self._peak = 0
@@ -121,6 +122,8 @@ class Observer:
         return int(m[m[G_TASKS] + row])
 
     def _rows(self, mm: int) -> Sequence[VmaRow]:
+        if mm in self._at_end:
+            return self._at_end[mm]
         return inspect.vma_rows(self.m, mm, self.trace.strings) if mm else ()
 
     def snapshot(self, event: int, row: int, name: str = "", whole: bool = False) -> Snapshot:
@@ -215,12 +218,21 @@ class Observer:
                 seen.add(mm)
                 self._peak = max(self._peak, m[mm + MM_PEAK])
                 shots.append(self.snapshot(-1, row, whole=not self.trace.recorded))
+                self._at_end[mm] = shots[-1].vmas
                 if -1 in self._with_pages:
                     self._add_pages(shots[-1], mm, self._with_pages[-1])
         notes = []
         if self._dropped:
             notes.append(f"areas of {self._dropped} processes at their exit were not kept")
         return tuple(shots), notes
+
+    def behind_last(self, event: int) -> Snapshot | None:
+        """Behind `final`: what a look behind `event`, the last one, would have found."""
+        again = Observer(self.m, self.trace)
+        again._at_end = self._at_end
+        again.behind.add(event)
+        again.behind_event(event)
+        return again.observed.get(event)
 
     def totals(self) -> dict[str, int]:
         """Counts over the whole machine at the end."""

@@ -118,8 +118,11 @@ def replay(
         run.moments = Moments(run.m, peak)
     result = run.go(counters, progress)
     moments = run.moments
+    observer = run.observer if peak and ends else None
 
     def look(event: int) -> Snapshot | None:
+        if observer is not None and event == len(trace) - 1:
+            return observer.behind_last(event)
         moment = moments.before(event) if moments is not None else None
         if moment is not None:
             again = _Run(trace, machine, loop, compiled, followed, moment=moment)

@@ -9,9 +9,16 @@ from itertools import pairwise
 from ..strace.args import BadLine, split_arguments
 from ..strace.lines import call_name, read_head, split_call, unfinished
 
+_BEGINS = re.compile(rb"(?:\d{1,10} +(?:\d{1,10}\.\d{1,9} +)?)?[a-z_][a-z0-9_]*\(")
+"""The usual columns and a call: told without taking the columns apart."""
+_WHOLE = re.compile(_BEGINS.pattern + rb"[^\"<>(){}\[\]/]*\) += (?:-?\d+|0x[0-9a-f]+)(?: <\d+\.\d+>)?\r*\Z")
+"""Such a line with all that belongs to it, and nothing in it that has an end of its own."""
+
 
 def is_start(line: bytes) -> bool:
     """True if a line begins something of its own, and so does not continue the line before."""
+    if _BEGINS.match(line) is not None:
+        return True
     text = line[read_head(line).start :].lstrip()
     return (
         call_name(text) is not None
@@ -22,6 +29,8 @@ def is_start(line: bytes) -> bool:
 
 def lacks_end(line: bytes) -> bool:
     """True for a call that is neither whole nor one whose rest comes later."""
+    if _WHOLE.match(line) is not None:
+        return False
     text = line[read_head(line).start :].rstrip(b"\r")
     if text.startswith(b"--- SIG"):
         return not text.endswith(b" ---")

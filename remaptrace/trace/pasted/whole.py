@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 from mmap import mmap
 
@@ -19,6 +20,8 @@ _FENCE = re.compile(
 )
 
 
+_NOT_ASCII = (b"\xa0", b"\xe2", b"\xef", b"0\xc3\x97")
+_PIECE = 1 << 17
 _NARROWEST, _WIDEST = 60, 512
 _CUT = b" (cut here"
 """Behind a line that fills the width at which a log was cut: nothing of it can be believed."""
@@ -38,8 +41,21 @@ def is_as_recorded(log: mmap) -> bool:
     """
     head = log[:SAMPLE_BYTES]
     done, notes = unpasted(head)
-    elsewhere = (b"\r", b"\x1b", b"\xa0", b"\xe2", b"\xef", b"0\xc3\x97")
-    return done == head and not notes and all(log.find(byte) < 0 for byte in elsewhere)
+    return done == head and not notes and not _stands_in(log, (b"\r", b"\x1b"), _NOT_ASCII)
+
+
+def _stands_in(log: mmap, plain: Sequence[bytes], others: Sequence[bytes]) -> bool:
+    """Whether some of `plain` and `others` (not ASCII) stands in a mapped log, which is read once, by pieces that the
+    caches of the processor hold.
+    """
+    over = max(map(len, others)) - 1
+    for start in range(0, len(log), _PIECE):
+        piece = log[start : start + _PIECE + over]
+        if any(text in piece for text in plain):
+            return True
+        if not piece.isascii() and any(text in piece for text in others):
+            return True
+    return False
 
 
 def _lines(data: bytes, notes: list[str]) -> tuple[bytes, list[str]]:

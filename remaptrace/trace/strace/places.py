@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 _RESULTS = 5000
@@ -43,10 +44,16 @@ class Places:
     """What mmap, mremap and brk returned."""
     free: list[tuple[int, int]] = field(default_factory=list)
     """Address and length, in bytes, of mappings whose place the kernel chose."""
-    named: list[int] = field(default_factory=list)
-    """Addresses that the program named, and the kernel took."""
     brk: int = 0
     """The first answer of brk, 0: none."""
+    head: bytes = b""
+    """The text that they stand in."""
+
+    @cached_property
+    def named(self) -> list[int]:
+        """Addresses that the program named, and the kernel took: asked for by few."""
+        found = (islice(pattern.finditer(self.head), _RESULTS) for pattern in (_CHANGED, _NAMED))
+        return [int(match.group(1), 16) for matches in found for match in matches]
 
     @property
     def highest(self) -> int:
@@ -55,7 +62,7 @@ class Places:
 
 def places_of(head: bytes) -> Places:
     """The addresses in the first bytes of a log."""
-    out = Places()
+    out = Places(head=head)
     for match in islice(_ADDRESS.finditer(head), _RESULTS):
         address = int(match.group(4), 16)
         out.results.append(address)
@@ -64,8 +71,6 @@ def places_of(head: bytes) -> Places:
             out.brk = out.brk or address
         elif name not in (None, b"mremap") and hint and length:
             out.free.append((address, int(length, 16 if length.startswith(b"0x") else 10)))
-    for pattern in (_CHANGED, _NAMED):
-        out.named += [int(match.group(1), 16) for match in islice(pattern.finditer(head), _RESULTS)]
     return out
 
 
