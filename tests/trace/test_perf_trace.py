@@ -173,3 +173,29 @@ def test_mutated_lines_are_read_or_counted(data: st.DataObject) -> None:
         line[place] = data.draw(st.sampled_from(list(b' ,:|()=-0x9afz"<>?.\r\t\xff')))
     trace = read_perf(b"\n".join([*lines[:40], bytes(line), *lines[40:60]]) + b"\n", name="t")
     assert len(trace.skipped) <= 1
+
+
+def whole(*lines: str) -> Trace:
+    return read_perf("".join(f"{line}\n" for line in lines).encode(), name="t")
+
+
+def test_times_before_the_first_event_are_below_zero_and_read() -> None:
+    """perf counts from the first event that it sees; those of other processors may be earlier, and wrap."""
+    mapped = "mmap(len: 8192, prot: READ, flags: PRIVATE|ANONYMOUS) = 0x7f0000000000"
+    gone = "munmap(addr: 0x7f0000000000, len: 8192) = 0"
+    trace = whole(
+        f"     0.000 ( 0.001 ms): a/7 {gone}",
+        f"18446744073709.246 ( 0.042 ms): a/8 {mapped}",
+        "         ? (         ): a/9  ... [continued]: munmap()) = 0",
+    )
+    assert not trace.skipped
+    assert trace.columns["line"].tolist()[:2] == [2, 1]
+    times = trace.columns["time"].tolist()
+    assert times[0] == 42_000 and 300_000 < times[1] < 310_000
+
+
+def test_tasks_of_one_name_may_be_threads_of_one_process() -> None:
+    mapped = "mmap(len: 8192, prot: READ, flags: PRIVATE|ANONYMOUS) = 0x7f000{}000000"
+    rows = [f"     0.00{i} ( 0.001 ms): {name}/{i} " + mapped.format(i) for i, name in ((1, "a"), (2, "a"))]
+    assert any("2 tasks named a" in note for note in whole(*rows).notes)
+    assert not any("2 tasks" in note for note in whole(rows[0], rows[1].replace("a/2", "b/2")).notes)

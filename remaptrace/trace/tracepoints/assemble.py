@@ -69,14 +69,25 @@ def assemble(
     if threads_of is not None or len(alone := orphans(trace)) < 2:
         return trace
     union = Union()
-    if not by_areas(trace, union, set(alone)):
-        return trace
-    groups = {tid: union.root(tid) for tid in alone if union.root(tid) != tid}
-    trace = _assembled(text, name, fmt, source, page_size, groups, None)
-    trace.notes.append(
-        f"{len(groups)} threads whose birth is not in the log belong to processes of other ids: {REASON}"
-    )
+    if by_areas(trace, union, set(alone)):
+        groups = {tid: union.root(tid) for tid in alone if union.root(tid) != tid}
+        trace = _assembled(text, name, fmt, source, page_size, groups, None)
+        trace.notes.append(
+            f"{len(groups)} threads whose birth is not in the log belong to processes of other ids: {REASON}"
+        )
+    _note_namesakes(trace)
     return trace
+
+
+def _note_namesakes(trace: Trace) -> None:
+    """A word about processes whose birth the log does not show and that have one name: nothing tells them apart."""
+    roots = trace.tasks[(trace.tasks["parent"] < 0) & (trace.tasks["name"] > 0)]
+    names, counts = np.unique(roots["name"], return_counts=True)
+    for number in names[counts > 1].tolist():
+        trace.notes.append(
+            f"{counts[names == number][0]} tasks named {trace.strings[number]}, whose births are not in the log, are"
+            " taken for processes: they may be threads of one (--one-process or --threads-of PID say so)"
+        )
 
 
 def _assembled(

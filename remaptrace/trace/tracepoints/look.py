@@ -39,9 +39,9 @@ def looks_like_ftrace(head: bytes) -> bool:
 # ---- perf trace ----------------------------------------------------------------------------
 
 _TRACE_HEAD = re.compile(
-    rb" *(?:(\d{1,12}\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?"
+    rb" *(?:(\d{1,14}\.\d+)|\?) \( *(?:(\d+\.\d+) ms)? *\): +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?"
 )
-_TRACE_POINT_HEAD = re.compile(rb" *(\d{1,12}\.\d+)() +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?(?=[a-z_]\w*:\w+\()")
+_TRACE_POINT_HEAD = re.compile(rb" *(\d{1,14}\.\d+)() +(?:(?:([^()=]*?)/)?(\d{1,9}) +)?(?=[a-z_]\w*:\w+\()")
 """Of tracepoints alone (-e syscalls:sys_enter_mmap): nothing between the time and the task."""
 FAULT = re.compile(rb"(?:min|maj)fault \[([^\]]*)\] => (\S.*?) \((.)(.)\)")
 CALL = re.compile(rb"(\w+)\((.*?)\) +(=|\.\.\.) *(.*)")

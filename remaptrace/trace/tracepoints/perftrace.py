@@ -52,6 +52,8 @@ _SUMMARY = re.compile(
 )
 _STRING = re.compile(rb'filename: "((?:[^"\\]|\\.)*)"')
 
+_NO_TIME = -(1 << 62)
+"""Of lines that begin with a question mark: their call began before the recording."""
 _ENOUGH = 5
 """Calls from which it is no chance that all failed."""
 _ERRORS = {name: number for number, name in ERRNO_NAMES.items()}
@@ -97,17 +99,17 @@ class _PerfTrace:
             self._without_head(line, line_number)
             return
         tid = int(head[4] or 1)
-        start = round(float(head[1]) * 1e6) if head[1] else -1
-        end = start + round(float(head[2]) * 1e6) if head[1] and head[2] and len(head[2]) < 13 else start
+        start = _nanoseconds(head[1]) if head[1] else _NO_TIME
+        end = start + _nanoseconds(head[2]) if head[1] and head[2] and len(head[2]) < 13 else start
         self._last = max(self._last, start)
-        if start >= 0 and tid in self._untimed:
+        if start != _NO_TIME and tid in self._untimed:
             self._settle(tid, start)
         comm = span(offset + head.start(3), offset + head.end(3)) if head[3] else 0
         rest = line[head.end() :]
         tail = (line_number, comm)
         if (continued := CONTINUED.match(rest)) is not None:
             call = self._calls.number(continued[1].decode())
-            if end < 0:
+            if end == _NO_TIME:
                 self._untimed.setdefault(tid, []).append(len(self._rows))
             self._rows.append((OP_EXIT, tid, 0, end, call, _result(continued[2]), 0, 0, 0, 0, 0, *tail))
         elif (fault := FAULT.match(rest)) is not None:
@@ -286,6 +288,13 @@ class _PerfTrace:
         if any(row[R_OP] == OP_TASK_EXIT and row[R_A1] >= 0 for row in self._rows):
             # this kernel prints group_dead, and perf leaves out those that are false
             self._rows = [_told(row) for row in self._rows]
+        first = min((row[R_TIME] for row in self._rows if row[R_TIME] != _NO_TIME), default=0)
+        if first < 0 or any(row[R_TIME] == _NO_TIME for row in self._rows):
+            zero = min(first, 0)
+            times = (max(row[R_TIME], first) - zero for row in self._rows)
+            self._rows = [
+                (*row[:R_TIME], time, *row[R_TIME + 1 :]) for row, time in zip(self._rows, times, strict=True)
+            ]
         # A call that was interrupted is printed late, with the time of its entry: order by time.
         self._rows.sort(key=lambda row: row[R_TIME])
         return KernelText(
@@ -296,6 +305,13 @@ class _PerfTrace:
             notes=notes,
             programs=self._programs,
         )
+
+
+def _nanoseconds(text: bytes) -> int:
+    """Milliseconds with a point, in ns. Events of other processors may lie before the first: less than 0 wraps."""
+    whole, _, part = text.partition(b".")
+    time = int(whole) * 1_000_000 + int(part[:6].ljust(6, b"0"))
+    return time - (1 << 64) if time >= 1 << 63 else time
 
 
 def _result(text: bytes) -> int:
