@@ -197,5 +197,5 @@ def test_times_before_the_first_event_are_below_zero_and_read() -> None:
 def test_tasks_of_one_name_may_be_threads_of_one_process() -> None:
     mapped = "mmap(len: 8192, prot: READ, flags: PRIVATE|ANONYMOUS) = 0x7f000{}000000"
     rows = [f"     0.00{i} ( 0.001 ms): {name}/{i} " + mapped.format(i) for i, name in ((1, "a"), (2, "a"))]
-    assert any("2 tasks named a" in note for note in whole(*rows).notes)
-    assert not any("2 tasks" in note for note in whole(rows[0], rows[1].replace("a/2", "b/2")).notes)
+    assert any("taken for processes (2 a): they may" in note for note in whole(*rows).notes)
+    assert not any("of one name" in note for note in whole(rows[0], rows[1].replace("a/2", "b/2")).notes)

@@ -83,10 +83,12 @@ def _note_namesakes(trace: Trace) -> None:
     """A word about processes whose birth the log does not show and that have one name: nothing tells them apart."""
     roots = trace.tasks[(trace.tasks["parent"] < 0) & (trace.tasks["name"] > 0)]
     names, counts = np.unique(roots["name"], return_counts=True)
-    for number in names[counts > 1].tolist():
+    if (counts > 1).any():
+        order = [i for i in np.argsort(-counts, kind="stable").tolist() if counts[i] > 1]
+        listed = ", ".join(f"{counts[i]} {trace.strings[names[i]]}" for i in order[:5])
         trace.notes.append(
-            f"{counts[names == number][0]} tasks named {trace.strings[number]}, whose births are not in the log, are"
-            " taken for processes: they may be threads of one (--one-process or --threads-of PID say so)"
+            f"tasks of one name whose births are not in the log are taken for processes ({listed}"
+            f"{', ...' if len(order) > 5 else ''}): they may be threads of one (--one-process or --threads-of PID)"
         )
 
 
