@@ -82,6 +82,10 @@ _WANTS_PAGES = tuple(ADVICE[name] for name in ("collapse", "populate_read", "pop
 _SHORT = "memory was short, of the machine or of its cgroup"
 _MANY = 10_000
 """Areas from which their number is the likeliest cause, whatever limit is assumed."""
+_LARGE_PART, _SMALL_PART = 8, 64
+"""Parts of an address space from which a request may find no room among areas that nobody saw, likelier than not or not."""
+_LARGE_BESIDE_EXEC, _SMALL_BESIDE_EXEC = 2, 4
+"""The same where only program, loader and stack were not seen."""
 _HUGE_REQUEST = 1 << 30
 """Bytes from which one request alone may be beyond what a machine commits."""
 
@@ -209,9 +213,13 @@ def _growth(at: RefusedCall) -> _Answer:
     causes: list[str] = []
     if at.kind in (K_MMAP, K_OLD_MMAP) and at.arg("a3") & MAP_32BIT:
         first.append("no free range of that length below 2 GiB, where the search begins at random")
+    last: list[str] = []
+    room = _room(at)
+    if room:
+        part = _LARGE_BESIDE_EXEC if at.complete else _LARGE_PART
+        (first if at.length * part >= at.space else last).append(room)
     if at.count >= _MANY:
         first.append(_map_limit(at))
-    last: list[str] = []
     becomes = at.kind == K_MPROTECT
     unseen = not (at.complete and at.exec_shown)
     if at.kind == K_MREMAP and not at.arg("a3") & MREMAP_MAYMOVE and unseen:
@@ -250,6 +258,18 @@ def _growth(at: RefusedCall) -> _Answer:
         (first if _locks_what_comes(at) else causes).append(locked)
     limit = () if at.count >= _MANY else (_map_limit(at),)
     return (*first, *causes, *last, *limit), _deciding(first + causes), ""
+
+
+def _room(at: RefusedCall) -> str:
+    """An address space without so large a hole as a cause, where the log does not show all that was mapped; or empty."""
+    moves = at.kind in (K_MMAP, K_OLD_MMAP) or (at.kind == K_MREMAP and bool(at.arg("a3") & MREMAP_MAYMOVE))
+    part = _SMALL_BESIDE_EXEC if at.complete else _SMALL_PART
+    if not moves or (at.complete and at.exec_shown) or at.length * part < at.space:
+        return ""
+    among = "areas that the log does not show" if not at.complete else "what execve mapped"
+    return (
+        f"no free range of {size_words(at.length)} among {among}: a process has {size_words(at.space)} in all"
+    )
 
 
 def _deciding(causes: list[str]) -> str:

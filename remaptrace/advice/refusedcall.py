@@ -39,6 +39,7 @@ class RefusedCall:
     locked: int
     count: int
     limit: int
+    space: int  # where the address space of a process ends
     complete: bool  # every area of the process is known, but those of its exec unless `exec_shown`
     exec_shown: bool
     known: bool  # the sizes are
@@ -102,6 +103,7 @@ def refused_call(result: Result, event: int) -> RefusedCall:
         locked,
         max(0, int(result.columns["map_count"][event])),
         int(result.machine.kernel.values["max_map_count"]),
+        int(result.machine.arch.data["layout"]["task_size"]),
         begins_with_its_areas(result, int(columns["task"][event])),
         _shows_first_areas(result, int(columns["task"][event])),
         sizes is not None,

@@ -217,6 +217,31 @@ def test_what_a_mailer_broke_inside_of_a_quoted_quotation_is_joined() -> None:
     assert trace.columns["ret"].tolist() == [0x7FCA68249000, 0]
 
 
+def test_calls_that_a_mailer_filled_into_paragraphs_are_read_apart() -> None:
+    text = (
+        b"mmap(NULL, 1052672, PROT_READ|PROT_EXEC, MAP_PRIVATE, 3, 0) =\n"
+        b"0x2a95600000 mprotect(0x2a95604000, 1036288, PROT_NONE) = 0\n"
+        b"mprotect(0x7fbfe09000, 4096,\nPROT_READ|PROT_WRITE|PROT_GROWSDOWN) = -1 EINVAL (Invalid\n"
+        b"argument) mprotect(0x7fbfe02000, 32768,\nPROT_READ|PROT_WRITE) = -1\n"
+        b"ENOMEM (Cannot allocate memory) close(3) = 0\n"
+    )
+    trace = read_data(text, "log")
+    assert not trace.skipped
+    assert trace.columns["ret"].tolist() == [0x2A95600000, 0, -22, -12, 0]
+
+
+def test_results_that_a_terminal_broke_at_its_edge_are_joined() -> None:
+    log = b"".join(
+        b"mmap(0x73135%02x000, %d, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x73135%02x000\n"
+        % (at, 10 ** (at % 7) * 4, at)
+        for at in range(10, 40)
+    )
+    broken = b"\n".join(line[at : at + 90] for line in log.splitlines() for at in range(0, len(line), 90))
+    trace = read_data(broken + b"\n", "log")
+    assert not trace.skipped
+    assert trace.columns["ret"].tolist() == [0x7313500000 + (at << 12) for at in range(10, 40)]
+
+
 def test_results_at_the_edge_where_lines_were_cut_are_not_believed() -> None:
     lines = [
         b"mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0b8%03x0000" % n

@@ -44,10 +44,12 @@ def test_old_mmap_of_i386_is_mmap() -> None:
     assert agree(trace) == (4, 4)
 
 
-def test_two_calls_in_a_line_are_named_and_not_read_as_one() -> None:
+def test_two_calls_in_a_line_are_both_read_and_said() -> None:
     trace = reported("03")
-    assert kinds(trace) == ["munmap"]
-    assert skipped(trace) == [(1, "RT301")]
+    assert kinds(trace) == ["mmap", "mprotect", "munmap"]
+    assert trace.columns["line"].tolist() == [1, 1, 2]
+    assert not trace.skipped
+    assert "a line holds several calls: each is read" in trace.notes
 
 
 def test_a_carriage_return_alone_ends_a_line() -> None:
@@ -124,7 +126,6 @@ def test_an_error_that_is_not_shown_agrees_with_any_and_not_with_success() -> No
 @pytest.mark.parametrize(
     "behind",
     [
-        " mprotect(0x1000, 4096, PROT_NONE) = 0",
         "mprotect(0x1000, 4096, PROT_NONE) = 0",
         " ENOMEM",
         " <0.0001",
@@ -160,16 +161,35 @@ def test_remarks_and_durations_may_stand_behind_a_result(behind: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        'read(3, "", 5) = 5 munmap(0x1000, 4096) = 0',
+        'read(3, "", 5) = 5munmap(0x1000, 4096) = 0',
         'write(1, "abc munmap(0x1000, 4096) = 0',
         "<... read resumed>) = 5munmap(0x1000, 4096) = 0",
-        "ioctl(1, TCGETS, {}) = 0 munmap(0x1000, 4096) = 0",
+        "ioctl(1, TCGETS, {}) = 0 <munmap(0x1000, 4096) = 0",
         "strace: Process 12 attachedmunmap(0x1000, 4096) = 0",
     ],
 )
 def test_a_call_behind_a_harmless_one_is_not_lost_in_silence(line: str) -> None:
     trace = read("brk(NULL) = 0x1000", line)
     assert skipped(trace) == [(2, "RT301")]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('read(3, "", 5) = 5 munmap(0x1000, 4096) = 0', ["munmap"]),
+        ("ioctl(1, TCGETS, {}) = 0 (x) <0.1> 12 munmap(0x1000, 4096) = 0", ["munmap"]),
+        ("brk(0x2000) = 0x2000 12 <... read resumed>) = 5 munmap(0x1000, 4096) = 0", ["brk", "munmap"]),
+        (
+            "mprotect(0x1000, 4096, PROT_NONE) = -1 ENOMEM (Cannot allocate memory) brk(0x2000) = 0x2000",
+            ["mprotect", "brk"],
+        ),
+        ("munmap(0x1000, 4096) = 0 mprotect(0x1000, 4096, PROT_NONE) = 5x", ["munmap"]),
+    ],
+)
+def test_each_of_several_whole_calls_in_a_line_is_read(line: str, found: list[str]) -> None:
+    trace = read("brk(NULL) = 0x1000", line)
+    assert kinds(trace)[1:] == found
+    assert len(trace.skipped) == line.endswith("5x")
 
 
 def test_words_of_calls_in_strings_are_no_calls() -> None:

@@ -68,6 +68,8 @@ def common_front(sample: list[bytes]) -> Front | None:
                 return counted
         if shape == b"" or (shapes[b""] and count * 2 <= shapes[b""] + 1):
             return None
+        if count == 1 < len(shapes):  # pieces of broken lines: what they have in front is not common
+            return None
         example = examples[shape]
         shown = example.decode("utf-8", "replace")
         shown = shown if shown.strip() else shown.replace("\t", "\\t")

@@ -30,20 +30,22 @@ _HEAD = re.compile(
     re.VERBOSE,
 )
 
+_SIGNED_32, _NO_ERRORS = 0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_FFFF_F000
+"""Addresses of the upper half of 32 bits as an old strace on a 64-bit machine shows them: their sign extended."""
+
 _CALL = re.compile(rb"([a-z_][a-z0-9_]*|SYS_\d+|\?+)\(")
 _RESUMED = re.compile(rb"<\.\.\. ([a-z_?][a-z0-9_?]*) resumed>")
-_UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z")
-_RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
-_REST = re.compile(
-    rb"""(?:\ +(?P<name>E[A-Z0-9][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.]) | \ *[(\[]?(?P<word>E[A-Z0-9][A-Z0-9]*)[)\]](?=\ |\Z)
+_UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z|\s*<(ptrace)\(\w+\):[^<>]*>\Z")
+RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
+_REMARKS = rb"""(?:\ +(?P<name>E[A-Z0-9][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.])
+      | \ *[(\[]?(?P<word>E[A-Z0-9][A-Z0-9]*)[)\]](?=\ |\Z)
       | \ *\(?err(?:no|or)?[ =:]\ ?(?P<number>\d{1,4})\b\)?)?
     (?P<remarks>(?:\ *\((?:[^()]|\([^()]*\))*\))*)
     (?:\ */\*.*?\*/)?
-    (?:\ *<(?:\d+\.\d+|unavailable)>)?
-    [\ \t;]*\Z""",
-    re.VERBOSE | re.DOTALL,
-)
+    (?:\ *<(?:\d+\.\d+|unavailable)>)?"""
+BEHIND = re.compile(_REMARKS, re.VERBOSE | re.DOTALL)
 """What may stand behind a result: an error in any spelling, remarks in parentheses, a comment, the duration."""
+_REST = re.compile(_REMARKS + rb"[\ \t;]*\Z", re.VERBOSE | re.DOTALL)
 _INJECTED = re.compile(rb"\(INJECTED(?:: (?!args\))[^)]*)?\)")
 _EXITED = re.compile(rb"\+\+\+ exited with (\d+) \+\+\+\Z")
 _KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\+\Z")
@@ -104,7 +106,7 @@ def read_result(text: bytes, at: int) -> Result | None:
     BadLine RT301 if anything but remarks, a comment and the duration stands behind it, RT305 for a number that
     no call returns. A -1 without an error is -ERRNO_NOT_SHOWN.
     """
-    match = _RESULT.match(text, at)
+    match = RESULT.match(text, at)
     if match is None:
         return None
     token, end, path = match.group(1), match.end(), None
@@ -117,6 +119,8 @@ def read_result(text: bytes, at: int) -> Result | None:
     if token == b"?":
         return Result(None, text.startswith(b" ERESTART", end), injected)
     number = value(token)
+    if _SIGNED_32 <= number < _NO_ERRORS:
+        number &= 0xFFFF_FFFF
     if number >> 63 > 0:
         raise BadLine(RT_ARGUMENT, match.start(1), token, "a result below 2**63, or -1 and an error")
     error = _error(rest, end)
@@ -169,11 +173,14 @@ def resumed_name(text: bytes) -> tuple[bytes, bytes] | None:
 
 
 def unfinished(text: bytes) -> tuple[bytes, bytes] | None:
-    """For ``text <unfinished ...>`` or ``<detached ...>``: the text before, and which word; else None."""
-    if not text.endswith(b" ...>"):
+    """For ``text <unfinished ...>`` or ``<detached ...>``: the text before, and which word; else None.
+
+    ``<ptrace(SYSCALL):No such process>`` is how an old strace says that the process was gone.
+    """
+    if not text.endswith((b" ...>", b"process>")):
         return None
     match = _UNFINISHED.search(text)
-    return (text[: match.start()], match.group(1)) if match else None
+    return (text[: match.start()], match.group(1) or match.group(2)) if match else None
 
 
 def notice_at(text: bytes) -> int:

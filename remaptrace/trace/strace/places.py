@@ -65,6 +65,8 @@ def places_of(head: bytes) -> Places:
     out = Places(head=head)
     for match in islice(_ADDRESS.finditer(head), _RESULTS):
         address = int(match.group(4), 16)
+        if address >> 31 == 0x1_FFFF_FFFF:  # the sign of a 32-bit address, extended by an old strace
+            address &= 0xFFFF_FFFF
         out.results.append(address)
         name, hint, length = match.group(1), match.group(2), match.group(3)
         if name == b"brk":

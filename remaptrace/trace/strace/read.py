@@ -29,6 +29,7 @@ from .callnames import CallNames
 from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, swallowed
 from .model import FORKS, MAX_TID, Call, Model, Pending, Task
 from .origin import origin_of
+from .several import behind_first
 from .taskcalls import signal
 from .threads import Exit
 
@@ -139,11 +140,20 @@ class StraceReader:
             start = end + 1
 
     def read_line(self, line: bytes, number: int) -> None:
-        """Read one line (without its newline) and make its events."""
+        """Read one line (without its newline) and make its events, of each call if it holds several."""
         if line.endswith(b"\r"):
             line = line[:-1]
         if self._open:
             line, self._open = self._open + line, b""
+        start = 0
+        while (more := behind_first(line[start:])) >= 0:
+            self.model.note("a line holds several calls: each is read")
+            self._read_piece(line[start : start + more].rstrip(), number, start)
+            start += more
+        self._read_piece(line[start:], number, start)
+
+    def _read_piece(self, line: bytes, number: int, column: int) -> None:
+        """Read a line, or the part of one from `column` on that holds one call."""
         head = lines.read_head(line)
         text = line[head.start :]
         self.model.out.source = self.source
@@ -151,7 +161,7 @@ class StraceReader:
             self._read(line, head, text, number)
         except BadLine as bad:
             at = max(line.find(bad.found.encode()), 0) if bad.found else head.start
-            self._skip(number, at + bad.column, bad.code, bad.found, bad.expected)
+            self._skip(number, column + at + bad.column, bad.code, bad.found, bad.expected)
 
     def _read(self, line: bytes, head: lines.Head, text: bytes, number: int) -> None:
         first = text[:1]
