@@ -83,7 +83,7 @@ _SHORT = "memory was short, of the machine or of its cgroup"
 _MANY = 10_000
 """Areas from which their number is the likeliest cause, whatever limit is assumed."""
 _LARGE_PART, _SMALL_PART = 8, 64
-"""Parts of an address space from which a request may find no room among areas that nobody saw, likelier than not or not."""
+"""Parts of an address space from which a request may find no room among unseen areas, likelier than not or not."""
 _LARGE_BESIDE_EXEC, _SMALL_BESIDE_EXEC = 2, 4
 """The same where only program, loader and stack were not seen."""
 _HUGE_REQUEST = 1 << 30
@@ -261,7 +261,7 @@ def _growth(at: RefusedCall) -> _Answer:
 
 
 def _room(at: RefusedCall) -> str:
-    """An address space without so large a hole as a cause, where the log does not show all that was mapped; or empty."""
+    """An address space without so large a hole, where the log does not show all that was mapped; or empty."""
     moves = at.kind in (K_MMAP, K_OLD_MMAP) or (at.kind == K_MREMAP and bool(at.arg("a3") & MREMAP_MAYMOVE))
     part = _SMALL_BESIDE_EXEC if at.complete else _SMALL_PART
     if not moves or (at.complete and at.exec_shown) or at.length * part < at.space:
