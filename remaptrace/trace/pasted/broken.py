@@ -7,8 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from ..strace.args import BadLine, split_arguments
-from ..strace.lines import call_name, read_head, split_call, unfinished
-from ..strace.several import behind_first, last_call
+from ..strace.lines import behind_first, call_name, last_call, read_head, split_call, unfinished
 
 _FAILED = re.compile(rb"\) *= -1\r?\Z")
 _ERROR = re.compile(rb"E[A-Z][A-Z0-9]+(?: \(|\r?\Z)")

@@ -36,17 +36,19 @@ _SIGNED_32, _NO_ERRORS = 0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_FFFF_F000
 _CALL = re.compile(rb"([a-z_][a-z0-9_]*|SYS_\d+|\?+)\(")
 _RESUMED = re.compile(rb"<\.\.\. ([a-z_?][a-z0-9_?]*) resumed>")
 _UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z|\s*<(ptrace)\(\w+\):[^<>]*>\Z")
-RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
+_RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
 _REMARKS = rb"""(?:\ +(?P<name>E[A-Z0-9][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.])
       | \ *[(\[]?(?P<word>E[A-Z0-9][A-Z0-9]*)[)\]](?=\ |\Z)
       | \ *\(?err(?:no|or)?[ =:]\ ?(?P<number>\d{1,4})\b\)?)?
     (?P<remarks>(?:\ *\((?:[^()]|\([^()]*\))*\))*)
     (?:\ */\*.*?\*/)?
     (?:\ *<(?:\d+\.\d+|unavailable)>)?"""
-BEHIND = re.compile(_REMARKS, re.VERBOSE | re.DOTALL)
+_BEHIND = re.compile(_REMARKS, re.VERBOSE | re.DOTALL)
 """What may stand behind a result: an error in any spelling, remarks in parentheses, a comment, the duration."""
 _REST = re.compile(_REMARKS + rb"[\ \t;]*\Z", re.VERBOSE | re.DOTALL)
 _INJECTED = re.compile(rb"\(INJECTED(?:: (?!args\))[^)]*)?\)")
+_MAY_HOLD_MORE = re.compile(rb"\) *= *[-?0-9][^\n]*? (?:[a-z_][a-z0-9_]*\(|<\.\.\. [a-z_])")
+_BLANKS = re.compile(rb"[ \t]+")
 _EXITED = re.compile(rb"\+\+\+ exited with (\d+) \+\+\+\Z")
 _KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\+\Z")
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)(?:<[^>]*>)? \+\+\+\Z")
@@ -106,7 +108,7 @@ def read_result(text: bytes, at: int) -> Result | None:
     BadLine RT301 if anything but remarks, a comment and the duration stands behind it, RT305 for a number that
     no call returns. A -1 without an error is -ERRNO_NOT_SHOWN.
     """
-    match = RESULT.match(text, at)
+    match = _RESULT.match(text, at)
     if match is None:
         return None
     token, end, path = match.group(1), match.end(), None
@@ -223,3 +225,39 @@ def signal_line(text: bytes) -> tuple[bytes, bytes] | None:
         return match.group(1), match.group(2)
     match = _STOPPED.match(text)
     return (match.group(1), b"") if match else None
+
+
+def behind_first(line: bytes) -> int:
+    """Where in `line` another call begins, columns and all, behind one that is whole with its result; -1 if nowhere."""
+    if _MAY_HOLD_MORE.search(line) is None:
+        return -1
+    start = read_head(line).start
+    resumed = _RESUMED.match(line, start)
+    if resumed is not None:
+        at = resumed.end()
+    elif call_name(line[start:]) is not None:
+        at = line.index(b"(", start) + 1
+    else:
+        return -1
+    end = split_arguments(line, at)[1]
+    result = _RESULT.match(line, end) if end >= 0 else None
+    if result is None:
+        return -1
+    end = result.end()
+    if line[end : end + 1] == b"<" and (named := annotation_at(line, end)) is not None:
+        end = named[1]
+    behind = _BEHIND.match(line, end)
+    assert behind is not None  # all of it may be absent
+    blanks = _BLANKS.match(line, behind.end())
+    if blanks is None:
+        return -1
+    text = line[blanks.end() :]
+    text = text[read_head(text).start :]
+    return blanks.end() if call_name(text) is not None or _RESUMED.match(text) else -1
+
+
+def last_call(line: bytes) -> bytes:
+    """The last of the calls in a line, which may lack its end."""
+    while (at := behind_first(line)) >= 0:
+        line = line[at:]
+    return line

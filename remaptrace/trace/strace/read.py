@@ -29,7 +29,6 @@ from .callnames import CallNames
 from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, swallowed
 from .model import FORKS, MAX_TID, Call, Model, Pending, Task
 from .origin import origin_of
-from .several import behind_first
 from .taskcalls import signal
 from .threads import Exit
 
@@ -146,7 +145,7 @@ class StraceReader:
         if self._open:
             line, self._open = self._open + line, b""
         start = 0
-        while (more := behind_first(line[start:])) >= 0:
+        while (more := lines.behind_first(line[start:])) >= 0:
             self.model.note("a line holds several calls: each is read")
             self._read_piece(line[start : start + more].rstrip(), number, start)
             start += more
