@@ -107,6 +107,9 @@ G_LOG_EVENT = H_GLOB + 121  # first row of the current event
 G_LOG_END = H_GLOB + 122  # the word behind the log
 G_LOG_FULL = H_GLOB + 123  # rows from which the replay pauses, so that the log can be read: a word
 G_LOG_LOST = H_GLOB + 124  # rows that found no room
+G_CLEARED = H_GLOB + 49  # ranges that gave way to a recorded place, see belief/place.py
+G_CLEARED_AT = H_GLOB + 50  # the event of the first of them
+G_SMALLER_AT = H_GLOB + 51  # 1 + the event that proved huge pages smaller than assumed, see belief/place.py
 G_ALONE = H_GLOB + 127  # 1: a fault that maps its own page only, whatever the kernel maps around it
 HEAP = H_GLOB + 128
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 NOT_MODELLED: tuple[tuple[str, str], ...] = (
     ("arch_prctl(ARCH_MAP_VDSO_*)", "maps a vdso; named in the report"),
     ("arch_prctl(ARCH_SHSTK_ENABLE)", "makes a shadow stack; named"),
-    ("cacheflush, subpage_prot, vm86, uselib", "named"),
+    ("subpage_prot, vm86, uselib", "named"),
     ("fallocate", "modes of disk file systems other than allocation and PUNCH_HOLE; named"),
     (
         "ioctl(UFFDIO_*)",

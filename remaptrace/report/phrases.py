@@ -57,6 +57,11 @@ def event_place(at: Place | SourcePlace, sources: Sequence[str] = ()) -> str:
     return "  ".join([*words, where] if where else words)
 
 
+def process_words(pid: int, name: str) -> str:
+    """A process in front of its numbers: ``4242 sh``; of a log without ids its name, or ``the process``."""
+    return f"{pid or ''} {printable(name)}".strip() or "the process"
+
+
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:

@@ -351,17 +351,16 @@ def read_data(
     """
     if not data[:HEAD].strip() and not data.strip():  # stripping a large log would copy it
         raise InputError(ec.RT_EMPTY, "the input is empty", path, expected="a trace or scenario")
-    chosen = format or recognise(data)
+    chosen, as_given = format or recognise(data), data
     notes: list[str] = []
     if chosen is None or BY_NAME[chosen].pasted:
         from .pasted import unpasted
 
-        as_given = data
         data, notes = unpasted(data)
         if data is not as_given:
             chosen = format or recognise(data)
     if chosen is None:
-        raise _unknown(data, path)
+        raise _unknown(data, path, as_given)
     trace = log_text(chosen, data, path, progress, threads_of)
     if trace is None:
         trace = BY_NAME[chosen].read(data, _base(path), path, progress)
@@ -375,12 +374,12 @@ def read_data(
     return trace
 
 
-def _unknown(data: bytes, path: str) -> InputError:
-    """The error for content that no reader knows, with what it seems to be."""
+def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
+    """The error for content that no reader knows, with what it seems to be: as it was given, or undone as pasted."""
     head = bytes(data[:512])
     from .foreign.told import told
 
-    kind = told(bytes(data[:HEAD]))
+    kind = told(bytes(as_given[:HEAD])) or told(bytes(data[:HEAD]))
     hint = f"{kind.what}: {kind.instead}" if kind is not None else ""
     odd = sum(b < 9 or 13 < b < 32 or b > 126 for b in head)
     if not hint and (b"\0" in head or odd > len(head) // 3):

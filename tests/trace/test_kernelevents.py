@@ -109,7 +109,7 @@ def test_a_call_is_one_event_where_it_returns() -> None:
 def test_a_return_without_an_entry_is_no_event() -> None:
     t = ftrace("7 sys_exit_group -> 0xffffffffffffffda", "7 sys_munmap -> 0x0")
     assert len(t) == 0
-    assert t.notes == ["1 returns have no entry in the trace and were left out"]
+    assert t.notes == ["1 return has no entry in the trace and was left out"]
 
 
 def test_calls_across_lost_events_do_not_pair() -> None:

@@ -11,22 +11,31 @@ from __future__ import annotations
 from ...abi.mman import MAP_FIXED, MREMAP_FIXED
 from ...abi.rows import RSF_ASSUMED
 from ...abi.sysv import SHM_REMAP
-from ...machine.archwords import A_PAGE_SHIFT
+from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ..addr import beyond, page_align, page_offset, uword
 from ..areas.space import recorded_success
 from ..areas.vmaset import find_vma
 from ..calls.moving import overlaps
 from ..calls.munmap import do_munmap
+from ..files.hugepool import hugefile_shift
 from ..files.shmseg import SHM_INODE, shm_by_id
 from ..jit import kernel, wrap
 from ..state import (
+    G_CLEARED,
+    G_CLEARED_AT,
+    G_EVENT,
     G_REC_RET,
     G_RSFLAGS,
+    G_SMALLER_AT,
     H_ARCH,
     I_SIZE,
     MM_BRK,
     MM_START_BRK,
+    OPS_HUGETLB,
     T_MM,
+    V_END,
+    V_INODE,
+    V_OPS,
     V_START,
     Mem,
 )
@@ -42,6 +51,9 @@ def _clear(m: Mem, task: int, start: int, length: int) -> int:
         return 0
     do_munmap(m, m[task + T_MM], start, length)
     m[G_RSFLAGS] |= RSF_ASSUMED
+    if m[G_CLEARED] == 0:
+        m[G_CLEARED_AT] = m[G_EVENT]
+    m[G_CLEARED] += 1
     return 1
 
 
@@ -98,3 +110,25 @@ def clear_for_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int
         return 0
     size = page_align(m, m[m[seg + SHM_INODE] + I_SIZE])
     return _clear(m, task, m[G_REC_RET], size)
+
+
+@kernel
+def whole_huge_pages(m: Mem, task: int, addr: int, length: int) -> int:
+    """The length to unmap: up to the end of an area of huge pages whose last one a recorded munmap ended inside of.
+
+    Such a munmap succeeds if its pages are smaller than this machine's (hugetlb_vm_op_split): mmap rounded the length
+    up to whole ones of them, and munmap took all of it.
+    """
+    if recorded_success(m) == 0 or length <= 0:
+        return length
+    end = wrap(addr + page_align(m, length))
+    vma = find_vma(m, m[task + T_MM], end)
+    if vma == 0 or m[vma + V_OPS] != OPS_HUGETLB or m[vma + V_START] >= end or m[vma + V_START] < addr:
+        return length
+    shift = hugefile_shift(m, m[vma + V_INODE])
+    if shift != m[H_ARCH + A_HUGE_SHIFT] or m[vma + V_END] - end >= 1 << shift:
+        return length
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    if m[G_SMALLER_AT] == 0:
+        m[G_SMALLER_AT] = 1 + m[G_EVENT]
+    return wrap(m[vma + V_END] - addr)

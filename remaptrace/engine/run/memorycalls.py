@@ -56,7 +56,8 @@ from ..belief.assume import (
     expect_write,
     may_assume,
 )
-from ..belief.place import clear_for_brk, clear_for_mmap, clear_for_mremap, clear_for_shmat
+from ..belief.place import clear_for_brk, clear_for_mmap, clear_for_mremap, clear_for_shmat, whole_huge_pages
+from ..belief.window import assume_window
 from ..calls.aio import sys_io_destroy, sys_io_setup
 from ..calls.brk import sys_brk
 from ..calls.madvise import sys_madvise
@@ -142,7 +143,9 @@ def _process_madvise(m: Mem, task: int, addr: int, length: int, advice: int, fla
 @kernel
 def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
     """Calls whose success proves that [a0, a0 + a1) was mapped."""
-    if may_assume(m, task) != 0:
+    if may_assume(m, task) != 0 and kind == K_REMAP_FILE_PAGES:
+        assume_window(m, task, a0, a1, a3)
+    elif may_assume(m, task) != 0:
         access = VM_READ | VM_WRITE
         if kind in (K_MPROTECT, K_PKEY_MPROTECT):
             access = a2 & VM_ACCESS
@@ -189,7 +192,7 @@ def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
     if kind in (K_MMAP, K_OLD_MMAP):
         return _mmap(m, task, a0, a1, a2, a3, a4, a5)
     if kind == K_MUNMAP:
-        return sys_munmap(m, task, a0, a1)
+        return sys_munmap(m, task, a0, whole_huge_pages(m, task, uword(m, a0), uword(m, a1)))
     if kind == K_BRK:
         return _brk(m, task, a0)
     if kind <= K_MUNLOCK or kind in (K_MSYNC, K_MINCORE, K_REMAP_FILE_PAGES, K_MSEAL):

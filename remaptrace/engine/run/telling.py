@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import ReplayError
+from ...machine.archwords import A_HUGE_SHIFT
 from ...trace.events import Trace
 from ...trace.wording import BEGAN_BEFORE, event_text, place
 from .. import arena
@@ -13,9 +14,13 @@ from ..state import (
     ERR_ARENA,
     ERR_FRAMES,
     G_ASSUMED,
+    G_CLEARED,
+    G_CLEARED_AT,
     G_LEARNT,
     G_NOTASK,
+    G_SMALLER_AT,
     G_UNPLACED,
+    H_ARCH,
 )
 from .refusals import proofs
 
@@ -33,6 +38,12 @@ def broken(trace: Trace, error: int, event: int) -> ReplayError:
     )
 
 
+def _where(trace: Trace, event: int) -> str:
+    """The line of an event, or its number where the trace has none."""
+    line = place(trace, event)["line"]
+    return f"line {line}" if line else f"event {event}"
+
+
 def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
     """What the machine `m` assumed and learnt on its way through `trace`, in sentences."""
     notes: list[str] = []
@@ -42,6 +53,18 @@ def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
         proved = "it" if assumed == 1 else "they"
         notes.append(f"{what} assumed, because recorded calls prove that {proved} existed")
     notes += proofs(m)
+    if m[G_CLEARED]:
+        more = f", and {m[G_CLEARED] - 1:,} more" if m[G_CLEARED] > 1 else ""
+        notes.append(
+            f"a mapping was placed where the log still has one ({_where(trace, m[G_CLEARED_AT])}{more}): the log lacks"
+            " what unmapped it, or mixes processes; what stood there is taken for unmapped"
+        )
+    if m[G_SMALLER_AT]:
+        size = 1 << m[H_ARCH + A_HUGE_SHIFT] >> 10
+        notes.append(
+            f"munmap ended inside of a huge page of {size:,} KiB and succeeded ({_where(trace, m[G_SMALLER_AT] - 1)}):"
+            " that machine's huge pages were smaller, or the answer is not a kernel's; the area is taken for unmapped"
+        )
     if m[G_UNPLACED]:
         unplaced = "1 recorded place" if m[G_UNPLACED] == 1 else f"{m[G_UNPLACED]:,} recorded places"
         notes.append(

@@ -50,7 +50,7 @@ def run_tables(facts: Run) -> list[Table]:
     """What a run did: processes, calls with their refusals, what is not modelled, notes, lines that were skipped."""
     of = f" of {facts['trace']['name']} on {facts['machine']['kernel']}"
     processes: list[list[Cell]] = [
-        [str(p["pid"]), p["name"], p["start"], p["peak"], p["end"]] for p in facts["processes"]
+        [str(p["pid"] or ""), p["name"], p["start"], p["peak"], p["end"]] for p in facts["processes"]
     ]
     calls: list[list[Cell]] = [
         [

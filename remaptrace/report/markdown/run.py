@@ -38,7 +38,7 @@ def run_markdown(facts: Facts) -> str:
     processes = facts["processes"]
     rows = [
         [
-            str(p["pid"]),
+            str(p["pid"] or ""),
             p["name"],
             f"{p['start']:,}",
             f"{p['peak']:,}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...trace.wording import counts_are_lower_bounds
 from ..errortext import printable
 from ..layout import Cell, Sheet
-from ..phrases import event_place, line_place
+from ..phrases import event_place, line_place, process_words
 from ..words import counted, number
 from .run import machine_phrase
 
@@ -35,7 +35,7 @@ def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     sheet.blank()
     for sentence in facts["sentences"]:
         sheet.paragraph(sentence)
-    who = f"pid {process['pid']} {printable(process['name'])}".rstrip()
+    who = ("pid " if process["pid"] else "") + process_words(process["pid"], process["name"])
     sheet.blank()
     for note in facts["notes"]:
         sheet.paragraph(note, "dim", hang=2)

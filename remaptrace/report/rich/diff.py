@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, percent, size, sparkline, squeezed
-from ..phrases import event_place, file_place, outcome_word
+from ..phrases import event_place, file_place, outcome_word, process_words
 from ..words import counted, number
 from .run import machine_phrase
 
@@ -196,7 +196,8 @@ def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
     sheet.table(rows, "l" + "r" * len(machines) + "l")
     process = machines[0]["process"]
     if process:
-        sheet.line((f"of pid {process['pid']} {printable(process['name'])}".rstrip(), "dim"))
+        who = ("pid " if process["pid"] else "") + process_words(process["pid"], process["name"])
+        sheet.line((f"of {who}", "dim"))
 
 
 def _pair(sheet: Sheet, facts: Facts, names: Sequence[str], pair: Pair, rows: int) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, size, sparkline, squeezed
-from ..phrases import agreement_phrase, event_place, full_place, ground_phrases, line_place, outcome_word
+from ..phrases import (
+    agreement_phrase,
+    event_place,
+    full_place,
+    ground_phrases,
+    line_place,
+    outcome_word,
+    process_words,
+)
 from ..words import counted, number
 
 if TYPE_CHECKING:
@@ -109,7 +117,7 @@ def _processes(sheet: Sheet, facts: Facts, shown: int) -> None:
     for p in listed_rows:
         rows.append(
             [
-                f"{p['pid']} {printable(p['name'])}".rstrip(),
+                process_words(p["pid"], p["name"]),
                 number(p["start"]),
                 number(p["peak"]),
                 number(p["end"]),

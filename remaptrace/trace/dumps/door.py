@@ -14,6 +14,7 @@ from ..recorded.areas import looks_like_areas
 from .corefile import is_core, read_core
 from .dump import Dump
 from .proc import read_hs_err, read_no_map, read_proc, read_sanitizer
+from .report import holds_a_map, read_report
 from .tables import read_gdb, read_pmap, read_tombstone, read_valgrind
 
 FORMS: dict[str, Callable[[bytes, str], Dump]] = {
@@ -27,6 +28,7 @@ FORMS: dict[str, Callable[[bytes, str], Dump]] = {
     "maps": read_proc,
     "numa_maps": read_no_map,
     "map_files": read_no_map,
+    "report": read_report,
 }
 _HEAD = 1 << 16
 _NO_MAPS = {
@@ -66,7 +68,10 @@ def form_of(data: bytes) -> str | None:
         return "pmap"
     if looks_like_areas(head):
         return "maps"
-    return next((form for form, pattern in _NO_MAPS.items() if pattern.match(text)), None)
+    return next(
+        (form for form, pattern in _NO_MAPS.items() if pattern.match(text)),
+        "report" if holds_a_map(text) else None,
+    )
 
 
 def dump_of_path(path: str) -> Dump | None:

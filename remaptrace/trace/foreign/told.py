@@ -83,9 +83,13 @@ _ON_MEMORY = re.compile(
 )
 
 
+_QUOTE = re.compile(rb"(?:[ \t]{0,3}[>|])+ ?")
+
+
 def told(head: bytes) -> Told | None:
     """What `head`, the first bytes of an input that no reader knows, seems to be."""
     lines = [line.rstrip(b"\r") for line in head[:65536].split(b"\n")[:60]]
+    lines += [_QUOTE.sub(b"", line, count=1) for line in lines if line.lstrip()[:1] in b">|"]
     for kind in _TABLE:
         if kind.magic and head.startswith(kind.magic):
             return kind

@@ -19,6 +19,8 @@ _BREAK = pattern(rb"<br ?/?>[ \t]*\r?\n?")
 _LONE_RETURN = pattern(rb"\r(?!\r*\n)")
 _QUOTED_BYTE = pattern(rb"=([0-9A-F]{2})")
 _ENTITY = pattern(rb"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_KOI8_BLANK = pattern(rb"(?<= )\x9a|\x9a(?= )")
+"""The no-break blank of KOI8, which mails in Russian have."""
 _LETTERS: dict[bytes, bytes] = {
     b"\xc2\xa0": b" ",
     b"\xe2\x80\x8b": b"",
@@ -110,6 +112,9 @@ def _letters(data: bytes, notes: list[str]) -> bytes:
         if b"\xa0" in data[:SAMPLE_BYTES] and not _is_utf8(data[:SAMPLE_BYTES]):
             found = True
             data = data.replace(b"\xa0", b" ")
+    if b" \x9a" in data[:SAMPLE_BYTES] and not _is_utf8(data[:SAMPLE_BYTES]):
+        found = True
+        data = _KOI8_BLANK.sub(b" ", data)
     if found:
         notes.append("no-break blanks, typographic quotes, dashes and signs are read as plain ones")
     return data

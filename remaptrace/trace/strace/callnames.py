@@ -74,6 +74,16 @@ NEW_CALLS: dict[int, bytes] = {
 _OFFSETS = (0, 4000, 5000, 6000, 110, 1024)
 """What MIPS (o32, n64, n32), Alpha and Itanium add to the numbers of new calls."""
 
+_ARM_PRIVATE: dict[int, bytes] = {
+    0xF0001: b"breakpoint",
+    0xF0002: b"cacheflush",
+    0xF0003: b"usr26",
+    0xF0004: b"usr32",
+    0xF0005: b"set_tls",
+    0xF0006: b"get_tls",
+}
+"""Calls of 32-bit ARM alone (arch/arm/include/uapi/asm/unistd.h), none of which touches an area."""
+
 _X32 = 0x40000000
 _NUMBER = re.compile(rb"(?:syscall_|SYS_)(0x[0-9a-fA-F]{1,16}|\d{1,18})\Z")
 
@@ -123,6 +133,8 @@ class CallNames:
         return name
 
     def _by_number(self, number: int, name: bytes) -> bytes:
+        if number in _ARM_PRIVATE:
+            return _ARM_PRIVATE[number]
         number &= ~_X32
         in_table = self._table.get(number)
         if in_table is not None:

@@ -26,7 +26,6 @@ UNMODELLED = frozenset(
         b"vm86",
         b"vm86old",
         b"subpage_prot",
-        b"cacheflush",
     )
 )
 

@@ -32,7 +32,8 @@ _MAY_TELL = re.compile(rb"-linux-|ld-linux|ld-musl|/ld64\.so\.2")
 """What each of them has in it: found faster than they are."""
 
 _CALLS: tuple[tuple[tuple[bytes, ...], bytes, str], ...] = (
-    ((b"set_tls", b"cacheflush", b"arm_fadvise64_64", b"arm_sync_file_range"), rb"\(", "arm"),
+    ((b"set_tls", b"arm_fadvise64_64", b"arm_sync_file_range"), rb"\(", "arm"),
+    ((b"cacheflush(0x", b"SYS_983042(0x", b"syscall_983042(0x"), rb"[0-9a-f]+, 0x[0-9a-f]{5,}, 0", "arm"),
     ((b"riscv_",), rb"\w+\(", "riscv64"),
     ((b"set_thread_area({entry_number",), b"", "i386"),
     ((b"set_thread_area(0x", b"sysmips("), b"", "mips"),

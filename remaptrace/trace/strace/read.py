@@ -321,7 +321,10 @@ class StraceReader:
         return self.model.task_of(head.tid, number, head.time)
 
     def _begin(self) -> Task:
-        self._root = self.model.new_task(0, 0, -1, self.model.files.new())
+        """The process whose lines carry no id: 0 until its id shows, but that of the only one strace attached to."""
+        told = [tid for tid in self._announced if 0 < tid <= MAX_TID]
+        tid = told[0] if len(told) == 1 and told[0] not in self.model.by_tid else 0
+        self._root = self.model.new_task(tid, tid, -1, self.model.files.new())
         return self._root
 
     def _unnamed(self) -> Task | None:

@@ -117,9 +117,18 @@ def _assembled(
     _name_pointers(columns, strings)
     notes += lives.notes
     if picked.stray_returns:
-        notes.append(f"{picked.stray_returns} returns have no entry in the trace and were left out")
+        stray = picked.stray_returns
+        words = "return has" if stray == 1 else "returns have"
+        notes.append(f"{stray} {words} no entry in the trace and {'was' if stray == 1 else 'were'} left out")
     if picked.never_returned:
-        notes.append(f"{picked.never_returned} calls never return in the trace and were left out")
+        lost = picked.never_returned
+        words = (
+            "call never returns in the trace and was"
+            if lost == 1
+            else "calls never return in the trace and were"
+        )
+        alone = "" if (records[R_OP] == OP_EXIT).any() else ": it has entries alone (record sys_exit_* too)"
+        notes.append(f"{lost} {words} left out{alone}")
     for call, count in sorted(picked.unmodelled.items()):
         if call in BEHIND_POINTERS:
             notes.append(f"{count} x {call}: the trace has a pointer where its arguments are; not modelled")

@@ -169,7 +169,7 @@ class _FtraceText:
 
     def _skip(self, line: bytes, line_number: int, column: int, code: str = RT_KERNEL_LINE) -> None:
         text = line[:200].decode("utf-8", "replace")
-        expected = "COMM-TID [CPU] TIME: EVENT"
+        expected = "all fields of its event" if column else "COMM-TID [CPU] TIME: EVENT"
         self._skipped.append(Skipped(self._source, line_number, column + 1, code, text, expected))
 
     def finish(self, records: Records) -> KernelText:

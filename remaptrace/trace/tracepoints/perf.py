@@ -170,7 +170,7 @@ class _PerfText:
 
     def _skip(self, line: bytes, line_number: int, column: int) -> None:
         text = line[:200].decode("utf-8", "replace")
-        expected = "[COMM] TID [CPU] TIME: EVENT: fields"
+        expected = "all fields of its event" if column else "[COMM] TID [CPU] TIME: EVENT: fields"
         self._skipped.append(Skipped(self._source, line_number, column + 1, RT_KERNEL_LINE, text, expected))
 
     def _side_band(

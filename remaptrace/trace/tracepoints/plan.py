@@ -134,7 +134,7 @@ NOT_TOLD = " not told)"
 UNMODELLED = BEHIND_POINTERS | {
     *_CHANGING.values(),
     *("map_shadow_stack", "set_mempolicy_home_node", "uselib"),
-    *("process_mrelease", "vm86", "vm86old", "subpage_prot", "cacheflush", "modify_ldt"),
+    *("process_mrelease", "vm86", "vm86old", "subpage_prot", "modify_ldt"),
 }
 """Calls that change memory or maps and have no event. Other calls without a plan are only counted."""
 

@@ -67,6 +67,8 @@ def _front(line: bytes) -> tuple[bytes, bytes] | None:
     found = _FTRACE.search(line) or _PERF.search(line)
     if found is not None:
         front = line[: found.start("name")].rstrip()
+        if not front and line.startswith(b">"):  # a quotation without its blank
+            return b">", b"[ \t]?"
         if not front and (number := _NUMBER.match(line)) is not None and number.end() < found.end("name"):
             return number.group(), b""
         if found.end("name") <= _COLUMNS and not _NO_NAME.search(line[: found.start("name")]):
