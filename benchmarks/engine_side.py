@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from remaptrace.abi.rows import RS_WORDS
 from remaptrace.engine import arena
 from remaptrace.engine.run.driver import CHUNK
 from remaptrace.engine.run.engines import load_engine
@@ -15,8 +16,6 @@ from remaptrace.machine.machine import Machine
 from remaptrace.trace.events import COLUMNS, TASK_DTYPE, Trace
 
 from .workloads import Workload
-
-RS_WORDS = 12
 
 
 def trace_of(rows: np.ndarray[Any, np.dtype[np.int64]]) -> Trace:

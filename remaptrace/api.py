@@ -91,8 +91,8 @@ def replay(
 
     `follow` places mappings where the log says (default for recordings) or, when false, by the machine's
     own search. Behind each event of `observe_at` the address space of its task is kept in
-    `Result.observed`. `counters` adds total_vm and its parts after every event. `changes` keeps every change of
-    areas (`Result.changes`), from which `Result.vmas(at=)` shows any event. Raises ReplayError.
+    `Result.observed`. `counters` adds total_vm and its parts, and rss, after every event. `changes` keeps every
+    change of areas (`Result.changes`), from which `Result.vmas(at=)` shows any event. Raises ReplayError.
     """
     from .engine.run.driver import replay as run
 

@@ -25,7 +25,8 @@ RS_LOCKED = 8
 RS_VALUE = 9  # byte read, -1: none
 RS_FLAGS = 10  # RSF_*
 RS_WHY = 11  # WHY_* of the refusal, 0: none
-RS_WORDS = 12
+RS_RSS = 12  # present pages, without those of hugetlbfs (VmRSS)
+RS_WORDS = 13
 
 RSF_ASSUMED = 1  # an area was assumed to exist for this event
 RSF_DIVERGED = 2  # result differs from the recorded one

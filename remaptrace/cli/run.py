@@ -75,6 +75,8 @@ def command(
     unread: list[InputError] = []
     hosts: list[Any] = []
     changes = form == "rich" and is_page(output, picture)
+    asked = output_for("run", output)
+    tracks = asked is not None and asked.name == "perfetto"
     for item, original in session.load_traces(
         traces, threads_of=threads_of, maps=maps, cache=cache, unread=unread
     ):
@@ -94,7 +96,7 @@ def command(
             hosts.append(origin)
             continue
         result, seconds = session.replay_timed(
-            trace, machine, placing, counters=trace.truth is not None, changes=changes, peak="last"
+            trace, machine, placing, counters=trace.truth is not None or tracks, changes=changes, peak="last"
         )
         reason = "the trace was rewritten" if rewrites else choice.why_not_compared(trace, machine)
         agreement = session.agreement(result, item, not reason, seconds)

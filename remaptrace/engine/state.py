@@ -183,7 +183,7 @@ MM_LEGACY = 21  # 1: bottom-up layout
 MM_STACK_PTR = 22  # initial stack pointer, for [stack]
 MM_NEXT = 23  # list of all mms
 MM_FIRST = 24  # first VMA by address
-MM_RSS = 25  # present pages
+MM_RSS = 25  # present pages, those of hugetlbfs among them
 MM_PEAK = 26  # highest map_count
 MM_ID = 27
 MM_LASTLEAF = 28  # cache of the last leaf table: its number of span ...
@@ -206,7 +206,8 @@ MM_LOG_GONE = 42  # 1: its end is in the log of changes, nothing more of it is
 MM_LOG_START_BRK = 43  # what the log of changes says of MM_START_BRK, ...
 MM_LOG_BRK = 44  # ... MM_BRK ...
 MM_LOG_STACK = 45  # ... and MM_STACK_PTR
-MM_WORDS = 46
+MM_HUGETLB = 46  # present pages of hugetlbfs, which VmRSS leaves out (hugetlb_usage)
+MM_WORDS = 47
 
 # ---- task ------------------------------------------------------------------------------------
 T_MM = 0

@@ -1,8 +1,8 @@
 """Trace Event Format (JSON) of a replay, as ui.perfetto.dev, chrome://tracing and speedscope open it.
 
-Processes and threads by name, counter tracks "VMAs" and "faults" a process, instants for signals; with recorded times
-also a slice a call. Logs that we read have no durations: slices have the duration 0, and `otherData` says so. Without
-times the clock is the number of the event (one event a microsecond), which `otherData` says too.
+Processes and threads by name, counter tracks "VMAs", "faults" and "RSS" a process, instants for signals; with
+recorded times also a slice a call. Logs that we read have no durations: slices have the duration 0, and `otherData`
+says so. Without times the clock is the number of the event (one event a microsecond), which `otherData` says too.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _meta(what: str, pid: int, tid: int, name: str) -> TraceEvent:
 def _counters(
     result: Result, clock: npt.NDArray[np.float64], tasks: npt.NDArray[Any], pids: Sequence[int]
 ) -> Iterator[TraceEvent]:
-    """Tracks of each process, a row where one changes: VMAs, and faults by kind where faults are known.
+    """Tracks of each process, a row where one changes: VMAs; faults by kind and present memory where faults are known.
 
     VMAs are 0 behind its last event if that has no address space; events without one before that are those of threads
     that end while others live.
@@ -168,6 +168,9 @@ def _counters(
                 for name in ("minor", "major")
             }
             yield from _track("faults", pid, clock, every, sums)
+            if "rss" in result.columns:
+                pages = np.where(counts >= 0, np.asarray(result.columns["rss"]), 0)[events]
+                yield from _track("RSS", pid, clock, events, {"bytes": pages * int(result.machine.page_size)})
 
 
 def _track(

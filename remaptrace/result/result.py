@@ -103,7 +103,8 @@ class Result:
 
     Columns have one row an event: `ret` int64, `outcome` uint8, `minor`/`major` int32,
     `map_count` int32, `value` int16, `flags` uint8, `why` uint8; `total_vm`, `data_vm`, `stack_vm`,
-    `locked_vm` int64 pages, only if the replay was asked for counters (truth checks).
+    `locked_vm` int64 pages, only if the replay was asked for counters (truth checks); `rss` int64, the pages that are
+    present in the task's address space (VmRSS: without those of hugetlbfs), if it was asked for counters or changes.
     """
 
     trace: Trace

@@ -140,6 +140,8 @@ def test_tracks_hold_the_peak_and_a_slice_for_each_call_with_a_time(tmp_path: Pa
     accesses = facts["accesses"]
     for kind in ("minor", "major"):
         assert faults[-1][kind] == accesses[kind] + accesses["in_calls"][kind]
+    resident = [row["args"]["bytes"] for row in rows if row["name"] == "RSS"]
+    assert max(resident) >= 4096 * facts["memory"]["rss_pages"] > 0 and resident[-1] == 0
     slices = [row for row in rows if row["ph"] == "X"]
     done = sum(c["done"] + sum(r["count"] for r in c["refused"]) for c in facts["calls"])
     assert len(slices) >= done > 0

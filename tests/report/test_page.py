@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from remaptrace.engine.run.driver import replay
 from remaptrace.report.html.columns import column, packed, steps, unpacked, varints
 from remaptrace.report.html.lives import Looks, space_of, stops_for, thinned
 from remaptrace.report.html.page import page
+from remaptrace.report.html.series import side as drawn
 
 TRACES = Path(__file__).parents[2] / "traces"
 
@@ -106,6 +108,50 @@ def test_counts_of_the_page_are_those_of_the_replay(tmp_path: Path, name: str) -
         pid = int(result.trace.tasks["pid"][tasks[event]])
         if counts[event] > 0 and pid in dict(side["owners"]):
             assert len(alive(side, owner(side, pid, event), event)) == int(counts[event])
+
+
+def test_resident_memory_of_the_page_is_that_of_the_replay_and_keeps_its_extremes(tmp_path: Path) -> None:
+    (side,) = data_of(made(tmp_path, "run", str(TRACES / "redis-bgsave")))["sides"]
+    trace = remaptrace.load(TRACES / "redis-bgsave")
+    result = remaptrace.replay(trace, counters=True, observe_at=[4000])
+    pages, alive = result.columns["rss"], result.columns["map_count"] >= 0
+    pids = trace.tasks["pid"][trace.columns["task"]]
+    bounds = [*itertools.accumulate(side["parts"]), len(trace)]
+    for line in side["resident"]:
+        mine = (pids == line["pid"]) & alive
+        assert line["peak"] == pages[line["peak_event"]] == pages[mine].max()
+        lows, highs = (list(itertools.accumulate(line[which])) for which in ("low", "high"))
+        for part, (begin, end) in enumerate(itertools.pairwise(bounds)):
+            values = pages[begin:end][mine[begin:end]]
+            assert (lows[part], highs[part]) == ((values.min(), values.max()) if len(values) else (-1, -1))
+    snapshot = result.observed[4000]
+    assert pages[4000] == sum(area["rss"] for area in snapshot.facts["resident"])
+
+
+def test_resident_memory_is_not_recorded_where_nothing_says_what_was_touched(tmp_path: Path) -> None:
+    path = tmp_path / "calls.strace"
+    path.write_text(
+        '1 execve("/bin/a", ["a"], 0x7ffd /* 1 var */) = 0\n1 brk(NULL) = 0x55550000\n'
+        "1 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_POPULATE, -1, 0) = 0x7f0000000000\n"
+    )
+    (side,) = data_of(made(tmp_path, "run", str(path)))["sides"]
+    assert side["resident"] is None
+    assert not side["has_faults"]
+
+
+def test_every_extreme_of_every_part_is_kept(tmp_path: Path) -> None:
+    """A twin in plain Python over a program of one-event spikes: no lowest or highest count is lost."""
+    result = remaptrace.replay(remaptrace.load(TRACES / "efence-500"), changes=True)
+    counts = [int(n) for n in result.columns["map_count"]]
+    spiked = np.array([n + (997 * i * i) % 61 * (i % 7 == 3) for i, n in enumerate(counts)], dtype=np.int32)
+    found = drawn(replace(result, columns={**result.columns, "map_count": spiked}), "twin")
+    (line,) = found["processes"]
+    bounds = [*np.cumsum(found["parts"].values).tolist(), len(counts)]
+    assert len(bounds) == 701
+    lows, highs = (np.cumsum(line[which].values).tolist() for which in ("low", "high"))
+    for part, (begin, end) in enumerate(itertools.pairwise(bounds)):
+        alive = [int(n) for n in spiked[begin:end] if n >= 0]
+        assert (lows[part], highs[part]) == ((min(alive), max(alive)) if alive else (-1, -1))
 
 
 def test_areas_of_the_page_are_those_of_maps(tmp_path: Path) -> None:

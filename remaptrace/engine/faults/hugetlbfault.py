@@ -39,6 +39,7 @@ from ..state import (
     I_RESV,
     I_SIZE,
     I_VMAS,
+    MM_HUGETLB,
     MM_RSS,
     RV_FIRST,
     V_END,
@@ -102,6 +103,7 @@ def _map(m: Mem, mm: int, vma: int, slot: int, head: int, anon: int) -> int:
     m[slot] = HUGE_ENTRY
     m[pmd_word(m, slot)] = w
     m[mm + MM_RSS] += 1 << m[H_ARCH + A_INDEX_BITS]
+    m[mm + MM_HUGETLB] += 1 << m[H_ARCH + A_INDEX_BITS]
     return 0
 
 
@@ -169,6 +171,7 @@ def _wp(m: Mem, mm: int, vma: int, slot: int, index: int) -> int:
     bytes_copy(m, new, head)
     m[f + F_MAPCOUNT] -= 1
     m[mm + MM_RSS] -= 1 << m[H_ARCH + A_INDEX_BITS]
+    m[mm + MM_HUGETLB] -= 1 << m[H_ARCH + A_INDEX_BITS]
     hugepage_put(m, head)
     _map(m, mm, vma, slot, new, 1)
     m[word] = written(m, m[word], flags)

@@ -39,6 +39,7 @@ from ..state import (
     I_RESV,
     I_SIZE,
     I_VMAS,
+    MM_HUGETLB,
     MM_RSS,
     RV_FIRST,
     V_END,
@@ -78,6 +79,7 @@ def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int, surplus
     head = pte_pfn(m, w)
     f = frame(m, head)
     m[mm + MM_RSS] -= 1 << m[H_ARCH + A_INDEX_BITS]
+    m[mm + MM_HUGETLB] -= 1 << m[H_ARCH + A_INDEX_BITS]
     if (
         m[H_RULES + R_HUGETLB_RESTORE] != 0
         and surplus == 0
@@ -169,6 +171,7 @@ def hugetlb_copy(m: Mem, old: int, new: int, vma: int, protected: int) -> int:
             m[f + F_REFS] += 1
             m[f + F_MAPCOUNT] += 1
             m[new + MM_RSS] += 1 << m[H_ARCH + A_INDEX_BITS]
+            m[new + MM_HUGETLB] += 1 << m[H_ARCH + A_INDEX_BITS]
             if cow != 0:
                 m[word] = pte_wrprotect(m, m[word])
             m[to] = HUGE_ENTRY

@@ -16,6 +16,7 @@ from ...abi.rows import (
     RS_MINOR,
     RS_OUTCOME,
     RS_RET,
+    RS_RSS,
     RS_STACK,
     RS_TOTAL,
     RS_VALUE,
@@ -38,16 +39,17 @@ _COUNTERS = (
     ("stack_vm", RS_STACK),
     ("locked_vm", RS_LOCKED),
 )
+_RESIDENT = (("rss", RS_RSS),)
 
 
 class Columns:
     """Takes the result rows of one chunk after the other."""
 
-    def __init__(self, events: int, counters: bool) -> None:
-        """`events`: how many there will be. `counters`: those of `Result.columns` that few ask for, too."""
+    def __init__(self, events: int, counters: bool, resident: bool = False) -> None:
+        """`events`: how many there will be. `counters` and `resident`: those of `Result.columns` that few ask for."""
         self._wanted: list[tuple[str, int, type[np.integer[Any]]]] = list(_NARROW)
-        if counters:
-            self._wanted += [(name, word, np.int64) for name, word in _COUNTERS]
+        more = (*(_COUNTERS if counters else ()), *(_RESIDENT if counters or resident else ()))
+        self._wanted += [(name, word, np.int64) for name, word in more]
         self._columns: dict[str, npt.NDArray[np.integer[Any]]] = {
             name: np.empty(events, dtype) for name, _, dtype in self._wanted
         }

@@ -89,12 +89,12 @@ def replay(
     `follow`: place mappings where the log says (default: for recorded traces) or by the machine's own
     search. `observe_at` and `observe_before` are event numbers behind or in front of which the address space
     of the event's task is kept in `Result.observed`; scenario steps that report something always are.
-    `counters` adds total_vm, data_vm, stack_vm and locked_vm after every event. `progress` is called as the
-    work goes on, first with "compile" if the engine must be compiled. `watch` is called behind every event
-    with the arena and the event's number. Without `ends` the address spaces at exits and at the end, and totals, are
-    not kept: for a replay that is made for one look. `changes` keeps every change of areas in `Result.changes`
-    (result/changes.py). `peak` ("first" or "last") keeps what makes a look at the first or last event with the most
-    areas cheap (`Result.looks`).
+    `counters` adds total_vm, data_vm, stack_vm, locked_vm and rss after every event, in pages; `changes` brings rss.
+    `progress` is called as the work goes on, first with "compile" if the engine must be compiled. `watch` is called
+    behind every event with the arena and the event's number. Without `ends` the address spaces at exits and at the
+    end, and totals, are not kept: for a replay that is made for one look. `changes` keeps every change of areas in
+    `Result.changes` (result/changes.py). `peak` ("first" or "last") keeps what makes a look at the first or last
+    event with the most areas cheap (`Result.looks`).
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -256,7 +256,7 @@ class _Run:
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
         total = len(self.trace)
-        columns = Columns(total, counters)
+        columns = Columns(total, counters, resident=self.recorder is not None)
         sizes = Sizes(self.trace) if self.follow else None
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
         kinds = self.trace.columns["kind"]

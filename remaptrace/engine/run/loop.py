@@ -32,6 +32,7 @@ from ...abi.rows import (
     RS_MINOR,
     RS_OUTCOME,
     RS_RET,
+    RS_RSS,
     RS_STACK,
     RS_TOTAL,
     RS_VALUE,
@@ -64,7 +65,9 @@ from ..state import (
     H_ERROR,
     MM_COUNT,
     MM_DATA,
+    MM_HUGETLB,
     MM_LOCKED,
+    MM_RSS,
     MM_STACK,
     MM_TOTAL,
     T_ALIVE,
@@ -164,6 +167,7 @@ def _fill(m: Mem, rs: Mem, out: int, task: int) -> int:
         rs[out + RS_DATA] = m[mm + MM_DATA]
         rs[out + RS_STACK] = m[mm + MM_STACK]
         rs[out + RS_LOCKED] = m[mm + MM_LOCKED]
+        rs[out + RS_RSS] = m[mm + MM_RSS] - m[mm + MM_HUGETLB]
     rs[out + RS_VALUE] = m[G_VALUE]
     rs[out + RS_FLAGS] = m[G_RSFLAGS]
     rs[out + RS_WHY] = m[G_WHY]

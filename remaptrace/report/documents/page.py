@@ -41,6 +41,17 @@ class CountsOfProcess(TypedDict):
     high: Numbers
 
 
+class ResidentOfProcess(TypedDict):
+    """Fewest and most present pages of each part of the trace (VmRSS); -1: no address space."""
+
+    pid: int
+    name: str
+    peak: int
+    peak_event: int
+    low: Numbers
+    high: Numbers
+
+
 class SpaceColumns(TypedDict):
     """The lives of the areas of one address space; `until` 0: to the end, `born` -1: before the trace."""
 
@@ -62,6 +73,7 @@ class Side(TypedDict):
     parts: Numbers  # first events
     processes: list[CountsOfProcess]
     all_processes: int
+    resident: list[ResidentOfProcess] | None  # None: which pages were touched is not known
     faults: dict[str, Numbers]  # by outcome, of each part
     refused: list[list[int | str]]  # event, line, call, errno, why
     has_faults: bool

@@ -22,12 +22,13 @@ from ...result.changes import NEVER, Changes
 from ...result.result import Result
 from ...trace.events import Trace
 from ...trace.wording import event_text, place, result_text, returns_address
+from ..facts.memory import not_recorded
 from ..facts.processes import process_facts, process_rows
 from .columns import Column, column, steps, varints
 from .lives import Looks, Space, packed, space_of, stops_for, thinned
 
 if TYPE_CHECKING:
-    from ..documents.page import Cell, CountsOfProcess, Side
+    from ..documents.page import Cell, CountsOfProcess, ResidentOfProcess, Side
     from ..documents.run import ProcessFacts
 
 PARTS = 700
@@ -77,6 +78,7 @@ def side(
         "parts": steps(first),
         "processes": _counts(result, first, processes),
         "all_processes": len(every),
+        "resident": _resident(result, first, processes),
         "faults": _faults(result, first),
         "refused": [_refusal(result, event) for event in refused_at],
         "has_faults": bool((np.asarray(result.columns["outcome"]) != OUT_NONE).any()),
@@ -199,23 +201,57 @@ def _words(result: Result, event: int) -> str:
 
 def _counts(result: Result, first: Ints, processes: Sequence[ProcessFacts]) -> list[CountsOfProcess]:
     """Lowest and highest VMA count of each part (-1: none), of the processes with the highest peaks."""
-    trace = result.trace
     counts = np.asarray(result.columns["map_count"]).astype(np.int64)
-    of_event = process_rows(trace)[np.asarray(trace.columns["task"])]
     found: list[CountsOfProcess] = []
-    for facts in processes:
-        mine = (of_event == of_event[facts["peak_at"]["event"]]) & (counts >= 0)
-        high = np.maximum.reduceat(np.where(mine, counts, -1), first)
-        low = np.minimum.reduceat(np.where(mine, counts, 1 << 40), first)
-        seen = high >= 0
+    for facts, mine in zip(processes, _of_processes(result, processes), strict=True):
+        low, high = _extremes(counts, mine, first)
         found.append(
             {
                 "pid": facts["pid"],
                 "name": facts["name"],
                 "peak": facts["peak"],
                 "peak_event": facts["peak_at"]["event"],
-                "low": steps(np.where(seen, low, -1)),
-                "high": steps(np.where(seen, high, -1)),
+                "low": low,
+                "high": high,
+            }
+        )
+    return found
+
+
+def _of_processes(result: Result, processes: Sequence[ProcessFacts]) -> list[npt.NDArray[np.bool_]]:
+    """For each process which events are its own and leave it an address space."""
+    trace = result.trace
+    alive = np.asarray(result.columns["map_count"]) >= 0
+    of_event = process_rows(trace)[np.asarray(trace.columns["task"])]
+    return [(of_event == of_event[facts["peak_at"]["event"]]) & alive for facts in processes]
+
+
+def _extremes(values: Ints, mine: npt.NDArray[np.bool_], first: Ints) -> tuple[Column, Column]:
+    """Lowest and highest of `values` in each part among the events of `mine`; -1 where a part has none."""
+    high = np.maximum.reduceat(np.where(mine, values, -1), first)
+    low = np.minimum.reduceat(np.where(mine, values, NEVER), first)
+    return steps(np.where(high >= 0, low, -1)), steps(high)
+
+
+def _resident(
+    result: Result, first: Ints, processes: Sequence[ProcessFacts]
+) -> list[ResidentOfProcess] | None:
+    """Fewest and most present pages of each part, of the same processes; None: what was touched is not known."""
+    if not_recorded(result.trace) or "rss" not in result.columns:
+        return None
+    pages = np.asarray(result.columns["rss"]).astype(np.int64)
+    found: list[ResidentOfProcess] = []
+    for facts, mine in zip(processes, _of_processes(result, processes), strict=True):
+        most = int(np.where(mine, pages, -1).argmax())
+        low, high = _extremes(pages, mine, first)
+        found.append(
+            {
+                "pid": facts["pid"],
+                "name": facts["name"],
+                "peak": int(pages[most]),
+                "peak_event": most,
+                "low": low,
+                "high": high,
             }
         )
     return found

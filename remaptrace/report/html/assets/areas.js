@@ -3,7 +3,7 @@ class Areas {
   constructor(data) {
     this.d = data; this.shift = data.shift;
     data.parts = sums(data.parts);
-    for (const p of data.processes) for (const which of ["low", "high"]) p[which] = sums(p[which]).map((n) => n < 0 ? null : n);
+    for (const p of [...data.processes, ...(data.resident || [])]) for (const which of ["low", "high"]) p[which] = sums(p[which]).map((n) => n < 0 ? null : n);
     this.events = data.calls ? sums(data.calls) : null; // of which something is known; null: all
     this.lines = sums(data.line || []);
     this.stops = data.stops ? sums(data.stops) : null;

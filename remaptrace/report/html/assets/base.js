@@ -26,6 +26,9 @@ function size(pages, shift) {
   for (const next of ["MiB", "GiB", "TiB", "PiB"]) if (n >= 1024 && n % 1024 === 0) { n /= 1024; unit = next; }
   return count(n) + " " + unit;
 }
+// Pages as mebibytes: the unit of charts of memory.
+const mebibytes = (pages, shift) => pages * 2 ** (shift - 20);
+const someMebibytes = (pages, shift) => `${mebibytes(pages, shift).toLocaleString("en-US", {maximumFractionDigits: 2})} MiB`;
 const hex = (page, shift) => (BigInt(page) << BigInt(shift)).toString(16);
 function sums(steps) { let sum = 0; return steps.map((step) => sum += step); }
 // The data of the page: JSON, and behind it columns of numbers (varint, zigzag), see columns.py.

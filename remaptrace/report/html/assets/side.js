@@ -2,6 +2,7 @@
 class Side {
   constructor(data, group, many) {
     this.d = data; this.group = group; this.a = new Areas(data); this.event = 0; this.colourBy = "kind";
+    this.plots = [];
     this.of = many ? `, ${data.name}` : "";
     this.many = many;
     this.head = make("div", {class: "now"});
@@ -49,6 +50,16 @@ class Side {
         table(["from event", ...names], d.parts.map((first, i) => [first, ...names.map((n) => d.faults[n][i])]), "accesses by outcome" + this.of)));
       this.faults.addEventListener("click", (e) => this.group.go(this, d.parts[Math.floor(this.across(e, this.faults) * d.parts.length)]));
     } else root.append(make("p", {class: "note"}, "Not recorded in this trace."));
+    root.append(make("h3", {}, "Resident memory over time"));
+    if (d.resident && d.resident.length) {
+      const shift = this.a.shift;
+      this.residentAt = make("div", {class: "chart"});
+      root.append(make("p", {class: "note"}, "Pages that are present behind the process's own events, as VmRSS counts them: what the accesses of this trace brought in. What a kernel touches unseen (arguments of exec, larger fault-around) is not in it."), this.residentAt,
+        key(d.resident.slice(0, 8).map((p, i) => [`${`${p.pid} ${p.name}`.trim()}: at most ${someMebibytes(p.peak, shift)}`, LINE_COLOURS[i % 8]])),
+        folded("The same as a table", () => table(["from event", ...d.resident.map((p) => `${p.pid} ${p.name}`)],
+          d.parts.map((first, i) => [first, ...d.resident.map((p) => p.high[i] === null ? "" : p.low[i] === p.high[i] ? p.high[i] : `${count(p.low[i])} to ${count(p.high[i])}`)]),
+          `fewest and most present pages of ${plural(2 ** (shift - 10), "KiB", "KiB")} in each part of the run` + this.of)));
+    } else root.append(make("p", {class: "note"}, d.processes.length ? "Not recorded in this trace: it does not say which pages were touched." : "None."));
     root.append(make("h3", {}, "Refused calls"));
     if (d.refused.length) root.append(table(["event", "line", "call", "errno", "because of"], d.refused, "calls that ended in an error" + this.of));
     else root.append(make("p", {class: "note"}, "None."));
@@ -74,21 +85,27 @@ class Side {
       this.stacked.map(([event, n]) => [event, ...n]), "VMAs by kind at the highest moment of each part" + this.of)));
   }
   across(e, surface) { const box = surface.getBoundingClientRect(); return Math.max(0, Math.min(0.999999, (e.clientX - box.left) / box.width)); }
-  chart() {
-    const d = this.d, series = [{label: "event"}], columns = [d.parts], bands = [];
+  charts() {
+    const d = this.d, shift = this.a.shift;
     if (!d.processes.length) { this.chartAt.append(make("p", {class: "note"}, "No process has a VMA count here.")); return; }
-    d.processes.forEach((p, i) => {
+    this.plots = [this.chart(this.chartAt, d.processes, (n) => n, {incrs: WHOLE, label: "VMAs"})];
+    if (this.residentAt) this.plots.push(this.chart(this.residentAt, d.resident, (n) => n === null ? null : mebibytes(n, shift), {label: "MiB"}));
+  }
+  // Lines of processes over events, the lowest and the highest value of each part.
+  chart(at, lines, value, upright) {
+    const d = this.d, series = [{label: "event"}], columns = [d.parts], bands = [];
+    lines.forEach((p, i) => {
       const colour = LINE_COLOURS[i % 8];
       series.push({label: `${p.pid} ${p.name}`.trim() + ", highest", stroke: colour, width: 1.5, points: {show: false}, spanGaps: true});
       series.push({label: "lowest", stroke: colour, width: 0.5, points: {show: false}, spanGaps: true});
       bands.push({series: [2 * i + 1, 2 * i + 2], fill: colour + "40"});
-      columns.push(p.high, p.low);
+      columns.push(p.high.map(value), p.low.map(value));
     });
     const pen = () => ink(), axis = {stroke: pen, grid: {stroke: "#8884"}, ticks: {stroke: "#8888"}};
-    this.plot = new uPlot({
-      width: Math.max(200, this.chartAt.clientWidth), height: 220, bands, series,
+    return new uPlot({
+      width: Math.max(200, at.clientWidth), height: 220, bands, series,
       scales: {x: {time: false}}, legend: {show: false},
-      axes: [{...axis, label: "event", labelSize: 20, incrs: WHOLE}, {...axis, size: 64, incrs: WHOLE}],
+      axes: [{...axis, label: "event", labelSize: 20, incrs: WHOLE}, {...axis, size: 64, labelSize: 20, ...upright}],
       hooks: {
         ready: [(u) => u.over.addEventListener("click", () => { if (u.cursor.left >= 0) this.group.go(this, Math.round(u.posToVal(u.cursor.left, "x"))); })],
         draw: [(u) => {
@@ -102,7 +119,7 @@ class Side {
           u.ctx.fillStyle = ink(); u.ctx.fillRect(x - 0.5, box.top, 1, box.height);
         }],
       },
-    }, columns, this.chartAt);
+    }, columns, at);
   }
   choose(pid, axis) {
     this.pid = pid; this.axis = axis;
@@ -164,7 +181,7 @@ class Side {
     for (const boxes of found.values()) for (let n = 0; n < boxes.length; n += 4) if (boxes[n + 2] > 4) g.fillRect(boxes[n], 0, 1, tall);
     this.drawPicture();
     this.drawStacks();
-    if (this.plot) this.plot.redraw(false);
+    for (const plot of this.plots) plot.redraw(false);
   }
   drawPicture() {
     const g = fit(this.picture), wide = this.picture.width, tall = this.picture.height, span = Math.max(1, this.to - this.from);

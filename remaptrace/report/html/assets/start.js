@@ -14,7 +14,7 @@ class Group {
       this.differTable = make("div"); this.compare(); return this.differTable;
     }));
     root.append(heads, bodies);
-    for (const side of this.sides) side.chart();
+    for (const side of this.sides) side.charts();
     if (this.first.a.pids.length) this.choose(this.first.a.pids[0]);
   }
   control(root) {
@@ -123,7 +123,7 @@ class Group {
   }
   draw() { for (const side of this.sides) side.draw(); if (this.compares) this.compare(); }
   resize() {
-    for (const side of this.sides) if (side.plot) side.plot.setSize({width: Math.max(200, side.chartAt.clientWidth), height: 220});
+    for (const side of this.sides) for (const plot of side.plots) plot.setSize({width: Math.max(200, side.chartAt.clientWidth), height: 220});
     if (this.pid !== undefined) this.draw();
   }
 }
