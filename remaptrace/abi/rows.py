@@ -6,7 +6,7 @@ E_KIND, E_TASK, E_ARGS, E_RET, E_FLAGS = 0, 1, 2, 8, 9
 """Words of an event's row, in the order of trace.events.COLUMNS; six arguments from E_ARGS on."""
 EV_WORDS = 10
 
-B_KIND, B_TASK, B_A0, B_RET, B_FLAGS, B_LINE, B_TIME, B_SOURCE = 0, 1, 2, 8, 9, 10, 11, 12
+B_KIND, B_TASK, B_A0, B_RET, B_FLAGS, B_LINE, B_TIME, B_SOURCE, B_OTHER_END = 0, 1, 2, 8, 9, 10, 11, 12, 13
 """Rows of a block of events that a reader of large logs fills; a column an event."""
 
 T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3

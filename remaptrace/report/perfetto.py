@@ -1,8 +1,9 @@
 """Trace Event Format (JSON) of a replay, as ui.perfetto.dev, chrome://tracing and speedscope open it.
 
 Processes and threads by name, counter tracks "VMAs", "faults" and "RSS" a process, instants for signals; with
-recorded times also a slice a call. Logs that we read have no durations: slices have the duration 0, and `otherData`
-says so. Without times the clock is the number of the event (one event a microsecond), which `otherData` says too.
+recorded times also a slice a call. Slices last as long as the log says; where it does not they have the duration 0,
+and `otherData` says so. Without times the clock is the number of the event (one event a microsecond), which
+`otherData` says too.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from .documents.run import Run
 
 
+Lengths = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None
+
+
 def perfetto_json(facts: Sequence[Run], results: Sequence[Result]) -> str:
     """One document for all `results`. Several replays share no pid: each after the first is numbered anew."""
     rows: list[TraceEvent] = []
@@ -37,6 +41,7 @@ def perfetto_json(facts: Sequence[Run], results: Sequence[Result]) -> str:
     taken = 0
     for result in results:
         clock, known = _clock(result.trace)
+        lengths = _durations(result.trace)
         about.append(
             {
                 "trace": printable(result.trace.name),
@@ -44,11 +49,11 @@ def perfetto_json(facts: Sequence[Run], results: Sequence[Result]) -> str:
                 "clock": "recorded time, from the first event"
                 if known is not None
                 else "number of the event",
-                "durations": "not recorded",
+                "durations": _durations_told(result, known, lengths),
             }
         )
         shift = taken if len(results) > 1 else 0
-        rows += _rows(result, clock, known, shift, named=len(results) > 1)
+        rows += _rows(result, clock, known, lengths, shift, named=len(results) > 1)
         taken = max([taken, *(int(row["pid"]) for row in rows)])
     document: TraceEvents = {
         "traceEvents": rows,
@@ -71,13 +76,18 @@ def _clock(trace: Trace) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]
     if not known.any():
         return numbers, None
     rows = np.maximum.accumulate(np.where(known, np.arange(len(times)), int(np.flatnonzero(known)[0])))
-    return (times[rows] - times[known].min()) / 1000.0, known
+    first = int(times[known].min())
+    if "other_end" in trace.columns:  # of calls whose time is that of their end
+        other = np.asarray(trace.columns["other_end"])
+        first = min(first, int(other[other > 0].min(initial=first)))
+    return (times[rows] - first) / 1000.0, known
 
 
 def _rows(
     result: Result,
     clock: npt.NDArray[np.float64],
     known: npt.NDArray[np.bool_] | None,
+    lengths: Lengths,
     shift: int,
     named: bool,
 ) -> Iterator[TraceEvent]:
@@ -105,22 +115,77 @@ def _rows(
         }
     if known is None:
         return
-    made = (np.asarray(trace.columns["flags"]) & EVF_MADE) != 0
     returned = np.asarray(result.columns["ret"])
-    for event in np.flatnonzero(known & ~made & (outcomes == OUT_NONE) & (kinds != K_MARK)).tolist():
+    events = _calls(result, known)
+    begins, lasted = _spans(events, clock, tasks, lengths)
+    for event, begin, length in zip(events.tolist(), begins.tolist(), lasted.tolist(), strict=True):
         task, value = int(tasks[event]), int(returned[event])
         args = _where(trace, event)
+        if length < 0 and lengths is not None:
+            args["duration"] = "not recorded"
         args["result"] = errno_name(-value) if -4096 < value < 0 else hex(value) if value > 1 << 20 else value
         yield {
             "ph": "X",
             "name": KIND_NAMES.get(int(kinds[event]), str(int(kinds[event]))),
             "cat": "call",
-            "ts": float(clock[event]),
-            "dur": 0.0,
+            "ts": begin,
+            "dur": max(length, 0.0),
             "pid": pids[task],
             "tid": tids[task],
             "args": args,
         }
+
+
+def _calls(result: Result, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Events that are calls of the log with a time of their own."""
+    columns = result.trace.columns
+    made = (np.asarray(columns["flags"]) & EVF_MADE) != 0
+    told = known & ~made & (np.asarray(result.columns["outcome"]) == OUT_NONE)
+    return np.flatnonzero(told & (np.asarray(columns["kind"]) != K_MARK))
+
+
+def _durations(trace: Trace) -> Lengths:
+    """Microseconds from the beginning of each call to its end, and whether its time is that of its end.
+
+    -1: not recorded. None if the trace has none at all.
+    """
+    if "other_end" not in trace.columns:
+        return None
+    other = np.asarray(trace.columns["other_end"]).astype(np.int64)
+    times = np.asarray(trace.columns["time"]).astype(np.int64)
+    return np.where(other != 0, np.abs(times - other) / 1000.0, -1.0), (other != 0) & (other < times)
+
+
+def _durations_told(result: Result, known: npt.NDArray[np.bool_] | None, lengths: Lengths) -> str:
+    if known is None or lengths is None:
+        return "not recorded"
+    calls = _calls(result, known)
+    told = int((lengths[0][calls] >= 0).sum())
+    return "recorded" if told == len(calls) else f"recorded of {told} of {len(calls)} calls"
+
+
+def _spans(
+    events: npt.NDArray[np.intp],
+    clock: npt.NDArray[np.float64],
+    tasks: npt.NDArray[Any],
+    lengths: Lengths,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """When the calls of `events` began, and how long they lasted (-1: not recorded).
+
+    A call ends at the latest where its thread's next one begins: recorders measure both beside each other, and viewers
+    drop slices that overlap.
+    """
+    begins = clock[events]
+    if lengths is None:
+        return begins, np.full(len(events), -1.0)
+    lasted, ended = lengths[0][events], lengths[1][events]
+    begins = np.where(ended, begins - lasted, begins)
+    order = np.lexsort((begins, tasks[events]))
+    after, before = order[1:], order[:-1]
+    same = (tasks[events[after]] == tasks[events[before]]) & (lasted[before] >= 0)
+    room = begins[after] - begins[before]
+    lasted[before[same]] = np.minimum(lasted[before[same]], room[same])
+    return begins, lasted
 
 
 def _names(

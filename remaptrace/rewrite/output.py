@@ -32,7 +32,9 @@ class Rewritten:
 def new_columns(rows: Rows, origin: Words, where: Words, words: Words) -> dict[str, Any]:
     """The columns of a trace whose events stand for events `origin`; those at `where` have the words of `words`."""
     columns: dict[str, Any] = {
-        n: np.asarray(c)[origin] for n, c in rows.trace.columns.items() if n not in COLUMNS
+        n: np.asarray(c)[origin]
+        for n, c in rows.trace.columns.items()
+        if n not in COLUMNS and n != "other_end"  # nobody measured how long the new calls take
     }
     table = rows.table[origin]
     table[where] = words

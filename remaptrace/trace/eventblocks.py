@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..abi.kinds import EVF_HAS_RET
 from .events import COLUMNS, IntArray, signed
 
-FIELDS = (*COLUMNS, "line", "time", "source")
+FIELDS = (*COLUMNS, "line", "time", "source", "other_end")
 """The rows of a block."""
 
 
@@ -95,6 +95,8 @@ class EventBlocks:
         self._columns = [_Growing() for _ in FIELDS]
         self._before = 0
         self.source = 0
+        self.other_end = 0
+        """When the call whose events are added had its other end, ns: 0 unknown."""
 
     def __len__(self) -> int:
         return self._before + self.used
@@ -115,7 +117,8 @@ class EventBlocks:
         if ret is not None:
             flags |= EVF_HAS_RET
         padding = (0,) * (6 - len(args))
-        words = (kind, task, *map(signed, args), *padding, signed(ret or 0), flags, line, time, self.source)
+        places = (line, time, self.source, self.other_end)
+        words = (kind, task, *map(signed, args), *padding, signed(ret or 0), flags, *places)
         self.block[:, self.used] = words
         self.used += 1
 
@@ -134,10 +137,11 @@ class EventBlocks:
             self.used = 0
 
     def finish(self) -> dict[str, IntArray]:
-        """All columns; `time` only if some event has one. The blocks are given up."""
+        """All columns; `time` and `other_end` only if some event has one. The blocks are given up."""
         self.flush()
         columns = {name: one.finished() for name, one in zip(FIELDS, self._columns, strict=True)}
         self._columns = [_Growing() for _ in FIELDS]
-        if not columns["time"].any():
-            del columns["time"]
+        for name in ("time", "other_end"):
+            if not columns[name].any():
+                del columns[name]
         return columns

@@ -270,6 +270,7 @@ class TraceBuilder:
         self.rows: list[tuple[int, ...]] = []
         self.lines: list[int] = []
         self.times: list[int] = []
+        self.other_ends: list[int] = []
         self.source = 0
         self.source_rows: list[int] = []
         self.strings: list[str] = [""]
@@ -298,6 +299,7 @@ class TraceBuilder:
         flags: int = 0,
         line: int = 0,
         time: int = 0,
+        other_end: int = 0,
     ) -> int:
         """Append an event; its number."""
         padded = tuple(signed(a) for a in args) + (0,) * (6 - len(args))
@@ -306,6 +308,7 @@ class TraceBuilder:
         self.rows.append((kind, task, *padded, signed(ret or 0), flags))
         self.lines.append(line)
         self.times.append(time)
+        self.other_ends.append(other_end)
         self.source_rows.append(self.source)
         return len(self.rows) - 1
 
@@ -317,6 +320,8 @@ class TraceBuilder:
         columns["source"] = np.array(self.source_rows, dtype=np.int32)
         if any(self.times):
             columns["time"] = np.array(self.times, dtype=np.int64)
+        if any(self.other_ends):
+            columns["other_end"] = np.array(self.other_ends, dtype=np.int64)
         return Trace(columns, np.array(self.tasks, dtype=TASK_DTYPE), self.strings, **fields)
 
 

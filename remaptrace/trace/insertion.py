@@ -50,7 +50,7 @@ def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
             values = column[neighbour].astype(np.int64)
         else:
             values = np.zeros(len(inserts), dtype=np.int64)
-        if name == "stack":
+        if name in ("stack", "other_end"):  # nobody called it, or saw how long it took
             values = np.zeros(len(inserts), dtype=np.int64)
         if name in ("line", "source"):
             own = np.array([getattr(inserts[i], name) for i in order.tolist()], dtype=np.int64)

@@ -20,7 +20,7 @@ from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
 from .events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, TRUTH_DTYPE, Expectation, MapsFile, Skipped, Trace
 
-_PLACES = ("line", "time", "source", "origin", "stack")
+_PLACES = ("line", "time", "other_end", "source", "origin", "stack")
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
 _LEAST_PAGE = 4096
 _CHILDREN = (ev.K_FORK, ev.K_FORK_STEP)

@@ -100,7 +100,7 @@ def test_pages_of_hugetlbfs_are_no_resident_ones() -> None:
         "- mmap: {addr: 0x200000000, length: 4194304, prot: rw, flags: [private, fixed, anonymous, hugetlb], fd: -1}\n"
         "- write: {addr: 0x200000000}\n"
         "- fork: {child: 2}\n"
-        "- write: {addr: 0x200000000, pid: 2}\n"
+        "- write: {addr: 0x200000000}\n  pid: 2\n"
         "- munmap: {addr: 0x200000000, length: 4194304}\n"
     )
     result = replay(read_scenario(HEAD + steps), Machine.load(overrides={"nr_hugepages": 8}), counters=True)

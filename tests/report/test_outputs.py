@@ -145,11 +145,77 @@ def test_tracks_hold_the_peak_and_a_slice_for_each_call_with_a_time(tmp_path: Pa
     slices = [row for row in rows if row["ph"] == "X"]
     done = sum(c["done"] + sum(r["count"] for r in c["refused"]) for c in facts["calls"])
     assert len(slices) >= done > 0
-    assert {row["dur"] for row in slices} == {0.0}
+    assert {row["name"] for row in slices if row["dur"] == 0} == {"execve", "exit"}  # no entry, no return
+    assert all((row["dur"] > 0) == ("duration" not in row["args"]) for row in slices)
     span = max(row["ts"] for row in rows)
     assert span <= facts["trace"]["span_ns"] / 1000 + 1e-6
     (replay,) = document["otherData"]["replays"]
-    assert replay["clock"].startswith("recorded time") and replay["durations"] == "not recorded"
+    assert replay["clock"].startswith("recorded time") and re.fullmatch(
+        r"recorded of \d+ of \d+ calls", replay["durations"]
+    )
+
+
+DURATIONS = {
+    "a.strace": (
+        '100 10:00:00.000100 execve("/bin/a", ["a"], 0x7ffd /* 1 var */) = 0 <0.000300>\n'
+        "100 10:00:00.000500 brk(NULL) = 0x55550000 <0.000007>\n"
+        "100 10:00:00.000600 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>\n"
+        "101 10:00:00.000650 brk(NULL) = 0x55560000\n"
+        "100 10:00:00.000700 <... mmap resumed>) = 0x7f0000000000 <0.000090>\n"
+        "100 10:00:00.000800 munmap(0x7f0000000000, 8192) = 0 <0.000000>\n",
+        "recorded of 4 of 5 calls",
+        {"execve": (0, 300), "brk": (550, 0), "mmap": (510, 90), "munmap": (700, 0)},
+    ),
+    "a.ftrace": (
+        "# tracer: nop\n"
+        "     a-100   [000] .....  5.000100: sys_mmap(addr: 0, len: 2000, prot: 3, flags: 22, fd: ffffffff, off: 0)\n"
+        "     a-100   [000] .....  5.000104: sys_mmap -> 0x7f0000000000\n"
+        "     a-100   [000] .....  5.000200: sys_munmap(addr: 7f0000000000, len: 2000)\n"
+        "     a-100   [000] .....  5.000207: sys_munmap -> 0x0\n",
+        "recorded",
+        {"mmap": (0, 4), "munmap": (100, 7)},
+    ),
+    "a.perf": (
+        "     0.500 ( 0.004 ms): a/100 mmap(len: 8192, prot: READ, flags: PRIVATE|ANONYMOUS, fd: -1) = 0x7f0000000000\n"
+        "     0.700 (         ): a/100 mprotect(start: 0x7f0000000000, len: 4096, prot: READ) ...\n"
+        "     0.700 ( 0.009 ms): a/100  ... [continued]: mprotect()) = 0\n"
+        "     0.900 (         ): a/100 munmap(addr: 0x7f0000001000, len: 4096) = 0\n",
+        "recorded of 2 of 3 calls",
+        {"mmap": (0, 4), "mprotect": (200, 9), "munmap": (400, 0)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DURATIONS)
+def test_slices_begin_where_the_call_began_and_last_as_long_as_the_log_says(
+    tmp_path: Path, name: str
+) -> None:
+    """strace -T (the time of a resumed line is that of its end), entry and return of ftrace, perf trace's own."""
+    text, told, expected = DURATIONS[name]
+    source = tmp_path / name
+    source.write_text(text)
+    document = json.loads(written(tmp_path, "run", ".perfetto.json", str(source)).read_text())
+    found = {r["name"]: r for r in assert_trace_events(document) if r["ph"] == "X"}
+    assert {n: (round(r["ts"], 3), round(r["dur"], 3)) for n, r in found.items()} == expected
+    assert document["otherData"]["replays"][0]["durations"] == told
+    unknown = {n for n, r in found.items() if r["args"].get("duration") == "not recorded"}
+    assert unknown == {"a.strace": {"brk"}, "a.ftrace": set(), "a.perf": {"munmap"}}[name]
+    converted = tmp_path / "again.jsonl"
+    CliRunner().invoke(group, ["convert", str(source), "-o", str(converted)])
+    again = json.loads(written(tmp_path, "run", ".perfetto.json", str(converted)).read_text())
+    assert [r for r in again["traceEvents"] if r["ph"] == "X"] == [
+        r for r in document["traceEvents"] if r["ph"] == "X"
+    ]
+
+
+def test_slices_of_a_thread_do_not_overlap(tmp_path: Path) -> None:
+    """Viewers drop those that do: a length that reaches into the thread's next call ends there."""
+    source = tmp_path / "a.strace"
+    source.write_text(
+        "1 10:00:00.000100 brk(NULL) = 0x55550000 <0.000150>\n1 10:00:00.000200 brk(NULL) = 0x55550000 <0.000010>\n"
+    )
+    document = json.loads(written(tmp_path, "run", ".perfetto.json", str(source)).read_text())
+    assert [(r["ts"], r["dur"]) for r in document["traceEvents"] if r["ph"] == "X"] == [(0, 100), (100, 10)]
 
 
 def test_without_times_events_are_numbered_and_signals_are_instants(tmp_path: Path) -> None:

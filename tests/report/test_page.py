@@ -113,7 +113,8 @@ def test_counts_of_the_page_are_those_of_the_replay(tmp_path: Path, name: str) -
 def test_resident_memory_of_the_page_is_that_of_the_replay_and_keeps_its_extremes(tmp_path: Path) -> None:
     (side,) = data_of(made(tmp_path, "run", str(TRACES / "redis-bgsave")))["sides"]
     trace = remaptrace.load(TRACES / "redis-bgsave")
-    result = remaptrace.replay(trace, counters=True, observe_at=[4000])
+    most = side["resident"][0]["peak_event"]
+    result = remaptrace.replay(trace, counters=True, observe_at=[most])
     pages, alive = result.columns["rss"], result.columns["map_count"] >= 0
     pids = trace.tasks["pid"][trace.columns["task"]]
     bounds = [*itertools.accumulate(side["parts"]), len(trace)]
@@ -124,8 +125,7 @@ def test_resident_memory_of_the_page_is_that_of_the_replay_and_keeps_its_extreme
         for part, (begin, end) in enumerate(itertools.pairwise(bounds)):
             values = pages[begin:end][mine[begin:end]]
             assert (lows[part], highs[part]) == ((values.min(), values.max()) if len(values) else (-1, -1))
-    snapshot = result.observed[4000]
-    assert pages[4000] == sum(area["rss"] for area in snapshot.facts["resident"])
+    assert pages[most] == sum(area["rss"] for area in result.observed[most].facts["resident"])
 
 
 def test_resident_memory_is_not_recorded_where_nothing_says_what_was_touched(tmp_path: Path) -> None:

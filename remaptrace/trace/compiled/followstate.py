@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from ...abi.rows import B_A0, B_FLAGS, B_KIND, B_LINE, B_RET, B_SOURCE, B_TASK, B_TIME
+from ...abi.rows import B_A0, B_FLAGS, B_KIND, B_LINE, B_OTHER_END, B_RET, B_SOURCE, B_TASK, B_TIME
 from .jit import Bytes, Halves, Words, kernel
 from .scan import BACKSLASH, SLASH, at, word
 
@@ -71,6 +71,7 @@ def put_event(out: Words, state: Words, kind: int, task: int, ret: int, line: in
     out[B_LINE, new] = line
     out[B_TIME, new] = time
     out[B_SOURCE, new] = state[S_SOURCE]
+    out[B_OTHER_END, new] = 0
     state[S_USED] = new + 1
     return new
 

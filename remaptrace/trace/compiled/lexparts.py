@@ -13,6 +13,7 @@ from .lexrows import (
     L_SHOWN,
     L_TID,
     L_TIME,
+    L_TOOK,
 )
 from .scan import (
     BAR,
@@ -319,7 +320,10 @@ def read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, r
     rows[i, L_RET] = v
     if returns != RETURNS_ANY and not _can_return(returns, v):
         return False
-    return p == end or _is_duration(b, p, end)
+    if p == end:
+        return True
+    rows[i, L_TOOK] = _duration(b, p, end)
+    return word(rows[i, L_TOOK]) >= 0
 
 
 @kernel
@@ -333,16 +337,26 @@ def _can_return(returns: int, v: int) -> bool:
 
 
 @kernel
-def _is_duration(b: Bytes, p: int, end: int) -> bool:
-    """True if `` <0.000123>`` and no more stands from `p` to the line's end."""
+def _duration(b: Bytes, p: int, end: int) -> int:
+    """The nanoseconds of `` <0.000123>`` if that and no more stands from `p` to the line's end, else -1."""
     if at(b, p) != BLANK or at(b, p + 1) != LESS or not is_digit(at(b, p + 2)):
-        return False
+        return -1
     p += 2
+    seconds = 0
+    first = p
     while is_digit(at(b, p)):
+        seconds = 10 * seconds + at(b, p) - ZERO
         p += 1
-    if at(b, p) != DOT or not is_digit(at(b, p + 1)):
-        return False
+    if at(b, p) != DOT or not is_digit(at(b, p + 1)) or p - first > 9:
+        return -1
     p += 1
+    first = p
+    fraction = 0
     while is_digit(at(b, p)):
+        fraction = 10 * fraction + at(b, p) - ZERO
         p += 1
-    return p == end - 1 and at(b, p) == GREATER
+    if p != end - 1 or at(b, p) != GREATER or p - first > 9:
+        return -1
+    for _ in range(9 - (p - first)):
+        fraction *= 10
+    return seconds * SECOND + fraction

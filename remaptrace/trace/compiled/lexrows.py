@@ -12,12 +12,14 @@ A row (int64) has W words:
 | L_RET | result |
 | L_ARG, L_SHOWN | text of the path in an argument and behind the result: begin << 24 | length, 0 none |
 | L_BEGIN | where the line begins |
+| L_TOOK | how long the call lasted in ns, -1: not told |
 """
 
 from __future__ import annotations
 
 L_OP, L_TID, L_TIME, L_CLOCK, L_STATE, L_A0, L_RET, L_ARG, L_SHOWN, L_BEGIN = 0, 1, 2, 3, 4, 5, 11, 12, 13, 14
-W = 15
+L_TOOK = 15
+W = 16
 OP_SLOW, OP_NOTE, OP_NOTE_OF_TASK, OP_FAULT = 0, 1, 2, 3
 OP_OPENAT, OP_OPEN, OP_CLOSE = 4, 5, 6
 OP_FCNTL, OP_IOCTL, OP_PRCTL, OP_ARCH_PRCTL = 7, 8, 9, 10  # of these a row is one that is only counted

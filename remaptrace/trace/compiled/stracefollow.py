@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
 from ...abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD, K_SIGNAL
-from ...abi.rows import B_A0, B_FLAGS, T_OF_DAY, T_RELATIVE
+from ...abi.rows import B_A0, B_FLAGS, B_OTHER_END, T_OF_DAY, T_RELATIVE
 from .followstate import (
     PATH_LENGTH,
     S_CLOCK,
@@ -42,6 +42,7 @@ from .lexrows import (
     L_STATE,
     L_TID,
     L_TIME,
+    L_TOOK,
     OP_ARCH_PRCTL,
     OP_CLOSE,
     OP_DUP,
@@ -94,6 +95,19 @@ def _clock(rows: Words, i: int, state: Words) -> int:
             time += 2 * _HALF_DAY
         state[S_CLOCK] = time
     return time
+
+
+@kernel
+def _note_other_end(rows: Words, i: int, time: int, first: int, state: Words, out: Words) -> int:
+    """When the call of row `i` had its other end, for its events from `first` on: a resumed line stands there."""
+    took = word(rows[i, L_TOOK])
+    if took < 0 or time == 0:
+        return 0
+    other = time - took if rows[i, L_STATE] == ST_RESUMED else time + took
+    if 0 < other <= _LAST_MOMENT:
+        for k in range(first, word(state[S_USED])):
+            out[B_OTHER_END, k] = other
+    return 0
 
 
 @kernel
@@ -364,6 +378,7 @@ def follow(
             if resumed:
                 _resume(rows, i, task, tasks)
             done = False
+            before = word(state[S_USED])
             if op >= OP_PLAIN:
                 done = _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out)
             elif op == OP_CLOSE:
@@ -379,6 +394,7 @@ def follow(
             if not done:
                 state[S_CLOCK], state[S_DAY] = clock, day
                 return i
+            _note_other_end(rows, i, time, before, state, out)
             tasks[task, T_PENDING] = 0
         state[S_UNDERSTOOD] += 1
     return last

@@ -15,6 +15,7 @@ from .lexrows import (
     L_OP,
     L_SHOWN,
     L_STATE,
+    L_TOOK,
     OP_ARCH_PRCTL,
     OP_DUP,
     OP_DUP2,
@@ -173,6 +174,7 @@ def lex_line(
     rows[i, L_STATE] = 0
     rows[i, L_ARG] = 0
     rows[i, L_SHOWN] = 0
+    rows[i, L_TOOK] = -1
     c = at(b, p)
     if c == MINUS:
         return _read_signal(b, p, end, rows, i, names, words)

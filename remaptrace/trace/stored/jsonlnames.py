@@ -8,7 +8,7 @@ from .columnfile import PLAIN_FIELDS
 VERSION = 1
 HEADER = "trace"
 
-PLACES = ("line", "time", "source", "origin", "stack")
+PLACES = ("line", "time", "other_end", "source", "origin", "stack")
 COUNTERS = ("map_count", "total_vm", "data_vm", "stack_vm", "locked_vm")
 MARKS = {
     ev.EVF_OBSERVE: "observe",

@@ -148,6 +148,7 @@ class _Reader:
             self.flag_bits(value.get("marks", [])),
             self.place(value.get("line", 0), "line"),
             self.place(value.get("time", 0), "time"),
+            self.place(value.get("other_end", 0), "other_end"),
         )
         self.lines.append(self.number)
         self.b.source_rows[-1] = self.small(value.get("source", 0), "source")

@@ -41,9 +41,10 @@ def trace_table(trace: Trace) -> ArrowTable:
         **{f"a{i}": np.asarray(columns[f"a{i}"]).astype(np.int64) for i in range(6)},
         "recorded": np.ma.MaskedArray(np.asarray(columns["ret"]).astype(np.int64), mask=~known),
     }
-    if "time" in columns:
-        times = np.asarray(columns["time"]).astype(np.int64)
-        table["time"] = np.ma.MaskedArray(times, mask=times == 0)
+    for name in ("time", "other_end"):
+        if name in columns:
+            moments = np.asarray(columns[name]).astype(np.int64)
+            table[name] = np.ma.MaskedArray(moments, mask=moments == 0)
     return ArrowTable(table)
 
 

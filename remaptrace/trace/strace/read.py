@@ -117,9 +117,9 @@ class StraceReader:
                 day += 2 * _HALF_DAY
                 time += 2 * _HALF_DAY
             clock = time
-            took = _TOOK.search(line)
-            if took is not None and lines.call_name(line[head.start :]) not in FORKS:
-                time += int(took.group(1)) * 1_000_000_000 + int(took.group(2).ljust(9, b"0"))
+            took = _duration(line)
+            if took > 0 and lines.call_name(line[head.start :]) not in FORKS:
+                time += took
             timed.append((time, self.source, number, line))
         return timed
 
@@ -236,12 +236,19 @@ class StraceReader:
         self.model.pend(task, None)
         self._complete(task, text if first_part is None else first_part[0], number, time)
 
-    def _complete(self, task: Task, text: bytes, number: int, time: int) -> None:
+    def _complete(self, task: Task, text: bytes, number: int, time: int, way: int = 1) -> None:
+        """A whole call; `way` -1: its time is that of its end, as of a resumed line."""
         parts = lines.split_call(text)
         if parts is None:
             raise BadLine(RT_LINE, 0, text, "arguments, a closing parenthesis, = and a result")
         name, arguments, result = parts
-        apply(self.model, Call(task, self.names.real(name), arguments, result, number, time))
+        took = _duration(text)
+        other = time + way * took
+        self.model.out.other_end = other if took >= 0 and time and 0 < other <= LAST_MOMENT else 0
+        try:
+            apply(self.model, Call(task, self.names.real(name), arguments, result, number, time))
+        finally:
+            self.model.out.other_end = 0
 
     def _name_by_result(self, text: bytes) -> None:
         """set_tid_address and gettid return the thread's own id."""
@@ -269,7 +276,7 @@ class StraceReader:
             pending.text += first_part[0]
             return
         try:
-            self._complete(task, pending.text + rest, number, time)
+            self._complete(task, pending.text + rest, number, time, way=-1)
         finally:
             if task.pending is pending:
                 self.model.pend(task, None, returned=True)
@@ -386,6 +393,12 @@ class StraceReader:
         trace.arch = self.origin.arch
         self.stacks.attach(trace)
         return trace
+
+
+def _duration(text: bytes) -> int:
+    """The nanoseconds that -T puts behind a call, -1: it does not."""
+    took = _TOOK.search(text)
+    return -1 if took is None else int(took.group(1)) * 1_000_000_000 + int(took.group(2).ljust(9, b"0"))
 
 
 def _is_whole(text: bytes) -> bool:

@@ -108,10 +108,12 @@ def _assembled(
     lives = Lives(text, tids, first_seen, groups, threads_of)
     lives.follow()
     rows = lives.rows_of_records()
-    picked = _Picked(records, order, tids, text.calls, page_size)
+    picked = _Picked(records, order, tids, text.calls, page_size, text.untold_returns)
     columns = _join(picked, lives, rows, records)
     if not text.has_times:
         del columns["time"]
+    if not text.has_times or not columns["other_end"].any():
+        del columns["other_end"]
     columns["source"] = np.full(len(columns["kind"]), source, dtype=np.int32)
     strings, tasks = lives.tables(rows)
     _name_pointers(columns, strings)
@@ -186,10 +188,17 @@ _NO_EFFECT_IF_FAILED = (ev.K_OPEN, ev.K_DUP, ev.K_MEMFD, ev.K_SEAL, ev.K_SETFD, 
 
 
 class _Picked:
-    """The events that are one record, or one entry with its return: position, kind, arguments, result."""
+    """The events that are one record, or one entry with its return: position, kind, arguments, result, and when
+    each call began (0: not told)."""
 
     def __init__(
-        self, records: Records, order: Column, tids: npt.NDArray[np.integer], calls: CallNames, page_size: int
+        self,
+        records: Records,
+        order: Column,
+        tids: npt.NDArray[np.integer],
+        calls: CallNames,
+        page_size: int,
+        untold: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         ops = records[R_OP]
         kinds, sources, int32, scale = plan_tables(calls, page_size)
@@ -227,6 +236,11 @@ class _Picked:
         self.kind = np.concatenate(
             (kind, np.full(len(faults), ev.K_FAULT), np.full(len(signals), ev.K_SIGNAL))
         )[place]
+        told = (records[R_TIME, entry] > 0) & (records[R_TIME, leave] > 0)
+        if untold is not None:
+            told &= ~untold[leave]
+        begun = np.where(told, records[R_TIME, entry], 0)
+        self.begun = np.concatenate((begun, np.zeros(len(faults) + len(signals), np.int64)))[place]
         self.ret = np.concatenate((records[R_A0, leave], np.zeros(len(faults) + len(signals), np.int64)))[
             place
         ]
@@ -331,6 +345,7 @@ def _join(
         "flags": picked.flags,
         "line": records[R_LINE, picked.position],
         "time": records[R_TIME, picked.position],
+        "other_end": picked.begun,
     }
     if found:
         at = np.array([e.record for e in found], dtype=np.int64)
@@ -340,4 +355,5 @@ def _join(
             columns[name] = np.concatenate((columns[name], extra[:, i]))[place]
         columns["line"] = np.concatenate((columns["line"], records[R_LINE, at]))[place]
         columns["time"] = np.concatenate((columns["time"], records[R_TIME, at]))[place]
+        columns["other_end"] = np.concatenate((columns["other_end"], np.zeros(len(at), np.int64)))[place]
     return {name: narrow(column) for name, column in columns.items()}

@@ -100,7 +100,8 @@ class _PerfTrace:
             return
         tid = int(head[4] or 1)
         start = _nanoseconds(head[1]) if head[1] else _NO_TIME
-        end = start + _nanoseconds(head[2]) if head[1] and head[2] and len(head[2]) < 13 else start
+        lasted = _nanoseconds(head[2]) if head[1] and head[2] and len(head[2]) < 13 else -1
+        end = start + max(lasted, 0)
         self._last = max(self._last, start)
         if start != _NO_TIME and tid in self._untimed:
             self._settle(tid, start)
@@ -111,14 +112,15 @@ class _PerfTrace:
             call = self._calls.number(continued[1].decode())
             if end == _NO_TIME:
                 self._untimed.setdefault(tid, []).append(len(self._rows))
-            self._rows.append((OP_EXIT, tid, 0, end, call, _result(continued[2]), 0, 0, 0, 0, 0, *tail))
+            untold = int(lasted < 0)
+            self._rows.append((OP_EXIT, tid, 0, end, call, _result(continued[2]), untold, 0, 0, 0, 0, *tail))
         elif (fault := FAULT.match(rest)) is not None:
             self._fault(fault, (tid, 0, start), tail)
         elif (point := POINT.match(rest)) is not None:
             if not self._point(point, (tid, 0, start), tail, offset + head.end()):
                 self._skip(line, line_number)
         elif (called := CALL.match(rest)) is not None:
-            self._call(called, (tid, 0, start), end, tail)
+            self._call(called, (tid, 0, start), end, tail, int(lasted < 0))
         else:
             self._skip(line, line_number)
 
@@ -134,7 +136,10 @@ class _PerfTrace:
         elif not line.startswith(b"#"):
             self._skip(line, line_number)
 
-    def _call(self, called: re.Match[bytes], head: tuple[int, ...], end: int, tail: tuple[int, ...]) -> None:
+    def _call(
+        self, called: re.Match[bytes], head: tuple[int, ...], end: int, tail: tuple[int, ...], untold: int
+    ) -> None:
+        """A call in one line; `untold` 1: `end` is only where its line stands."""
         self._called += 1
         name = called[1].decode()
         values, unknown = registers(name, called[2].decode("utf-8", "replace"))
@@ -146,7 +151,7 @@ class _PerfTrace:
         self._rows.append((OP_ENTER, *head, call, *values, *tail))
         if called[3] == b"=" and not called[4].startswith(b"?") and name not in EXIT_CALLS:
             result = _result(called[4])
-            self._rows.append((OP_EXIT, *head[:2], end, call, result, 0, 0, 0, 0, 0, *tail))
+            self._rows.append((OP_EXIT, *head[:2], end, call, result, untold, 0, 0, 0, 0, *tail))
 
     def _point(
         self, point: re.Match[bytes], head: tuple[int, ...], tail: tuple[int, ...], offset: int
@@ -297,13 +302,16 @@ class _PerfTrace:
             ]
         # A call that was interrupted is printed late, with the time of its entry: order by time.
         self._rows.sort(key=lambda row: row[R_TIME])
+        records = matrix(self._rows)
+        untold = (records[R_OP] == OP_EXIT) & (records[R_A1] == 1)
         return KernelText(
             self._data,
-            matrix(self._rows),
+            records,
             self._calls,
             skipped=self._skipped,
             notes=notes,
             programs=self._programs,
+            untold_returns=untold,
         )
 
 

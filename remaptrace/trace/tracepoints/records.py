@@ -71,5 +71,7 @@ class KernelText:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_times: bool = True
+    untold_returns: npt.NDArray[np.bool_] | None = None
+    """Records whose time is not that of the return, which the text does not tell; None: there are none."""
     programs: dict[int, str] = field(default_factory=dict)
     """Paths that texts with strings name, by the line of the entry of the execve."""
