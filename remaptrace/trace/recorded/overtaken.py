@@ -13,6 +13,7 @@ import numpy as np
 from ...abi import kinds as ev
 from ...abi.mman import MAP_32BIT, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN
 from ..events import Trace
+from .room import makers_of_room
 
 _WINDOW = 16
 """Events between the two lines, at most."""
@@ -27,6 +28,13 @@ def put_in_order(trace: Trace) -> None:
     """Move such mappings in front of those that they overtook, with a note. Before events are numbered elsewhere."""
     if not trace.recorded or len(trace.tasks) < 2:
         return
+    if makers := makers_of_room(trace):
+        _reorder(trace, makers)
+        count = len(makers)
+        trace.notes.append(
+            f"{count} unmapping{'s' * (count != 1)} of threads put in front of mappings that took their room and"
+            " were told first"
+        )
     pid_of = trace.tasks["pid"].tolist()
     order: dict[int, int] = {}  # event: in front of which it belongs
     for first, event in _candidates(trace):
