@@ -45,6 +45,13 @@ HOLE_BYTES = 1 << 20
 """The largest hole between two pieces of what counts as one arena."""
 
 
+_NO_PROGRAMS = (
+    *("/dev/dri/", "/dev/mali", "/dev/kgsl", "/dev/nvidia", "/dev/kfd", "/dev/ashmem/"),
+    *("anon_inode:", "/memfd:"),
+)
+"""Beginnings of names of devices and of memory with a descriptor: mapped to be shared, though a form hide it."""
+
+
 def _inaccessible(vma: VmaRow) -> bool:
     return not vma.vm_flags & VM_ACCESS
 
@@ -69,10 +76,16 @@ def _fixed(vma: VmaRow) -> bool:
 def _of_file(vma: VmaRow, below: VmaRow | None) -> str | None:
     """The pattern of a private mapping of a file, or of the zero-filled end of one (bss)."""
     private = not vma.vm_flags & VM_SHARED and "s" not in vma.perms
+    if vma.inode and (vma.file or "").startswith(_NO_PROGRAMS):
+        return None
     if vma.inode and private:
         relro = vma.vm_flags & VM_ACCOUNT and not vma.vm_flags & VM_WRITE and vma.vm_flags & VM_READ
         return RELRO if relro else LIBRARIES
+    if vma.name == "[anon:.bss]":  # as bionic's loader names it, behind whatever segment
+        return LIBRARIES
     bss = _anonymous(vma) and below is not None and below.end == vma.start and below.inode
+    if _inaccessible(vma) or vma.name:
+        return None
     return LIBRARIES if bss and below is not None and "p" in below.perms and "w" in below.perms else None
 
 

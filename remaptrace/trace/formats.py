@@ -50,6 +50,12 @@ def _maps_look(head: bytes) -> bool:
     return form_of(head) is not None
 
 
+def _maps_inside(data: bytes) -> bool:
+    from .dumps.door import form_inside
+
+    return form_inside(data) is not None
+
+
 def _maps(data: bytes, name: str, path: str, progress: Progress | None) -> Trace:
     from .dumps.door import read_dump
     from .dumps.dump import trace_of
@@ -244,6 +250,7 @@ FORMATS = (
     Format("syzkaller", _syzkaller_looks, _syzkaller),
     Format("qemu", _qemu_looks, _qemu),
     Format("strace", _strace_looks, _strace, pasted=True),
+    Format("maps", _maps_inside, _maps, binary=True, whole=True),
 )
 """All formats, in the order in which they are tried."""
 

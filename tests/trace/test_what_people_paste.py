@@ -12,8 +12,9 @@ from remaptrace.report.facts.run import run_facts
 from remaptrace.report.phrases import process_words
 from remaptrace.result.result import Result
 from remaptrace.trace.detect import read_data
-from remaptrace.trace.dumps.door import form_of, read_dump
+from remaptrace.trace.dumps.door import form_inside, read_dump
 from remaptrace.trace.events import Trace
+from remaptrace.trace.formats import recognise
 
 ANON = "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0"
 HUGE = "PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS|MAP_HUGETLB, -1, 0"
@@ -155,7 +156,7 @@ Aborted (core dumped)
 
 
 def test_the_map_of_an_aborted_program_is_read_out_of_its_message() -> None:
-    assert form_of(ABORT.encode()) == "report"
+    assert form_inside(ABORT.encode()) == "maps"
     dump = read_dump(ABORT.encode(), "abort.txt")
     assert [row.start for row in dump.rows] == [0x400000, 0x600000, 0x14A5000, 0x7FFD0B2C8000]
     assert dump.lines[0] == 6 and dump.complete
@@ -175,5 +176,5 @@ def test_two_maps_in_a_text_are_not_one() -> None:
 
 def test_a_log_that_holds_a_map_stays_a_log() -> None:
     log = f"mmap(NULL, 8192, {ANON}) = 0x7f1100002000\n" * 2
-    assert form_of((log + ABORT).encode()) is None
-    assert form_of((ABORT + log).encode()) is None
+    assert recognise((log + ABORT).encode()) == "strace"
+    assert recognise((ABORT + log).encode()) == "strace"

@@ -24,7 +24,7 @@ def dumps_of(paths: tuple[str, ...]) -> list[Dump] | None:
     """The dumps that `paths` name; None if the first is none. UsageError if only some of them are."""
     from ...trace.dumps.door import dump_of_path
 
-    found = [dump_of_path(path) for path in paths]
+    found = [dump_of_path(path) or _inside(path) for path in paths]
     if all(d is None for d in found):
         return None
     for path, dump in zip(paths, found, strict=True):
@@ -35,6 +35,24 @@ def dumps_of(paths: tuple[str, ...]) -> list[Dump] | None:
                 expected="one or two maps, or one trace",
             )
     return [d for d in found if d is not None]
+
+
+def _inside(path: str) -> Dump | None:
+    """The dump that stands further down in a text which is no log; None if there is none."""
+    from ...trace.dumps.door import read_dump
+    from ...trace.formats import HEAD, recognise
+    from ...trace.opening import can_be_read_again, read_input
+
+    if os.path.isdir(path) or not can_be_read_again(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            if recognise(file.read(HEAD)) not in (None, "maps"):
+                return None
+        data = read_input(path)
+    except (OSError, InputError):
+        return None  # who reads it says what is wrong
+    return read_dump(data, path) if recognise(data) == "maps" else None
 
 
 def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: str | None, rows: int) -> None:

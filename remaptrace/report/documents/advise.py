@@ -209,6 +209,18 @@ class NotShown(TypedDict):
     see: str | None
 
 
+class ToldFailureFacts(TypedDict):
+    """What a crash report says was refused; null: it does not say. `ruled_out`: what it was not, by its numbers."""
+
+    line: int
+    what: str
+    bytes: int | None
+    errno: str | None
+    sure: bool
+    causes: list[str]
+    ruled_out: list[str]
+
+
 class AdviseMap(TypedDict):
     """A map alone; null where its form does not show it."""
 
@@ -227,7 +239,9 @@ class AdviseMap(TypedDict):
     guards: Guards | None
     untouched: Untouched | None
     fault: FaultFacts | None
+    failure: ToldFailureFacts | None
     not_shown: list[NotShown]
+    notes: list[str]
     sentences: list[str]
 
 

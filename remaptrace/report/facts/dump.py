@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from ...advice.bill import Item
 from ...advice.dumped import DumpBill, grown, new_areas, same_process
 from ...advice.neighbours import NOTHING
+from ...advice.toldfailure import told_failure
 from ..words import counted, number
 
 if TYPE_CHECKING:
     from ...result.result import VmaRow
-    from ..documents.advise import AdviseGrowth, AdviseMap, FaultFacts, MapItem, NamedArea
+    from ...trace.dumps.dump import Dump
+    from ..documents.advise import AdviseGrowth, AdviseMap, FaultFacts, MapItem, NamedArea, ToldFailureFacts
     from ..documents.diff import Grown
 
 SCHEMA: Final = "remaptrace/advise-map/1"
@@ -25,6 +27,7 @@ _HOW = {
     "accounting": "/proc/PID/smaps, VmFlags",
     "advice flags": "/proc/PID/smaps, VmFlags",
     "policy of NUMA": "/proc/PID/numa_maps",
+    "areas without access, which look like free ranges": "/proc/PID/maps",
     "read-only mappings of files": "/proc/PID/maps, or a core file of the kernel",
     "which areas are without access": "/proc/PID/maps, or a core file of the kernel",
 }
@@ -50,7 +53,9 @@ def dump_facts(bill: DumpBill, limit: int, limit_of: str) -> AdviseMap:
         "guards": {"areas": shape.guards, "left": shape.left_with_guards} if shape else None,
         "untouched": {"areas": bill.untouched[0], "bytes": bill.untouched[1]} if bill.untouched else None,
         "fault": _fault(bill),
+        "failure": _failure(dump, limit),
         "not_shown": [{"what": what, "see": _HOW.get(what)} for what in dump.missing],
+        "notes": list(dump.notes),
         "sentences": [],
     }
     facts["sentences"] = _sentences(facts, count)
@@ -79,6 +84,36 @@ def _fault(bill: DumpBill) -> FaultFacts | None:
     below = next((v for v in reversed(bill.vmas) if v.end <= address), None)
     above = next((v for v in bill.vmas if v.start > address), None)
     return {"address": address, "inside": _named(inside), "below": _named(below), "above": _named(above)}
+
+
+def _failure(dump: Dump, limit: int) -> ToldFailureFacts | None:
+    """What the dump itself says was refused."""
+    told = told_failure(dump, limit)
+    if told is None:
+        return None
+    return {
+        "line": told.line,
+        "what": told.what,
+        "bytes": told.bytes if told.bytes >= 0 else None,
+        "errno": told.errno or None,
+        "sure": told.sure,
+        "causes": list(told.causes),
+        "ruled_out": list(told.ruled_out),
+    }
+
+
+def _failure_sentences(failure: ToldFailureFacts) -> list[str]:
+    """``Line 3: mmap of the JVM for 12 KiB was refused``, why, and what it was not."""
+    size = f" for {size_words(failure['bytes'])}" if failure["bytes"] is not None else ""
+    errno = f" with {failure['errno']}" if failure["errno"] else ""
+    begin = f"Line {number(failure['line'])}: {failure['what']}{size} was refused{errno}"
+    if failure["sure"]:
+        out = [f"{begin}: {failure['causes'][0]}."]
+    else:
+        out = [f"{begin}; possible, the likeliest first: {'; '.join(failure['causes'])}."]
+    if failure["ruled_out"]:
+        out.append(f"By the file itself it was not {', nor '.join(failure['ruled_out'])}.")
+    return out
 
 
 def _named(vma: VmaRow | None) -> NamedArea | None:
@@ -120,6 +155,8 @@ def _sentences(facts: AdviseMap, count: int) -> list[str]:
     else:
         most = "At most " if is_lower_bound(facts) else ""
         out.append(f"{most}{number(limit['left'])} more mappings fit below {size}.")
+    if facts["failure"]:
+        out = _failure_sentences(facts["failure"]) + out
     patterns = facts["bill"]["pattern"]
     if patterns:
         top = patterns[0]

@@ -43,6 +43,22 @@ def _one(facts: Facts) -> Iterator[str]:
         yield line_of("guards", areas=facts["guards"]["areas"], left=facts["guards"]["left"])
     if facts["untouched"]:
         yield line_of("untouched", areas=facts["untouched"]["areas"], bytes=facts["untouched"]["bytes"])
+    if facts["failure"]:
+        failure = facts["failure"]
+        yield line_of(
+            "failure",
+            line=failure["line"],
+            what=failure["what"],
+            bytes=failure["bytes"],
+            errno=failure["errno"],
+            sure=str(failure["sure"]).lower(),
+        )
+        for cause in failure["causes"]:
+            yield line_of("cause", text=cause)
+        for cause in failure["ruled_out"]:
+            yield line_of("ruled_out", text=cause)
+    for note in facts["notes"]:
+        yield line_of("note", text=note)
     for told in facts["not_shown"]:
         yield line_of("not_shown", what=told["what"], see=told["see"])
     for sentence in facts["sentences"]:

@@ -47,7 +47,7 @@ def dump_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
             f"{number(g['left'])} at best",
             hang=4,
         )
-    if facts["untouched"]:
+    if facts["untouched"] and facts["untouched"]["areas"]:
         u = facts["untouched"]
         sheet.paragraph(
             f"nothing resident in   {counted(u['areas'], 'area')}, {size_words(u['bytes'])}", hang=4
@@ -64,6 +64,8 @@ def dump_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
     sheet.blank()
     for sentence in facts["sentences"]:
         sheet.paragraph(printable(sentence))
+    for note in facts["notes"]:
+        sheet.paragraph(f"note: {printable(note)}", "dim", hang=4)
     if facts["not_shown"]:
         told = [n["what"] + (f" ({n['see']})" if n["see"] else "") for n in facts["not_shown"]]
         sheet.paragraph(f"not shown in a {facts['form']}: {', '.join(told)}", "dim", hang=4)

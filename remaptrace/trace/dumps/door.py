@@ -13,9 +13,11 @@ from ..opening import can_be_read_again, read_input
 from ..recorded.areas import looks_like_areas
 from .corefile import is_core, read_core
 from .dump import Dump
-from .proc import read_hs_err, read_no_map, read_proc, read_sanitizer
-from .report import holds_a_map, read_report
-from .tables import read_gdb, read_pmap, read_tombstone, read_valgrind
+from .pasted import INSIDE, unwrapped
+from .proc import read_no_map, read_proc
+from .reports import read_hs_err, read_sanitizer
+from .tables import read_pmap, read_tombstone, read_valgrind
+from .vmmap import is_table, read_table
 
 FORMS: dict[str, Callable[[bytes, str], Dump]] = {
     "core": read_core,
@@ -23,14 +25,15 @@ FORMS: dict[str, Callable[[bytes, str], Dump]] = {
     "tombstone": read_tombstone,
     "sanitizer": read_sanitizer,
     "valgrind": read_valgrind,
-    "gdb": read_gdb,
+    "debugger": read_table,
     "pmap": read_pmap,
     "maps": read_proc,
     "numa_maps": read_no_map,
     "map_files": read_no_map,
-    "report": read_report,
 }
 _HEAD = 1 << 16
+_FAR = 1 << 24
+"""Bytes of a text that is no log within which a list is looked for."""
 _NO_MAPS = {
     "numa_maps": pattern(
         r"\s*[0-9a-f]{6,16} (?:default|prefer|bind|interleave|weighted interleave|local|static)\b[^\n]*"
@@ -43,7 +46,10 @@ _HS_ERR = pattern(
     r"^# (?:A fatal error has been detected by|There is insufficient memory for) the Java", re.M
 )
 _PMAP = pattern(r"[\s>+|]*\d+:\s+\S.*\n[\s>+|]*(?:Address\s+(?:Kbytes|Perm)\b|[0-9a-f]{8,16}\s+\d+K\s)")
-_PMAP_BARE = pattern(r"[\s>+|]*Address\s+(?:Kbytes\s+RSS|Perm\s+Offset)\b")
+_PMAP_BARE = pattern(r"[\s>+|]*Address\s+(?:Kbytes\s+(?:RSS|PSS|Mode)|Perm\s+Offset)\b")
+_PMAP_QUIET = pattern(r"[\s>+|]*[0-9a-f]{16}\s+\d+K\s+[r-][w-][x-][s-][R-]\s")
+_PMAP_INSIDE = pattern(r"^[\s>+|]*Address\s+(?:Kbytes\s+(?:RSS|PSS|Mode)|Perm\s+Offset)\b", re.M)
+_TOMBSTONE = pattern(r"^.{0,120}\bmemory map(?: \(\d+ entr|: \(fault address|: *$)", re.M)
 
 
 def form_of(data: bytes) -> str | None:
@@ -58,20 +64,35 @@ def form_of(data: bytes) -> str | None:
         return "hs_err"
     if b"Process memory map follows" in data[: 1 << 22]:
         return "sanitizer"
-    if text.lstrip().startswith("*** ***") or re.search(r"^.{0,40}memory map \(\d+ entr", text, re.M):
+    if text.lstrip().startswith("*** *** ***") or _TOMBSTONE.search(text):
         return "tombstone"
     if "<<< SHOW_SEGMENTS:" in text or (_later(head) and b"<<< SHOW_SEGMENTS:" in data):
         return "valgrind"
-    if re.search(r"^\s*Start Addr\s+End Addr\s+Size\s+Offset", text, re.M):
-        return "gdb"
-    if _PMAP.match(text) or _PMAP_BARE.match(text):
+    if is_table(text):
+        return "debugger"
+    if _PMAP.match(text) or _PMAP_BARE.match(text) or _PMAP_QUIET.match(text):
         return "pmap"
     if looks_like_areas(head):
         return "maps"
-    return next(
-        (form for form, pattern in _NO_MAPS.items() if pattern.match(text)),
-        "report" if holds_a_map(text) else None,
-    )
+    return next((form for form, pattern in _NO_MAPS.items() if pattern.match(text)), None)
+
+
+def form_inside(data: bytes) -> str | None:
+    """The form of a list of areas that stands further down in a text, behind anything; None: there is none.
+
+    For texts that no reader of logs knows: what it finds is no proof against one.
+    """
+    found = form_of(data)
+    data = data[:_FAR]
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if found is None and (wide or b"\0" not in data[:_HEAD]):
+        plain = unwrapped(data)[0]
+        found = form_of(plain) if plain is not data else None
+        if found is None and (INSIDE.search(plain) or INSIDE.search(data)):
+            found = "maps"
+        elif found is None and _PMAP_INSIDE.search(plain.decode("utf-8", "replace")):
+            found = "pmap"
+    return found
 
 
 def dump_of_path(path: str) -> Dump | None:
@@ -108,5 +129,13 @@ def _later(head: bytes) -> bool:
 
 def read_dump(data: bytes, path: str, form: str | None = None) -> Dump:
     """The dump in `data`; `form` as `form_of` gives it. InputError RT325 with the line that is no area."""
-    dump = FORMS[form or form_of(data) or "maps"](data, path)
+    named = form or form_inside(data) or "maps"
+    notes: tuple[str, ...] = ()
+    if named != "core":
+        plain, undone = unwrapped(data)
+        if named in ("maps", "pmap") or form_of(plain) == named:
+            data, notes = plain, undone
+    dump = FORMS[named](data, path)
+    if notes:
+        dump = replace(dump, notes=(*notes, *dump.notes))
     return dump if dump.pid < 1 << 31 else replace(dump, pid=0)  # no process has that number

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ...abi.kinds import EVF_MADE
 from ...errorcodes import RT_MAPS
@@ -17,13 +17,30 @@ UNKNOWN_PERMS = "????"
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A request for memory whose refusal a dump tells of: `what` asked, for how many bytes (-1: not said).
+
+    `line`: where it stands; `errno`: its name, "" if not said; `own`: a bound that the program gave itself, in words:
+    the kernel refused nothing.
+    """
+
+    line: int
+    what: str
+    bytes: int = -1
+    errno: str = ""
+    own: str = ""
+
+
+@dataclass(frozen=True)
 class Dump:
     """The areas of one process, by address, without gate areas. Addresses, offsets and sizes in bytes.
 
     `flags` (VM_* as in abi.vmflags) and `resident` are per area, empty where the dump has none; `limit`: of
     the system, as the dump says it, 0: not said; `counted`: how many areas the dump says there were, -1: not
     said; `fault`: the address whose access ended the program, -1: not said; `missing`: what dumps of this form
-    do not show, in words; `complete` False: areas may be left out.
+    do not show, in words; `complete` False: areas may be left out; `failed`: what it says was refused; `limits`:
+    bounds that it prints, in bytes, by name (AS, DATA, CommitLimit, Committed_AS, MemTotal, -1: none); `notes`: what
+    was done to read it.
     """
 
     form: str
@@ -40,6 +57,9 @@ class Dump:
     missing: tuple[str, ...] = ()
     complete: bool = True
     page_size: int = 4096
+    failed: Failed | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def shows_perms(self) -> bool:
@@ -100,6 +120,7 @@ def trace_of(dump: Dump, name: str) -> Trace:
         )
     elif not dump.complete:
         notes.append(f"the {dump.form} may leave areas out")
+    notes += dump.notes
     if dump.missing:
         notes.append(f"a {dump.form} does not show {', '.join(dump.missing)}")
     return builder.finish(

@@ -1,4 +1,4 @@
-"""Tables of areas that tools print: pmap, gdb `info proc mappings`, Android tombstones, valgrind's segments."""
+"""Tables of areas that tools print: pmap, Android tombstones, valgrind's segments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ...errorcodes import RT_MAPS
 from ...errors import InputError
 from ...patterns import pattern
 from ..events import MapsRow
+from ..recorded.areas import is_elision
 from .dump import Dump, checked, without_gates
-from .proc import _BITS
+from .proc import _BITS, HIDDEN, UNTOLD
 
-_HIDDEN = ("policy of NUMA", "userfaultfd", "anon_vma", "open file descriptions")
-_UNTOLD = ("accounting", "advice flags", *_HIDDEN)
+_UNTOLD = (*UNTOLD, *HIDDEN)
 _PREFIX = r"[\s>+|]*"
 _PMAP_HEAD = pattern(_PREFIX + r"(\d+):\s+(.*)")
 _MODE = r"([r-][w-][x-][sp-][R-]?)"
@@ -24,16 +24,16 @@ _PMAP_FULL = pattern(
     _PREFIX + r"([0-9a-f]{4,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]+)\s+([0-9a-f]+:[0-9a-f]+)\s+(\d+)\s+(.*)"
 )
 _PMAP_END = pattern(_PREFIX + r"(?:-{4,}|={4,}|total\b|mapped:)")
-_GDB = pattern(
-    _PREFIX
-    + r"(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)(?:\s+([r-][w-][x-][ps]))?\s*(.*)"
+_TOMB_HEAD = pattern(
+    r"\bmemory map(?: \((\d+) entr(?:y|ies)\):|: *(?:\(fault address|$)| around (?:fault )?addr)",
+    re.IGNORECASE,
 )
-_TOMB_HEAD = pattern(r"memory map(?: \((\d+) entr(?:y|ies)\))?", re.IGNORECASE)
+_TOMB_AROUND = pattern(r"memory map around", re.IGNORECASE)
 _TOMB = pattern(
     r"(?:.*?\s)?(?:--->|\s{2,})?([0-9a-f]{8}(?:'?[0-9a-f]{8})?)-([0-9a-f]{8}(?:'?[0-9a-f]{8})?)\s+([r-][w-][x-])\s+"
     r"([0-9a-f]+)\s+([0-9a-f]+)(?:\s+(.*))?$"
 )
-_TOMB_FAULT = pattern(r"fault addr (?:0x)?([0-9a-f']{4,17})")
+_TOMB_FAULT = pattern(r"fault addr (?:0x)?([0-9a-f']{1,17})\b")
 _SEGMENTS = pattern(r"<<< SHOW_SEGMENTS: .*?\((\d+) segments")
 _SEGMENT = pattern(
     r"(\d+): (\S{4}) ([0-9a-f]+)-([0-9a-f]+)\s+\S+ ([r-][w-][x-])\S*\s*"
@@ -43,35 +43,58 @@ _SEGMENT_NAME = pattern(r"aspacem\s+\((\d+),\d+,\d+\) (.*)")
 
 
 def read_pmap(data: bytes, path: str) -> Dump:
-    """What pmap prints, plain or with -x, -X or -XX: starts and sizes in KiB."""
+    """What pmap prints, plain or with -x, -X or -XX: starts and sizes in KiB.
+
+    Text above the first area is no part of it. With -x, procps of 2010 to 2013 prints each area twice: the second
+    line, of the same start and without resident pages, is left out.
+    """
     pid, program, header = 0, "", []
     rows: list[MapsRow] = []
     lines: list[int] = []
     flags: list[int] = []
     resident: list[int] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+    left_out = False
+    twice = 0
+    text = data.decode("utf-8", "replace").split("\n")
+    for number, line in enumerate(text, 1):
         head = _PMAP_HEAD.match(line)
         if head and not rows:
             pid, program = int(head[1]), head[2].strip()
             continue
-        if line.split()[:1] == ["Address"]:
-            header = line.split()
+        if line.split()[:1] == ["Address"] or line.split()[:2] == [">", "Address"]:
+            header = line.lstrip("> \t+|").split()
             continue
-        if not line.strip() or line.strip().startswith(("```", "$", "#")):
+        if not line.strip() or (line.strip().startswith(("```", "$", "#")) and not is_elision(line.encode())):
             continue
         if _PMAP_END.match(line) and rows:
             continue
+        if is_elision(line.encode()):
+            left_out = True
+            continue
+        counts = len(flags), len(resident)
         row = _pmap_row(line, header, flags, resident)
         if row is None:
             if rows and re.fullmatch(_PREFIX + r"[\d\s]+(?:KB)?\s*", line):
                 continue  # the sums
+            if not rows:
+                continue  # a session of a terminal, a page
+            if head:
+                raise _refused(path, number, line, "a second process begins here", "one process")
+            if not any(_pmap_row(later, header, [], []) for later in text[number:]):
+                break
             raise _refused(path, number, line, "not a line of pmap", "ADDRESS SIZE MODE MAPPING")
+        if rows and row.start == rows[-1].start and "Dirty" in header:
+            del flags[counts[0] :], resident[counts[1] :]
+            twice += 1
+            continue
         rows.append(row)
         lines.append(number)
+    if not rows:
+        raise _refused(path, 1, text[0], "no area in it", "ADDRESS SIZE MODE MAPPING")
     kept, numbers = without_gates(rows, lines)
     checked(kept, numbers, path)
     count = len(kept)
-    missing = (*_HIDDEN,) if len(flags) >= count > 0 else _UNTOLD
+    missing = HIDDEN if len(flags) >= count > 0 else _UNTOLD
     return Dump(
         "pmap",
         path,
@@ -82,6 +105,10 @@ def read_pmap(data: bytes, path: str) -> Dump:
         pid=pid,
         program=program.split()[0].rpartition("/")[2] if program.split() else "",
         missing=missing if header and "Offset" in header else ("offsets", *missing),
+        complete=not left_out,
+        notes=(f"{twice:,} lines repeat the area above them, as pmap -x of old procps does",)
+        if twice
+        else (),
     )
 
 
@@ -147,47 +174,34 @@ def _pmap_name(name: str) -> str:
     return plain
 
 
-def read_gdb(data: bytes, path: str) -> Dump:
-    """gdb's `info proc mappings`: ends are the first byte behind; versions before 12 show no permissions."""
-    rows: list[MapsRow] = []
-    lines: list[int] = []
-    text = data.decode("utf-8", "replace").split("\n")
-    pid = next((int(m[1]) for line in text if (m := re.match(r"process (\d+)", line.strip()))), 0)
-    for number, line in enumerate(text, 1):
-        found = _GDB.match(line)
-        if found is None:
-            continue
-        start, end, size, offset, perms, name = found.groups()
-        low, high = int(start, 16), int(end, 16)
-        if high - low != int(size, 16):
-            raise _refused(path, number, line, "the size is not what lies between the addresses", "one list")
-        rows.append(MapsRow(low, high, perms or "????", int(offset, 16), "00:00", 0, name.strip()))
-        lines.append(number)
-    if not rows:
-        raise _refused(
-            path, 1, text[0], "no area in it", "Start Addr, End Addr, Size, Offset, Perms, objfile"
-        )
-    kept, numbers = without_gates(rows, lines)
-    checked(kept, numbers, path)
-    missing = _UNTOLD if kept and kept[0].perms != "????" else ("permissions", *_UNTOLD)
-    return Dump(
-        "list of gdb (info proc mappings)", path, tuple(kept), tuple(numbers), pid=pid, missing=missing
-    )
-
-
 def read_tombstone(data: bytes, path: str) -> Dump:
-    """The memory map of an Android tombstone: the last byte of an area stands there, not the one behind it."""
+    """The memory map of an Android tombstone: the last byte of an area stands there, not the one behind it.
+
+    InputError RT325: no map in it, or but the areas beside the fault (Android before 5.0).
+    """
     text = data.decode("utf-8", "replace").split("\n")
     start = next((i for i, line in enumerate(text) if _TOMB_HEAD.search(line)), -1)
     if start < 0:
         raise _refused(path, 1, text[0], "the tombstone has no memory map", "the whole tombstone")
+    if _TOMB_AROUND.search(text[start]):
+        raise _refused(
+            path,
+            start + 1,
+            text[start],
+            "the tombstone shows the areas beside the fault alone",
+            "a whole memory map",
+        )
     head = _TOMB_HEAD.search(text[start])
     counted = int(head[1]) if head and head[1] else -1
     rows: list[MapsRow] = []
     lines: list[int] = []
+    left_out = False
     for number, line in enumerate(text[start + 1 :], start + 2):
         found = _TOMB.match(line)
         if found is None:
+            if is_elision(line.encode()):
+                left_out = True
+                continue
             if not line.strip() or "--->" in line or not rows:
                 continue
             break
@@ -197,12 +211,15 @@ def read_tombstone(data: bytes, path: str) -> Dump:
             raise _refused(
                 path, number, line, "the length is not what lies between the addresses", "one list"
             )
-        plain = re.sub(r"\s+\((?:BuildId|load bias|load base)[^)]*\)", "", name or "").strip()
+        plain = re.sub(r"(?:^|\s+)\((?:BuildId|load bias|load base)[^)]*\)", "", name or "").strip()
         rows.append(MapsRow(begin, end, perms + "p", int(offset, 16), "00:00", 0, plain))
         lines.append(number)
+    if not rows:
+        raise _refused(path, start + 1, text[start], "no area in the memory map", "the whole tombstone")
     kept, numbers = without_gates(rows, lines)
     checked(kept, numbers, path)
-    whole = "\n".join(text)
+    others = sum(_TOMB_HEAD.search(line) is not None for line in text[lines[-1] :])
+    whole = "\n".join(text[: lines[-1]])
     pid = re.search(r"\bpid: (\d+)", whole)
     name = re.search(r">>> (\S+) <<<", whole)
     fault = _TOMB_FAULT.search(whole)
@@ -212,11 +229,12 @@ def read_tombstone(data: bytes, path: str) -> Dump:
         tuple(kept),
         tuple(numbers),
         counted=counted,
-        complete=counted in (-1, len(rows)),
+        complete=counted == len(rows) or (counted == -1 and not left_out),
         fault=int(fault[1].replace("'", ""), 16) if fault else -1,
         pid=int(pid[1]) if pid else 0,
         program=name[1] if name else "",
         missing=("which areas are shared", *_UNTOLD),
+        notes=(f"{others:,} more memory maps stand in it: the first is taken",) if others else (),
     )
 
 

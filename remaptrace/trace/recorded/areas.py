@@ -20,11 +20,16 @@ _LINE = pattern(
     _PREFIX + r"(?:0x)?([0-9a-f]{1,16})-(?:0x)?([0-9a-f]{1,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]{1,16})\s+"
     r"([0-9a-f]+:[0-9a-f]+)\s+(\d{1,20})(?![^\s])\s*(.*)"
 )
-_SMAPS = pattern(_PREFIX + r"[A-Z]\w*(?:\([a-z]\))?:\s+(?:\d+(?: kB)?|(?:[a-z]{2}\b\s*|\?\?\s*)*)\s*$")
+_SMAPS = pattern(_PREFIX + r"[A-Za-z]\w*(?:\([a-z]\))?:\s+(?:\d+(?: kB)?|(?:[a-z]{2}\b\s*|\?\?\s*)*)\s*$")
+_NAME = pattern(_PREFIX + r"Name:\s+(\[.*\])\s*$")
+"""How kernels of Android before 5.17 name anonymous areas in smaps: in a line of its own."""
 _VMFLAGS = pattern(_PREFIX + r"VmFlags:\s+((?:(?:[a-z]{2}|\?\?)\s*)*)$")
 _ELISION = pattern(
-    _PREFIX + r"(?:[\[(<{]\s*)?(?:\.{2,}|\u2026|(?:snip|cut|skipped|omitted|truncated)\b)", re.IGNORECASE
+    _PREFIX + r"[#/*;:-]{0,4}\s*(?:[\[(<{]\s*)?(?:\.{2,}|\u2026|\.\s*$|(?:snip|cut|skipped|omitted|truncated)"
+    r"(?:ped)?\b|\d[\d,]* (?:(?:more|other) )?(?:lines|entries|areas|mappings|segments)\b)",
+    re.IGNORECASE,
 )
+"""A line that says that others were left out: dots, `[snip]`, `# ...`, `300 more lines`."""
 _AROUND = pattern(_PREFIX + r"(?:(?:```|~~~)\w*|[$#%]\s.*)?\s*$")
 """What stands around a pasted list: nothing, a fence, a shell's prompt, a comment."""
 _PID = pattern(r"/proc/(\d{1,9})/(?:task/\d+/)?(?:smaps|maps)\b")
@@ -62,6 +67,27 @@ def looks_like_areas(head: bytes) -> bool:
     return False
 
 
+def is_area(line: bytes) -> bool:
+    """True for a line of /proc/PID/maps, also indented or quoted."""
+    return _LINE.match(line.decode("utf-8", "replace")) is not None
+
+
+def is_elision(line: bytes) -> bool:
+    """True for a line that says that something was left out."""
+    return _ELISION.match(line.decode("utf-8", "replace")) is not None
+
+
+def goes_on(line: bytes, around: bool = False) -> bool:
+    """True for a line that belongs to the area above it, or to the list; `around`: also one that may surround it."""
+    text = line.decode("utf-8", "replace")
+    return bool(
+        _SMAPS.match(text)
+        or _NAME.match(text)
+        or _ELISION.match(text)
+        or (_AROUND.match(text) if around else not text.strip())
+    )
+
+
 def is_gate(row: MapsRow) -> bool:
     """Whether `row` is a gate area: printed behind the VMAs, never one (get_gate_vma of arch/*)."""
     return row.name in _GATE_NAMES or (row.start in _GATES and row.name in ("", "[vdso]"))
@@ -82,13 +108,15 @@ def read_areas(data: bytes, path: str, pid: int = 0) -> Areas:
         if found is None:
             if _ELISION.match(line):
                 elisions.append(number)
-            elif not (_AROUND.match(line) or _SMAPS.match(line)):
+            elif rows and not rows[-1].name and (named := _NAME.match(line)):
+                rows[-1] = replace(rows[-1], name=named[1])
+            elif not (_AROUND.match(line) or _SMAPS.match(line) or _NAME.match(line)):
                 expected = "START-END PERMS OFFSET DEV INODE [PATH]"
                 raise _refused(path, number, line, "not a line of /proc/PID/maps", expected)
             elif rows and (told := _VMFLAGS.match(line)):
                 rows[-1] = replace(rows[-1], vmflags=" ".join(told[1].split()))
-            elif not pid and (named := _PID.search(line)):
-                pid = int(named[1])
+            elif not pid and (told := _PID.search(line)):
+                pid = int(told[1])
             continue
         row = _row(found)
         if is_gate(row):
