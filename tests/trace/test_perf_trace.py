@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.api import check, replay
-from remaptrace.trace.detect import load, recognise
+from remaptrace.trace.detect import load, read_data, recognise
 from remaptrace.trace.events import Trace
 from remaptrace.trace.tracepoints.perf import read_perf
 
@@ -199,3 +199,23 @@ def test_tasks_of_one_name_may_be_threads_of_one_process() -> None:
     rows = [f"     0.00{i} ( 0.001 ms): {name}/{i} " + mapped.format(i) for i, name in ((1, "a"), (2, "a"))]
     assert any("taken for processes (2 a): they may" in note for note in whole(*rows).notes)
     assert not any("of one name" in note for note in whole(rows[0], rows[1].replace("a/2", "b/2")).notes)
+
+
+def test_call_chains_between_the_lines_are_no_text_behind_a_prefix() -> None:
+    chain = "".join(f"{' ' * 39}frame_{i} (/usr/lib/x86_64-linux-gnu/libc.so.6)\n" for i in range(12))
+    event = (
+        "     {}.000 ( 0.061 ms): p/32028 mmap(len: 8192, prot: READ, flags: PRIVATE|ANONYMOUS) = 0x{:x}\n"
+    )
+    text = "".join(event.format(i, (0x7F0000000 + 4 * i) << 12) + chain for i in range(40))
+    trace = read_data(text.encode(), "log")
+    assert (trace.format, len(trace), len(trace.skipped), trace.notes) == ("perf trace", 40, 0, [])
+
+
+def test_an_exec_of_which_only_faults_are_known_is_said_to_be(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        '     0.000 ( 0.061 ms): p/7 execve(filename: "/nowhere/p") = 0\n'
+        "     1.000 (         ): p/7 exceptions:page_fault_user(address: 0x7f38f219e, ip: 1398, error_code: 6)\n"
+    )
+    (trace,) = load([str(log)])
+    assert any("only pages are known that the log shows being touched" in note for note in trace.notes)

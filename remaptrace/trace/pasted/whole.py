@@ -22,6 +22,8 @@ _FENCE = re.compile(
 
 _NOT_ASCII = (b"\xa0", b"\xe2", b"\xef", b"0\xc3\x97")
 _PIECE = 1 << 17
+_FRAME = (b" " * 16, b"\t")
+"""How lines of call chains begin, which may be most of a text."""
 _NARROWEST, _WIDEST = 60, 512
 _CUT = b" (cut here"
 """Behind a line that fills the width at which a log was cut: nothing of it can be believed."""
@@ -66,7 +68,8 @@ def _lines(data: bytes, notes: list[str]) -> tuple[bytes, list[str]]:
         notes.append(f"the lines have something in front, as {kernel.shown!r}: it is left out")
         freed = [kernel.pattern.sub(b"", line, count=1) for line in data.split(b"\n")]
         return _unwrapped(b"\n".join(freed), freed[:SAMPLE_LINES], notes), notes
-    if sum(OTHER_TEXTS.match(line) is not None for line in sample[:200]) * 4 > len(sample[:200]):
+    events = [line for line in sample if not line.startswith(_FRAME)][:200]
+    if sum(OTHER_TEXTS.match(line) is not None for line in events) * 4 > len(events):
         return _unwrapped(data, sample, notes), notes
     ids = thread_ids(sample)
     if ids is not None:

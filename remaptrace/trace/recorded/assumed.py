@@ -80,7 +80,13 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
                 f"{len(rows)} areas assumed behind the exec of {program}: the log has no maps of that moment,"
                 f" and {'no file of this machine fits' if placed else 'the program is not at hand'}{sort}",
             )
-        elif not seen and trace.columns["kind"][before - 1] == ev.K_EXEC:
+        elif seen and trace.columns["kind"][before - 1] == ev.K_EXEC:
+            _note(
+                trace,
+                f"of what the exec of {program} mapped only pages are known that the log shows being touched:"
+                f" where there was another area, {NOT_COUNTED} (--maps brings it)",
+            )
+        elif trace.columns["kind"][before - 1] == ev.K_EXEC:
             _note(
                 trace,
                 f"what the exec of {program} mapped (program, loader, stack) is not in the log, and nothing shows"
