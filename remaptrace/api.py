@@ -124,10 +124,11 @@ def machine_of(
     release that recorded it, the kernel its folder is named after), else x86_64 and the newest kernel that has
     the architecture. `settings` are rules, `ram` and `swap`.
 
-    Raises UsageError as `Machine.load`.
+    Raises UsageError as `Machine.load`, InputError RT402 if the trace is of a machine that is none of those here.
     """
-    from .machine.own import own_machine
+    from .machine.own import own_machine, refuse_foreign
 
+    refuse_foreign(trace, arch)
     return own_machine(trace, arch, kernel, settings, host)
 
 

@@ -53,6 +53,8 @@ class Choice:
         """
         from ..machine.versions.releases import preset_of_folder
 
+        if trace.foreign:
+            return trace.foreign
         own = Choice().machine(trace)
         named = trace.kernel or preset_of_folder(trace.sources) or trace.machine
         same_arch = own.arch.name == machine.arch.name

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..defaults import DEFAULT_ARCH
+from ..errorcodes import RT_ARCH
+from ..errors import InputError
 from .machine import Machine
 from .versions.releases import default_for, preset_for, preset_of_folder
+
+_NAMES = "NAME (`remaptrace arches` lists them)"
 
 if TYPE_CHECKING:
 
@@ -16,12 +20,22 @@ if TYPE_CHECKING:
 
         arch: str | None
         kernel: str | None  # the release that recorded it
+        foreign: str  # why no machine here can be that which recorded it
 
         @property
         def machine(self) -> Mapping[str, Any]: ...  # its own `machine:`
 
         @property
         def sources(self) -> Iterable[str]: ...  # paths; a folder may be named after a kernel
+
+
+def refuse_foreign(source: Source, arch: str | None) -> None:
+    """InputError RT402 if nobody names an architecture for a source whose machine is none that is known here."""
+    if arch is None and source.foreign:
+        path = next(iter(source.sources), "")
+        raise InputError(
+            RT_ARCH, source.foreign, path, expected=f"--arch {_NAMES}: answers are then not compared"
+        )
 
 
 def own_machine(

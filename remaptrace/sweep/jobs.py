@@ -144,11 +144,12 @@ def run_on(job: Job, trace: Trace | RemapTraceError, done: Container[Key] = ()) 
         "kernel": job.kernel,
         "error": "",
     }
-    from ..machine.own import own_machine
+    from ..machine.own import own_machine, refuse_foreign
 
     try:
         if isinstance(trace, RemapTraceError):
             raise trace
+        refuse_foreign(trace, job.arch or None)
         machine = own_machine(trace, job.arch or None, job.kernel or None, job.settings, job.host)
         row |= {"arch": job.arch or machine.arch.label, "kernel": job.kernel or machine.kernel.name}
         if (row["trace"], row["arch"], row["kernel"]) in done:

@@ -384,7 +384,7 @@ def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
     odd = sum(b < 9 or 13 < b < 32 or b > 126 for b in head)
     if not hint and (b"\0" in head or odd > len(head) // 3):
         hint = "binary data"
-    text = "" if hint else head.split(b"\n", 1)[0].decode("utf-8", "replace")[:200]
+    text = "" if hint else bytes(as_given[:512]).split(b"\n", 1)[0].decode("utf-8", "replace")[:200]
     return InputError(
         ec.RT_UNKNOWN_FORMAT,
         "the format is not recognised",

@@ -162,6 +162,7 @@ class Trace:
     name: str = ""
     recorded: bool = True  # follow by default; scenarios set False
     arch: str | None = None  # as the source names it
+    foreign: str = ""  # why no machine here can be the one that recorded it; empty: one may be
     kernel: str | None = None
     machine: dict[str, Any] = field(
         default_factory=dict

@@ -8,6 +8,8 @@ import pytest
 
 from remaptrace import load
 from remaptrace.abi import kinds as ev
+from remaptrace.api import machine_of
+from remaptrace.errors import InputError
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.recorded.elf import machines_of
 from remaptrace.trace.strace.origin import origin_of
@@ -55,6 +57,57 @@ def test_the_machine_shows_in_names_and_places(log: bytes, arch: str | None) -> 
     assert origin.arch == arch
     assert bool(origin.note) == (arch is not None)
     assert read_data(log, "t").arch == arch
+
+
+def elf(wide: bool, low_first: bool, machine: int) -> bytes:
+    """A loader's read of a library's header."""
+    number = machine.to_bytes(2, "little" if low_first else "big")
+    head = b"\\177ELF\\%d\\%d\\1" % (1 + wide, 1 + (not low_first)) + b"\\0" * 9
+    head += b"\\3\\0" if low_first else b"\\0\\3"
+    return b'read(3, "%b"..., 832) = 832\n' % (head + b"".join(b"\\%03o" % byte for byte in number))
+
+
+HIGH, LOW = mapped((0x7F70BAF9C000, 8192), (0x7F70BAF99000, 12288)), mapped((0x2AAAB000, 4096), call="mmap2")
+BRK = b"brk(0) = 0x100000a0\n"
+STARTED = b'execve("./p", ["p"], 0x%x /* 9 vars */) = 0\n'
+
+
+@pytest.mark.parametrize(
+    ("log", "arch", "words"),
+    [
+        (BRK + LOW + elf(False, True, 8), "i386", "32-bit MIPS, by the headers"),
+        (BRK + LOW + elf(False, False, 20), "i386", "32-bit PPC, by the headers"),
+        (LOW + elf(False, True, 40), "arm", "32-bit ARM, by the headers"),
+        (LOW + elf(False, True, 3), "i386", "i386, by the headers"),
+        (mapped((0xF7ED1000, 4096), call="mmap2") + elf(False, True, 3), "ia32", "ia32"),
+        (mapped((0xF7ED1000, 4096), call="mmap2") + elf(False, False, 2), "ia32", "32-bit SPARC"),
+        (HIGH + elf(True, True, 62), None, ""),
+        (mapped((0x6E70D70000, 9152), (0x6EF9AE9000, 44480)) + elf(True, True, 62), None, ""),  # of Linux 2.4
+        (HIGH + elf(True, True, 258), "loongarch64", "by the headers"),
+        (mapped((0x3FF305A000, 8192)) + elf(True, True, 243), "riscv64-sv39", "by the headers"),
+        (mapped((0x20000010000, 8192)) + elf(True, True, 0x9026), None, "alpha, by the headers"),
+        (HIGH + elf(False, True, 40), None, ""),  # a linker's
+        (HIGH + elf(True, True, 183) + elf(True, True, 62), None, ""),  # a debugger's
+        (STARTED % 0x3FFFC25D40 + mapped((0x3FF305A000, 8192)), "riscv64-sv39", "38 bits"),
+        (STARTED % 0x3FFDD9FDD30 + mapped((0x3FFB41FC000, 8192)), "s390x", "42 bits"),
+        (STARTED % 0x7FE26C6408 + mapped((0x7FAB833000, 8192)), "arm64-4k-39", "39 bits"),
+        (STARTED % 0x7FFD12345678 + mapped((0x3FF305A000, 8192)), None, ""),
+    ],
+)
+def test_headers_of_libraries_and_the_stack_tell_the_machine(
+    log: bytes, arch: str | None, words: str
+) -> None:
+    origin = origin_of(log)
+    assert origin.arch == arch
+    assert words in origin.note and not origin.foreign
+
+
+def test_a_machine_that_nobody_here_is_like_is_refused_unless_one_is_named() -> None:
+    log = b"brk(0) = 0x6000000000010000\n" + mapped((0x2000000000050000, 65536)) + elf(True, True, 50)
+    trace = read_data(log, "t")
+    with pytest.raises(InputError, match="the log is of ia64, by the headers"):
+        machine_of(trace)
+    assert machine_of(trace, "x86_64").arch.label == "x86_64"
 
 
 @pytest.mark.parametrize(

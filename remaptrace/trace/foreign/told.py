@@ -14,6 +14,7 @@ class Told:
     instead: str
     magic: tuple[bytes, ...] = ()
     line: re.Pattern[bytes] | None = None
+    most: re.Pattern[bytes] | None = None  # of more than half of the lines
 
 
 _TABLE = (
@@ -64,6 +65,27 @@ _TABLE = (
         "text of dtruss or dtrace",
         "calls of macOS are not Linux's: their flags and answers differ",
         line=re.compile(rb"SYSCALL\(args\)\s+= return|\s*(?:\d+/0x[0-9a-f]+:\s+)\w+\("),
+        most=re.compile(rb"\w+\(.*\)\s+= (?:-?\d+|0x[0-9A-F]+) (?:-?\d+|Err#\d+)\s*\Z"),
+    ),
+    Told(
+        "the tail of a trace of rr",
+        "rr keeps registers, not calls: record the program with `strace -f -y` or ftrace",
+        line=re.compile(rb"\s*real_time:[\d.]+ global_time:\d+, event:"),
+    ),
+    Told(
+        "trace events of qemu itself",
+        "record the guest's calls with `qemu-ARCH -strace`",
+        line=re.compile(rb"\s*\d+@\d+\.\d+:target_\w+ "),
+    ),
+    Told(
+        "the text of a tool of bcc",
+        "it shows what its own probes print: record with ftrace, perf or `strace -f -y`",
+        line=re.compile(rb"TIME +(?:UID +)?PID +(?:TID +)?COMM +"),
+    ),
+    Told(
+        "what a script of bpftrace prints, which has no common form",
+        "print JSON Lines (docs/jsonl-format.md), or record with ftrace or perf",
+        line=re.compile(rb"Attaching \d+ probes?\.\.\."),
     ),
     Told(
         "the summary of `strace -c`: counts, no calls",
@@ -94,6 +116,10 @@ def told(head: bytes) -> Told | None:
         if kind.magic and head.startswith(kind.magic):
             return kind
         if kind.line is not None and any(kind.line.match(line) for line in lines):
+            return kind
+        if kind.most is not None and 2 * sum(kind.most.match(line) is not None for line in lines) > len(
+            lines
+        ):
             return kind
     if sum(_OF_LIBRARIES.match(line) is not None for line in lines) > 1 and not any(
         map(_ON_MEMORY.search, lines)

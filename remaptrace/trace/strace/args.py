@@ -159,9 +159,12 @@ def signed(number: int) -> int:
 
 def unescape(text: bytes) -> str:
     """The text between quotes or angle brackets, its escapes undone; bytes that are no UTF-8 stay visible."""
-    if b"\\" in text:
-        text = _ESCAPE.sub(_unescape_one, text)
-    return text.decode("utf-8", "backslashreplace")
+    return raw(text).decode("utf-8", "backslashreplace")
+
+
+def raw(text: bytes) -> bytes:
+    """The bytes between quotes, their escapes undone."""
+    return _ESCAPE.sub(_unescape_one, text) if b"\\" in text else text
 
 
 def _unescape_one(match: re.Match[bytes]) -> bytes:

@@ -60,11 +60,12 @@ def _read_family(
         model.note("the files have no absolute time stamps: threads are ordered by the calls that made them")
         _read_by_birth(readers, model)
     skipped = [bad for reader in readers for bad in reader.skipped]
-    origin = next((reader.origin for reader in readers if reader.origin.note), None)
-    if origin is not None:
+    origin = next((one.origin for one in readers if one.origin.note or one.origin.foreign), None)
+    if origin is not None and origin.note:
         model.note(origin.note)
     trace = finish(model, [name for name, _data in files], skipped, files[0][0] if files else "")
     trace.arch = origin.arch if origin is not None else None
+    trace.foreign = origin.foreign if origin is not None else ""
     return trace, [one for reader in readers for one in reader.exits]
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from mmap import mmap
 
+from .args import raw
 from .places import Places, page_of, placed_by, places_of
 
 _LOOKED_AT = 1 << 20
@@ -31,6 +33,19 @@ _PATHS = re.compile(
 _MAY_TELL = re.compile(rb"-linux-|ld-linux|ld-musl|/ld64\.so\.2")
 """What each of them has in it: found faster than they are."""
 
+_ELF = re.compile(
+    rb'\b(?:read|pread(?:64)?)\(\d+(?:<[^\n"]*>)?, "(\\(?:177|x7f)(?:ELF|\\x45\\x4c\\x46)(?:[^"\\\n]|\\.)*)"'
+)
+"""A loader reads the headers of libraries; strace shows the first 32 bytes of them."""
+_ELF_READS = 4
+_MACHINES: dict[tuple[int, int], str] = {
+    (1, 2): "sparc", (1, 3): "i386", (1, 4): "m68k", (1, 8): "mips", (2, 8): "mips64", (1, 15): "parisc",
+    (1, 18): "sparc", (1, 20): "ppc32", (2, 21): "ppc64", (1, 22): "s390", (2, 22): "s390x", (1, 40): "arm",
+    (1, 42): "sh", (2, 43): "sparc64", (2, 50): "ia64", (2, 62): "x86_64", (2, 183): "arm64", (2, 243): "riscv64",
+    (2, 258): "loongarch64", (2, 0x9026): "alpha",
+}  # fmt: skip
+"""Class (32 or 64 bits) and e_machine of an ELF header (include/uapi/linux/elf-em.h): whose it is."""
+
 _CALLS: tuple[tuple[tuple[bytes, ...], bytes, str], ...] = (
     ((b"set_tls", b"arm_fadvise64_64", b"arm_sync_file_range"), rb"\(", "arm"),
     ((b"cacheflush(0x", b"SYS_983042(0x", b"syscall_983042(0x"), rb"[0-9a-f]+, 0x[0-9a-f]{5,}, 0", "arm"),
@@ -51,6 +66,9 @@ _I386_END, _ARM_END = 0xC000_0000, 0xBF00_0000
 _I386_PROGRAM = 0x0804_8000
 """Where linkers put programs of i386; those of ARM, MIPS and others lie below, and so do their breaks."""
 _WIDE = ("arm64", "riscv64", "ppc64le", "s390x", "loongarch64")
+_OTHER_32 = ("mips", "ppc32", "sparc", "parisc", "sh", "m68k", "s390")
+_OTHER_64 = ("ia64", "alpha", "sparc64", "mips64", "ppc64")
+_BY_NAMES, _BY_HEADERS = "by names in it", "by the headers of libraries that it reads"
 
 _UNLESS = "; this is taken unless --arch says otherwise"
 
@@ -70,25 +88,31 @@ class Origin:
     """Whose numbers calls without names have; empty if the numbers are in no table."""
     note: str = ""
     """Why, for the reader of the report."""
+    foreign: str = ""
+    """Why no machine here can be taken for it: its addresses are those of none."""
 
 
 def origin_of(data: bytes | mmap) -> Origin:
     """What the first megabyte of a log tells of its machine."""
     head = bytes(data[:_LOOKED_AT])
-    named = _named(head)
     places = places_of(head)
     highest = places.highest
+    named, how = _named(head, highest)
     mode = _MODE.search(head)
     if highest < _4_GIB and mode and mode.group(1) == b"x32":
         return Origin("ia32", "x86_64", _X32_NOTE)
     if highest > _X86_64_END:
-        return _beyond_x86(head, named, places)
+        return _beyond_x86(head, named, how, places)
     if highest < _4_GIB and (
-        named in ("i386", "arm") or _OLD_32.search(head) or (mode and mode.group(1) == b"32")
+        named in ("i386", "arm", *_OTHER_32) or _OLD_32.search(head) or (mode and mode.group(1) == b"32")
     ):
-        return _of_32_bits(named, places, bool(mode))
+        return _of_32_bits(named, how, places, bool(mode))
     if named in _WIDE:
-        return _by_name(named, places)
+        return _by_name(named, how, places)
+    if named in _OTHER_64:
+        return Origin(
+            None, "", f"the log is of {named}, {how}: x86-64 stands in for it unless --arch names it"
+        )
     narrow = len(set(_NARROW.findall(head)))
     if narrow:
         return Origin(
@@ -97,14 +121,36 @@ def origin_of(data: bytes | mmap) -> Origin:
     return _by_places(places) if named != "x86_64" else Origin()
 
 
-def _named(head: bytes) -> str:
-    """The architecture that paths or calls name, empty if none does."""
+def _named(head: bytes, highest: int) -> tuple[str, str]:
+    """The architecture that headers, paths or calls name, empty if none does, and which of them did."""
+    found = _of_elf(head, highest)
+    if found:
+        return found, _BY_HEADERS
     for hint in _MAY_TELL.finditer(head):
         start, end = head.rfind(b"\n", 0, hint.start()) + 1, head.find(b"\n", hint.end())
-        found = _PATHS.search(head, start, end if end >= 0 else len(head))
-        if found is not None:
-            return found.lastgroup or ""
-    return next((arch for words, behind, arch in _CALLS if _is_called(head, words, behind)), "")
+        path = _PATHS.search(head, start, end if end >= 0 else len(head))
+        if path is not None:
+            return path.lastgroup or "", _BY_NAMES
+    return next((arch for words, behind, arch in _CALLS if _is_called(head, words, behind)), ""), _BY_NAMES
+
+
+def _of_elf(head: bytes, highest: int) -> str:
+    """The machine of the first ELF headers that the log reads, if they are all of one, whose addresses these can be.
+
+    A debugger or linker reads headers of other machines, too.
+    """
+    found: set[str] = set()
+    for match in islice(_ELF.finditer(head), _ELF_READS):
+        header = raw(match.group(1))
+        if len(header) < 20:
+            continue
+        low_first = header[5] == 1
+        number = int.from_bytes(header[18:20], "little" if low_first else "big")
+        name = _MACHINES.get((header[4], number), "")
+        found.add("ppc64le" if name == "ppc64" and low_first else name)
+        if header[4] == 1 and highest >= _4_GIB:
+            return ""
+    return found.pop() if len(found) == 1 else ""
 
 
 def _is_called(head: bytes, words: tuple[bytes, ...], behind: bytes) -> bool:
@@ -115,7 +161,7 @@ def _is_called(head: bytes, words: tuple[bytes, ...], behind: bytes) -> bool:
     return re.search(rb"^[^\"\n]*\b(?:%b)%b" % (names, behind), head, re.MULTILINE) is not None
 
 
-def _beyond_x86(head: bytes, named: str, places: Places) -> Origin:
+def _beyond_x86(head: bytes, named: str, how: str, places: Places) -> Origin:
     highest = places.highest
     if highest < 1 << 48 and named in ("", "arm64"):
         page = page_of(places, (4096, 16384, 65536)) >> 10
@@ -132,32 +178,32 @@ def _beyond_x86(head: bytes, named: str, places: Places) -> Origin:
             f"the log is of x86-64 with five levels: {highest:#x} needs 57 bits" + _UNLESS,
         )
     if named in ("riscv64", "ppc64le"):
-        return _by_name(named, places)
+        return _by_name(named, how, places)
+    whose = f"the log is of {named}, {how}, and" if named in _OTHER_64 else "the log"
     return Origin(
         None,
         "",
-        f"the log has addresses up to {highest:#x}, which are not x86-64's: name its machine with --arch"
-        " (remaptrace arches lists them)",
+        foreign=f"{whose} has addresses up to {highest:#x}, which none of the machines here has",
     )
 
 
-def _of_32_bits(named: str, places: Places, mode: bool) -> Origin:
+def _of_32_bits(named: str, how: str, places: Places, mode: bool) -> Origin:
     highest, brk = places.highest, places.brk
-    if named == "mips" and (highest >= _MIPS_END or mode):
+    if named == "mips" and how != _BY_HEADERS and (highest >= _MIPS_END or mode):
         named = ""  # a call of both, whose argument an old strace shows by its address
-    if named not in ("arm", "mips", "ppc32", "sparc") and (highest >= _I386_END or mode):
+    if named not in ("arm", *_OTHER_32) and (highest >= _I386_END or mode):
         return Origin("ia32", "i386", "the log is of a 32-bit program on a 64-bit kernel: ia32" + _UNLESS)
     if named == "arm":
         if highest >= _ARM_END:
             note = f"a 32-bit ARM program with addresses up to {highest:#x}: name its machine with --arch"
             return Origin(None, "", note)
-        return Origin("arm", "", "the log is of 32-bit ARM, by names in it" + _UNLESS)
-    if named in ("mips", "ppc32", "sparc"):
+        return Origin("arm", "", f"the log is of 32-bit ARM, {how}{_UNLESS}")
+    if named in _OTHER_32:
         other = "i386" if highest < _I386_END else "ia32"
         return Origin(
             other,
             "",
-            f"the log is of 32-bit {named.upper().removesuffix('32')}, by names in it, of which only Linux 2.6 is known"
+            f"the log is of 32-bit {named.upper().removesuffix('32')}, {how}, of which only Linux 2.6 is known"
             f" (--arch takes it): {other} stands in for it",
         )
     if named != "i386" and 0 < brk < _I386_PROGRAM:
@@ -175,7 +221,7 @@ def _of_32_bits(named: str, places: Places, mode: bool) -> Origin:
             " stands in for it unless --arch names it",
         )
     proof = (
-        "by names in it"
+        how
         if named == "i386"
         else "as its break shows"
         if _I386_PROGRAM < brk < 2 * _I386_PROGRAM
@@ -188,7 +234,7 @@ def _of_32_bits(named: str, places: Places, mode: bool) -> Origin:
     )
 
 
-def _by_name(named: str, places: Places) -> Origin:
+def _by_name(named: str, how: str, places: Places) -> Origin:
     highest = places.highest
     arch, table = named, named if named in ("riscv64", "loongarch64", "arm64") else ""
     if named == "arm64":
@@ -201,7 +247,7 @@ def _by_name(named: str, places: Places) -> Origin:
         )
     elif named == "ppc64le":
         arch = f"ppc64le-radix-{page_of(places, (4096, 65536)) >> 10}k"
-    return Origin(arch, table, f"the log is of {arch}, by names in it" + _UNLESS)
+    return Origin(arch, table, f"the log is of {arch}, {how}{_UNLESS}")
 
 
 def _by_places(places: Places) -> Origin:

@@ -19,6 +19,8 @@ _ADDRESS = re.compile(
 )
 _CHANGED = re.compile(rb"\b(?:mprotect|munmap|madvise)\((0x[0-9a-f]{1,16}), [^\n]*\) *= 0\b")
 _NAMED = re.compile(rb"\b(?:mmap2?|old_mmap)\((0x[0-9a-f]{1,16}), [^\n]*?MAP_FIXED[^\n]*\) *= 0x")
+_ENVIRONMENT = re.compile(rb"execve\(\"[^\n]*\], (0x[0-9a-f]{1,16}) /\* \d+ vars")
+"""The environment that strace itself gave a program that it runs: of the same machine."""
 
 _UNEVEN = 4
 """Mappings of lengths that are no multiples of a page from which it is no chance that the next lie at multiples."""
@@ -46,6 +48,8 @@ class Places:
     """Address and length, in bytes, of mappings whose place the kernel chose."""
     brk: int = 0
     """The first answer of brk, 0: none."""
+    stack: int = 0
+    """Where the first execve was given its environment: on a stack, which ends the address space; 0: not shown."""
     head: bytes = b""
     """The text that they stand in."""
 
@@ -63,6 +67,9 @@ class Places:
 def places_of(head: bytes) -> Places:
     """The addresses in the first bytes of a log."""
     out = Places(head=head)
+    at = head.find(b"execve(")
+    if at >= 0 and (given := _ENVIRONMENT.match(head, at)) is not None:
+        out.stack = int(given.group(1), 16)
     for match in islice(_ADDRESS.finditer(head), _RESULTS):
         address = int(match.group(4), 16)
         if address >> 31 == 0x1_FFFF_FFFF:  # the sign of a 32-bit address, extended by an old strace
@@ -118,8 +125,9 @@ def placed_by(places: Places) -> tuple[str, str] | None:
     An empty name: no preset of it.
     """
     page = _proved_page(places)
-    top = max((address for address, _ in places.free), default=0)
-    bits, arch = _width(top) if len(places.free) > 1 else (0, "")
+    placed = [address for address, _ in places.free]
+    placed += [places.stack] * (places.stack > 0 < len(placed))
+    bits, arch = _width(max(placed)) if len(placed) > 1 else (0, "")
     if bits in _PPC64:
         page = 65536 if page_of(places, (4096, 65536)) == 65536 or page == 65536 else 4096
         arch = f"ppc64le-radix-{page >> 10}k"

@@ -390,7 +390,7 @@ class StraceReader:
         if self.understood >= _ENOUGH and _SUCCEEDED.search(self.data) is None and _FAILED.search(self.data):
             self.model.note(ONLY_FAILED)
         trace = finish(self.model, [self.name], self.skipped, self.name)
-        trace.arch = self.origin.arch
+        trace.arch, trace.foreign = self.origin.arch, self.origin.foreign
         self.stacks.attach(trace)
         return trace
 
