@@ -70,7 +70,7 @@ from ..engine.why import (
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BUILT, BY_CALL, OLD_ADVICE, SEGMENTS, SINCE
-from .refusedcall import RefusedCall, refused_call, size_words
+from .refusedcall import NEAR, RefusedCall, most_ever, refused_call, size_words
 from .shownreasons import FACTS
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
@@ -196,6 +196,12 @@ def _of_an_area(at: RefusedCall) -> _Answer:
 
 def _limit_met(at: RefusedCall) -> _Answer:
     missing = at.limit - at.count
+    if at.complete and 0 <= missing <= NEAR < at.count:
+        text = f"vm.max_map_count ({at.limit:,}) was met: {at.count:,} areas are known"
+        few = (
+            f"{missing - 1} or {missing}" if missing > 1 else "1"
+        )  # a change in the middle needs room for two
+        return (text + (f", and {few} more were there" if missing else ""),), "", ""
     if at.complete:
         there = f"{at.count:,} area{'s' if at.count != 1 else ''}{_of_exec(at)}"
         lower = f"vm.max_map_count, lower than the {at.limit:,} assumed: {there} were there"
@@ -206,7 +212,7 @@ def _limit_met(at: RefusedCall) -> _Answer:
 
 def _growth(at: RefusedCall) -> _Answer:
     """ENOMEM of a call that asks for memory, or makes it writable."""
-    most_total, most_data = _most(at)
+    most_total, most_data = most_ever(at)
     asked = size_words(at.length)
     least = "" if at.complete else "at least "
     first: list[str] = []
@@ -275,14 +281,6 @@ def _room(at: RefusedCall) -> str:
 def _deciding(causes: list[str]) -> str:
     commit = any("commit limit" in cause for cause in causes)
     return f"{_LIMITS} and {_COMMIT}" if commit else _LIMITS
-
-
-def _most(at: RefusedCall) -> tuple[int, int]:
-    """The most that the process ever had mapped, and of data, as the log shows; bytes."""
-    trace, page = at.result.trace, at.result.machine.page_size
-    pid = int(trace.tasks["pid"][int(trace.columns["task"][at.event])])
-    total, data = at.result.most.get(pid, (0, 0))
-    return total * page, data * page
 
 
 def _is_data(at: RefusedCall) -> bool:

@@ -20,10 +20,7 @@ from ..engine.why import WHY_LIMIT_MET, WHY_MAP_COUNT, WHY_NONE, WHY_TAKEN
 from ..result.result import Result
 from .bill import memory_call_events
 from .causes import refusal_of
-from .refusedcall import asked_for
-
-_NEAR = 5
-"""Areas below the limit from which a refusal is the limit's: calls that split twice need two."""
+from .refusedcall import NEAR, asked_for
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def failure_of(result: Result, event: int) -> Failure:
     kind = int(result.trace.columns["kind"][event])
     count = max(0, int(result.columns["map_count"][event]))
     why = int(result.columns["why"][event])
-    if count >= int(result.machine.kernel.values["max_map_count"]) - _NEAR:
+    if count >= int(result.machine.kernel.values["max_map_count"]) - NEAR:
         why = WHY_MAP_COUNT
     elif why == WHY_NONE:  # this machine would have granted it
         why = WHY_LIMIT_MET if kind in SPLITTING else WHY_TAKEN

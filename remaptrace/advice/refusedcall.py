@@ -24,6 +24,10 @@ _GROW = (K_MMAP, K_OLD_MMAP, K_BRK, K_MREMAP, K_MLOCK, K_MLOCK2)
 """Calls that ask for memory, or to lock some."""
 
 
+NEAR = 5
+"""Areas below the limit from which a refusal is the limit's: calls that split twice need two, and a few are assumed."""
+
+
 @dataclass(frozen=True)
 class RefusedCall:
     """The call and the state in front of it, sizes in bytes."""
@@ -123,3 +127,11 @@ def asked_for(result: Result, event: int) -> int:
         more = a1
     whole = -(-more // page) * page
     return whole if whole > 0 else 0
+
+
+def most_ever(at: RefusedCall) -> tuple[int, int]:
+    """The most that the process ever had mapped, and of data, as the log shows; bytes."""
+    trace, page = at.result.trace, at.result.machine.page_size
+    pid = int(trace.tasks["pid"][int(trace.columns["task"][at.event])])
+    total, data = at.result.most.get(pid, (0, 0))
+    return total * page, data * page

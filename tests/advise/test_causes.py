@@ -56,9 +56,18 @@ steps:
   expect: {error: ENOMEM}
 """
 SMALL = {"max_map_count": 3}
+LIMIT_LOG = (
+    'execve("/bin/a", ["a"], []) = 0\n'
+    + mmap(1 << 20, "ok")
+    + "".join(f"mprotect({A + 16384 * n:#x}, 4096, PROT_READ) = 0\n" for n in range(1, 4))
+    + call(f"mprotect({A + 65536:#x}, 4096, PROT_READ)", "ENOMEM")
+)
+"""Seven areas of one mapping, and the refusal of a change in the middle of the last."""
 SHOWN: list[tuple[str, str, dict[str, object], str]] = [
     ("the map limit", mmap(4096, "ok") + mmap(4096, "ok", "PROT_READ", n=1) + mmap(4096, "ok", n=2)
      + mmap(4096, "ok", "PROT_READ", n=3) + mmap(4096, "ENOMEM", n=4), SMALL, "WHY_MAP_COUNT"),
+    ("the map limit, by a second split", LIMIT_LOG, {"max_map_count": 8}, "WHY_MAP_COUNT"),
+    ("the map limit, with areas that are not known", LIMIT_LOG, {"max_map_count": 9}, "WHY_LIMIT_MET"),
     ("RLIMIT_AS as the log sets it", "setrlimit(RLIMIT_AS, {rlim_cur=1048576, rlim_max=1048576}) = 0\n"
      + mmap(2 << 20, "ENOMEM"), {}, "WHY_RLIMIT_AS"),
     ("RLIMIT_DATA as the log sets it", "setrlimit(RLIMIT_DATA, {rlim_cur=1048576, rlim_max=1048576}) = 0\n"

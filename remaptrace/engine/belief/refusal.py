@@ -213,7 +213,21 @@ def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> i
         if vma != 0 and m[vma + V_START] < end:
             return _SPLIT
         return REFUSE if m[m[task + T_PROC] + P_UNKNOWN] == 1 else 0
-    return 0 if _charged(m, m[task + T_MM], a0, end, 0) == 1 else _SPLIT
+    if _charged(m, m[task + T_MM], a0, end, 0) == 1 or _meets_it_alone(m, m[task + T_MM], a0, end) != 0:
+        return 0
+    return _SPLIT
+
+
+@kernel
+def _meets_it_alone(m: Mem, mm: int, start: int, end: int) -> int:
+    """1 if the areas that are known suffice: one more may be, and a part inside of one area needs two splits.
+
+    mm/vma.c vma_modify, mm/mprotect.c mprotect_fixup: the second split_vma refuses, and the first one stays.
+    """
+    if m[mm + MM_COUNT] != m[H_RULES + R_MAX_MAP_COUNT] - 1:
+        return 0
+    vma = find_vma(m, mm, start)
+    return 1 if vma != 0 and m[vma + V_START] < start and end < m[vma + V_END] else 0
 
 
 @kernel
