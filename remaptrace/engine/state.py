@@ -76,6 +76,9 @@ G_RETSOURCES = H_GLOB + 98  # rows (event, result) by event, closed by event -1
 G_NEXT_RELOCATION = H_GLOB + 99
 G_NEXT_RETSOURCE = H_GLOB + 100
 G_NO_ACCESSES = H_GLOB + 101  # 1: a log of calls alone, see assume_written
+G_NO_FORKS = (
+    H_GLOB + 102
+)  # 1: the recording shows no births of processes, though it has several, see learn.py
 G_SPECIAL_FRAME = H_GLOB + 33  # frame of special mappings, 0 until used
 G_STUCK = H_GLOB + 35  # 1: the current call never returns
 G_CLOCK = H_GLOB + 36  # hand of the reclaim clock: a frame number

@@ -12,6 +12,7 @@ from remaptrace.engine.state import (
     G_FOLLOW,
     G_HAS_RET,
     G_LEARNT,
+    G_NO_FORKS,
     G_REC_RET,
     G_VALUE,
     I_CACHED,
@@ -109,3 +110,14 @@ def test_a_file_of_known_size_keeps_it():
     p.map(0, 4, VM_READ | MAY, inode)
     assert fault(p, 2, READ_ABSENT, signal=7) == ("ok", READ_ABSENT)
     assert p.m[inode + I_SIZE] == 4 * PAGE
+
+
+def test_where_no_births_are_recorded_a_fault_on_a_writable_page_proves_a_fork():
+    p = followed()
+    p.map(0, 4, RW)
+    p.m[G_NO_FORKS] = 1
+    assert fault(p, 1, WRITE_ABSENT) == ("ok", WRITE_ABSENT)
+    assert fault(p, 1, WRITE_PRESENT) == ("ok", WRITE_PRESENT)
+    assert p.m[G_LEARNT] == 1
+    p.m[G_NO_FORKS] = 0
+    assert fault(p, 1, WRITE_PRESENT) == ("ok", -1)

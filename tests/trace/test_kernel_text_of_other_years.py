@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from remaptrace.abi import kinds as ev
+from remaptrace.api import check, replay
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.events import Trace
 from remaptrace.trace.tracepoints.ftrace import ftrace_records
-from remaptrace.trace.tracepoints.records import R_LINE, R_OP
+from remaptrace.trace.tracepoints.records import R_LINE, R_OP, R_TIME
 
 
 def rows(trace: Trace) -> list[tuple[int, ...]]:
@@ -251,3 +252,38 @@ def test_a_word_that_begins_with_a_digit_is_no_result() -> None:
     )
     trace = read_data(text, "t")
     assert [skip.line for skip in trace.skipped] == [2]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_times_of_clocks_that_count_from_1970_have_ten_digits(compiled: bool) -> None:
+    text = OLD.replace(" 3779.", " 1795977984.").encode()
+    records = ftrace_records(text, compiled=compiled)
+    assert not records.skipped
+    assert records.records[R_TIME].tolist()[0] == 1795977984_915324000
+
+
+def test_the_option_fields_puts_pointers_to_names_in_brackets() -> None:
+    line = "            p-3528    [000] ..... 45604.000751: sys_{}_memfd_create: "
+    enter = line.format("enter") + "__syscall_nr=0x13f (319) uname=(0xffff888451f0b014) flags=0x3 (3)\n"
+    leave = line.format("exit") + "__syscall_nr=0x13f (319) ret=0x3 (3)\n"
+    trace = read_data((enter + leave).encode(), "t")
+    assert not trace.skipped
+    assert rows(trace)[0][:1] + rows(trace)[0][-1:] == (ev.K_MEMFD, 3)
+
+
+def _fork_unseen() -> Trace:
+    head = "            p-{}    [000] ..... 4560{}.000751: "
+    text = (
+        head.format(8, 1) + "sys_mmap(addr: 0, len: 0x2000, prot: 3, flags: 0x22, fd: 0xffffffff, off: 0)\n"
+    )
+    text += head.format(8, 2) + "sys_mmap -> 0x7f0000000000\n"
+    fault = "page_fault_user: address=0x7f0000000008 ip=0x400000 error_code=0x{}\n"
+    text += head.format(8, 3) + fault.format(6)
+    text += head.format(9, 5) + "page_fault_user: address=0x7f0000001008 ip=0x400000 error_code=0x6\n"
+    return read_data((text + head.format(8, 6) + fault.format(7)).encode(), "t")
+
+
+def test_a_fork_that_no_line_shows_is_proved_by_a_write_on_a_present_page() -> None:
+    outcome = check(result := replay(_fork_unseen()))
+    assert outcome.agrees and outcome.tallies["faults"].total == 3
+    assert any("forks: it shows no births" in note for note in result.notes)

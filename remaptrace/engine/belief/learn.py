@@ -1,14 +1,16 @@
 """What a recorded page fault tells besides its access.
 
 A log of page faults does not show everything that decides whether a page is mapped when a program touches
-it. Three things stay unseen, and the error code of a later fault proves each of them:
+it. Four things stay unseen, and the error code of a later fault proves each of them:
 
 * faults that system calls took on the program's behalf (copies to and from user memory), or pages of a
   large folio that one fault mapped: the fault says *present*, here the page is absent;
 * the state of the page cache from before the log: fault-around leaves out pages that are being read or
   carry the mark of readahead, and reclaim unmaps file pages: the fault says *absent*, here a page of a
   file is mapped;
-* writeback, which write-protects clean pages of shared files: a write faults on a page that is writable here.
+* writeback, which write-protects clean pages of shared files: a write faults on a page that is writable here;
+* forks, in a recording that shows no births at all but processes that came out of nowhere: they write-protect the
+  private pages of the parent.
 
 Where the log is followed, such a fault first brings the page to the proven state (RSF_ASSUMED, counted in
 G_LEARNT). Private pages are never taken away: that would hide a wrong rule. Only of assumed areas nobody knows
@@ -18,7 +20,7 @@ whether they are private.
 from __future__ import annotations
 
 from ...abi.signals import ACC_READ, PF_PROT, PF_WRITE
-from ...abi.vmflags import VM_SHARED
+from ...abi.vmflags import VM_SHARED, VM_WRITE
 from ..areas.vmaset import find_exact
 from ..faults.fault import handle_access, pte_of
 from ..jit import kernel
@@ -34,6 +36,7 @@ from ..state import (
     G_LEARNT,
     G_MAJFLT,
     G_MINFLT,
+    G_NO_FORKS,
     OPS_FILE,
     T_MM,
     V_FLAGS,
@@ -65,6 +68,16 @@ def _clean_shared_page(m: Mem, mm: int, vma: int, addr: int) -> int:
 
 
 @kernel
+def _share_private_page(m: Mem, mm: int, vma: int, addr: int) -> int:
+    """Write-protect the private page at `addr` as fork does (mm/memory.c:copy_present_pte); 1 if done."""
+    p = pte_of(m, mm, addr)
+    if p == 0 or m[vma + V_FLAGS] & (VM_SHARED | VM_WRITE) != VM_WRITE:
+        return 0
+    m[p] = pte_wrprotect(m, m[p])
+    return 1
+
+
+@kernel
 def _touch_in_kernel(m: Mem, task: int, addr: int) -> int:
     """Take the fault at `addr` that a system call must have taken; it belongs to no event. 1."""
     minor = m[G_MINFLT]
@@ -89,7 +102,10 @@ def learn_from_fault(m: Mem, task: int, addr: int, recorded: int, simulated: int
     if recorded & PF_PROT == 0:
         done = _forget_file_page(m, mm, vma, addr)
     elif simulated < 0:
-        done = _clean_shared_page(m, mm, vma, addr) if recorded & PF_WRITE else 0
+        if recorded & PF_WRITE:
+            done = _clean_shared_page(m, mm, vma, addr)
+            if done == 0 and m[G_NO_FORKS] != 0:
+                done = _share_private_page(m, mm, vma, addr)
     elif simulated & PF_PROT == 0:
         done = _touch_in_kernel(m, task, addr)
     m[G_LEARNT] += done

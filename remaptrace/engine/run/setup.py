@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import errorcodes as ec
 from ...abi import vmanames
+from ...abi.kinds import EVF_MADE, K_FORK
 from ...errors import ReplayError
 from ...machine.limitrules import R_NR_HUGEPAGES
 from ...trace.events import Trace, has_accesses
@@ -17,6 +18,7 @@ from ..state import (
     G_NEXT_RELOCATION,
     G_NEXT_RETSOURCE,
     G_NO_ACCESSES,
+    G_NO_FORKS,
     G_NPATHS,
     G_NTASKS,
     G_PATHS,
@@ -61,6 +63,7 @@ def set_up(m: Any, trace: Trace, follow: bool) -> None:
     """Fill the arena's tables for `trace`."""
     m[G_FOLLOW] = 1 if follow else 0
     m[G_NO_ACCESSES] = 1 if trace.recorded and not has_accesses(trace) else 0
+    m[G_NO_FORKS] = 1 if trace.recorded and _lacks_forks(trace) else 0
     if m[H_RULES + R_NR_HUGEPAGES]:
         from ..files.hugepool import pool_start
 
@@ -69,6 +72,13 @@ def set_up(m: Any, trace: Trace, follow: bool) -> None:
     _tasks(m, trace)
     _strings(m, trace.strings)
     _references(m, trace)
+
+
+def _lacks_forks(trace: Trace) -> bool:
+    """Whether no line of the recording shows a birth, though it has processes that came out of nowhere."""
+    born = trace.columns["kind"] == K_FORK
+    shown = born & ((trace.columns["flags"] & EVF_MADE) == 0)
+    return not shown.any() and int((trace.tasks["parent"] < 0).sum()) > 1
 
 
 def _alloc(m: Any, words: int) -> int:

@@ -17,6 +17,7 @@ from ..state import (
     G_CLEARED,
     G_CLEARED_AT,
     G_LEARNT,
+    G_NO_FORKS,
     G_NOTASK,
     G_SMALLER_AT,
     G_UNPLACED,
@@ -73,9 +74,10 @@ def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
         )
     learnt = m[G_LEARNT]
     if learnt:
+        forks = ", forks: it shows no births" if m[G_NO_FORKS] else ""
         notes.append(
             f"{learnt} recorded faults told the state of a page that no recorder shows "
-            "(page cache before the log, faults inside system calls, writeback)"
+            f"(page cache before the log, faults inside system calls, writeback{forks})"
         )
     if unseen > 1 and trace.recorded and not any(BEGAN_BEFORE in note for note in trace.notes):
         notes.append(f"the log does not show how {unseen} processes came to be")

@@ -35,7 +35,8 @@ from .scan import read_lines
 from .text import EventText
 
 _GRAPH = re.compile(
-    rb" *(?:(?P<time>\d{1,9}\.\d+) +\| +)?(?:(?P<cpu>\d{1,9})\) +)?(?:(?P<comm>\S.{0,15}?)-(?P<tid>\d{1,9}) +\|)?"
+    rb" *(?:(?P<time>(?:\d{1,9}|[1-8]\d{9})\.\d+) +\| +)?(?:(?P<cpu>\d{1,9})\) +)?"
+    rb"(?:(?P<comm>\S.{0,15}?)-(?P<tid>\d{1,9}) +\|)?"
     rb"[^|]*\|(?: +[^|]{4,8} +\|)? +(?:/\* (?P<event>.*) \*/|(?P<function>[\w.]+(?: \[\w+\])?\(.*(?:\{|;)|\}).*)\s*\Z"
 )
 """A line of the function_graph tracer: a function, or an event as a comment among them."""

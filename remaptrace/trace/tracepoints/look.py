@@ -8,7 +8,7 @@ import re
 
 FTRACE_HEAD = re.compile(
     rb" *(?P<comm>.{1,16}?)-(?P<tid>\d{1,9}) +(?:\( *(?P<tgid>\d{1,9}|-+)\) +)?\[\d{1,9}\] +"
-    rb"(?:[^\s:]{4,8} +)?(?P<time>\d{1,9}\.\d+|\d+): +"
+    rb"(?:[^\s:]{4,8} +)?(?P<time>(?:\d{1,9}|[1-8]\d{9})\.\d+|\d+): +"
 )
 LATENCY = re.compile(
     rb" *(?P<comm>.{1,8}?)-(?P<tid>\d{1,9}) +\d+[^\s:]{4,8} +(?P<time>\d{1,15})us[ !#+*@$]?: +"
@@ -72,20 +72,23 @@ _EVENT = (
 _WHO = rb"(?P<pid>-?\d{1,9})(?:/(?P<tid>-?\d{1,9}))?"
 _CPU = rb"(?: +[UKHGgSEM]{1,4}(?= ))?(?: +\[\d{1,9}\])?(?: +[UKHGgSEM]{1,4}(?= ))?"  # and what -F misc prints
 _WHEN = (  # date, time, period
-    rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>\d{1,9}\.\d+):)?(?: +\d{1,18})? +"
+    rb"(?: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)?(?: +(?P<time>(?:\d{1,9}|[1-8]\d{9})\.\d+):)?(?: +\d{1,18})? +"
 )
 _NAME_ALONE = rb"(?P<comm>(?!.{0,16} \d{1,9}[ /])[^\s:\[](?:[^:]{0,14}[^\s:])?)"
 """Of a form without thread ids."""
 _FORMS = (
     re.compile(rb"(?P<comm>.{15}\S) +" + _WHO + _CPU + _WHEN + _EVENT),  # %16s
     re.compile(
-        rb"(?P<comm>.{7}\S) +" + _WHO + rb" +\d+ +(?P<time>\d{1,9}\.\d+): +" + _EVENT
+        rb"(?P<comm>.{7}\S) +" + _WHO + rb" +\d+ +(?P<time>(?:\d{1,9}|[1-8]\d{9})\.\d+): +" + _EVENT
     ),  # --Latency: %8.8s
     re.compile(rb" *" + _WHO + _CPU + _WHEN + _EVENT),  # no comm
     re.compile(rb"(?P<comm>\S.*?) +" + _WHO + _CPU + _WHEN + _EVENT),  # call chains
     re.compile(rb"(?:\[\d{1,9}\])? +" + _EVENT),  # nothing before the event
     re.compile(
-        rb" *(?:" + _NAME_ALONE + rb" +)?(?:\[\d{1,9}\] +)?(?P<time>\d{1,9}\.\d+): +(?:\d{1,18} +)?" + _EVENT
+        rb" *(?:"
+        + _NAME_ALONE
+        + rb" +)?(?:\[\d{1,9}\] +)?(?P<time>(?:\d{1,9}|[1-8]\d{9})\.\d+): +(?:\d{1,18} +)?"
+        + _EVENT
     ),
     re.compile(rb" *" + _NAME_ALONE + rb" +(?:\[\d{1,9}\] +)?" + _EVENT),
 )
