@@ -1,11 +1,15 @@
 """Threads and processes in strace text: births before their cause, deaths, ids that change hands."""
 
+from pathlib import Path
+
 import pytest
 
+from remaptrace import load
 from remaptrace.abi.calls import KIND_NAMES
 from remaptrace.trace.strace.door import read_strace
 from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.read import StraceReader
+from remaptrace.trace.wording import counts_are_lower_bounds
 
 from .strace_case_file import event_text
 
@@ -206,3 +210,24 @@ def test_a_fork_that_returns_its_callers_own_id_is_a_bad_line(
         "10 munmap addr=0x1000 length=0x1000 = 0",
         "10 munmap addr=0x2000 length=0x1000 = 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("acts", "silent"),
+    [("", True), ("+++ exited with 0 +++\n", False), ("munmap(0x7f0000000000, 4096) = 0\n", False)],
+)
+def test_threads_that_are_born_and_do_nothing_may_have_mapped_unseen(
+    tmp_path: Path, acts: str, silent: bool
+) -> None:
+    """strace without -f shows their births alone."""
+    flags = "CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD"
+    log = tmp_path / "log"
+    born = "".join(f"7 clone(child_stack=0x1, flags={flags}) = {tid}\n" for tid in (8, 9))
+    log.write_text(
+        born + "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000\n"
+    )
+    if acts:
+        log.write_text(log.read_text() + f"8 {acts}")
+    trace = load(str(log))
+    assert any("none of the 2 threads" in note for note in trace.notes) == silent
+    assert counts_are_lower_bounds([note for note in trace.notes if "threads" in note]) == silent

@@ -1,4 +1,6 @@
-"""Execs that a log does not show: ``strace -e trace=memory`` and tracepoints of memory calls alone leave them out.
+"""What a log does not show: execs, and what its threads do.
+
+``strace -e trace=memory`` and tracepoints of memory calls alone leave execs out.
 
 brk(NULL) answers the break that the last brk of the address space left, unless a program took its place: execve
 gives the new one a heap of its own (fs/binfmt_elf.c: load_elf_binary). Where a log shows no execve at all, an answer
@@ -10,8 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...abi import kinds as ev
+from ...abi.mman import CLONE_THREAD
 from ..events import Trace
 from ..insertion import Insert, insert
+from ..wording import NOT_COUNTED
 
 _FIRST = 3
 """Lines that the note names."""
@@ -60,4 +64,24 @@ def _unexplained(trace: Trace) -> list[tuple[int, int]]:
     return found
 
 
-__all__ = ["show_execs"]
+def note_silent_threads(trace: Trace) -> None:
+    """A note where every thread that a log shows being born does nothing in it: strace without -f, one id traced."""
+    columns = trace.columns
+    births = np.flatnonzero((columns["kind"] == ev.K_FORK) & (columns["flags"] & ev.EVF_MADE == 0))
+    births = births[columns["a1"][births].astype(np.int64) & CLONE_THREAD != 0]
+    born = columns["a0"][births].astype(np.int64)
+    if not len(born) or np.isin(columns["task"], born).any():
+        return
+    threads = (
+        "the thread that the log shows being born does"
+        if len(born) == 1
+        else (f"none of the {len(born)} threads that the log shows being born does")
+    )
+    nothing = "nothing" if len(born) == 1 else "anything"
+    trace.notes.append(
+        f"{threads} {nothing} in it: if its calls were not recorded (strace without -f), what it mapped is not there,"
+        f" and {NOT_COUNTED}"
+    )
+
+
+__all__ = ["note_silent_threads", "show_execs"]
