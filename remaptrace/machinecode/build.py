@@ -23,6 +23,7 @@ from .. import errorcodes as ec
 from ..errors import ReplayError
 from ..kept import make_folder
 from ..parent import end_with_parent
+from .directcalls import return_values
 from .emit import make_private, object_of, portable_bitcode, retargeted
 from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
 from .linkonce import linked, put_off_linking
@@ -79,6 +80,7 @@ class Entry:
         import numba
         from llvmlite import binding as llvm
 
+        return_values()
         once = put_off_linking()
         compiled = numba.cfunc(self._signature, **self._options)(self._function)
         module = linked(compiled._library) if once else llvm.parse_assembly(compiled.inspect_llvm())
