@@ -132,6 +132,8 @@ def test_an_error_that_is_not_shown_agrees_with_any_and_not_with_success() -> No
         " x",
         "00",
         " (unclosed",
+        " # mprotect(0x1000, 4096, PROT_NONE) = 0",
+        "# torn",
     ],
 )
 def test_what_stands_behind_a_result_is_known_or_the_line_is_unreadable(behind: str) -> None:
@@ -151,6 +153,9 @@ def test_what_stands_behind_a_result_is_known_or_the_line_is_unreadable(behind: 
         " /* note */",
         " (flags X) <1.2>",
         " ;",
+        " ## and here = it ends",
+        "    <--- the heap (all of it)",
+        " <0.000012> // never used",
     ],
 )
 def test_remarks_and_durations_may_stand_behind_a_result(behind: str) -> None:

@@ -35,6 +35,8 @@ INSERTED += [
     b"\r",
     b" munmap(0x1000, 4096) = 0",
     b"\t",
+    b" # why",
+    b" <-- here",
 ]
 INSERTED += [
     b"<unfinished ...>",

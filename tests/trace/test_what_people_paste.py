@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from remaptrace.advice.dumped import dump_bill
-from remaptrace.api import check, replay
+from remaptrace.api import check, load, replay
 from remaptrace.errors import InputError
 from remaptrace.machine.machine import Machine
 from remaptrace.report.facts.run import run_facts
@@ -76,6 +78,29 @@ def test_a_munmap_that_ends_inside_of_a_huge_page_proves_smaller_ones() -> None:
     assert not said(refused, "huge page of")
     whole = agreed(read(calls.replace(str(size), str(6 << 20))))
     assert not said(whole, "huge page of")
+
+
+LIBRARY = (
+    'openat(AT_FDCWD, "/lib/libx.so.6", O_RDONLY|O_CLOEXEC) = 3\n'
+    "mmap(NULL, 94208, PROT_READ, MAP_PRIVATE|MAP_DENYWRITE, 3, 0) = 0x7f110a000000\n"
+    "mmap(0x7f110a010000, 8192, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x10000) = 0x7f110a010000\n"
+    "mmap(0x7f110a012000, 8192, PROT_READ, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x12000) = 0x7f110a012000\n"
+    "close(3) = 0\n"
+)
+
+
+def test_a_library_whose_parts_do_not_lie_together_is_named(tmp_path: Path) -> None:
+    def notes(text: str) -> list[str]:
+        (tmp_path / "log.strace").write_text(text)
+        return [note for note in load(str(tmp_path / "log.strace")).notes if "as no loader does" in note]
+
+    moved = LIBRARY.replace("3, 0) = 0x7f110a000000", "3, 0) = 0x7f110c000000")
+    assert "line 3 maps a part of a library outside of where line 2" in notes(moved)[0]
+    assert not notes(LIBRARY + LIBRARY.replace("0x7f110a", "0x7f110b"))
+    assert not notes(LIBRARY.replace("close(3) = 0\n", "") + LIBRARY.replace("0x7f110a", "0x7f110b"))
+    assert not notes(
+        moved.replace("NULL, 94208", "0x7f110c000000, 94208").replace("DENYWRITE, 3, 0)", "FIXED, 3, 0)")
+    )
 
 
 # ---- whose lines they are ---------------------------------------------------------------------

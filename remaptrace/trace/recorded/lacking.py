@@ -11,6 +11,7 @@ from ...abi import kinds as ev
 from ...patterns import pattern
 from ..events import Trace, are_memory_calls
 from ..wording import BEGAN_BEFORE
+from .loader import displaced_parts
 
 _FIRST = 3
 """Places or processes that a note names."""
@@ -36,6 +37,21 @@ def say_what_is_missing(trace: Trace) -> None:
     """Notes on gaps and late beginnings of a log that was read by itself; lines that tell of a gap are no bad lines."""
     _gaps(trace)
     _late(trace)
+    _displaced(trace)
+
+
+def _displaced(trace: Trace) -> None:
+    """Libraries whose parts do not lie together: an answer is wrong, or a mapping is not in the log."""
+    found = displaced_parts(trace)
+    if not found:
+        return
+    part, first = (int(trace.columns["line"][event]) for event in found[0])
+    firsts = len({event for _, event in found})
+    more = f" ({firsts - 1} more so)" if firsts > 1 else ""
+    trace.notes.append(
+        f"line {part} maps a part of a library outside of where line {first} mapped that file, as no loader does{more}:"
+        " an answer there is not the kernel's, or lines are missing; places are taken as written"
+    )
 
 
 def _gaps(trace: Trace) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...abi import kinds as ev
-from ...abi.mman import MAP_FIXED, PROT_EXEC, PROT_READ
+from ...abi.mman import MAP, MAP_FIXED, PROT_EXEC, PROT_READ
 from ..events import Trace
 
 _SCANNED = 2000
@@ -41,6 +41,43 @@ def is_library(path: str) -> bool:
     """Whether a path is one of a system's own libraries: the only files besides programs that a log makes us open."""
     name = path.rpartition("/")[2]
     return path.startswith(_LIBRARIES) and "/../" not in path and (name.endswith(".so") or ".so." in name)
+
+
+_REACH = 1 << 16
+"""Bytes behind a library's first mapping that its last page may take: the largest page of any machine."""
+
+
+def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
+    """Events of parts of libraries that lie outside of the first mapping of their file, and that mapping's event.
+
+    The C library's loader maps the whole of a file first, where the kernel likes, and puts its segments over that
+    (elf/dl-map-segments.h); MAP_DENYWRITE is its mark.
+    """
+    columns = trace.columns
+    kinds, flags, places = columns["kind"], columns["a3"], columns["ret"]
+    maps = np.isin(kinds, (ev.K_MMAP, ev.K_OLD_MMAP)) & (columns["a4"] >= 0) & (flags & MAP["denywrite"] != 0)
+    maps &= places > 0
+    if not (maps & (flags & MAP_FIXED != 0)).any():
+        return []
+    found: list[tuple[int, int]] = []
+    whole: dict[tuple[int, int], tuple[int, int, int] | None] = {}
+    closes = (kinds == ev.K_CLOSE) | (kinds == ev.K_OPEN)
+    pids = trace.tasks["pid"]
+    for event in np.flatnonzero(maps | closes).tolist():
+        pid = int(pids[int(columns["task"][event])])
+        if not maps[event]:
+            fd = int(columns["a0"][event] if kinds[event] == ev.K_CLOSE else places[event])
+            whole.pop((pid, fd), None)
+            continue
+        key = pid, int(columns["a4"][event])
+        start, length = int(places[event]), int(columns["a1"][event])
+        if not flags[event] & MAP_FIXED:
+            whole[key] = start, start + length + _REACH, event
+        elif columns["a5"][event] == 0:
+            whole[key] = None  # aligned to huge pages: the room was mapped without the file
+        elif (known := whole.get(key)) is not None and not known[0] <= start < known[1]:
+            found.append((event, known[2]))
+    return found
 
 
 def first_calls(trace: Trace, start: int, task: int) -> Start:

@@ -45,7 +45,11 @@ _REMARKS = rb"""(?:\ +(?P<name>E[A-Z0-9][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.])
     (?:\ *<(?:\d+\.\d+|unavailable)>)?"""
 _BEHIND = re.compile(_REMARKS, re.VERBOSE | re.DOTALL)
 """What may stand behind a result: an error in any spelling, remarks in parentheses, a comment, the duration."""
-_REST = re.compile(_REMARKS + rb"[\ \t;]*\Z", re.VERBOSE | re.DOTALL)
+_REST = re.compile(
+    _REMARKS + rb"""[\ \t;]*(?:(?<=[\ \t])(?:\#{1,4}|//+|<[-=]+|\xe2\x86\x90)\ (?!.*\w\(.*\)\ *=\ ).*)?\Z""",
+    re.VERBOSE | re.DOTALL,
+)
+"""The same and what a reader wrote behind it: ``# why``, ``// why``, ``<-- here``; no call stands in that."""
 _INJECTED = re.compile(rb"\(INJECTED(?:: (?!args\))[^)]*)?\)")
 _MAY_HOLD_MORE = re.compile(rb"\) *= *[-?0-9][^\n]*? (?:[a-z_][a-z0-9_]*\(|<\.\.\. [a-z_])")
 _BLANKS = re.compile(rb"[ \t]+")
