@@ -83,7 +83,7 @@ def test_a_munmap_that_ends_inside_of_a_huge_page_proves_smaller_ones() -> None:
 LIBRARY = (
     'openat(AT_FDCWD, "/lib/libx.so.6", O_RDONLY|O_CLOEXEC) = 3\n'
     "mmap(NULL, 94208, PROT_READ, MAP_PRIVATE|MAP_DENYWRITE, 3, 0) = 0x7f110a000000\n"
-    "mmap(0x7f110a010000, 8192, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x10000) = 0x7f110a010000\n"
+    "mmap(0x7f110a010000, 8192, PROT_EXEC, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x10000) = 0x7f110a010000\n"
     "mmap(0x7f110a012000, 8192, PROT_READ, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x12000) = 0x7f110a012000\n"
     "close(3) = 0\n"
 )
