@@ -107,7 +107,7 @@ def command(
     if pid is not None:
         if traces:
             raise UsageError(RT_USAGE, "-p and a TRACE are named", expected="one of them")
-        advise_process(pid, every, times, choice, form, output, rows)
+        advise_process(pid, every, times, choice, form, output, rows, picture)
         return
     if by is not None:
         check_form(form, output)
@@ -117,7 +117,7 @@ def command(
         raise UsageError(RT_USAGE, "no input is named", expected="a TRACE, maps, or -p PID")
     dumps = dumps_of(traces) if not maps else None
     if dumps is not None:
-        advise_dumps(dumps, choice, form, output, rows)
+        advise_dumps(dumps, choice, form, output, rows, picture)
         return
     if len(traces) != 1:
         raise UsageError(RT_USAGE, f"{len(traces)} traces are named", expected="one trace; two only of maps")

@@ -89,7 +89,7 @@ def command(
     if len(loaded) != 1:
         raise UsageError(RT_USAGE, f"'{trace}' holds {len(loaded)} traces", expected="one trace; name it")
     if len(traces) == 2:
-        return _two(loaded[0], traces[1], placing, form, output, rows, given)
+        return _two(loaded[0], traces[1], placing, form, output, rows, picture, given)
     machines = _machines(loaded[0], given)
     loaded = [rewritten(loaded[0], rewrites)]
     fields = [f for f in (only or _FIELDS) if f not in ignore]
@@ -114,7 +114,7 @@ def command(
         from ..report.html.tables import diff_tables
 
         title = f"remaptrace diff {trace}"
-        write_page(output, title, sheet, [facts], found.results, diff_tables(facts), kind="machines")
+        write_page(output, title, sheet, [facts], found.results, diff_tables(facts), machines=True)
     else:
         _deliver(facts, form, output, rows)
     return EXIT_OK if found.equal else EXIT_FINDINGS
@@ -127,6 +127,7 @@ def _two(
     form: str,
     output: str | None,
     rows: int,
+    picture: bool,
     given: Mapping[str, Any],
 ) -> int:
     """Two recordings, each on its own machine, or both on the one that the options name."""
@@ -141,7 +142,7 @@ def _two(
         (given[name] or (None,))[0] for name in ("arch", "kernel", "config", "sysctl", "cmdline")
     )
     choice = session.chosen(arch, kernel, given["settings"], given["host"], config, sysctl, cmdline)
-    return diff_recordings(old, loaded[0], choice, placing, form, output, rows)
+    return diff_recordings(old, loaded[0], choice, placing, form, output, rows, picture)
 
 
 def _machines(trace: Trace, given: Mapping[str, Any]) -> list[Machine]:

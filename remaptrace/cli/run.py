@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def command(
     facts: list[Run] = []
     results: list[Result] = []
     unread: list[InputError] = []
-    hosts: list[Any] = []
+    hosts: dict[int, Any] = {}
     changes = form == "rich" and is_page(output, picture)
     asked = output_for("run", output)
     tracks = asked is not None and asked.name == "perfetto"
@@ -92,8 +92,8 @@ def command(
 
             sides, origin = session.both_sides(trace, machine, placing, changes)
             facts += map(run_facts, sides)
+            hosts[len(results) + 1] = origin
             results += sides
-            hosts.append(origin)
             continue
         result, seconds = session.replay_timed(
             trace, machine, placing, counters=trace.truth is not None or tracks, changes=changes, peak="last"
@@ -123,7 +123,7 @@ def _deliver(
     path: str | None,
     processes: int,
     picture: bool = False,
-    hosts: Sequence[Any] = (),
+    hosts: Mapping[int, Any] | None = None,
 ) -> None:
     parts = text("run", form, facts, results)
     if parts is not None:
@@ -138,11 +138,11 @@ def _deliver(
         for found in facts:
             sheet.blank()
             sheet.lines += run_sheet(found, sheet.width, processes).lines
-        title = f"remaptrace run {facts[0]['trace']['name']}"
+        more = f" and {len(facts) - 1} more" if len(facts) > 1 and not hosts else ""
+        title = f"remaptrace run {facts[0]['trace']['name']}{more}"
         if path is not None and is_page(path, picture):
             from ..report.html.tables import run_tables
 
-            one = len(hosts) == 1 and len(results) == 2
             write_page(
                 path,
                 title,
@@ -150,8 +150,7 @@ def _deliver(
                 facts,
                 results,
                 list(chain.from_iterable(map(run_tables, facts))),
-                kind="host" if one else "",
-                origin=hosts[0] if one else None,
+                hosts=hosts,
             )
         else:
             out.show(sheet, path, title)

@@ -69,6 +69,8 @@ def schema_of(name: str, *, strict: bool = False) -> dict[str, Any]:
 
 def _of(hint: Any, definitions: dict[str, Any], strict: bool) -> dict[str, Any]:
     """The schema of a type; those of TypedDicts go to `definitions`."""
+    if hint is object:  # whatever another document says
+        return {}
     if hint in _PLAIN:
         return {"type": _PLAIN[hint]}
     if is_typeddict(hint):

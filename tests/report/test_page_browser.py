@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import remaptrace
 from remaptrace.cli.group import group
 
 from . import pixels
+from .test_page import leaves
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -127,7 +129,7 @@ def test_any_event_can_be_reached_and_counts_as_the_replay_does(browser: Any, fi
         number.press("Enter")
         text = view.locator("output.count").first.inner_text()
         assert text.startswith(f"event {event:,}, line ")
-        assert text.endswith(f"; {counts[event]:,} VMAs behind it")
+        assert text.endswith(f"; {counts[event]:,} VMAs after it")
     view.locator("input[type=range]").first.focus()
     view.keyboard.press("Shift+ArrowLeft")
     assert view.locator("output.count").first.inner_text().startswith("event 3,999, line ")
@@ -157,7 +159,7 @@ def test_machines_of_a_diff_move_together_and_show_where_they_differ(browser: An
     view.locator("input[type=number]").first.fill("3")
     view.locator("input[type=number]").first.press("Enter")
     words = view.locator("output.count").all_inner_texts()
-    assert [w.rpartition("; ")[2] for w in words] == ["2 VMAs behind it", "1 VMA behind it"]
+    assert [w.rpartition("; ")[2] for w in words] == ["2 VMAs after it", "1 VMA after it"]
     summary = view.locator("summary", has_text="Red: 1 range")
     summary.click()
     assert "20000000-20010000" in view.locator(".heads table").inner_text()
@@ -194,6 +196,46 @@ def test_on_paper_small_tables_are_open_and_large_ones_as_they_were(browser: Any
     tables = view.evaluate(f"{each}.map((d) => [d.open, d.querySelectorAll('tr').length])")
     assert any(rows > 60 for _, rows in tables)
     assert all(opened == (rows <= 60) for opened, rows in tables)
+    view.close()
+
+
+def test_the_table_of_every_number_has_the_values_of_the_json(browser: Any, file: Path) -> None:
+    facts = json.loads(
+        CliRunner().invoke(group, ["run", str(TRACES / "efence-500"), "--format", "json"]).stdout
+    )
+    view = browser.new_page()
+    view.goto(file.as_uri())
+    ready(view)
+    box = view.locator("section[aria-label='Every number of this report']")
+    box.locator("summary").click()
+    box.locator("tbody tr").first.wait_for()
+    rows = "[...document.querySelectorAll('section[aria-label^=Every] tbody tr')]"
+    shown = dict(view.evaluate(f"{rows}.map((r) => [...r.cells].map((c) => c.textContent))"))
+    view.close()
+    found = {p: v for p, v in leaves(facts) if "seconds" not in p and "resident[" not in p}
+    assert len(found) > 100
+    words = {"True": "true", "False": "false"}
+    assert {p: shown[p] for p in found} == {p: words.get(v, v) for p, v in found.items()}
+
+
+def test_arrow_keys_go_on_from_anywhere(browser: Any, file: Path) -> None:
+    """On the body, and on the charts over time; in fields they stay what they are there."""
+    view = browser.new_page(viewport={"width": 1000, "height": 900})
+    view.goto(file.as_uri())
+    ready(view)
+    words = view.locator("output.count").first
+    seen = [words.inner_text()]
+    view.evaluate("document.activeElement.blur()")
+    view.keyboard.press("ArrowLeft")
+    seen.append(words.inner_text())
+    for name in ("kinds", "faults"):
+        view.locator(f"canvas.{name}").first.focus()
+        view.keyboard.press("ArrowLeft")
+        seen.append(words.inner_text())
+    assert len(set(seen)) == 4
+    view.locator("input[type=number]").first.focus()
+    view.keyboard.press("ArrowLeft")
+    assert words.inner_text() == seen[-1]
     view.close()
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MISSING, RT_USAGE
@@ -13,10 +14,12 @@ from ...errors import InputError, UsageError
 from ...report.formats import text
 from .. import output as out
 from .. import session
+from .pages import is_page, write_page
 
 if TYPE_CHECKING:
     from ...report.documents.advise import AdviseGrowth, AdviseMap
     from ...report.documents.diff import DiffRecordings
+    from ...result.result import Result
     from ...trace.dumps.dump import Dump
 
 
@@ -55,7 +58,9 @@ def _inside(path: str) -> Dump | None:
     return read_dump(data, path) if recognise(data) == "maps" else None
 
 
-def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: str | None, rows: int) -> None:
+def advise_dumps(
+    dumps: list[Dump], choice: session.Choice, form: str, output: str | None, rows: int, picture: bool
+) -> None:
     """Report on one map, or on what grew from the first to the second."""
     from ...advice.dumped import dump_bill
     from ...report.facts.dump import dump_facts, growth_facts
@@ -64,9 +69,11 @@ def advise_dumps(dumps: list[Dump], choice: session.Choice, form: str, output: s
         raise UsageError(RT_USAGE, f"{len(dumps)} maps are named", expected="one, or an old and a new one")
     bills = [dump_bill(d) for d in dumps]
     if len(bills) == 2:
-        deliver_areas(growth_facts(bills[0], bills[1]), form, output, rows)
+        grown = growth_facts(bills[0], bills[1])
+        deliver_areas(grown, form, output, rows, picture, drawn=_drawn(dumps, choice, form, output, picture))
     else:
-        deliver_areas(dump_facts(bills[0], *_limit(dumps[0], choice)), form, output, rows)
+        facts = dump_facts(bills[0], *_limit(dumps[0], choice))
+        deliver_areas(facts, form, output, rows, picture, drawn=_drawn(dumps, choice, form, output, picture))
 
 
 def advise_process(
@@ -77,6 +84,7 @@ def advise_process(
     form: str,
     output: str | None,
     rows: int,
+    picture: bool,
 ) -> None:
     """Report on a running process, once or `times` looks apart by `every` seconds (0: until it ends)."""
     from ...advice.dumped import dump_bill
@@ -85,7 +93,8 @@ def advise_process(
     first = dump_bill(read_process(pid))
     limit = _limit(first.dump, choice, live=True)
     if every is None:
-        deliver_areas(dump_facts(first, *limit), form, output, rows)
+        drawn = _drawn([first.dump], choice, form, output, picture)
+        deliver_areas(dump_facts(first, *limit), form, output, rows, picture, drawn=drawn)
         return
     begun = time.monotonic()
     last, seconds, looks = first, 0.0, 1
@@ -101,7 +110,20 @@ def advise_process(
         sys.stderr.write(f"# process {pid} has ended\n")
     except KeyboardInterrupt:
         sys.stderr.write("\n")
-    deliver_areas(growth_facts(first, last, round(seconds, 3)), form, output, rows)
+    drawn = _drawn([first.dump, last.dump], choice, form, output, picture)
+    deliver_areas(growth_facts(first, last, round(seconds, 3)), form, output, rows, picture, drawn=drawn)
+
+
+def _drawn(
+    dumps: Sequence[Dump], choice: session.Choice, form: str, output: str | None, picture: bool
+) -> list[Result]:
+    """The areas of maps as replays that make them, for a page."""
+    if form != "rich" or not is_page(output, picture):
+        return []
+    from ...trace.dumps.dump import trace_of
+
+    traces = [trace_of(dump, dump.path) for dump in dumps]
+    return [session.replay_timed(t, choice.machine(t), None, changes=True)[0] for t in traces]
 
 
 def read_process(pid: int) -> Dump:
@@ -162,9 +184,14 @@ def deliver_areas(
     form: str,
     output: str | None,
     rows: int,
+    picture: bool = False,
     title: str = "remaptrace advise",
+    drawn: Sequence[Result] = (),
 ) -> None:
-    """Write facts of one list of areas, or of what grew between two, in the form that was asked for."""
+    """Write facts of one list of areas, or of what grew between two, in the form that was asked for.
+
+    `drawn`: what a page has pictures of, replayed with its changes.
+    """
     parts = text("areas", form, facts)
     if parts is not None:
         out.write_text(parts, output)
@@ -172,6 +199,15 @@ def deliver_areas(
         from ...report.rich.dump import dump_sheet, growth_sheet
 
         if facts["schema"] == "remaptrace/advise-map/1":
-            out.show(dump_sheet(facts, out.width(), rows), output, title)
+            sheet = dump_sheet(facts, out.width(), rows)
         else:
-            out.show(growth_sheet(facts, out.width(), rows), output, title)
+            sheet = growth_sheet(facts, out.width(), rows)
+        if output is not None and is_page(output, picture):
+            from ...report.html.tables import dump_tables, growth_tables
+
+            tables = (
+                dump_tables(facts) if facts["schema"] == "remaptrace/advise-map/1" else growth_tables(facts)
+            )
+            write_page(output, title, sheet, [facts], drawn, tables)
+        else:
+            out.show(sheet, output, title)

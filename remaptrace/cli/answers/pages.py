@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,16 @@ from ...report.formats import PAGES, ending_of
 from .. import output as out
 
 if TYPE_CHECKING:
-    from ...report.documents.advise import Advise
+    from ...report.documents.advise import Advise, AdviseGrowth, AdviseMap
     from ...report.documents.check import Check
-    from ...report.documents.diff import Diff
+    from ...report.documents.diff import Diff, DiffRecordings
     from ...report.documents.page import Table
     from ...report.documents.run import Run
     from ...report.layout import Sheet
     from ...result.result import Result
+
+    Page = Run | Diff | Advise | Check | AdviseMap | AdviseGrowth | DiffRecordings
+    """Facts that a page can be made of."""
 
 
 def is_page(path: str | None, picture: bool) -> bool:
@@ -28,53 +31,71 @@ def write_page(
     path: str,
     title: str,
     sheet: Sheet,
-    facts: Sequence[Run | Diff | Advise | Check],
+    facts: Sequence[Page],
     results: Sequence[Result] = (),
     tables: Sequence[Table] = (),
-    kind: str = "",
-    origin: Any = None,
+    machines: bool = False,
+    hosts: Mapping[int, Any] | None = None,
     wrong: Sequence[Sequence[tuple[int, str]]] = (),
 ) -> None:
     """Write the page of a report: its sentences, one side for each of `results`, tables, and the report as text.
 
-    The replays must have been asked for their changes. `kind` says why they share one time: "machines" or "host", in
-    which case `origin` has for each event of the host the guest's event that brought it about. `wrong` has for each
-    result the events that came out otherwise than recorded or expected.
+    The replays must have been asked for their changes. `machines`: they share one time, one trace on several machines.
+    `hosts` has for the place of each host among `results`, right behind its guest, the guest's event that brought each
+    of the host's events about. `wrong` has for each result the events that came out otherwise than recorded or
+    expected.
     """
     from ...report.html.page import page
-    from ...report.html.series import flat, side
-    from ...report.html.tables import ground_tables
+    from ...report.html.series import carried, side
+    from ...report.html.tables import ground_tables, letters_of
 
-    answer = list(chain.from_iterable(map(_sentences, facts)))
+    answer = [sentence for one in facts for sentence in _sentences(one, len(facts) > 1)]
     every: list[Table] = [
-        {"title": "Every number of this report", "head": ["name", "value"], "rows": flat(one), "folded": True}
+        {
+            "title": "Every number of this report",
+            "head": ["name", "value"],
+            "rows": [],
+            "facts": carried(one),
+            "folded": True,
+        }
         for one in facts
     ]
-    apart, at = _differing(results) if kind == "machines" else ((), -1)
+    apart, at = _differing(results) if machines else ((), -1)
+    hosts = hosts or {}
+    letters = [w for f in facts if f["schema"] == "remaptrace/diff/1" for w in letters_of(f)] or [""] * len(
+        results
+    )
     sides = [
         side(
             result,
-            _name(result, results),
+            letters[i] + _name(result, results),
             differing=apart if i < 2 else (),
             differing_at=at,
-            moments=origin if i and kind == "host" else None,
+            moments=hosts.get(i),
             wrong=wrong[i] if wrong else (),
         )
         for i, result in enumerate(results)
     ]
-    machines = {id(r.machine): r.machine for r in results}.values()
-    grounds = list(chain.from_iterable(map(ground_tables, machines)))
-    groups = [(kind, range(len(sides)))] if kind else []
+    grounds = list(
+        chain.from_iterable(map(ground_tables, {id(r.machine): r.machine for r in results}.values()))
+    )
+    groups: list[tuple[str, Sequence[int]]] = [("machines", range(len(sides)))] if machines else []
+    if hosts:
+        groups = [
+            ("host", (i, i + 1)) if i + 1 in hosts else ("several", (i,))
+            for i in range(len(sides))
+            if i not in hosts
+        ]
     out.write_text(
         [page(title, answer, sheet.text(), sides=sides, groups=groups, tables=[*tables, *grounds, *every])],
         path,
     )
 
 
-def _sentences(facts: Run | Diff | Advise | Check) -> list[tuple[str, str]]:
-    """The answer of a report with its ground, each sentence with its style."""
+def _sentences(facts: Page, several: bool) -> list[tuple[str, str]]:
+    """The answer of a report with its ground, each sentence with its style; of `several` with the trace's name."""
     from ...report.phrases import agreement_phrase, ground_phrases
-    from ...report.rich import advise, check, diff, run
+    from ...report.rich import advise, check, diff, dump, run
 
     if facts["schema"] == "remaptrace/diff/1":
         return [diff.diff_answer(facts, diff.column_names(facts))]
@@ -82,9 +103,32 @@ def _sentences(facts: Run | Diff | Advise | Check) -> list[tuple[str, str]]:
         return [(advise.advise_answer(facts), ""), *((sentence, "") for sentence in facts["sentences"])]
     if facts["schema"] == "remaptrace/check/1":
         return [check.check_answer(facts)]
-    whole = f"{facts['trace']['name']}: " if facts["machine"]["host"] else ""
+    if facts["schema"] == "remaptrace/advise-map/1":
+        return [(dump.dump_answer(facts), ""), *((sentence, "") for sentence in facts["sentences"])]
+    if facts["schema"] == "remaptrace/advise-growth/1" or facts["schema"] == "remaptrace/diff-recordings/1":
+        return [(sentence, "") for sentence in facts["sentences"]]
+    whole = f"{facts['trace']['name']}: " if several else ""
     first = agreement_phrase(facts["agreement"]) if facts["agreement"] else (run.plain_answer(facts), "")
-    return [(whole + first[0], first[1]), *ground_phrases(facts)]
+    return [(whole + first[0], first[1]), *ground_phrases(facts), *_unread(facts)]
+
+
+def _unread(facts: Run) -> list[tuple[str, str]]:
+    """What of a log is not in the answer: in front, because the answer is about the rest alone."""
+    from ...report.words import counted
+
+    lines, calls = facts["trace"]["skipped"]["lines"], facts["not_modelled"]
+    found = []
+    if lines:
+        found.append(
+            (
+                f"{counted(lines, 'line')} of the log could not be read; the first ones are listed below.",
+                "warn",
+            )
+        )
+    if calls:
+        many = counted(sum(c["count"] for c in calls), "call")
+        found.append((f"{many} of kinds that are not modelled had no effect; they are listed below.", "warn"))
+    return found
 
 
 def _differing(results: Sequence[Result]) -> tuple[Sequence[Sequence[Any]], int]:

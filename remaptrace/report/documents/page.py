@@ -17,7 +17,13 @@ class Share(TypedDict):
     share: list[int]  # what agrees, all
 
 
-Cell = str | int | Share | None
+class Part(TypedDict):
+    """A number as the part of a whole: drawn as a bar."""
+
+    part: list[int]  # the number, the whole
+
+
+Cell = str | int | Share | Part | None
 
 
 class Table(TypedDict):
@@ -28,6 +34,7 @@ class Table(TypedDict):
     rows: list[list[Cell]]
     folded: bool
     lead: NotRequired[bool]
+    facts: NotRequired[dict[str, object]]  # instead of rows: a row each plain value, under its path
 
 
 class CountsOfProcess(TypedDict):
@@ -77,6 +84,7 @@ class Side(TypedDict):
     faults: dict[str, Numbers]  # by outcome, of each part
     refused: list[list[int | str]]  # event, line, call, errno, why
     has_faults: bool
+    touches_known: bool  # the trace says what was touched, if only that nothing was
     differing: list[list[int | str]]  # start, end, what is effective here and there
     differing_at: int
     wrong: list[list[int | str]]  # event that came out otherwise than recorded or expected, in words

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,16 @@ from .columns import Column, column, steps, varints
 from .lives import Looks, Space, packed, space_of, stops_for, thinned
 
 if TYPE_CHECKING:
-    from ..documents.page import Cell, CountsOfProcess, ResidentOfProcess, Side
+    from ..documents.page import CountsOfProcess, ResidentOfProcess, Side
     from ..documents.run import ProcessFacts
 
 PARTS = 700
 _PROCESSES = 12
 _REFUSALS = 200
+_LISTED = 2_000
+"""Entries of a list that the table of every number has."""
+_AREAS = 10
+"""Areas with what is resident in each that it has: nine numbers an area are half a page."""
 _ALL_WORDS = 1_500
 """Events up to which every one is told in words; of longer traces some."""
 _SOME_WORDS = 160
@@ -81,6 +85,7 @@ def side(
         "resident": _resident(result, first, processes),
         "faults": _faults(result, first),
         "refused": [_refusal(result, event) for event in refused_at],
+        "touches_known": not not_recorded(trace),
         "has_faults": bool((np.asarray(result.columns["outcome"]) != OUT_NONE).any()),
         "differing": [list(one) for one in differing],
         "differing_at": differing_at,
@@ -287,20 +292,22 @@ def _refusal(result: Result, event: int) -> list[int | str]:
     ]
 
 
-def flat(facts: Mapping[str, object], prefix: str = "") -> list[list[Cell]]:
-    """Facts as rows of a table: every number of the JSON under its path, but for the courses, which the page draws."""
-    rows: list[list[Cell]] = []
-    for key, value in facts.items():
-        if key == "course":
-            continue
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            rows += flat(value, f"{path}.")
-        elif isinstance(value, (list, tuple)):
-            for i, one in enumerate(value[:50]):
-                rows += (
-                    flat(one, f"{path}[{i}].") if isinstance(one, Mapping) else [[f"{path}[{i}]", str(one)]]
-                )
-        else:
-            rows.append([path, "not recorded" if value is None else str(value)])
-    return rows
+def carried(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a report as a page carries them, which shows each number under its path in the JSON.
+
+    Without the courses, which it draws; of long lists the beginning, with "N more" behind it. Whole numbers that a
+    browser does not know exactly become words.
+    """
+    return {key: _carried(value, key) for key, value in facts.items() if key != "course"}
+
+
+def _carried(value: Any, key: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return carried(value)
+    if isinstance(value, (list, tuple)):
+        most = _AREAS if key == "resident" else _LISTED
+        more = [f"{len(value) - most} more, which the JSON has"] if len(value) > most else []
+        return [*map(_carried, value[:most]), *more]
+    if isinstance(value, int) and abs(value) > 1 << 53:
+        return str(value)
+    return value

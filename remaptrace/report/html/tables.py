@@ -12,9 +12,9 @@ from ..words import number
 
 if TYPE_CHECKING:
     from ...trace.wording import Place
-    from ..documents.advise import Advise
+    from ..documents.advise import Advise, AdviseGrowth, AdviseMap
     from ..documents.check import Check
-    from ..documents.diff import Diff
+    from ..documents.diff import Diff, DiffRecordings
     from ..documents.page import Cell, Table
     from ..documents.run import Run, Tally
 
@@ -67,7 +67,10 @@ def run_tables(facts: Run) -> list[Table]:
     ]
     return [
         *_table(
-            "Processes" + of, ["process", "name", "first", "peak", "last"], processes, len(processes) > 12
+            "Processes" + of,
+            ["process", "name", "VMAs first", "VMAs peak", "VMAs last"],
+            processes,
+            len(processes) > 12,
         ),
         *_table("Calls" + of, ["call", "done", "refused", "how"], calls),
         *_table(
@@ -82,6 +85,14 @@ def run_tables(facts: Run) -> list[Table]:
             lines,
         ),
     ]
+
+
+def letters_of(facts: Diff) -> list[str]:
+    """What stands in front of the names of machines: the letters of the report, where it has letters for them."""
+    from ..rich.diff import LETTERS, column_names
+
+    names = column_names(facts)
+    return [f"{name}: " if names[0] == LETTERS[0] else "" for name in names]
 
 
 _MEASURES = (
@@ -104,7 +115,10 @@ _OF_HOST = (
 
 def diff_tables(facts: Diff) -> list[Table]:
     """The machines side by side, the first difference with its reason, outcomes against each other, notes."""
-    names = [f"{m['machine']['kernel']}, {m['machine']['arch']}" for m in facts["machines"]]
+    names = [
+        f"{letters}{m['machine']['kernel']}, {m['machine']['arch']}"
+        for letters, m in zip(letters_of(facts), facts["machines"], strict=True)
+    ]
     rows = []
     guests = any(m["host"] for m in facts["machines"])
     for label, path in (*_MEASURES, *(_OF_HOST if guests else ())):
@@ -147,12 +161,14 @@ def _vmas(count: int) -> str:
 def advise_tables(facts: Advise) -> list[Table]:
     """The bill and what would save, as tables."""
     bill: list[list[Cell]] = [
-        [view, item["label"], item["vmas"], item["bytes"]]
+        [view, item["label"], _part(item["vmas"], sum(i["vmas"] for i in items)), item["bytes"]]
         for view, items in facts["bill"].items()
         for item in items
     ]
+    most = max((r["before"] for r in facts["remedies"]), default=0)
     saving: list[list[Cell]] = [
-        [r["label"], r["kernel"], r["before"], r["after"], f"{r['saved']:.1%}"] for r in facts["remedies"]
+        [r["label"], r["kernel"], _part(r["before"], most), _part(r["after"], most), f"{r['saved']:.1%}"]
+        for r in facts["remedies"]
     ]
     return [
         *_table(
@@ -160,6 +176,38 @@ def advise_tables(facts: Advise) -> list[Table]:
         ),
         *_table("The bill", ["view", "what", "VMAs", "bytes"], bill, lead=True),
     ]
+
+
+def dump_tables(facts: AdviseMap) -> list[Table]:
+    """The bill of a map, what keeps its areas apart, and what its form does not show."""
+    bill: list[list[Cell]] = [
+        [view, item["label"], _part(item["vmas"], facts["total"]), item["bytes"]]
+        for view, items in facts["bill"].items()
+        for item in items
+    ]
+    apart: list[list[Cell]] = [[word, count] for word, count in (facts["apart"] or {}).items()]
+    missing: list[list[Cell]] = [[one["what"], one["see"] or ""] for one in facts["not_shown"]]
+    return [
+        *_table("The bill", ["view", "what", "VMAs", "bytes"], bill, lead=True),
+        *_table("Neighbours kept apart by", ["by", "neighbours"], apart),
+        *_table(f"Not shown in a {facts['form']}", ["what", "where it is"], missing),
+    ]
+
+
+def growth_tables(facts: AdviseGrowth | DiffRecordings) -> list[Table]:
+    """What grew between two maps or recordings, a table a view."""
+    found: list[Table] = []
+    for view, lines in facts["grown"].items():
+        rows: list[list[Cell]] = [
+            [g["label"], g["before"], g["after"], f"{g['after'] - g['before']:+,}"] for g in lines
+        ]
+        head = [view, "before", "after", "more"]
+        if any(g["bytes_before"] or g["bytes_after"] for g in lines):
+            head += ["bytes before", "bytes after"]
+            rows = [[*row, g["bytes_before"], g["bytes_after"]] for row, g in zip(rows, lines, strict=True)]
+        found += _table(f"What differs, by {view}", head, rows, lead=True)
+    new: list[list[Cell]] = [[one["label"], one["vmas"], one["bytes"]] for one in facts["new"] or ()]
+    return found + _table("Areas where nothing was before", ["what", "VMAs", "bytes each"], new)
 
 
 def check_tables(facts: Check) -> list[Table]:
@@ -191,6 +239,11 @@ def check_tables(facts: Check) -> list[Table]:
         *_table("How much agrees", head, rows, lead=True),
         *_table("Differences", ["file", "line", "what", "call", "expected", "simulated"], apart),
     ]
+
+
+def _part(value: int, whole: int) -> Cell:
+    """A cell that the page draws as a bar."""
+    return {"part": [value, whole]}
 
 
 def _share(tally: Tally | None) -> Cell:

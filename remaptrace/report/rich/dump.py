@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     Growth = AdviseGrowth | DiffRecordings
 
 
+def dump_answer(facts: Facts) -> str:
+    """How many areas there are, and how many the limit leaves."""
+    limit = facts["limit"]
+    shown = facts["total"] if facts["counted"] is None else max(facts["total"], facts["counted"])
+    least, most = ("At least ", "at most ") if is_lower_bound(facts) else ("", "")
+    return f"{least}{counted(shown, 'VMA')}, limit {number(limit['limit'])} ({limit['of']})" + (
+        ": met." if limit["met"] else f": {most}{number(limit['left'])} left."
+    )
+
+
 def dump_sheet(facts: Facts, width: int = 80, rows: int = 4) -> Sheet:
     """Lay out the facts of report.facts.dump; `rows` of each smaller view, 0: all."""
     sheet = Sheet(width)
     sheet.sides([(printable(facts["source"]), "head")], (f"a {facts['form']}, no calls", "dim"))
-    limit = facts["limit"]
-    shown = facts["total"] if facts["counted"] is None else max(facts["total"], facts["counted"])
-    least, most = ("At least ", "at most ") if is_lower_bound(facts) else ("", "")
-    sheet.paragraph(
-        f"{least}{counted(shown, 'VMA')}, limit {number(limit['limit'])} ({limit['of']})"
-        + (": met." if limit["met"] else f": {most}{number(limit['left'])} left.")
-    )
+    sheet.paragraph(dump_answer(facts))
     table: list[list[Cell]] = [[("the bill", "head"), ("VMAs", "dim"), ("size", "dim")]]
     for item in facts["bill"]["pattern"]:
         table.append([item["label"], number(item["vmas"]), size_words(item["bytes"])])

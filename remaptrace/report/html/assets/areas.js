@@ -99,7 +99,7 @@ class Areas {
     if (came.length + gone.length > 400) return `${count(gone.length)} areas before it became ${count(came.length)}`;
     const name = (i) => `${this.range(s, i)} ${this.words(s.look[i]).perms}`;
     const few = (list) => list.slice(0, 3).map(name).join(", ") + (list.length > 3 ? `, ${count(list.length - 3)} more` : "");
-    return [gone.length ? `before: ${few(gone)}` : "", came.length ? `behind: ${few(came)}` : ""].filter(Boolean).join("; ");
+    return [gone.length ? `before: ${few(gone)}` : "", came.length ? `after: ${few(came)}` : ""].filter(Boolean).join("; ");
   }
   // Counts by kind at the highest moment of each of `bins` parts of the process's life: [event, counts].
   byKind(pid, bins, from, to) {

@@ -61,6 +61,19 @@ function share(agree, all) {
   bar.append(done);
   return make("td", {class: "n"}, agree === all ? `all ${count(all)}` : `${count(agree)} of ${count(all)}`, bar);
 }
+// A number as the part of a whole: in digits, and as a bar.
+function part(value, whole) {
+  const bar = make("div", {class: "of"}), done = make("i");
+  done.style.width = `${whole ? Math.min(100, 100 * value / whole) : 0}%`;
+  bar.append(done);
+  return make("td", {class: "n"}, count(value), bar);
+}
+// Facts as rows: every plain value under its path.
+function flat(value, path = "") {
+  if (value === null || typeof value !== "object") return [[path, value === null ? "not recorded" : String(value)]];
+  if (Array.isArray(value)) return value.flatMap((one, i) => flat(one, `${path}[${i}]`));
+  return Object.entries(value).flatMap(([key, one]) => flat(one, path ? `${path}.${key}` : key));
+}
 function table(head, rows, caption) {
   const body = make("tbody"), all = rows.length;
   const fill = (from, until) => {
@@ -68,6 +81,7 @@ function table(head, rows, caption) {
       const line = make("tr");
       for (const cell of row) {
         if (cell && cell.share) { line.append(share(...cell.share)); continue; }
+        if (cell && cell.part) { line.append(part(...cell.part)); continue; }
         const text = typeof cell === "number" ? count(cell) : String(cell);
         line.append(make("td", typeof cell === "number" || /^[\d,.]+( [KMGTP]iB|%)$/.test(text) ? {class: "n"} : {}, text));
       }

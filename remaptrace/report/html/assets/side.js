@@ -36,7 +36,7 @@ class Side {
       root.append(make("p", {class: "bad"}, `Red: ${plural(d.wrong.length, "difference", "differences")} from what was recorded or expected.`), list);
     }
     const shown = d.processes;
-    root.append(folded("The same as a table", () => table(
+    if (shown.length) root.append(folded("The same as a table", () => table(
       ["from event", ...shown.map((p) => `${p.pid} ${p.name}`)],
       d.parts.map((first, i) => [first, ...shown.map((p) => p.high[i] === null ? "" : p.low[i] === p.high[i] ? p.high[i] : `${count(p.low[i])} to ${count(p.high[i])}`)]),
       "lowest and highest VMA count of each part of the run" + this.of)));
@@ -48,18 +48,19 @@ class Side {
       this.faults = canvas("faults", "accesses over time by outcome, stacked" + this.of);
       root.append(this.faults, key(names.map((n, i) => [n, OUTCOME_COLOURS[i % 8]])), folded("The same as a table", () =>
         table(["from event", ...names], d.parts.map((first, i) => [first, ...names.map((n) => d.faults[n][i])]), "accesses by outcome" + this.of)));
+      this.walk(this.faults);
       this.faults.addEventListener("click", (e) => this.group.go(this, d.parts[Math.floor(this.across(e, this.faults) * d.parts.length)]));
-    } else root.append(make("p", {class: "note"}, "Not recorded in this trace."));
+    } else root.append(make("p", {class: "note"}, d.touches_known ? "None: no access is in this trace." : "Not recorded in this trace."));
     root.append(make("h3", {}, "Resident memory over time"));
     if (d.resident && d.resident.length) {
       const shift = this.a.shift;
       this.residentAt = make("div", {class: "chart"});
-      root.append(make("p", {class: "note"}, "Pages that are present behind the process's own events, as VmRSS counts them: what the accesses of this trace brought in. What a kernel touches unseen (arguments of exec, larger fault-around) is not in it."), this.residentAt,
+      root.append(make("p", {class: "note"}, "Pages that are present after the process's own events, as VmRSS counts them: what the accesses of this trace brought in. What a kernel touches unseen (arguments of exec, larger fault-around) is not in it."), this.residentAt,
         key(d.resident.slice(0, 8).map((p, i) => [`${`${p.pid} ${p.name}`.trim()}: at most ${someMebibytes(p.peak, shift)}`, LINE_COLOURS[i % 8]])),
         folded("The same as a table", () => table(["from event", ...d.resident.map((p) => `${p.pid} ${p.name}`)],
           d.parts.map((first, i) => [first, ...d.resident.map((p) => p.high[i] === null ? "" : p.low[i] === p.high[i] ? p.high[i] : `${count(p.low[i])} to ${count(p.high[i])}`)]),
           `fewest and most present pages of ${plural(2 ** (shift - 10), "KiB", "KiB")} in each part of the run` + this.of)));
-    } else root.append(make("p", {class: "note"}, d.processes.length ? "Not recorded in this trace: it does not say which pages were touched." : "None."));
+    } else root.append(make("p", {class: "note"}, d.resident ? "None: no process has an address space." : "Not recorded in this trace: it does not say which pages were touched."));
     root.append(make("h3", {}, "Refused calls"));
     if (d.refused.length) root.append(table(["event", "line", "call", "errno", "because of"], d.refused, "calls that ended in an error" + this.of));
     else root.append(make("p", {class: "note"}, "None."));
@@ -77,12 +78,17 @@ class Side {
     this.listAt = folded("Areas at this event, as a table", () => { this.list = make("div"); this.areaTable(); return this.list; });
     root.append(this.listAt, make("h3", {}, "VMAs by kind"));
     this.kinds = canvas("kinds", "VMAs by kind over time, stacked" + this.of);
+    this.walk(this.kinds);
     this.kinds.addEventListener("click", (e) => {
       const row = this.stacked[Math.floor(this.across(e, this.kinds) * this.stacked.length)];
       if (row) this.group.go(this, row[0]);
     });
     root.append(this.kinds, folded("The same as a table", () => table(["at event", ...d.kinds],
       this.stacked.map(([event, n]) => [event, ...n]), "VMAs by kind at the highest moment of each part" + this.of)));
+  }
+  // Arrow keys on a chart over time go to other events.
+  walk(surface) {
+    surface.addEventListener("keydown", (e) => this.group.keyed(this, e));
   }
   across(e, surface) { const box = surface.getBoundingClientRect(); return Math.max(0, Math.min(0.999999, (e.clientX - box.left) / box.width)); }
   charts() {
@@ -104,7 +110,7 @@ class Side {
     const pen = () => ink(), axis = {stroke: pen, grid: {stroke: "#8884"}, ticks: {stroke: "#8888"}};
     return new uPlot({
       width: Math.max(200, at.clientWidth), height: 220, bands, series,
-      scales: {x: {time: false}}, legend: {show: false},
+      scales: {x: {time: false}, y: {range: (_, low, high) => [Math.min(0, low || 0), high > 0 ? high * 1.05 : 1]}}, legend: {show: false},
       axes: [{...axis, label: "event", labelSize: 20, incrs: WHOLE}, {...axis, size: 64, labelSize: 20, ...upright}],
       hooks: {
         ready: [(u) => u.over.addEventListener("click", () => { if (u.cursor.left >= 0) this.group.go(this, Math.round(u.posToVal(u.cursor.left, "x"))); })],
@@ -200,19 +206,23 @@ class Side {
     g.fillRect(0, Math.round((this.event - this.from + 0.5) / span * tall) - 1, wide, 2);
   }
   drawStacks() {
-    this.stack(this.kinds, this.stacked.map((r) => r[1]), KIND_COLOURS, (this.event - this.from + 0.5) / Math.max(1, this.to - this.from));
+    this.stack(this.kinds, this.stacked.map((r) => r[1]), KIND_COLOURS, (this.event - this.from + 0.5) / Math.max(1, this.to - this.from), "VMAs");
     if (this.faults) {
       const names = Object.keys(this.d.faults);
-      this.stack(this.faults, this.d.parts.map((_, i) => names.map((n) => this.d.faults[n][i])), OUTCOME_COLOURS, (this.event + 0.5) / this.d.events);
+      this.stack(this.faults, this.d.parts.map((_, i) => names.map((n) => this.d.faults[n][i])), OUTCOME_COLOURS, (this.event + 0.5) / this.d.events, this.perPart());
     }
   }
-  stack(surface, rows, colours, here) {
-    const g = fit(surface), highest = Math.max(1, ...rows.map((r) => r.reduce((a, b) => a + b, 0)));
+  perPart() {
+    const wide = Math.round(this.d.events / this.d.parts.length);
+    return wide > 1 ? `accesses in a part of about ${count(wide)} events` : "access at an event";
+  }
+  stack(surface, rows, colours, here, unit) {
+    const g = fit(surface), highest = rows.reduce((most, r) => Math.max(most, r.reduce((a, b) => a + b, 0)), 0), whole = highest || 1;
     const wide = surface.width / rows.length, none = stripes(g, KIND_COLOURS[NO_ACCESS]), room = surface.height - 16 * dots();
     rows.forEach((row, i) => {
       let y = surface.height;
       row.forEach((n, k) => {
-        const tall = n / highest * room;
+        const tall = n / whole * room;
         g.fillStyle = surface === this.kinds && k === NO_ACCESS ? none : colours[k % 8];
         g.fillRect(Math.floor(i * wide), y - tall, Math.ceil(wide), tall);
         y -= tall;
@@ -220,14 +230,14 @@ class Side {
     });
     g.fillStyle = ink();
     g.font = `${12 * dots()}px sans-serif`;
-    g.fillText("highest " + count(highest), 4, 12 * dots());
+    g.fillText(`highest: ${count(highest)} ${unit}`, 4, 12 * dots());
     g.fillRect(Math.floor(here * surface.width), 16 * dots(), 1, room);
   }
   show(event) {
     this.event = this.a.snap(event);
     if (!this.words) return;
     const [s, alive] = this.a.alive(this.pid, this.event);
-    const n = s ? plural(alive.length, "VMA", "VMAs") + " behind it" : "the process has no address space";
+    const n = s ? plural(alive.length, "VMA", "VMAs") + " after it" : "the process has no address space";
     this.words.textContent = `event ${count(this.event)}, ${this.a.event(this.event)}; ${n}`;
     this.effect.textContent = this.a.effect(this.pid, this.event);
     this.spot = undefined;
@@ -239,7 +249,7 @@ class Side {
     this.list.replaceChildren(table(["range", "permissions", "size", "kind", "name", "VmFlags", "birth"], alive.map((i) => {
       const w = this.a.words(s.look[i]);
       return [this.a.range(s, i), w.perms, size(s.end[i] - s.start[i], this.a.shift), this.d.kinds[w.kind], w.name, w.flags, this.a.birth(s, i)];
-    }), `areas behind event ${count(this.event)}` + this.of));
+    }), `areas after event ${count(this.event)}` + this.of));
   }
   listen(surface) {
     const whole = surface === this.picture;

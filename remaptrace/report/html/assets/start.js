@@ -22,11 +22,9 @@ class Group {
     this.slider = make("input", {type: "range", min: "0", max: "0", step: "1", value: "0", "aria-label": "event",
       oninput: () => this.move(this.ofSlider(+this.slider.value))});
     this.slider.addEventListener("keydown", (e) => {
-      if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(e.key)) return;
-      e.preventDefault();
-      this.step(this.first, e.key === "ArrowLeft" || e.key === "ArrowDown" ? -1 : 1, e.shiftKey);
+      this.keyed(this.first, e, {ArrowUp: 1, ArrowDown: -1});
     });
-    this.number = make("input", {type: "number", min: "0", max: String(this.first.d.events - 1), "aria-label": "number of the event",
+    this.number = make("input", {type: "number", min: "0", max: String(this.first.d.events - 1), title: "any number: Enter goes there",
       onchange: () => this.move(+this.number.value)});
     this.pick = make("select", {"aria-label": "process", onchange: () => this.choose(+this.pick.value)});
     for (const pid of this.first.a.pids) {
@@ -37,9 +35,16 @@ class Group {
       make("option", {value: "kind"}, "colour: kind"), make("option", {value: "perms"}, "colour: permission"));
     root.append(make("h2", {}, "The address space at an event"), make("div", {class: "moment"},
       this.pick, this.by, button("◀", "to the change of areas before", () => this.step(this.first, -1)), this.slider,
-      button("▶", "to the next change of areas", () => this.step(this.first, 1)), this.number,
+      button("▶", "to the next change of areas", () => this.step(this.first, 1)), make("label", {}, "event ", this.number),
       button("peak", "to the event with the most VMAs", () => this.move(this.peak()))),
-    make("p", {class: "note"}, "Arrow keys go from change to change of areas, with Shift from event to event."));
+    make("p", {class: "note"}, "Arrow keys go from change to change of areas, with Shift from event to event; so do they on the charts, and on the page for the moment used last."));
+  }
+  // An arrow key: to the change before or the next one, with Shift to the event.
+  keyed(side, e, more) {
+    const by = {ArrowLeft: -1, ArrowRight: 1, ...more}[e.key];
+    if (!by || e.ctrlKey || e.altKey || e.metaKey) return;
+    e.preventDefault();
+    this.step(side, by, e.shiftKey);
   }
   peak() { const p = this.first.d.processes.find((one) => one.pid === this.pid); return p ? p.peak_event : this.first.from; }
   ofSlider(value) { return this.first.a.stops ? this.first.changed[value] : value; }
@@ -67,6 +72,7 @@ class Group {
     if (next >= 0 && next < first.changed.length) this.move(first.changed[next]);
   }
   move(event) {
+    Group.last = this;
     if (event === undefined || Number.isNaN(event)) return;
     const first = this.first, wanted = Math.max(first.from, Math.min(first.to - 1, event));
     for (const side of this.sides) side.show(this.ofFirst(side, wanted));
@@ -128,6 +134,18 @@ class Group {
   }
 }
 
+// Links to the replays of a page that has several.
+function contents(data, groups, root) {
+  const list = make("ul", {class: "contents"});
+  groups.forEach((group, i) => {
+    root.children[i].id = `replay-${i + 1}`;
+    const peaks = group.first.d.processes;
+    const words = peaks.length ? `, ${plural(peaks[0].peak, "VMA", "VMAs")} at the peak` : "";
+    list.append(make("li", {}, make("a", {href: `#replay-${i + 1}`}, group.sides.map((s) => s.d.name).join(" and ")), words));
+  });
+  return make("nav", {"aria-label": "replays on this page"}, make("h2", {}, "Replays on this page"), list);
+}
+
 function start() {
   const data = unpacked(window.remaptraceData);
   const root = document.getElementById("sides");
@@ -137,10 +155,15 @@ function start() {
     return new Group(kind, members.map((i) => data.sides[i]), section);
   });
   for (const one of data.tables) {
+    if (one.facts) one.rows = flat(one.facts);
     const section = make("section", {"aria-label": one.title}, make("h2", {}, one.title));
     section.append(one.folded ? folded(plural(one.rows.length, "row", "rows"), () => table(one.head, one.rows, one.title)) : table(one.head, one.rows, one.title));
     document.getElementById(one.lead ? "lead" : "tables").append(section);
   }
+  const with_moments = groups.filter((g) => g.first.a.pids.length);
+  Group.last = with_moments[0];
+  document.addEventListener("keydown", (e) => { if (e.target === document.body && Group.last) Group.last.keyed(Group.last.first, e); });
+  if (groups.length > 1) document.getElementById("lead").append(contents(data, groups, root));
   let waiting = 0;
   window.addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => groups.forEach((g) => g.resize()), 120); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => groups.forEach((g) => g.resize()));
