@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOSPC
-from ..abi.kinds import K_MINCORE, K_MSYNC, K_SHMGET
+from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC
+from ..abi.kinds import K_MINCORE, K_MSYNC, K_PKEY_ALLOC, K_SHMAT, K_SHMGET
 from ..abi.mman import ADVICE
 
 SEGMENTS = "ipcs -l and ipcs -m"
@@ -14,10 +14,21 @@ BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
     ),
     (K_SHMGET, EINVAL): (("kernel.shmmax is less", "a segment of that key that is smaller"), SEGMENTS),
     (K_SHMGET, ENOENT): (("no segment had that key",), ""),
+    (K_SHMAT, ENOMEM): (
+        (
+            "RLIMIT_AS (ulimit -v), by the size of a segment that the log does not show",
+            "vm.max_map_count was met",
+        ),
+        "/proc/PID/limits and ipcs -m",
+    ),
+    (K_PKEY_ALLOC, ENOSPC): (
+        ("a processor or a kernel without protection keys", "every key was taken: x86 has 15"),
+        "pku of /proc/cpuinfo",
+    ),
     (K_MINCORE, EFAULT): (("the vector for the answer was not writable memory",), ""),
     (K_MSYNC, EIO): (("the pages could not be written back to their file",), "the kernel log"),
 }
-"""Call and errno: what ipc/shm.c, mm/mincore.c and mm/msync.c refuse so, and what decides."""
+"""Call and errno: what ipc/shm.c, mm/mincore.c, mm/msync.c and mm/mprotect.c refuse so, and what decides."""
 SINCE = {
     ADVICE[name]: since
     for since, names in (

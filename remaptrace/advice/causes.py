@@ -36,9 +36,11 @@ from ..abi.kinds import (
     K_MREMAP,
     K_MUNMAP,
     K_OLD_MMAP,
+    K_PKEY_MPROTECT,
     K_PROCESS_MADVISE,
     K_SHMAT,
     K_SHMGET,
+    SPLITTING,
 )
 from ..abi.mman import (
     ADVICE,
@@ -75,6 +77,8 @@ from .shownreasons import FACTS
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
 _LIMITS = "/proc/PID/limits"
+_SEALABLE = (*SPLITTING, K_MREMAP, K_PKEY_MPROTECT)
+"""Calls that mm/mseal.c keeps from sealed areas, wherever they are."""
 _COMMIT = "CommitLimit of /proc/meminfo"
 _AUDIT = "Seccomp of /proc/PID/status and the audit log"
 _UNSEEN = "pages or files of which the log shows nothing"
@@ -361,11 +365,7 @@ def _forbidden(at: RefusedCall) -> _Answer:
                 f"vm.mmap_min_addr, if it was above {at.arg('a0'):,}: below it only CAP_SYS_RAWIO may map"
             )
             return (lowest, *causes), "/proc/sys/vm/mmap_min_addr", ""
-        if (
-            at.kind not in (K_MMAP, K_OLD_MMAP)
-            and at.result.machine.kernel.values["mseal"]
-            and not at.complete
-        ):
+        if at.kind in _SEALABLE and at.result.machine.kernel.values["mseal"] and not at.complete:
             causes.append(sealed)
         return tuple(causes), _AUDIT, ""
     causes = [module, filters]

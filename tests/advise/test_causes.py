@@ -121,6 +121,17 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
 
 BEFORE = "vm.max_map_count was met: 65,529 or 65,530 areas were there that the log does not show"
 OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("a lock in a filter", MAPPED + call(f"mlock({A:#x}, 4096)", "ENOSYS"), "WHY_FORBIDDEN",
+     ("a seccomp filter, as containers have them", "a kernel built without this call")),
+    ("locks given back in a filter", MAPPED + call("munlockall()", "EPERM"), "WHY_FORBIDDEN",
+     ("a seccomp filter", "a security module (SELinux, AppArmor, Smack)")),
+    ("a key where there are none", MAPPED + call("pkey_alloc(0, 0)", "ENOSPC"), "WHY_REFUSED",
+     ("a processor or a kernel without protection keys", "every key was taken: x86 has 15")),
+    ("a segment that the log does not show", MAPPED + call("shmat(7, NULL, 0)", "ENOMEM"), "WHY_REFUSED",
+     ("RLIMIT_AS (ulimit -v), by the size of a segment that the log does not show", "vm.max_map_count was met")),
+    ("a policy that would split", MAPPED + call(f"mbind({A:#x}, 4096, MPOL_PREFERRED, [0x0000000000000001], 64, 0)",
+     "ENOMEM"), "WHY_LIMIT_MET", (BEFORE,)),
+    ("a seal that would split", MAPPED + call(f"mseal({A:#x}, 4096, 0)", "ENOMEM"), "WHY_LIMIT_MET", (BEFORE,)),
     ("mremap of memory from before", f"mremap({A:#x}, 4096, 8192, 0) = -1 ENOMEM (refused)\n", "WHY_NOT_SHOWN",
      ("an area right behind it that the log does not show", "RLIMIT_AS (ulimit -v)",
       "vm.max_map_count, if 65,530 more areas were there than the log shows (--maps brings them)",

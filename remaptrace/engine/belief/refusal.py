@@ -13,7 +13,7 @@ Other machines and rewritten traces take only what the machine that recorded cou
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERRNO_NOT_SHOWN
+from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM, ERRNO_NOT_SHOWN
 from ...abi.kinds import (
     EVF_TAKEN,
     K_BRK,
@@ -22,11 +22,15 @@ from ...abi.kinds import (
     K_MADVISE,
     K_MBIND,
     K_MINCORE,
+    K_MLOCK,
+    K_MLOCK2,
+    K_MLOCKALL,
     K_MPROTECT,
     K_MREMAP,
     K_MSEAL,
     K_MSYNC,
     K_MUNLOCK,
+    K_MUNLOCKALL,
     K_MUNMAP,
     K_PKEY_ALLOC,
     K_PKEY_FREE,
@@ -39,6 +43,7 @@ from ...abi.kinds import (
     K_SHMDT,
     K_SHMGET,
     K_USERFAULTFD,
+    SPLITTING,
 )
 from ...abi.rows import RSF_ASSUMED, RSF_GUESSED
 from ...abi.vmflags import VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE
@@ -97,6 +102,10 @@ _WHOLE = (
 )
 """Calls that security modules and seccomp filters refuse as a whole, and whose own checks have other errnos."""
 _FORBIDDEN = (EPERM, EACCES, ENOSYS)
+_LOCKS = (K_MLOCK, K_MLOCK2, K_MLOCKALL, K_MUNLOCKALL)
+"""Calls that refuse for themselves with EPERM, but for the last, and never with the others of _FORBIDDEN."""
+_SPLITS = (*SPLITTING, K_MBIND, K_MSEAL, K_PKEY_MPROTECT, K_SET_VMA_NAME)
+"""Calls on a range that leave more areas than before."""
 
 
 @kernel
@@ -198,11 +207,15 @@ def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> i
         return 0
     if kind in _WHOLE and m[G_TAKE] in _FORBIDDEN:
         return REFUSE
+    if kind in _LOCKS and (m[G_TAKE] in (EACCES, ENOSYS) or (m[G_TAKE] == EPERM and kind == K_MUNLOCKALL)):
+        return REFUSE
+    if kind == K_PKEY_ALLOC and m[G_TAKE] == ENOSPC:
+        return REFUSE
     if _is_of_another_kind(m, task, kind, a0, a1, a2) != 0:
         return REFUSE
-    if m[G_TAKE] != ENOMEM and (m[G_TAKE] != EAGAIN or kind != K_MADVISE):
+    if m[G_TAKE] != ENOMEM and (m[G_TAKE] != EAGAIN or kind not in (K_MADVISE, K_SET_VMA_NAME)):
         return 0
-    if kind not in (K_MUNMAP, K_MPROTECT, K_MADVISE) or m[H_RULES + R_MAX_MAP_COUNT] > m[G_OWN_LIMIT]:
+    if kind not in _SPLITS or m[H_RULES + R_MAX_MAP_COUNT] > m[G_OWN_LIMIT]:
         return 0
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]
     end = wrap(a0 + a1 + page - 1) & -page
@@ -241,8 +254,10 @@ def tighten(m: Mem, task: int, kind: int, way: int) -> int:
     if way == REFUSE:
         if m[G_TAKE] in (EINVAL, EFAULT):
             m[G_WHY] = WHY_NOT_SHOWN
+        elif kind == K_MUNMAP:
+            m[G_WHY] = WHY_LIMIT_MET
         else:
-            m[G_WHY] = WHY_LIMIT_MET if kind == K_MUNMAP else WHY_FORBIDDEN
+            m[G_WHY] = WHY_FORBIDDEN if m[G_TAKE] in _FORBIDDEN else WHY_REFUSED
         m[G_RSFLAGS] |= RSF_ASSUMED
         return -m[G_TAKE]
     return 0

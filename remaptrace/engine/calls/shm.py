@@ -185,8 +185,8 @@ def sys_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int:
     elif flags & SHM_REMAP:
         return -EINVAL
     seg = shm_by_id(m, shmid)
-    if seg == 0:
-        return -EINVAL
+    if seg == 0:  # a segment that the log does not show may have been too large
+        return -ENOMEM if take(m, WHY_REFUSED, ENOMEM) != 0 else -EINVAL
     prot = VM_READ
     mode = FMODE_READ
     if flags & SHM_RDONLY == 0:
