@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from ... import errorcodes as ec
@@ -41,8 +42,10 @@ def broken(trace: Trace, error: int, event: int) -> ReplayError:
 
 def _where(trace: Trace, event: int) -> str:
     """The line of an event, or its number where the trace has none."""
-    line = place(trace, event)["line"]
-    return f"line {line}" if line else f"event {event}"
+    at = place(trace, event)
+    if not at["line"]:
+        return f"event {event}"
+    return f"line {at['line']}" if len(trace.sources) < 2 else f"{PurePath(at['file']).name}:{at['line']}"
 
 
 def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:

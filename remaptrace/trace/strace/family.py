@@ -57,7 +57,10 @@ def _read_family(
         for _time, source, number, line in merge(*timed):
             readers[source].read_line(line, number)
     else:
-        model.note("the files have no absolute time stamps: threads are ordered by the calls that made them")
+        model.note(
+            "the files have no absolute time stamps (strace -ttt): in which order their calls came nobody knows; those"
+            " of a thread stand behind the call that made it, so that areas may be joined and split otherwise than here"
+        )
         _read_by_birth(readers, model)
     skipped = [bad for reader in readers for bad in reader.skipped]
     origin = next((one.origin for one in readers if one.origin.note or one.origin.foreign), None)
