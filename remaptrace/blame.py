@@ -7,10 +7,10 @@ until only those are left without which the answer stays the base's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from .engine.run.driver import replay
+from .lateclasses import dataclass, replace
 from .machine.machine import Machine
 from .machine.rules import RULES
 from .trace.cutting import first_events

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .lateclasses import dataclass
 
 EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INPUT, EXIT_INTERNAL = 0, 1, 2, 3, 70
+EXIT_INTERRUPTED = 130
+"""As a shell reports SIGINT."""
 KSFT_SKIP = 4
 """What a test of the kernel's selftests ends with that could not be done (tools/testing/selftests/kselftest.h)."""
 

@@ -12,10 +12,15 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 from .digests import blake2b
 from .outfile import write_file
+
+TYPE_CHECKING = False  # neither `typing` nor `pathlib` is loaded for the few names of this module
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    StrPath = str | os.PathLike[str]
 
 _SEAL = 32  # bytes of the checksum in front of a kept file
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -23,11 +28,15 @@ _said: set[str] = set()
 
 
 def cache_root() -> Path:
+    """`cache_place` as a Path."""
+    from pathlib import Path
+
+    return Path(cache_place())
+
+
+def cache_place() -> str:
     """$REMAPTRACE_CACHE, or this program's folder among the user's caches (not created)."""
-    root = os.environ.get("REMAPTRACE_CACHE")
-    if not root:
-        root = _user_cache()
-    return Path(root)
+    return os.environ.get("REMAPTRACE_CACHE") or _user_cache()
 
 
 def _user_cache() -> str:
@@ -40,16 +49,16 @@ def _user_cache() -> str:
     return platformdirs.user_cache_dir("remaptrace")
 
 
-def refused_folder(folder: Path) -> str:
+def refused_folder(folder: StrPath) -> str:
     """Why nothing in `folder`, which is in the cache, may be believed; empty: nothing speaks against it.
 
     A folder that is not there yet speaks for itself. Folders above the cache may be written by others if they are
     sticky, as /tmp is: nobody else can then swap what is in them.
     """
-    root = Path(os.path.realpath(cache_root()))
-    at = Path(os.path.realpath(folder))
+    root = os.path.realpath(cache_place())
+    at = os.path.realpath(folder)
     while True:
-        inside = at == root or root in at.parents
+        inside = at == root or at.startswith(root.rstrip("/") + "/")
         try:
             found = os.stat(at)
         except FileNotFoundError:
@@ -60,9 +69,10 @@ def refused_folder(folder: Path) -> str:
             why = _refused(found, sticky_is_fine=not inside)
             if why:
                 return f"{at} {why}"
-        if at == at.parent:
+        above = os.path.dirname(at)
+        if at == above:
             return ""
-        at = at.parent
+        at = above
 
 
 def _refused(found: os.stat_result, *, sticky_is_fine: bool = False) -> str:
@@ -73,7 +83,7 @@ def _refused(found: os.stat_result, *, sticky_is_fine: bool = False) -> str:
     return ""
 
 
-def refused_file(path: Path) -> str:
+def refused_file(path: StrPath) -> str:
     """Why the kept file `path` may not be believed, or "" ; "missing" if there is none."""
     try:
         found = os.lstat(path)
@@ -84,10 +94,10 @@ def refused_file(path: Path) -> str:
     if not stat.S_ISREG(found.st_mode):
         return f"{path} is no regular file"
     why = _refused(found)
-    return f"{path} {why}" if why else refused_folder(path.parent)
+    return f"{path} {why}" if why else refused_folder(os.path.dirname(path))
 
 
-def may_use(path: Path) -> bool:
+def may_use(path: StrPath) -> bool:
     """True if the kept file `path` is there and nothing speaks against its owner and mode; else it is told."""
     why = refused_file(path)
     if why and why != "missing":
@@ -95,33 +105,34 @@ def may_use(path: Path) -> bool:
     return not why
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: StrPath) -> None:
     """Make `folder` and what is missing above it, for this user alone. OSError, PermissionError if it is refused."""
     why = refused_folder(folder)
     if why:
         raise PermissionError(f"the cache is not used: {why}")
     missing = []
-    at = folder
-    while not at.exists():
+    at = os.fspath(folder)
+    while at and not os.path.exists(at):
         missing.append(at)
-        at = at.parent
+        at = os.path.dirname(at)
     for one in reversed(missing):
         with suppress(FileExistsError):  # two at once
-            one.mkdir(mode=0o700)
+            os.mkdir(one, mode=0o700)
 
 
-def keep(path: Path, data: bytes) -> None:
+def keep(path: StrPath, data: bytes) -> None:
     """Keep `data` at `path` with its checksum: whole or not at all, also when two do it at once. OSError."""
-    make_folder(path.parent)
+    make_folder(os.path.dirname(path))
     write_file(path, (_checksum(path, data), data), private=True)
 
 
-def kept(path: Path) -> bytes | None:
+def kept(path: StrPath) -> bytes | None:
     """What `keep` kept at `path`; None if there is nothing, or nothing that may be believed, which is told."""
     if not may_use(path):
         return None
     try:
-        whole = path.read_bytes()
+        with open(path, "rb") as file:
+            whole = file.read()
     except OSError:
         return None
     data = whole[_SEAL:]
@@ -131,11 +142,11 @@ def kept(path: Path) -> bytes | None:
     return None
 
 
-def damaged(path: Path) -> None:
+def damaged(path: StrPath) -> None:
     """Tell that `path` is damaged and will be made again; it is taken away."""
     say(f"damaged, made again: {path}")
     with suppress(OSError):
-        path.unlink()
+        os.unlink(path)
 
 
 def say(text: str) -> None:
@@ -146,7 +157,7 @@ def say(text: str) -> None:
             sys.stderr.write(f"remaptrace cache: {text.encode('unicode_escape').decode('ascii')}\n")
 
 
-def _checksum(path: Path, data: bytes) -> bytes:
-    digest = blake2b(path.name.encode("utf-8", "surrogateescape") + b"\0", digest_size=_SEAL)
+def _checksum(path: StrPath, data: bytes) -> bytes:
+    digest = blake2b(os.path.basename(path).encode("utf-8", "surrogateescape") + b"\0", digest_size=_SEAL)
     digest.update(data)
     return digest.digest()

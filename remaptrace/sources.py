@@ -12,8 +12,6 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 """The folder of this package."""
-SHIPPED = PACKAGE / "machinecode" / "shipped"
-"""Where machine code that came with the package lies, if any did (`machinecode.shipped`)."""
 
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(\.+)([\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
 from ..abi.kinds import K_EXEC, K_FORK, K_FORK_STEP
+from ..lateclasses import dataclass, field
 from ..result.result import Result, Snapshot, VmaRow
 from ..trace.events import Trace, are_memory_calls
 from .neighbours import Neighbours

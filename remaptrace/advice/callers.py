@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..abi.kinds import ACCESSES, K_EXEC, K_INIT_MM, K_INIT_VMA
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
+from ..lateclasses import dataclass
 from ..result.result import Result, VmaRow
 from ..trace.events import Trace, has_accesses
 from .mappers import mappers

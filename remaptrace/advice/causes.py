@@ -9,7 +9,6 @@ __vm_enough_memory, mm/mlock.c, mm/mprotect.c, mm/madvise.c.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +68,7 @@ from ..engine.why import (
     WHY_TEXT,
     WHY_ZERO_TAKEN,
 )
+from ..lateclasses import dataclass, replace
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BUILT, BY_CALL, OLD_ADVICE, SEGMENTS, SINCE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..abi.attributes import attributes
 from ..abi.vmflags import (
@@ -20,6 +19,7 @@ from ..abi.vmflags import (
     VM_SHARED,
     VM_WRITE,
 )
+from ..lateclasses import dataclass
 from ..result.result import VmaRow
 from ..trace.dumps.dump import UNKNOWN_PERMS, Dump
 from .bill import Bill, Item, bill_views, size_class

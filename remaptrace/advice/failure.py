@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..abi.errnos import EAGAIN, ENOMEM
@@ -17,6 +15,7 @@ from ..abi.kinds import (
     SPLITTING,
 )
 from ..engine.why import WHY_LIMIT_MET, WHY_MAP_COUNT, WHY_NONE, WHY_TAKEN
+from ..lateclasses import dataclass
 from ..result.result import Result
 from .bill import memory_call_events
 from .causes import refusal_of

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..abi.kinds import K_MMAP, K_MUNMAP
 from ..abi.mman import MAP_ANONYMOUS
+from ..lateclasses import dataclass
 from ..result.result import Result
 from ..trace.events import Trace
 from .bill import Bill, memory_call_events

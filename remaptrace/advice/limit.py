@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EAGAIN, ENOMEM
 from ..abi.kinds import K_EXIT, SPLITTING
+from ..lateclasses import dataclass
 from ..result.result import Result
 from .bill import Bill, memory_call_events
 from .patterns import LIBRARIES, RELRO

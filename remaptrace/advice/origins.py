@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..abi.kinds import K_MMAP, K_MPROTECT, K_PKEY_MPROTECT
 from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_STACK
+from ..lateclasses import dataclass
 from ..result.result import Result
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..abi.errnos import ENOMEM
@@ -18,6 +16,7 @@ from ..abi.kinds import (
     K_MREMAP,
     K_OLD_MMAP,
 )
+from ..lateclasses import dataclass
 from ..result.result import Result
 
 _GROW = (K_MMAP, K_OLD_MMAP, K_BRK, K_MREMAP, K_MLOCK, K_MLOCK2)

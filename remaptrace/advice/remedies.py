@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..abi.kinds import K_REMAP_FILE_PAGES
 from ..defaults import DEFAULT_KERNEL
 from ..engine.run.driver import Progress, replay
+from ..lateclasses import dataclass
 from ..machine.machine import Machine
 from ..machine.rules import RULES
 from ..result.result import Result

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..abi.vmflags import VM_ACCESS, VM_SHARED
+from ..lateclasses import dataclass, replace
 from ..result.result import VmaRow
 from .neighbours import Neighbours, in_words
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..lateclasses import dataclass
 from ..trace.dumps.dump import Dump
 from .refusedcall import size_words
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..engine.run.driver import Progress, replay
 from ..errorcodes import RT_MOMENT
 from ..errors import UsageError
+from ..lateclasses import dataclass
 from ..result.result import Result, Snapshot
 from ..trace.cutting import first_events
 from ..trace.wording import ONLY_FAILED

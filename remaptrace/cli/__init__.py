@@ -11,11 +11,11 @@ def main() -> None:
     # nothing is begun: Ctrl-C ends it without words
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    _prepare_numpy()
     from .front import answered
 
     status = answered(sys.argv[1:])
     if status is None:
-        _prepare_numpy()
         from .entry import guarded
 
         status = guarded(sys.argv[1:])

@@ -11,8 +11,8 @@ from ..errorcodes import RT_MISSING, RT_OUTPUT, RT_USAGE
 from ..errors import InputError, UsageError
 from . import output as out
 from . import session
-from .options import process_options
-from .rewriting import rewrite_option, rewritten
+from .answers.rewriting import rewritten
+from .options import process_options, rewrite_option
 
 if TYPE_CHECKING:
     from ..trace.events import Trace
@@ -120,8 +120,7 @@ def command(
 
 def _with_accesses(guest: Trace, host_log: str, kernel: str) -> Trace:
     """`guest`, of User-mode Linux with that kernel, and the accesses that the log of its host shows."""
-    from dataclasses import replace
-
+    from ..lateclasses import replace
     from ..machine import Machine
     from ..machine.archwords import A_TASK_SIZE
     from ..trace.detect import load

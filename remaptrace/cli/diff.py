@@ -16,6 +16,7 @@ from . import output as out
 from . import session
 from .answers.moments import EventNumber, Line, event_of
 from .answers.pages import is_page, write_page
+from .answers.rewriting import rewritten
 from .options import (
     file_options,
     machine_options,
@@ -23,8 +24,8 @@ from .options import (
     placing_options,
     process_options,
     report_option,
+    rewrite_option,
 )
-from .rewriting import rewrite_option, rewritten
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine

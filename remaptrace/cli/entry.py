@@ -7,15 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, cast
 
-import click
+from ..errorcodes import RT_MEMORY, RT_OUTPUT
+from ..errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, RemapTraceError
 
-from ..errorcodes import RT_MEMORY, RT_OUTPUT, RT_USAGE
-from ..errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, InputError, RemapTraceError, UsageError
-from .group import group
-
-EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 EXIT_PIPE = 141  # as a shell reports SIGPIPE
 
 
@@ -23,8 +18,11 @@ EXIT_TERMINATED = 143  # as a shell reports SIGTERM
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def guarded(args: Sequence[str]) -> int:
-    """`run_command`, ended in time by `guard`: on signals, and when more memory is taken than --limit-memory allows."""
+def guarded(args: Sequence[str], work: Callable[[], int] | None = None) -> int:
+    """`run_command`, ended in time by `guard`: on signals, and when more memory is taken than --limit-memory allows.
+
+    `work` is done instead, where it is known that the command line asks for that.
+    """
     from . import guard
 
     guard.escape_what_cannot_be_written()
@@ -36,7 +34,7 @@ def guarded(args: Sequence[str]) -> int:
     guard.start(limit)
     try:
         guard.listen(while_at_work=True)
-        status = run_command(rest)
+        status = run_command(rest) if work is None else ended(work)
         guard.listen(while_at_work=False)
     except KeyboardInterrupt as signal:  # as it began or ended
         return _interrupted(signal)
@@ -47,20 +45,18 @@ def guarded(args: Sequence[str]) -> int:
 
 def run_command(args: Sequence[str]) -> int:
     """Run the command line `args` and return the exit status; never raises an Exception."""
-    return _ended(lambda: _dispatch(list(args)))
+    from .parsing import dispatch
+
+    return ended(lambda: dispatch(list(args)))
 
 
-def _ended(work: Callable[[], int]) -> int:
+def ended(work: Callable[[], int]) -> int:
     """The exit status of `work`, or of what it raises, with words about it."""
     try:
         status = work()
         if sys.stdout is not None:  # None: it was closed before we began
             sys.stdout.flush()
         return status
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.Abort:
-        return EXIT_INTERRUPTED
     except KeyboardInterrupt as signal:
         sys.stderr.write("\ninterrupted\n")
         return _interrupted(signal)
@@ -68,12 +64,6 @@ def _ended(work: Callable[[], int]) -> int:
         # The reader is gone: nothing to say, and the interpreter must not flush into the pipe again.
         _silence_output()
         return EXIT_PIPE
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return EXIT_OK if error.ctx is not None and error.ctx.parent is None else EXIT_USAGE
-    except click.ClickException as error:
-        _show(_usage_error(error))
-        return EXIT_USAGE
     except RemapTraceError as error:
         _show(error)
         return error.exit_status
@@ -81,6 +71,15 @@ def _ended(work: Callable[[], int]) -> int:
         _show(InputError(RT_MEMORY, "there is not enough memory", found=str(error)))
         return EXIT_INPUT
     except Exception as error:
+        if "click" in sys.modules:  # else it cannot be one of its own
+            from .parsing import answer_to
+
+            answer = answer_to(error)
+            if isinstance(answer, int):
+                return answer
+            if answer is not None:
+                _show(answer)
+                return answer.exit_status
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             _silence_output()
             _show(
@@ -103,7 +102,7 @@ def failed(error: Exception) -> int:
     def again() -> int:
         raise error
 
-    return _ended(again)
+    return ended(again)
 
 
 def _interrupted(signal: KeyboardInterrupt) -> int:
@@ -116,32 +115,12 @@ def _silence_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _dispatch(args: list[str]) -> int:
-    if "_REMAPTRACE_COMPLETE" in os.environ:
-        group.main(args, prog_name="remaptrace")  # click's shell completion; exits by itself
-    with group.make_context("remaptrace", args) as context:
-        # a command returns its exit status; None is fine
-        return cast("int | None", cast(Any, group.invoke(context))) or EXIT_OK
-
-
-def _usage_error(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else " ".join(["remaptrace", *_named(sys.argv[1:2])])
-    text = error.format_message().rstrip(".")
-    return UsageError(RT_USAGE, text[:1].lower() + text[1:], expected=f"see '{command} --help'")
-
-
-def _named(words: list[str]) -> list[str]:
-    """The command among the words of a command line that click could not read."""
-    return [word for word in words if word in group.list_commands(click.Context(group))]
-
-
 def _show(error: RemapTraceError) -> None:
     from ..report.errortext import error_text
 
     text = error_text(error)
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
-        text = text.replace("error", click.style("error", fg="red", bold=True), 1)
+        text = text.replace("error", "\x1b[31m\x1b[1merror\x1b[0m", 1)
     with suppress(OSError):  # standard error is full or gone: the exit status still tells
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -21,7 +21,7 @@ _SAID_ELSEWHERE = ("_REMAPTRACE_COMPLETE", "REMAPTRACE_LIMIT_MEMORY")
 
 def answered(args: list[str]) -> int | None:
     """Answer the command line `args`, of the program itself; its exit status. None: click must read it."""
-    if any(name in os.environ for name in _SAID_ELSEWHERE):
+    if any(name in os.environ for name in _SAID_ELSEWHERE) or not _is_utf8(sys.stdout):
         return None
     if not args or args[-1] in _ASKS:
         text = _help(args[:-1])
@@ -30,7 +30,46 @@ def answered(args: list[str]) -> int | None:
         from .. import __version__
 
         return _told(f"remaptrace {__version__}\n")
-    return None
+    command, *words = args
+    least, most = _PLAIN.get(command, (1, 0))
+    if not least <= len(words) <= most or any(not word or word.startswith("-") for word in words):
+        return None
+    if command in ("run", "check"):
+        from .entry import guarded
+
+        return guarded(args, lambda: _done(command, words))
+    from .entry import ended
+
+    return ended(lambda: _done(command, words))
+
+
+_PLAIN = {"kernels": (0, 0), "arches": (0, 0), "explain": (0, 1), "run": (1, 1 << 30), "check": (1, 1 << 30)}
+"""How few and how many words, none of them an option or ``-``, a command may have to be done at once."""
+
+
+def _done(command: str, words: list[str]) -> int:
+    """Do what the plain form of a command asks for; the exit status."""
+    if command == "kernels":
+        from .doing import kernels
+
+        kernels.kernels()
+    elif command == "arches":
+        from .doing import arches
+
+        arches.arches()
+    elif command == "explain":
+        from .doing import explain
+
+        explain.told(*words)
+    elif command == "run":
+        from .doing import run
+
+        return run.run(tuple(words))
+    else:
+        from .doing import check
+
+        return check.check(tuple(words))
+    return 0
 
 
 def help_name(words: list[str], columns: int) -> str:
@@ -65,11 +104,13 @@ def _columns() -> int:
         return 80
 
 
-def _told(text: str) -> int | None:
-    """Write to standard output, which must be there and take every character."""
-    encoding = getattr(sys.stdout, "encoding", None) or ""
-    if encoding.lower() not in ("utf-8", "utf8"):
-        return None
+def _is_utf8(stream: object) -> bool:
+    """True for an open stream that takes every character; others are prepared by `guard`."""
+    return (getattr(stream, "encoding", None) or "").lower() in ("utf-8", "utf8")
+
+
+def _told(text: str) -> int:
+    """Write to standard output."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

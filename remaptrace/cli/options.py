@@ -14,6 +14,9 @@ from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from ..report.formats import TEXTS, form_for
 
+REWRITES = ("rfp", "rfp-guards", "guards", "merge-order", "dontneed", "no-nohugepage", "no-names")
+"""The names of `rewrite.passes.PASSES` that --rewrite takes, in the order of its help."""
+
 C = TypeVar("C", bound=Callable[..., Any])
 
 
@@ -216,6 +219,21 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         wrapped = decorate(wrapped)
     return wrapped
+
+
+def rewrite_option(command: C) -> C:
+    """--rewrite NAME, which may be repeated."""
+    option: Callable[[C], C] = click.option(
+        "--rewrite",
+        "rewrites",
+        multiple=True,
+        type=click.Choice(REWRITES),
+        help="Rewrite the trace first: page-wise file mappings into remap_file_pages (rfp), guard pages into "
+        "per-PTE protections (rfp-guards) or guard regions (guards), protection changes of neighbours into "
+        "one call (merge-order), holes in private memory into MADV_DONTNEED (dontneed); leave out MADV_NOHUGEPAGE "
+        "(no-nohugepage) or names of memory (no-names). May be repeated.",
+    )
+    return option(command)
 
 
 def placing_options(command: C) -> C:

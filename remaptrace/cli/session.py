@@ -6,10 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..lateclasses import dataclass, replace
 from ..machine.kernel import parsed_settings
 from ..printable import printable
 
@@ -66,6 +66,10 @@ class Choice:
             changed = [f"{k}={machine.rule(k)}" for k in machine.overrides if machine.rule(k) != own.rule(k)]
             return f"{', '.join(changed)} was asked for, which the recording does not say of its machine"
         return f"the recording is of {own.kernel.name}, {own.arch.label}"
+
+
+AS_THE_SOURCE_SAYS = Choice(settings={})
+"""What `chosen` makes of a command line without options."""
 
 
 def chosen(

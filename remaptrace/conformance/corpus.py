@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
+from ..lateclasses import dataclass
 from ..trace.events import Trace
 
 _PROGRAMS = Path(__file__).with_name("programs")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from ..lateclasses import dataclass
 
 Area = tuple[int, int]
 """First byte, byte behind."""

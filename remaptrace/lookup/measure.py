@@ -9,7 +9,6 @@ area that keeps its start or its end has had its boundary moved (vma_adjust); ot
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from ..engine.areas.vmaset import find_vma
 from ..engine.look.inspect import vmas
 from ..engine.run.driver import walk
 from ..engine.state import MM_ID, V_END, V_NEXT, V_START
+from ..lateclasses import dataclass
 from ..machine.machine import Machine
 from ..trace.events import Trace
 from .areas import Areas, Change

@@ -9,12 +9,12 @@ protection patches that has this architecture.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, UsageError
+from ..lateclasses import dataclass
 from . import archwords as A
 from . import presets
 from .archbits import Bits, signed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
+from ..lateclasses import dataclass
 from ..sizes import parse_size
 from . import presets
 from .rules import RULES, Rule

@@ -9,13 +9,13 @@ rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ..errorcodes import RT_CONFIG
 from ..errors import InputError
+from ..lateclasses import replace
 from . import presets
 from .kernel import Kernel, override
 from .named import kernel_names, preset_kernel
@@ -80,7 +80,7 @@ def read_kernel_file(path: str, depth: int = 0) -> Kernel:
     changed = dict(override(str(k), v, 4096) for k, v in rules.items())
     return replace(
         below,
-        name=Path(path).stem,
+        name=os.path.splitext(os.path.basename(path))[0],
         about=str(data.get("about") or f"{below.name} with the rules of {path}"),
         values={**below.values, **changed},
         origins={**below.origins, **dict.fromkeys(changed, path)},
@@ -91,7 +91,7 @@ def read_kernel_file(path: str, depth: int = 0) -> Kernel:
 def _base(path: str, base: str, depth: int) -> Kernel:
     if not is_path(base):
         return load_kernel(base)
-    return read_kernel_file(str(Path(path).parent / base), depth + 1)
+    return read_kernel_file(os.path.join(os.path.dirname(path), base), depth + 1)
 
 
 def _mapping(path: str) -> dict[Any, Any]:

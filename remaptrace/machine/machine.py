@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..display import html_table, one_line
+from ..lateclasses import dataclass, field, replace
 from .arch import Arch, arch_names, load_arch
 from .archwords import N_ARCH
 from .kernel import Kernel, override

@@ -7,30 +7,30 @@ read or written only costs time.
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ..digests import blake2b
 from ..errors import InputError
-from ..kept import cache_root, keep, kept
+from ..kept import cache_place, keep, kept
 
 ROOMS = ("kernels", "arches")
 Parsed = dict[str, dict[str, dict[str, Any]]]
 """room -> name -> content."""
 
-_FOLDER = Path(__file__).resolve().parent / "presets"
+_FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "presets")
 
 
 @cache
 def all_presets() -> Parsed:
     """Every preset file of every room. InputError RT406 for one that is not a mapping."""
     files = {
-        (room, entry.name[:-5]): entry.read_bytes()
+        (room, name[:-5]): _bytes_of(room, name)
         for room in ROOMS
-        for entry in sorted((_FOLDER / room).iterdir())
-        if entry.name.endswith(".yaml")
+        for name in sorted(os.listdir(os.path.join(_FOLDER, room)))
+        if name.endswith(".yaml")
     }
     digest = blake2b(digest_size=12)
     for (room, name), data in files.items():
@@ -43,6 +43,11 @@ def all_presets() -> Parsed:
     return parsed
 
 
+def _bytes_of(room: str, name: str) -> bytes:
+    with open(os.path.join(_FOLDER, room, name), "rb") as file:
+        return file.read()
+
+
 def _parse(files: dict[tuple[str, str], bytes]) -> Parsed:
     import yaml
 
@@ -51,17 +56,17 @@ def _parse(files: dict[tuple[str, str], bytes]) -> Parsed:
     for (room, name), data in files.items():
         content = yaml.load(data.decode("utf-8"), Loader=loader)
         if not isinstance(content, dict):
-            path = _FOLDER / room / f"{name}.yaml"
-            raise InputError("RT406", "a preset must be a mapping", path=str(path))
+            path = os.path.join(_FOLDER, room, f"{name}.yaml")
+            raise InputError("RT406", "a preset must be a mapping", path=path)
         out[room][name] = content
     return out
 
 
-def _cache_file(digest: str) -> Path:
-    return cache_root() / "presets" / f"{digest}.json"
+def _cache_file(digest: str) -> str:
+    return os.path.join(cache_place(), "presets", f"{digest}.json")
 
 
-def _load(path: Path, names: dict[str, set[str]]) -> Parsed | None:
+def _load(path: str, names: dict[str, set[str]]) -> Parsed | None:
     """What is kept at `path`, if it holds presets of exactly these names."""
     data = kept(path)
     if data is None:
@@ -70,7 +75,7 @@ def _load(path: Path, names: dict[str, set[str]]) -> Parsed | None:
     return parsed if {room: set(found) for room, found in parsed.items()} == names else None
 
 
-def _store(parsed: Parsed, path: Path) -> None:
+def _store(parsed: Parsed, path: str) -> None:
     text = json.dumps(parsed)
     if json.loads(text) != parsed:
         return  # keys that JSON cannot hold: YAML stays the only form

@@ -5,8 +5,9 @@ Rules stand in three modules, registered in this order whoever is imported first
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from ..lateclasses import dataclass
 
 
 @dataclass(frozen=True)

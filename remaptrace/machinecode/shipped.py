@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..digests import blake2b
-from ..sources import PACKAGE, SHIPPED
+from ..sources import PACKAGE
+from . import SHIPPED
 from .target import SYMBOL, own_level
 
-FOLDER = SHIPPED
+FOLDER = Path(SHIPPED)
 STAMP = "stamp.json"
 _loaded: dict[tuple[str, str], Any] = {}
 

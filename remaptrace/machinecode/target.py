@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ..lateclasses import dataclass
 from .folders import processor_features
 
 SYMBOL = "entry"

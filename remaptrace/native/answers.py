@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import errorcodes as ec
 from ..abi.errnos import ERRNO_NAMES
 from ..abi.special import FILE_PACKET, SHOWN_NAMES
 from ..errors import InputError
+from ..lateclasses import dataclass, field
 from .program import file_slots, operation
 from .steps import Step
 from .wire import Answer

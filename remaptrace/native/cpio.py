@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from stat import S_IFCHR, S_IFDIR, S_IFREG
+
+from ..lateclasses import dataclass
 
 
 @dataclass(frozen=True)

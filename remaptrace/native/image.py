@@ -16,12 +16,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
+from ..lateclasses import dataclass, field
 from .cpio import archive, character_device, file, folder
 from .imagefile import complaint, kind_of
 from .launch import runner

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
+from ..lateclasses import dataclass
 from ..machine.system.described import SYSCTLS, with_searches
 from ..machine.system.options import DECIDES, HUGE_PAGES_WORDS
 from ..machine.versions.derive import replacement

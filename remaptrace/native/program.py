@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import errorcodes as ec
@@ -16,6 +15,7 @@ from ..abi import mman as names
 from ..abi.calls import Arg
 from ..abi.prctl import PRCTL_OPTIONS
 from ..errors import UsageError
+from ..lateclasses import dataclass, field
 from ..trace.scenario.steps import STEPS
 from .steps import Step
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import UsageError
+from ..lateclasses import dataclass, replace
 from .program import KNOWN, operation, to_lines
 from .steps import Program
 from .wire import PROGRAM_STEPS

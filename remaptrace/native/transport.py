@@ -16,12 +16,12 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from .. import errorcodes as ec
 from ..errors import InputError
+from ..lateclasses import dataclass
 from .launch import runner
 from .wire import SECONDS, Answer, Reply, Where, framed, unframed
 

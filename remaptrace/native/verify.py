@@ -7,11 +7,11 @@ that scenario is compared with them by the same code that `remaptrace check` use
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import errorcodes as ec
 from ..errors import InputError
+from ..lateclasses import dataclass, replace
 from .answers import NativeRun, read_answers
 from .generate import generate
 from .program import to_lines

@@ -7,7 +7,8 @@ In: each program behind a line ``program BYTES MILLISECONDS FLAGS``. Out: lines 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from ..lateclasses import dataclass, field
 
 PROTOCOL = "2"
 SECONDS = 30.0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from ..engine.run.driver import rules_read
+from ..lateclasses import dataclass, replace
 from ..machine.load import kernel_names, load_kernel
 from ..machine.rules import RULES
 from ..result.expect import check_expectations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..lateclasses import dataclass
 from .case import Case, Flip, alternatives, with_value
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..lateclasses import dataclass, field
 from .case import Case, alternatives, eligible, with_value
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..lateclasses import dataclass, field
 from ..machine.kernel import parse_rule
 from ..machine.rules import RULES
 from ..native.folder import Folder

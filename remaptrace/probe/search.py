@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.run.driver import replay, rules_read
+from ..lateclasses import replace
 from ..machine.rules import RULES
 from ..native.generate import generate
 from ..native.hunting.shrink import shrinking

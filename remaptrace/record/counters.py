@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..lateclasses import dataclass
 
 COUNTS_HEADER = "# time_ns tgid tid event ret(hex) map_count total_vm data_vm stack_vm locked_vm (pages)\n"
 """First line of mapcount.txt."""

@@ -13,8 +13,8 @@ import os
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from ..lateclasses import dataclass, field
 from .counters import read_proc
 from .facts import sysctl
 

@@ -10,7 +10,8 @@ import os
 import shutil
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from ..lateclasses import dataclass
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses of a command that could not be run, as shells give them."""

@@ -6,7 +6,8 @@ import ctypes
 import os
 import platform
 import struct
-from dataclasses import dataclass
+
+from ..lateclasses import dataclass
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.restype = ctypes.c_long

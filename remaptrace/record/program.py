@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import errorcodes as ec
+from ..lateclasses import dataclass, field
 from . import calls, libc
 from .launcher import launch
 from .watcher import Watcher

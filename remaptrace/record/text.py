@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import struct
-from dataclasses import dataclass, field
 
 from ..abi.calls import CALLS, EVENTS, OWN_WAY
 from ..abi.prctl import PR_SET_MM, PR_SET_VMA
+from ..lateclasses import dataclass, field
 from . import memory
 
 _HEX = "0123456789abcdef"

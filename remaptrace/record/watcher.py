@@ -13,8 +13,8 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
+from ..lateclasses import dataclass, field
 from . import libc
 from .counters import group_of, read_proc
 from .folder import SetFolder

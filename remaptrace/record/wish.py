@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RemapTraceError
+from ..lateclasses import dataclass, field
 from .counters import Pace
 
 if TYPE_CHECKING:

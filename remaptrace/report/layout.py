@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from ..lateclasses import dataclass, field
 from ..printable import printable
 
 Span = tuple[str, str]

@@ -5,10 +5,10 @@ Made by ``result.truth`` (recorded runs) and ``result.expect`` (scenarios), read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import RemapTraceError
+from ..lateclasses import dataclass
 
 FIRST = 20
 """How many disagreements are kept in full; the tallies count all of them."""

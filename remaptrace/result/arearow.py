@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from ..abi.attributes import ATTRIBUTES
 from ..abi.vmanames import shown_name
 from ..abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_SOFTDIRTY, VM_WRITE, VMFLAG_NAMES
+from ..lateclasses import dataclass
 from .result import VmaRow
 
 _NAMED = list(ATTRIBUTES).index("named")

@@ -8,11 +8,11 @@ event, address space and address there is one row, and none that repeats the one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from ..lateclasses import dataclass, field
 from .arearow import AreaWords, Layout, Shown, area_row
 from .result import VmaRow
 

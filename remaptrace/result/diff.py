@@ -9,7 +9,6 @@ results were asked for a snapshot.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..abi import kinds as ev
 from ..abi.outcomes import OUT_NONE
 from ..display import html_table, one_line
 from ..errors import UsageError
+from ..lateclasses import dataclass, field, replace
 from ..trace.events import COLUMNS, Trace
 from .protdiff import ProtectionDifference, protection_differences
 from .result import Result, Snapshot

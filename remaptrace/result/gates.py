@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errorcodes import RT_SET, RT_USAGE
 from ..errors import InputError, UsageError
+from ..lateclasses import replace
 from ..trace.events import Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place
 from .agreement import CheckOutcome, Disagreement, Tally

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..abi.attributes import attributes
 from ..abi.kinds import EVF_HAS_RET
 from ..abi.rows import RSF_DIVERGED
 from ..display import html_table, one_line
+from ..lateclasses import dataclass, field
 from ..trace.events import Trace
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ What is compared, each with its own tally:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -26,6 +25,7 @@ import numpy.typing as npt
 from ..abi import kinds as ev
 from ..abi.errnos import ERRNO_NOT_SHOWN
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
+from ..lateclasses import replace
 from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally

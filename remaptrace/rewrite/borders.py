@@ -6,8 +6,7 @@ non-linear offsets alone, and how many only the two together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..lateclasses import dataclass
 from .areas import Areas
 
 

@@ -8,7 +8,6 @@ execute a page of every area (of every kind of page, if there are very many).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from ..abi import kinds as ev
 from ..abi.kinds import ACCESSES
 from ..abi.outcomes import NAMES, OUT_OK
+from ..lateclasses import dataclass, replace
 from ..trace.events import Trace
 from .output import Rewritten, new_columns
 from .passes import rewrite

@@ -6,13 +6,13 @@ kernel placed lies where it said. Passes override the hooks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..abi.mman import MREMAP_DONTUNMAP
 from ..engine.whatif.words import PAGE
+from ..lateclasses import dataclass, field
 from ..trace.events import Trace
 from .areas import Area, Areas
 from .descriptors import Descriptors

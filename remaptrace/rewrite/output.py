@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
+from ..lateclasses import dataclass, field, replace
 from ..trace.events import COLUMNS, Trace
 from .row import Row
 from .rows import Rows

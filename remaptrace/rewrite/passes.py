@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..abi.mman import ADVICE, MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, MAP_SHARED_
 from ..engine.run.driver import replay
 from ..engine.run.refusals import settle
 from ..errors import UsageError
+from ..lateclasses import dataclass
 from ..trace.events import Trace
 from .dontneed import rewrite_dontneed
 from .guards import rewrite_guards, rewrite_rfp_guards

@@ -7,13 +7,12 @@ the first of them on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi import mman as names
+from ..lateclasses import dataclass, field
 from ..trace.events import Trace
 from .areas import Area
 from .follow import Follower, Space

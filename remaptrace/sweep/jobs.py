@@ -6,10 +6,10 @@ import itertools
 import os
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemapTraceError
+from ..lateclasses import dataclass, field, replace
 from ..printable import printable
 
 if TYPE_CHECKING:

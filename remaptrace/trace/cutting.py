@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..abi.kinds import EVF_MADE, EVF_OBSERVE, K_PAGES
+from ..lateclasses import replace
 from .events import Trace
 
 

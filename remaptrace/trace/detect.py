@@ -10,17 +10,30 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
-from ..machinecode.ready import Progress
+from ..lateclasses import dataclass, replace
 from ..patterns import pattern
 from .events import Trace
 from .formats import BY_NAME, HEAD, log_text, recognise, strace_text
-from .opening import SET_ENDING, bare_name, can_be_read_again, decompressed, is_packed, read_input, shown
+from .opening import (
+    SET_ENDING,
+    bare_name,
+    can_be_read_again,
+    decompressed,
+    is_packed,
+    last_name,
+    read_input,
+    shown,
+)
 from .stored.magic import MAGICS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..machinecode.ready import Progress
 
 FORMATS = tuple(BY_NAME)
 _MAP_FROM = 8 << 20
@@ -49,7 +62,7 @@ class Item:
         path = shown(self.paths[0])
         if self.kind == "packed":
             return bare_name(path)
-        return Path(path).name if self.kind != "family" else Path(path).stem
+        return last_name(path) if self.kind != "family" else last_name(path).rpartition(".")[0]
 
     def load(self, cache: bool = False, progress: Progress | None = None) -> Trace:
         """Read it. `cache`: keep and reuse a column file beside the source. InputError if it cannot be read.
@@ -64,7 +77,7 @@ class Item:
 
     def can_be_read_again(self) -> bool:
         """Whether everything that it is read from are files: a pipe gives what it holds once."""
-        return all(Path(p).is_dir() or can_be_read_again(p) for p in (*self.paths, *self.maps))
+        return all(os.path.isdir(p) or can_be_read_again(p) for p in (*self.paths, *self.maps))
 
     def _read(self, progress: Progress | None = None) -> Trace:
         is_text = True
@@ -126,6 +139,8 @@ class Item:
 
             add_maps(trace, maps, named=True)
         if is_text and trace.recorded:
+            from pathlib import Path
+
             from .insertion import StringNumbers
             from .recorded.assumed import assume_execs
 
@@ -199,8 +214,11 @@ def discover(
         raise UsageError(ec.RT_FORMAT_NAME, f"unknown format '{format}'", expected=", ".join(FORMATS))
     items: list[Item] = []
     for path in paths:
-        if path not in ("", "-") and Path(path).is_dir():
-            found = _directory(Path(path), format, tuple(maps)) or _logs(Path(path), format, tuple(maps))
+        if path not in ("", "-") and os.path.isdir(path):
+            from pathlib import Path
+
+            folder = Path(path)
+            found = _directory(folder, format, tuple(maps)) or _logs(folder, format, tuple(maps))
             if not found:
                 raise InputError(
                     ec.RT_NO_TRACES,
@@ -223,9 +241,11 @@ def _file(path: str, format: str | None, maps: tuple[str, ...]) -> Item:
     """A file; the recording of a set brings the set's maps and truth with it, unless maps are named."""
     if is_packed(path):
         return Item("packed", (path,), format, maps)
-    name = Path(path).name
+    name = last_name(path)
     recorder = name.partition(".")[0]
     if name in _RECORDINGS and format in (None, recorder) and not maps:
+        from pathlib import Path
+
         folder = Path(path).parent
         if (folder / "maps").is_dir():
             return Item("set", (str(folder),), recorder)
@@ -236,8 +256,9 @@ def _map_files(maps: tuple[str, ...]) -> list[str]:
     """The map files that `--maps` names: files, or those of a directory."""
     out: list[str] = []
     for path in maps:
-        if Path(path).is_dir():
-            out += sorted(str(p) for p in Path(path).iterdir() if ".maps" in p.name and p.is_file())
+        if os.path.isdir(path):
+            found = (os.path.join(path, name) for name in sorted(os.listdir(path)) if ".maps" in name)
+            out += filter(os.path.isfile, found)
         else:
             out.append(path)
     return out
@@ -284,7 +305,7 @@ def host_log_of(path: str) -> str | None:
     if match is None:
         return None
     logs = (f"{match[1]}.host.txt{packed}" for packed in ("", ".gz", ".zst"))
-    return next((log for log in logs if Path(log).is_file()), None)
+    return next((log for log in logs if os.path.isfile(log)), None)
 
 
 def _logs(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:
@@ -399,7 +420,7 @@ def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
 
 
 def _base(path: str) -> str:
-    name = Path(path).name
+    name = last_name(path)
     for suffix in (".gz", ".zst"):
         name = name.removesuffix(suffix)
     stem, dot, suffix = name.rpartition(".")

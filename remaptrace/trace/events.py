@@ -20,7 +20,6 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +29,7 @@ from ..abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
 from ..abi.errnos import errno_name
 from ..abi.kinds import ACCESSES, EVF_HAS_RET, MEMORY_CALLS
 from ..display import html_table, one_line
+from ..lateclasses import dataclass, field
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -257,6 +257,11 @@ def _events_of(trace: Trace, first: int, last: int | None) -> Iterator[Event]:
 def are_memory_calls(kinds: IntArray) -> npt.NDArray[np.bool_]:
     """Which of `kinds` are calls on memory (abi.kinds.MEMORY_CALLS)."""
     return (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
+
+
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values that occur, ascending: `np.unique`, which loads numpy.ma (a tenth of numpy) unless it counts, too."""
+    return np.unique(values, return_counts=True)[0]
 
 
 def has_accesses(trace: Trace) -> bool:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..machinecode.ready import Progress
+from ..lateclasses import dataclass
 from ..patterns import pattern
 from .events import Trace
 from .stored.magic import MAGICS
+
+if TYPE_CHECKING:
+    from ..machinecode.ready import Progress
 
 HEAD = 1 << 16
 """Bytes at the beginning of an input that decide what it is."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from ..abi.kinds import EVF_HAS_RET, EVF_MADE
+from ..lateclasses import dataclass, replace
 from .events import COLUMNS, IntArray, Trace, signed
 
 

@@ -11,7 +11,6 @@ import os
 import stat
 import sys
 import zlib
-from pathlib import Path
 
 from .. import errorcodes as ec
 from ..errors import InputError
@@ -135,7 +134,12 @@ def is_packed(path: str) -> bool:
     return path.endswith(_SETS)
 
 
+def last_name(path: str) -> str:
+    """The last part of a path (`PurePath.name`, which would load `pathlib`)."""
+    return next((part for part in reversed(path.split("/")) if part not in ("", ".")), "")
+
+
 def bare_name(path: str) -> str:
     """The name of the set in a file."""
-    name = Path(path).name
+    name = last_name(path)
     return next((name.removesuffix(ending) for ending in _SETS if name.endswith(ending)), name)

@@ -8,13 +8,13 @@ were there before the log are the same on both sides; those that nothing explain
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 
 import numpy as np
 
 from ..abi import kinds as ev
 from ..abi.calls import ARGUMENTS
 from ..abi.mman import CLONE_VM, MREMAP_FIXED
+from ..lateclasses import replace
 from .events import RELOCATION_DTYPE, IntArray, Trace
 from .insertion import Insert, insert
 

@@ -18,7 +18,17 @@ from ..abi.calls import ARGUMENTS, KIND_NAMES, MOST_FILE_PAGES, MOST_PAGES, STRI
 from ..abi.special import LAST_SPECIAL
 from ..machine.rules import N_RULES
 from .answers import address, answer_flaw, is_plain, shortly, whole
-from .events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, TRUTH_DTYPE, Expectation, MapsFile, Skipped, Trace
+from .events import (
+    COLUMNS,
+    RELOCATION_DTYPE,
+    TASK_DTYPE,
+    TRUTH_DTYPE,
+    Expectation,
+    MapsFile,
+    Skipped,
+    Trace,
+    distinct,
+)
 
 _PLACES = ("line", "time", "other_end", "source", "origin", "stack")
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
@@ -273,13 +283,13 @@ def _relocations(trace: Trace) -> None:
     if not isinstance(table, np.ndarray) or table.dtype != RELOCATION_DTYPE or table.ndim != 1:
         raise Flaw("the table of references is none", expected=", ".join(RELOCATION_DTYPE.names or ()))
     _sorted_events(trace, table["event"], "references")
-    numbers = set(np.unique(table["arg"]).tolist())
+    numbers = set(distinct(table["arg"]).tolist())
     if numbers - set(range(6)):
         row = table[int(np.flatnonzero((table["arg"] < 0) | (table["arg"] > 5))[0])]
         event, arg = int(row["event"]), int(row["arg"])
         raise Flaw(f"event {event} refers with argument {arg}", event, str(arg), "0 to 5")
     kinds = trace.columns["kind"][table["event"]]
-    for kind in np.unique(kinds).tolist():
+    for kind in distinct(kinds).tolist():
         for number, name in enumerate(ARGUMENTS[kind]):
             if name in STRING_ARGUMENTS or name in _NOT_COMPUTED:
                 wrong = np.flatnonzero((kinds == kind) & (table["arg"] == number))

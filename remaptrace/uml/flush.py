@@ -9,12 +9,12 @@ only if it is dirty: accessed and dirty bits are kept in software.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH
+from ..lateclasses import dataclass, field
 from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 
 UNMAP = -1

@@ -8,7 +8,6 @@ meant it. Guest memory is one tmpfs file; guest physical addresses are its offse
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from ..abi.kinds import (
     K_EXECUTE,
@@ -23,6 +22,7 @@ from ..abi.kinds import (
 )
 from ..abi.mman import MAP_FIXED, MAP_NONBLOCK, MAP_PRIVATE, MAP_SHARED, RFP_CHGPROT
 from ..abi.signals import PF_FETCH, PF_WRITE
+from ..lateclasses import dataclass
 from ..trace.events import TraceBuilder
 from .flush import UNMAP, Operation
 

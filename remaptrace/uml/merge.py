@@ -12,7 +12,6 @@ so that no access of the program lies within the uncertainty.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +36,7 @@ from ..abi.mman import MAP_FIXED, MAP_SHARED, PROT_WRITE
 from ..abi.signals import SIGSEGV
 from ..errorcodes import RT_HOST
 from ..errors import InputError
+from ..lateclasses import dataclass, replace
 from ..trace.events import Trace
 from ..trace.insertion import Insert, insert
 from .hosttrace import PAGE, access_of

@@ -8,7 +8,6 @@ merge and split as before. Addresses that no program can have (beyond 2^47) are 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..abi.calls import ARGUMENTS
 from ..abi.kinds import EVF_HAS_RET, K_BRK, K_MMAP, K_MREMAP, K_SHMAT
 from ..errorcodes import RT_NO_ROOM
 from ..errors import UsageError
+from ..lateclasses import replace
 from ..trace.events import Trace
 
 _SHIFT = 32

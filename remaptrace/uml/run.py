@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import replace as dc_replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +30,8 @@ from ..engine.run.driver import replay
 from ..engine.state import G_NTASKS, G_TASKS, MM_ID, T_ALIVE, T_MM
 from ..errorcodes import RT_HOST
 from ..errors import UsageError
+from ..lateclasses import dataclass
+from ..lateclasses import replace as dc_replace
 from ..machine.archwords import A_TASK_SIZE
 from ..machine.machine import Machine
 from ..result.result import Result

@@ -8,7 +8,6 @@ compared page by page, and of the frames only whether a page keeps the one that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from ..abi.calls import KIND_NAMES
 from ..abi.kinds import K_MMAP, K_MPROTECT, K_MUNMAP
 from ..abi.mman import MAP_FIXED, MAP_SHARED
+from ..lateclasses import dataclass
 from ..machine.arch import PROTS
 from ..machine.archwords import A_TASK_SIZE
 from ..result.agreement import FIRST, CheckOutcome, Disagreement, Tally

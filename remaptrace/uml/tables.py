@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.areas.vma import vma_is_anonymous
 from ..engine.pages import pgwalk, pte
 from ..engine.state import H_ARCH, MM_FIRST, MM_PGD, V_END, V_FLAGS, V_NEXT, V_START
+from ..lateclasses import dataclass, field
 from ..machine.archwords import A_INDEX_BITS, A_LEVELS
 from .flush import UNMAP, Operation, host_prot, joined
 from .hosttrace import PAGE

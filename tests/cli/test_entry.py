@@ -20,6 +20,7 @@ def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 _LISTS = {"numba", "numpy", "rich"}
+_PARSING = {"click", "dataclasses", "inspect", "pathlib"}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,21 @@ def test_help_and_lists_load_nothing_heavy(args: list[str], never: set[str]) -> 
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("args", [["kernels"], ["arches"], ["explain", "RT102"]], ids=lambda args: args[0])
+def test_plain_lists_load_neither_a_parser_nor_what_only_libraries_need(args: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from remaptrace.cli.front import answered\n"
+        f"assert answered({args!r}) == 0\n"
+        f"sys.exit(', '.join(sorted({_LISTS | _PARSING!r} & set(sys.modules))) or 0)"
+    )
+    paths = [str(Path(__file__).parents[2]), *(p for p in sys.path if p.endswith("site-packages"))]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-S", "-c", program]  # without what an editable package's finder imports
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
 
 

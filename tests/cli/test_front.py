@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +84,94 @@ def test_variables_that_change_a_command_line_are_left_to_click(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv(name, "")
     assert front.answered(["--help"]) is None
+
+
+PLAIN = [
+    ["kernels"],
+    ["arches"],
+    ["explain"],
+    ["explain", "RT102"],
+    ["explain", "enomem"],
+    ["explain", "MAXMAP"],
+    ["explain", "no such word"],
+    ["explain", "\x1b[31m"],
+    ["explain", "\udcff"],
+    ["run", "t.yaml"],
+    ["run", "t.yaml", "u.yaml"],
+    ["run", "."],
+    ["run", "t.yaml", "missing.yaml"],
+    ["run", "missing.yaml"],
+    ["run", "\udcff"],
+    ["check", "t.yaml"],
+    ["check", ".", "missing"],
+    ["check", "wrong.yaml", "t.yaml"],
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    step = "- mmap: {length: 4096, prot: rw, flags: [private, anonymous], fd: -1, offset: 0}\n"
+    for name in ("t", "u"):
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nsteps:\n{step}", encoding="utf-8")
+    (tmp_path / "wrong.yaml").write_text("steps:\n- munmap: {addr: 1, length: 1, expect: {result: 0}}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("args", PLAIN, ids=lambda args: repr(" ".join(args)))
+def test_plain_forms_say_what_click_makes_them_say(
+    args: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (mine, shown), (theirs, expected) = both(args, capsys)
+    assert mine is not None
+    assert mine == theirs
+    assert [re.sub(r"\d+\.\d s", "S", text) for text in shown] == [
+        re.sub(r"\d+\.\d s", "S", text) for text in expected
+    ]
+
+
+@pytest.mark.parametrize("args", PLAIN, ids=lambda args: repr(" ".join(args)))
+def test_plain_forms_ask_for_what_click_asks_for(args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every argument with its default: an option whose default changes must change both."""
+    doing = {"explain": "told"}.get(args[0], args[0])
+    module = importlib.import_module(f"remaptrace.cli.doing.{args[0]}")
+    signature = inspect.signature(getattr(module, doing))
+    asked: list[dict[str, object]] = []
+
+    def noted(*given: object, **named: object) -> int:
+        bound = signature.bind(*given, **named)
+        bound.apply_defaults()
+        asked.append(dict(bound.arguments))
+        return 0
+
+    monkeypatch.setattr(module, doing, noted)
+    assert front.answered(args) == 0
+    assert run_command(args) == 0
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["kernels", "linux-6.1"],
+        ["arches", "x"],
+        ["explain", "ENOMEM", "log"],
+        ["explain", ""],
+        ["explain", "--fast"],
+        ["run"],
+        ["run", ""],
+        ["run", "-"],
+        ["run", "x", "-n", "5"],
+        ["run", "x", "--"],
+        ["check"],
+        ["check", "--format=json", "x"],
+        ["diff", "x"],
+        ["doing"],
+    ],
+)
+def test_other_forms_are_left_to_click(args: list[str]) -> None:
+    assert front.answered(args) is None
 
 
 def whole(*args: str, **env: str) -> subprocess.CompletedProcess[bytes]:

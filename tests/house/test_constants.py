@@ -18,6 +18,7 @@ OTHER_MEANINGS = {
     "OP_FAULT": "operations of two byte machines",
     "PAGE": "4 KiB, where programs for the running kernel are written",
     "SHM_DEST": "a bit of a segment's mode; a word of a segment in engine.files",
+    "TYPE_CHECKING": "of modules that do not load `typing` for it",
     "T_FILES": "words of two kinds of rows",
     "VERSION": "of two file formats",
     "ZERO": "a word of a plan; a character",

@@ -131,8 +131,7 @@ def read_process(pid: int) -> Dump:
 
     InputError RT200 if there is no such process or it is not ours to look at.
     """
-    from dataclasses import replace
-
+    from ...lateclasses import replace
     from ...trace.dumps.proc import read_proc
 
     data, error = b"", OSError(errno.ESRCH, "no such process")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from ...errorcodes import RT_MOMENT
 from ...errors import UsageError
+from ...lateclasses import dataclass
 
 if TYPE_CHECKING:
     from ...trace.events import Trace

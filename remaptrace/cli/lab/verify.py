@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 
 from ...errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
 from ...errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
+from ...lateclasses import dataclass, field, replace
 from ...native.profiles import PROFILES
 from ..options import machine_options, report_option
 from .sides import answers_option, architecture_of, export_option, image_option, transport_of, under_option

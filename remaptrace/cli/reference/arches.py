@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..options import format_option, output_option
-from ..output import show, width, write_text
 
 
 @click.command("arches")
@@ -19,18 +20,8 @@ from ..output import show, width, write_text
 )
 @format_option("rich", "plain", "json")
 @output_option
-def command(series: str, form: str, output: str | None) -> None:
+def command(**given: Any) -> None:
     """List the architectures: page-table geometry, bits of a file PTE, support of MAP_CHGPROT."""
-    from ...machine.arch import arch_names, load_arch_file
-    from ...report.jsontext import to_json
-    from ...report.machines import arch_facts, arch_sheet
+    from ..doing import arches
 
-    facts = arch_facts([load_arch_file(name, series) for name in arch_names()])
-    if form == "json":
-        write_text([to_json(facts)], output)
-        return
-    sheet = arch_sheet(facts, width())
-    if form == "plain":
-        write_text([sheet.text()], output)
-    else:
-        show(sheet, output, "remaptrace arches")
+    arches.arches(**given)

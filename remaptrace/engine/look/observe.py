@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ...abi.kinds import (
     K_SNAPSHOT,
     K_SYSCTL,
 )
+from ...lateclasses import replace
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow

@@ -12,8 +12,8 @@ bit -       protection     rwx      what a fault gives back
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ...lateclasses import dataclass
 from ...machine import archwords as A
 from ...machine.arch import PROTS, Arch
 from ..pages import pte

@@ -7,7 +7,6 @@ through the loop in chunks, and result columns are narrowed chunk by chunk, so m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from ...abi.rows import (
 )
 from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import TraceRefused
+from ...lateclasses import replace
 from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
 from ...trace.cutting import first_events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from ... import errorcodes as ec
 from ...abi.kinds import K_EXECUTE, K_READ, K_WRITE
 from ...errors import UsageError
-from ...sources import SHIPPED
+from ...machinecode import SHIPPED
 from ...trace.events import Trace
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
 
 def _came_with_the_package() -> bool:
     """True when shipped machine code fits these sources; where there is none, nothing is loaded to find that out."""
-    if not SHIPPED.is_dir():
+    if not os.path.isdir(SHIPPED):
         return False
     from ...machinecode.shipped import is_shipped
 

@@ -8,7 +8,6 @@ as a tenth of the time pays for; the one in front of the peak so far and the lat
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from ...abi.kinds import K_EXIT
 from ...abi.rows import RS_COUNT
+from ...lateclasses import dataclass
 from ..state import F_WORDS, G_LOG, H_FRAMES, H_LIMIT, H_NFRAMES, H_TOP
 
 PEAKS = ("first", "last")

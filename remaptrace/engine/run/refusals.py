@@ -18,7 +18,7 @@ from ...machine.limitrules import R_MAX_MAP_COUNT
 from ...machine.machine import Machine
 from ...machine.own import own_machine
 from ...result.result import Result
-from ...trace.events import Trace
+from ...trace.events import Trace, distinct
 from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKEN
@@ -73,7 +73,7 @@ class Sizes:
             total, data, locked = rows[row, [RS_TOTAL, RS_DATA, RS_LOCKED]].tolist()
             self.at_refusals[base + row] = total, data, locked
         pids = self.trace.tasks["pid"][self.trace.columns["task"][part]]
-        for pid in np.unique(pids).tolist():
+        for pid in distinct(pids).tolist():
             mine = rows[pids == pid]
             before = self.most.get(pid, (0, 0))
             self.most[pid] = (

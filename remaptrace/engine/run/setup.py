@@ -11,7 +11,7 @@ from ...abi import vmanames
 from ...abi.kinds import EVF_MADE, K_FORK
 from ...errors import ReplayError
 from ...machine.limitrules import R_NR_HUGEPAGES
-from ...trace.events import Trace, has_accesses
+from ...trace.events import Trace, distinct, has_accesses
 from .. import marks
 from ..state import (
     G_FOLLOW,
@@ -111,7 +111,7 @@ def _strings(m: Any, strings: list[str]) -> None:
 def _references(m: Any, trace: Trace) -> None:
     """Relocations as rows (event, argument, row of the source, addend), sources as rows (event, result)."""
     table = trace.relocations
-    sources = np.unique(table["source"]) if table is not None else np.zeros(0, dtype=np.int64)
+    sources = distinct(table["source"]) if table is not None else np.zeros(0, dtype=np.int64)
     results = _alloc(m, 2 * len(sources) + 1)
     for i, source in enumerate(sources.tolist()):
         m[results + 2 * i] = source

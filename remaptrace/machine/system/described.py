@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ...errorcodes import RT_CONFIG
 from ...errors import InputError
+from ...lateclasses import dataclass, field
 from ...sizes import parse_size
 
 _MOST_BYTES = 1 << 24

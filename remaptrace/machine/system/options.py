@@ -8,7 +8,8 @@ arch/arm64/Kconfig, init/Kconfig, security/Kconfig.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from ...lateclasses import dataclass
 
 
 @dataclass(frozen=True)

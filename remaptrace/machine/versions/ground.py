@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...lateclasses import dataclass
 from ..kernel import Kernel
 from ..named import kernel_names
 from .decided import DECIDED

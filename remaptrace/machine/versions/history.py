@@ -7,7 +7,7 @@ that machine.rules and docs/kernel (linux-6.x 7, linux-more 11 and 13) name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ...lateclasses import dataclass
 
 Version = tuple[int, int, int]
 

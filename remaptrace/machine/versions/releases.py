@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
-from pathlib import PurePath
 
 from ...defaults import DEFAULT_KERNEL
 from ...patterns import pattern
@@ -52,7 +52,7 @@ def preset_of_folder(paths: Iterable[str]) -> str | None:
     'linux-2.6.20'
     """
     for path in paths:
-        folder = PurePath(path).parent.name
+        folder = os.path.basename(os.path.dirname(path))
         fits = [name for name in presets.names("kernels") if f"{folder}-".startswith(f"{name}-")]
         if fits:
             return max(fits, key=len)

@@ -8,10 +8,10 @@ those that come about while the examples of all kinds are made small.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ...lateclasses import dataclass, field, replace
 from ...result.agreement import CheckOutcome, Tally
 from ..folder import Folder
 from ..place import Place

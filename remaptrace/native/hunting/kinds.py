@@ -6,10 +6,10 @@ that step, so that each one is found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ...abi.errnos import ERRNOS
+from ...lateclasses import dataclass
 from ..program import operation
 from ..steps import Program
 from ..verify import Asked, Verdict

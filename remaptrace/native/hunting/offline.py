@@ -7,9 +7,9 @@ to it, and is believed only if the replay of it shows the disagreement still and
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ...lateclasses import replace
 from ..answers import Area, NativeRun
 from ..program import PAGE, operation
 from ..steps import Step

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
+from ...lateclasses import replace
 from ...result.agreement import CheckOutcome, Disagreement, Tally
 from ...result.expect import area_words
 from ..answers import NativeRun

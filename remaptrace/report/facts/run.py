@@ -23,7 +23,7 @@ from ...machine.versions.ground import basis_of
 from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.manyareas import grouped
 from ...result.result import Result, Snapshot
-from ...trace.events import Trace, are_memory_calls
+from ...trace.events import Trace, are_memory_calls, distinct
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
 from .processes import process_facts
@@ -165,7 +165,7 @@ def call_facts(result: Result) -> list[CallFacts]:
     returned = result.columns["ret"]
     # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
     wanted = ((flags & EVF_MADE) == 0) | are_memory_calls(kinds)
-    present = np.unique(kinds[wanted]).tolist()
+    present = distinct(kinds[wanted]).tolist()
     out: list[CallFacts] = []
     threads = np.zeros(len(trace), dtype=bool)
     forks = np.flatnonzero(kinds == ev.K_FORK)

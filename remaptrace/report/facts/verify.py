@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ...lateclasses import dataclass, field
 from ...native.answers import NOT_COMPARED
 from ...native.hunting.hunt import Hunted
 from ...native.hunting.kinds import Found, Kind

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ...lateclasses import dataclass
 from ...result.areakinds import kind_of
 from ...result.arearow import Layout, special_name
 from ...result.changes import NEVER, Changes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
+from ...lateclasses import replace
 from ...patterns import pattern
 from ..opening import can_be_read_again, read_input
 from ..recorded.areas import looks_like_areas

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from ...abi.kinds import EVF_MADE
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...lateclasses import dataclass, field
 from ..events import MapsFile, MapsRow, Trace, TraceBuilder
 from ..recorded.areas import is_gate
 from ..recorded.mapsfile import initial_rows

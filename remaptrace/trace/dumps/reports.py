@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from ...abi.errnos import errno_name
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...lateclasses import replace
 from ..events import MapsRow
 from ..recorded.areas import is_elision
 from .dump import UNKNOWN_PERMS, Dump, Failed, checked, without_gates

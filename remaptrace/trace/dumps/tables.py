@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...lateclasses import replace
 from ...patterns import pattern
 from ..events import MapsRow
 from ..recorded.areas import is_elision

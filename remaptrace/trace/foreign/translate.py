@@ -7,8 +7,8 @@ for one that cannot be read, which then is counted and shown as it stands in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
+from ...lateclasses import replace
 from ...machinecode.ready import Progress
 from ..events import Trace
 from ..strace.door import read_strace

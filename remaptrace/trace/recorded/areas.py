@@ -8,10 +8,10 @@ none of these, and areas that no kernel can have, are refused with their place.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...lateclasses import dataclass, replace
 from ...patterns import pattern
 from ..events import MapsRow
 

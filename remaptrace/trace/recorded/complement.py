@@ -8,11 +8,11 @@ run, the calls of each thread are aligned and those that tracepoints missed are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ...abi import kinds as ev
 from ...abi.calls import KIND_NAMES
+from ...lateclasses import dataclass
 from ..events import Trace
 from ..insertion import Insert, insert
 

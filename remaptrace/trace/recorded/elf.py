@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ...abi.mman import PROT_EXEC, PROT_READ, PROT_WRITE
 from ...errorcodes import RT_SET
 from ...errors import InputError
+from ...lateclasses import dataclass
 from ...outfile import write_file
 
 KEPT = "elf/headers.json"

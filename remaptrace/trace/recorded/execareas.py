@@ -8,9 +8,9 @@ fit the log this way is another build of it, or the log lacks calls; it is not u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from ...defaults import DEFAULT_KERNEL
+from ...lateclasses import dataclass
 from ...machine.arch import eras_of, load_arch
 from ...machine.archwords import A_STACK_TOP
 from ...machine.load import load_kernel

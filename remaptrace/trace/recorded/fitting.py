@@ -7,13 +7,13 @@ not map speak for a start or against it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import MAP_FIXED
+from ...lateclasses import dataclass
 from ..events import MapsFile, Trace
 from .areas import is_gate
 

@@ -7,13 +7,13 @@ A file whose name tells process and moment (`PID.exec1.maps`) goes there. Any ot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from ...abi import kinds as ev
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
+from ...lateclasses import replace
 from ..events import TASK_DTYPE, MapsFile, Trace
 from ..insertion import Insert, StringNumbers, insert, prepend
 from .areas import is_gate

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.mman import MAP, MAP_FIXED, PROT_EXEC, PROT_READ
+from ...lateclasses import dataclass, field
 from ..events import Trace
 
 _SCANNED = 2000

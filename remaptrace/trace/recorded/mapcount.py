@@ -9,7 +9,6 @@ so both are walked side by side.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from ...abi import kinds as ev
 from ...abi.calls import CALLS, COUNTED, OWN_WAY
 from ...errorcodes import RT_TRUTH
+from ...lateclasses import dataclass
 from ..events import TRUTH_DTYPE, Skipped, Trace, signed
 
 _CALL_OF_KIND = {

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from ...abi.kinds import K_INIT_MM, K_INIT_VMA
 from ...abi.vmflags import PERMS_FLAGS_SHIFT, PERMS_TOLD, bits_of_words
+from ...lateclasses import replace
 from ..events import MapsFile, MapsRow
 from .areas import is_gate, read_areas
 

@@ -9,14 +9,13 @@ besides which of two calls returned first.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_VM
-from ..events import Trace
+from ...lateclasses import replace
+from ..events import Trace, distinct
 
 _NEAR = 16
 """Readings of a process among which the order of lines is looked at."""
@@ -125,7 +124,7 @@ def drop_ambiguous(trace: Trace) -> None:
     counters = truth["map_count"].astype(np.int64)
     kept = np.ones(len(truth), dtype=np.bool_)
     pids = trace.tasks["pid"][task[truth["event"]]]
-    for pid in np.unique(pids).tolist():
+    for pid in distinct(pids).tolist():
         rows = np.flatnonzero(pids == pid)
         for before, row, at in zip(rows[:-2].tolist(), rows[1:-1].tolist(), range(2, len(rows)), strict=True):
             event = int(truth["event"][row])

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ... import errorcodes as ec
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_VM
 from ...errors import InputError
+from ...lateclasses import dataclass
 from ..events import MapsFile, Skipped, Trace
 from ..insertion import Insert, StringNumbers, insert
 from .assumed import assume_execs

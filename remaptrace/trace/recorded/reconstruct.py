@@ -8,8 +8,8 @@ RELRO part that the loader split off the data segment, the growth of the stack, 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
+from ...lateclasses import replace
 from ..events import MapsFile, MapsRow
 
 _STACK_AT_EXEC = 33 * 4096  # 128 KiB and a page of strings (linux-6.x 1.1)

@@ -10,11 +10,11 @@ same gaps are errors.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...abi.kinds import FILE_DEVICE, FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.prctl import PR_SET_MM_BRK, PR_SET_MM_START_BRK, PRCTL_OPTIONS
+from ...lateclasses import dataclass, field
 from ...patterns import pattern
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of, restore
 from .shownrules import shown_rules

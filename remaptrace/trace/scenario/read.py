@@ -9,11 +9,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
+from ...lateclasses import dataclass
 from ..events import Trace
 from .answered import Completed, UntoldFile, answered_kernel, complete, told_rules
 from .build import Builder, begin

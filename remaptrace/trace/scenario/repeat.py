@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import errorcodes as ec
 from ...abi.calls import Arg as Field
+from ...lateclasses import dataclass
 from .values import Key, Problem, did_you_mean, number
 
 if TYPE_CHECKING:

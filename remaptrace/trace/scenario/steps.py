@@ -7,17 +7,16 @@ means, steps that are less or more than one event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi.calls import CALLS, EVENTS, MOST_FILE_PAGES, EventRow
 from ...abi.calls import Arg as Field
 from ...abi.special import SPECIAL_KINDS
+from ...lateclasses import dataclass
 from ...machine.system import described
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One operation.
 

@@ -8,9 +8,9 @@ one of the calls between them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from ...lateclasses import dataclass, field
 from .leftout import PAGE, Steps, expected_of, number_of, operation_of
 
 WRITEPROTECT, CONTINUE = "uffdio_writeprotect", "uffdio_continue"

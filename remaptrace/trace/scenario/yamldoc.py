@@ -8,11 +8,11 @@ text, whatever version of YAML one has in mind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
+from ...lateclasses import dataclass, field
 from ...patterns import pattern
 
 MAX_DEPTH = 40

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...machinecode import ready
 from ...machinecode.ready import Progress
-from ..events import Trace
+from ..events import Trace, distinct
 from ..unborn import orphans
 from .model import UNBORN
 from .read import Log, StraceReader
@@ -73,7 +73,7 @@ def read_strace(
 def _several_act(trace: Trace) -> bool:
     """Whether several processes without a birth have events: those that only wait have no address space here."""
     roots = np.flatnonzero(trace.tasks["parent"] < 0)
-    acting = np.unique(trace.columns["task"])
+    acting = distinct(trace.columns["task"])
     return len(set(trace.tasks["pid"][np.intersect1d(roots, acting)].tolist())) > 1
 
 

@@ -8,11 +8,11 @@ result, the name of an error, remarks like ``(INJECTED)``, the duration (-T).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ...abi.errnos import ERRNO_NOT_SHOWN, ERRNOS
 from ...abi.rows import T_ABSOLUTE, T_NONE, T_OF_DAY, T_RELATIVE
 from ...errorcodes import RT_ARGUMENT, RT_LINE
+from ...lateclasses import dataclass
 from .args import BadLine, annotation_at, split_arguments, value
 
 _EPOCH_FROM = 100_000_000  # seconds: a smaller number is the difference of -r (March 1973 is long past)

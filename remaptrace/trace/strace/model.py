@@ -8,10 +8,10 @@ before its first line.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM, THREAD_FLAGS
+from ...lateclasses import dataclass, field
 from ..eventblocks import EventBlocks
 from ..filetypes import file_type
 from .args import annotation, value

@@ -7,10 +7,10 @@ line ``[ Process PID=N runs in 32 bit mode. ]`` and from the addresses that mmap
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from mmap import mmap
 
+from ...lateclasses import dataclass
 from .args import raw
 from .places import Places, page_of, placed_by, places_of
 

@@ -7,9 +7,10 @@ them tells how wide it is; all of them, whatever their lengths, lie at multiples
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+
+from ...lateclasses import dataclass, field
 
 _RESULTS = 5000
 _ADDRESS = re.compile(

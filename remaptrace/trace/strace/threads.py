@@ -15,13 +15,13 @@ Two that map the same address at a time, or that each call exit_group, are two p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from mmap import mmap
 from typing import NamedTuple
 
 import numpy as np
 
 from ...abi import kinds as ev
+from ...lateclasses import dataclass, field
 from ...patterns import pattern
 from ..events import Trace
 from ..unborn import REASON, Union, by_areas, orphans

@@ -7,7 +7,6 @@ The records of fork, exec and exit are few, so they are followed one by one in p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM, THREAD_FLAGS
 from ...abi.signals import PF_PROT, PF_WRITE
+from ...lateclasses import dataclass
 from ..events import TASK_DTYPE
 from .births import Foresight
 from .plan import EXEC_CALLS, EXIT_CALLS, FORK_CALLS

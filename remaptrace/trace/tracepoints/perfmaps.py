@@ -9,12 +9,12 @@ Laid over one another in their order they are /proc/PID/maps at that moment. For
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.mman import MAP_ANONYMOUS
+from ...lateclasses import dataclass, field
 from ..eventblocks import narrow
 from ..events import MapsFile, MapsRow, ToldAreas, Trace
 from ..filetypes import file_type

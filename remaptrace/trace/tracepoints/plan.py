@@ -7,8 +7,6 @@ iovecs, rlimits, clone3 arguments) is not in the trace; the plan says so by leav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +14,7 @@ from ...abi import kinds as ev
 from ...abi.calls import CALLS, EVENTS, OWN_WAY, SystemCall
 from ...abi.prctl import PR_SET_VMA
 from ...abi.special import FILE_BPF, FILE_KVM_VCPU, FILE_PACKET, FILE_PERF, FILE_SECRET, FILE_URING
+from ...lateclasses import dataclass
 
 ZERO, MINUS_ONE, UNMAPPABLE, CLOEXEC, PERF, URING, BPF, PACKET, SECRET, VCPU = range(
     6, 16

@@ -6,11 +6,10 @@ ftrace and perf text make it; `kernelevents` turns it into a trace.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
+from ...lateclasses import dataclass, field
 from ..events import Skipped
 from .plan import CallNames
 

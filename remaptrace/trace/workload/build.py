@@ -8,7 +8,6 @@ from where the asking process has it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from ...abi.vmflags import (
     VM_SEQ_READ,
     VM_WIPEONFORK,
 )
+from ...lateclasses import dataclass, field
 from ..events import RELOCATION_DTYPE, Trace, TraceBuilder
 from ..wording import not_expressible
 from .places import Places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from ...lateclasses import dataclass, field
 
 LOW = 1 << 32
 TOP = 0x7FFF_F000_0000

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ... import errorcodes as ec
 from ...abi.kinds import K_EXEC, K_EXIT, K_FORK
 from ...abi.mman import CLONE_VM
 from ...errors import UsageError
+from ...lateclasses import dataclass
 from ..events import Trace
 
 _CALLS = 64

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from . import session
+from ...lateclasses import replace
+from .. import session
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine
-    from ..trace.events import Trace
-
-C = TypeVar("C", bound=Callable[..., Any])
-
-NAMES = ("rfp", "rfp-guards", "guards", "merge-order", "dontneed", "no-nohugepage", "no-names")
+    from ...machine.machine import Machine
+    from ...trace.events import Trace
 
 
-def rewrite_option(command: C) -> C:
-    """--rewrite NAME, which may be repeated."""
-    option: Callable[[C], C] = click.option(
-        "--rewrite",
-        "rewrites",
-        multiple=True,
-        type=click.Choice(NAMES),
-        help="Rewrite the trace first: page-wise file mappings into remap_file_pages (rfp), guard pages into "
-        "per-PTE protections (rfp-guards) or guard regions (guards), protection changes of neighbours into "
-        "one call (merge-order), holes in private memory into MADV_DONTNEED (dontneed); leave out MADV_NOHUGEPAGE "
-        "(no-nohugepage) or names of memory (no-names). May be repeated.",
-    )
-    return option(command)
+def rewritten_for(trace: Trace, names: Sequence[str], choice: session.Choice) -> tuple[Trace, Machine]:
+    """`trace` rewritten by the passes of `names`, and the machine for it; its notes say what was done and checked."""
+    if choice.kernel is None:
+        choice = replace(choice, kernel=kernel_for(trace, names))
+    machine = choice.machine(trace)
+    done = rewritten(trace, names)
+    done.notes.append(_checked(trace, names, machine))
+    return done, machine
 
 
 def rewritten(trace: Trace, names: Sequence[str]) -> Trace:
     """`trace` rewritten by the passes of `names`; its notes say what was done. Unchanged without names."""
     if not names:
         return trace
-    from ..rewrite.passes import rewrite
+    from ...rewrite.passes import rewrite
 
     done = rewrite(trace, names, _results(trace))
     notes = [*done.trace.notes, *_done(done.counts)]
@@ -60,7 +49,7 @@ def _done(counts: dict[str, int]) -> list[str]:
 
 def kernel_for(trace: Trace, names: Sequence[str]) -> str | None:
     """The kernel on which the rewritten calls mean what they should; None if the trace's own is one."""
-    from ..rewrite.passes import PASSES
+    from ...rewrite.passes import PASSES
 
     own = session.Choice().machine(trace)
     for name in names:
@@ -72,8 +61,8 @@ def kernel_for(trace: Trace, names: Sequence[str]) -> str | None:
     return None
 
 
-def checked(trace: Trace, names: Sequence[str], machine: Machine) -> str:
+def _checked(trace: Trace, names: Sequence[str], machine: Machine) -> str:
     """Whether the rewritten trace on `machine` allows and refuses the same accesses as the original at home."""
-    from ..rewrite.equivalence import check
+    from ...rewrite.equivalence import check
 
     return check(trace, names, session.Choice().machine(trace), machine, _results(trace)).sentence()
