@@ -219,3 +219,12 @@ def test_an_exec_of_which_only_faults_are_known_is_said_to_be(tmp_path: Path) ->
     )
     (trace,) = load([str(log)])
     assert any("only pages are known that the log shows being touched" in note for note in trace.notes)
+
+
+def test_flags_that_are_all_small_stand_in_a_narrow_column(tmp_path: Path) -> None:
+    """perf trace of 32-bit programs names no MAP_DENYWRITE: nothing may ask a byte for bits beyond it."""
+    mapped = "mmap(len: 8192, prot: READ, flags: PRIVATE, fd: 3) = 0x7f0000000000"
+    (tmp_path / "log").write_text(f"     0.000 ( 0.001 ms): a/7 {mapped}\n")
+    (trace,) = load([str(tmp_path / "log")])
+    assert trace.columns["a3"].dtype.itemsize == 1
+    assert check(replay(trace)).agrees

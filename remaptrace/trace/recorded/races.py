@@ -118,7 +118,8 @@ def drop_ambiguous(trace: Trace) -> None:
         return
     kind, task, a0, a1 = (trace.columns[name] for name in ("kind", "task", "a0", "a1"))
     shared = {
-        int(a0[event]) for event in np.flatnonzero((kind == ev.K_FORK) & ((a1 & CLONE_VM) != 0)).tolist()
+        int(a0[event])
+        for event in np.flatnonzero((kind == ev.K_FORK) & ((a1.astype(np.int64) & CLONE_VM) != 0)).tolist()
     }
     tids = {int(trace.tasks["tid"][child]) for child in shared}
     counters = truth["map_count"].astype(np.int64)
