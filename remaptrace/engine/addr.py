@@ -7,7 +7,7 @@ half. Every call passes them through `uword` first.
 from __future__ import annotations
 
 from ..abi.errnos import EINVAL
-from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE, A_WORD_BITS
+from ..machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE, A_WORD_MASK
 from .jit import kernel, ult, wrap
 from .state import H_ARCH, Mem
 
@@ -15,9 +15,7 @@ from .state import H_ARCH, Mem
 @kernel
 def uword(m: Mem, value: int) -> int:
     """`value` as the machine's unsigned long: 32 bits cut off, or a signed 64-bit pattern."""
-    if m[H_ARCH + A_WORD_BITS] == 32:
-        return value & 0xFFFF_FFFF
-    return wrap(value)
+    return wrap(value) & m[H_ARCH + A_WORD_MASK]
 
 
 @kernel

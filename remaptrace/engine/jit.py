@@ -54,6 +54,20 @@ if COMPILED:
 
     _intrinsic: Any = extending.intrinsic
 
+    _FOUR = ir.VectorType(ir.IntType(64), 4)
+
+    def _four_times(builder: Any, value: Any) -> Any:
+        """A vector with `value` in each place."""
+        vector = ir.Constant(_FOUR, ir.Undefined)
+        for i in range(4):
+            vector = builder.insert_element(vector, value, ir.IntType(32)(i))
+        return vector
+
+    def _four_words(builder: Any, words: Any, at: Any, more: int) -> Any:
+        """The address of the four words from word `at` + `more` on."""
+        place = builder.gep(words, [builder.add(at, ir.IntType(64)(more))])
+        return builder.bitcast(place, _FOUR.as_pointer())
+
     @_intrinsic  # type: ignore[untyped-decorator]
     def prefetch(typing: Any, m: Any, at: Any) -> Any:
         """Ask for the cache line of word `at`, without waiting; gives 0."""
@@ -71,24 +85,18 @@ if COMPILED:
 
     @_intrinsic  # type: ignore[untyped-decorator]
     def _below(typing: Any, m: Any, first: Any, key: Any) -> Any:
-        """How many of the RANK_WIDTH words from `first` on are <= `key`: all are compared, four at a time."""
+        """How many of the RANK_WIDTH words from `first` on are < `key`: all are compared, four at a time."""
 
         def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             words, at, key_ = arguments
-            four = ir.VectorType(ir.IntType(64), 4)
-            keys = ir.Constant(four, ir.Undefined)
-            for i in range(4):
-                keys = builder.insert_element(keys, key_, ir.IntType(32)(i))
-            counts = ir.Constant(four, [0] * 4)
+            keys = _four_times(builder, key_)
+            counts = ir.Constant(_FOUR, [0] * 4)
             for i in range(0, RANK_WIDTH, 4):
-                place = builder.gep(words, [builder.add(at, ir.IntType(64)(i))])
-                some = builder.load(builder.bitcast(place, four.as_pointer()), align=8)
-                above = builder.sext(builder.icmp_signed(">", some, keys), four)  # -1 for each that is
-                counts = builder.add(counts, above)
-            total = ir.IntType(64)(RANK_WIDTH)
-            for i in range(4):
-                total = builder.add(total, builder.extract_element(counts, ir.IntType(32)(i)))
-            return total
+                some = builder.load(_four_words(builder, words, at, i), align=8)
+                counts = builder.sub(counts, builder.sext(builder.icmp_signed(">", keys, some), _FOUR))
+            kind = ir.FunctionType(ir.IntType(64), [_FOUR])
+            total = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.add.v4i64")
+            return builder.call(total, [counts])
 
         return types.int64(m, types.int64, types.int64), lowered
 
@@ -98,8 +106,8 @@ if COMPILED:
 
         Nothing branches on a comparison: the outcome of one that decides what to compare next cannot be predicted.
         """
-        below: int = _below(m, first, key)
-        return min(below, count)
+        below: int = _below(m, first, min(key, NO_KEY - 1) + 1)
+        return below
 
     @kernel
     def wrap(value: int) -> int:

@@ -231,6 +231,7 @@ def _geometry(word: list[int], data: Mapping[str, Any]) -> None:
     layout = data["layout"]
     word[A.A_PAGE_SHIFT] = data["page_shift"]
     word[A.A_WORD_BITS] = data["word_bits"]
+    word[A.A_WORD_MASK] = -1 if data["word_bits"] == 64 else (1 << data["word_bits"]) - 1
     word[A.A_PTE_BYTES] = data["pte_bytes"]
     word[A.A_LEVELS] = len(data["index_bits"])
     word[A.A_LEVEL_SHIFT] = data["page_shift"]

@@ -26,6 +26,7 @@ A_HAS_32BIT = 21  # MAP_32BIT
 A_CHGPROT = 22  # value of MAP_CHGPROT
 A_ELF_DYN_BASE = 23
 A_DATA_EXEC = 24  # 1: the heap may be executed (VM_DATA_DEFAULT_FLAGS has VM_EXEC)
+A_WORD_MASK = 27  # the bits of a word
 A_CANONICAL_BITS = 28  # bits of a virtual address that others must repeat; 0: any address may be tried
 A_PROTMAP = 32  # 16 words: protection_map, private 0..7, shared 8..15, index r + 2w + 4x
 A_LEVEL_SHIFT = 48  # + level (0 = leaf): log2 of the bytes that an entry at that level spans; 6 words

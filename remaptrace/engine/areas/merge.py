@@ -43,7 +43,7 @@ from .changelog import note_vma
 from .mergeable import VM_SPECIAL, anon_vma_joins, attributes_apart, has_close, runs_on
 from .split import split_vma
 from .vma import vma_free, vma_set_flags
-from .vmaset import remove_vma, set_bounds
+from .vmaset import join_vmas, move_boundary, set_bounds
 
 VMG_START = G_VMG + V_START  # bytes
 VMG_END = G_VMG + V_END
@@ -131,10 +131,14 @@ def _stick(m: Mem, vma: int, flags: int) -> int:
 
 @kernel
 def _absorb(m: Mem, mm: int, keep: int, gone: int) -> int:
-    """Remove area `gone`, whose anon_vma and guard flag pass to `keep`."""
+    """Let area `keep` reach over its neighbour `gone`, whose anon_vma and guard flag it gets; `gone` is freed."""
     _take_anon_vma(m, keep, m[gone + V_AV], m[gone + V_AVMULTI])
     _stick(m, keep, m[gone + V_FLAGS])
-    remove_vma(m, mm, gone)
+    if m[keep + V_NEXT] == gone:
+        join_vmas(m, mm, keep, gone, keep)
+    else:
+        m[keep + V_PGOFF] -= (m[keep + V_START] - m[gone + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
+        join_vmas(m, mm, gone, keep, keep)
     vma_free(m, gone)
     return 0
 
@@ -174,11 +178,10 @@ def merge_new(m: Mem, mm: int) -> int:
             _joins_prev(m, m[upper + V_AV], m[upper + V_AVMULTI]) if right == 1 else _joins_prev(m, av, multi)
         )
     if left == 1:
-        end = m[VMG_END]
         if right == 1 and has_close(m, upper) == 0:
-            end = m[upper + V_END]
             _absorb(m, mm, prev, upper)
-        set_bounds(m, mm, prev, m[prev + V_START], end)
+        else:
+            set_bounds(m, mm, prev, m[prev + V_START], m[VMG_END])
         target = prev
     elif right == 1:
         _grow_down(m, mm, upper, m[VMG_START])
@@ -220,16 +223,16 @@ def _merge_changed(m: Mem, mm: int, middle: int) -> int:
         target = prev
         _stick(m, prev, m[VMG_FLAGS])
         if right == 1:
-            end = m[upper + V_END]
             _take_anon_vma(m, prev, m[upper + V_AV], m[upper + V_AVMULTI])
-            _absorb(m, mm, prev, upper)
+            _stick(m, prev, m[upper + V_FLAGS])
+            join_vmas(m, mm, middle, upper, middle)
+            vma_free(m, upper)
         _take_anon_vma(m, prev, av, multi)
         if whole == 1:
             _absorb(m, mm, prev, middle)
         else:
             m[middle + V_PGOFF] += (end - start) >> m[H_ARCH + A_PAGE_SHIFT]
-            set_bounds(m, mm, middle, end, m[middle + V_END])
-        set_bounds(m, mm, prev, m[prev + V_START], end)
+            move_boundary(m, mm, prev, middle, end)
     else:
         target = upper
         _stick(m, upper, m[VMG_FLAGS])
@@ -237,8 +240,8 @@ def _merge_changed(m: Mem, mm: int, middle: int) -> int:
         if whole == 1:
             _absorb(m, mm, upper, middle)
         else:
-            set_bounds(m, mm, middle, m[middle + V_START], start)
-        _grow_down(m, mm, upper, start)
+            m[upper + V_PGOFF] -= (end - start) >> m[H_ARCH + A_PAGE_SHIFT]
+            move_boundary(m, mm, middle, upper, start)
     return target
 
 

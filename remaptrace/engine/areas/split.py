@@ -14,18 +14,15 @@ from ..state import (
     MM_COUNT,
     OPS_HUGETLB,
     OPS_SPECIAL,
-    V_END,
     V_INODE,
-    V_NEXT,
     V_OPS,
     V_PGOFF,
-    V_PREV,
     V_START,
     Mem,
 )
 from ..why import WHY_ARENA, WHY_HUGE_PAGE, WHY_MAP_COUNT, WHY_SPECIAL, proves_more, refuse
 from .vma import vma_dup
-from .vmaset import link_vma, set_bounds
+from .vmaset import cut_vma
 
 
 @kernel
@@ -44,22 +41,8 @@ def split_vma_uncounted(m: Mem, mm: int, vma: int, addr: int, new_below: int) ->
     new = vma_dup(m, vma)
     if new == 0:
         return refuse(m, WHY_ARENA, ENOMEM)
-    start = m[vma + V_START]
-    end = m[vma + V_END]
-    pages = (addr - start) >> m[H_ARCH + A_PAGE_SHIFT]
-    if new_below == 1:
-        m[new + V_END] = addr
-        m[vma + V_PGOFF] += pages
-        before = m[vma + V_PREV]
-        after = vma
-        set_bounds(m, mm, vma, addr, end)
-    else:
-        m[new + V_START] = addr
-        m[new + V_PGOFF] += pages
-        before = vma
-        after = m[vma + V_NEXT]
-        set_bounds(m, mm, vma, start, addr)
-    if link_vma(m, mm, new, before, after) < 0:
+    m[(vma if new_below == 1 else new) + V_PGOFF] += (addr - m[vma + V_START]) >> m[H_ARCH + A_PAGE_SHIFT]
+    if cut_vma(m, mm, vma, new, addr, new_below) < 0:
         return refuse(m, WHY_ARENA, ENOMEM)
     return 0
 

@@ -29,7 +29,6 @@ from ..state import (
     V_AV,
     V_AVMULTI,
     V_BORN,
-    V_CHUNK,
     V_END,
     V_FILE,
     V_FLAGS,
@@ -40,7 +39,6 @@ from ..state import (
     V_NEXT,
     V_OPS,
     V_PGOFF,
-    V_PREV,
     V_PROT,
     V_RESV,
     V_START,
@@ -161,11 +159,10 @@ def vma_dup(m: Mem, vma: int) -> int:
     copy = kalloc(m, V_WORDS)
     if copy == 0:
         return 0
-    for i in range(V_WORDS):
+    for i in range(V_NEXT):  # what links it stays zero
         m[copy + i] = m[vma + i]
-    m[copy + V_NEXT] = 0
-    m[copy + V_PREV] = 0
-    m[copy + V_CHUNK] = 0
+    for i in range(V_AV, V_WORDS):
+        m[copy + i] = m[vma + i]
     if m[copy + V_OPS] == OPS_HUGETLB:
         resv_get(m, m[copy + V_RESV])
     file_get(m, m[copy + V_FILE])

@@ -194,16 +194,39 @@ def _link_between(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
 
 
 @kernel
+def _one_more(m: Mem, mm: int) -> int:
+    """Count an area that was linked."""
+    count = m[mm + MM_COUNT] + 1
+    m[mm + MM_COUNT] = count
+    if count > m[mm + MM_PEAK]:
+        m[mm + MM_PEAK] = count
+    return 0
+
+
+@kernel
+def _one_less(m: Mem, mm: int, vma: int) -> int:
+    """Count an area that was unlinked; whoever remembers it forgets it."""
+    m[vma + V_CHUNK] = 0
+    m[vma + V_NEXT] = 0
+    m[vma + V_PREV] = 0
+    m[mm + MM_COUNT] -= 1
+    if m[mm + MM_CACHE] == vma:
+        m[mm + MM_CACHE] = 0
+    if m[mm + MM_HERE] == vma:
+        m[mm + MM_HERE] = 0
+    if m[mm + MM_NEAR] == vma:
+        m[mm + MM_NEAR] = 0
+    return 0
+
+
+@kernel
 def link_vma(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
     """`insert_vma` where the neighbours are known (0: none on that side)."""
     if before == 0 and after == 0:
         error = _link_first(m, mm, vma)
     else:
         error = _link_between(m, mm, vma, before, after)
-    count = m[mm + MM_COUNT] + 1
-    m[mm + MM_COUNT] = count
-    if count > m[mm + MM_PEAK]:
-        m[mm + MM_PEAK] = count
+    _one_more(m, mm)
     note(m, mm, m[vma + V_START])
     return error
 
@@ -238,18 +261,94 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
             raise_bounds(m, leaf, m[after + V_START] - low)
         else:
             _set_gap(m, after, m[after + V_START] - low)
-    m[vma + V_CHUNK] = 0
-    m[vma + V_NEXT] = 0
-    m[vma + V_PREV] = 0
     note(m, mm, m[vma + V_START])
-    m[mm + MM_COUNT] -= 1
-    if m[mm + MM_CACHE] == vma:
-        m[mm + MM_CACHE] = 0
-    if m[mm + MM_HERE] == vma:
-        m[mm + MM_HERE] = 0
-    if m[mm + MM_NEAR] == vma:
-        m[mm + MM_NEAR] = 0
+    _one_less(m, mm, vma)
     return after
+
+
+@kernel
+def cut_vma(m: Mem, mm: int, vma: int, new: int, addr: int, new_below: int) -> int:
+    """Cut `vma` at `addr`: `new`, an unlinked copy of it, becomes what lies below (new_below 1) or above (0).
+
+    0, or -1 if the arena is full. No space becomes free or used, so only one entry is new. Does not touch V_PGOFF.
+    """
+    note(m, mm, m[vma + V_START])
+    note(m, mm, addr)
+    leaf = m[vma + V_CHUNK]
+    at = slot_of(m, leaf, m[vma + V_START])
+    if new_below == 1:
+        low = new
+        high = vma
+        m[leaf + N_REFS + at] = new
+        m[new + V_CHUNK] = leaf
+        before = m[vma + V_PREV]
+        m[new + V_PREV] = before
+        if before != 0:
+            m[before + V_NEXT] = new
+        else:
+            m[mm + MM_FIRST] = new
+    else:
+        low = vma
+        high = new
+        after = m[vma + V_NEXT]
+        m[new + V_NEXT] = after
+        if after != 0:
+            m[after + V_PREV] = new
+    m[low + V_END] = addr
+    m[low + V_NEXT] = high
+    m[high + V_START] = addr
+    m[high + V_PREV] = low
+    _one_more(m, mm)
+    return insert_entry(m, mm, leaf, at + 1, addr, high, 0)
+
+
+@kernel
+def join_vmas(m: Mem, mm: int, low: int, high: int, keep: int) -> int:
+    """Two neighbours and what lies between them become one area, `keep`; the other is unlinked, not freed. Returns 0.
+
+    Does not touch V_PGOFF.
+    """
+    note(m, mm, m[high + V_START])
+    note(m, mm, m[low + V_START])
+    leaf = m[high + V_CHUNK]
+    remove_entry(m, mm, leaf, slot_of(m, leaf, m[high + V_START]))
+    if keep == low:
+        after = m[high + V_NEXT]
+        m[low + V_END] = m[high + V_END]
+        m[low + V_NEXT] = after
+        if after != 0:
+            m[after + V_PREV] = low
+        _one_less(m, mm, high)
+        return 0
+    leaf = m[low + V_CHUNK]
+    m[leaf + N_REFS + slot_of(m, leaf, m[low + V_START])] = high
+    m[high + V_CHUNK] = leaf
+    before = m[low + V_PREV]
+    m[high + V_START] = m[low + V_START]
+    m[high + V_PREV] = before
+    if before != 0:
+        m[before + V_NEXT] = high
+    else:
+        m[mm + MM_FIRST] = high
+    _one_less(m, mm, low)
+    return 0
+
+
+@kernel
+def move_boundary(m: Mem, mm: int, low: int, high: int, addr: int) -> int:
+    """Let `high` begin and `low`, which it adjoins, end at `addr`. Does not touch V_PGOFF. Returns 0."""
+    old = m[high + V_START]
+    note(m, mm, m[low + V_START])
+    note(m, mm, old)
+    note(m, mm, addr)
+    leaf = m[high + V_CHUNK]
+    at = slot_of(m, leaf, old)
+    m[leaf + N_KEYS + at] = addr
+    if at == 0:
+        change_first_key(m, leaf, old, addr)
+    m[high + V_START] = addr
+    m[low + V_END] = addr
+    return 0
 
 
 @kernel

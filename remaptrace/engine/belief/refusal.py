@@ -266,9 +266,11 @@ def tighten(m: Mem, task: int, kind: int, way: int) -> int:
 @kernel
 def settle(m: Mem, task: int, kind: int, ret: int) -> int:
     """The recorded refusal, if that is to be believed of a call that changed no area; else `ret`."""
+    if m[G_TAKE] == 0:
+        return ret
     if _proves_an_area(m, task, ret) != 0:
         return take(m, WHY_NOT_SHOWN, m[G_TAKE])
-    if kind not in _NO_AREAS or m[G_TAKE] == 0 or (ret < 0 and ret >= -4095):
+    if kind not in _NO_AREAS or (ret < 0 and ret >= -4095):
         return ret
     return take(m, WHY_FORBIDDEN if m[G_TAKE] in _FORBIDDEN else WHY_REFUSED, m[G_TAKE])
 
@@ -282,8 +284,8 @@ def loosen(m: Mem, task: int, way: int, amount: int, ret: int, charges: int) -> 
             m[G_WHY] = WHY_TAKEN if charges == 2 else WHY_LIMIT_MET
             m[G_RSFLAGS] |= RSF_ASSUMED
     if (
-        m[G_WHY] in (WHY_HOLE, WHY_NOT_ONE_AREA)
-        and ret < 0
+        ret < 0
+        and m[G_WHY] in (WHY_HOLE, WHY_NOT_ONE_AREA)
         and m[G_FOLLOW] != 0
         and m[m[task + T_PROC] + P_UNKNOWN] == 1
     ):

@@ -136,6 +136,12 @@ def span_end(m: Mem, addr: int, end: int) -> int:
 
 
 @kernel
+def has_no_tables(m: Mem, mm: int) -> int:
+    """1 if nothing is mapped: no table below the top one, which itself names no huge pages."""
+    return 1 if m[mm + MM_TABLES] == 0 and m[H_ARCH + A_LEVELS] > 2 else 0
+
+
+@kernel
 def next_leaf(m: Mem, mm: int, addr: int, end: int) -> int:
     """The first address in [addr, end) under a leaf table or huge page, `end` if there is none.
 
@@ -197,6 +203,12 @@ def free_pgtables(m: Mem, mm: int, start: int, end: int, floor: int, ceiling: in
     `floor` is the end of the area before (0 if none), `ceiling` the start of the area behind, or the end
     of the address space. PTEs in the range must have been zapped.
     """
+    return 0 if m[mm + MM_TABLES] == 0 else _free_below(m, mm, start, end, floor, ceiling)
+
+
+@kernel
+def _free_below(m: Mem, mm: int, start: int, end: int, floor: int, ceiling: int) -> int:
+    """`free_pgtables` where there is a table below the top one."""
     for level in range(m[H_ARCH + A_LEVELS] - 1):
         shift = level_shift(m, level + 1)
         size = 1 << shift

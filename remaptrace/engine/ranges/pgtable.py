@@ -20,6 +20,7 @@ from ..pages.pgwalk import (
     HUGE_ENTRY,
     free_pgtables,
     free_tables,
+    has_no_tables,
     leaf_drop,
     next_leaf,
     pgd_free,
@@ -169,6 +170,12 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     """
     if m[vma + V_FLAGS] & VM_HUGETLB:
         return hugetlb_zap(m, mm, vma, start, end, 1 if how in (ZAP_DONTNEED, ZAP_PUNCH) else 0)
+    return 0 if has_no_tables(m, mm) != 0 else _zap_tables(m, mm, vma, start, end, how)
+
+
+@kernel
+def _zap_tables(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
+    """`zap_range` of pages that are not those of hugetlbfs, where there are page tables."""
     whole = 1 << span_shift(m)
     protects = m[vma + V_FLAGS] & VM_UFFD_WP
     addr = next_leaf(m, mm, start, end)
@@ -226,8 +233,15 @@ def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: in
     PTEs (swap, file, guard) stay as they are. Returns the number of PTEs looked at.
     """
     flags = m[vma + V_FLAGS]
-    if (flags ^ old_flags) & (VM_ACCESS | VM_SHARED | VM_PKEY) == 0:
+    if (flags ^ old_flags) & (VM_ACCESS | VM_SHARED | VM_PKEY) == 0 or has_no_tables(m, mm) != 0:
         return 0
+    return _protect_tables(m, mm, vma, start, end)
+
+
+@kernel
+def _protect_tables(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
+    """`protect_range` where there are page tables and the protection changed."""
+    flags = m[vma + V_FLAGS]
     prot = m[vma + V_PROT]
     notify = object_wants_writenotify(m, vma, flags)
     whole = 1 << span_shift(m)
@@ -304,6 +318,8 @@ def move_range(m: Mem, mm: int, old_vma: int, old: int, new_vma: int, new: int, 
     Present pages, swap entries, file PTEs and guard markers all move; whole tables and huge pages are
     handed over where both addresses allow it. Returns 0, or -12 (ENOMEM) when the arena is full.
     """
+    if has_no_tables(m, mm) != 0:
+        return 0
     whole = 1 << span_shift(m)
     done = 0
     while done < length:

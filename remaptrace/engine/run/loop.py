@@ -12,6 +12,7 @@ from ...abi.kinds import (
     K_FAULT,
     K_HUGEPAGES,
     K_MARK,
+    K_OPEN,
     K_READ,
     K_SIGNAL,
     K_UNMODELLED,
@@ -111,6 +112,29 @@ def _clear(m: Mem, event: int, flags: int, ret: int) -> int:
 
 
 @kernel
+def _call(m: Mem, ev: Mem, row: int, task: int, kind: int) -> int:
+    """The answer to the system call in `ev[row..]`, with what the recording says of it."""
+    a0 = ev[row + E_ARGS]
+    a1 = ev[row + E_ARGS + 1]
+    a2 = ev[row + E_ARGS + 2]
+    a3 = ev[row + E_ARGS + 3]
+    way = expect_refusal(m, task, kind, a0, a1, a2)
+    charges = may_charge(m, task, kind, a0, a1, a2) if way != 0 else 0
+    kept = tighten(m, task, kind, way)
+    if way == REFUSE:
+        ret = kept
+    else:
+        ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
+    loosen(m, task, way, kept, ret, charges)
+    ret = settle(m, task, kind, ret)
+    m[G_TAKE] = 0
+    if m[G_HAS_RET] != 0 and ret != m[G_REC_RET]:
+        if m[G_REC_RET] != -ERRNO_NOT_SHOWN or ret >= 0 or ret < -ERRNO_NOT_SHOWN:
+            m[G_RSFLAGS] |= RSF_DIVERGED
+    return ret
+
+
+@kernel
 def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
     """Replay the event in `ev[row..]` of a live task; fills ret and outcome of the result row."""
     kind = ev[row + E_KIND]
@@ -120,35 +144,28 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
     a3 = ev[row + E_ARGS + 3]
     outcome = OUT_NONE
     ret = 0
-    if K_READ <= kind <= K_EXECUTE:
-        outcome = touch(m, task, kind - K_READ, a0, a1, a2, a3)
-        stop_after(m, task, outcome)
-    elif kind == K_FAULT:
-        outcome = recorded_fault(m, task, a0, a1)
-    elif kind == K_SIGNAL:
-        outcome = signal_fits(m, task, a0, a1, a2)
-    elif kind in (K_MARK, K_HUGEPAGES) or K_DUMP <= kind <= K_DUMP + 3 or m[G_EVFLAGS] & EVF_INJECTED:
-        ret = m[G_REC_RET]
-    elif kind == K_UNMODELLED:
-        ret = m[G_REC_RET]
-        m[G_RSFLAGS] |= RSF_UNMODELLED
-    else:
-        way = expect_refusal(m, task, kind, a0, a1, a2)
-        charges = may_charge(m, task, kind, a0, a1, a2) if way != 0 else 0
-        kept = tighten(m, task, kind, way)
-        if way == REFUSE:
-            ret = kept
-        else:
-            ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
-        loosen(m, task, way, kept, ret, charges)
-        ret = settle(m, task, kind, ret)
-        m[G_TAKE] = 0
-        if m[G_STUCK] != 0:
-            outcome = OUT_LIVELOCK
+    calls = 1
+    if kind >= K_OPEN or m[G_EVFLAGS] & EVF_INJECTED:  # else a call on memory, as most are
+        calls = 0
+        if K_READ <= kind <= K_EXECUTE:
+            outcome = touch(m, task, kind - K_READ, a0, a1, a2, a3)
             stop_after(m, task, outcome)
-        if m[G_HAS_RET] != 0 and ret != m[G_REC_RET]:
-            if m[G_REC_RET] != -ERRNO_NOT_SHOWN or ret >= 0 or ret < -ERRNO_NOT_SHOWN:
-                m[G_RSFLAGS] |= RSF_DIVERGED
+        elif kind == K_FAULT:
+            outcome = recorded_fault(m, task, a0, a1)
+        elif kind == K_SIGNAL:
+            outcome = signal_fits(m, task, a0, a1, a2)
+        elif kind in (K_MARK, K_HUGEPAGES) or K_DUMP <= kind <= K_DUMP + 3 or m[G_EVFLAGS] & EVF_INJECTED:
+            ret = m[G_REC_RET]
+        elif kind == K_UNMODELLED:
+            ret = m[G_REC_RET]
+            m[G_RSFLAGS] |= RSF_UNMODELLED
+        else:
+            calls = 1
+    if calls == 1:
+        ret = _call(m, ev, row, task, kind)
+    if m[G_STUCK] != 0:
+        outcome = OUT_LIVELOCK
+        stop_after(m, task, outcome)
     rs[out + RS_RET] = ret
     rs[out + RS_OUTCOME] = outcome
     return 0
