@@ -59,6 +59,17 @@ def test_completions_go_where_shells_look_and_into_the_wheel() -> None:
     assert all("remaptrace" in text for text in completions().values())
 
 
+def test_links_of_pages_stay_on_the_site() -> None:
+    """A link that leaves docs/ is none on the site, whose strict build fails of it."""
+    docs = ROOT / "docs"
+    for page in docs.rglob("*.md"):
+        for target in re.findall(r"\]\(([^)#:\s]+\.\w+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if target.startswith("gallery/"):
+                continue
+            found = (page.parent / target).resolve()
+            assert found.is_relative_to(docs) and found.exists(), f"{page.name}: {target}"
+
+
 def test_the_navigation_names_pages_that_are_there_and_the_gallery_every_report() -> None:
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     named: set[str] = set()

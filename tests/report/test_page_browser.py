@@ -239,6 +239,26 @@ def test_arrow_keys_go_on_from_anywhere(browser: Any, file: Path) -> None:
     view.close()
 
 
+def test_paper_is_light_and_whole_also_from_a_dark_screen(browser: Any, file: Path) -> None:
+    """Colours of the keys are printed, charts end where the paper does, ink is dark."""
+    view = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    view.goto(file.as_uri())
+    ready(view)
+    view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    view.emulate_media(media="print")
+    view.set_viewport_size({"width": 700, "height": 900})
+    style = "getComputedStyle(document.querySelector('{}')).{}"
+    assert view.evaluate(style.format(".key i", "printColorAdjust")) == "exact"
+    assert view.evaluate(style.format("body", "color")) == "rgb(26, 26, 26)"
+    for chart in view.locator(".chart").all():
+        box, drawn = chart.bounding_box(), chart.locator("canvas").bounding_box()
+        assert drawn["x"] + drawn["width"] <= box["x"] + box["width"] + 1
+    view.emulate_media(media="screen")
+    view.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert view.evaluate(style.format("body", "color")) == "rgb(232, 232, 232)"
+    view.close()
+
+
 PICTURES = Path(__file__).parent / "pictures" / "page"
 
 

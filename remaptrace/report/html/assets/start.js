@@ -167,12 +167,14 @@ function start() {
   let waiting = 0;
   window.addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => groups.forEach((g) => g.resize()), 120); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => groups.forEach((g) => g.resize()));
-  window.addEventListener("beforeprint", () => {
+  window.addEventListener("beforeprint", () => { // paper is light, whatever the screen is
+    document.documentElement.classList.add("paper");
     for (const d of document.querySelectorAll("details")) { // all tables of a long trace would be a book: the large ones if they are open
       if (d.fill) { d.fill(); d.open = d.open || d.querySelectorAll("tr").length <= MOST_PRINTED; }
     }
     groups.forEach((g) => g.resize());
   });
+  window.addEventListener("afterprint", () => { document.documentElement.classList.remove("paper"); groups.forEach((g) => g.resize()); });
   window.remaptrace = {data, groups, sides: groups.flatMap((g) => g.sides)};
   window.ready = true;
 }
