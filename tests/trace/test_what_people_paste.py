@@ -94,6 +94,8 @@ def test_a_library_whose_parts_do_not_lie_together_is_named(tmp_path: Path) -> N
         (tmp_path / "log.strace").write_text(text)
         return [note for note in load(str(tmp_path / "log.strace")).notes if "as no loader does" in note]
 
+    assert not notes(f"mmap(NULL, 8192, {ANON}) = 0x7f1100002000\n")  # columns of few bits
+    assert not notes("mmap(NULL, 8192, PROT_READ, MAP_SHARED, 3, 0) = 0x7f1100002000\n")
     moved = LIBRARY.replace("3, 0) = 0x7f110a000000", "3, 0) = 0x7f110c000000")
     assert "line 3 maps a part of a library outside of where line 2" in notes(moved)[0]
     assert not notes(LIBRARY + LIBRARY.replace("0x7f110a", "0x7f110b"))

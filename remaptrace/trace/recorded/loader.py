@@ -53,13 +53,12 @@ def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
     (elf/dl-map-segments.h); MAP_DENYWRITE is its mark.
     """
     columns = trace.columns
-    kinds, flags, places = (
-        columns["kind"],
-        columns["a3"].astype(np.int64),
-        columns["ret"],
-    )  # columns are narrow
-    maps = np.isin(kinds, (ev.K_MMAP, ev.K_OLD_MMAP)) & (columns["a4"] >= 0) & (flags & MAP["denywrite"] != 0)
-    maps &= places > 0
+    kinds, places = columns["kind"], columns["ret"]
+    maps = np.isin(kinds, (ev.K_MMAP, ev.K_OLD_MMAP)) & (columns["a4"] >= 0) & (places > 0)
+    if not maps.any():
+        return []
+    flags = columns["a3"].astype(np.int64)  # columns are as narrow as what is in them
+    maps &= flags & MAP["denywrite"] != 0
     if not (maps & (flags & MAP_FIXED != 0)).any():
         return []
     found: list[tuple[int, int]] = []
