@@ -9,6 +9,7 @@ import pytest
 
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.calls import KIND_NAMES
+from remaptrace.trace.detect import read_data
 from remaptrace.trace.events import COLUMNS, Trace
 from remaptrace.trace.tracepoints.ftrace import read_ftrace
 from remaptrace.trace.tracepoints.look import looks_like_ftrace, looks_like_perf
@@ -193,3 +194,48 @@ def test_traced_faults_make_software_ones_superfluous() -> None:
         b"              sh 184/184  2.701026:  page-faults:u:     1000 a     2 b\n"
     )
     assert len(read_perf(data, name="t")) == 1
+
+
+RAW = "             p32 {tid} [000] 46403.45{at}:   raw_syscalls:sys_{what}\n"
+
+
+def _raw(tid: int, *calls: tuple[str, int]) -> str:
+    text = ""
+    for at, (asked, answer) in enumerate(calls):
+        number = asked.partition(" ")[0]
+        text += RAW.format(tid=tid, at=4000 + 2 * at, what=f"enter: NR {asked}")
+        text += RAW.format(tid=tid, at=4001 + 2 * at, what=f"exit: NR {number} = {answer}")
+    return text
+
+
+def test_calls_of_32_bit_programs_have_wrong_names_and_are_left_out() -> None:
+    """Number 192 is mmap2 there and lgetxattr here, 91 munmap and fchmod, 3 read and close, 10 unlink and mprotect."""
+    mmap2 = ("192 (0, 2000, 3, 22, ffffffff, 0)", 0xF7F4E000)
+    trace = read_data(
+        _raw(7, mmap2, ("10 (56559000, 1, 2, 3, 4, 5)", 0), ("91 (f7f4e000, 2000, 0, 0, 0, 0)", 0)).encode(),
+        "t",
+    )
+    assert len(trace) == 0
+    assert any("3 calls of 32-bit programs (p32) are left out" in note for note in trace.notes)
+    # what it makes is 32-bit too, another program is not
+    born = RAW.replace(
+        "raw_syscalls:sys_{what}", "sched:sched_process_fork: comm=p pid=7 child_comm=p child_pid=8"
+    )
+    text = (
+        _raw(7, mmap2)
+        + born.format(tid=7, at=4100)
+        + _raw(8, ("10 (56559000, 1000, 1, 0, 0, 0)", 0)).replace("45400", "45410")
+    )
+    text += _raw(9, ("9 (0, 2000, 3, 22, ffffffff, 0)", 0x7F0000000000)).replace("45400", "45420")
+    kinds = [KIND_NAMES[kind] for kind in read_data(text.encode(), "t").columns["kind"].tolist()]
+    assert kinds.count("mmap") == 1 and "mprotect" not in kinds
+
+
+def test_an_attribute_of_a_file_has_any_size_that_attributes_have() -> None:
+    trace = read_data(
+        _raw(
+            7, ("192 (1, 2, 3, 10000, 0, 0)", 65536), ("9 (0, 2000, 3, 22, ffffffff, 0)", 0x7F0000000000)
+        ).encode(),
+        "t",
+    )
+    assert len(trace) == 1 and not trace.notes
