@@ -49,7 +49,8 @@ def write_page(
     from ...report.html.series import carried, side
     from ...report.html.tables import ground_tables, letters_of
 
-    answer = [sentence for one in facts for sentence in _sentences(one, len(facts) > 1)]
+    several = len(facts) > 1
+    answer = list(chain.from_iterable(_sentences(one, several) for one in facts))
     every: list[Table] = [
         {
             "title": "Every number of this report",
