@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from ..abi.kinds import K_MMAP, K_MUNMAP
-from ..abi.mman import MAP_ANONYMOUS
+from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ..lateclasses import dataclass
 from ..result.result import Result
 from ..trace.events import Trace
@@ -66,7 +66,9 @@ def find_leaks(result: Result, bill: Bill, steady: bool) -> list[Leak]:
         return []  # it falls again
     ret = result.columns["ret"][:upto].astype(np.int64)
     done = (ret >= 0) | (ret < -4095)
-    maps = np.flatnonzero(mine & (kinds == K_MMAP) & (columns["a3"][:upto] & MAP_ANONYMOUS != 0) & done)
+    flags = columns["a3"][:upto].astype(np.int64)
+    fresh = (flags & MAP_FIXED == 0) | (columns["a2"][:upto] != 0)  # not what is put over memory given back
+    maps = np.flatnonzero(mine & (kinds == K_MMAP) & (flags & MAP_ANONYMOUS != 0) & fresh & done)
     alive = _alive(columns["a0"][:upto], ret, maps, np.flatnonzero(mine & (kinds == K_MUNMAP) & done), bill)
     alive &= ~_unmapped_later(result, whole, upto, ret[maps])
     page = result.machine.page_size
@@ -77,27 +79,35 @@ def find_leaks(result: Result, bill: Bill, steady: bool) -> list[Leak]:
     for size in np.unique(sizes[alive]).tolist():
         same = sizes == size
         kept = maps[alive & same]
-        if len(kept) >= least and _still_comes(kept, calls, int(same.sum())):
+        if len(kept) >= least and _still_comes(kept, calls, int(same.sum()), steady):
             leaks.append(_leak(trace, kept, calls, size, size, int(same.sum())))
             rest &= ~same
     kept = maps[alive & rest]
     if (
         steady
         and len(kept) >= max(_LEAST, 2 * _SHARE * bill.total)
-        and _still_comes(kept, calls, int(rest.sum()))
+        and _still_comes(kept, calls, int(rest.sum()), False)
     ):
         low, high = (int(extreme(sizes[alive & rest])) for extreme in (np.min, np.max))
         leaks.append(_leak(trace, kept, calls, low, high, int(rest.sum())))
     return sorted(leaks, key=lambda leak: -leak.mappings)
 
 
+_EVERY_AGE = 8
+"""Part of the kept that each quarter of a slow leak has at least; even shares are 4."""
 _Events = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
-def _still_comes(kept: _Events, calls: _Events, made: int) -> bool:
-    """Whether `kept`, of `made` mappings, is most of them, and comes until the end: what stopped is bounded."""
-    _, _, third, fourth = _ages(kept, calls)
-    if (third + fourth) * 4 < len(kept) or len(kept) * 2 < made:
+def _still_comes(kept: _Events, calls: _Events, made: int, steady: bool) -> bool:
+    """Whether `kept`, of `made` mappings, comes until the end: what stopped is bounded.
+
+    Most of them are kept, or, where the number of areas grows steadily, some of every age: of what a cache replaces
+    only the young are there.
+    """
+    first, second, third, fourth = _ages(kept, calls)
+    if (third + fourth) * 4 < len(kept):
+        return False
+    if len(kept) * 2 < made and not (steady and min(first, second, third, fourth) * _EVERY_AGE >= len(kept)):
         return False
     return int((kept >= calls[len(calls) * 7 // 8]).sum()) * 40 >= len(kept)
 

@@ -69,6 +69,25 @@ def test_a_leak_of_many_sizes_is_one(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "600 mappings of 4 KiB to 388 KiB were never unmapped" in facts["sentences"][0]
 
 
+def test_a_slow_leak_among_mappings_that_are_given_back_is_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    calls = "".join(mapped(n) + ("" if n % 10 == 0 else unmapped(n)) for n in range(2000))
+    (leak,) = advise(capsys, tmp_path, EXEC + calls)["leaks"]
+    assert (leak["mappings"], leak["unmapped"]) == (200, 1800)
+    assert leak["by_quarter"] == [49, 50, 50, 51]  # brk is a call, too
+
+
+def test_memory_that_is_decommitted_does_not_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    calls = mapped(0, 64 << 20) + "".join(
+        f"mmap({at:#x}, 8192, PROT_NONE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0) = {at:#x}\n"
+        for at in range(BASE, BASE + 400 * 0x10000, 0x10000)
+    )
+    facts = advise(capsys, tmp_path, EXEC + calls)
+    assert facts["leaks"] == []
+    assert facts["bill"]["pattern"][1]["vmas"] == 400
+
+
 def test_mappings_that_others_replace_do_not_leak(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ring = "".join(map(mapped, range(200)))
     ring += "".join(unmapped(n) + mapped(n + 200) for n in range(600))
