@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # without the enums of `signal`: they are a tenth of a short command
+import gc
 import sys
 
 
@@ -14,12 +15,43 @@ def main() -> None:
     _prepare_numpy()
     from .front import answered
 
+    gc.set_threshold(_COLLECT_FROM)
     status = answered(sys.argv[1:])
-    if status is None:
-        from .entry import guarded
+    if status is not None:
+        _leave(status)
+        sys.exit(status)
+    from .entry import guarded
 
-        status = guarded(sys.argv[1:])
-    sys.exit(status)
+    sys.exit(guarded(sys.argv[1:]))
+
+
+_COLLECT_FROM = 50_000
+"""New objects from which the collector of cycles looks for garbage: what is imported is none."""
+
+
+def _leave(status: int) -> None:
+    """End the process here, with nothing taken apart first: that takes a tenth of a short run.
+
+    For commands that write to standard output alone; what was registered for the end is done. Returns where someone
+    waits for the usual end: a debugger, a profiler, another thread, or output that cannot be written.
+    """
+    import atexit
+    import os
+
+    threading = sys.modules.get("threading")
+    others = threading is not None and any(
+        not one.daemon for one in threading.enumerate() if one is not threading.main_thread()
+    )
+    if others or sys.flags.inspect or sys.getprofile() is not None or sys.gettrace() is not None:
+        return
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return
+    os._exit(status)
 
 
 def _prepare_numpy() -> None:

@@ -115,7 +115,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     step = "- mmap: {length: 4096, prot: rw, flags: [private, anonymous], fd: -1, offset: 0}\n"
     for name in ("t", "u"):
         (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nsteps:\n{step}", encoding="utf-8")
-    (tmp_path / "wrong.yaml").write_text("steps:\n- munmap: {addr: 1, length: 1, expect: {result: 0}}\n")
+    (tmp_path / "wrong.yaml").write_text("steps:\n- munmap: {addr: 1, length: 1}\n  expect: {result: 0}\n")
     return tmp_path
 
 
@@ -209,3 +209,37 @@ def test_help_to_a_full_device_and_to_nobody_ends_as_documented() -> None:
     done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_plain_form_ends_with_all_that_was_registered_for_the_end(folder: Path) -> None:
+    program = (
+        "import atexit, sys\n"
+        "sys.argv = ['remaptrace', 'check', 'wrong.yaml']\n"
+        "atexit.register(print, 'registered')\n"
+        "from remaptrace.cli import main\n"
+        "main()"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "registered" in done.stdout
+    assert "wrong.yaml" in done.stdout
+    profiled = subprocess.run(
+        [sys.executable, "-m", "cProfile", "-m", "remaptrace", "kernels"],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
+    assert "function calls" in profiled.stdout
+
+
+def test_a_long_answer_reaches_a_slow_reader_whole(folder: Path) -> None:
+    command = [sys.executable, "-m", "remaptrace", "run", *["t.yaml"] * 300]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as process:
+        assert process.stdout is not None
+        shown = b"".join(iter(lambda: process.stdout.read(4096), b""))
+    assert process.returncode == 0
+    assert shown.count(b"t.yaml") == 300
