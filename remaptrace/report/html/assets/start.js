@@ -154,10 +154,14 @@ function start() {
     root.append(section);
     return new Group(kind, members.map((i) => data.sides[i]), section);
   });
+  const titles = new Map();
   for (const one of data.tables) {
+    const times = (titles.get(one.title) || 0) + 1;
+    titles.set(one.title, times);
+    const label = times > 1 ? `${one.title} (${times})` : one.title;
     if (one.facts) one.rows = flat(one.facts);
-    const section = make("section", {"aria-label": one.title}, make("h2", {}, one.title));
-    section.append(one.folded ? folded(plural(one.rows.length, "row", "rows"), () => table(one.head, one.rows, one.title)) : table(one.head, one.rows, one.title));
+    const section = make("section", {"aria-label": label}, make("h2", {}, label));
+    section.append(one.folded ? folded(plural(one.rows.length, "row", "rows"), () => table(one.head, one.rows, label)) : table(one.head, one.rows, label));
     document.getElementById(one.lead ? "lead" : "tables").append(section);
   }
   const with_moments = groups.filter((g) => g.first.a.pids.length);
