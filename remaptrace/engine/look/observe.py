@@ -65,17 +65,24 @@ def wants_observation(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return np.isin(kinds, _OBSERVING)
 
 
-def _areas_with_pages(trace: Trace) -> dict[int, dict[int, int]]:
-    """By event: starts of the areas whose expectation says something of pages, and how many pages it names."""
+def _asked_areas(trace: Trace) -> tuple[dict[int, dict[int, int]], set[int]]:
+    """By event: starts of the areas whose expectation says something of pages, and how many pages it names.
+
+    And the events whose expectation lists areas.
+    """
     found: dict[int, dict[int, int]] = {}
+    listing: set[int] = set()
     for expectation in trace.expects:
         for fields in (expectation.fields, *expectation.on.values()):
-            for area in fields.get("vmas") or ():
+            if "vmas" not in fields:
+                continue
+            listing.add(expectation.event)
+            for area in fields["vmas"] or ():
                 named = [len(area[key]) for key in _PAGE_KEYS if key in area]
                 if named:
                     starts = found.setdefault(expectation.event, {})
                     starts[area["start"]] = max(starts.get(area["start"], 0), *named)
-    return found
+    return found, listing
 
 
 def _maps_hidden(m: Any, task: int) -> bool:
@@ -98,10 +105,7 @@ class Observer:
         self._dropped = 0
         self._peak = 0
 
-        self._with_pages = _areas_with_pages(trace)
-        self._with_areas = {
-            e.event for e in trace.expects if any("vmas" in f for f in (e.fields, *e.on.values()))
-        }
+        self._with_pages, self._with_areas = _asked_areas(trace)
 
     def _add_pages(self, shot: Snapshot, mm: int, asked: dict[int, int]) -> None:
         """Add the state of the pages of the areas that begin at `asked` to the facts of `shot`.

@@ -15,12 +15,16 @@ from .loops import IntArray, Value
 
 WIDTH = len(COLUMNS)
 
+_KEPT = 1 << 16
+"""Expectations up to which they are kept as objects: several stages go through them."""
+
 
 class Expectations(Sequence[Expectation]):
     """The expectations of a scenario by event; those of a loop are made when they are asked for."""
 
     def __init__(self, rows: list[tuple[Any, int, int, dict[str, Any], dict[str, dict[str, Any]]]]) -> None:
         self._rows = rows
+        self._made: list[Expectation] | None = None
         self._order: npt.NDArray[np.int64] | None = None  # (row, turn) by event, if there are loops
         if any(not isinstance(r[0], int) for r in rows):
             pairs = [
@@ -34,6 +38,11 @@ class Expectations(Sequence[Expectation]):
         return len(self._rows) if self._order is None else self._order.shape[1]
 
     def __iter__(self) -> Iterator[Expectation]:
+        if self._made is not None:
+            return iter(self._made)
+        if self._order is None and len(self._rows) <= _KEPT:
+            self._made = [Expectation(*row) for row in self._rows]
+            return iter(self._made)
         return (self[i] for i in range(len(self)))
 
     @overload
