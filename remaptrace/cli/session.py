@@ -94,6 +94,8 @@ def chosen(
         given.update(described.settings)
         lsm = described.lsm_lowest
         _say_used(config, described.used)
+        if described.lacks:
+            sys.stderr.write(f"# {printable(config)}: it tells {described.lacks}\n")
     if cmdline is not None:
         from ..machine.system.cmdline import read_cmdline
 

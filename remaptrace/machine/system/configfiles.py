@@ -85,5 +85,19 @@ def read_config(path: str) -> Described:
         settings,
         tuple(dict.fromkeys(used)),
         options,
+        _lacking(bool(release), arch, whole),
         lsm_lowest_of(options, LSM_LOWEST if not whole else 0),
     )
+
+
+def _lacking(has_version: bool, arch: str | None, whole: bool) -> str:
+    """What a .config does not tell: a defconfig holds what differs from the defaults of Kconfig alone."""
+    if whole and arch is not None:
+        return ""
+    missing = [] if has_version else ["no version (--kernel names it)"]
+    missing += [] if arch is not None else ["no architecture (--arch names it)"]
+    if not whole:
+        missing.append(
+            "not every option, as in a defconfig: what is not in it is taken as the kernel's preset has it"
+        )
+    return ", ".join(missing)

@@ -56,6 +56,7 @@ class Described:
     options: Mapping[str, str] = field(
         default_factory=dict
     )  # of a .config: every option, "n" if it is not set
+    lacks: str = ""  # what a .config does not tell, in words; "": it is whole
     lsm_lowest: int = LSM_LOWEST  # CONFIG_LSM_MMAP_MIN_ADDR, 0: the kernel has none
 
 
