@@ -334,8 +334,12 @@ def test_map_stack_without_huge_pages_sets_no_flag_since_it_was_mended(
 
 
 def test_a_defconfig_says_that_it_leaves_options_out(tmp_path: Path) -> None:
-    found = read_config(write(tmp_path, "defconfig", "CONFIG_ANON_VMA_NAME=y\n# CONFIG_COMPAT_BRK is not set\n"))
-    assert found.lacks.startswith("no version (--kernel names it), no architecture (--arch names it), not every")
+    found = read_config(
+        write(tmp_path, "defconfig", "CONFIG_ANON_VMA_NAME=y\n# CONFIG_COMPAT_BRK is not set\n")
+    )
+    assert found.lacks.startswith(
+        "no version (--kernel names it), no architecture (--arch names it), not every"
+    )
     assert "hugetlbfs" not in found.settings  # not set there, and no proof that the kernel is without it
     title = "# Linux/x86 6.12.1 Kernel Configuration\nCONFIG_X86_64=y\n"
     whole = title + "".join(f"CONFIG_FILLER_{n}=y\n" for n in range(400))
