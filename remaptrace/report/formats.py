@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
+from ..lateclasses import dataclass
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -87,7 +88,8 @@ def text(command: str, form: str, facts: Any, results: Sequence[Result] = ()) ->
     return [made] if isinstance(made, str) else made
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True)
+class Output:
     """One kind of file. `maker` is ``module:function``, called with the facts, and with the results if `results`."""
 
     name: str
