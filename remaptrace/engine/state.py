@@ -193,8 +193,6 @@ MM_LASTLEAF = 28  # cache of the last leaf table: its number of span ...
 MM_LASTTABLE = 29  # ... and the table
 MM_MDWE = 30
 MM_ASLR = 31
-MM_FRESH = 32  # memory just made writable, see assume.expect_write: first byte ...
-MM_FRESH_END = 33  # ... and the byte behind, 0: none
 MM_HERE = 34  # the VMA near which this call begins, see vmaset.look_ahead, 0: unknown ...
 MM_NEAR = 35  # ... and the next call
 MM_LEAF = 36  # the leaf where to look for the area of the next call but one, 0: unknown ...
@@ -221,7 +219,9 @@ T_PID = 4
 T_ALIVE = 5
 T_PKRU = 6  # rights over protection keys, see areas/pkeys.py
 T_LOGGED = 7  # MM_ID of its address space in the log of changes, 0: none
-T_WORDS = 8
+T_FRESH = 8  # memory that it just made writable, see assume.expect_write: first byte ...
+T_FRESH_END = 9  # ... and the byte behind, 0: none
+T_WORDS = 10
 
 # ---- process: what threads share beside the mm -----------------------------------------------
 P_USERS = 0

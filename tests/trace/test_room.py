@@ -167,3 +167,15 @@ def test_a_slow_twin_finds_the_same(seed: int) -> None:
     columns = {name: np.array([e[i] for e in events], dtype=np.int64) for i, name in enumerate(names)}
     trace = Trace(columns, rows, recorded=True)
     assert makers_of_room(trace) == slowly(trace)
+
+
+def test_memory_that_its_thread_carves_up_next_is_not_taken_for_written(tmp_path: Path) -> None:
+    """Whatever other threads do in between: so it has no anon_vma, and joins what is."""
+    text = TAKES.format(7, 0x10000, PLACE) + TAKES.format(8, 0x10000, PLACE + 0x20000)
+    text += "7 mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0001000000\n"
+    text += f"8 mprotect({PLACE + 0x24000:#x}, 4096, PROT_NONE) = 0\n" + TAKES.format(
+        7, 0x10000, PLACE + 0x10000
+    )
+    (tmp_path / "log").write_text(BORN + text)
+    areas = [(v.start, v.end) for v in replay(load(str(tmp_path / "log"))).snapshots[-1].vmas]
+    assert (PLACE, PLACE + 0x24000) in areas

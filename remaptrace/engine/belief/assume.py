@@ -67,8 +67,6 @@ from ..state import (
     I_UNSURE,
     MM_BRK,
     MM_END_DATA,
-    MM_FRESH,
-    MM_FRESH_END,
     MM_LOCKED,
     MM_START_BRK,
     MM_START_DATA,
@@ -80,6 +78,8 @@ from ..state import (
     OPS_SHMEM,
     P_UNKNOWN,
     T_FILES,
+    T_FRESH,
+    T_FRESH_END,
     T_MM,
     T_PROC,
     TYPE_UNMAPPABLE,
@@ -392,9 +392,8 @@ def assume_occupied(m: Mem, task: int, addr: int, length: int, flags: int) -> in
 def expect_write(m: Mem, task: int, start: int, length: int) -> int:
     """In a log without accesses, note that private memory was just made writable; see `assume_written`."""
     if m[G_NO_ACCESSES] != 0:
-        mm = m[task + T_MM]
-        m[mm + MM_FRESH] = start
-        m[mm + MM_FRESH_END] = start + length
+        m[task + T_FRESH] = start
+        m[task + T_FRESH_END] = start + length
     return 0
 
 
@@ -402,23 +401,23 @@ def expect_write(m: Mem, task: int, start: int, length: int) -> int:
 def assume_written(m: Mem, task: int, start: int, length: int, trims: int) -> int:
     """Before a call on [start, start + length): take fresh writable memory that it leaves alone as written.
 
-    Programs ask for writable memory to write to it before they ask for more; a range that the very next
-    call changes again was only being carved up, unless it `trims` an end of it (munmap): what is left then is
-    what was wanted. What matters is the anon_vma that a first write gives an area: it decides which neighbours
-    merge later, and a log of calls alone does not show it.
+    Programs ask for writable memory to write to it before they ask for more; a range that the very next call of the
+    same thread changes again was only being carved up, unless it `trims` an end of it (munmap): what is left then is
+    what was wanted. What matters is the anon_vma that a first write gives an area: it decides which neighbours merge
+    later, and a log of calls alone does not show it.
     """
     mm = m[task + T_MM]
-    end = m[mm + MM_FRESH_END]
+    end = m[task + T_FRESH_END]
     if end == 0:
         return 0
-    first = m[mm + MM_FRESH]
-    m[mm + MM_FRESH_END] = 0
+    first = m[task + T_FRESH]
+    m[task + T_FRESH_END] = 0
     if start < end and first < start + length:
         if trims != 0 and start <= first and start + length < end:
-            m[mm + MM_FRESH] = page_align(m, start + length)
-            m[mm + MM_FRESH_END] = end
+            m[task + T_FRESH] = page_align(m, start + length)
+            m[task + T_FRESH_END] = end
         elif trims != 0 and first < start and end <= start + length:
-            m[mm + MM_FRESH_END] = start
+            m[task + T_FRESH_END] = start
         return 0
     vma = find_vma(m, mm, first)
     while vma != 0 and m[vma + V_START] < end:

@@ -59,6 +59,7 @@ from ..state import (
     P_WORDS,
     T_ALIVE,
     T_FILES,
+    T_FRESH_END,
     T_MM,
     T_PID,
     T_PKRU,
@@ -280,6 +281,7 @@ def task_exec(m: Mem, task: int) -> int:
     pick_layout(m, m[task + T_PROC], mm)
     mm_put(m, m[task + T_MM])
     m[task + T_MM] = mm
+    m[task + T_FRESH_END] = 0
     m[task + T_PKRU] = 0
     files = m[task + T_FILES]
     if m[files + FD_USERS] > 1:
