@@ -35,15 +35,23 @@ class Function:
 
     def __call__(self, *arguments: Any) -> int:
         """The function's answer."""
+        return self.with_words(self.words_of(*arguments))
+
+    def with_words(self, words: list[int]) -> int:
+        """The same of arguments that are words already, arrays as `words_of` gives them and kept alive elsewhere."""
+        function = self._prototypes.get(len(words)) or self._prototype(len(words))
+        answer: int = function(*words)
+        return answer
+
+    def words_of(self, *arguments: Any) -> list[int]:
+        """What `arguments` are to the function: for those that many calls share."""
         words: list[int] = []
         for argument in arguments:
             if isinstance(argument, (np.ndarray, tuple)):
                 self._words(argument, words)
             else:
                 words.append(int(argument))
-        function = self._prototypes.get(len(words)) or self._prototype(len(words))
-        answer: int = function(*words)
-        return answer
+        return words
 
     @property
     def linked(self) -> bool:

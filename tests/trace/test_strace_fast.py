@@ -273,3 +273,33 @@ def test_a_large_log_is_read_where_it_lies_as_if_it_were_copied(
         assert mapped.strings == copied.strings
         for column, values in copied.columns.items():
             assert np.array_equal(values, mapped.columns[column]), column
+
+
+BIRTHS = [
+    b"clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f20a3f96a10) = %d",
+    b"clone(child_stack=0x7f01, flags=CLONE_VM|CLONE_THREAD|CLONE_FILES, parent_tid=[12], tls=0x7f02) = %d <0.000012>",
+    b"clone(flags=CLONE_PIDFD|SIGCHLD, pidfd=[5]) = %d",
+    b"clone3({flags=CLONE_VM|CLONE_THREAD, exit_signal=0, stack=0x7f00, stack_size=0x7fff80}, 88) = %d",
+    b"clone3({flags=CLONE_VM|CLONE_THREAD, stack=0x7f00} => {parent_tid=[9]}, 88)   = %d",
+    b"clone3({flags=CLONE_PIDFD, pidfd=0x7f00} => {pidfd=[7]}, 88) = %d",
+    b"clone3({flags=CLONE_UNHEARD_OF}, 88) = %d",
+    b"clone(child_stack=NULL, flags=SIGCHLD) = -1 EAGAIN (no %d)",
+    b"clone3({flags=CLONE_VM}, 88) = ? (no %d)",
+    b"clone3({flags=CLONE_VM <unfinished ...> %d",
+    b"clone3({flags=CLONE_VM}, 88 <unfinished ...>%.0d",
+    b"<... clone3 resumed>) = %d",
+    b"vfork() = %d",
+    b"brk(NULL) = 0x%d",
+    b'execve("/bin/x", ["x"], NULL) = 0%.0d',
+    b"exit_group(0) = ?%.0d",
+]
+STAMPS = [b"", b"1690000000.000001 ", b"9000000001.000001 ", b"12.000001 ", b"12:00:00.000001 "]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.sampled_from(BIRTHS), st.integers(0, 8)), max_size=30),
+    st.sampled_from(STAMPS),
+)
+def test_births_are_read_alike(calls: list[tuple[int, bytes, int]], stamp: bytes) -> None:
+    assert_same(b"".join(b"%d %s%s\n" % (who, stamp, call % whom) for who, call, whom in calls))

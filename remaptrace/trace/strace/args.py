@@ -8,6 +8,7 @@ Everything works on bytes: paths need not be UTF-8.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ...errorcodes import RT_ARGUMENT, RT_SYMBOL
 from ..symbols import SHIFTS, SYMBOLS
@@ -92,6 +93,7 @@ def _skip_annotation(text: bytes, at: int) -> int:
     return match.end() if match else at + 1
 
 
+@lru_cache(maxsize=1 << 12)
 def value(token: bytes) -> int:
     """The number that an argument stands for: not wrapped, -2**63 .. 2**64-1.
 

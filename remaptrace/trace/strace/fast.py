@@ -7,10 +7,11 @@ reads as it would read any. The result is the same as if it had read all of them
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +23,31 @@ from ..compiled import scan
 from ..compiled.stracefollow import add_path, follow
 from ..compiled.stracelex import lex_lines
 from ..filetypes import file_type
-from .args import unescape
+from .args import BadLine, unescape, value
 from .lines import call_name, read_head, unfinished
 from .model import Pending, Task
 from .nametables import MAX_IGNORED, known_names
 from .read import CHILD, Log, StraceReader
 
+if TYPE_CHECKING:
+    from ...machinecode.load import Function
+
 BLOCK_BYTES = 1 << 20
+_FOLLOW = cast("Function", follow)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
 
 _ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
 """Words of lines that may end other threads, with what they have under way."""
+
+_MORE = rb"(?:, (?!pidfd)[a-z_]+=(?:\w+|\[\d+\]))*"
+_BIRTH = re.compile(
+    rb"([1-9]\d{0,7}) +(?:([1-8]\d{8,9})\.(\d{6}) )?"
+    rb"(?:clone\((?:child_stack=\w+, )?flags=([A-Z_|]+)" + _MORE + rb"\)"
+    rb"|clone3\(\{flags=([A-Z_|]+)" + _MORE + rb"\}(?: => \{(?!pidfd)[a-z_]+=\[\d+\]\})?, \d+\))"
+    rb" += ([1-9]\d{0,8})(?: <\d+\.\d+>)?\Z"
+)
+"""The usual lines of births: thread, time, flags, the thread that is born."""
 
 Words = npt.NDArray[np.int64]
 
@@ -65,6 +79,9 @@ class FastStraceReader(StraceReader):
         self._buckets = np.zeros(_BUCKETS, dtype=np.int32)
         self._counts = np.zeros(MAX_IGNORED, dtype=np.int64)
         self._names = known_names()
+        self._learned: set[bytes] = set()
+        self._words_of: tuple[object, object, object] = (None, None, None)
+        self._words: list[int] = []
         for word, number in self._names.counted.items():
             self._state[word] = number
 
@@ -130,12 +147,10 @@ class FastStraceReader(StraceReader):
         at, count = 0, len(block.ends)
         out = self.model.out
         state = self._state
+        text = _FOLLOW.words_of(self._bytes, block.rows)
         while at < count:
             state[fo.S_USED] = out.used
-            at = follow(
-                self._bytes, block.rows, at, count, state, self._tids, self._tasks, self.model.files.table,
-                self._paths, self._buckets, self._counts, self._names.plain, out.block,
-            )  # fmt: skip
+            at = _FOLLOW.with_words([*text, at, count, *self._tables()])
             out.used = int(state[fo.S_USED])
             if at >= count:
                 break
@@ -145,6 +160,18 @@ class FastStraceReader(StraceReader):
             at = self._by_hand(block, at)
         state[fo.S_LINE] += count
 
+    def _tables(self) -> list[int]:
+        """The words of all that `follow` keeps, taken anew where a table has grown."""
+        files, out = self.model.files.table, self.model.out.block
+        of = self._words_of
+        if of[0] is not self._tasks or of[1] is not files or of[2] is not self._paths:
+            self._words_of = self._tasks, files, self._paths
+            self._words = _FOLLOW.words_of(
+                self._state, self._tids, self._tasks, files, self._paths, self._buckets, self._counts,
+                self._names.plain, out,
+            )  # fmt: skip
+        return self._words
+
     def _by_hand(self, block: _Block, at: int) -> int:
         """Give a line to the plain reader, and those behind it that continue it: the row to go on with."""
         while True:
@@ -152,7 +179,10 @@ class FastStraceReader(StraceReader):
             end = int(block.ends[at])
             self.offset = end + 1
             line = self.data[start:end]
-            self._read_plainly(line, int(self._state[fo.S_LINE]) + at + 1)
+            number = int(self._state[fo.S_LINE]) + at + 1
+            if self._birth(line, number):
+                return at + 1
+            self._read_plainly(line, number)
             if block.rows[at, lex.L_OP] != lex.OP_SLOW:
                 self._learn_path(block.rows[at])
             else:
@@ -164,7 +194,8 @@ class FastStraceReader(StraceReader):
     def _read_plainly(self, line: bytes, number: int) -> None:
         state, model = self._state, self.model
         self._clock, self._day = int(state[fo.S_CLOCK]), int(state[fo.S_DAY])
-        tid = read_head(self._open + line).tid  # of a line that a notice broke, its beginning
+        head = read_head(self._open + line)  # of a line that a notice broke, its beginning
+        tid = head.tid
         task = model.by_tid.get(tid) if tid is not None else self._unnamed()
         others: list[Task] = []
         if any(word in line for word in _ENDS_OTHERS):
@@ -192,6 +223,32 @@ class FastStraceReader(StraceReader):
         state[fo.S_UNNAMED] = unnamed.row if unnamed is not None else -1
         if len(model.strings) > len(self._paths):
             self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
+
+    def _birth(self, line: bytes, number: int) -> bool:
+        """What `_read_plainly` does with the usual line of a birth. False: another line, or not so simple."""
+        match = _BIRTH.match(line)
+        if match is None or self._open:
+            return False
+        tid, seconds, part, flags, flags_3, born = match.group(1, 2, 3, 4, 5, 6)
+        model, child = self.model, int(born)
+        task = model.by_tid.get(int(tid))
+        if task is None or not task.alive or task.pending is not None or child in model.by_tid:
+            return False
+        if self._tasks[task.row, fo.T_PENDING]:
+            return False
+        try:
+            bits = value(flags or flags_3) & ~0xFF
+        except BadLine:
+            return False
+        time = 0 if seconds is None else int(seconds) * 1_000_000_000 + int(part) * 1000
+        model.out.source = self.source
+        self.understood += 1
+        model.forking.pop(task.row, None)
+        model.born(task, child, bits, number, time)
+        for changed in model.changed:
+            self._note_task(changed)
+        model.changed.clear()
+        return True
 
     def _in_a_call(self) -> list[Task]:
         """The living tasks of whose call only the first part was seen: all that the end of others changes."""
@@ -242,6 +299,7 @@ class FastStraceReader(StraceReader):
     def _learn_name(self, line: bytes) -> None:
         """Let the machine count further calls of this name by itself if it is one that is only counted."""
         name = call_name(line[read_head(line).start :])
-        if name is None or name.startswith(b"?"):
+        if name is None or name.startswith(b"?") or name in self._learned:
             return
+        self._learned.add(name)
         self._names.count_only(name)

@@ -160,7 +160,7 @@ class Model:
         if parent is None:
             return self._unborn(tid, line, time)
         assert parent.pending is not None
-        child = self._fork(parent, tid, self._fork_flags(parent.pending), line, time)
+        child = self.born(parent, tid, self._fork_flags(parent.pending), line, time)
         parent.pending.child = child
         return child
 
@@ -171,10 +171,10 @@ class Model:
             pid = self.tasks[0].pid if self.tasks else tid
         living = self.by_pid.get(pid)
         if living:
-            return self._fork(living[0], tid, THREAD_FLAGS, line, time, made=True)
+            return self.born(living[0], tid, THREAD_FLAGS, line, time, made=True)
         if tid != pid:
             leader = self.new_task(pid, pid, -1, self.files.new())
-            return self._fork(leader, tid, THREAD_FLAGS, line, time, made=True)
+            return self.born(leader, tid, THREAD_FLAGS, line, time, made=True)
         if self.tasks:
             self.note(UNBORN)
         return self.new_task(tid, pid, -1, self.files.new())
@@ -213,7 +213,7 @@ class Model:
         self.note("the flags of a clone3 call are not shown: it is taken for the start of a thread")
         return THREAD_FLAGS
 
-    def _fork(self, parent: Task, tid: int, flags: int, line: int, time: int, *, made: bool = False) -> Task:
+    def born(self, parent: Task, tid: int, flags: int, line: int, time: int, *, made: bool = False) -> Task:
         """A new task, and its fork event."""
         old = self.by_tid.get(tid)
         if old is not None and old.alive:
@@ -235,7 +235,7 @@ class Model:
         if child is not None:
             self.note("two forks were under way at once and the log does not say whose child came first")
         text = call.name + b"(" + b", ".join(call.args) + b")"
-        self._fork(call.task, tid, self.fork_flags(call.name, text), call.line, call.time)
+        self.born(call.task, tid, self.fork_flags(call.name, text), call.line, call.time)
 
     def end(self, task: Task, code: int, *, group: bool, line: int, time: int, made: bool = False) -> None:
         """A thread ends, or with `group` its whole process; later words of the dead are ignored."""
