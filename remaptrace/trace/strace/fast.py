@@ -244,7 +244,9 @@ class FastStraceReader(StraceReader):
         model.out.source = self.source
         self.understood += 1
         model.forking.pop(task.row, None)
+        self._note_other_end(line, time)
         model.born(task, child, bits, number, time)
+        model.out.other_end = 0
         for changed in model.changed:
             self._note_task(changed)
         model.changed.clear()

@@ -242,13 +242,17 @@ class StraceReader:
         if parts is None:
             raise BadLine(RT_LINE, 0, text, "arguments, a closing parenthesis, = and a result")
         name, arguments, result = parts
-        took = _duration(text)
-        other = time + way * took
-        self.model.out.other_end = other if took >= 0 and time and 0 < other <= LAST_MOMENT else 0
+        self._note_other_end(text, time, way)
         try:
             apply(self.model, Call(task, self.names.real(name), arguments, result, number, time))
         finally:
             self.model.out.other_end = 0
+
+    def _note_other_end(self, text: bytes, time: int, way: int = 1) -> None:
+        """The next event is that of a call whose text ends with how long it took, or does not."""
+        took = _duration(text)
+        other = time + way * took
+        self.model.out.other_end = other if took >= 0 and time and 0 < other <= LAST_MOMENT else 0
 
     def _name_by_result(self, text: bytes) -> None:
         """set_tid_address and gettid return the thread's own id."""
