@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -120,3 +121,16 @@ def read_baseline(data: bytes, path: str) -> dict[str, dict[str, int]]:
     if not good:
         raise InputError(RT_SET, "not a baseline", path, expected="what --write-baseline wrote")
     return {str(k): dict(v) for k, v in sources.items()}
+
+
+def baseline_key(baseline: Mapping[str, object], path: str) -> str | None:
+    """The source of a baseline that `path` is: by its path, else by as many of its last parts as only one shares."""
+    if path in baseline:
+        return path
+    parts = PurePath(path).parts
+    found = [key for key in baseline if PurePath(key).name == parts[-1]] if parts else []
+    for count in range(2, len(parts) + 1):
+        if len(found) < 2:
+            break
+        found = [key for key in found if PurePath(key).parts[-count:] == parts[-count:]]
+    return found[0] if len(found) == 1 else None

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from remaptrace.cli.entry import run_command
+from remaptrace.result.gates import baseline_key
 
 BASE = 0x7F0000000000
 EXEC = 'execve("/opt/prog/a", ["a"], 0x7ffc0 /* 2 vars */) = 0\n'
@@ -55,6 +56,32 @@ def test_a_baseline_that_was_written_holds_until_more_is_needed(
             assert ElementTree.fromstring(text).get("failures") == "1"
     log(tmp_path, 5)
     assert run_command(["check", path, "--baseline", kept]) == 0
+
+
+def test_a_baseline_finds_its_source_in_another_folder_and_never_bounds_nothing_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = str(tmp_path / "base.json")
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    assert run_command(["check", log(here, 20), "--write-baseline", kept]) == 0
+    grown = log(there, 21)
+    assert run_command(["check", grown, "--baseline", kept]) == 1
+    other = there / "other.strace"
+    other.write_text(Path(grown).read_text())
+    capsys.readouterr()
+    assert run_command(["check", str(other), "--baseline", kept]) == 2
+    assert "none of the sources" in capsys.readouterr().err
+    assert run_command(["check", log(here, 20), str(other), "--baseline", kept]) == 0
+    assert "other.strace: not in the baseline" in capsys.readouterr().err
+
+
+def test_a_source_is_known_by_as_many_parts_of_its_path_as_tell_it() -> None:
+    baseline = {"a/x/work.strace": {}, "a/y/work.strace": {}, "one.strace": {}}
+    assert baseline_key(baseline, "/ci/a/y/work.strace") == "a/y/work.strace"
+    assert baseline_key(baseline, "work.strace") is None
+    assert baseline_key(baseline, "/z/one.strace") == "one.strace"
 
 
 @pytest.mark.parametrize("bound", ["peak=3", "peak_vmas", "peak_vmas=many", "peak_vmas=-1"])

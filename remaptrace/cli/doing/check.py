@@ -6,8 +6,10 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, KSFT_SKIP, RemapTraceError
+from ...errorcodes import RT_USAGE
+from ...errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
 from ...lateclasses import replace
+from ...printable import printable
 from ...report.formats import made, output_for, text
 from .. import output as out
 from .. import session
@@ -61,6 +63,7 @@ def check(
             results[len(outcomes)] = result
         outcomes.append(outcome)
     ticker.close()
+    gates.say_what_was_not_tried(outcomes)
     if write_baseline is not None:
         from ...result.gates import baseline_text
 
@@ -81,6 +84,9 @@ def _kselftest(outcomes: list[CheckOutcome]) -> int:
     return EXIT_OK if all(o.agrees for o in compared) else EXIT_FINDINGS
 
 
+_NOT_KEPT = "not in the baseline: nothing of it was tried"
+
+
 class _Gates:
     """The bounds that --max and --baseline set, and what was measured."""
 
@@ -91,19 +97,41 @@ class _Gates:
         self.bounds = parsed_bounds(bounds)
         self.baseline = read_baseline(read_input(baseline), baseline) if baseline is not None else None
         self.measured: dict[str, dict[str, int]] = {}
+        self.kept: set[str] = set()
 
     def tried(self, outcome: CheckOutcome, item: Item, result: Result) -> CheckOutcome:
         """`outcome` with the bounds tried on `result`."""
-        from ...result.gates import measured, with_gates
+        from ...result.gates import baseline_key, measured, with_gates
 
         path = item.paths[0]
         self.measured[path] = measured(result)
         outcome = with_gates(outcome, result, self.bounds, "--max") if self.bounds else outcome
         if self.baseline is None:
             return outcome
-        if path not in self.baseline:
-            return replace(outcome, notes=(*outcome.notes, "not in the baseline: nothing of it was tried"))
-        return with_gates(outcome, result, self.baseline[path], "baseline")
+        key = baseline_key(self.baseline, path)
+        if key is None:
+            return replace(outcome, notes=(*outcome.notes, _NOT_KEPT))
+        self.kept.add(key)
+        return with_gates(outcome, result, self.baseline[key], "baseline")
+
+    def say_what_was_not_tried(self, outcomes: list[CheckOutcome]) -> None:
+        """Sources without a baseline, and the other way round. UsageError if no source is in the baseline."""
+        if self.baseline is None:
+            return
+        unkept = [o for o in outcomes if _NOT_KEPT in o.notes]
+        if unkept and not self.kept:
+            raise UsageError(
+                RT_USAGE,
+                "the baseline has none of the sources, so nothing would be bounded",
+                found=", ".join(sorted(self.baseline)[:3]) or "no source in it",
+                expected="a baseline written of these: --write-baseline",
+            )
+        lines = [f"# {printable(o.name)}: {_NOT_KEPT}" for o in unkept]
+        lines += [
+            f"# {printable(key)}: in the baseline, and not among the sources"
+            for key in sorted(set(self.baseline) - self.kept)
+        ]
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 def _check(
