@@ -278,6 +278,8 @@ I_RESV = 24  # hugetlb: first range of the reserve map of a shared object, see h
 I_ENTRIES = 25  # io_uring: entries of the submission queue, 0: not told
 I_WORDS = 28
 
+AIO_MM = I_ENTRIES  # of a ring of aio: MM_ID of the address space that has its context, 0: not known
+
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
 TYPE_UFFD = 17  # a userfaultfd, which cannot be mapped either
 

@@ -172,10 +172,11 @@ R_SHMDT_SAME_FILE = rule(
 )
 R_FALLOCATE_FLAGS = choice(
     "fallocate_modes",
-    ("flags", "exclusive"),
-    "exclusive",
-    "COLLAPSE, INSERT or UNSHARE with another flag: EINVAL, or EOPNOTSUPP as any mix (6.12)",
+    ("flags", "exclusive", "write_zeroes"),
+    "write_zeroes",
+    "COLLAPSE, INSERT or UNSHARE with another flag: EINVAL, or EOPNOTSUPP as any mix (6.12), WRITE_ZEROES (6.17)",
 )
+FALLOCATE_WRITE_ZEROES = 2
 
 # -- protections in file PTEs: traps of the posted series, each a rule, and two rules of our own
 R_RFP_LOST_FLAG = rule(

@@ -200,6 +200,27 @@ static void step_pool(void)
 	put_number(pool_number("surplus"));
 }
 
+/* ---- the memory of this process as another one's, aio ------------------------------------------ */
+
+/* Bytes moved between `length` bytes at `address`, at most as many as there are in `text`, and memory of the runner. */
+static int64_t own_memory(int write, uint64_t address, uint64_t length)
+{
+	uint64_t local[2] = {(uintptr_t)st->text, length < sizeof st->text ? length : sizeof st->text};
+	uint64_t remote[2] = {address, length};
+	long pid = syscall(SYS_getpid);
+
+	return syscall(write ? SYS_process_vm_writev : SYS_process_vm_readv, pid, local, 1, remote, 1, 0);
+}
+
+#define NO_RANDOM 0x40000l /* ADDR_NO_RANDOMIZE */
+
+static int64_t ring_of_aio(int64_t events)
+{
+	unsigned long where = 0;
+
+	return syscall(SYS_io_setup, events, &where);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* 1 with the result (or -1 and errno) in *r if `op` is one of these calls. */
@@ -264,6 +285,18 @@ static int more_step(const char *op, int64_t a[6], int64_t *r)
 		*r = make_disk_file(a[0], a[1], a[2], a[3], a[4]);
 	else if (is(op, "special_file"))
 		*r = open_special(a[0], a[1], a[2], a[3]);
+	else if (is(op, "fallocate"))
+		*r = fallocate(file_of(a[0]), a[1], a[2], a[3]);
+	else if (is(op, "process_vm_readv") || is(op, "process_vm_writev"))
+		*r = own_memory(is(op, "process_vm_writev"), a[0], a[1]);
+	else if (is(op, "io_setup"))
+		*r = ring_of_aio(a[0]);
+	else if (is(op, "io_destroy"))
+		*r = syscall(SYS_io_destroy, a[0]);
+	else if (is(op, "personality")) { /* that addresses are not random is not the program's affair */
+		*r = syscall(SYS_personality, a[0] | NO_RANDOM);
+		*r = *r < 0 ? *r : *r & ~NO_RANDOM;
+	}
 	else if (is(op, "sysctl"))
 		*r = write_number(pool_files[a[0] & 1], a[1] + (a[0] ? 0 : st->pool[2]));
 	else

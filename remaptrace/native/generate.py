@@ -8,9 +8,9 @@ nothing but weights of the kinds of steps below.
 
 from __future__ import annotations
 
-from .profiles import PROFILES
+from .profiles import PROFILES, TOGETHER
 from .steps import Step, mremap, ranged, remap_file_pages
-from .subjects import BEGINNINGS, MAKERS
+from .subjects import BEGINNINGS, MAKERS, together
 from .window import BASE, HUGE, PAGE, Window
 from .wrong import wrong_step
 
@@ -33,11 +33,12 @@ class Generator(Window):
             self.files["wo"] = self.files["a"]
         if self.profile in BEGINNINGS:
             BEGINNINGS[self.profile](self)
-        weights = PROFILES[self.profile]
+        weights = together.weights(self) if self.profile == TOGETHER else PROFILES[self.profile]
         kinds = r.choices(list(weights), weights=list(weights.values()), k=length)
         for kind in kinds:
             maker = MAKERS.get(kind)
-            self.steps.append(maker(self) if maker else getattr(self, f"_{kind}")())
+            step = maker(self) if maker else getattr(self, f"_{kind}")()
+            self.steps.append(step if self.may(step) else self._write())
         return self.steps
 
     def _file(self, name: str, pages: int) -> Step:

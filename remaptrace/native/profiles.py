@@ -63,6 +63,11 @@ PROFILES: dict[str, Weights] = {
             name 34 map 10 shared 4 private_file 3 unmap 5 protect 10 move 8 flag_advice 5 lock 3 write 8 read 3
             fork 1 fork_wait 1 seal 1 dump 3
         """,
+        "process": """
+            process_prctl 14 lock_all 6 persona 4 process_vm 14 aio 16 allocate 8 map 12 shared 4 private_file 3
+            unmap 4 protect 8 move 6 flag_advice 4 lock 3 write 10 read 6 populate 3 drop 2 mincore 2 fork 1 fork_wait 1
+            huge 2 huge_part 3 guard 3 seal 1 pages 2 dump 3
+        """,
         "keys": """
             key_alloc 10 key_free 6 key_protect 30 protect 6 map 8 unmap 4 write 14 read 10 exec 4 lock 2 move 3
             flag_advice 2 fork 2 fork_wait 1 dump 2
@@ -95,3 +100,7 @@ PROFILES: dict[str, Weights] = {
     }.items()
 }
 """Subject: kind of step (a method of `generate.Generator`): weight."""
+
+TOGETHER = "together"
+"""The subject that takes the steps of several others."""
+ALL = (*PROFILES, TOGETHER)

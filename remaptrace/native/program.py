@@ -136,7 +136,8 @@ _AS_THEY_ARE = """
     remap_file_pages mseal vma_name home_node pkey_alloc pkey_free shmget shmat shmdt shmctl
     userfaultfd uffdio_api uffdio_register uffdio_unregister uffdio_copy uffdio_move uffdio_zeropage
     uffdio_writeprotect uffdio_continue uffdio_poison
-    ftruncate punch_hole pwrite pread reopen dup close seal special_file
+    process_vm_readv process_vm_writev io_setup io_destroy personality
+    ftruncate punch_hole fallocate pwrite pread reopen dup close seal special_file
     setrlimit fork_wait dump pages hugepages
     """.split()
 _STEPS: dict[str, _Arguments] = {

@@ -23,7 +23,8 @@ class Window:
         self.placed: list[tuple[int, int]] = []  # step number, pages
         self.files: dict[str, int] = {}  # pages
         self.kinds: list[str] = []  # of special files, which are their names, too
-        self.without: frozenset[str] = frozenset()  # kinds of special files that there are not
+        self.without: frozenset[str] = frozenset()  # kinds of special files, and subjects, that there are not
+        self.unguarded = False  # no step installs a guard
         self.counts: dict[str, int] = {}  # what a subject counts: segments, descriptors
 
     def range(self, longest: int = 12) -> tuple[int, int]:
@@ -51,6 +52,11 @@ class Window:
     def mmap(self, addr: object, length: int, flags: list[object], fd: object = -1, offset: int = 0) -> Step:
         """An mmap step with any protection."""
         return mmap(addr, length, self.prot(), flags, fd, offset)
+
+    def may(self, step: Step) -> bool:
+        """Whether the program may have it."""
+        advice = step.get("madvise", {}).get("advice")
+        return not (self.unguarded and advice == "guard_install")
 
     def somewhere(self) -> tuple[str, int]:
         """A reference into an area that the kernel placed, and the pages from there to its end."""

@@ -8,13 +8,13 @@ from remaptrace.abi.rows import RSF_UNMODELLED
 from remaptrace.api import Machine, replay
 from remaptrace.native.answers import _Reader, _row
 from remaptrace.native.generate import generate
-from remaptrace.native.profiles import PROFILES
+from remaptrace.native.profiles import ALL
 from remaptrace.native.program import to_lines
 from remaptrace.native.scenario_file import scenario_text
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.scenario.write import write_yaml
 
-NEW = ("sysv", "names", "huge", "special", "uffd", "numa", "keys", "pkeys")
+NEW = ("sysv", "names", "huge", "special", "uffd", "numa", "keys", "pkeys", "process", "together")
 
 
 @pytest.mark.parametrize("profile", NEW)
@@ -29,9 +29,26 @@ def test_nothing_in_the_programs_of_a_subject_is_left_to_the_kernel_alone(profil
         assert not (result.columns["flags"] & RSF_UNMODELLED).any()
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", ALL)
+def test_the_steps_of_a_program_are_written_as_they_were_read(profile: str) -> None:
+    for seed in range(3):
+        text = scenario_text("t", "t", generate(seed, profile), None, whole=False)
+        trace = read_scenario("brk_start: 0x42c000\n" + text, name="t.yaml")
+        again = read_scenario("".join(write_yaml(trace)), name="t.yaml")
+        assert all((trace.columns[n] == again.columns[n]).all() for n in trace.columns if n != "line")
+
+
+@pytest.mark.parametrize("profile", ALL)
 def test_the_program_of_a_seed_is_the_same_again(profile: str) -> None:
     assert generate(7, profile) == generate(7, profile) != generate(8, profile)
+
+
+def test_programs_of_several_subjects_take_none_that_is_missing() -> None:
+    programs = str(
+        [generate(seed, "together", 50, frozenset({"uffd", "names", "huge"})) for seed in range(20)]
+    )
+    assert "uffd" not in programs and "vma_name" not in programs and "nr_hugepages" not in programs
+    assert "mbind" in programs and "shmat" in programs and "process_vm" in programs
 
 
 def test_a_name_stands_in_place_of_the_object_that_is_named() -> None:

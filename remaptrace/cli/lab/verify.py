@@ -12,7 +12,7 @@ import click
 from ...errorcodes import RT_COMPILER, RT_NATIVE_PLACE, RT_USAGE
 from ...errors import EXIT_FINDINGS, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
 from ...lateclasses import dataclass, field, replace
-from ...native.profiles import PROFILES
+from ...native.profiles import ALL, PROFILES, TOGETHER
 from ..options import machine_options, report_option
 from .sides import answers_option, architecture_of, export_option, image_option, transport_of, under_option
 
@@ -41,7 +41,7 @@ _EMULATED = ("results", "outcomes", "values", "areas")
     "--profile",
     "profiles",
     multiple=True,
-    type=click.Choice(tuple(PROFILES)),
+    type=click.Choice(ALL),
     help="Subject of the random programs; may be repeated. [default: all]",
 )
 @under_option
@@ -131,7 +131,7 @@ def command(
         scenarios=scenarios,
         operations=operations,
         seed=seed,
-        profiles=profiles or tuple(PROFILES),
+        profiles=profiles or ALL,
         wanted=_wanted(wanted),
         arch=arch,
         kernel=kernel,
@@ -260,11 +260,13 @@ class _Asked:
 
         if self.operations is None:
             return {}
-        expects = asked_together(self.profiles, transport)
-        found = lacking(self.profiles, expects)
-        if "special" in self.profiles and "special" not in found:
+        profiles = tuple(PROFILES) if TOGETHER in self.profiles else self.profiles
+        expects = asked_together(profiles, transport)
+        found = lacking(profiles, expects)
+        self.without = frozenset(found)
+        if "special" in profiles and "special" not in found:
             kinds = missing_kinds(expects)
-            self.without = frozenset(kinds)
+            self.without |= frozenset(kinds)
             found |= {f"special with {kind}": why for kind, why in kinds.items()}
         return found
 

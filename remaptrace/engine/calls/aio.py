@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM, ENOSYS
 from ...abi.mman import MAP_SHARED
+from ...abi.outcomes import OUT_OK
+from ...abi.signals import ACC_READ
 from ...abi.special import FILE_AIO
 from ...abi.vmflags import VM_READ, VM_WRITE
 from ...machine.callrules import R_AIO
 from ...machine.rules import R_POSSIBLE_CPUS
 from ..addr import page_align, uword
 from ..areas.vmaset import find_exact
+from ..faults.fault import handle_access
 from ..files.files import FMODE_READ, FMODE_WRITE, file_new, file_put
 from ..files.inodes import inode_new, inode_put
 from ..files.pagecache import file_pages
 from ..files.special import file_noexec, kind_of
 from ..jit import kernel
 from ..state import (
+    AIO_MM,
     G_HAS_RET,
     G_REC_RET,
     H_RULES,
     I_FILLED,
     I_KIND,
     I_SIZE,
+    MM_ID,
     OPS_FILE,
     T_MM,
     V_INODE,
@@ -58,6 +63,7 @@ def sys_io_setup(m: Mem, task: int, events: int, ctx: int) -> int:
         return -ENOMEM
     m[inode + I_KIND] = FILE_AIO
     m[inode + I_FILLED] = file_pages(m, inode)
+    m[inode + AIO_MM] = m[m[task + T_MM] + MM_ID]
     file = file_new(m, inode, FMODE_READ | FMODE_WRITE)
     inode_put(m, inode)
     if file == 0:
@@ -76,13 +82,19 @@ def sys_io_setup(m: Mem, task: int, events: int, ctx: int) -> int:
 
 @kernel
 def sys_io_destroy(m: Mem, task: int, ctx: int) -> int:
-    """io_destroy(ctx): 0, or -EINVAL where no ring begins."""
+    """io_destroy(ctx): 0, or -EINVAL where no ring of this address space begins: a fork child has none."""
     if m[H_RULES + R_AIO] == 0:
         return -ENOSYS
     mm = m[task + T_MM]
     ctx = uword(m, ctx)
     vma = find_exact(m, mm, ctx) if ctx > 0 else 0
+    if (
+        vma != 0 and handle_access(m, task, ctx, ACC_READ, 1, 0) != OUT_OK
+    ):  # it looks into the ring (lookup_ioctx)
+        return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EINVAL
     if vma == 0 or m[vma + V_START] != ctx or m[vma + V_PGOFF] != 0 or kind_of(m, vma) != FILE_AIO:
         return m[G_REC_RET] if m[G_HAS_RET] != 0 else -EINVAL
+    if m[m[vma + V_INODE] + AIO_MM] not in (0, m[mm + MM_ID]):
+        return -EINVAL
     do_munmap(m, mm, ctx, page_align(m, m[m[vma + V_INODE] + I_SIZE]))
     return 0

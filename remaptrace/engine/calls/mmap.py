@@ -30,7 +30,7 @@ from ...abi.mman import (
     MAP_SHARED,
     READ_IMPLIES_EXEC,
 )
-from ...abi.special import FILE_PACKET
+from ...abi.special import FILE_AIO, FILE_PACKET
 from ...abi.vmflags import (
     PKEY_SHIFT,
     VM_EXEC,
@@ -197,7 +197,9 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
     addr = mmap_region(m, task, file, addr, length, vm, pgoff)
     if addr < 0:
         return addr
-    if vm & VM_LOCKED:
+    if vm & VM_LOCKED and (
+        file == 0 or m[m[file + O_INODE] + I_KIND] != FILE_AIO
+    ):  # io_setup fills nothing in
         populate_range(m, task, addr, addr + length, POP_MLOCK)
     if flags & MAP_POPULATE and m[H_RULES + R_RFP] == RFP_POPULATE:  # linux-2.6.21 4.4
         rfp_native(m, task, addr, length, 0, pgoff, flags & MAP_NONBLOCK)

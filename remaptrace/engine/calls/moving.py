@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
 from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED, UFFD_FEATURES
-from ...abi.vmflags import VM_ACCOUNT, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_UFFD
+from ...abi.special import FILE_AIO
+from ...abi.vmflags import VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_UFFD
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import (
     R_DONTUNMAP_JOINS,
@@ -24,10 +25,11 @@ from ..areas.vma import vma_dup, vma_free, vma_is_anonymous, vma_set_flags
 from ..areas.vmaset import find_exact, find_vma, last_vma, link_vma
 from ..faults.populate import POP_MLOCK, populate_range
 from ..files.hugepool import hugefile_shift, resv_put
-from ..files.special import may_not_split, place_refused
+from ..files.special import kind_of, may_not_split, place_refused
 from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import move_range, unprotect_moved
 from ..state import (
+    AIO_MM,
     G_COMMITTED,
     G_FOLLOW,
     G_REC_RET,
@@ -35,6 +37,7 @@ from ..state import (
     H_RULES,
     I_TYPE,
     MM_COUNT,
+    MM_ID,
     MM_LOCKED,
     OPS_HUGETLB,
     OPS_SPECIAL,
@@ -143,6 +146,14 @@ def _may_split_special(m: Mem, vma: int, addr: int, length: int) -> int:
 
 
 @kernel
+def _is_anothers_ring(m: Mem, mm: int, vma: int) -> int:
+    """1 for a ring of aio whose context this address space does not have: a fork child's (aio_ring_mremap)."""
+    if m[vma + V_FLAGS] & VM_DONTEXPAND == 0 or kind_of(m, vma) != FILE_AIO:
+        return 0
+    return 1 if m[m[vma + V_INODE] + AIO_MM] not in (0, m[mm + MM_ID]) else 0
+
+
+@kernel
 def _leave_behind(m: Mem, mm: int, addr: int, length: int, new: int) -> int:
     """MREMAP_DONTUNMAP: the source stays, without pages, locks and, if whole, its anon_vma."""
     vma = find_exact(m, mm, addr)
@@ -183,6 +194,8 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
         return -ENOMEM
     if _may_split_special(m, vma, addr, old_len) != 0:
         return refuse(m, WHY_SPECIAL, EINVAL)
+    if _is_anothers_ring(m, mm, vma) != 0:
+        return -EINVAL
     stays = flags & MREMAP_DONTUNMAP
     vm = m[vma + V_FLAGS]
     shift = m[H_ARCH + A_PAGE_SHIFT]

@@ -28,6 +28,7 @@ from ..jit import kernel
 from ..pages.pte import pte_present, pte_protnone, pte_write
 from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
 from .fault import count_fault, handle_mm_fault, pte_of
+from .userbytes import user_untold
 from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_POISON, VMF_WAIT
 
 POP_MLOCK = 0  # mlock, and mprotect that makes a locked area writable: the first error stops it
@@ -66,7 +67,7 @@ def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
     """process_vm_readv or _writev on the caller's own bytes [start, start + length): bytes moved, or -EFAULT.
 
     Pages are faulted in like a program's own, up to the first that cannot be (process_vm_rw_single_vec). What is
-    written there is not told.
+    written there is not told, so the bytes are unknown from then on.
     """
     if length <= 0:
         return 0 if length == 0 else -EINVAL
@@ -80,6 +81,8 @@ def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
             break
         if m[vma + V_FLAGS] & need == 0 or fault_in(m, task, vma, at & -page, access) != 0:
             break
+        if write != 0:
+            user_untold(m, m[task + T_MM], at, min((at & -page) + page, start + length))
         at = (at & -page) + page
     done = min(at - start, length)
     return done if done > 0 else -EFAULT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
 from ..jit import kernel
-from ..pages.frames import byte_load, byte_store, frame
+from ..pages.frames import UNTOLD_BYTE, byte_load, byte_store, bytes_fill, frame
 from ..pages.pgwalk import pte_lookup
 from ..pages.pte import pte_pfn, pte_present
 from ..state import F_FLAGS, FF_HUGE, FF_UNKNOWN, H_ARCH, Mem
@@ -44,6 +44,16 @@ def user_unknown(m: Mem, mm: int, addr: int) -> int:
         pfn = _frame_at(m, mm, addr)
         if pfn != 0:
             m[frame(m, pfn) + F_FLAGS] |= FF_UNKNOWN
+    return 0
+
+
+@kernel
+def user_untold(m: Mem, mm: int, start: int, end: int) -> int:
+    """The bytes [start, end) of one page were stored, and nobody told which: UNTOLD_BYTE from now on."""
+    pfn = _frame_at(m, mm, start)
+    if pfn != 0:
+        at = _offset(m, pfn, start)
+        bytes_fill(m, pfn, at, at + end - start, UNTOLD_BYTE)
     return 0
 
 

@@ -7,7 +7,7 @@ failure of `open` is taken over.
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EBADF, EINVAL, ENODEV, ENOSYS
+from ...abi.errnos import EACCES, EBADF, EINVAL, ENODEV, ENOSYS, ENXIO
 from ...abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -43,7 +43,7 @@ from ..files.files import (
 )
 from ..files.inodes import inode_get, inode_new, inode_put
 from ..files.pagecache import file_pages
-from ..files.special import UNKNOWN_SIZE, file_noexec, is_special, ops_of_special
+from ..files.special import UNKNOWN_SIZE, file_noexec, is_special, no_offsets, ops_of_special
 from ..jit import kernel
 from ..state import (
     FD_CLOEXEC,
@@ -328,9 +328,14 @@ def special_file(m: Mem, task: int, fd: int, file_type: int, size: int, name: in
 
 @kernel
 def reopen(m: Mem, task: int, fd: int, new_fd: int, mode: int) -> int:
-    """The scenario step reopen: another description of the same inode; `mode` has FMODE_*."""
+    """The scenario step reopen: another description of the same inode; `mode` has FMODE_*; EBADF, ENXIO.
+
+    Objects without a path are not opened by /proc/self/fd (no_open, fs/inode.c).
+    """
     o = fget(m, task, fd)
     if o == 0:
         return -EBADF
+    if no_offsets(m, m[o + O_INODE]) != 0:
+        return -ENXIO
     fd_install(m, m[task + T_FILES], new_fd, file_new(m, m[o + O_INODE], mode), 0)
     return 0

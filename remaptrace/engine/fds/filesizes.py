@@ -5,7 +5,7 @@ What a file system on disk answers beyond that is not modelled.
 
 from __future__ import annotations
 
-from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM
+from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM, ESPIPE
 from ...abi.fcntl import (
     F_SEAL_FUTURE_WRITE,
     F_SEAL_GROW,
@@ -18,16 +18,17 @@ from ...abi.fcntl import (
     FALLOC_MODES,
     FALLOC_PUNCH_HOLE,
     FALLOC_UNSHARE_RANGE,
+    FALLOC_WRITE_ZEROES,
     FALLOC_ZERO_RANGE,
 )
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
-from ...machine.callrules import R_FALLOCATE_FLAGS
+from ...machine.callrules import FALLOCATE_WRITE_ZEROES, R_FALLOCATE_FLAGS
 from ..files.files import FMODE_READ, FMODE_WRITE, fget
 from ..files.hugepool import hugefile_shift
 from ..files.pagecache import cached_frame, file_load, file_store
-from ..files.special import UNKNOWN_SIZE, no_punch
+from ..files.special import UNKNOWN_SIZE, no_offsets, no_punch
 from ..jit import kernel
 from ..ranges.hugetlb import hugefile_truncate
 from ..ranges.reclaim import frame_available
@@ -94,6 +95,8 @@ def _fallocate_mode(m: Mem, mode: int) -> int:
     """0 if the kernel knows this mix of flags, else -errno (vfs_fallocate, before it asks for write permission)."""
     what = mode & ~FALLOC_KEEP_SIZE
     keep = mode & FALLOC_KEEP_SIZE
+    if m[H_RULES + R_FALLOCATE_FLAGS] == FALLOCATE_WRITE_ZEROES and mode == FALLOC_WRITE_ZEROES:
+        return 0
     if mode & ~(FALLOC_KEEP_SIZE | FALLOC_MODES) or (what & FALLOC_PUNCH_HOLE and keep == 0):
         return -EOPNOTSUPP
     if what & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE) == FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE:
@@ -153,13 +156,17 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
 
 @kernel
 def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
-    """One byte of a file: 0 with the byte in G_VALUE, or -1 there at its end; EBADF, EINVAL."""
+    """One byte of a file: 0 with the byte in G_VALUE, or -1 there at its end; EBADF, EINVAL, ESPIPE."""
     o = fget(m, task, fd)
-    if o == 0 or (m[o + O_MODE] & FMODE_READ) == 0:
+    if o == 0:
+        return -EBADF
+    inode = m[o + O_INODE]
+    if no_offsets(m, inode) != 0:
+        return -ESPIPE
+    if (m[o + O_MODE] & FMODE_READ) == 0:
         return -EBADF
     if offset < 0 or offset == _MAX_SIZE:  # the byte's end leaves a signed word (rw_verify_area)
         return -EINVAL
-    inode = m[o + O_INODE]
     if offset >= m[inode + I_SIZE]:
         return 0
     if frame_available(m) == 0 and cached_frame(m, inode, offset >> m[H_ARCH + A_PAGE_SHIFT]) == 0:
@@ -170,13 +177,17 @@ def sys_pread(m: Mem, task: int, fd: int, offset: int) -> int:
 
 @kernel
 def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
-    """Store one byte in a file: 0, or EBADF, EINVAL, EPERM (seals)."""
+    """Store one byte in a file: 0, or EBADF, EINVAL, ESPIPE, EPERM (seals)."""
     o = fget(m, task, fd)
-    if o == 0 or (m[o + O_MODE] & FMODE_WRITE) == 0:
+    if o == 0:
+        return -EBADF
+    inode = m[o + O_INODE]
+    if no_offsets(m, inode) != 0:
+        return -ESPIPE
+    if (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EBADF
     if offset < 0 or offset == _MAX_SIZE:  # the byte's end leaves a signed word (rw_verify_area)
         return -EINVAL
-    inode = m[o + O_INODE]
     if m[inode + I_TYPE] == OPS_HUGETLB:  # hugetlbfs has no write method
         return -EINVAL
     seals = m[inode + I_SEALS]

@@ -49,6 +49,8 @@ from ..state import (
     I_TYPE,
     OPS_FILE,
     OPS_HUGETLB,
+    OPS_SHM,
+    OPS_SHMEM,
     Mem,
     kalloc,
     kfree,
@@ -113,7 +115,10 @@ def cache_find(m: Mem, inode: int, index: int) -> int:
     if state < 0 or _first_content(m, inode, index) == 0:
         return 0
     k = m[inode + I_FILLK]
-    return cache_insert(m, inode, index, (k + index) & 0xFF if k != 0 else 0)
+    pfn = cache_insert(m, inode, index, (k + index) & 0xFF if k != 0 else 0)
+    if pfn != 0 and index < m[inode + I_FILLED] and m[inode + I_TYPE] != OPS_FILE:  # it was written
+        m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
+    return pfn
 
 
 @kernel
@@ -250,6 +255,15 @@ def cache_evict(m: Mem, inode: int, index: int, state: int) -> int:
     elif old < HOLE:
         _forget_stored(m, inode, old)
     return 0
+
+
+@kernel
+def is_clean_shmem(m: Mem, pfn: int) -> int:
+    """1 if the page is one of shmem that nobody wrote, zeros, which reclaim drops (shrink_folio_list)."""
+    f = frame(m, pfn)
+    if m[f + F_FLAGS] & FF_DIRTY or m[f + F_FILL] != 0 or m[f + F_BYTES] != 0:
+        return 0
+    return 1 if m[m[f + F_INODE] + I_TYPE] in (OPS_SHMEM, OPS_SHM) else 0
 
 
 @kernel

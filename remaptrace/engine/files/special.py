@@ -69,6 +69,7 @@ from ..state import (
     OPS_DEVICE,
     OPS_FILE,
     OPS_SHMEM,
+    TYPE_UFFD,
     V_END,
     V_INODE,
     V_OPS,
@@ -244,11 +245,17 @@ def may_not_split(m: Mem, vma: int) -> int:
 
 
 @kernel
+def no_offsets(m: Mem, inode: int) -> int:
+    """1 if pread and pwrite of the object are ESPIPE: not opened by a path, so without FMODE_PREAD (alloc_file)."""
+    return 1 if m[inode + I_KIND] >= FILE_PERF or m[inode + I_TYPE] == TYPE_UFFD else 0
+
+
+@kernel
 def no_punch(m: Mem, inode: int) -> int:
     """What fallocate of a special object says before it looks at seals: 0 or -errno (vfs_fallocate).
 
-    Secret memory is a regular file without the method, and so is a ring of aio; the others are no regular files.
+    Secret memory is a regular file without the method; the others, a ring of aio among them, are no regular files.
     """
-    if m[inode + I_KIND] in (FILE_SECRET, FILE_AIO):
+    if m[inode + I_KIND] == FILE_SECRET:
         return -EOPNOTSUPP
     return -ENODEV if m[inode + I_KIND] != 0 or m[inode + I_TYPE] == OPS_DEVICE else 0

@@ -246,6 +246,10 @@ def _exception(m: Mem, f: int, start: int, end: int, value: int) -> int:
     return 0
 
 
+UNTOLD_BYTE = -1
+"""A byte that was stored and that nobody told: what a load of it answers."""
+
+
 @kernel
 def bytes_fill(m: Mem, pfn: int, start: int, end: int, value: int) -> int:
     """Set bytes [start, end) of frame `pfn` to `value`."""

@@ -12,7 +12,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STICKY_GUARD
 from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_is_anonymous
-from ..files.pagecache import cache_to_disk
+from ..files.pagecache import HOLE, cache_evict, cache_to_disk, is_clean_shmem
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import (
@@ -168,7 +168,7 @@ def reclaim_pte(m: Mem, mm: int, p: int) -> int:
     """Push the page of the present PTE at `p` out of memory if it is mapped here alone; 1 if its PTE went.
 
     Pages that MADV_FREE gave up are dropped, other private pages need a swap slot; pages of files lose
-    the PTE, and clean ones of files on disk the place in the page cache too. shrink_folio_list.
+    the PTE, and clean ones of files on disk or of shmem the place in the page cache too. shrink_folio_list.
     """
     w = m[p]
     pfn = pte_pfn(m, w)
@@ -192,8 +192,12 @@ def reclaim_pte(m: Mem, mm: int, p: int) -> int:
     inode = m[f + F_INODE]
     index = m[f + F_INDEX]
     zap_pte(m, mm, p, ZAP_DONTNEED)
-    if inode != 0 and m[inode + I_TYPE] == OPS_FILE and m[f + F_FLAGS] & FF_DIRTY == 0 and m[f + F_REFS] == 1:
+    if inode == 0 or m[f + F_REFS] != 1:
+        return 1
+    if m[inode + I_TYPE] == OPS_FILE and m[f + F_FLAGS] & FF_DIRTY == 0:
         cache_to_disk(m, inode, index)
+    elif is_clean_shmem(m, pfn) != 0:
+        cache_evict(m, inode, index, HOLE)
     return 1
 
 

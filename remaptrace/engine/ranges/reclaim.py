@@ -3,8 +3,8 @@
 When no frame is free, a clock hand goes over the frames in order of their numbers: a page whose
 accessed bit is set has it cleared and survives one round, any other is unmapped, written to swap or
 to its file, and freed. The order is fixed, so a replay always frees the same pages. A `reclaim`
-step spares nothing but locked areas. Pages that have nowhere to go (private or shmem pages without
-swap) stay, shmem pages unmapped.
+step spares nothing but locked areas. Pages that have nowhere to go (private or written shmem pages
+without swap) stay, shmem pages unmapped; shmem pages that were only read are zeros, and go.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_RAM_PAGES
 from ..areas.vmaset import find_vma
 from ..files.cachetree import cache_next
-from ..files.pagecache import cache_to_disk, cache_to_swap, cached_frame
+from ..files.pagecache import HOLE, cache_evict, cache_to_disk, cache_to_swap, cached_frame, is_clean_shmem
 from ..jit import kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_lookup, pte_index, span_end
@@ -72,6 +72,9 @@ def pageout(m: Mem, pfn: int) -> int:
     if m[inode + I_TYPE] == OPS_FILE:
         m[f + F_FLAGS] &= ~FF_DIRTY
         return cache_to_disk(m, inode, m[f + F_INDEX])
+    if is_clean_shmem(m, pfn) != 0:
+        cache_evict(m, inode, m[f + F_INDEX], HOLE)
+        return 1
     slot = swap_alloc(m)
     if slot == 0:
         return 0

@@ -6,8 +6,10 @@ from ...abi.vmflags import VM_NONLINEAR
 from ...machine.archwords import A_PAGE_SHIFT
 from ..files.pagecache import cache_alloc, cache_drop, cache_find, cache_swapped, file_pages
 from ..jit import kernel
-from ..pages.frames import bytes_fill
+from ..pages.frames import bytes_fill, frame
 from ..state import (
+    F_FLAGS,
+    FF_DIRTY,
     H_ARCH,
     I_SIZE,
     I_TYPE,
@@ -59,6 +61,7 @@ def _zero_bytes(m: Mem, inode: int, index: int, start: int, end: int) -> int:
         pfn = cache_alloc(m, inode, index)
     if pfn != 0 and start < end:
         bytes_fill(m, pfn, start, end, 0)
+        m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
     return 0
 
 

@@ -50,6 +50,7 @@ from ...machine.limitrules import R_SEAL_SYSTEM
 from ...machine.rules import R_VVAR_MIXED
 from ..account import vm_stat_account
 from ..addr import page_floor
+from ..areas.anonvma import anon_vma_prepare
 from ..areas.vma import vma_alloc, vma_set_flags
 from ..areas.vmaset import find_vma, insert_vma
 from ..faults.fault import handle_access
@@ -301,6 +302,9 @@ def init_vma(m: Mem, task: int, start: int, end: int, perms: int, offset: int, f
         if m[mm + MM_START_BRK] == 0:
             m[mm + MM_START_BRK] = start
         m[mm + MM_BRK] = end
+        anon_vma_prepare(
+            m, mm, vma
+        )  # nobody leaves a heap untouched: a child's does not grow in one piece with it
     return 0
 
 

@@ -38,7 +38,16 @@ from ..faults.vmfault import linear_index
 from ..files.hugepool import hugefile_shift, hugepage_put
 from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages, hugefile_find, hugefile_insert
 from ..jit import kernel
-from ..pages.frames import bytes_copy, bytes_fill, bytes_window, frame, frame_anon, frame_map, zero_frame
+from ..pages.frames import (
+    UNTOLD_BYTE,
+    bytes_copy,
+    bytes_fill,
+    bytes_window,
+    frame,
+    frame_anon,
+    frame_map,
+    zero_frame,
+)
 from ..pages.pgwalk import (
     HUGE_ENTRY,
     pmd_ensure,
@@ -70,7 +79,6 @@ from ..state import (
     MM_RSS,
     MM_STACK_PTR,
     MM_START_BRK,
-    OPS_SHM,
     OPS_SHMEM,
     T_MM,
     V_END,
@@ -85,7 +93,6 @@ from ..state import (
 _DONTWAKE, _COPY_WP = 1, 2
 
 UNTOLD = -(1 << 20)  # _source: no -errno, the page may exist but nobody told its bytes
-UNTOLD_BYTE = -1  # what a load of such a byte answers
 
 
 @kernel
@@ -349,7 +356,7 @@ def uffd_fill(m: Mem, task: int, mm: int, kind: int, dst: int, src: int, length:
     flags = m[vma + V_FLAGS]
     if wp != 0 and flags & VM_UFFD_WP == 0:
         return -EINVAL
-    shmem = 1 if m[vma + V_OPS] in (OPS_SHMEM, OPS_SHM) else 0
+    shmem = 1 if m[vma + V_OPS] == OPS_SHMEM else 0  # a segment is none (vma_is_shmem)
     if flags & VM_HUGETLB:
         return _fill_huge(m, task, mm, vma, kind, dst, src, length, wp)
     if (shmem == 0 and vma_is_anonymous(m, vma) == 0) or (kind == K_UFFD_CONTINUE and shmem == 0):

@@ -38,7 +38,6 @@ from ..state import (
     MM_FIRST,
     MM_NEXT,
     OPS_HUGETLB,
-    OPS_SHM,
     OPS_SHMEM,
     TYPE_UFFD,
     TYPE_UNMAPPABLE,
@@ -57,11 +56,14 @@ from .writeprotect import WP_ASYNC, huge_misfit, uffd_protect
 
 @kernel
 def _can_register(m: Mem, vma: int, modes: int, async_wp: int) -> int:
-    """1 if an area of this kind may be registered with the modes (vma_can_userfault)."""
+    """1 if an area of this kind may be registered with the modes (vma_can_userfault).
+
+    Segments of small pages have operations of their own, by which they are no shmem (vma_is_shmem, mm/shmem.c).
+    """
     if m[vma + V_FLAGS] & VM_DROPPABLE and m[H_RULES + R_UFFD_DROPPABLE] == 0:
         return 0
     ops = m[vma + V_OPS]
-    shmem = 1 if ops in (OPS_SHMEM, OPS_SHM, OPS_HUGETLB) else 0
+    shmem = 1 if ops in (OPS_SHMEM, OPS_HUGETLB) else 0
     if modes & VM_UFFD_MINOR and shmem == 0:
         return 0
     if async_wp != 0 and modes == VM_UFFD_WP:

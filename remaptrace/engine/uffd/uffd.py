@@ -91,7 +91,7 @@ def sys_userfaultfd(m: Mem, task: int, flags: int, wanted: int) -> int:
         return -ENOMEM
     m[inode + U_MM] = m[m[task + T_MM] + MM_ID]
     m[inode + U_USER_ONLY] = flags & UFFD_USER_MODE_ONLY
-    fd = descriptor_of(m, task, inode, FMODE_READ | FMODE_WRITE, 1 if flags & O_CLOEXEC else 0, wanted - 1)
+    fd = descriptor_of(m, task, inode, FMODE_READ, 1 if flags & O_CLOEXEC else 0, wanted - 1)
     return 0 if fd >= 0 and wanted > 0 else fd
 
 

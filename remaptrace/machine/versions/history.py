@@ -59,7 +59,7 @@ CHANGES: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
     "io_uring_pfn": (((4, 0), "yes"), ((6, 10), "no")),
     "map_droppable": (((4, 0), "no"), ((6, 11), "yes")),
     "fixed_failure_keeps_old": (((4, 0), "no"), ((6, 12), "yes")),
-    "fallocate_modes": (((4, 0), "flags"), ((6, 12), "exclusive")),
+    "fallocate_modes": (((4, 0), "flags"), ((6, 12), "exclusive"), ((6, 17), "write_zeroes")),
     "split_maps_zero_pages": (((4, 0), "no"), ((6, 12), "yes")),
     "hugetlb_generic_search": (((4, 0), "no"), ((6, 13), "yes")),
     "huge_zero_write_whole": (((4, 0), "no"), ((6, 13), "yes")),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..steps import Step
 from ..window import Window
-from . import huge, keys, names, numa, special, sysv, uffd
+from . import huge, keys, names, numa, process, special, sysv, uffd
 
 MAKERS: dict[str, Callable[[Window], Step]] = {
     **sysv.MAKERS,
@@ -16,6 +16,7 @@ MAKERS: dict[str, Callable[[Window], Step]] = {
     **huge.MAKERS,
     **keys.MAKERS,
     **names.MAKERS,
+    **process.MAKERS,
 }
 """Kind of step, as `profiles` names it: what makes one."""
 
@@ -23,6 +24,7 @@ BEGINNINGS: dict[str, Callable[[Window], None]] = {
     "sysv": sysv.begin,
     "numa": Window.fill_window,
     "names": Window.fill_window,
+    "process": Window.fill_window,
     "keys": Window.fill_window,
     "pkeys": Window.fill_window,
     "uffd": uffd.begin,

@@ -83,7 +83,11 @@ def _touch(w: Window) -> Step:
         addr += r.randrange(length // PAGE) * PAGE + r.choice((0, 0, 1, 0x10, 0x7F8, 0xFFF))
     if r.random() < 0.5:
         return {"write": {"addr": addr, "value": r.randrange(256)}}
-    return {"read": addr} if r.random() < 0.95 else {"exec": addr}
+    if r.random() < 0.95:
+        return {"read": addr}
+    return {
+        "exec": addr & ~0xF if isinstance(addr, int) else addr
+    }  # bytes of zero are one instruction of two
 
 
 def _call(w: Window) -> Step:

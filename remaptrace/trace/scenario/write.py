@@ -17,6 +17,7 @@ from ...abi import vmanames
 from ...abi.calls import Arg as Field
 from ...abi.errnos import ERRNO_NAMES, ERRNO_NOT_SHOWN
 from ...abi.kinds import K_SYSCTL
+from ...abi.prctl import PRCTL_OPTIONS
 from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
 from ...abi.signals import PF_FETCH, PF_WRITE
 from ...abi.special import SPECIAL_KINDS
@@ -33,6 +34,7 @@ _HEX = frozenset(
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _RESERVED = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
 _BY_KIND = {step.kind: step for step in STEPS.values() if not step.special}
+_NUMA = {ev.K_MBIND: "mbind", ev.K_SET_MEMPOLICY: "set_mempolicy"}
 _CHILDREN = {0: "fork", 0x4100: "vfork", 0x10500: "thread"}
 _CALLS = 64  # kinds below it are system calls whose results can be expected
 _U64 = (1 << 64) - 1
@@ -229,9 +231,20 @@ class _Writer:
             return STEPS["sysctl"], flow(self._sysctl(event, row))
         if kind == ev.K_BRK:
             return STEPS["brk"], f"{{addr: {self._address(event, 0, row[E_ARGS])}}}"
+        if kind == ev.K_PRCTL:
+            return STEPS["prctl"], flow(self._prctl(event, row))
+        if kind == ev.K_USERFAULTFD:
+            flags = flow(names.flag_words(row[E_ARGS] & _U64, names.UFFD))
+            return STEPS[
+                "userfaultfd"
+            ], f"{{flags: {flags}, id: {self._descriptor(row[E_ARGS + 1] - 1, made=True)}}}"
         step = _BY_KIND.get(kind)  # type: ignore[assignment]
         if kind == ev.K_FALLOCATE:
             step = STEPS["punch_hole" if row[E_ARGS + 1] == 3 else "fallocate"]
+        elif kind == ev.K_PROCESS_VM:
+            step = STEPS["process_vm_writev" if row[E_ARGS + 2] else "process_vm_readv"]
+        elif kind in _NUMA:
+            step = STEPS[_NUMA[kind]]
         if step is None:
             raise self.refuse(event, "has no step")
         return step, self._arguments(event, step, row)
@@ -287,6 +300,16 @@ class _Writer:
         if field.form == "int" and value < 0 and field.name in ("value", "pages"):
             return str(value)
         return flow(unsigned)
+
+    def _prctl(self, event: int, row: list[int]) -> dict[str, Any]:
+        """The option and its arguments up to the last that is not 0."""
+        known = {number: name for name, number in PRCTL_OPTIONS.items()}
+        if row[E_ARGS] not in known:
+            raise self.refuse(event, "has no step")
+        args = [value & _U64 for value in row[E_ARGS + 1 : E_ARGS + 5]]
+        while args and not args[-1]:
+            args.pop()
+        return {"option": known[row[E_ARGS]], "args": args}
 
     def _address(self, event: int, position: int, value: int) -> str:
         source = self.refs.get((event, position))
