@@ -37,6 +37,7 @@ from ..faults.userbytes import user_load
 from ..faults.vmfault import linear_index
 from ..files.hugepool import hugefile_shift, hugepage_put
 from ..files.pagecache import cache_alloc, cache_find, cache_has, file_pages, hugefile_find, hugefile_insert
+from ..files.special import kind_of
 from ..jit import kernel
 from ..pages.frames import (
     UNTOLD_BYTE,
@@ -356,7 +357,9 @@ def uffd_fill(m: Mem, task: int, mm: int, kind: int, dst: int, src: int, length:
     flags = m[vma + V_FLAGS]
     if wp != 0 and flags & VM_UFFD_WP == 0:
         return -EINVAL
-    shmem = 1 if m[vma + V_OPS] == OPS_SHMEM else 0  # a segment is none (vma_is_shmem)
+    shmem = (
+        1 if m[vma + V_OPS] == OPS_SHMEM and kind_of(m, vma) == 0 else 0
+    )  # a segment is none (vma_is_shmem)
     if flags & VM_HUGETLB:
         return _fill_huge(m, task, mm, vma, kind, dst, src, length, wp)
     if (shmem == 0 and vma_is_anonymous(m, vma) == 0) or (kind == K_UFFD_CONTINUE and shmem == 0):

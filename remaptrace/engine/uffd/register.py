@@ -25,6 +25,7 @@ from ..areas.merge import vma_modify_uffd
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_vma
 from ..files.inodes import inode_put
+from ..files.special import kind_of
 from ..jit import kernel
 from ..state import (
     G_INODE_LIST,
@@ -58,12 +59,12 @@ from .writeprotect import WP_ASYNC, huge_misfit, uffd_protect
 def _can_register(m: Mem, vma: int, modes: int, async_wp: int) -> int:
     """1 if an area of this kind may be registered with the modes (vma_can_userfault).
 
-    Segments of small pages have operations of their own, by which they are no shmem (vma_is_shmem, mm/shmem.c).
+    Segments of small pages and secret memory have operations of their own, so they are no shmem (vma_is_shmem).
     """
     if m[vma + V_FLAGS] & VM_DROPPABLE and m[H_RULES + R_UFFD_DROPPABLE] == 0:
         return 0
     ops = m[vma + V_OPS]
-    shmem = 1 if ops in (OPS_SHMEM, OPS_HUGETLB) else 0
+    shmem = 1 if ops == OPS_HUGETLB or (ops == OPS_SHMEM and kind_of(m, vma) == 0) else 0
     if modes & VM_UFFD_MINOR and shmem == 0:
         return 0
     if async_wp != 0 and modes == VM_UFFD_WP:
