@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...abi.mman import READ_IMPLIES_EXEC
 from ..steps import Step, mremap, ranged
 from ..window import BASE, PAGE, WINDOW, Window
 
-_READ_IMPLIES_EXEC = 0x400000
 _TOP = 0x7FFF_F7FF_7000
 _MCL = (
     ["current"],
@@ -50,7 +50,7 @@ def _lock_all(w: Window) -> Step:
 
 
 def _persona(w: Window) -> Step:
-    return {"personality": {"persona": w.random.choice((0, _READ_IMPLIES_EXEC))}}
+    return {"personality": {"persona": w.random.choice((0, READ_IMPLIES_EXEC))}}
 
 
 def _vm(w: Window) -> Step:
