@@ -8,6 +8,14 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
     ("subpage_prot, vm86, uselib", "named"),
     ("fallocate", "modes of disk file systems other than allocation and PUNCH_HOLE; named"),
     (
+        "fallocate of shmem",
+        "pages that it makes are holes to userfaultfd: COPY over them is EEXIST in the kernel",
+    ),
+    (
+        "io_destroy",
+        "of a ring of which a part was moved or replaced: which context its bytes name is not simulated",
+    ),
+    (
         "ioctl(UFFDIO_*)",
         "where the log shows only a pointer (ftrace, perf; WRITEPROTECT of older strace): named",
     ),
