@@ -206,3 +206,8 @@ def test_every_name_that_a_program_may_have_is_known_to_the_compiler() -> None:
 def test_a_32_bit_program_is_refused() -> None:
     with pytest.raises(InputError, match="was written for i386"):
         c_of((CONFORMANCE / "linux-2.6.20-i386" / "uml-01.yaml").read_text())
+
+
+def test_a_trace_of_another_machine_without_events_is_refused_in_the_same_words() -> None:
+    with pytest.raises(InputError, match="was written for i386"):
+        c_of("name: none\narch: i386\nsteps: []\n")

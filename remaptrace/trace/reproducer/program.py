@@ -80,11 +80,13 @@ class Program:
 
     def refuse(self, event: int, why: str) -> InputError:
         """The error that says which event no C program can do."""
-        what = f"step {event - self.first} {why}: {event_text(self.trace, event)}"
+        what = f"the trace {why}"
+        if event >= 0:
+            what = f"step {event - self.first} {why}: {event_text(self.trace, event)}"
         return not_expressible(
             self.trace,
             event,
-            what if event >= 0 else f"the trace {why}",
+            what,
             "steps that a program can do on a real kernel",
         )
 
