@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from ..trace.wording import counts_are_lower_bounds
 from .errortext import printable
 from .layout import Span
 from .words import counted, number
@@ -136,6 +137,8 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     if taken and facts["agreement"]:
         text = f"{counted(taken, 'refusal')} {'is' if taken == 1 else 'are'} taken from the recording: nothing that it"
         out.append((f"{text} shows before explains {'it' if taken == 1 else 'them'}; see below.", "warn"))
+    if counts_are_lower_bounds(facts["notes"]):
+        out.append(("VMA counts are at least these: the log does not show all areas, see below.", "warn"))
     peak = facts["peak"]
     if peak and (assumed := peak["of_them"]["assumed"]):
         share = 100 * assumed / peak["vmas"]

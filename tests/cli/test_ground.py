@@ -105,3 +105,9 @@ def test_faults_of_unknown_kind_are_compared_by_their_place(remaptrace: Run, tmp
     assert "4 of 4 faults could have come out otherwise, all by their place alone" in shown
     ground = json.loads(remaptrace("run", str(log), "--format", "json").out)["agreement"]["ground"]
     assert ground["faults"] == {"free": 0, "kind": 4, "assumed": 0}
+
+
+def test_a_log_that_does_not_show_all_areas_says_so_in_front(remaptrace: Run, tmp_path: Path) -> None:  # noqa: F811
+    late = "munmap(0x7f73baf9c000, 4096) = 0\n"
+    first = remaptrace("run", _log(tmp_path, late)).out.split("\n\n")[0]
+    assert "VMA counts are at least these" in first
