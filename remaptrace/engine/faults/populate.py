@@ -79,6 +79,8 @@ def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
         vma = find_vma(m, m[task + T_MM], at)
         if vma == 0 or m[vma + V_START] > at or m[vma + V_FLAGS] & (VM_IO | VM_PFNMAP):
             break
+        if kind_of(m, vma) == FILE_SECRET:  # get_user_pages has none of it (mm/gup.c check_vma_flags)
+            break
         if m[vma + V_FLAGS] & need == 0 or fault_in(m, task, vma, at & -page, access) != 0:
             break
         if write != 0:
