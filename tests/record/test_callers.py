@@ -28,10 +28,24 @@ int main(void) { guards(20); shared(10); void *p = malloc(1 << 20); return p == 
 """Guard pages behind allocations that lie side by side, so that their areas merge and are split again."""
 FLAGS = "-O1 -g -fno-omit-frame-pointer -fno-inline -fno-optimize-sibling-calls".split()
 UNDER = {  # where the areas of the program itself come from; the rest is the loader's and the C library's
-    ("keep", "guards", "main"): 39,
+    ("keep", "guards", "main"): 40,
     ("shared", "main"): 10,
     ("main",): 2,  # malloc: its heap, and the block itself
 }
+
+JOINED = 1
+"""Of the 40 one joins the C library's memory if the hole that /etc/ld.so.cache left, which they fill first, is filled
+exactly: its size is the machine's.
+"""
+
+
+def are_under(found: dict[tuple[str, ...], int], *, first: int = 0) -> bool:
+    """Whether `found` are the areas of UNDER, callers from number `first` on."""
+    whole = {names[first:]: areas for names, areas in UNDER.items() if names[first:]}
+    joined = {
+        names: areas - JOINED if names[-2:] == ("guards", "main") else areas for names, areas in whole.items()
+    }
+    return found in (whole, joined)
 
 
 @pytest.fixture
@@ -99,7 +113,7 @@ def test_strace_and_perf_name_the_same_callers(who: Path, tmp_path: Path) -> Non
     assert p.record(tmp_path / "set", [str(who)], "--stacks").returncode == 0
     second = callers(tmp_path / "set")
     own = {names: areas for names, areas in second.items() if names}
-    assert own == UNDER
+    assert are_under(own), own
     assert {names: areas for names, areas in first.items() if names} == own
     assert first[()] == second[()]  # made by the loader, or there from exec on
 
@@ -111,8 +125,8 @@ def test_frame_pointers_miss_only_who_called_code_without_them(who: Path, tmp_pa
     facts = json.loads((tmp_path / "set" / "record.json").read_text())
     assert facts["options"]["stacks"] == "fp"
     found = {names: areas for names, areas in callers(tmp_path / "set").items() if names}
-    whole = {names[1:]: areas for names, areas in UNDER.items() if names[1:]}
-    assert found in (whole, UNDER)  # the second where the C library keeps frame pointers
+    # without the first where the C library keeps frame pointers
+    assert are_under(found, first=1) or are_under(found), found
 
 
 def test_programs_that_a_shell_starts_have_their_stacks_too(who: Path, tmp_path: Path) -> None:
