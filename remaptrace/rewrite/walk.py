@@ -61,6 +61,8 @@ _INTERPRETED_BELOW = 2_000
 """Events below which loading compiled code does not pay, unless it came with the package."""
 _ROOM = 1 << 16
 _ROOM_INTERPRETED = 1 << 12
+_AHEAD = 4
+"""Times the rows that one event may take for which there is room at least."""
 Words = npt.NDArray[np.int64]
 
 
@@ -180,7 +182,8 @@ class Walk:
             _check(view)
             origins.append(origin[: view[W_OUT]].copy())
             changes.append(changed[: view[W_CHANGED]].copy())
-            room = max(room, int(view[W_NEED]))
+            # what one event may take grows with the areas: with room for it alone the next would end the call again
+            room = max(room, _AHEAD * int(view[W_NEED]))
         return (
             np.concatenate(origins),
             np.concatenate(changes),
