@@ -90,7 +90,7 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
         where += ", which nothing in the log proves to be the same file, and whose place is assumed"
     assumed = [
         *(mine if unplaced else ()),
-        *special_areas(low, mapped_below(start, low), string),
+        *special_areas(low, mapped_below(start, low), string, end),
         stack_area(string, end),
     ]
     names = f"{path} ({where}) and of {program.interpreter} ({its})"
@@ -243,7 +243,7 @@ def mapped_below(start: Start, low: int) -> int:
     return _up(max((high for _, high in start.mapped if high <= low), default=0))
 
 
-def special_areas(high: int, low: int, string: Callable[[str], int]) -> list[Row]:
+def special_areas(high: int, low: int, string: Callable[[str], int], top: int = STACK_TOP) -> list[Row]:
     """[vvar], [vvar_vclock] and [vdso] below `high`; `low` is where the next mapping below them ends, 0 unknown.
 
     Where these two leave no room for them they lie elsewhere.
@@ -251,7 +251,7 @@ def special_areas(high: int, low: int, string: Callable[[str], int]) -> list[Row
     vvar, vclock, vdso = _VDSO.get((high - low) // PAGE, _VDSO[8])
     at = high - (vvar + vclock + vdso) * PAGE
     if at < low:
-        return unplaced_special(string)
+        return unplaced_special(string, top)
     rows: list[Row] = []
     for pages, perms, name in ((vvar, _R, "[vvar]"), (vclock, _R, "[vvar_vclock]"), (vdso, _RX, "[vdso]")):
         if pages:

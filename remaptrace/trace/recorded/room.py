@@ -33,11 +33,11 @@ class _Acts:
     by the kernel, where nothing was.
     """
 
-    def __init__(self, trace: Trace, pid: Ints) -> None:
+    def __init__(self, trace: Trace, pid: Ints, threaded: npt.NDArray[np.bool_]) -> None:
         columns = trace.columns
         kind, ret = columns["kind"], columns["ret"]
         done = (ret >= 0) | (ret < -4095)
-        several = _with_threads(trace)[columns["task"]] & done
+        several = threaded[columns["task"]] & done
         mmap = np.flatnonzero(several & ((kind == ev.K_MMAP) | (kind == ev.K_OLD_MMAP)))
         munmap = np.flatnonzero(several & (kind == ev.K_MUNMAP))
         moves = np.flatnonzero(several & (kind == ev.K_MREMAP))
@@ -66,8 +66,12 @@ class _Acts:
 
 def makers_of_room(trace: Trace) -> dict[int, int]:
     """Calls that unmapped, by their events: the mapping in front of which each belongs."""
-    pid = np.unique(trace.tasks["pid"], return_inverse=True)[1].astype(np.int64)[trace.columns["task"]]
-    acts = _Acts(trace, pid)
+    _, numbers, counts = np.unique(trace.tasks["pid"], return_inverse=True, return_counts=True)
+    threaded = counts[numbers] > 1
+    if not threaded.any():
+        return {}
+    pid = numbers.astype(np.int64)[trace.columns["task"]]
+    acts = _Acts(trace, pid, threaded)
     pairs = _near(trace, acts)
     if not len(pairs):
         return {}
@@ -80,12 +84,6 @@ def makers_of_room(trace: Trace) -> dict[int, int]:
     ):
         order[event] = min(first, order.get(event, first))
     return order
-
-
-def _with_threads(trace: Trace) -> npt.NDArray[np.bool_]:
-    """Of each task whether its process has others."""
-    _, numbers, counts = np.unique(trace.tasks["pid"], return_inverse=True, return_counts=True)
-    return np.asarray(counts[numbers] > 1)
 
 
 def _near(trace: Trace, acts: _Acts) -> Ints:
@@ -127,11 +125,11 @@ def _were_mapped(trace: Trace, acts: _Acts, pid: Ints, mapping: Ints, place: Int
     starts = np.repeat(np.cumsum(count[on]) - count[on], count[on])
     at = first[act] + np.arange(total) - starts
     order = np.lexsort((act, at))
-    stamp = at[order] * (len(acts.event) + 1) + act[order]
-    asked = np.searchsorted(places, key) * (len(acts.event) + 1) + mapping
-    before = np.searchsorted(stamp, asked) - 1
-    latest = act[order][np.maximum(before, 0)]
-    same = (before >= 0) & (at[order][np.maximum(before, 0)] == np.searchsorted(places, key))
+    at, act = at[order], act[order]
+    asked, step = np.searchsorted(places, key), len(acts.event) + 1
+    before = np.searchsorted(at * step + act, asked * step + mapping) - 1
+    found = np.maximum(before, 0)
+    latest, same = act[found], (before >= 0) & (at[found] == asked)
     behind = acts.event[latest] > _last_exec(trace, pid, acts.event[mapping])
     return np.asarray(same & acts.maps[latest] & behind)
 
