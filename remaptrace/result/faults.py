@@ -17,11 +17,11 @@ _OUTCOME_OF_CODE = {1: OUT_MAPERR, 2: OUT_ACCERR, 128: OUT_KERNELSEGV}
 
 
 def compared_faults(
-    result: Result,
+    result: Result, raced: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Callable[[int], tuple[str, str]]]:
     """Every recorded fault: refused with the signal that follows it, or resolved. Signals without a fault.
 
-    The compared events, which of them came out equal, and both sides of one in words.
+    The compared events, without those `raced` for, which of them came out equal, and both sides of one in words.
     """
     columns = result.trace.columns
     kinds = columns["kind"]
@@ -45,7 +45,7 @@ def compared_faults(
     expected[before] = wanted[before + 1]
     alone = memory_signal & ~follows
     expected[alone] = wanted[alone]
-    compared = (is_fault | alone) & ~np.isin(at, _raced_faults(result))
+    compared = (is_fault | alone) & ~np.isin(at, raced)
     at, expected = at[compared], expected[compared]
     back = np.argsort(at, kind="stable")
     at, expected = at[back], expected[back]
@@ -69,7 +69,7 @@ def compared_faults(
 _RACE_EVENTS = 256  # how far back the other thread's fault may stand
 
 
-def _raced_faults(result: Result) -> npt.NDArray[np.int64]:
+def raced_faults(result: Result) -> npt.NDArray[np.int64]:
     """Events of recorded faults that another thread's fault on the same page, still being handled, caused.
 
     Two processors may enter the fault for one page before either has mapped it. Here the second is a hit.
@@ -98,9 +98,8 @@ def _is_raced(result: Result, event: int) -> bool:
     return False
 
 
-def race_notes(result: Result) -> list[str]:
+def race_notes(count: int) -> list[str]:
     """How many recorded faults are not compared because two threads raced for them, in words."""
-    count = len(_raced_faults(result))
     return [f"{count} recorded faults were raced for by two threads and are not compared"] if count else []
 
 

@@ -30,7 +30,7 @@ from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_acces
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .elsewhere import is_nameless, only_in, same_flags
-from .faults import compared_faults, race_notes
+from .faults import compared_faults, race_notes, raced_faults
 from .ground import PIECE, ground_of
 from .result import Result, VmaRow
 
@@ -54,7 +54,8 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
             if tally.total:
                 tallies[what] = tally
                 found += disagreements
-    faults, same, words = compared_faults(result)
+    raced = raced_faults(result)
+    faults, same, words = compared_faults(result, raced)
     if len(faults):
         _, tallies["faults"], disagreements = _tally(trace, "faults", faults, same, words)
         found += disagreements
@@ -68,7 +69,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
         tallies=tallies,
         disagreements=tuple(found[:FIRST]),
         skipped=len(trace.skipped),
-        notes=(*trace.notes, *result.notes, *race_notes(result)),
+        notes=(*trace.notes, *result.notes, *race_notes(len(raced))),
         seconds=seconds,
         arch=result.machine.arch.label,
         kernel=result.machine.kernel.name,
