@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
 from ..abi.kinds import K_EXEC, K_FORK, K_FORK_STEP
 from ..lateclasses import dataclass, field
+from ..result.areacolumns import AreaColumns, Labels, columns_of, kinds_of, one_each, packed
 from ..result.result import Result, Snapshot, VmaRow
 from ..trace.events import Trace, are_memory_calls
 from .neighbours import Neighbours
 from .origins import origins_of
-from .patterns import PATTERNS, classify
+from .pairs import neighbours_of
+from .patterns import PATTERNS, patterns_of
 
 SIZE_CLASSES = ((4096, "1 page"), (64 << 10, "to 64 KiB"), (1 << 20, "to 1 MiB"), (64 << 20, "to 64 MiB"))
 
@@ -41,8 +42,8 @@ class Bill:
     calls: int  # memory calls of the process up to the peak
     views: dict[str, list[Item]]  # "pattern", "call", "thread", "file", "size"
     apart: dict[str, int]  # attribute that keeps touching neighbours apart: pairs
-    patterns: tuple[str, ...] = ()  # of each area, by address
-    vmas: tuple[VmaRow, ...] = field(default=(), repr=False)
+    patterns: Labels = field(repr=False)  # of each area, by address
+    vmas: Sequence[VmaRow] = field(repr=False)
 
 
 def memory_call_events(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -83,70 +84,79 @@ def peak(result: Result) -> tuple[int, int]:
     return event, int(result.trace.columns["task"][event])
 
 
-def file_label(vma: VmaRow) -> str:
-    """What an area maps, by name; files that no line of the trace names are one."""
-    label = vma.name or vma.file or "anonymous"
-    return "files of unknown name" if label.startswith("file@") else label
+def file_labels(areas: AreaColumns, unknown: str = "") -> Labels:
+    """What every area maps, by name; files that no line of a trace names are `unknown`, where that is given."""
+    first, kind = kinds_of(packed(areas.name.ids, areas.file.ids))
+    words = []
+    for at in first.tolist():
+        word = areas.name.words[areas.name.ids[at]] or areas.file.words[areas.file.ids[at]] or "anonymous"
+        words.append(unknown if unknown and word.startswith("file@") else word)
+    return one_each(words, kind)
 
 
-def size_class(vma: VmaRow) -> str:
-    """The class of its size, as the bill names it."""
-    size = vma.end - vma.start
-    return next((label for limit, label in SIZE_CLASSES if size <= limit), "larger")
+def size_labels(areas: AreaColumns) -> Labels:
+    """The class of size of every area."""
+    classes = np.searchsorted([limit for limit, _ in SIZE_CLASSES], areas.end - areas.start)
+    return Labels((*(label for _, label in SIZE_CLASSES), "larger"), classes.astype(np.int64))
 
 
-def _view(
-    vmas: Sequence[VmaRow], labels: Iterable[str], calls: int, order: Callable[[str], object] | None = None
-) -> list[Item]:
-    count: Counter[str] = Counter()
-    size: Counter[str] = Counter()
-    first: dict[str, int] = {}
-    for vma, label in zip(vmas, labels, strict=True):
-        count[label] += 1
-        size[label] += vma.end - vma.start
-        born = vma.born
-        first[label] = born if label not in first else min(first[label], born, key=lambda e: (e < 0, e))
-    items = [
-        Item(label, n, size[label], first[label], round(1000 * n / calls, 1) if calls else 0.0)
-        for label, n in count.most_common()
-    ]
-    return sorted(items, key=lambda item: order(item.label)) if order else items  # type: ignore[arg-type, return-value]
+def _view(areas: AreaColumns, labels: Labels, calls: int) -> list[Item]:
+    """The areas by label, the most first; labels that are equally large in the order of their first areas."""
+    first, kind = kinds_of(labels.ids)
+    count = np.bincount(kind, minlength=len(first))
+    size = np.zeros(len(first), dtype=np.int64)
+    np.add.at(size, kind, areas.end - areas.start)
+    early = np.full(len(first), _NEVER)
+    np.minimum.at(early, kind, np.where(areas.born < 0, _NEVER, areas.born))
+    items = []
+    for at in np.argsort(-count, kind="stable").tolist():
+        n, born = int(count[at]), int(early[at])
+        per = round(1000 * n / calls, 1) if calls else 0.0
+        label = labels.words[labels.ids[first[at]]]
+        items.append(Item(label, n, int(size[at]), -1 if born == _NEVER else born, per))
+    return items
 
 
-def bill_views(vmas: Sequence[VmaRow], labels: dict[str, list[str]], calls: int) -> dict[str, list[Item]]:
-    """Views of `vmas`, each by a label an area; patterns that are equally large in their own order."""
-    views = {name: _view(vmas, column, calls) for name, column in labels.items()}
+_NEVER = np.iinfo(np.int64).max
+
+
+def bill_views(areas: AreaColumns, labels: dict[str, Labels], calls: int) -> dict[str, list[Item]]:
+    """Views of `areas`, each by a label an area; patterns that are equally large in their own order."""
+    views = {name: _view(areas, column, calls) for name, column in labels.items()}
     views["pattern"] = sorted(views["pattern"], key=lambda i: (-i.vmas, PATTERNS.index(i.label)))
     return views
 
 
+def _by_birth(areas: AreaColumns, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Labels:
+    """For every area the number of the event that made it, as a word; without one: before the log."""
+    known = (areas.born >= 0) & (areas.born < len(numbers))
+    if not known.any():
+        return Labels(("before the log",), np.zeros(len(areas), dtype=np.int64))
+    values, ids = np.unique(numbers[np.where(known, areas.born, 0)], return_inverse=True)
+    ids = np.where(known, ids.reshape(-1), len(values))
+    return Labels((*(str(int(value)) for value in values), "before the log"), ids.astype(np.int64))
+
+
 def make_bill(result: Result, shot: Snapshot) -> Bill:
     """The bill of the address space `shot` of `result`, taken behind event `shot.event`."""
-    trace, vmas = result.trace, tuple(shot.vmas)
+    trace, areas = result.trace, columns_of(shot.vmas)
     kinds, tasks = trace.columns["kind"], trace.columns["task"]
     calls = calls_behind(trace, shot.task, shot.event)
-
-    def call(vma: VmaRow) -> str:
-        return KIND_NAMES.get(int(kinds[vma.born]), "?") if 0 <= vma.born < len(kinds) else "before the log"
-
-    def thread(vma: VmaRow) -> str:
-        return (
-            str(int(trace.tasks["tid"][tasks[vma.born]])) if 0 <= vma.born < len(tasks) else "before the log"
-        )
-
     asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
-    patterns = classify(vmas, asked, origins_of(result, shot.task, shot.event))
-    labels: dict[str, list[str]] = {
+    patterns = patterns_of(areas, asked, origins_of(result, shot.task, shot.event))
+    call = _by_birth(areas, np.asarray(kinds))
+    names = tuple(KIND_NAMES.get(int(word), "?") if word.isdecimal() else word for word in call.words)
+    labels = {
         "pattern": patterns,
-        "call": [call(v) for v in vmas],
-        "thread": [thread(v) for v in vmas],
-        "file": [file_label(v) for v in vmas],
-        "size": [size_class(v) for v in vmas],
+        "call": one_each(names, call.ids),
+        "thread": _by_birth(areas, np.asarray(trace.tasks["tid"])[tasks]),
+        "file": file_labels(areas, "files of unknown name"),
+        "size": size_labels(areas),
     }
-    views = bill_views(vmas, labels, calls)
+    views = bill_views(areas, labels, calls)
     apart: defaultdict[str, int] = defaultdict(int)
-    for lower, upper in itertools.pairwise(vmas):
+    for lower, upper, count in neighbours_of(areas, asked).examples():
         if lower.end == upper.start:
-            apart[asked.why_apart(lower, upper)] += 1
+            apart[asked.why_apart(lower, upper)] += count
     ordered = dict(sorted(apart.items(), key=lambda kv: -kv[1]))
-    return Bill(shot.task, shot.event, len(vmas), calls, views, ordered, tuple(patterns), vmas)
+    return Bill(shot.task, shot.event, len(areas), calls, views, ordered, patterns, shot.vmas)

@@ -20,11 +20,12 @@ from ..abi.vmflags import (
     VM_WRITE,
 )
 from ..lateclasses import dataclass
+from ..result.areacolumns import Labels, columns_of
 from ..result.result import VmaRow
 from ..trace.dumps.dump import UNKNOWN_PERMS, Dump
-from .bill import Bill, Item, bill_views, size_class
+from .bill import Bill, Item, bill_views, file_labels, size_labels
 from .neighbours import Neighbours
-from .patterns import classify
+from .patterns import patterns_of
 from .shape import Shape, shape_of
 
 _SPECIAL = ("[vdso", "[vvar", "[uprobes]", "[vectors]", "[sigpage]", "[timer")
@@ -38,7 +39,7 @@ class DumpBill:
     dump: Dump
     total: int
     views: dict[str, list[Item]]  # "pattern", "file", "size"
-    patterns: tuple[str, ...]
+    patterns: Labels
     vmas: tuple[VmaRow, ...]
     shape: Shape | None  # None: the dump shows no permissions
     untouched: tuple[int, int] | None  # areas with no resident page, and their bytes; None: not shown
@@ -96,23 +97,18 @@ def _implied(perms: str, name: str) -> int:
 def dump_bill(dump: Dump) -> DumpBill:
     """The bill of a dump."""
     vmas = vma_rows(dump)
+    areas = columns_of(vmas)
     asked = Neighbours(page_size=dump.page_size)
-    patterns = classify(vmas, asked)
+    patterns = patterns_of(areas, asked)
     views = bill_views(
-        vmas,
-        {
-            "pattern": patterns,
-            "file": [v.name or v.file or "anonymous" for v in vmas],
-            "size": [size_class(v) for v in vmas],
-        },
-        0,
+        areas, {"pattern": patterns, "file": file_labels(areas), "size": size_labels(areas)}, 0
     )
     untouched = None
     if dump.resident:
         empty = [v.end - v.start for v, rss in zip(vmas, dump.resident, strict=True) if not rss]
         untouched = (len(empty), sum(empty))
     shape = shape_of(vmas, asked) if dump.shows_perms else None
-    return DumpBill(dump, len(vmas), views, tuple(patterns), vmas, shape, untouched)
+    return DumpBill(dump, len(vmas), views, patterns, vmas, shape, untouched)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from ..abi.kinds import K_MMAP, K_MUNMAP
 from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED
 from ..lateclasses import dataclass
+from ..result.areacolumns import columns_of
 from ..result.result import Result
 from ..trace.events import Trace
 from .bill import Bill, memory_call_events
@@ -174,21 +175,22 @@ def _alive(
     bill: Bill,
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which mappings still lie where they were put: the last there, inside an area, not unmapped from its start."""
-    starts = np.array([v.start for v in bill.vmas], dtype=np.uint64)
-    ends = np.array([v.end for v in bill.vmas], dtype=np.uint64)
+    areas = columns_of(bill.vmas)
+    if not len(maps) or not len(areas):
+        return np.zeros(len(maps), dtype=bool)
+    starts, ends = areas.start.astype(np.uint64), areas.end.astype(np.uint64)
     at = ret[maps].astype(np.uint64)
     inside = np.searchsorted(starts, at, side="right") - 1
     found = (inside >= 0) & (at < ends[np.maximum(inside, 0)])
-    last: dict[int, int] = {}
-    for index, place in enumerate(at.tolist()):
-        last[place] = index
-    latest = np.zeros(len(maps), dtype=bool)
-    latest[list(last.values())] = True
-    gone: dict[int, int] = {}
-    for event, place in zip(unmaps.tolist(), addr[unmaps].astype(np.uint64).tolist(), strict=True):
-        gone[place] = event
-    unmapped = np.array(
-        [gone.get(place, -1) > event for place, event in zip(at.tolist(), maps.tolist(), strict=True)],
-        dtype=bool,
-    )
-    return found & latest & ~unmapped if len(maps) else np.zeros(0, dtype=bool)
+    places, place = np.unique(at, return_inverse=True)
+    place = place.reshape(-1)
+    last = np.zeros(len(places), dtype=np.int64)
+    last[place] = np.arange(len(maps))  # of several the last one stays
+    gone = np.full(len(places), -1)
+    given = addr[unmaps].astype(np.uint64)
+    of = np.minimum(np.searchsorted(places, given), len(places) - 1)
+    here = places[of] == given
+    gone[of[here]] = unmaps[here]
+    latest = last[place] == np.arange(len(maps))
+    alive: np.ndarray[tuple[int], np.dtype[np.bool_]] = found & latest & (gone[place] <= maps)
+    return alive

@@ -8,6 +8,7 @@ from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EAGAIN, ENOMEM
 from ..abi.kinds import K_EXIT, SPLITTING
 from ..lateclasses import dataclass
+from ..result.areacolumns import columns_of
 from ..result.result import Result
 from .bill import Bill, memory_call_events
 from .patterns import LIBRARIES, RELRO
@@ -100,8 +101,9 @@ def _loaded(bill: Bill, calls: np.ndarray[tuple[int], np.dtype[np.intp]]) -> flo
     if not len(calls):
         return 0.0
     since = int(calls[len(calls) // 2])
-    late = [p for p, v in zip(bill.patterns, bill.vmas, strict=True) if v.born >= since]
-    return sum(p in (LIBRARIES, RELRO) for p in late) / len(late) if late else 0.0
+    late = columns_of(bill.vmas).born >= since
+    loaded = bill.patterns.where(lambda word: word in (LIBRARIES, RELRO))[late]
+    return float(loaded.mean()) if late.any() else 0.0
 
 
 def _will_fail(result: Result, calls: np.ndarray[tuple[int], np.dtype[np.intp]]) -> str:

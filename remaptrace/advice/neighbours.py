@@ -75,14 +75,14 @@ class Neighbours:
 
     def __init__(self, rules: Sequence[int] | None = None, page_size: int = 4096) -> None:
         self._m = [0] * (_HIGH + V_WORDS)
-        self._shift = page_size.bit_length() - 1
+        self.shift = page_size.bit_length() - 1
         self._files: dict[tuple[int, str | None, int], int] = {}
         self._known: dict[tuple[int, ...], tuple[str, ...]] = {}
         if rules is None:
             self._m[H_RULES + R_MERGE_FAULTED_UNFAULTED] = 1
         else:
             self._m[H_RULES : H_RULES + N_RULES] = list(rules)
-        self._m[H_ARCH + A_PAGE_SHIFT] = self._shift
+        self._m[H_ARCH + A_PAGE_SHIFT] = self.shift
 
     def _file(self, vma: VmaRow) -> int:
         if not vma.inode and vma.file is None and not vma.opened:
@@ -94,7 +94,7 @@ class Neighbours:
         """Its page offset in pages: of anonymous memory that of its address, unless known."""
         if vma.pgoff >= 0:
             return vma.pgoff
-        return (vma.offset if vma.inode or vma.file else vma.start) >> self._shift
+        return (vma.offset if vma.inode or vma.file else vma.start) >> self.shift
 
     def _fill(self, at: int, vma: VmaRow) -> None:
         m = self._m
@@ -113,7 +113,7 @@ class Neighbours:
         allowed = (_PROTECTION if protection else 0) | (VM_NONLINEAR if offset else 0)
         m[_HIGH + V_FLAGS] = upper.vm_flags & ~allowed | lower.vm_flags & allowed
         if offset:
-            m[_HIGH + V_PGOFF] = m[_LOW + V_PGOFF] + ((lower.end - lower.start) >> self._shift)
+            m[_HIGH + V_PGOFF] = m[_LOW + V_PGOFF] + ((lower.end - lower.start) >> self.shift)
         if protection or offset:  # the area would never have been two, so nor would its anon_vma
             m[_HIGH + V_AV], m[_HIGH + V_AVMULTI] = lower.anon_vma, int(lower.fork_child)
         return apart(self._m, _LOW, _HIGH) == 0  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ class Neighbours:
             m[_LOW + V_FLAGS],
             m[_HIGH + V_FLAGS],
             m[_LOW + V_FILE] - m[_HIGH + V_FILE],
-            m[_HIGH + V_PGOFF] - m[_LOW + V_PGOFF] - ((lower.end - lower.start) >> self._shift),
+            m[_HIGH + V_PGOFF] - m[_LOW + V_PGOFF] - ((lower.end - lower.start) >> self.shift),
             *(low - high for low, high in zip(lower.attributes, upper.attributes, strict=True)),
             (m[_LOW + V_AV] != 0) + 2 * (m[_HIGH + V_AV] != 0) + 4 * (m[_LOW + V_AV] == m[_HIGH + V_AV]),
             m[_LOW + V_AVMULTI] + 2 * m[_HIGH + V_AVMULTI],
@@ -159,7 +159,7 @@ class Neighbours:
             for word in _WORDS_OF.get(found, ()):
                 m[_HIGH + word] = m[_LOW + word]
             if found == APART_OFFSET:
-                size = (m[_LOW + V_END] - m[_LOW + V_START]) >> self._shift
+                size = (m[_LOW + V_END] - m[_LOW + V_START]) >> self.shift
                 m[_HIGH + V_PGOFF] = m[_LOW + V_PGOFF] + size
         return tuple(words)
 

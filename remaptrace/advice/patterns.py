@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
+from ..result.areacolumns import AreaColumns, Bools, Ints, Labels, columns_of, kinds_of, packed
 from ..result.result import VmaRow
 from .neighbours import Neighbours
 from .origins import UNKNOWN, Origins
+from .pairs import Pairs, neighbours_of
 
 GUARD_STACK = "guards, one per stack"
 STACKS = "stacks above guards"
@@ -45,6 +49,8 @@ HOLE_BYTES = 1 << 20
 """The largest hole between two pieces of what counts as one arena."""
 
 
+BSS_NAME = "[anon:.bss]"
+"""As bionic's loader names zero-filled memory, behind whatever segment."""
 _NO_PROGRAMS = (
     *("/dev/dri/", "/dev/mali", "/dev/kgsl", "/dev/nvidia", "/dev/kfd", "/dev/ashmem/"),
     *("anon_inode:", "/memfd:"),
@@ -60,9 +66,13 @@ def _anonymous(vma: VmaRow) -> bool:
     return not vma.inode and not vma.vm_flags & VM_SHARED and not _has_place(vma)
 
 
-def _has_place(vma: VmaRow) -> bool:
+def _is_place(name: str) -> bool:
     """True for [heap], [stack], [vdso] and the like; names that programs give ([anon:...]) are none of these."""
-    return vma.name.startswith("[") and not vma.name.startswith(("[anon", "[stack:"))
+    return name.startswith("[") and not name.startswith(("[anon", "[stack:"))
+
+
+def _has_place(vma: VmaRow) -> bool:
+    return _is_place(vma.name)
 
 
 def _size(vma: VmaRow) -> int:
@@ -81,7 +91,7 @@ def _of_file(vma: VmaRow, below: VmaRow | None) -> str | None:
     if vma.inode and private:
         relro = vma.vm_flags & VM_ACCOUNT and not vma.vm_flags & VM_WRITE and vma.vm_flags & VM_READ
         return RELRO if relro else LIBRARIES
-    if vma.name == "[anon:.bss]":  # as bionic's loader names it, behind whatever segment
+    if vma.name == BSS_NAME:
         return LIBRARIES
     bss = _anonymous(vma) and below is not None and below.end == vma.start and below.inode
     if _inaccessible(vma) or vma.name:
@@ -140,22 +150,91 @@ def classify(
     vmas: Sequence[VmaRow], neighbours: Neighbours | None = None, origins: Origins = UNKNOWN
 ) -> list[str]:
     """The pattern of each of `vmas`, which are sorted by address."""
-    asked = neighbours or Neighbours()
-    patterns: list[str] = []
-    for i, vma in enumerate(vmas):
-        below = vmas[i - 1] if i else None
-        above = vmas[i + 1] if i + 1 < len(vmas) else None
-        patterns.append(_first_pattern(asked, vma, below, above, origins))
-    for i, vma in enumerate(vmas):  # what lies beside a guard is known only now
-        if patterns[i] not in (OTHER, ALTERNATING, HOLES):
-            continue
-        guard_below = i > 0 and vmas[i - 1].end == vma.start and patterns[i - 1]
-        guard_above = i + 1 < len(vmas) and vmas[i + 1].start == vma.end and patterns[i + 1]
-        if guard_below == GUARD_STACK:
-            patterns[i] = STACKS
-        elif GUARD_DATA in (guard_below, guard_above):
-            patterns[i] = DATA
-    return patterns
+    return list(patterns_of(columns_of(vmas), neighbours or Neighbours(), origins))
+
+
+def patterns_of(areas: AreaColumns, asked: Neighbours, origins: Origins = UNKNOWN) -> Labels:
+    """The pattern of each area: areas that are alike, between neighbours that are alike, are judged once."""
+    if not len(areas):
+        return Labels(PATTERNS, np.zeros(0, dtype=np.int64))
+    pairs = neighbours_of(areas, asked)
+    own = kinds_of(_seen(areas, origins))[1]
+    border = kinds_of(
+        packed(
+            pairs.where(lambda lower, upper: lower.end == upper.start),
+            pairs.where(asked.by_protection),
+            _scattered_pairs(pairs),
+            pairs.lower.born == pairs.upper.born,
+            _punched_pairs(pairs),
+        )
+    )[1]
+    outside = np.array([-1])
+    first, kind = kinds_of(
+        packed(
+            own,
+            np.concatenate((outside, own[:-1])),
+            np.concatenate((own[1:], outside)),
+            np.concatenate((outside, border)),
+            np.concatenate((border, outside)),
+        )
+    )
+    judged = []
+    for at in first.tolist():
+        below = areas.row(at - 1) if at else None
+        above = areas.row(at + 1) if at + 1 < len(areas) else None
+        judged.append(PATTERNS.index(_first_pattern(asked, areas.row(at), below, above, origins)))
+    found = np.array(judged, dtype=np.int64)[kind]
+    return Labels(PATTERNS, _beside_guards(found, areas))
+
+
+def _seen(areas: AreaColumns, made: Origins) -> Ints:
+    """Equal for areas that rules on one area alone cannot tell apart."""
+    size = areas.end - areas.start
+    name, file = areas.name, areas.file
+    return packed(
+        areas.flags,
+        areas.perms.ids,
+        name.where(bool),
+        name.where(_is_place),
+        name.where(lambda word: word == BSS_NAME),
+        file.where(lambda word: word.startswith(_NO_PROGRAMS)),
+        areas.inode != 0,
+        (size > GUARD_BYTES).astype(np.int64) + (size >= STACK_BYTES),
+        np.isin(areas.born, list(made.decommits)),
+        np.isin(areas.born, list(made.stacks)),
+        areas.born >= 0,
+    )
+
+
+def _scattered_pairs(pairs: Pairs) -> Bools:
+    """Of which pairs `_scattered` is true. Offsets are unsigned words: a sum beyond them is no offset."""
+    lower, upper = pairs.lower, pairs.upper
+    on = lower.offset + (upper.start - lower.start).astype(np.uint64)
+    runs_on = (on == upper.offset) & (on >= lower.offset)
+    scattered: Bools = (lower.inode == upper.inode) & (lower.inode != 0) & ~runs_on
+    return scattered
+
+
+def _punched_pairs(pairs: Pairs) -> Bools:
+    """Of which pairs `_punched` is true, were they anonymous and of equal flags."""
+    lower, upper = pairs.lower, pairs.upper
+    hole = upper.start - lower.end
+    one_anon = (lower.anon_vma != 0) & (lower.anon_vma == upper.anon_vma)
+    punched: Bools = ((lower.born == upper.born) | one_anon) & (hole > 0) & (hole <= HOLE_BYTES)
+    return punched
+
+
+def _beside_guards(found: Ints, areas: AreaColumns) -> Ints:
+    """What lies beside a guard is known only when all are judged."""
+    touches = areas.end[:-1] == areas.start[1:]
+    below, above = np.full(len(found), -1), np.full(len(found), -1)
+    below[1:][touches] = found[:-1][touches]
+    above[:-1][touches] = found[1:][touches]
+    guard_stack, guard_data = PATTERNS.index(GUARD_STACK), PATTERNS.index(GUARD_DATA)
+    open_ = np.isin(found, [PATTERNS.index(p) for p in (OTHER, ALTERNATING, HOLES)])
+    data = open_ & ((below == guard_data) | (above == guard_data))
+    found = np.where(data, PATTERNS.index(DATA), found)
+    return np.where(open_ & (below == guard_stack), PATTERNS.index(STACKS), found)
 
 
 def _first_pattern(

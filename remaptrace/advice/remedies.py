@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def remedies(
     arch: str,
     follow: bool | None,
     progress: Progress | None = None,
-    patterns: Sequence[str] = (HOLES,),
+    patterns: Collection[str] = (HOLES,),
 ) -> list[Remedy]:
     """Every remedy that changes something for the process of `task`: what exists first, the most helpful of it.
 
@@ -101,7 +101,7 @@ def _measured(
     arch: str,
     follow: bool | None,
     progress: Progress | None,
-    patterns: Sequence[str],
+    patterns: Collection[str],
 ) -> Iterator[Remedy]:
     trace = result.trace
     calls = int((trace.columns["kind"] == K_REMAP_FILE_PAGES).sum())

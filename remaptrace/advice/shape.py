@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+
+import numpy as np
 
 from ..abi.vmflags import VM_ACCESS, VM_SHARED
 from ..lateclasses import dataclass, replace
+from ..result.areacolumns import AreaColumns, Bools, Ints, columns_of, one_word
 from ..result.result import VmaRow
 from .neighbours import Neighbours, in_words
+from .pairs import Pairs, neighbours_of, pairs_of
+from .whatif import could_be_one
 
 SIZES = (
     (4096, "1 page"),
@@ -41,84 +45,86 @@ class Shape:
 
 def shape_of(vmas: Sequence[VmaRow], asked: Neighbours) -> Shape:
     """The shape of `vmas`, sorted by address."""
+    areas = columns_of(vmas)
+    pairs = neighbours_of(areas, asked)
     apart: Counter[str] = Counter()
     every: Counter[str] = Counter()
     alone: Counter[str] = Counter()
-    holes: Counter[str] = Counter()
-    hole_bytes: Counter[str] = Counter()
-    for lower, upper in pairwise(vmas):
+    for lower, upper, count in pairs.examples():
         if lower.end != upper.start:
-            size = upper.start - lower.end
-            if lower.vm_flags & VM_ACCESS and not lower.inode and _equal_but_for_place(asked, lower, upper):
-                label = next(name for limit, name in SIZES if size <= limit)
-                holes[label] += 1
-                hole_bytes[label] += size
             continue
         found = asked.differences(lower, upper)
-        apart[in_words(found)] += 1
-        every.update(found)
+        apart[in_words(found)] += count
+        for name in found:
+            every[name] += count
         if len(found) == 1:
-            alone[found[0]] += 1
-    guards, left = _with_guards(vmas, asked)
+            alone[found[0]] += count
+    guards, left = _with_guards(areas, asked)
     return Shape(
         dict(apart.most_common()),
         {name: (count, alone[name]) for name, count in every.most_common()},
-        tuple((name, holes[name], hole_bytes[name]) for _, name in SIZES if holes[name]),
+        _holes(pairs),
         guards,
         left,
     )
 
 
-def _equal_but_for_place(asked: Neighbours, lower: VmaRow, upper: VmaRow) -> bool:
-    """True if both could be one area, lay `upper` where `lower` ends and were both touched as one."""
-    if lower.vm_flags != upper.vm_flags or lower.name != upper.name:
-        return False
+def _holes(pairs: Pairs) -> tuple[tuple[str, int, int], ...]:
+    """Holes between areas that could be one but for the hole, by class of size: how many, and their bytes."""
+    lower, upper = pairs.lower, pairs.upper
+    size = upper.start - lower.end
+    there = (size != 0) & (lower.flags & VM_ACCESS != 0) & (lower.inode == 0) & _equal_but_for_place(pairs)
+    classes = np.searchsorted([limit for limit, _ in SIZES], size[there])
+    return tuple(
+        (name, int((classes == at).sum()), int(size[there][classes == at].sum()))
+        for at, (_, name) in enumerate(SIZES)
+        if (classes == at).any()
+    )
+
+
+def _equal_but_for_place(pairs: Pairs) -> Bools:
+    """Of which pairs both could be one area, lay the upper where the lower ends and were both touched as one."""
+    lower, upper = pairs.lower, pairs.upper
+    unknown = np.full(len(lower), -1, dtype=np.int64)
     moved = replace(
         upper,
         start=lower.end,
         end=lower.end + upper.end - upper.start,
-        pgoff=-1,
+        pgoff=unknown,
         anon_vma=lower.anon_vma,
         fork_child=lower.fork_child,
     )
-    return not asked.differences(replace(lower, pgoff=-1), moved)
+    alike = (lower.flags == upper.flags) & one_word(lower.name, upper.name)
+    together = pairs_of(replace(lower, pgoff=unknown), moved, pairs.asked)
+    joined = together.where(lambda low, high: not pairs.asked.differences(low, high))
+    equal: Bools = alike & joined
+    return equal
 
 
-def _is_guard(vma: VmaRow) -> bool:
-    plain = not vma.inode and not vma.vm_flags & (VM_SHARED | VM_ACCESS) and "?" not in vma.perms
-    return plain and vma.file is None and vma.end - vma.start <= GUARD_LIMIT
-
-
-def _with_guards(vmas: Sequence[VmaRow], asked: Neighbours) -> tuple[int, int]:
+def _with_guards(areas: AreaColumns, asked: Neighbours) -> tuple[int, int]:
     """How many areas are guards, and how many areas were left if these were markers in what they stand by."""
-    guards, left = 0, len(vmas)
-    opened: VmaRow | None = None
-    for at, vma in enumerate(vmas):
-        now = vma
-        if _is_guard(vma):
-            owner = _owner(vmas, at)
-            if owner is not None:
-                guards += 1
-                now = replace(
-                    vma,
-                    vm_flags=owner.vm_flags,
-                    perms=owner.perms,
-                    anon_vma=owner.anon_vma,
-                    fork_child=owner.fork_child,
-                )
-        if opened is not None and opened.end == now.start and asked.one_area(opened, now):
-            left -= 1
-        opened = now
-    return guards, left
+    if not len(areas):
+        return 0, 0
+    private = (areas.inode == 0) & (areas.flags & VM_SHARED == 0) & ~areas.has_file
+    shown = areas.perms.where(lambda word: "?" not in word)
+    small = areas.end - areas.start <= GUARD_LIMIT
+    guard = private & shown & small & (areas.flags & VM_ACCESS == 0)
+    owner = _owners(areas, private)
+    guard &= owner >= 0
+    now = np.where(guard, owner, np.arange(len(areas)))
+    marked = replace(
+        areas, flags=areas.flags[now], anon_vma=areas.anon_vma[now], fork_child=areas.fork_child[now]
+    )
+    joined = neighbours_of(marked, asked).number(could_be_one(asked))
+    return int(guard.sum()), len(areas) - joined
 
 
-def _owner(vmas: Sequence[VmaRow], at: int) -> VmaRow | None:
-    """The accessible anonymous area that a guard stands by: the one above, else the one below."""
-    guard = vmas[at]
-    for other in (vmas[at + 1 : at + 2], vmas[at - 1 : at] if at else ()):
-        for vma in other:
-            touches = vma.start == guard.end or vma.end == guard.start
-            private = not vma.inode and vma.file is None and not vma.vm_flags & VM_SHARED
-            if touches and private and vma.vm_flags & VM_ACCESS and not vma.name.startswith("[stack"):
-                return vma
-    return None
+def _owners(areas: AreaColumns, private: Bools) -> Ints:
+    """Of each area the accessible anonymous one that it stands by: the one above, else the one below, -1: none."""
+    fit = private & (areas.flags & VM_ACCESS != 0) & ~areas.name.where(lambda word: word.startswith("[stack"))
+    touches = areas.end[:-1] == areas.start[1:]
+    number = np.arange(len(areas))
+    owner = np.full(len(areas), -1)
+    owner[1:] = np.where(touches & fit[:-1], number[:-1], -1)
+    owner[:-1] = np.where(touches & fit[1:], number[1:], owner[:-1])
+    return owner

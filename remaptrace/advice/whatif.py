@@ -6,11 +6,12 @@ A thought experiment on the areas at the peak, no replay: it tells what a kernel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 
+from ..result.areacolumns import columns_of
 from ..result.result import VmaRow
 from .neighbours import Neighbours
+from .pairs import neighbours_of
 
 
 def remaining(
@@ -21,9 +22,17 @@ def remaining(
     neighbours: Neighbours | None = None,
 ) -> int:
     """Areas that are left when neighbours may differ in `protection`, in `offset`, or in both."""
-    asked = neighbours or Neighbours()
-    left = len(vmas)
-    for lower, upper in pairwise(vmas):
-        if lower.end == upper.start:
-            left -= asked.one_area(lower, upper, protection=protection, offset=offset)
-    return left
+    pairs = neighbours_of(columns_of(vmas), neighbours or Neighbours())
+    return len(vmas) - pairs.number(could_be_one(pairs.asked, protection=protection, offset=offset))
+
+
+def could_be_one(
+    asked: Neighbours, *, protection: bool = False, offset: bool = False
+) -> Callable[[VmaRow, VmaRow], bool]:
+    """Whether two areas touch and could be one, were differences in `protection` or `offset` allowed inside it."""
+
+    def asks(lower: VmaRow, upper: VmaRow) -> bool:
+        one = asked.one_area(lower, upper, protection=protection, offset=offset)
+        return lower.end == upper.start and one
+
+    return asks

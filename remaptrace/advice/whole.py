@@ -65,7 +65,7 @@ def advise_on(
         result,
         bill,
         limit,
-        remedies(result, task, result.machine.arch.label, follow, progress, bill.patterns),
+        remedies(result, task, result.machine.arch.label, follow, progress, bill.patterns.found()),
         failure_of(result, failed) if failed >= 0 else None,
         find_leaks(result, bill, steady=limit.calls_left >= 0 or limit.reached_event >= 0),
     )

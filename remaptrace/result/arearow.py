@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..abi.attributes import ATTRIBUTES
 from ..abi.vmanames import shown_name
@@ -45,10 +45,15 @@ class Layout:
     stack: int = 0
 
 
+def heap_touches(start: Any, end: Any, layout: Layout, strict: bool) -> Any:
+    """Whether an area is of the heap, if there is one; unless `strict` also one that only touches it."""
+    touching = 0 if strict else 1
+    return (start < layout.brk + touching) & (end + touching > layout.start_brk)
+
+
 def special_name(start: int, end: int, layout: Layout, strict: bool) -> str:
     """[heap] or [stack], as fs/proc/task_mmu.c decides for areas without a file."""
-    touching = 0 if strict else 1
-    if layout.start_brk and start < layout.brk + touching and end + touching > layout.start_brk:
+    if layout.start_brk and heap_touches(start, end, layout, strict):
         return "[heap]"
     if layout.stack and start <= layout.stack <= end:
         return "[stack]"

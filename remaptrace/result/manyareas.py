@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from .arearow import AreaWords, Layout, Shown, area_row
+from ..abi.attributes import ATTRIBUTES
+from .arearow import AreaWords, Layout, Shown, area_row, heap_touches
 from .result import VmaRow
+
+if TYPE_CHECKING:
+    from .areacolumns import AreaColumns
 
 COLUMNS = (
     *("start", "end", "flags", "pgoff", "anon_vma", "fork_child", "born", "assumed", "special"),
@@ -37,7 +41,29 @@ class ManyAreas(Sequence[VmaRow]):
         strings: Sequence[str],
     ) -> None:
         self._words, self._files = words, files
-        self._layout, self._shown, self._strings = layout, shown, strings
+        self._layout, self.shown, self._strings = layout, shown, strings
+        self._columns: AreaColumns | None = None
+
+    def word(self, name: str) -> Words:
+        """The column of one of COLUMNS, unsigned words of 64 bits."""
+        return self._words[COLUMNS.index(name)]
+
+    def attribute(self, name: str) -> Words:
+        """The column of one of abi.attributes."""
+        return self._words[_PLAIN + list(ATTRIBUTES).index(name)]
+
+    def places(self) -> tuple[Words, Words]:
+        """Which areas lie where the heap is, and which hold the first byte of the stack: 1, else 0."""
+        start, end, layout = self.word("start"), self.word("end"), self._layout
+        heap = heap_touches(start, end, layout, self.shown.heap_strict) & (layout.start_brk != 0)
+        stack = (start <= layout.stack) & (layout.stack <= end) & (layout.stack != 0)
+        return heap.astype(np.int64), stack.astype(np.int64)
+
+    def kept_columns(self, made: Callable[[ManyAreas], AreaColumns]) -> AreaColumns:
+        """What `made` makes of it, once."""
+        if self._columns is None:
+            self._columns = made(self)
+        return self._columns
 
     def __len__(self) -> int:
         return len(self._words[0])
@@ -54,7 +80,7 @@ class ManyAreas(Sequence[VmaRow]):
             *(start, end, flags, pgoff, anon_vma, multi != 0, born, assumed != 0, special),
             *(tuple(words[_PLAIN:]), opened, inode, self._files[file]),
         )
-        return area_row(own, self._layout, self._shown, self._strings)
+        return area_row(own, self._layout, self.shown, self._strings)
 
     def __iter__(self) -> Iterator[VmaRow]:
         for first in range(0, len(self), _AT_ONCE):
