@@ -26,8 +26,8 @@ class Insert:
 def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
     """Insert events into `trace`, in place; where each of them now stands.
 
-    Time, and line unless told, are those of the event before which they go. Event numbers kept elsewhere (truth, maps,
-    expectations) are not adjusted: insert first.
+    Time, and line unless told, are those of the event before which they go. Maps files and counters stay with their
+    events; expectations are not adjusted: insert first.
     """
     if not inserts:
         return []
@@ -55,10 +55,24 @@ def insert(trace: Trace, inserts: list[Insert]) -> list[int]:
             own = np.array([getattr(inserts[i], name) for i in order.tolist()], dtype=np.int64)
             values = np.where(own >= 0, own, values)
         trace.columns[name] = _inserted(column, places, values)
+    _follow(trace, places)
     stands = np.empty(len(inserts), dtype=np.int64)
     stands[order] = places + np.arange(len(inserts))
     numbers: list[int] = stands.tolist()
     return numbers
+
+
+def _follow(trace: Trace, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    """Give what was recorded at events their new numbers; `places`: where others were inserted, sorted."""
+    if any(file.event >= 0 for file in trace.maps):
+        more = np.searchsorted(places, [file.event for file in trace.maps], side="right").tolist()
+        trace.maps = [
+            replace(file, event=file.event + count) if file.event >= 0 else file
+            for file, count in zip(trace.maps, more, strict=True)
+        ]
+    if trace.truth is not None:
+        trace.truth = trace.truth.copy()
+        trace.truth["event"] += np.searchsorted(places, trace.truth["event"], side="right")
 
 
 def prepend(trace: Trace, inserts: list[Insert]) -> None:

@@ -9,8 +9,8 @@ from tools.accounted import FORMS, LEFT_OVER, counted
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_mutated_line_is_left_over(form: str) -> None:
-    seen, examples = counted(form, 1500, 20260)
+    seen, wrong = counted(form, 1500, 20260)
     assert seen.total() >= 1500
-    assert not examples
+    assert not wrong
     assert not seen[LEFT_OVER]
     assert len(seen) > 4

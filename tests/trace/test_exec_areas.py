@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from remaptrace import load, replay
+from remaptrace.abi.kinds import EVF_OBSERVE
+from remaptrace.api import check
 from remaptrace.errors import InputError
 from remaptrace.result.truth import _stack_as, compare_maps
 from remaptrace.trace.recorded.elf import KEPT, of_file, read_headers
@@ -244,3 +246,27 @@ def test_recorded_programs_end_with_the_areas_that_the_kernel_had(name: str) -> 
 )
 def test_the_assumed_stack_lies_within_user_space(arch: str | None, top: int) -> None:
     assert stack_area(lambda _: 0, stack_top(arch))[:2] == (top - 33 * 4096, top)
+
+
+def test_exit_maps_are_compared_behind_an_exec_whose_areas_come_from_elsewhere(tmp_path: Path) -> None:
+    """What is told of the program that the log begins with moves the events behind it, and the maps with them."""
+    begin = LOG.format(prog=program(tmp_path)).replace("exit_group(0) = ?\n", "")
+    log = begin + (
+        'execve("/usr/bin/other", ["other"], 0x7ffe00000000 /* 3 vars */) = 0\n'
+        "brk(NULL) = 0x1000000\n"
+        "mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7effff000000\n"
+        "exit_group(0) = ?\n+++ exited with 0 +++\n"
+    )
+    (tmp_path / "strace.txt").write_text("".join(f"7 {line}\n" for line in log.splitlines()))
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "7.exit.maps").write_text(
+        "00400000-00401000 r-xp 00000000 08:01 131 /usr/bin/other\n"
+        "7effff000000-7effff002000 r--p 00000000 00:00 0\n"
+        "7f0000000000-7f0000001000 r-xp 00000000 08:01 132 /lib/ld.so\n"
+        "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0 [stack]\n"
+    )
+    trace = load(str(tmp_path))
+    assert any("told from the program headers" in n for n in trace.notes)
+    assert trace.columns["flags"][trace.maps[0].event] & EVF_OBSERVE
+    tally = check(replay(trace)).tallies["map_lines"]
+    assert (tally.agree, tally.total) == (4, 4)

@@ -146,3 +146,9 @@ def test_a_line_of_one_tab_does_not_borrow_the_next_line() -> None:
         data = event + blank + event
         same("perf", data)
         assert READERS["perf"](data, compiled=True).records.shape[1] == 2
+
+
+@pytest.mark.parametrize("odd", [b"\r", b"\v", b"\x01", b"\x7f"])
+def test_a_name_that_ends_in_a_character_that_is_no_letter_is_read_alike(odd: bytes) -> None:
+    fields = b" 18953/18953 [001]  2056.992943505: exceptions:page_fault_user: address=0x7f69 ip=0x7f69 error_code=0x14"
+    same("perf", b"".join(b"              s" + end + fields + b"\n" for end in (b"h", odd)))

@@ -319,3 +319,21 @@ def test_memfds_that_come_from_elsewhere_are_not_one_file_because_of_their_label
     outcome = json.loads(done.stdout)["outcomes"][0]
     assert outcome["compared"]["map_lines"] == {"agree": 4, "total": 4}, outcome["differences"]
     assert outcome["compared"]["map_flags"] == {"agree": 3, "total": 3}, outcome["differences"]
+
+
+def test_exit_maps_of_a_process_whose_end_is_not_in_the_log_are_said_not_to_be_compared(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "strace.txt").write_text(
+        '7 execve("/usr/bin/prog", ["prog"], 0x7ffe0a00 /* 9 vars */) = 0\n7 brk(NULL) = 0x1000000\n'
+        "7 mprotect(0x400000, 4096, PROT_READ) = 0\n"
+    )
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "7.exit.maps").write_text(
+        "00400000-00401000 r-xp 00000000 08:01 131 /usr/bin/prog\n"
+        "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0 [stack]\n"
+    )
+    notes = read_set(tmp_path).notes
+    assert any(
+        n.endswith("the log does not show the end of process 7; nothing is compared with it") for n in notes
+    )

@@ -212,6 +212,8 @@ def test_words_of_calls_in_strings_are_no_calls() -> None:
         ("brk(NULL)", "3"),
         ("mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", "9223372036854775807"),
         ("mprotect(0x1000, 4096, PROT_READ)", "0xffffffffffffffff"),
+        ("mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", "010000"),
+        ("clone(child_stack=NULL, flags=SIGCHLD)", "0144"),
     ],
 )
 def test_a_result_that_no_kernel_gives_is_not_believed(call: str, result: str) -> None:

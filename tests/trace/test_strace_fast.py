@@ -303,3 +303,9 @@ STAMPS = [b"", b"1690000000.000001 ", b"9000000001.000001 ", b"12.000001 ", b"12
 )
 def test_births_are_read_alike(calls: list[tuple[int, bytes, int]], stamp: bytes) -> None:
     assert_same(b"".join(b"%d %s%s\n" % (who, stamp, call % whom) for who, call, whom in calls))
+
+
+@pytest.mark.parametrize("result", ["00", "07", "010000", "-01", "-0", "0", "0x0", "0x1000"])
+def test_results_with_a_zero_in_front_are_read_alike(result: str) -> None:
+    calls = ("brk(NULL)", "vfork()", "munmap(0x1000, 4096)", 'open("/x", O_RDONLY)')
+    assert_same("".join(f"7 {call} = {result}\n" for call in calls for _ in range(2)).encode())

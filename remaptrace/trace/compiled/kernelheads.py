@@ -128,7 +128,7 @@ def perf_head(b: Bytes, p: int, base: int, out: Words, n: int) -> int:
 
     Only the form whose COMM takes 16 columns.
     """
-    if at(b, p + _PERF_COMM - 1) == BLANK or at(b, p + _PERF_COMM) != BLANK:
+    if at(b, p + _PERF_COMM - 1) <= BLANK or at(b, p + _PERF_COMM) != BLANK:
         return -1
     start = skip_blanks(b, p)
     stop = p + _PERF_COMM

@@ -290,6 +290,9 @@ def read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, r
     p = skip_blanks(b, p)
     if at(b, p) != EQUAL or at(b, p + 1) != BLANK or at(b, p + 2) == QUESTION:
         return False
+    digits = p + 3 if at(b, p + 2) == MINUS else p + 2
+    if at(b, digits) == ZERO and is_digit(at(b, digits + 1)):
+        return False  # no result is printed in octal
     hexadecimal = at(b, p + 3) == LOWER_X
     v, p = scan_number(b, p + 2)
     if p < 0 or (hexadecimal and v < 0):

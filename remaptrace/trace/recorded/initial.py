@@ -44,6 +44,11 @@ def add_maps(trace: Trace, maps: list[MapsFile], named: bool = False) -> None:
     trace.maps += _with_events(trace, maps)
     if named:
         trace.notes += _without_effect(trace, placing.used)
+    trace.notes += [
+        f"{file.path}: the log does not show the end of process {file.tid}; nothing is compared with it"
+        for file in trace.maps
+        if file.moment == "exit" and file.event < 0 and (file.path in placing.used or not named)
+    ]
 
 
 def add_told(trace: Trace, maps: Sequence[MapsFile] = ()) -> None:

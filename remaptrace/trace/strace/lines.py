@@ -37,6 +37,8 @@ _CALL = re.compile(rb"([a-z_][a-z0-9_]*|SYS_\d+|\?+)\(")
 _RESUMED = re.compile(rb"<\.\.\. ([a-z_?][a-z0-9_?]*) resumed>")
 _UNFINISHED = re.compile(rb"\s*<(unfinished|detached) \.\.\.>\Z|\s*<(ptrace)\(\w+\):[^<>]*>\Z")
 _RESULT = re.compile(rb"\s*= (\?|-?(?:0x[0-9a-fA-F]+|\d+))")
+_OCTAL = re.compile(rb"-?0\d")
+"""What C reads as octal: strace prints no result so but that of umask, which is only counted."""
 _REMARKS = rb"""(?:\ +(?P<name>E[A-Z0-9][A-Z0-9]*|ERRNO_\d{1,4})(?![\w.])
       | \ *[(\[]?(?P<word>E[A-Z0-9][A-Z0-9]*)[)\]](?=\ |\Z)
       | \ *\(?err(?:no|or)?[ =:]\ ?(?P<number>\d{1,4})\b\)?)?
@@ -124,6 +126,8 @@ def read_result(text: bytes, at: int) -> Result | None:
     injected = _INJECTED.search(rest.group("remarks")) is not None
     if token == b"?":
         return Result(None, text.startswith(b" ERESTART", end), injected)
+    if _OCTAL.match(token) is not None:
+        raise BadLine(RT_ARGUMENT, match.start(1), token, "a result in decimal or hexadecimal digits")
     number = value(token)
     if _SIGNED_32 <= number < _NO_ERRORS:
         number &= 0xFFFF_FFFF
