@@ -337,3 +337,23 @@ def test_exit_maps_of_a_process_whose_end_is_not_in_the_log_are_said_not_to_be_c
     assert any(
         n.endswith("the log does not show the end of process 7; nothing is compared with it") for n in notes
     )
+
+
+def test_what_was_mapped_between_the_start_map_and_the_log_is_said(tmp_path: Path) -> None:
+    """The first mapping went below a hole that would have held it: it was none."""
+    start = (
+        "7f0000010000-7f0000012000 rw-p 00000000 00:00 0\n"
+        "7f0000013000-7f0000020000 r-xp 00000000 08:01 132 /lib/libc.so\n"
+        "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0 [stack]\n"
+    )
+    call = "7 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {:#x}\n"
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "7.start.maps").write_text(start)
+
+    def notes(first: int, second: int) -> list[str]:
+        (tmp_path / "strace.txt").write_text(call.format(first) + call.format(second))
+        return [n for n in read_set(tmp_path).notes if "something was mapped there" in n]
+
+    assert not notes(0x7F000000E000, 0x7F000000C000)
+    (note,) = notes(0x7F0000008000, 0x7F0000006000)
+    assert "mapping of line 1 went below 7f000000a000-7f0000010000" in note

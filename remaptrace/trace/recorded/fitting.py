@@ -2,17 +2,23 @@
 
 The break that the first brk(NULL) tells, the program's path, and the addresses of calls on memory that the log did
 not map speak for a start or against it.
+
+And what a map of a running process lacks. Whoever attaches copies the map first; threads go on mapping until the
+tracer has them. A new mapping goes to the top of the highest hole that holds it (mm/vma.c:unmapped_area_topdown; since
+linux-3.9 whatever was freed before). One that lies below a hole which would have held it, and which nothing in the log
+ever fills, tells that the hole was none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
-from ...abi.mman import MAP_FIXED
+from ...abi.mman import MAP_32BIT, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN
 from ...lateclasses import dataclass
 from ..events import MapsFile, Trace
 from .areas import is_gate
@@ -26,6 +32,14 @@ _ADDRESSED = (
     ev.K_MLOCK,
     ev.K_MSYNC,
 )
+
+_TOP_DOWN = 0x7E0000000000
+"""Below, a bottom-up search or another machine may have chosen the place."""
+_HUGE = 2 << 20
+"""Bytes from which a mapping may look for an aligned place and pass others by."""
+_ELSEWHERE = MAP_FIXED | MAP_GROWSDOWN | MAP_32BIT | MAP_FIXED_NOREPLACE
+_ABOVE = ("[stack]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]")
+"""Areas with room below them that is no hole: what is above mmap_base, and the gap that a stack keeps free."""
 
 
 @dataclass(frozen=True)
@@ -161,3 +175,51 @@ def start_brk(trace: Trace, first: int, row: int) -> int:
         if trace.tasks["pid"][task[at]] == pid:
             return int(ret[at]) if int(trace.columns["a0"][at]) == 0 else 0
     return 0
+
+
+def mapped_between(trace: Trace, file: MapsFile) -> list[str]:
+    """A note if the process of `file`, a start map, had areas at the first line that neither shows."""
+    pid = trace.tasks["pid"][trace.tasks["tid"] == file.tid]
+    if not len(pid):
+        return []
+    columns = trace.columns
+    ret, kind = columns["ret"].astype(np.int64), columns["kind"]
+    mine = np.isin(columns["task"], np.flatnonzero(trace.tasks["pid"] == pid[0])) & (ret > 0)
+    execs = np.flatnonzero(mine & (kind == ev.K_EXEC))
+    maps = np.flatnonzero(mine & ((kind == ev.K_MMAP) | (kind == ev.K_MREMAP) | (kind == ev.K_SHMAT)))
+    if len(execs) or (mine & (kind == ev.K_SHMAT)).any():  # how long a segment is the call does not tell
+        return []
+    length = np.where(kind[maps] == ev.K_MREMAP, columns["a2"][maps], columns["a1"][maps]).astype(np.int64)
+    size = length + 4095 & ~4095
+    places = list(zip(ret[maps].tolist(), (ret[maps] + size).tolist(), strict=True))
+    holes = _never_filled(file, places)
+    chosen = (kind[maps] == ev.K_MMAP) & (columns["a0"][maps] == 0) & (ret[maps] > _TOP_DOWN) & (size < _HUGE)
+    chosen &= columns["a3"][maps].astype(np.int64) & _ELSEWHERE == 0
+    proved: dict[tuple[int, int], int] = {}
+    for at in np.flatnonzero(chosen).tolist():
+        start, end = places[at]
+        for low, high in holes:
+            if low >= end and high - low >= end - start:
+                proved.setdefault((low, high), int(columns["line"][maps[at]]))
+    if not proved:
+        return []
+    (low, high), line = next(iter(proved.items()))
+    more = f" and {len(proved) - 1} more" if len(proved) > 1 else ""
+    return [
+        f"{file.path}: the mapping of line {line} went below {low:x}-{high:x}{more}, which no line ever maps and"
+        " which would have held it: something was mapped there between this map and the log's first line, is in"
+        " neither, and is missing from the counts"
+    ]
+
+
+def _never_filled(file: MapsFile, places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Holes below areas of the map, but not those that are no room for mappings, that nothing ever fills."""
+    rows = [(row.start, row.end, row.name in _ABOVE) for row in file.rows]
+    areas = sorted([*rows, *((start, end, False) for start, end in places)])
+    holes: list[tuple[int, int]] = []
+    top = 0
+    for (_, end, _), (start, _, special) in pairwise(areas):
+        top = max(top, end)
+        if start > top > _TOP_DOWN and not special:
+            holes.append((top, start))
+    return holes

@@ -17,7 +17,7 @@ from ...lateclasses import replace
 from ..events import TASK_DTYPE, MapsFile, Trace
 from ..insertion import Insert, StringNumbers, insert, prepend
 from .areas import is_gate
-from .fitting import first_event, fit_of, is_at_exec, later_or_other, start_brk, starts_of
+from .fitting import first_event, fit_of, is_at_exec, later_or_other, mapped_between, start_brk, starts_of
 from .loader import first_calls
 from .mapsfile import initial_rows
 from .reconstruct import maps_at_exec
@@ -44,6 +44,9 @@ def add_maps(trace: Trace, maps: list[MapsFile], named: bool = False) -> None:
     trace.maps += _with_events(trace, maps)
     if named:
         trace.notes += _without_effect(trace, placing.used)
+    for file in maps:
+        if file.moment == "start" and file.path in placing.used:
+            trace.notes += mapped_between(trace, file)
     trace.notes += [
         f"{file.path}: the log does not show the end of process {file.tid}; nothing is compared with it"
         for file in trace.maps
