@@ -7,12 +7,10 @@ to be (`origins.py`), that goes before its shape.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ..abi.vmflags import VM_ACCESS, VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
-from ..result.areacolumns import AreaColumns, Bools, Ints, Labels, columns_of, kinds_of, packed
+from ..result.areacolumns import AreaColumns, Bools, Ints, Labels, kinds_of, packed
 from ..result.result import VmaRow
 from .neighbours import Neighbours
 from .origins import UNKNOWN, Origins
@@ -144,13 +142,6 @@ def _punched(a: VmaRow | None, b: VmaRow | None) -> bool:
     lower, upper = (a, b) if a.start < b.start else (b, a)
     same_origin = a.born == b.born or (a.anon_vma and a.anon_vma == b.anon_vma)
     return bool(same_origin) and 0 < upper.start - lower.end <= HOLE_BYTES
-
-
-def classify(
-    vmas: Sequence[VmaRow], neighbours: Neighbours | None = None, origins: Origins = UNKNOWN
-) -> list[str]:
-    """The pattern of each of `vmas`, which are sorted by address."""
-    return list(patterns_of(columns_of(vmas), neighbours or Neighbours(), origins))
 
 
 def patterns_of(areas: AreaColumns, asked: Neighbours, origins: Origins = UNKNOWN) -> Labels:

@@ -17,6 +17,7 @@ from ..result.result import Result
 from ..rewrite.equivalence import allowed_alike
 from ..rewrite.passes import PASSES, may_change, rewrite
 from ..rewrite.rows import Rows, rows_of
+from ..trace.cutting import kin, part_of
 from ..trace.events import Trace
 from .patterns import HOLES
 
@@ -81,7 +82,9 @@ def remedies(
     gc.disable()  # a row an event and areas by the thousand: all live, and looked through again and again
     try:
         found = [
-            r for r in _measured(result, task, arch, follow, progress, patterns) if any(r.changed.values())
+            r
+            for r in _measured(_alone(result, task, follow), task, arch, follow, progress, patterns)
+            if any(r.changed.values())
         ]
     finally:
         if collecting:
@@ -93,6 +96,27 @@ def remedies(
         limit,
         *(r for r in found if r.name in HYPOTHETICAL),
     ]
+
+
+def _alone(result: Result, task: int, follow: bool | None) -> Result:
+    """`result` without the events of other programs, where a replay shows that they made no difference to it."""
+    machine = result.machine
+    if machine.kernel.values["overcommit_memory"] == _NEVER:
+        return result  # what others have is what it may not have
+    events = kin(result.trace, task)
+    part = part_of(result.trace, events)
+    if part is None:
+        return result
+    alone = replay(part, machine, follow=follow, ends=False)
+    equal = all(
+        np.array_equal(alone.columns[name], result.columns[name][events])
+        for name in ("ret", "outcome", "map_count")
+    )
+    return alone if equal else result
+
+
+_NEVER = 2
+"""vm.overcommit_memory: what all processes have is counted against one limit."""
 
 
 def _measured(
@@ -110,7 +134,7 @@ def _measured(
     )
     if calls and emulated:
         machine = Machine.load(arch, NATIVE_KERNEL)
-        native = replay(trace, machine, follow=follow, progress=progress)
+        native = replay(trace, machine, follow=follow, progress=progress, ends=False)
         yield Remedy(
             "native",
             "native remap_file_pages (before 4.0)",
@@ -131,8 +155,8 @@ def _measured(
             continue
         machine = _machine_for(name, result.machine, arch)
         same = machine is result.machine
-        before = result if same else replay(trace, machine, follow=follow, progress=progress)
-        after = replay(rewritten.trace, machine, follow=follow, progress=progress)
+        before = result if same else replay(trace, machine, follow=follow, progress=progress, ends=False)
+        after = replay(rewritten.trace, machine, follow=follow, progress=progress, ends=False)
         alike = allowed_alike(before, after, rewritten.origin).equal
         yield Remedy(
             name,
