@@ -7,6 +7,7 @@ comes first, the frame table behind it, see `remaptrace.engine.state`.
 from __future__ import annotations
 
 import mmap
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,10 +110,8 @@ def new_arena(
     m[H_FRAMES] = words
     m[H_NFRAMES] = 1
     m[H_MAXFRAMES] = frames
-    for i in range(min(N_RULES, len(rules))):
-        m[H_RULES + i] = int(rules[i])
-    for i in range(min(N_ARCH, len(archwords))):
-        m[H_ARCH + i] = int(archwords[i])
+    for at, given in ((H_RULES, array("q", rules[:N_RULES])), (H_ARCH, array("q", archwords[:N_ARCH]))):
+        m[at : at + len(given)] = memoryview(given)
     return m
 
 

@@ -92,30 +92,31 @@ class Shown:
 
 def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[str]) -> VmaRow:
     """The row of one area."""
+    flags, inode, special, attributes = words.flags, words.inode, words.special, words.attributes
     name = ""
-    if words.special:
-        name = strings[words.special]
-    elif not words.inode:
+    if special:
+        name = strings[special]
+    elif not inode:
         name = special_name(words.start, words.end, layout, shown.heap_strict)
-    named = words.attributes[_NAMED]
+    named = attributes[_NAMED]
     if named and not name:
-        name = shown_name(strings[named], bool(words.inode))
-    offset = words.pgoff << shown.shift if words.inode or shown.anon_pgoff else 0
-    return VmaRow(
-        start=words.start,
-        end=words.end,
-        perms=perms_text(words.flags),
-        offset=offset & ((1 << shown.bits) - 1),
-        file=words.file if words.inode and not words.special else None,
-        vm_flags=words.flags,
-        vmflags=vmflags_text(words.flags | (VM_SOFTDIRTY if shown.soft_dirty else 0), shown.lf_named),
-        inode=words.inode,
-        name=name,
-        anon_vma=words.anon_vma,
-        assumed=words.assumed,
-        born=words.born,
-        opened=words.opened,
-        pgoff=words.pgoff,
-        attributes=words.attributes,
-        fork_child=words.fork_child,
+        name = shown_name(strings[named], bool(inode))
+    offset = words.pgoff << shown.shift if inode or shown.anon_pgoff else 0
+    return VmaRow(  # by place: by name takes twice the time
+        words.start,
+        words.end,
+        perms_text(flags),
+        offset & ((1 << shown.bits) - 1),
+        words.file if inode and not special else None,
+        flags,
+        vmflags_text(flags | (VM_SOFTDIRTY if shown.soft_dirty else 0), shown.lf_named),
+        inode,
+        name,
+        words.anon_vma,
+        words.assumed,
+        words.born,
+        words.opened,
+        words.pgoff,
+        attributes,
+        words.fork_child,
     )

@@ -29,6 +29,8 @@ _NOTHING = "no answer"
 
 Answer = tuple[bool | None, str, str]
 """Equal or not, expected and simulated in words; None: nothing told what the answer is made of."""
+_EQUAL: Answer = (True, "", "")
+"""Nobody asks for the words of what is equal."""
 
 
 def check_expectations(result: Result, name: str = "", path: str = "", seconds: float = 0.0) -> CheckOutcome:
@@ -145,8 +147,10 @@ def _ran_on(result: Result, event: int, fields: dict[str, Any]) -> bool:
 
 def _result(result: Result, event: int, wanted: int) -> Answer:
     got = int(result.columns["ret"][event])
+    if (got - wanted) % _U64 == 0:
+        return _EQUAL
     kind = int(result.trace.columns["kind"][event])
-    return (got - wanted) % _U64 == 0, result_text(_signed(wanted), kind), result_text(got, kind)
+    return False, result_text(_signed(wanted), kind), result_text(got, kind)
 
 
 def _signed(value: int) -> int:
@@ -186,7 +190,7 @@ def _code(result: Result, event: int, wanted: str) -> Answer:
 def _column(name: str) -> Callable[[Result, int, int], Answer]:
     def compare(result: Result, event: int, wanted: int) -> Answer:
         got = int(result.columns[name][event])
-        return got == wanted, str(wanted), str(got)
+        return _EQUAL if got == wanted else (False, str(wanted), str(got))
 
     return compare
 
@@ -253,14 +257,39 @@ def _areas(result: Result, event: int, wanted: list[dict[str, Any]]) -> Answer:
     for i, area in enumerate(wanted):
         if i >= len(rows):
             return False, area_words(area), f"no area (there are {len(rows)})"
-        got = area_fields(rows[i], pages.get(rows[i].start), result.trace.prelude)
+        row = rows[i]
+        if _as_wanted(row, area, result.trace.prelude):
+            continue
+        got = area_fields(row, pages.get(row.start), result.trace.prelude)
         got["path"] = _shown_path(got["path"], area.get("path"), result.trace)
         if any(not _area_field(key, got.get(key, _NOTHING), value) for key, value in area.items()):
             return False, area_words(area), area_words({key: got.get(key, _NOTHING) for key in area})
     if len(rows) > len(wanted):
         extra = area_fields(rows[len(wanted)], None, result.trace.prelude)
         return False, f"no area (there are {len(wanted)})", area_words(extra)
-    return True, "", ""
+    return _EQUAL
+
+
+def _as_wanted(row: VmaRow, area: dict[str, Any], prelude: int) -> bool:
+    """Whether all that `area` tells is as in `row`; False, too, if it tells what takes more than a look."""
+    for key, wanted in area.items():
+        if key == "file":
+            if _file(row, prelude) != wanted:
+                return False
+        elif key not in _AS_THEY_ARE or getattr(row, key) != wanted:
+            return False
+    return True
+
+
+_AS_THEY_ARE = frozenset(("start", "end", "perms", "offset", "vmflags"))
+"""Fields of an area that are those of its row."""
+
+
+def _file(row: VmaRow, prelude: int) -> str | None:
+    """The `file` of an area; ``shm@N`` counts steps, not events."""
+    named = row.name.startswith("[anon")  # a name that the program gave: not what the area is
+    file = row.file or (None if named else row.name) or None
+    return f"shm@{int(file[4:]) - prelude}" if file and file.startswith("shm@") else file
 
 
 def _of_part(rows: list[VmaRow], wanted: list[dict[str, Any]], trace: Trace) -> list[VmaRow]:
@@ -322,11 +351,8 @@ def _same_space(trace: Trace, a: int, b: int) -> bool:
 
 
 def area_fields(row: VmaRow, pages: PagesRow | None, prelude: int) -> dict[str, Any]:
-    """An area under the names that scenarios use; ``shm@N`` counts steps, not events."""
-    named = row.name.startswith("[anon")  # a name that the program gave: not what the area is
-    file = row.file or (None if named else row.name) or None
-    if file and file.startswith("shm@"):
-        file = f"shm@{int(file[4:]) - prelude}"
+    """An area under the names that scenarios use."""
+    file = _file(row, prelude)
     out: dict[str, Any] = {
         "start": row.start,
         "end": row.end,

@@ -177,7 +177,7 @@ def _replayed(trace: Trace, machine: Machine) -> Row:
     from ..abi import outcomes
     from ..engine.run.driver import replay
 
-    result = replay(trace, machine)
+    result = replay(trace, machine, pages=False)
     columns = result.columns
     by_outcome = np.bincount(columns["outcome"], minlength=len(outcomes.NAMES))
     segv = outcomes.OUT_MAPERR, outcomes.OUT_ACCERR, outcomes.OUT_KERNELSEGV, outcomes.OUT_SPURIOUS

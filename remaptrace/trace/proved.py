@@ -24,6 +24,7 @@ from .events import (
     TASK_DTYPE,
     TRUTH_DTYPE,
     Expectation,
+    IntArray,
     MapsFile,
     Skipped,
     Trace,
@@ -33,6 +34,8 @@ from .events import (
 _PLACES = ("line", "time", "other_end", "source", "origin", "stack")
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
 _LEAST_PAGE = 4096
+_KNOWN = np.isin(np.arange(256), list(KIND_NAMES))
+"""Whether a number is that of a kind of event."""
 _CHILDREN = (ev.K_FORK, ev.K_FORK_STEP)
 _NOT_COMPUTED = frozenset({"child", "type", "vm_perms", "rule", "disk", "fill", "folio", "mode", "maps"})
 """Arguments that name a row of a table or a choice: no reference to an earlier result can stand for them."""
@@ -63,7 +66,7 @@ def prove(trace: Trace) -> None:
     if "stack" in trace.columns:
         _in_table(trace, slice(None), "stack", max(len(trace.stacks), 1), "stack")
     for kind in (int(k) for k in present):
-        _arguments(trace, kind, np.flatnonzero(kinds == kind))
+        _arguments(trace, kind, kinds)
     _initial_areas(trace)
     _truth(trace)
     _relocations(trace)
@@ -159,18 +162,14 @@ def _columns(trace: Trace) -> None:
         if name not in COLUMNS and name not in _PLACES:
             raise Flaw(f"unknown column '{name}'", expected=", ".join((*COLUMNS, *_PLACES)))
         column = columns[name]
-        if (
-            not isinstance(column, np.ndarray)
-            or column.ndim != 1
-            or not np.issubdtype(column.dtype, np.integer)
-        ):
+        if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype.kind not in "iu":
             raise Flaw(f"column '{name}' does not hold whole numbers")
         if len(column) != length:
             raise Flaw(f"column '{name}' has {len(column)} rows, 'kind' has {length}")
-    known = np.array(sorted(KIND_NAMES))
-    wrong = np.flatnonzero(~np.isin(columns["kind"], known))
+    kinds = columns["kind"]
+    wrong = np.flatnonzero(~_KNOWN[kinds.astype(np.uint8)] | (kinds < 0) | (kinds >= len(_KNOWN)))
     if len(wrong):
-        raise _flaw(trace, int(wrong[0]), "kind", "is not known", f"one of {len(known)} kinds")
+        raise _flaw(trace, int(wrong[0]), "kind", "is not known", f"one of {len(KIND_NAMES)} kinds")
     _within(trace, slice(None), "flags", 0, _MARKS, "marks")
     for name in ("line", "origin"):
         if name in columns:
@@ -190,9 +189,17 @@ def _tasks(trace: Trace) -> None:
             raise Flaw(f"{field} of task {row} is {int(tasks[field][row])}", expected=f"{low} to {high}")
 
 
-def _arguments(trace: Trace, kind: int, rows: npt.NDArray[np.intp]) -> None:
-    """The arguments of the events `rows`, all of `kind`, that name something or that are bounded."""
-    for number, name in enumerate(ARGUMENTS[kind]):
+_PROVED = STRING_ARGUMENTS | {"child", "type", "pages", "count", "rule", "vm_perms"}
+"""Arguments that of some kind of event name something, or are bounded."""
+
+
+def _arguments(trace: Trace, kind: int, kinds: IntArray) -> None:
+    """The arguments of the events of `kind` that name something or that are bounded; `kinds`: of all events."""
+    names = ARGUMENTS[kind]
+    if _PROVED.isdisjoint(names):
+        return
+    rows = np.flatnonzero(kinds == kind)
+    for number, name in enumerate(names):
         column = f"a{number}"
         if name in STRING_ARGUMENTS:
             _in_table(trace, rows, column, len(trace.strings), "string")

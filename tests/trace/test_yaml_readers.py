@@ -158,6 +158,30 @@ def step_lines() -> st.SearchStrategy[str]:
     return st.builds("{}{}".format, step, expect)
 
 
+def areas(indent: str) -> st.SearchStrategy[str]:
+    """Lists of areas, as dumps and ends show them; some lines tell less, more, or something else."""
+    number = st.sampled_from(
+        ["0", "4096", "0x100000000000", "0xffffffffffffffff", "0x10000000000000000", "08"]
+    )
+    perms = st.sampled_from(["rw-p", "---p", "r--s", "null", "rwp"])
+    file = st.sampled_from(["null", "a", "'shm@9'", "'null'", "''", "7", "a b", "[x]", "~"])
+    more = st.sampled_from(
+        ["", "", ", vmflags: rd wr mr", ", vmflags: ''", ", pages: aa.", ", file: b", ", x: 1"]
+    )
+    line = st.builds(
+        f"{indent}- {{{{start: {{}}, end: {{}}, perms: {{}}, offset: {{}}, file: {{}}{{}}}}}}\n".format,
+        *(number, number, perms, number, file, more),
+    )
+    return st.lists(line, min_size=1, max_size=3).map("".join)
+
+
+def listings() -> st.SearchStrategy[str]:
+    after = st.sampled_from(["", "", "  pid: 1\n", "    - 7\n", "# a note\n"])
+    return st.builds("- dump: {{}}\n  expect:\n    vmas:\n{}{}".format, areas("    "), after).map(
+        lambda text: text.removesuffix("\n")
+    )
+
+
 def documents() -> st.SearchStrategy[str]:
     head = st.sampled_from(
         [
@@ -168,10 +192,13 @@ def documents() -> st.SearchStrategy[str]:
             "nome: x\n",
         ]
     )
-    tail = st.sampled_from(
-        ["", "vmas: []\n", "vmas:\n- {start: 0, end: 4096, perms: r--p}\n", "name: y\n", "x\n"]
+    tail = st.one_of(
+        st.sampled_from(
+            ["", "vmas: []\n", "vmas:\n- {start: 0, end: 4096, perms: r--p}\n", "name: y\n", "x\n"]
+        ),
+        areas("").map("vmas:\n{}".format),
     )
-    lines = st.lists(step_lines(), max_size=6)
+    lines = st.lists(st.one_of(step_lines(), step_lines(), listings()), max_size=6)
     made = (
         "- memfd: {id: a, pages: 1, fill: false}\n"
         "- mmap: {addr: 0, length: 4096, prot: r, flags: [shared], fd: a, offset: 0}\n"
@@ -186,6 +213,18 @@ def test_both_ways_through_a_scenario_agree(text: str) -> None:
     quick = read_canonical(text, "n", "p.yaml")
     if quick is not None:
         assert_alike(quick, build(load(text, "p.yaml"), "n"))
+
+
+@given(listings(), areas(""))
+def test_both_ways_through_lists_of_areas_agree(listing: str, end: str) -> None:
+    text = f"steps:\n- mmap: {{length: 4096, prot: r, flags: [private, anonymous]}}\n{listing}\nvmas:\n{end}"
+    quick = read_canonical(text, "n", "p.yaml")
+    try:
+        slow = build(load(text, "p.yaml"), "n")
+    except InputError:
+        assert quick is None
+    else:
+        assert quick is None or assert_alike(quick, slow) is None
 
 
 @given(st.one_of(st.binary(max_size=200), texts().map(str.encode), documents().map(str.encode)))

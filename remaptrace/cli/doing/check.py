@@ -148,7 +148,7 @@ def _check(
         if machine.host is not None and (log := session.host_log(item)) is not None:
             return session.sides_agreement(trace, machine, placing, item, log), None
         result, seconds = session.replay_timed(
-            trace, machine, placing, counters=trace.truth is not None, changes=draws
+            trace, machine, placing, counters=trace.truth is not None, changes=draws, pages=draws
         )
         outcome = session.agreement(result, item, True, seconds)
         found = outcome or CheckOutcome(item.name, item.paths[0], "program", {}, seconds=seconds)

@@ -147,23 +147,24 @@ def layout_of(m: View, mm: int) -> Layout:
 
 def vma_row(m: View, layout: Layout, shown: Shown, vma: int, strings: Sequence[str]) -> VmaRow:
     """One area as /proc/PID/maps and smaps show it."""
-    inode = m[vma + V_INODE]
-    if m[vma + V_FILE]:  # private /dev/zero has a file, but its pages are anonymous
-        inode = m[m[vma + V_FILE] + O_INODE]
+    v = m[vma : vma + V_WORDS].tolist()
+    inode, opened = v[V_INODE], v[V_FILE]
+    if opened:  # private /dev/zero has a file, but its pages are anonymous
+        inode = m[opened + O_INODE]
     words = AreaWords(
-        start=m[vma + V_START],
-        end=m[vma + V_END],
-        flags=m[vma + V_FLAGS],
-        pgoff=m[vma + V_PGOFF],
-        anon_vma=m[vma + V_AV],
-        fork_child=m[vma + V_AVMULTI] != 0,
-        born=m[vma + V_BORN],
-        assumed=m[vma + V_MARK] == MARK_ASSUMED,
-        special=m[vma + V_NAME],
-        attributes=tuple(m[vma + V_ATTRIBUTES : vma + V_ATTRIBUTES + N_ATTRIBUTES]),
-        opened=m[m[vma + V_FILE] + O_ID] if m[vma + V_FILE] else 0,
-        inode=m[inode + I_ID] if inode else 0,
-        file=file_name(m, inode, strings) if inode else "",
+        v[V_START],
+        v[V_END],
+        v[V_FLAGS],
+        v[V_PGOFF],
+        v[V_AV],
+        v[V_AVMULTI] != 0,
+        v[V_BORN],
+        v[V_MARK] == MARK_ASSUMED,
+        v[V_NAME],
+        tuple(v[V_ATTRIBUTES : V_ATTRIBUTES + N_ATTRIBUTES]),
+        m[opened + O_ID] if opened else 0,
+        m[inode + I_ID] if inode else 0,
+        file_name(m, inode, strings) if inode else "",
     )
     return area_row(words, layout, shown, strings)
 

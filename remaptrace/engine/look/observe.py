@@ -73,13 +73,14 @@ def _asked_areas(trace: Trace) -> tuple[dict[int, dict[int, int]], set[int]]:
     found: dict[int, dict[int, int]] = {}
     listing: set[int] = set()
     for expectation in trace.expects:
-        for fields in (expectation.fields, *expectation.on.values()):
+        on = expectation.on
+        for fields in (expectation.fields, *on.values()) if on else (expectation.fields,):
             if "vmas" not in fields:
                 continue
             listing.add(expectation.event)
             for area in fields["vmas"] or ():
-                named = [len(area[key]) for key in _PAGE_KEYS if key in area]
-                if named:
+                if not _PAGE_KEYS.isdisjoint(area):
+                    named = [len(area[key]) for key in _PAGE_KEYS if key in area]
                     starts = found.setdefault(expectation.event, {})
                     starts[area["start"]] = max(starts.get(area["start"], 0), *named)
     return found, listing
@@ -98,6 +99,7 @@ class Observer:
         self.trace = trace
         self.behind: set[int] = set()
         self.before: set[int] = set()
+        self.pages = True  # what lives at the end is shown with its pages
         self.observed: dict[int, Snapshot] = {}
         self.exits: list[Snapshot] = []
         self._at_end: dict[int, Sequence[VmaRow]] = {}  # of address spaces that live at the end
@@ -221,7 +223,7 @@ class Observer:
             if m[task + T_ALIVE] == ALIVE and mm and mm not in seen:
                 seen.add(mm)
                 self._peak = max(self._peak, m[mm + MM_PEAK])
-                shots.append(self.snapshot(-1, row, whole=not self.trace.recorded))
+                shots.append(self.snapshot(-1, row, whole=self.pages and not self.trace.recorded))
                 self._at_end[mm] = shots[-1].vmas
                 if -1 in self._with_pages:
                     self._add_pages(shots[-1], mm, self._with_pages[-1])

@@ -39,6 +39,7 @@ _COUNTERS = (
     ("stack_vm", RS_STACK),
     ("locked_vm", RS_LOCKED),
 )
+_LIMITS = {dtype: (np.iinfo(dtype).min, np.iinfo(dtype).max) for _, _, dtype in _NARROW}
 _RESIDENT = (("rss", RS_RSS),)
 
 
@@ -70,5 +71,5 @@ def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> np
     """`column`, to be taken as `dtype`; counts that do not fit stay at the type's limits."""
     if dtype is np.int64:
         return column
-    info = np.iinfo(dtype)
-    return np.clip(column, info.min, info.max)
+    low, high = _LIMITS[dtype]
+    return np.minimum(np.maximum(column, low), high)

@@ -81,6 +81,7 @@ def replay(
     progress: Progress | None = None,
     watch: Callable[[Any, int], None] | None = None,
     ends: bool = True,
+    pages: bool = True,
     changes: bool = False,
     peak: str = "",
 ) -> Result:
@@ -92,9 +93,10 @@ def replay(
     `counters` adds total_vm, data_vm, stack_vm, locked_vm and rss after every event, in pages; `changes` brings rss.
     `progress` is called as the work goes on, first with "compile" if the engine must be compiled. `watch` is called
     behind every event with the arena and the event's number. Without `ends` the address spaces at exits and at the
-    end, and totals, are not kept: for a replay that is made for one look. `changes` keeps every change of areas in
-    `Result.changes` (result/changes.py). `peak` ("first" or "last") keeps what makes a look at the first or last
-    event with the most areas cheap (`Result.looks`).
+    end, and totals, are not kept: for a replay that is made for one look. Without `pages` the address spaces at the
+    end of a scenario say nothing of their pages: for those who compare areas and columns. `changes` keeps every
+    change of areas in `Result.changes` (result/changes.py). `peak` ("first" or "last") keeps what makes a look at the
+    first or last event with the most areas cheap (`Result.looks`).
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -110,6 +112,7 @@ def replay(
     run.observer.before.update(observe_before)
     run.watch = watch
     run.ends = ends
+    run.observer.pages = pages
     if changes:
         from ..look.changes import Recorder
 

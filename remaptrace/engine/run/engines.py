@@ -64,6 +64,8 @@ def _came_with_the_package() -> bool:
 
 def is_compiled() -> bool:
     """True when the machine code of the engine, made from these sources, is on disk."""
+    if _machine_code.cache_info().currsize and _machine_code().linked:
+        return True
     from ...machinecode.ready import is_compiled as at_hand
 
     return at_hand(*_LOOP)

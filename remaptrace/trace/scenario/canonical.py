@@ -23,7 +23,7 @@ from .expect import check_expect, expected_result
 from .steps import STEPS, Step
 from .values import CONVERTERS, Problem
 from .yamldoc import scalar
-from .yamlmini import NotCanonical, parse, value_of
+from .yamlmini import VALUE, NotCanonical, parse, value_of
 
 _NUMBER = r"(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,18}|0)"
 _PATTERNS = {
@@ -37,6 +37,12 @@ _PATTERNS = {
 _OMITTED = {"read": ("value", "pages", "sp"), "exec": ("value", "pages", "sp"), "write": ("pages", "sp")}
 _ITEM = pattern(
     r"- ([a-z_0-9]+): (\{[^{}\n]*\}|[0-9][0-9a-fx]*)\n(?:  expect: (\{[^{}\n]*\})\n)?(?=- |[a-z]|\Z)"
+)
+_LISTING = pattern(r"- dump: \{\}\n  expect:\n    vmas:\n((?:    - \{[^{}\n]*\}\n)+)(?=- |[a-z]|\Z)")
+_END_AREAS = pattern(r"vmas:\n((?:- \{[^{}\n]*\}\n)+)\Z")
+_AREA = pattern(
+    rf"- \{{start: {_NUMBER}, end: {_NUMBER}, perms: ([r-][w-][x-][ps]), offset: {_NUMBER},"
+    rf" file: {VALUE}(?:(, vmflags: ){VALUE})?\}}\n"
 )
 _RESULT = pattern(r"\{result: (0x[0-9a-f]{1,15})\}\Z")
 TAIL_KEYS = ("vmas", "name", "about", "arch", "page_size", "machine", "vars", "files", "layout", "initial")
@@ -171,6 +177,12 @@ class _Steps:
 
     def slow(self, text: str, at: int, line: int, index: int) -> tuple[int, int]:
         """Append the step that begins at `at` through the common way; where the next one begins."""
+        b = self.b
+        listing = _LISTING.match(text, at)
+        areas = _areas(listing[1]) if listing is not None else None
+        if listing is not None and areas is not None:
+            b.add({"dump": {}, "expect": {"vmas": areas}}, line, index)
+            return listing.end(), line + 3 + len(areas)
         end = text.find("\n- ", at)
         end = len(text) if end < 0 else end + 1
         piece = text[at:end]
@@ -178,10 +190,29 @@ class _Steps:
         entries = parse(piece.split("\n"), line, numbers)
         if type(entries) is not list or len(entries) != 1:
             raise NotCanonical
-        b = self.b
         b.document_lines = numbers
         b.add(entries[0], numbers[id(entries)][0], index)
         return end, line + piece.count("\n")
+
+
+def _areas(text: str) -> list[dict[str, Any]] | None:
+    """The areas of a list, one a line, if each tells what such lists tell of areas, in order; else None."""
+    found = _AREA.findall(text)
+    if len(found) != text.count("\n"):
+        return None
+    areas: list[dict[str, Any]] = []
+    for start, end, perms, offset, quoted, plain, more, quoted_flags, flags in found:
+        area = {
+            "start": int(start, 0),
+            "end": int(end, 0),
+            "perms": perms,
+            "offset": int(offset, 0),
+            "file": scalar(plain) if plain else quoted,
+        }
+        if more:
+            area["vmflags"] = scalar(flags) if flags else quoted_flags
+        areas.append(area)
+    return areas
 
 
 def read_steps(b: Builder, text: str, line: int) -> None:
@@ -204,7 +235,9 @@ def split(text: str) -> tuple[dict[str, Any], str, int]:
     root: dict[str, Any] = {}
     for piece, first in ((text[: start + 1], 1), (text[end:], line + text.count("\n", begin, end))):
         if piece.strip():
-            part = parse(piece.split("\n"), first, {})
+            areas = _END_AREAS.match(piece)
+            listed = _areas(areas[1]) if areas is not None else None
+            part = {"vmas": listed} if listed is not None else parse(piece.split("\n"), first, {})
             if type(part) is not dict or "steps" in part or part.keys() & root.keys():
                 raise NotCanonical
             root |= part

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED", "WAITS")
 EVERY_STEP = ("vmas",)
 """What every step answers, whatever it does: the areas of its process behind it."""
-_AREA_KEYS = (
-    *("start", "end", "perms", "offset", "file", "name", "path", "pkey", "vmflags", "pages", "access"),
-    "file_pages",
+_AREA_KEYS = dict.fromkeys(
+    (
+        *("start", "end", "perms", "offset", "file", "name", "path", "pkey", "vmflags", "pages", "access"),
+        "file_pages",
+    )
 )
-_INITIAL_KEYS = ("start", "end", "name", "perms", "file", "offset")
+_INITIAL_KEYS = dict.fromkeys(("start", "end", "name", "perms", "file", "offset"))
 _PERMS = {"r": 1, "w": 2, "x": 4, "s": 8}
 INITIAL_PERMS = {"(program)": "r-xp", "[vvar]": "r--p", "[vvar_vclock]": "r--p", "[vdso]": "r-xp"}
 
@@ -160,7 +162,12 @@ def check_areas(value: Any, path: tuple[Any, ...]) -> list[dict[str, Any]]:
     return value
 
 
-def _check_area(area: Any, path: tuple[Any, ...], keys: tuple[str, ...]) -> None:
+def _check_area(area: Any, path: tuple[Any, ...], keys: dict[str, None]) -> None:
+    if type(area) is dict and area.keys() <= keys.keys():  # the most, at once
+        start, end, offset = area.get("start"), area.get("end"), area.get("offset", 0)
+        if type(start) is type(end) is type(offset) is int:
+            if min(start, end, offset) >= 0 and max(start, end, offset) < 1 << 64:
+                return
     if not isinstance(area, dict):
         raise Problem(ec.RT_EXPECT, "an area must be a mapping", path, ", ".join(keys))
     for key, value in area.items():

@@ -14,14 +14,17 @@ from .yamldoc import scalar
 
 _MAX_DEPTH = 16
 _INSIDE = r"[A-Za-z0-9_./+()*<>=~^|&%@-]"
-_PLAIN = rf"(?:[A-Za-z0-9_./+(~=<]|-(?=[A-Za-z0-9_(-]))(?:{_INSIDE}| +(?={_INSIDE}))*"
+_PLAIN = rf"(?:[A-Za-z0-9_./+(~=<]|-(?=[A-Za-z0-9_(-])){_INSIDE}*(?: +{_INSIDE}+)*"
 _SCALAR = pattern(_PLAIN + r"\Z")
 _KEY = pattern(r"([A-Za-z_][A-Za-z0-9_]*|[0-9]+):(?: +|\Z)")
 _BARE = pattern(r" *(?:#.*)?\Z")
-_VALUE = rf"(?:'([^'\n]*)'|({_PLAIN}))"
-_PAIR = pattern(rf" *([A-Za-z_][A-Za-z0-9_]*): +{_VALUE} *([,}}])")
+VALUE = rf"(?:'([^'\n]*)'|({_PLAIN}))"
+"""A scalar inside a flow collection: as quoted, or plain."""
+_PAIR = pattern(rf" *([A-Za-z_][A-Za-z0-9_]*): +{VALUE} *([,}}])")
+_ONE = rf" *[A-Za-z_][A-Za-z0-9_]*: +(?:'[^'\n]*'|{_PLAIN}) *"
+_FLAT = pattern(rf"\{{(?:{_ONE},)*{_ONE}\}}")
 _NESTED = pattern(r" *([A-Za-z_][A-Za-z0-9_]*): +[\[{]")
-_LEAF = pattern(rf" *{_VALUE}")
+_LEAF = pattern(rf" *{VALUE}")
 _EMPTY_MAP = pattern(r" *\}")
 _EMPTY_LIST = pattern(r" *\]")
 _QUOTED = pattern(r"'([^'\n]*)' *\Z")
@@ -135,7 +138,14 @@ def flow(text: str, at: int, depth: int) -> tuple[Any, int]:
 
 def flow_map(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     """A flow mapping from behind its bracket."""
-    out: dict[str, Any] = {}
+    flat = _FLAT.match(text, at - 1)
+    if flat:
+        pairs = _PAIR.findall(text, at, flat.end())
+        out: dict[str, Any] = {key: scalar(plain) if plain else quoted for key, quoted, plain, _ in pairs}
+        if len(out) != len(pairs):
+            raise NotCanonical
+        return out, flat.end()
+    out = {}
     closing = _EMPTY_MAP.match(text, at)
     if closing:
         return out, closing.end()
