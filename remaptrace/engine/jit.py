@@ -38,6 +38,8 @@ if COMPILED:
 
     _jit = Jit(nogil=True)
     kernel = _jit.kernel
+    apart = _jit.apart
+    seldom = _jit.seldom
 
     def entry(function: F) -> F:
         """Machine code can be made of `function`, an `Entry` now: arrays are bare addresses, ints 64-bit words.
@@ -129,6 +131,8 @@ else:
     def kernel(function: F) -> F:
         """Leave `function` as it is: the interpreted engine."""
         return function
+
+    apart = seldom = kernel
 
     def entry(function: F) -> F:
         """Leave `function` as it is: the interpreted engine."""

@@ -88,6 +88,11 @@ G_NEW_TABLE = H_GLOB + 37  # 1: the fault being handled had to make its leaf tab
 G_REGISTER_UNKNOWN = H_GLOB + 39  # 1: the trace does not show the protection-key register
 G_UNPLACED = H_GLOB + 46  # recorded places at which this machine cannot map
 G_VMG_EXPAND = H_GLOB + 48  # see merge.py
+G_TIGHTENED = (
+    H_GLOB + 60
+)  # what was changed for the one call, see belief/refusal.py: the way, 0: nothing; ...
+G_TIGHTENED_BY = H_GLOB + 61  # ... by how much; ...
+G_MAY_CHARGE = H_GLOB + 62  # ... 2: the commit limit may refuse the call, too
 G_VMS = H_GLOB + 64  # 8 words: the range being unmapped, see munmap.py
 G_VMG = H_GLOB + 72  # room for 36 words, laid out as a VMA: the merge being tried, see merge.py
 # huge page pool, see hugepool.py: counts of huge pages

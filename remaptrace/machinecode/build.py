@@ -24,7 +24,7 @@ from ..errors import ReplayError
 from ..kept import make_folder
 from ..parent import end_with_parent
 from .directcalls import return_values
-from .emit import make_private, object_of, portable_bitcode, retargeted
+from .emit import make_private, mark, object_of, portable_bitcode, retargeted
 from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
 from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
@@ -42,6 +42,7 @@ class Jit:
         import numba
 
         self._options = options
+        self._apart: dict[Any, tuple[str, ...]] = {}
         self._njit = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options, **(inner or {}))
 
     def kernel(self, function: F) -> F:
@@ -64,16 +65,34 @@ class Jit:
         kernel: F = compiled
         return kernel
 
+    def apart(self, function: F) -> F:
+        """`kernel` for what is never made part of its callers: they stay small and keep their registers."""
+        compiled = self.kernel(function)
+        self._apart[compiled] = ("noinline",)
+        return compiled
+
+    def seldom(self, function: F) -> F:
+        """`apart` for what few events need: the code in front of it is laid out for passing it by."""
+        compiled = self.kernel(function)
+        self._apart[compiled] = ("noinline", "cold")
+        return compiled
+
     def entry(self, function: Callable[..., int], signature: str) -> Entry:
         """`function`, called from Python, as numba compiles it for `signature`."""
-        return Entry(function, signature, self._options)
+        return Entry(function, signature, self._options, self._apart)
 
 
 class Entry:
     """A function of which machine code can be made."""
 
-    def __init__(self, function: Callable[..., int], signature: str, options: dict[str, Any]) -> None:
-        self._function, self._signature, self._options = function, signature, options
+    def __init__(
+        self,
+        function: Callable[..., int],
+        signature: str,
+        options: dict[str, Any],
+        apart: dict[Any, tuple[str, ...]],
+    ) -> None:
+        self._function, self._signature, self._options, self._apart = function, signature, options, apart
 
     def module(self) -> Any:
         """Compile it with all that it calls: an LLVM module in which only it is visible, not optimized."""
@@ -85,6 +104,9 @@ class Entry:
         compiled = numba.cfunc(self._signature, **self._options)(self._function)
         module = linked(compiled._library) if once else llvm.parse_assembly(compiled.inspect_llvm())
         make_private(module, compiled.native_name)
+        for one, attributes in self._apart.items():
+            for made in one.overloads.values():
+                mark(module, made.fndesc.llvm_func_name, attributes)
         return module
 
 

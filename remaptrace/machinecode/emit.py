@@ -53,6 +53,16 @@ def make_private(module: Any, name: str) -> None:
     module.get_function(name).name = SYMBOL
 
 
+def mark(module: Any, name: str, attributes: tuple[str, ...]) -> None:
+    """Give function `name` of an LLVM module `attributes`, if it is there."""
+    try:
+        function = module.get_function(name)
+    except NameError:
+        return
+    for attribute in attributes:
+        function.add_function_attribute(attribute)
+
+
 def object_of(module: Any, machine: Any) -> bytes:
     """The object file that LLVM makes of a module for a machine.
 

@@ -14,7 +14,7 @@ the kernel's tree (red-black until 6.0, maple since 6.1) costs.
 
 from __future__ import annotations
 
-from ..jit import NO_KEY, RANK_WIDTH, kernel, rank
+from ..jit import NO_KEY, RANK_WIDTH, apart, kernel, rank
 from ..state import (
     MM_LEAF,
     MM_LEAF_2,
@@ -191,6 +191,16 @@ def _grow_root(m: Mem, mm: int, node: int) -> int:
 @kernel
 def insert_entry(m: Mem, mm: int, leaf: int, at: int, key: int, ref: int, gap: int) -> int:
     """Insert an entry at position `at` of `leaf`, splitting upwards as needed; 0, or -1: arena full."""
+    if at == 0 or m[leaf + N_COUNT] == FAN:
+        return _insert_anywhere(m, mm, leaf, at, key, ref, gap)
+    put_entry(m, leaf, at, key, ref, gap)
+    raise_bounds(m, leaf, gap)
+    return 0
+
+
+@apart
+def _insert_anywhere(m: Mem, mm: int, leaf: int, at: int, key: int, ref: int, gap: int) -> int:
+    """`insert_entry` in front of all others, or into a leaf without room, too."""
     node = leaf
     while True:
         room = FAN - m[node + N_COUNT]
@@ -230,17 +240,34 @@ def _forget(m: Mem, mm: int, node: int) -> int:
 
 
 @kernel
+def _drop_entry(m: Mem, node: int, at: int) -> int:
+    """Take entry `at` out of `node`; how many are left."""
+    count = m[node + N_COUNT] - 1
+    _close_gap(m, node + N_KEYS + at, node + N_KEYS + count)
+    m[node + N_KEYS + count] = NO_KEY
+    _close_gap(m, node + N_REFS + at, node + N_REFS + count)
+    _close_gap(m, node + N_GAPS + at, node + N_GAPS + count)
+    m[node + N_COUNT] = count
+    return count
+
+
+@kernel
 def remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
     """Take entry `at` out of `leaf`; empty nodes go, an only child becomes root."""
+    if at == 0:
+        return _remove_first(m, mm, leaf)
+    _drop_entry(m, leaf, at)
+    return 0
+
+
+@apart
+def _remove_first(m: Mem, mm: int, leaf: int) -> int:
+    """`remove_entry` of the first entry of `leaf`, which may be its last."""
     node = leaf
-    key = m[node + N_KEYS + at]
+    at = 0
+    key = m[node + N_KEYS]
     while True:
-        count = m[node + N_COUNT] - 1
-        _close_gap(m, node + N_KEYS + at, node + N_KEYS + count)
-        m[node + N_KEYS + count] = NO_KEY
-        _close_gap(m, node + N_REFS + at, node + N_REFS + count)
-        _close_gap(m, node + N_GAPS + at, node + N_GAPS + count)
-        m[node + N_COUNT] = count
+        count = _drop_entry(m, node, at)
         if count > 0:
             if at == 0:
                 change_first_key(m, node, key, m[node + N_KEYS])

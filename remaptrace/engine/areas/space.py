@@ -68,9 +68,15 @@ SHMEM_NEVER, SHMEM_DENY = 0, 4  # R_THP_SHMEM
 
 
 @kernel
+def is_followed(m: Mem) -> int:
+    """1 if the current event has a recorded result, which placing follows: what it proves is to be looked at."""
+    return 1 if m[G_FOLLOW] != 0 and m[G_HAS_RET] != 0 else 0
+
+
+@kernel
 def recorded_success(m: Mem) -> int:
     """1 if the current event follows a recorded result that is no error."""
-    if m[G_FOLLOW] == 0 or m[G_HAS_RET] == 0:
+    if is_followed(m) == 0:
         return 0
     return 1 if m[G_REC_RET] >= 0 or m[G_REC_RET] < -4095 else 0
 

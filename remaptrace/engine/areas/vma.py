@@ -14,7 +14,7 @@ from ..files.files import file_get, file_put
 from ..files.hugepool import resv_close, resv_get
 from ..files.shmseg import shm_close
 from ..files.special import kind_of
-from ..jit import kernel
+from ..jit import apart, kernel
 from ..state import (
     G_EVENT,
     G_NEXT_AV,
@@ -163,24 +163,38 @@ def vma_dup(m: Mem, vma: int) -> int:
         m[copy + i] = m[vma + i]
     for i in range(V_AV, V_WORDS):
         m[copy + i] = m[vma + i]
-    if m[copy + V_OPS] == OPS_HUGETLB:
-        resv_get(m, m[copy + V_RESV])
-    file_get(m, m[copy + V_FILE])
-    _link_inode(m, copy)
+    if m[copy + V_FILE] != 0 or m[copy + V_INODE] != 0:
+        _hold_object(m, copy)
     return copy
+
+
+@apart
+def _hold_object(m: Mem, vma: int) -> int:
+    """The references of a copied VMA to what backs it."""
+    if m[vma + V_OPS] == OPS_HUGETLB:
+        resv_get(m, m[vma + V_RESV])
+    file_get(m, m[vma + V_FILE])
+    return _link_inode(m, vma)
 
 
 @kernel
 def vma_free(m: Mem, vma: int) -> int:
     """Drop the references of an unlinked VMA and give it back (remove_vma)."""
+    if m[vma + V_FILE] != 0 or m[vma + V_INODE] != 0:
+        _drop_object(m, vma)
+    kfree(m, vma, V_WORDS)
+    return 0
+
+
+@apart
+def _drop_object(m: Mem, vma: int) -> int:
+    """Drop the references of a VMA to what backs it."""
     _unlink_inode(m, vma)
     if m[vma + V_OPS] == OPS_HUGETLB:
         resv_close(m, vma)
     if m[vma + V_OPS] in (OPS_SHM, OPS_HUGETLB):  # SHM_HUGETLB too: no other object has a segment
         shm_close(m, m[vma + V_INODE])
-    file_put(m, m[vma + V_FILE])
-    kfree(m, vma, V_WORDS)
-    return 0
+    return file_put(m, m[vma + V_FILE])
 
 
 @kernel

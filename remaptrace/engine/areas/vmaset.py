@@ -20,10 +20,10 @@ from ..state import (
     MM_SET,
     V_CHUNK,
     V_END,
-    V_FILE,
     V_NEXT,
     V_PREV,
     V_START,
+    V_WORDS,
     Mem,
 )
 from .areatree import (
@@ -43,6 +43,8 @@ from .areatree import (
     slot_of,
 )
 from .changelog import note
+
+LINE = 8  # words that come into the processor's caches together
 
 
 @kernel
@@ -77,7 +79,7 @@ def find_vma(m: Mem, mm: int, addr: int) -> int:
 def _fetch_leaf(m: Mem, root: int, addr: int) -> int:
     """The leaf where the area near `addr` stands; the processor is asked to fetch it."""
     leaf = leaf_for(m, root, addr)
-    for i in range(leaf, leaf + N_GAPS, 8):
+    for i in range(leaf, leaf + N_GAPS, LINE):
         prefetch(m, i)
     return leaf
 
@@ -107,8 +109,8 @@ def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
         leaf = leaf_for(m, root, addr)
     v = m[leaf + N_REFS + max(slot_of(m, leaf, addr), 0)]
     m[mm + MM_NEAR] = v
-    prefetch(m, v)
-    prefetch(m, v + V_FILE)
+    for i in range(v, v + V_WORDS, LINE):
+        prefetch(m, i)
     return 0
 
 

@@ -44,7 +44,7 @@ from ..files.files import FMODE_READ, FMODE_WRITE, fd_install, fget, file_new
 from ..files.inodes import inode_new, inode_put
 from ..files.shmseg import shm_by_id, shm_new
 from ..files.special import UNKNOWN_SIZE
-from ..jit import kernel
+from ..jit import kernel, seldom
 from ..marks import MARK_ASSUMED
 from ..ranges.truncate import inode_truncate
 from ..state import (
@@ -397,7 +397,7 @@ def expect_write(m: Mem, task: int, start: int, length: int) -> int:
     return 0
 
 
-@kernel
+@seldom
 def assume_written(m: Mem, task: int, start: int, length: int, trims: int) -> int:
     """Before a call on [start, start + length): take fresh writable memory that it leaves alone as written.
 

@@ -19,7 +19,7 @@ from ..calls.moving import overlaps
 from ..calls.munmap import do_munmap
 from ..files.hugepool import hugefile_shift
 from ..files.shmseg import SHM_INODE, shm_by_id
-from ..jit import kernel, wrap
+from ..jit import kernel, seldom, wrap
 from ..state import (
     G_CLEARED,
     G_CLEARED_AT,
@@ -65,7 +65,7 @@ def clear_for_mmap(m: Mem, task: int, length: int, flags: int) -> int:
     return _clear(m, task, m[G_REC_RET], page_align(m, uword(m, length)))
 
 
-@kernel
+@seldom
 def clear_for_mremap(m: Mem, task: int, addr: int, old_length: int, new_length: int, flags: int) -> int:
     """An mremap moved to a free place, or grew into a free range behind the area's end."""
     if flags & MREMAP_FIXED or recorded_success(m) == 0:
@@ -112,13 +112,15 @@ def clear_for_shmat(m: Mem, task: int, shmid: int, addr: int, flags: int) -> int
     return _clear(m, task, m[G_REC_RET], size)
 
 
-@kernel
+@seldom
 def whole_huge_pages(m: Mem, task: int, addr: int, length: int) -> int:
     """The length to unmap: up to the end of an area of huge pages whose last one a recorded munmap ended inside of.
 
     Such a munmap succeeds if its pages are smaller than this machine's (hugetlb_vm_op_split): mmap rounded the length
     up to whole ones of them, and munmap took all of it.
     """
+    addr = uword(m, addr)
+    length = uword(m, length)
     if recorded_success(m) == 0 or length <= 0:
         return length
     end = wrap(addr + page_align(m, length))

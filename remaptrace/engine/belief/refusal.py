@@ -50,18 +50,21 @@ from ...abi.vmflags import VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ..areas.vmaset import find_vma
-from ..jit import kernel, wrap
+from ..jit import kernel, seldom, wrap
 from ..marks import MARK_ASSUMED, TAKE_ALL
 from ..state import (
     G_EVFLAGS,
     G_FOLLOW,
     G_HAS_RET,
+    G_MAY_CHARGE,
     G_OWN_LIMIT,
     G_PROVES,
     G_REC_RET,
     G_RSFLAGS,
     G_TAKE,
     G_TAKING,
+    G_TIGHTENED,
+    G_TIGHTENED_BY,
     G_WHY,
     H_ARCH,
     H_RULES,
@@ -125,7 +128,7 @@ def _charged(m: Mem, mm: int, start: int, end: int, prot: int) -> int:
 
 
 @kernel
-def _note_answer(m: Mem, task: int, kind: int, a0: int) -> int:
+def note_answer(m: Mem, task: int, kind: int, a0: int) -> int:
     """Leave in G_TAKE and G_PROVES what the recorded answer may prove; 1: a refusal to be believed."""
     m[G_TAKE] = 0
     m[G_PROVES] = 0
@@ -196,15 +199,13 @@ def _is_of_another_kind(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int)
 
 
 @kernel
-def expect_refusal(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
-    """What the recorded refusal of this call can only come from: a way for `tighten`, or 0 to ask the replay alone.
+def _way(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+    """What the recorded refusal of this call can only come from, 0: the replay alone is asked.
 
     _SPLIT: one more area than the process may have; REFUSE: a hole cut into an area that the log never showed, in
     a process at its map limit, or a call that is refused as a whole. All else is taken where the kernel would
     have refused, by `why.take`.
     """
-    if _note_answer(m, task, kind, a0) == 0:
-        return 0
     if kind in _WHOLE and m[G_TAKE] in _FORBIDDEN:
         return REFUSE
     if kind in _LOCKS and (m[G_TAKE] in (EACCES, ENOSYS) or (m[G_TAKE] == EPERM and kind == K_MUNLOCKALL)):
@@ -243,15 +244,21 @@ def _meets_it_alone(m: Mem, mm: int, start: int, end: int) -> int:
     return 1 if vma != 0 and m[vma + V_START] < start and end < m[vma + V_END] else 0
 
 
-@kernel
-def tighten(m: Mem, task: int, kind: int, way: int) -> int:
-    """Set the limit that `way` names for the one call; the amount for `loosen`."""
+@seldom
+def tighten(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+    """For a refusal to be believed (`note_answer`): let the one call meet the limit that it can only come from.
+
+    REFUSE: it is not made at all, its answer is in G_TIGHTENED_BY. `loosen` comes behind it.
+    """
+    way = _way(m, task, kind, a0, a1, a2)
+    m[G_TIGHTENED] = way
     if way == _SPLIT:
+        m[G_MAY_CHARGE] = _may_charge(m, task, kind, a0, a1, a2)
         mm = m[task + T_MM]
         more = max(0, m[H_RULES + R_MAX_MAP_COUNT] - m[mm + MM_COUNT])
         m[mm + MM_COUNT] += more
-        return more
-    if way == REFUSE:
+        m[G_TIGHTENED_BY] = more
+    elif way == REFUSE:
         if m[G_TAKE] in (EINVAL, EFAULT):
             m[G_WHY] = WHY_NOT_SHOWN
         elif kind == K_MUNMAP:
@@ -259,15 +266,13 @@ def tighten(m: Mem, task: int, kind: int, way: int) -> int:
         else:
             m[G_WHY] = WHY_FORBIDDEN if m[G_TAKE] in _FORBIDDEN else WHY_REFUSED
         m[G_RSFLAGS] |= RSF_ASSUMED
-        return -m[G_TAKE]
-    return 0
+        m[G_TIGHTENED_BY] = -m[G_TAKE]
+    return way
 
 
-@kernel
+@seldom
 def settle(m: Mem, task: int, kind: int, ret: int) -> int:
-    """The recorded refusal, if that is to be believed of a call that changed no area; else `ret`."""
-    if m[G_TAKE] == 0:
-        return ret
+    """The recorded refusal (G_TAKE), if that is to be believed of a call that changed no area; else `ret`."""
     if _proves_an_area(m, task, ret) != 0:
         return take(m, WHY_NOT_SHOWN, m[G_TAKE])
     if kind not in _NO_AREAS or (ret < 0 and ret >= -4095):
@@ -275,20 +280,23 @@ def settle(m: Mem, task: int, kind: int, ret: int) -> int:
     return take(m, WHY_FORBIDDEN if m[G_TAKE] in _FORBIDDEN else WHY_REFUSED, m[G_TAKE])
 
 
-@kernel
-def loosen(m: Mem, task: int, way: int, amount: int, ret: int, charges: int) -> int:
+@seldom
+def loosen(m: Mem, task: int) -> int:
     """Undo `tighten`, and say on what the answer rests."""
-    if way == _SPLIT:
+    if m[G_TIGHTENED] == _SPLIT:
+        amount = m[G_TIGHTENED_BY]
         m[m[task + T_MM] + MM_COUNT] -= amount
         if m[G_WHY] == WHY_MAP_COUNT and amount > 0:
-            m[G_WHY] = WHY_TAKEN if charges == 2 else WHY_LIMIT_MET
+            m[G_WHY] = WHY_TAKEN if m[G_MAY_CHARGE] == 2 else WHY_LIMIT_MET
             m[G_RSFLAGS] |= RSF_ASSUMED
-    if (
-        ret < 0
-        and m[G_WHY] in (WHY_HOLE, WHY_NOT_ONE_AREA)
-        and m[G_FOLLOW] != 0
-        and m[m[task + T_PROC] + P_UNKNOWN] == 1
-    ):
+    m[G_TIGHTENED] = 0
+    return 0
+
+
+@seldom
+def note_not_shown(m: Mem, task: int, ret: int) -> int:
+    """The answer `ret` refuses for a hole, in a process of which areas are not known: what is missing may be there."""
+    if m[G_WHY] in (WHY_HOLE, WHY_NOT_ONE_AREA) and m[m[task + T_PROC] + P_UNKNOWN] == 1:
         m[G_WHY] = WHY_NOT_SHOWN
         if m[G_HAS_RET] != 0 and ret == m[G_REC_RET]:
             m[G_RSFLAGS] |= RSF_GUESSED
@@ -296,7 +304,7 @@ def loosen(m: Mem, task: int, way: int, amount: int, ret: int, charges: int) -> 
 
 
 @kernel
-def may_charge(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
+def _may_charge(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     """2 if the call is an mprotect whose new protection may be refused by the commit limit too; else 0."""
     if kind != K_MPROTECT:
         return 0

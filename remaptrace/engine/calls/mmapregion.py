@@ -46,7 +46,7 @@ from ..files.files import FMODE_READ, FMODE_WRITE, file_get, file_new, file_put
 from ..files.hugepool import resv_new
 from ..files.inodes import inode_new, inode_put
 from ..files.special import special_flags
-from ..jit import kernel
+from ..jit import apart, kernel, seldom
 from ..state import (
     G_COMMITTED,
     G_EVENT,
@@ -201,18 +201,12 @@ def late_ksm(m: Mem, file: int) -> int:
     return 1 if file != 0 and m[m[file + O_INODE] + I_TYPE] == OPS_FILE else 0
 
 
-@kernel
-def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
-    """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno; see `_map_region`.
-
-    The files of what is replaced are put when the call returns (fput, 3.6), so that the huge pages which their
-    objects hold are not there for the new mapping.
-    """
-    if vm & VM_HUGETLB == 0 or m[H_RULES + R_FPUT_LATE] == 0:
-        return _map_region(m, task, file, addr, length, vm, pgoff)
+@seldom
+def _hold_files(m: Mem, mm: int, start: int, end: int) -> int:
+    """One more reference to the files of the huge pages in [start, end): a list for `_put_files`."""
     held = 0
-    vma = find_vma(m, m[task + T_MM], addr)
-    while vma != 0 and m[vma + V_START] < addr + length:
+    vma = find_vma(m, mm, start)
+    while vma != 0 and m[vma + V_START] < end:
         if m[vma + V_OPS] == OPS_HUGETLB and m[vma + V_FILE] != 0:
             one = kalloc(m, 2)
             if one == 0:
@@ -221,13 +215,47 @@ def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
             m[one + 1] = file_get(m, m[vma + V_FILE])
             held = one
         vma = m[vma + V_NEXT]
-    result = _map_region(m, task, file, addr, length, vm, pgoff)
+    return held
+
+
+@seldom
+def _put_files(m: Mem, held: int) -> int:
+    """Undo `_hold_files`."""
     while held != 0:
         one = held
         held = m[one]
         file_put(m, m[one + 1])
         kfree(m, one, 2)
+    return 0
+
+
+@kernel
+def mmap_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, pgoff: int) -> int:
+    """Map [addr, addr + length) with flags `vm`, replacing what is there: `addr` or -errno; see `_map_region`.
+
+    The files of what is replaced are put when the call returns (fput, 3.6), so that the huge pages which their
+    objects hold are not there for the new mapping.
+    """
+    held = 0
+    if vm & VM_HUGETLB and m[H_RULES + R_FPUT_LATE] != 0:
+        held = _hold_files(m, m[task + T_MM], addr, addr + length)
+    result = _map_region(m, task, file, addr, length, vm, pgoff)
+    if held != 0:
+        _put_files(m, held)
     return result
+
+
+@apart
+def _ask_file(m: Mem, task: int, file: int, length: int, vm: int, pgoff: int, segment: int) -> int:
+    """The new area's flags after the file's own mmap method, or -errno. `segment`: I_SHMID before the unmapping."""
+    error = late_errors(m, file, vm)
+    if segment != 0 and m[m[file + O_INODE] + I_SHMID] == 0:  # it went with its last area (shm_mmap)
+        error = -EINVAL
+    if error == 0 and vm & VM_HUGETLB:
+        error = hugetlb_mmap(m, m[file + O_INODE], vm, pgoff, length)
+    if error != 0:
+        return error
+    return special_flags(m, task, file, vm, pgoff, length >> m[H_ARCH + A_PAGE_SHIFT])
 
 
 @kernel
@@ -242,22 +270,13 @@ def _map_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
         return refuse(m, WHY_MDWE, EACCES)
     segment = m[m[file + O_INODE] + I_SHMID] if file != 0 else 0
     error = _make_room(m, task, addr, length, vm)
-    if error == 0:
-        error = late_errors(m, file, vm)
-        if segment != 0 and m[m[file + O_INODE] + I_SHMID] == 0:  # it went with its last area (shm_mmap)
-            error = -EINVAL
-        if error == 0 and vm & VM_HUGETLB:
-            error = hugetlb_mmap(m, m[file + O_INODE], vm, pgoff, length)
-        if error == 0 and file != 0:
-            flags = special_flags(m, task, file, vm, pgoff, length >> m[H_ARCH + A_PAGE_SHIFT])
-            if flags < 0:
-                error = flags
-            else:
-                vm = flags
-        if error != 0:
-            uncharge(m, m[VMS_CHARGED])
     if error != 0:
         return error
+    if file != 0:
+        vm = _ask_file(m, task, file, length, vm, pgoff, segment)
+        if vm < 0:
+            uncharge(m, m[VMS_CHARGED])
+            return vm
     if accountable(vm) != 0:
         vm |= VM_ACCOUNT
     vm = ksm_flags(m, mm, vm, KSM_BEFORE) if late_ksm(m, file) == 0 else vm

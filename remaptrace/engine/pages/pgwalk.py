@@ -16,7 +16,7 @@ no walk.
 from __future__ import annotations
 
 from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_LEVEL_SHIFT, A_LEVELS, A_PAGE_SHIFT
-from ..jit import kernel, shr, ult
+from ..jit import apart, kernel, shr, ult
 from ..state import H_ARCH, MM_LASTLEAF, MM_LASTTABLE, MM_PGD, MM_TABLES, Mem, kalloc, kfree
 
 HUGE_ENTRY = -1
@@ -206,7 +206,7 @@ def free_pgtables(m: Mem, mm: int, start: int, end: int, floor: int, ceiling: in
     return 0 if m[mm + MM_TABLES] == 0 else _free_below(m, mm, start, end, floor, ceiling)
 
 
-@kernel
+@apart
 def _free_below(m: Mem, mm: int, start: int, end: int, floor: int, ceiling: int) -> int:
     """`free_pgtables` where there is a table below the top one."""
     for level in range(m[H_ARCH + A_LEVELS] - 1):

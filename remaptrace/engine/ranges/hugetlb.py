@@ -11,7 +11,7 @@ from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.rules import R_HUGETLB_RESTORE
 from ..files.hugepool import hugepage_put, pool_unreserve, region_del
 from ..files.pagecache import hugefile_drop, hugefile_find
-from ..jit import kernel
+from ..jit import apart, kernel
 from ..pages.frames import bytes_fill, frame
 from ..pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_ensure, pmd_lookup, pmd_word, span_end
 from ..pages.pte import (
@@ -94,7 +94,7 @@ def _zap_one(m: Mem, mm: int, vma: int, addr: int, slot: int, keep: int, surplus
     return 0
 
 
-@kernel
+@apart
 def hugetlb_zap(m: Mem, mm: int, vma: int, start: int, end: int, keep: int) -> int:
     """Remove the huge pages of `vma` in [start, end), whole ones; `keep` as in `_zap_one`.
 

@@ -14,7 +14,7 @@ from ...machine.rules import (
     UPGRADE_EXCLUSIVE,
 )
 from ..areas.vma import object_wants_writenotify, vma_is_anonymous
-from ..jit import kernel
+from ..jit import apart, kernel
 from ..pages.frames import frame
 from ..pages.pgwalk import (
     HUGE_ENTRY,
@@ -173,7 +173,7 @@ def zap_range(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     return 0 if has_no_tables(m, mm) != 0 else _zap_tables(m, mm, vma, start, end, how)
 
 
-@kernel
+@apart
 def _zap_tables(m: Mem, mm: int, vma: int, start: int, end: int, how: int) -> int:
     """`zap_range` of pages that are not those of hugetlbfs, where there are page tables."""
     whole = 1 << span_shift(m)
@@ -238,7 +238,7 @@ def protect_range(m: Mem, mm: int, vma: int, start: int, end: int, old_flags: in
     return _protect_tables(m, mm, vma, start, end)
 
 
-@kernel
+@apart
 def _protect_tables(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
     """`protect_range` where there are page tables and the protection changed."""
     flags = m[vma + V_FLAGS]

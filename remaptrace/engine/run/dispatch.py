@@ -41,7 +41,6 @@ from ...abi.kinds import (
     K_UFFD_API,
     K_WRITEBACK,
 )
-from ...abi.rows import RSF_UNMODELLED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_NR_HUGEPAGES
 from ..areas.pkeys import pkru_of, set_pkru
@@ -61,12 +60,10 @@ from ..fds.descriptors import (
 )
 from ..fds.filesizes import sys_add_seals, sys_fallocate, sys_ftruncate, sys_pread, sys_pwrite
 from ..files.hugepool import pool_resize
-from ..jit import kernel, wrap
+from ..jit import kernel, seldom, wrap
 from ..state import (
     G_HAS_RET,
     G_REC_RET,
-    G_RSFLAGS,
-    G_UFFD_CLOSED,
     H_ARCH,
     H_RULES,
     MM_COUNT,
@@ -82,9 +79,8 @@ from ..state import (
 from ..tasks.exec import init_mm, init_vma
 from ..tasks.fork import dup_mm
 from ..tasks.process import mm_put, task_exec, task_exit, task_fork
-from ..uffd.register import uffd_release
 from ..why import NOT_MINE
-from .memorycalls import memory_call, more_memory_call
+from .memorycalls import more_memory_call
 from .pressure import pressure_call
 
 _NLIMITS = 16
@@ -206,25 +202,15 @@ def setting_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: in
     return NOT_MINE
 
 
-@kernel
-def system_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
-    """The answer of one event that is not an access; what is not modelled takes the recorded answer."""
-    result = NOT_MINE
-    if kind < K_OPEN:
-        result = memory_call(m, task, kind, a0, a1, a2, a3, a4, a5)
-    elif kind < K_FORK:
-        result = file_call(m, task, kind, a0, a1, a2, a3, a4, a5)
-    elif kind < K_PERSONALITY:
-        result = process_call(m, task, kind, a0, a1, a2, a3, a4, a5)
-    elif kind >= K_UFFD_API:
-        result = more_memory_call(m, task, kind, a0, a1, a2, a3, a4)
-    elif kind in (K_RECLAIM, K_WRITEBACK):
-        result = pressure_call(m, task, kind, a0, a1, a2)
-    else:
-        result = setting_call(m, task, kind, a0, a1, a2, a3, a4)
-    if m[G_UFFD_CLOSED] != 0:
-        uffd_release(m)
-    if result == NOT_MINE:
-        m[G_RSFLAGS] |= RSF_UNMODELLED
-        return m[G_REC_RET]
-    return result
+@seldom
+def other_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """The answer of an event that is neither an access nor one of the calls on memory that `memory_call` knows."""
+    if kind < K_FORK:
+        return file_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    if kind < K_PERSONALITY:
+        return process_call(m, task, kind, a0, a1, a2, a3, a4, a5)
+    if kind >= K_UFFD_API:
+        return more_memory_call(m, task, kind, a0, a1, a2, a3, a4)
+    if kind in (K_RECLAIM, K_WRITEBACK):
+        return pressure_call(m, task, kind, a0, a1, a2)
+    return setting_call(m, task, kind, a0, a1, a2, a3, a4)

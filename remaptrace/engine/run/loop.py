@@ -45,12 +45,13 @@ from ...abi.rows import (
 )
 from ..areas.changelog import close_event
 from ..areas.vmaset import look_ahead
-from ..belief.refusal import REFUSE, expect_refusal, loosen, may_charge, settle, tighten
+from ..belief.refusal import REFUSE, loosen, note_answer, note_not_shown, settle, tighten
 from ..jit import COMPILED, entry, kernel, wrap
 from ..marks import ALIVE
 from ..state import (
     G_EVENT,
     G_EVFLAGS,
+    G_FOLLOW,
     G_HAS_RET,
     G_LOG,
     G_MAJFLT,
@@ -61,6 +62,9 @@ from ..state import (
     G_RSFLAGS,
     G_STUCK,
     G_TAKE,
+    G_TIGHTENED,
+    G_TIGHTENED_BY,
+    G_UFFD_CLOSED,
     G_VALUE,
     G_WHY,
     H_ERROR,
@@ -76,8 +80,11 @@ from ..state import (
     Mem,
 )
 from ..tasks.process import task_of
+from ..uffd.register import uffd_release
+from ..why import NOT_MINE
 from .access import recorded_fault, signal_fits, touch
-from .dispatch import system_call
+from .dispatch import other_call
+from .memorycalls import memory_call
 from .pressure import stop_after
 
 _MANY = 2_000 if COMPILED else 1 << 62
@@ -118,16 +125,24 @@ def _call(m: Mem, ev: Mem, row: int, task: int, kind: int) -> int:
     a1 = ev[row + E_ARGS + 1]
     a2 = ev[row + E_ARGS + 2]
     a3 = ev[row + E_ARGS + 3]
-    way = expect_refusal(m, task, kind, a0, a1, a2)
-    charges = may_charge(m, task, kind, a0, a1, a2) if way != 0 else 0
-    kept = tighten(m, task, kind, way)
-    if way == REFUSE:
-        ret = kept
+    if note_answer(m, task, kind, a0) != 0 and tighten(m, task, kind, a0, a1, a2) == REFUSE:
+        ret = m[G_TIGHTENED_BY]
+    elif kind < K_OPEN:
+        ret = memory_call(m, ev, row, task, kind, a0, a1, a2, a3)
     else:
-        ret = system_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
-    loosen(m, task, way, kept, ret, charges)
-    ret = settle(m, task, kind, ret)
-    m[G_TAKE] = 0
+        ret = other_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
+    if m[G_UFFD_CLOSED] != 0:
+        uffd_release(m)
+    if ret == NOT_MINE:
+        m[G_RSFLAGS] |= RSF_UNMODELLED
+        ret = m[G_REC_RET]
+    if m[G_TIGHTENED] != 0:
+        loosen(m, task)
+    if ret < 0 and m[G_FOLLOW] != 0:
+        note_not_shown(m, task, ret)
+    if m[G_TAKE] != 0:
+        ret = settle(m, task, kind, ret)
+        m[G_TAKE] = 0
     if m[G_HAS_RET] != 0 and ret != m[G_REC_RET]:
         if m[G_REC_RET] != -ERRNO_NOT_SHOWN or ret >= 0 or ret < -ERRNO_NOT_SHOWN:
             m[G_RSFLAGS] |= RSF_DIVERGED

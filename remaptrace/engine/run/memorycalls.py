@@ -39,11 +39,12 @@ from ...abi.kinds import (
     K_USERFAULTFD,
 )
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, PROT_GROWSDOWN
-from ...abi.rows import RSF_ASSUMED
+from ...abi.rows import E_ARGS, RSF_ASSUMED
 from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_WRITE
 from ...machine.callrules import R_PKEY_CALLS
 from ..addr import page_align, uword
 from ..areas.pkeys import sys_pkey_alloc, sys_pkey_free
+from ..areas.space import is_followed
 from ..areas.vmaset import find_exact
 from ..belief.assume import (
     assume_brk,
@@ -74,7 +75,7 @@ from ..calls.rfp import sys_remap_file_pages
 from ..calls.shm import sys_shmat, sys_shmctl, sys_shmdt, sys_shmget
 from ..calls.vmaname import sys_set_vma_name
 from ..faults.populate import process_vm
-from ..jit import kernel
+from ..jit import kernel, seldom
 from ..state import (
     G_NO_ACCESSES,
     G_RSFLAGS,
@@ -82,6 +83,7 @@ from ..state import (
     H_RULES,
     MM_BRK,
     MM_START_BRK,
+    T_FRESH_END,
     T_MM,
     V_FLAGS,
     Mem,
@@ -90,19 +92,24 @@ from ..uffd.uffd import sys_userfaultfd, uffd_call
 from ..why import NOT_MINE, WHY_OCCUPIED, WHY_OCCUPIED_TAKEN
 
 
+@seldom
+def _prove_mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """What a recorded result of mmap proves, before it is done; 1 if a page was assumed where it found something."""
+    assume_file(m, task, a4, a3, a5)
+    assume_seal(m, task, a4, a2, a3)
+    clear_for_mmap(m, task, a1, a3)
+    return assume_occupied(m, task, uword(m, a0), page_align(m, uword(m, a1)), a3)
+
+
 @kernel
 def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
     """mmap, with the beliefs that a recorded result allows."""
-    assume_file(m, task, a4, a3, a5)
-    assume_seal(m, task, a4, a2, a3)
-    length = page_align(m, uword(m, a1))
-    clear_for_mmap(m, task, a1, a3)
-    occupied = assume_occupied(m, task, uword(m, a0), length, a3)
+    occupied = _prove_mmap(m, task, a0, a1, a2, a3, a4, a5) if is_followed(m) != 0 else 0
     place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
     if occupied != 0 and m[G_WHY] == WHY_OCCUPIED:
         m[G_WHY] = WHY_OCCUPIED_TAKEN
-    if place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
-        expect_write(m, task, place, length)
+    if m[G_NO_ACCESSES] != 0 and place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
+        expect_write(m, task, place, page_align(m, uword(m, a1)))
     return place
 
 
@@ -140,34 +147,39 @@ def _process_madvise(m: Mem, task: int, addr: int, length: int, advice: int, fla
     return length if result == 0 else result
 
 
+@seldom
+def _prove_range(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int) -> int:
+    """What the recorded success of a call on [a0, a0 + a1) proves, before it is done: that it was mapped."""
+    if may_assume(m, task) == 0:
+        return 0
+    if kind == K_REMAP_FILE_PAGES:
+        return assume_window(m, task, a0, a1, a3)
+    access = VM_READ | VM_WRITE
+    if kind in (K_MPROTECT, K_PKEY_MPROTECT):
+        access = a2 & VM_ACCESS
+        if a2 & PROT_GROWSDOWN:  # only a stack can take it
+            access |= VM_GROWSDOWN
+    return assume_range(m, task, a0, a0 + a1, access)
+
+
 @kernel
-def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
-    """Calls whose success proves that [a0, a0 + a1) was mapped."""
-    if may_assume(m, task) != 0 and kind == K_REMAP_FILE_PAGES:
-        assume_window(m, task, a0, a1, a3)
-    elif may_assume(m, task) != 0:
-        access = VM_READ | VM_WRITE
-        if kind in (K_MPROTECT, K_PKEY_MPROTECT):
-            access = a2 & VM_ACCESS
-            if a2 & PROT_GROWSDOWN:  # only a stack can take it
-                access |= VM_GROWSDOWN
-        assume_range(m, task, a0, a0 + a1, access)
-    if kind == K_MPROTECT:
-        was = VM_WRITE
-        if m[G_NO_ACCESSES] != 0:
-            vma = find_exact(m, m[task + T_MM], a0)
-            was = m[vma + V_FLAGS] if vma != 0 else 0
-        result = sys_mprotect(m, task, a0, a1, a2)
-        if result == 0 and a2 & ~was & VM_WRITE:
-            expect_write(m, task, a0, a1)
-        return result
-    if kind == K_MADVISE:
-        return sys_madvise(m, task, a0, a1, a2)
+def _mprotect(m: Mem, task: int, a0: int, a1: int, a2: int) -> int:
+    """mprotect; in a log without accesses, memory that becomes writable is to be written."""
+    was = VM_WRITE
+    if m[G_NO_ACCESSES] != 0:
+        vma = find_exact(m, m[task + T_MM], a0)
+        was = m[vma + V_FLAGS] if vma != 0 else 0
+    result = sys_mprotect(m, task, a0, a1, a2)
+    if result == 0 and a2 & ~was & VM_WRITE:
+        expect_write(m, task, a0, a1)
+    return result
+
+
+@kernel
+def _range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int) -> int:
+    """The other calls whose success proves that [a0, a0 + a1) was mapped."""
     if kind == K_REMAP_FILE_PAGES:
         return sys_remap_file_pages(m, task, a0, a1, a2, a3, a4)
-    if kind == K_MREMAP:
-        clear_for_mremap(m, task, a0, a1, a2, a3)
-        return sys_mremap(m, task, a0, a1, a2, a3, a4)
     if kind == K_PKEY_MPROTECT:
         return sys_pkey_mprotect(m, task, a0, a1, a2, a3) if m[H_RULES + R_PKEY_CALLS] != 0 else -ENOSYS
     if kind == K_PROCESS_MADVISE:
@@ -186,17 +198,40 @@ def range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int,
 
 
 @kernel
-def memory_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
-    """System calls on the address space."""
-    assume_written(m, task, a0, a1 if kind != K_BRK else 0, 1 if kind == K_MUNMAP else 0)
+def _on_range(kind: int) -> int:
+    """1 if the success of a call proves that [a0, a0 + a1) was mapped."""
+    return 1 if kind <= K_MUNLOCK or kind in (K_MSYNC, K_MINCORE, K_REMAP_FILE_PAGES, K_MSEAL) else 0
+
+
+@kernel
+def memory_call(m: Mem, ev: Mem, row: int, task: int, kind: int, a0: int, a1: int, a2: int, a3: int) -> int:
+    """System calls on the address space; the usual ones first. `ev[row..]` has the arguments beyond the fourth."""
+    if m[task + T_FRESH_END] != 0:
+        assume_written(m, task, a0, a1 if kind != K_BRK else 0, 1 if kind == K_MUNMAP else 0)
     if kind in (K_MMAP, K_OLD_MMAP):
-        return _mmap(m, task, a0, a1, a2, a3, a4, a5)
+        return _mmap(m, task, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
     if kind == K_MUNMAP:
-        return sys_munmap(m, task, a0, whole_huge_pages(m, task, uword(m, a0), uword(m, a1)))
+        return sys_munmap(m, task, a0, whole_huge_pages(m, task, a0, a1) if is_followed(m) != 0 else a1)
+    if is_followed(m) != 0 and kind != K_BRK and _on_range(kind) != 0:
+        _prove_range(m, task, kind, a0, a1, a2, a3)
+    if kind == K_MPROTECT:
+        return _mprotect(m, task, a0, a1, a2)
+    if kind == K_MADVISE:
+        return sys_madvise(m, task, a0, a1, a2)
+    if kind == K_MREMAP:
+        if is_followed(m) != 0:
+            clear_for_mremap(m, task, a0, a1, a2, a3)
+        return sys_mremap(m, task, a0, a1, a2, a3, ev[row + E_ARGS + 4])
+    return _seldom_call(m, task, kind, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
+
+
+@seldom
+def _seldom_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
+    """The other calls on the address space."""
     if kind == K_BRK:
         return _brk(m, task, a0)
-    if kind <= K_MUNLOCK or kind in (K_MSYNC, K_MINCORE, K_REMAP_FILE_PAGES, K_MSEAL):
-        return range_call(m, task, kind, a0, a1, a2, a3, a4)
+    if _on_range(kind) != 0:
+        return _range_call(m, task, kind, a0, a1, a2, a3, a4)
     if kind == K_MLOCKALL:
         return sys_mlockall(m, task, a0)
     if kind == K_MUNLOCKALL:
