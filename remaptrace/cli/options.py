@@ -36,6 +36,14 @@ class PresetName(click.types.StringParamType):
         return [CompletionItem(n) for n in presets.names(self.room) if n.startswith(incomplete)]
 
 
+def only_one(_: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """The one value of an option; UsageError where it is given twice, of which click would take the last."""
+    if len(set(values)) > 1:
+        text = f"{param.opts[-1]} is given {len(values)} times"
+        raise UsageError(RT_USAGE, text, expected="one machine; 'diff' compares several")
+    return values[0] if values else None
+
+
 def machine_options(several: bool = False, asked: bool = False) -> Callable[[C], C]:
     """--arch, --kernel, --set and --host; with `several`, --arch and --kernel may be repeated.
 
@@ -56,13 +64,16 @@ def machine_options(several: bool = False, asked: bool = False) -> Callable[[C],
             click.option(
                 "--host",
                 type=PresetName("kernels"),
+                multiple=True,
+                callback=only_one,
                 metavar="KERNEL",
                 help="Kernel of the host below a User-mode Linux architecture.",
             ),
             click.option(
                 "--kernel",
                 type=PresetName("kernels"),
-                multiple=several,
+                multiple=True,
+                callback=None if several else only_one,
                 metavar="KERNEL",
                 help="Kernel preset, or a YAML file with 'base:' and overrides"
                 + (" (may be repeated)." if several else ".")
@@ -71,7 +82,8 @@ def machine_options(several: bool = False, asked: bool = False) -> Callable[[C],
             click.option(
                 "--arch",
                 type=PresetName("arches"),
-                multiple=several,
+                multiple=True,
+                callback=None if several else only_one,
                 metavar="ARCH",
                 help="Architecture" + (" (may be repeated)." if several else ".") + f" [default: {arch}]",
             ),
@@ -89,20 +101,23 @@ def file_options(several: bool = False) -> Callable[[C], C]:
         more = ", one machine each; may be repeated." if several else "."
         command = click.option(
             "--sysctl",
-            multiple=several,
+            multiple=True,
             type=click.Path(),
             metavar="FILE",
-            help="Output of 'sysctl -a': limits as it says" + more,
+            help="Output of 'sysctl -a': limits as it says"
+            + (more if several else "; of several files a later one goes over an earlier one."),
         )(command)
         command = click.option(
             "--cmdline",
-            multiple=several,
+            multiple=True,
+            callback=None if several else only_one,
             metavar="FILE|TEXT",
             help="Boot parameters (/proc/cmdline): huge pages, stack_guard_gap, mem, sysctl.*" + more,
         )(command)
         return click.option(
             "--config",
-            multiple=several,
+            multiple=True,
+            callback=None if several else only_one,
             type=click.Path(),
             metavar="FILE",
             help=f"A kernel .config (plain or gzip): architecture, kernel and rules as it says{more}",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errorcodes import RT_CONFIG
 from ..errors import InputError
 from ..lateclasses import dataclass, replace
 from ..machine.kernel import parsed_settings
@@ -78,10 +79,13 @@ def chosen(
     settings: tuple[str, ...],
     host: str | None,
     config: str | None = None,
-    sysctl: str | None = None,
+    sysctl: str | Sequence[str] | None = None,
     cmdline: str | None = None,
 ) -> Choice:
-    """The choice that the options make: --set over --sysctl over --cmdline over --config; names over a .config's."""
+    """The choice that the options make: --set over --sysctl over --cmdline over --config; names over a .config's.
+
+    Of several sysctl files a later one goes over an earlier one.
+    """
     from ..machine.system.described import LSM_LOWEST
 
     given: dict[str, str] = {}
@@ -90,24 +94,32 @@ def chosen(
         from ..machine.system.configfiles import read_config
 
         described = read_config(config)
+        for option, why in described.needs.items():
+            if not {"--arch": arch, "--kernel": kernel}[option]:
+                raise InputError(RT_CONFIG, why, config, expected=f"{option}, for what is to stand for it")
         arch, kernel = arch or described.arch, kernel or described.kernel
         given.update(described.settings)
         lsm = described.lsm_lowest
         _say_used(config, described.used)
         if described.lacks:
             sys.stderr.write(f"# {printable(config)}: it tells {described.lacks}\n")
+        _say_unlike(config, described.unlike)
     if cmdline is not None:
         from ..machine.system.cmdline import read_cmdline
 
-        booted = read_cmdline(cmdline, lsm)
+        booted = read_cmdline(cmdline, lsm, _huge_page(arch, kernel))
         given.update(booted.settings)
         _say_used("--cmdline", booted.used)
-    if sysctl is not None:
+        _say_unlike("--cmdline", booted.unlike)
+    if sysctl:
         from ..machine.system.configfiles import read_sysctl
 
-        limits = read_sysctl(sysctl, lsm)
-        given.update(limits.settings)
-        _say_used(sysctl, limits.used)
+        limits: dict[str, str] = {}
+        for path in (sysctl,) if isinstance(sysctl, str) else sysctl:
+            described = read_sysctl(path, lsm, limits)
+            limits.update(described.settings)
+            _say_used(path, described.used)
+        given.update(limits)
     return Choice(arch, kernel, {**given, **parsed_settings(settings)}, host)
 
 
@@ -127,6 +139,24 @@ _SAID: set[str] = set()
 def _say_used(path: str, used: Sequence[str]) -> None:
     text = ", ".join(used) if used else "nothing in it decides anything that is simulated"
     sys.stderr.write(f"# {printable(path)}: {printable(text)}\n")
+
+
+def _say_unlike(path: str, unlike: Sequence[str]) -> None:
+    if unlike:
+        sys.stderr.write(f"# {printable(path)}: not simulated: {printable(', '.join(unlike))}\n")
+
+
+def _huge_page(arch: str | None, kernel: str | None) -> int:
+    """Bytes of a huge page of the architecture that is asked for; 0: it has none."""
+    from ..machine.archwords import A_HUGE_SHIFT
+    from ..machine.machine import Machine
+    from ..machine.system.described import COMMON_HUGE_PAGE
+    from ..machine.versions.releases import default_for
+
+    if arch is None:
+        return COMMON_HUGE_PAGE
+    shift = Machine.load(arch, kernel or default_for(arch)).archwords[A_HUGE_SHIFT]
+    return 1 << int(shift) if shift else 0
 
 
 class Progress:

@@ -84,7 +84,9 @@ R_MEMORY_FAILURE = rule(
 )
 
 # -- NUMA
-R_NODES = rule("nodes", "int", 1, "NUMA nodes that are online and have memory, numbered from 0")
+R_NODES = rule(
+    "nodes", "int", 1, "NUMA nodes that are online and have memory, numbered from 0", least=1, most=1024
+)
 R_MEMPOLICY_MODES = rule(
     "mempolicy_modes",
     "int",

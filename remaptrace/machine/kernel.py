@@ -48,6 +48,10 @@ def parse_rule(rule: Rule, raw: Any) -> int:
     value = parse_size(text)
     if value is None or not -_INT64 <= value < _INT64:
         raise _bad(rule, text, "an integer of 64 bits, such as 65530, 0x10000, 64KiB, -1 or unlimited")
+    if rule.least is not None and not rule.least <= value <= (_INT64 if rule.most is None else rule.most):
+        raise _bad(
+            rule, text, f"{rule.least} and more" if rule.most is None else f"{rule.least} to {rule.most}"
+        )
     return value
 
 

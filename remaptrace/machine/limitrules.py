@@ -7,27 +7,49 @@ from __future__ import annotations
 
 from .ruletable import choice, rule
 
-R_MAX_MAP_COUNT = rule("max_map_count", "int", 65530, "vm.max_map_count: the most VMAs of a process")
-R_OVERCOMMIT = rule("overcommit_memory", "int", 0, "vm.overcommit_memory: 0 guess, 1 always, 2 never")
-R_OVERCOMMIT_RATIO = rule("overcommit_ratio", "int", 50, "vm.overcommit_ratio, per cent")
-R_RAM_PAGES = rule("ram_pages", "int", 6291456, "RAM in pages")
-R_SWAP_PAGES = rule("swap_pages", "int", 0, "swap in pages")
-R_MMAP_MIN_ADDR = rule("mmap_min_addr", "int", 65536, "lowest address that a search or hint yields, bytes")
-R_DAC_MMAP_MIN_ADDR = rule(
-    "dac_mmap_min_addr", "int", 4096, "vm.mmap_min_addr: mappings below it need CAP_SYS_RAWIO, bytes"
+_INT_MAX = (1 << 31) - 1
+
+R_MAX_MAP_COUNT = rule(
+    "max_map_count", "int", 65530, "vm.max_map_count: the most VMAs of a process", least=0, most=_INT_MAX
 )
-R_STACK_GUARD_GAP = rule("stack_guard_gap", "int", 256, "pages kept free below a GROWSDOWN area; 0: no rule")
-R_FAULT_AROUND = rule("fault_around_bytes", "int", 65536, "window of a file read fault; one page: none")
+R_OVERCOMMIT = rule(
+    "overcommit_memory", "int", 0, "vm.overcommit_memory: 0 guess, 1 always, 2 never", least=0, most=2
+)
+R_OVERCOMMIT_RATIO = rule(
+    "overcommit_ratio", "int", 50, "vm.overcommit_ratio, per cent", least=0, most=_INT_MAX
+)
+R_RAM_PAGES = rule("ram_pages", "int", 6291456, "RAM in pages", least=0)
+R_SWAP_PAGES = rule("swap_pages", "int", 0, "swap in pages", least=0)
+R_MMAP_MIN_ADDR = rule(
+    "mmap_min_addr", "int", 65536, "lowest address that a search or hint yields, bytes", least=0
+)
+R_DAC_MMAP_MIN_ADDR = rule(
+    "dac_mmap_min_addr", "int", 4096, "vm.mmap_min_addr: mappings below it need CAP_SYS_RAWIO, bytes", least=0
+)
+R_STACK_GUARD_GAP = rule(
+    "stack_guard_gap", "int", 256, "pages kept free below a GROWSDOWN area; 0: no rule", least=0
+)
+R_FAULT_AROUND = rule(
+    "fault_around_bytes", "int", 65536, "window of a file read fault; one page: none", least=0
+)
 R_RLIMIT_STACK = rule("rlimit_stack", "int", 8388608, "initial soft limit, bytes; -1: none")
 R_RLIMIT_MEMLOCK = rule("rlimit_memlock", "int", 8388608, "initial soft limit, bytes; -1: none")
 R_LEGACY_LAYOUT = rule("legacy_va_layout", "bool", 0, "vm.legacy_va_layout: bottom-up")
 R_UNLIMITED_LEGACY = rule(
     "unlimited_stack_is_legacy", "bool", 0, "RLIMIT_STACK unlimited at exec: bottom-up layout (2.6)"
 )
-R_THP_MODE = rule("thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always")
-R_NR_HUGEPAGES = rule("nr_hugepages", "int", 0, "vm.nr_hugepages: pages in the pool of hugetlb, huge pages")
+R_THP_MODE = rule(
+    "thp_enabled", "int", 1, "transparent huge pages: 0 never, 1 madvise, 2 always", least=0, most=2
+)
+R_NR_HUGEPAGES = rule(
+    "nr_hugepages", "int", 0, "vm.nr_hugepages: pages in the pool of hugetlb, huge pages", least=0
+)
 R_NR_OVERCOMMIT_HUGE = rule(
-    "nr_overcommit_hugepages", "int", 0, "vm.nr_overcommit_hugepages: pages the pool may grow by, huge pages"
+    "nr_overcommit_hugepages",
+    "int",
+    0,
+    "vm.nr_overcommit_hugepages: pages the pool may grow by, huge pages",
+    least=0,
 )
 R_GIGANTIC_PAGES = rule(
     "gigantic_pages", "bool", 1, "the processor has pages of 1 GiB: their pool is known, and empty"
@@ -37,6 +59,7 @@ R_EXEC_STACK_PAGES = rule(
     "int",
     33,
     "pages of the stack behind exec; what a program of unlisted areas has at least",
+    least=0,
 )
 R_MAPS_EMPTY = rule(
     "maps_empty_after_setuid",
@@ -83,21 +106,32 @@ R_DATA_BYTES = rule(
     "RLIMIT_DATA, initial soft limit, bytes; -1: none (also as --set rlimit_data=SIZE)",
 )
 R_OVERCOMMIT_KB = rule(
-    "overcommit_kbytes", "int", 0, "vm.overcommit_kbytes, KiB: in place of the ratio, unless 0 (3.14)"
+    "overcommit_kbytes",
+    "int",
+    0,
+    "vm.overcommit_kbytes, KiB: in place of the ratio, unless 0 (3.14)",
+    least=0,
 )
-R_ADMIN_RESERVE_KB = rule("admin_reserve_kbytes", "int", 8192, "vm.admin_reserve_kbytes, KiB (3.10)")
-R_USER_RESERVE_KB = rule("user_reserve_kbytes", "int", 131072, "vm.user_reserve_kbytes, KiB (3.10)")
+R_ADMIN_RESERVE_KB = rule("admin_reserve_kbytes", "int", 8192, "vm.admin_reserve_kbytes, KiB (3.10)", least=0)
+R_USER_RESERVE_KB = rule("user_reserve_kbytes", "int", 131072, "vm.user_reserve_kbytes, KiB (3.10)", least=0)
 R_SHMMAX = rule("shmmax", "int", -1, "kernel.shmmax: largest System V segment, bytes; -1: none (2.6: 32 MiB)")
 R_SHMALL = rule("shmall", "int", -1, "kernel.shmall: System V segments in all, pages; -1: none")
-R_SHMMNI = rule("shmmni", "int", 4096, "kernel.shmmni: most System V segments")
+R_SHMMNI = rule("shmmni", "int", 4096, "kernel.shmmni: most System V segments", least=0, most=1 << 24)
 R_MEMFD_NOEXEC = rule(
-    "memfd_noexec", "int", 0, "vm.memfd_noexec: 2 refuses memfd_create without MFD_NOEXEC_SEAL (6.3)"
+    "memfd_noexec",
+    "int",
+    0,
+    "vm.memfd_noexec: 2 refuses memfd_create without MFD_NOEXEC_SEAL (6.3)",
+    least=0,
+    most=2,
 )
 R_RANDOMIZE = rule(
     "randomize_va_space",
     "int",
     2,
     "kernel.randomize_va_space: 2 also the heap, which CONFIG_COMPAT_BRK asks for",
+    least=0,
+    most=_INT_MAX,
 )
 R_SOFT_DIRTY = rule(
     "mem_soft_dirty",

@@ -20,6 +20,8 @@ class Rule:
     default: int
     doc: str
     choices: tuple[str, ...] = ()
+    least: int | None = None  # of an int: what a kernel takes at least and at most; None: whatever there is
+    most: int | None = None
 
 
 RULES: dict[str, Rule] = {}
@@ -29,8 +31,15 @@ N_RULES = 320
 """Words that the engine sets aside for them."""
 
 
-def rule(name: str, kind: Literal["bool", "int"], default: int, doc: str) -> int:
-    RULES[name] = Rule(len(RULES), name, kind, default, doc)
+def rule(
+    name: str,
+    kind: Literal["bool", "int"],
+    default: int,
+    doc: str,
+    least: int | None = None,
+    most: int | None = None,
+) -> int:
+    RULES[name] = Rule(len(RULES), name, kind, default, doc, (), least, most)
     return RULES[name].index
 
 

@@ -40,7 +40,16 @@ COLUMNS = (
     "seconds",
     "error",
 )
-"""The columns of a row. `error` is empty, or the code and words of what stopped the replay."""
+"""The columns of a row. `error` is empty, or the code and words of what stopped the replay.
+
+What nobody counted is None, an empty cell: all numbers of a replay that was stopped, and what page faults alone
+tell where the recorder did not see them.
+"""
+
+_OF_ACCESSES = (
+    *("minor_faults", "major_faults", "sigsegv", "sigbus", "other_outcomes"),
+    "page_tables",
+)
 
 
 @dataclass(frozen=True)
@@ -137,8 +146,9 @@ def read(job: Job) -> Trace | RemapTraceError:
 
 
 def run_on(job: Job, trace: Trace | RemapTraceError, done: Container[Key] = ()) -> Row | None:
-    """The row of a cell whose trace is read; None if `done` has it."""
-    row: Row = dict.fromkeys(COLUMNS, 0) | {
+    """The row of a cell whose trace is read, with the seconds that it took here; None if `done` has it."""
+    began = time.perf_counter()
+    row: Row = dict.fromkeys(COLUMNS) | {
         "trace": cell(job.trace),
         "arch": job.arch,
         "kernel": job.kernel,
@@ -157,6 +167,7 @@ def run_on(job: Job, trace: Trace | RemapTraceError, done: Container[Key] = ()) 
         row |= _replayed(trace, machine)
     except RemapTraceError as error:
         row["error"] = printable(str(error))
+    row["seconds"] = round(time.perf_counter() - began, 3)
     return row
 
 
@@ -176,6 +187,7 @@ def _replayed(trace: Trace, machine: Machine) -> Row:
 
     from ..abi import outcomes
     from ..engine.run.driver import replay
+    from ..trace.events import has_accesses
 
     result = replay(trace, machine, pages=False)
     columns = result.columns
@@ -183,6 +195,7 @@ def _replayed(trace: Trace, machine: Machine) -> Row:
     segv = outcomes.OUT_MAPERR, outcomes.OUT_ACCERR, outcomes.OUT_KERNELSEGV, outcomes.OUT_SPURIOUS
     known = {outcomes.OUT_NONE, outcomes.OUT_OK, outcomes.OUT_BUSERR, *segv}
     counts = columns["map_count"]
+    unseen = dict.fromkeys(_OF_ACCESSES) if trace.recorded and not has_accesses(trace) else {}
     return {
         "events": len(trace),
         "processes": len({int(pid) for pid in trace.tasks["pid"]}),
@@ -196,4 +209,4 @@ def _replayed(trace: Trace, machine: Machine) -> Row:
         "other_outcomes": int(sum(n for i, n in enumerate(by_outcome) if i not in known)),
         "page_tables": int(result.totals.get("page_tables", 0)),
         "skipped_lines": len(trace.skipped),
-    }
+    } | unseen

@@ -219,19 +219,21 @@ class Table:
         write_file(self._grows, lines)
 
     def _to_parquet(self) -> None:
-        parquet, table = _parquet()
+        parquet, arrow = _parquet()
         assert self._grows is not None
         rows = [json.loads(line) for line in self._grows.read_text(encoding="utf-8").splitlines()]
         columns = {c: [row[c] for row in rows] for c in COLUMNS}
+        words = dict.fromkeys(("trace", "arch", "kernel", "error"), arrow.string())
+        kinds = {**dict.fromkeys(COLUMNS, arrow.int64()), **words, "seconds": arrow.float64()}
         whole = io.BytesIO()
-        parquet.write_table(table(columns), whole)
+        parquet.write_table(arrow.table(columns, schema=arrow.schema(list(kinds.items()))), whole)
         assert self.path is not None
         write_file(self.path, [whole.getvalue()])
         self._grows.unlink()
 
 
 def _parquet() -> tuple[Any, Any]:
-    """pyarrow's module for Parquet, and what makes a table of columns. UsageError (RT812) without the extra."""
+    """pyarrow's module for Parquet, and pyarrow itself. UsageError (RT812) without the extra."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -241,4 +243,4 @@ def _parquet() -> tuple[Any, Any]:
             "Parquet needs the extra `parquet`",
             expected="pip install 'remaptrace[parquet]'",
         ) from None
-    return pyarrow.parquet, pyarrow.table
+    return pyarrow.parquet, pyarrow

@@ -143,6 +143,35 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert done.stdout.strip() in {"0", "141"}
 
 
+EVERY_COMMAND = (
+    "--help",
+    "--version",
+    "explain",
+    "explain ENOMEM",
+    "kernels",
+    "arches",
+    "schema",
+    "kernels --show linux-6.18",
+)
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND)
+def test_a_pipe_that_nobody_reads_ends_every_command_as_a_signal_would(words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "remaptrace", *words.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("words", ("explain", "kernels", "schema"))
+def test_a_reader_that_stops_early_has_been_given_short_texts_whole(words: str) -> None:
+    command = f"{sys.executable} -m remaptrace {words} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
 def test_completion_scripts_name_the_command() -> None:
     for shell in ("bash", "zsh", "fish"):
         done = run("completion", shell)

@@ -225,3 +225,29 @@ def test_a_worker_elsewhere_finds_the_file_and_the_row_keeps_its_name(
     here = run_job(jobs[0])
     monkeypatch.chdir(tmp_path)
     assert facts([run_job(away[0])]) == facts([here]) and here["trace"] == "nine.yaml"
+
+
+def test_what_nobody_counted_is_an_empty_cell_in_every_table(traces: Path, tmp_path: Path) -> None:
+    (traces / "bad.yaml").write_text("name: bad\nsteps:\n- mumap: {addr: 0}\n")
+    (tmp_path / "calls.log").write_text("brk(NULL) = 0x1000\nbrk(0x3000) = 0x3000\n")  # without page faults
+    found = discover([str(traces), str(tmp_path / "calls.log")])
+    for ending in ("csv", "jsonl", "parquet"):
+        path = tmp_path / f"table.{ending}"
+        with Table(path) as table:
+            for row in on_cores(plan(found, ["x86_64"], ["linux-6.18", "linux-6.1"]), 2):
+                table.add(row)
+        if ending == "parquet":
+            parquet = pytest.importorskip("pyarrow.parquet").read_table(path)
+            assert {str(parquet.schema.field(c).type) for c in COLUMNS[3:-2]} == {"int64"}
+            rows = parquet.to_pylist()
+        elif ending == "csv":
+            rows = [{k: v or None for k, v in r.items()} for r in csv.DictReader(path.open())]
+        else:
+            rows = [json.loads(line) for line in path.read_text().splitlines()]
+        by_name = {Path(row["trace"]).stem: row for row in rows}
+        assert {c for c in COLUMNS[3:-2] if by_name["bad"][c] is not None} == set()
+        assert {c for c in COLUMNS[3:-2] if by_name["calls"][c] is None} == {
+            *("minor_faults", "major_faults", "sigsegv", "sigbus", "other_outcomes", "page_tables"),
+        }
+        assert None not in [by_name["nine"][c] for c in COLUMNS if c != "error"]
+        assert all(row["seconds"] is not None for row in rows)

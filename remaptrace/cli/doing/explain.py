@@ -16,9 +16,11 @@ def told(code: str | None = None, trace: str | None = None) -> None:
     from ...explain import explain, topics
 
     if code is None:
-        for section, names in topics().items():
-            _say(f"{section}:")
-            _say(_wrapped(", ".join(names), 78, "  ", "  "))
+        # in one piece, so that a reader who takes a part of it has been given all of it
+        parts = (
+            f"{section}:\n{_wrapped(', '.join(names), 78, '  ', '  ')}" for section, names in topics().items()
+        )
+        _say("\n".join(parts))
         return
     text = explain(code)
     if text is None:
@@ -62,4 +64,4 @@ def _wrapped(text: str, width: int, first: str, later: str) -> str:
 
 
 def _say(text: str) -> None:
-    out.write_text([text, "\n"], None)
+    out.write_text([f"{text}\n"], None)

@@ -7,34 +7,48 @@ them. Everything else in such files has no bearing on mappings, or none that is 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from ...errorcodes import RT_CONFIG
-from ...errors import InputError
+from ...errors import InputError, UsageError
+from ..kernel import parse_rule
+from ..load import load_kernel
+from ..rules import RULES
+from ..versions.derive import replacement
 from ..versions.releases import preset_for
-from .described import LSM_LOWEST, SYSCTLS, Described, lines_of, with_searches
+from .described import LSM_LOWEST, SYSCTLS, Described, in_reach, lines_of, with_searches
 from .options import arch_of, lsm_lowest_of, settings_of
+from .otherwise import contradiction, otherwise, stranger
+
+_SAID = re.compile(r"(?:/proc/sys/)?([a-z][\w./-]*)\s*[=:](.*)")
+"""A line of `sysctl -a`, or of `grep . /proc/sys/vm/*`."""
 
 
-def in_reach(value: str) -> str:
-    """Limits as wide as ULONG_MAX less a little are none."""
-    return "-1" if value.isdecimal() and int(value[:30]) >= 1 << 63 else value
+def read_sysctl(
+    path: str, lsm_lowest: int = LSM_LOWEST, before: Mapping[str, str] | None = None
+) -> Described:
+    """Rules from lines ``name = value``; `lsm_lowest` as the kernel's .config has it; `before`: of earlier files.
 
-
-def read_sysctl(path: str, lsm_lowest: int = LSM_LOWEST) -> Described:
-    """Rules from lines ``name = value``; `lsm_lowest` as the kernel's .config has it.
-
-    InputError RT408 for a file that has none of them.
+    InputError RT408 for a file that has none of them, and for a value that no kernel takes.
     """
     settings: dict[str, str] = {}
     used: list[str] = []
     lines = 0
-    for line in lines_of(path):
-        name, equals, value = line.partition("=")
-        lines += bool(equals)
-        rule = SYSCTLS.get(name.strip().replace("/", "."))
-        if rule and equals and value.strip():
-            settings[rule] = in_reach(value.strip().split()[0])
-            used.append(f"{name.strip()} = {value.strip()}")
+    for number, line in enumerate(lines_of(path), 1):
+        said = _SAID.fullmatch(line.strip())
+        if said is None or ("=" not in line and "/proc/sys/" not in line):
+            continue
+        lines += 1
+        name, value = said[1].replace("/", "."), said[2].split()
+        rule = SYSCTLS.get(name)
+        if rule is None or not value:
+            continue
+        setting = in_reach(value[0])
+        _taken_by_a_kernel(rule, setting, f"{name} = {value[0]}", path, number)
+        earlier = settings.get(rule, (before or {}).get(rule))
+        settings[rule] = setting
+        other = f" (in place of {earlier})" if earlier not in (None, setting) else ""
+        used.append(f"{name} = {value[0]}{other}")
     if not lines:
         raise InputError(
             RT_CONFIG, "not the output of sysctl", path, expected="lines such as vm.max_map_count = 65530"
@@ -42,10 +56,19 @@ def read_sysctl(path: str, lsm_lowest: int = LSM_LOWEST) -> Described:
     return Described(settings=with_searches(settings, lsm_lowest), used=tuple(used))
 
 
+def _taken_by_a_kernel(rule: str, value: str, said: str, path: str, line: int) -> None:
+    try:
+        parse_rule(RULES[rule], value)
+    except UsageError as error:
+        text = f"{said}: no kernel has this value"
+        raise InputError(RT_CONFIG, text, path, line, found=value, expected=error.expected) from None
+
+
 _OPTION = re.compile(r"(?:CONFIG_(\w+)=(.*)|# CONFIG_(\w+) is not set)\s*\Z")
 _WHOLE = 300
 """Options from which a .config that names its version is taken as whole: what is not in it is not set."""
-_TITLE = re.compile(r"# Linux/(\S+)\s+(\d+\.\d+\S*)")
+_TITLE = re.compile(r"# Linux(?:/\S+| kernel version:)\s+(\d+\.\d+\S*)")
+"""``# Linux/x86 6.1.55 Kernel Configuration``; until 2.6.37 ``# Linux kernel version: 2.6.32``."""
 
 
 def read_config(path: str) -> Described:
@@ -55,16 +78,23 @@ def read_config(path: str) -> Described:
     """
     options: dict[str, str] = {}
     release = ""
+    again: list[str] = []
     for line in lines_of(path):
         title = _TITLE.match(line)
         if title:
-            release = title[2]
+            release = title[1]
         match = _OPTION.match(line)
         if match:
-            options[match[1] or match[3]] = match[2].strip('"') if match[1] else "n"
+            name, value = match[1] or match[3], match[2].strip('"') if match[1] else "n"
+            if options.get(name, value) != value:  # the last one holds, as in scripts/kconfig
+                again.append(f"CONFIG_{name}={value} after CONFIG_{name}={options[name]}")
+            options[name] = value
     if not options:
         raise InputError(RT_CONFIG, "not a kernel .config", path, expected="lines such as CONFIG_X86_64=y")
-    used: list[str] = []
+    wrong = contradiction(options)
+    if wrong:
+        raise InputError(RT_CONFIG, f"no kernel has this configuration: {wrong}", path)
+    used: list[str] = list(again)
 
     def on(name: str) -> bool:
         """Whether the option is set; noted as used if it is."""
@@ -79,15 +109,29 @@ def read_config(path: str) -> Described:
     settings = settings_of(options, on, (int(version[1]), int(version[2])) if version else None, whole)
     if release:
         used.insert(0, f"Linux {release}")
+    kernel = preset_for(release) if release else None
     return Described(
-        preset_for(release) if release else None,
+        kernel,
         arch,
         settings,
         tuple(dict.fromkeys(used)),
         options,
         _lacking(bool(release), arch, whole),
+        otherwise(options, arch),
+        _needs(release, kernel, stranger(options)),
         lsm_lowest_of(options, LSM_LOWEST if not whole else 0),
     )
+
+
+def _needs(release: str, kernel: str | None, stranger: str) -> dict[str, str]:
+    """Options without which the configuration would be replayed on a machine that it is not of."""
+    needs = {}
+    updates = kernel is not None and re.match(rf"{re.escape(kernel.removeprefix('linux-'))}(?!\d)", release)
+    if kernel is not None and not updates and replacement(release, load_kernel(kernel)):
+        needs["--kernel"] = f"Linux {release} is not described and cannot be derived"
+    if stranger:
+        needs["--arch"] = f"{stranger}: the architecture is not described"
+    return needs
 
 
 def _lacking(has_version: bool, arch: str | None, whole: bool) -> str:

@@ -32,8 +32,16 @@ SYSCTLS = {
 }
 """sysctl: rule."""
 
+COMMON_HUGE_PAGE = 2 << 20
+"""Bytes of a huge page where no architecture is named: that of x86-64 and of arm64 with pages of 4 KiB."""
+
 LSM_LOWEST = 65536
 """CONFIG_LSM_MMAP_MIN_ADDR as distributions have it: taken where no .config tells it."""
+
+
+def in_reach(value: str) -> str:
+    """Limits as wide as ULONG_MAX less a little are none."""
+    return "-1" if value.isdecimal() and int(value[:30]) >= 1 << 63 else value
 
 
 def with_searches(settings: Mapping[str, str], lsm: int = LSM_LOWEST) -> dict[str, str]:
@@ -57,6 +65,8 @@ class Described:
         default_factory=dict
     )  # of a .config: every option, "n" if it is not set
     lacks: str = ""  # what a .config does not tell, in words; "": it is whole
+    unlike: tuple[str, ...] = ()  # what decides something and is not simulated, with what is taken instead
+    needs: Mapping[str, str] = field(default_factory=dict)  # option that must be given: why
     lsm_lowest: int = LSM_LOWEST  # CONFIG_LSM_MMAP_MIN_ADDR, 0: the kernel has none
 
 

@@ -16,8 +16,8 @@ from ...errors import InputError, UsageError
 from ...machine.kernel import override
 from ...machine.load import load_kernel
 from ...machine.rules import RULES
-from ...machine.system.configfiles import in_reach, read_config
-from ...machine.system.described import LSM_LOWEST, SYSCTLS, with_searches
+from ...machine.system.configfiles import read_config
+from ...machine.system.described import LSM_LOWEST, SYSCTLS, in_reach, with_searches
 from ...machine.system.options import HUGE_PAGES_WORDS
 from ...machine.versions.releases import preset_for
 
