@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC
 from ..abi.kinds import K_MINCORE, K_MSYNC, K_PKEY_ALLOC, K_SHMAT, K_SHMGET
 from ..abi.mman import ADVICE
+from ..engine.why import WHY_NO_BREAK, WHY_NOEXEC_TAKEN, WHY_SEAL_TAKEN, WHY_UNTOLD
 
 SEGMENTS = "ipcs -l and ipcs -m"
 BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
@@ -29,6 +30,35 @@ BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
     (K_MSYNC, EIO): (("the pages could not be written back to their file",), "the kernel log"),
 }
 """Call and errno: what ipc/shm.c, mm/mincore.c, mm/msync.c and mm/mprotect.c refuse so, and what decides."""
+_MODULE = "a security module (SELinux, AppArmor, Smack)"
+BY_WHY: dict[int, tuple[tuple[str, ...], str]] = {
+    WHY_NOEXEC_TAKEN: (
+        (
+            "the file's mount does not allow execution (noexec)",
+            _MODULE,
+            "a seccomp filter, such as MemoryDenyWriteExecute= of systemd",
+            "PaX",
+        ),
+        "/proc/PID/mountinfo and the audit log",
+    ),
+    WHY_SEAL_TAKEN: (
+        ("the file is sealed against writing, if it is a memfd", _MODULE, "a seccomp filter"),
+        "Seccomp of /proc/PID/status and the audit log",
+    ),
+    WHY_UNTOLD: (
+        (
+            "the new address, which strace does not print beside MREMAP_DONTUNMAP alone: not on a page, within the old"
+            " range, or beyond the address space",
+            "an area that may not grow, of a device or a ring",
+        ),
+        "",
+    ),
+    WHY_NO_BREAK: (
+        ("another system that runs programs of Linux (WSL 1, SmartOS, FreeBSD)", "a seccomp filter"),
+        "uname -a of that machine",
+    ),
+}
+"""Where the kind of the refusal says it all: what it can come from, and what decides."""
 SINCE = {
     ADVICE[name]: since
     for since, names in (

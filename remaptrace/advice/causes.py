@@ -71,7 +71,7 @@ from ..engine.why import (
 from ..lateclasses import dataclass, replace
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
-from .callreasons import BUILT, BY_CALL, OLD_ADVICE, SEGMENTS, SINCE
+from .callreasons import BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE
 from .refusedcall import NEAR, RefusedCall, most_ever, refused_call, size_words
 from .shownreasons import FACTS
 
@@ -116,7 +116,7 @@ def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
     if why is not None:
         at = replace(at, why=why)
     causes, decides, notice = _causes(at)
-    errno = "unchanged" if at.kind == K_BRK else errno_name(at.errno)
+    errno = "unchanged" if at.kind == K_BRK and at.why not in BY_WHY else errno_name(at.errno)
     return Refusal(
         event, KIND_NAMES[at.kind], errno, at.why not in TAKEN or len(causes) == 1, causes, decides, notice
     )
@@ -124,6 +124,8 @@ def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
 
 def _causes(at: RefusedCall) -> tuple[tuple[str, ...], str, str]:
     """Causes, what decides, what else is proved."""
+    if at.why in BY_WHY:
+        return *BY_WHY[at.why], ""
     if at.why in TAKEN:
         return _TAKEN[at.why](at)
     if at.why in FACTS:

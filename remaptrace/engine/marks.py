@@ -20,6 +20,11 @@ MARK_ASSUMED = 1
 """V_MARK: an area that no record proves."""
 MARK_INITIAL = 2
 
+NOEXEC_ASSUMED = 2
+"""O_NOEXEC of a file that a recorded EPERM speaks for; 1: it is known."""
+SEAL_ASSUMED = 1 << 20
+"""In I_SEALS, beside F_SEAL_*: a recorded EPERM speaks for the seal."""
+
 UNBORN, ALIVE, DEAD = 0, 1, 2
 """T_ALIVE."""
 

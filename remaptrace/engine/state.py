@@ -254,7 +254,7 @@ O_MODE = 1  # bit 0 readable, bit 1 writable
 O_REFS = 2  # descriptors and VMAs
 O_ID = 3
 O_APPEND = 4
-O_NOEXEC = 5
+O_NOEXEC = 5  # NOEXEC_ASSUMED: a recorded refusal says so
 O_WORDS = 8
 
 # ---- inode: the object that has pages --------------------------------------------------------

@@ -46,6 +46,10 @@ WHY_FORBIDDEN = 33
 WHY_REFUSED = 34
 WHY_NOT_PRESENT = 35
 WHY_BEHIND = 36
+WHY_NOEXEC_TAKEN = 37
+WHY_UNTOLD = 38
+WHY_NO_BREAK = 39
+WHY_SEAL_TAKEN = 40
 
 WHY_TEXT: tuple[str, ...] = (
     "",
@@ -85,12 +89,17 @@ WHY_TEXT: tuple[str, ...] = (
     "refused for something that the log does not show",
     "not all pages of the range could be made present",
     "an area behind it stands in the way, and it may not move",
+    "a mount with noexec, or a filter or module that the log does not show",
+    "an argument that the log does not print",
+    "no answer of Linux's brk, which returns no errors",
+    "a seal against writing, or a filter or module that the log does not show",
 )
 
 
 TAKEN = (
     *(WHY_NOT_SHOWN, WHY_LIMIT_MET, WHY_TAKEN, WHY_LOCK_TAKEN, WHY_ZERO_TAKEN),
     *(WHY_OCCUPIED_TAKEN, WHY_FORBIDDEN, WHY_REFUSED, WHY_NOT_PRESENT),
+    *(WHY_NOEXEC_TAKEN, WHY_UNTOLD, WHY_NO_BREAK, WHY_SEAL_TAKEN),
 )
 """Reasons of refusals that only the recording shows: nothing in the replay's own state refuses."""
 

@@ -100,8 +100,8 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
      + mmap(4096, "EEXIST", RW, ANON + "|MAP_FIXED_NOREPLACE", addr=f"{A:#x}"), {}, "WHY_OCCUPIED"),
     ("no such descriptor", mmap(4096, "EBADF", "PROT_READ", "MAP_SHARED", 9), {}, "WHY_NO_FD"),
     ("a descriptor open read-only", ONLY + mmap(4096, "EACCES", RW, "MAP_SHARED", 3), {}, "WHY_FD_MODE"),
-    ("a noexec mount, which the refusal proves", FILE
-     + mmap(4096, "EPERM", "PROT_READ|PROT_EXEC", "MAP_PRIVATE", 3), {}, "WHY_NOEXEC"),
+    ("secret memory, which is on a mount with noexec", "memfd_secret(0) = 3\nftruncate(3, 4096) = 0\n"
+     + mmap(4096, "EPERM", "PROT_READ|PROT_EXEC", "MAP_SHARED", 3), {}, "WHY_NOEXEC"),
     ("a directory, which the refusal proves", FILE + mmap(4096, "ENODEV", "PROT_READ", "MAP_PRIVATE", 3), {},
      "WHY_UNMAPPABLE"),
     ("a sealed file", memfd("F_SEAL_WRITE") + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), {}, "WHY_FILE_SEALED"),
@@ -119,8 +119,31 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
 ]  # fmt: skip
 """Name, log, settings of the machine, the reason that the state shows for the last call."""
 
+NOEXEC = (
+    "the file's mount does not allow execution (noexec)",
+    "a security module (SELinux, AppArmor, Smack)",
+    "a seccomp filter, such as MemoryDenyWriteExecute= of systemd",
+    "PaX",
+)
+NO_BREAK = ("another system that runs programs of Linux (WSL 1, SmartOS, FreeBSD)", "a seccomp filter")
 BEFORE = "vm.max_map_count was met: 65,529 or 65,530 areas were there that the log does not show"
 OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("a shared file that may not be executed",
+     FILE + mmap(4096, "EPERM", RW + "|PROT_EXEC", "MAP_SHARED", 3), "WHY_NOEXEC_TAKEN", NOEXEC),
+    ("a file that may not be executed",
+     FILE + mmap(4096, "EPERM", "PROT_READ|PROT_EXEC", "MAP_PRIVATE", 3), "WHY_NOEXEC_TAKEN", NOEXEC),
+    ("a new address that is not printed",
+     MAPPED + call(f"mremap({A:#x}, 4096, 4096, MREMAP_MAYMOVE|MREMAP_DONTUNMAP)", "EINVAL"), "WHY_UNTOLD",
+     ("the new address, which strace does not print beside MREMAP_DONTUNMAP alone: not on a page, within the old range,"
+      " or beyond the address space", "an area that may not grow, of a device or a ring")),
+    ("an error of brk", "brk(NULL) = 0x560000000000\n" + call("brk(0x560000010000)", "EAGAIN"), "WHY_NO_BREAK",
+     NO_BREAK),
+    ("an unnamed error of brk", "brk(NULL) = 0x560000000000\nbrk(0x560000010000) = -1\n", "WHY_NO_BREAK", NO_BREAK),
+    ("a memfd that may not be written", 'memfd_create("m", MFD_ALLOW_SEALING) = 3\nftruncate(3, 65536) = 0\n'
+     + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), "WHY_SEAL_TAKEN",
+     ("the file is sealed against writing, if it is a memfd", *FORBIDDEN)),
+    ("a memfd that nobody may seal", 'memfd_create("m", 0) = 3\nftruncate(3, 65536) = 0\n'
+     + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), "WHY_FORBIDDEN", FORBIDDEN[::-1]),
     ("a lock in a filter", MAPPED + call(f"mlock({A:#x}, 4096)", "ENOSYS"), "WHY_FORBIDDEN",
      ("a seccomp filter, as containers have them", "a kernel built without this call")),
     ("locks given back in a filter", MAPPED + call("munlockall()", "EPERM"), "WHY_FORBIDDEN",

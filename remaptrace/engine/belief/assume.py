@@ -9,7 +9,7 @@ treated so, and only when placing follows the log.
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EBADF, EEXIST, ENODEV, EPERM
-from ...abi.fcntl import F_SEAL_WRITE
+from ...abi.fcntl import F_SEAL_SEAL, F_SEAL_WRITE
 from ...abi.mman import (
     MAP_ANONYMOUS,
     MAP_FIXED_NOREPLACE,
@@ -45,7 +45,7 @@ from ..files.inodes import inode_new, inode_put
 from ..files.shmseg import shm_by_id, shm_new
 from ..files.special import UNKNOWN_SIZE
 from ..jit import kernel, seldom
-from ..marks import MARK_ASSUMED
+from ..marks import MARK_ASSUMED, NOEXEC_ASSUMED, SEAL_ASSUMED
 from ..ranges.truncate import inode_truncate
 from ..state import (
     G_ASSUMED,
@@ -337,8 +337,8 @@ def assume_length(m: Mem, task: int, addr: int, signo: int) -> int:
 def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
     """A recorded EPERM for a shared writable mapping of a shmem file: it is sealed against writing.
 
-    Logs that do not show fcntl hold no other sign of F_ADD_SEALS. Asked for with PROT_EXEC it is a noexec mount,
-    unless it is writable private memory, which seccomp filters of services refuse.
+    Logs that do not show fcntl hold no other sign of F_ADD_SEALS. Asked for with PROT_EXEC it is taken for a noexec
+    mount, unless it is writable private memory, which seccomp filters of services refuse.
     """
     if may_take(m, EPERM) == 0 or flags & MAP_ANONYMOUS:
         return 0
@@ -349,14 +349,14 @@ def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
     shared = 1 if (flags & MAP_TYPE) in (MAP_SHARED, MAP_SHARED_VALIDATE) else 0
     if prot & VM_EXEC and (prot & VM_WRITE == 0 or shared == 1) and m[o + O_NOEXEC] == 0:
         # path_noexec comes before the seals are looked at, and asks for nothing else
-        m[o + O_NOEXEC] = 1
+        m[o + O_NOEXEC] = NOEXEC_ASSUMED
         m[G_ASSUMED] += 1
         m[G_RSFLAGS] |= RSF_ASSUMED
         return 0
     if prot & VM_WRITE == 0 or shared == 0:
         return 0
-    if m[inode + I_TYPE] == OPS_SHMEM and (m[inode + I_SEALS] & F_SEAL_WRITE) == 0:
-        m[inode + I_SEALS] |= F_SEAL_WRITE
+    if m[inode + I_TYPE] == OPS_SHMEM and m[inode + I_SEALS] & (F_SEAL_WRITE | F_SEAL_SEAL) == 0:
+        m[inode + I_SEALS] |= F_SEAL_WRITE | SEAL_ASSUMED
         m[G_ASSUMED] += 1
         m[G_RSFLAGS] |= RSF_ASSUMED
     return 0

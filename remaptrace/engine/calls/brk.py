@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...abi.errnos import ENOMEM
+from ...abi.errnos import ENOMEM, ERRNO_NOT_SHOWN
 from ...abi.mman import READ_IMPLIES_EXEC
 from ...abi.vmflags import (
     VM_ACCOUNT,
@@ -27,6 +27,10 @@ from ..areas.vmaset import find_before, find_vma, insert_vma
 from ..faults.populate import POP_MLOCK, populate_range
 from ..jit import kernel, ult
 from ..state import (
+    G_HAS_RET,
+    G_REC_RET,
+    G_TAKE,
+    G_TAKING,
     H_ARCH,
     H_RULES,
     MM_BRK,
@@ -45,7 +49,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_ARENA, WHY_IN_HEAPS_WAY, WHY_MAP_COUNT, proves_more, refuse
+from ..why import WHY_ARENA, WHY_IN_HEAPS_WAY, WHY_MAP_COUNT, WHY_NO_BREAK, proves_more, refuse, take
 from .munmap import vms_complete, vms_gather
 from .prctl import KSM_AFTER, KSM_BEFORE, ksm_flags
 
@@ -101,9 +105,12 @@ def do_brk(m: Mem, task: int, addr: int, length: int) -> int:
 
 @kernel
 def sys_brk(m: Mem, task: int, brk: int) -> int:
-    """brk(brk), an absolute address in bytes: the break afterwards."""
+    """brk(brk), an absolute address in bytes: the break afterwards; a recorded error is none of Linux, and taken."""
     mm = m[task + T_MM]
     brk = uword(m, brk)
+    if m[G_TAKING] != 0 and m[G_HAS_RET] != 0 and -ERRNO_NOT_SHOWN <= m[G_REC_RET] < 0:
+        m[G_TAKE] = -m[G_REC_RET]
+        return take(m, WHY_NO_BREAK, m[G_TAKE])
     now = m[mm + MM_BRK]
     lowest = m[mm + (MM_START_DATA if m[H_RULES + R_BRK_FROM_END_CODE] != 0 else MM_START_BRK)]
     if m[H_RULES + R_COMPAT_BRK] != 0 and m[H_RULES + R_RANDOMIZE] < 2 and m[mm + MM_END_DATA] != 0:

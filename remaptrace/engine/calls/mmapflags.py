@@ -51,6 +51,7 @@ from ...machine.rules import (
 )
 from ..files.files import FMODE_READ, FMODE_WRITE
 from ..jit import kernel, ult
+from ..marks import NOEXEC_ASSUMED, SEAL_ASSUMED
 from ..state import (
     G_TAKE,
     H_ARCH,
@@ -69,7 +70,17 @@ from ..state import (
     TYPE_UNMAPPABLE,
     Mem,
 )
-from ..why import WHY_FD_MODE, WHY_FILE_SEALED, WHY_NOEXEC, WHY_REFUSED, WHY_UNMAPPABLE, refuse, take
+from ..why import (
+    WHY_FD_MODE,
+    WHY_FILE_SEALED,
+    WHY_NOEXEC,
+    WHY_NOEXEC_TAKEN,
+    WHY_REFUSED,
+    WHY_SEAL_TAKEN,
+    WHY_UNMAPPABLE,
+    refuse,
+    take,
+)
 
 LEGACY_MAP_MASK = 0x0407_FFF3 | (0x3F << 26)  # what MAP_SHARED_VALIDATE knows beside MAP_SYNC
 
@@ -112,7 +123,7 @@ def file_flags(m: Mem, file: int, prot: int, flags: int, vm: int, pgoff: int, le
         return refuse(m, WHY_FD_MODE, EACCES)
     if m[file + O_NOEXEC] != 0:
         if vm & VM_EXEC:
-            return refuse(m, WHY_NOEXEC, EPERM)
+            return refuse(m, WHY_NOEXEC if m[file + O_NOEXEC] != NOEXEC_ASSUMED else WHY_NOEXEC_TAKEN, EPERM)
         vm &= ~VM_MAYEXEC
     if m[inode + I_TYPE] >= TYPE_UNMAPPABLE:
         if m[G_TAKE] in (EIO, EINVAL, ENXIO):  # a method of its own, as files of /proc have (proc_reg_mmap)
@@ -139,7 +150,7 @@ def _seal_flags(m: Mem, seals: int, vm: int) -> int:
     if vm & VM_WRITE == 0:
         return vm & ~VM_MAYWRITE
     if seals & F_SEAL_WRITE or m[H_RULES + R_FIXED_KEEPS_OLD] != 0:
-        return refuse(m, WHY_FILE_SEALED, EPERM)
+        return refuse(m, WHY_SEAL_TAKEN if seals & SEAL_ASSUMED else WHY_FILE_SEALED, EPERM)
     return vm
 
 

@@ -6,7 +6,15 @@ linux-6.x 4.3, linux-2.6.21 3.9 steps 11 and 12. `mremap` has made its checks be
 from __future__ import annotations
 
 from ...abi.errnos import EAGAIN, EFAULT, EINVAL, ENOMEM
-from ...abi.mman import MAP_FIXED, MAP_SHARED, MREMAP_DONTUNMAP, MREMAP_FIXED, UFFD_FEATURES
+from ...abi.kinds import EVF_TAKEN
+from ...abi.mman import (
+    MAP_FIXED,
+    MAP_SHARED,
+    MREMAP_DONTUNMAP,
+    MREMAP_FIXED,
+    MREMAP_MAYMOVE,
+    UFFD_FEATURES,
+)
 from ...abi.special import FILE_AIO
 from ...abi.vmflags import VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_UFFD
 from ...machine.archwords import A_PAGE_SHIFT
@@ -31,8 +39,10 @@ from ..ranges.pgtable import move_range, unprotect_moved
 from ..state import (
     AIO_MM,
     G_COMMITTED,
+    G_EVFLAGS,
     G_FOLLOW,
     G_REC_RET,
+    G_TAKE,
     H_ARCH,
     H_RULES,
     I_TYPE,
@@ -259,3 +269,29 @@ def new_place(
     place = get_unmapped_area(m, task, hint, new_len, pgoff, how, kind)
     m[G_FOLLOW] = follow
     return place
+
+
+@kernel
+def huge_length(m: Mem, vma: int, length: int) -> int:
+    """`length` rounded up to the huge pages of hugetlb area `vma`."""
+    size = 1 << hugefile_shift(m, m[vma + V_INODE])
+    return (length + size - 1) & -size
+
+
+@kernel
+def huge_aligned(m: Mem, vma: int, addr: int, old_len: int, new_len: int, new: int) -> int:
+    """1 if a request on hugetlb area `vma` keeps to whole huge pages and does not grow (align_hugetlb)."""
+    if (addr | new) & ((1 << hugefile_shift(m, m[vma + V_INODE])) - 1):
+        return 0
+    return 1 if huge_length(m, vma, new_len) <= huge_length(m, vma, old_len) else 0
+
+
+@kernel
+def place_untold(m: Mem, flags: int, new: int) -> int:
+    """1 if the recording shows EINVAL of a request whose new address it does not print.
+
+    strace prints it beside MREMAP_FIXED alone, the kernel checks it beside MREMAP_DONTUNMAP too (vrm_implies_new_addr).
+    """
+    if m[G_TAKE] != EINVAL or m[G_EVFLAGS] & EVF_TAKEN == 0 or new != 0:
+        return 0
+    return 1 if flags & (MREMAP_MAYMOVE | NEW_PLACE) == MREMAP_MAYMOVE | MREMAP_DONTUNMAP else 0

@@ -42,7 +42,6 @@ from ..areas.space import range_is_sealed, recorded_success
 from ..areas.vma import vma_is_anonymous
 from ..areas.vmaset import find_exact, find_vma, set_bounds
 from ..faults.populate import POP_MLOCK, populate_range
-from ..files.hugepool import hugefile_shift
 from ..files.special import kind_of
 from ..jit import kernel, ult, wrap
 from ..state import (
@@ -61,7 +60,6 @@ from ..state import (
     V_END,
     V_FILE,
     V_FLAGS,
-    V_INODE,
     V_NEXT,
     V_OPS,
     V_PGOFF,
@@ -77,11 +75,22 @@ from ..why import (
     WHY_NOT_ONE_AREA,
     WHY_SEALED,
     WHY_SPECIAL,
+    WHY_UNTOLD,
     proves_more,
     refuse,
     take,
 )
-from .moving import NEW_PLACE, STAY_BELOW, charge_area, move_vma, new_place, overlaps
+from .moving import (
+    NEW_PLACE,
+    STAY_BELOW,
+    charge_area,
+    huge_aligned,
+    huge_length,
+    move_vma,
+    new_place,
+    overlaps,
+    place_untold,
+)
 from .munmap import do_munmap
 
 
@@ -267,21 +276,6 @@ def _mremap_at(m: Mem, task: int, vma: int, addr: int, old_len: int, new_len: in
 
 
 @kernel
-def huge_length(m: Mem, vma: int, length: int) -> int:
-    """`length` rounded up to the huge pages of hugetlb area `vma`."""
-    size = 1 << hugefile_shift(m, m[vma + V_INODE])
-    return (length + size - 1) & -size
-
-
-@kernel
-def _huge_aligned(m: Mem, vma: int, addr: int, old_len: int, new_len: int, new: int) -> int:
-    """1 if a request on hugetlb area `vma` keeps to whole huge pages and does not grow (align_hugetlb)."""
-    if (addr | new) & ((1 << hugefile_shift(m, m[vma + V_INODE])) - 1):
-        return 0
-    return 1 if huge_length(m, vma, new_len) <= huge_length(m, vma, old_len) else 0
-
-
-@kernel
 def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: int) -> int:
     """A move without resize (remap_move): every area of the range in turn, holes kept in between.
 
@@ -309,7 +303,7 @@ def _move_several(m: Mem, task: int, addr: int, length: int, new: int, flags: in
             return refuse(m, WHY_SEALED, EPERM)
         if m[vma + V_FLAGS] & VM_HUGETLB:
             stop = start + huge_length(m, vma, stop - start)
-            if _huge_aligned(m, vma, start, stop - start, stop - start, target) == 0:
+            if huge_aligned(m, vma, start, stop - start, stop - start, target) == 0:
                 return refuse(m, WHY_HUGE_PAGE, EINVAL)
         error = _check_resize(m, task, vma, start, stop - start, stop - start, flags)
         if error != 0:
@@ -348,7 +342,7 @@ def _mremap_checked(m: Mem, task: int, addr: int, old_len: int, new_len: int, fl
     if m[vma + V_FLAGS] & VM_SEALED:
         return refuse(m, WHY_SEALED, EPERM)
     if m[vma + V_FLAGS] & VM_HUGETLB:
-        if _huge_aligned(m, vma, addr, old_len, new_len, new) == 0:
+        if huge_aligned(m, vma, addr, old_len, new_len, new) == 0:
             return refuse(m, WHY_HUGE_PAGE, EINVAL)
         old_len = huge_length(m, vma, old_len)
         new_len = huge_length(m, vma, new_len)
@@ -377,7 +371,7 @@ def _mremap_old(m: Mem, task: int, addr: int, old_len: int, new_len: int, flags:
         if m[vma + V_FLAGS] & VM_SEALED:
             return refuse(m, WHY_SEALED, EPERM)
     if vma != 0 and m[vma + V_FLAGS] & VM_HUGETLB:
-        if _huge_aligned(m, vma, addr, old_len, new_len, new) == 0:
+        if huge_aligned(m, vma, addr, old_len, new_len, new) == 0:
             return refuse(m, WHY_HUGE_PAGE, EINVAL)
         old_len = huge_length(m, vma, old_len)
         new_len = huge_length(m, vma, new_len)
@@ -421,6 +415,8 @@ def sys_mremap(
             sealed |= range_is_sealed(m, mm, into, wrap(into + new_len))
         if sealed == 0:
             return take(m, WHY_FORBIDDEN, m[G_TAKE])
+    if place_untold(m, flags, new_addr) != 0 and uword(m, old_length) == uword(m, new_length):
+        return take(m, WHY_UNTOLD, EINVAL)
     if m[H_RULES + R_MREMAP_CHECK_FIRST] != 0:
         return _mremap_checked(m, task, addr, old_len, new_len, flags, uword(m, new_addr))
     if flags & NEW_PLACE and flags & MREMAP_MAYMOVE == 0:

@@ -161,7 +161,7 @@ def _note(result: Result, event: int, others: int) -> str:
 
 def _head(result: Result, found: Refusal, event: int, others: int) -> str:
     more = f", and {number(others)} more" if others else ""
-    done = "that left the break as it was" if found.call == "brk" else f"refused with {found.errno}"
+    done = "that left the break as it was" if found.errno == "unchanged" else f"refused with {found.errno}"
     return f"{found.call} {done} at {_spot(place(result.trace, event))}{more}: "
 
 

@@ -18,7 +18,7 @@ from ...abi.kinds import ACCESSES, EVF_MADE
 from ...abi.mman import CLONE_THREAD
 from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
 from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
-from ...engine.why import TAKEN, WHY_NONE
+from ...engine.why import TAKEN, WHY_NO_BREAK, WHY_NONE
 from ...machine.versions.ground import basis_of
 from ...result.agreement import CheckOutcome, Disagreement, Ground
 from ...result.manyareas import grouped
@@ -190,14 +190,15 @@ def call_facts(result: Result) -> list[CallFacts]:
             "refused": [],
         }
         if refused.any():
-            keys = np.where(kind == ev.K_BRK, 0, values[refused]) * 256 - why[refused].astype(np.int64)
+            unchanged = (kind == ev.K_BRK) & (why[refused] != WHY_NO_BREAK)
+            keys = np.where(unchanged, 0, values[refused]) * 256 - why[refused].astype(np.int64)
             _, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
             where = rows[refused]
             for i in np.argsort(-counts, kind="stable").tolist():
                 event = int(where[firsts[i]])
                 entry["refused"].append(
                     {
-                        "errno": "unchanged" if kind == ev.K_BRK else errno_name(-int(returned[event])),
+                        "errno": "unchanged" if unchanged[firsts[i]] else errno_name(-int(returned[event])),
                         "count": int(counts[i]),
                         "first": place(trace, event),
                         "call": event_text(trace, event),

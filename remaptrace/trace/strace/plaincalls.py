@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ...abi.calls import AS_NUMBERS, CALLS, EVENTS, SystemCall
-from ...abi.kinds import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_BREAK
+from ...abi.errnos import EINVAL
+from ...abi.kinds import EVF_TAKEN, K_MREMAP, RETURNS_ADDRESS, RETURNS_ANY, RETURNS_BREAK
+from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED
 from ...errorcodes import RT_ARGUMENT
+from ..events import IntArray
 from .args import BadLine, value
 from .handlers import ignored
 from .model import Call, Model
@@ -61,3 +66,18 @@ def can_return(returns: int, ret: int) -> bool:
     if returns == RETURNS_ADDRESS:
         return ret & 4095 == 0 and 0 <= ret < 1 << 63
     return ret == 0 or (returns == RETURNS_BREAK and 4096 <= ret < 1 << 63)
+
+
+def mark_untold(columns: dict[str, IntArray]) -> dict[str, IntArray]:
+    """`columns`, with a mark at refusals that may come from an argument which strace does not print.
+
+    That is the new address of mremap beside MREMAP_DONTUNMAP without MREMAP_FIXED.
+    """
+    refused = np.flatnonzero(
+        (columns["kind"] == K_MREMAP) & (columns["ret"] == -EINVAL) & (columns["a4"] == 0)
+    )
+    if len(refused):
+        flags = columns["a3"][refused].astype(np.int64) & (MREMAP_DONTUNMAP | MREMAP_FIXED)
+        columns["flags"] = columns["flags"].astype(np.int32)
+        columns["flags"][refused[flags == MREMAP_DONTUNMAP]] |= EVF_TAKEN
+    return columns

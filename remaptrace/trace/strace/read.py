@@ -29,6 +29,7 @@ from .callnames import CallNames
 from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, swallowed
 from .model import FORKS, MAX_TID, Call, Model, Pending, Task
 from .origin import origin_of
+from .plaincalls import mark_untold
 from .taskcalls import signal
 from .threads import Exit
 
@@ -374,8 +375,6 @@ class StraceReader:
         at = bisect_left(found, (self.offset, 0))
         return found[at][1] if at < len(found) else None
 
-    # -- the end
-
     def finish(self) -> Trace:
         """The trace of all lines read."""
         if self.skipped and not self.understood:
@@ -417,7 +416,7 @@ def finish(model: Model, sources: list[str], skipped: list[Skipped], name: str) 
     for task, parent in zip(model.tasks, model.parents, strict=True):
         tasks[task.row] = (task.tid, task.pid, 0, parent)
     return Trace(
-        model.out.finish(),
+        mark_untold(model.out.finish()),
         tasks,
         model.strings,
         sources,
