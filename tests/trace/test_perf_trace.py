@@ -100,6 +100,7 @@ def test_words_come_to_their_numbers(row: str, kind: str, args: int | None) -> N
         "fcntl(fd: 4, cmd: GETFL) = RDONLY|LARGEFILE",
         "fcntl(fd: 4, cmd: SETFL, arg: RDWR|NONBLOCK|SOME_NEW_WORD) = 0",
         "prctl(option: SET_NAME, arg2: 0x7f) = 0",
+        "ioctl(fd: 1, cmd: (READ, 0x54, 07, 0x4), arg: 0x7f) = 0",
         "futex(uaddr: 0x7f2cb1e98990, op: WAIT_BITSET|CLOCK_REALTIME, val3: MATCH_ANY) = 0",
     ],
 )

@@ -43,6 +43,7 @@ def test_an_unknown_flag_is_shown_with_a_guess() -> None:
         ("- munmap: {addr: -1, length: true}", "RT105", 30, "true"),
         ("- munmap: 7", "RT103", 11, "7"),
         ("- munmap: {addr: '@3', length: 1}", "RT106", 18, "'@3'"),
+        ("- munmap: {addr: '@0+07', length: 1}", "RT106", 18, "'@0+07'"),
         ("- munmap: {addr: '@0', length: 1}", "RT106", 18, "'@0'"),
         ("- munmap: {addr: '@x+y', length: 1}", "RT106", 18, "'@x+y'"),
         ("- ftruncate: {fd: b, size: 0}", "RT107", 19, "b"),

@@ -177,3 +177,10 @@ def test_an_errno_whose_name_begins_with_a_number_is_read() -> None:
     trace = read_strace(log, name="log")
     assert not trace.skipped
     assert trace.columns["ret"].tolist() == [0x5000]  # an exec that failed changes nothing
+
+
+@pytest.mark.parametrize("name", ["syscall_07", "SYS_09", "syscall_0x", "SYS_99999999999999999999"])
+def test_a_number_that_no_tracer_prints_is_an_unknown_call(name: str) -> None:
+    trace = read_strace(f"7 {name}(0x1000, 4096) = 0\n7 munmap(0x1000, 4096) = 0\n".encode(), name="log")
+    assert len(trace) == 1
+    assert trace.unmodelled == {f"{name} (an unknown call)": 1} or len(trace.skipped) == 1

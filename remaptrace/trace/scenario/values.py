@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = int | npt.NDArray[np.int64]
 
-_REFERENCE = pattern(r"@(\w+)(?:([+-])(0[xX][0-9a-fA-F]+|\d+))?\Z")
+_REFERENCE = pattern(r"@(\w+)(?:([+-])(0[xX][0-9a-fA-F]+|0|[1-9]\d*))?\Z")
 _LETTERS = {
     "".join(p): sum({"r": 1, "w": 2, "x": 4}[c] for c in p)
     for p in ("r", "w", "x", "rw", "wr", "rx", "xr", "wx", "xw", "rwx", "rxw", "wrx", "wxr", "xrw", "xwr")

@@ -85,7 +85,7 @@ _ARM_PRIVATE: dict[int, bytes] = {
 """Calls of 32-bit ARM alone (arch/arm/include/uapi/asm/unistd.h), none of which touches an area."""
 
 _X32 = 0x40000000
-_NUMBER = re.compile(rb"(?:syscall_|SYS_)(0x[0-9a-fA-F]{1,16}|\d{1,18})\Z")
+_NUMBER = re.compile(rb"(?:syscall_|SYS_)(0x[0-9a-fA-F]{1,16}|0|[1-9]\d{0,17})\Z")
 
 
 @cache

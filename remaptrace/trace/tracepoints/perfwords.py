@@ -54,7 +54,7 @@ _WORDS: dict[tuple[str, str], dict[str, int]] = {  # by call and argument; "": a
     ("close_range", "flags"): {"UNSHARE": 2, "CLOEXEC": 4},
     ("memfd_create", "flags"): _upper(MFD),
 }
-_IOCTL = re.compile(r"\bcmd: \([^,()]*, (0x[0-9a-f]{1,4}), (0x[0-9a-f]{1,4}|\d{1,4}),")
+_IOCTL = re.compile(r"\bcmd: \([^,()]*, (0x[0-9a-f]{1,4}), (0x[0-9a-f]{1,4}|0|[1-9]\d{0,3}),")
 """A command that perf has no name for: (direction, type, number, size)."""
 _PREFIX = re.compile(
     r"^(?:PROT|MAP|MADV|MREMAP|MS|MCL|MLOCK|O|CLONE|F|PR|MFD|FALLOC_FL|FD|AT|SHM|CLOSE_RANGE)_"
