@@ -53,15 +53,19 @@ class Function:
                 words.append(int(argument))
         return words
 
+    def link(self) -> None:
+        """Have the machine code in this process, made if it must be: for processes that are forked from it."""
+        with self._lock:
+            self._address = self._address or self._link()
+
     @property
     def linked(self) -> bool:
         """True when a call costs no more than the call: the machine code is in this process."""
         return self._address != 0
 
     def _prototype(self, words: int) -> Any:
+        self.link()
         with self._lock:
-            if not self._address:
-                self._address = self._link()
             kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * words)
             self._prototypes[words] = kind(self._address)
             return self._prototypes[words]

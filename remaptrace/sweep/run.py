@@ -6,16 +6,18 @@ Either way rows come back in the order of the jobs, and each trace is read once.
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Container, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
-from ..errors import InputError, ReplayError, UsageError
-from ..parent import end_with_parent
+from ..errors import InputError, RemapTraceError, ReplayError, UsageError
+from .crew import WorkerLost, in_order
 from .jobs import Job, Key, Row, by_trace, read, run_jobs, run_on
+
+if TYPE_CHECKING:
+    from ..trace.events import Trace
+
+Groups = Sequence[Sequence[Job]]
 
 
 def on_cores(
@@ -23,88 +25,74 @@ def on_cores(
 ) -> Iterator[Row]:
     """The rows of `jobs` in order, computed on `workers` cores (default: all); not those of `done`.
 
-    Many traces are shared out among processes, a trace each: what small ones cost is plain Python, of which
-    threads run one at a time. The cells of few traces are shared out among threads: machine code runs beside
-    itself, and each trace is in memory once. ReplayError RT600 if the system ends a process of the sweep.
+    Traces are shared out among processes, a trace each. The cells of fewer traces than processes are shared out behind
+    one reading: processes that are forked then share the trace. ReplayError RT600 if the system ends one of them.
     """
     workers = workers or len(os.sched_getaffinity(0))
     groups = by_trace(jobs)
     if workers == 1:
         for group in groups:
             yield from run_jobs(group, done)
-    elif len(groups) < 2 * workers:
+    elif len(groups) < workers:
         for group in groups:
-            yield from _on_threads(group, workers, done)
+            yield from _cells(group, workers, done)
     else:
-        yield from _on_processes(groups, workers, done)
+        yield from _traces(groups, workers, done)
 
 
-def _on_threads(group: Sequence[Job], workers: int, done: Container[Key]) -> Iterator[Row]:
+def _cells(group: Sequence[Job], workers: int, done: Container[Key]) -> Iterator[Row]:
     """The rows of one trace."""
     if len(group) == 1:
         yield from run_jobs(group, done)
         return
     trace = read(group[0])
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(run_on, job, trace, done) for job in group]
-        yield from (row for future in _in_turn(pool, waiting) if (row := future.result()) is not None)
+    if not isinstance(trace, RemapTraceError):
+        from ..engine.run.driver import prepare
+
+        prepare(trace)
+    yield from _shared_out([[job] for job in group], lambda cell: _row(cell[0], trace, done), workers)
 
 
-def _on_processes(groups: Sequence[Sequence[Job]], workers: int, done: Container[Key]) -> Iterator[Row]:
-    """The rows of many traces. At most twice as many groups as processes are begun before their turn."""
-    yield from run_jobs(groups[0], done)  # here, so that the processes begin with everything loaded
-    groups = groups[1:]
-    with ProcessPoolExecutor(workers, get_context("fork"), _begin_worker) as pool:
-        waiting: list[tuple[Sequence[Job], Future[list[Row]] | None]] = []
-        rest = iter(groups)
-        more = True
-        try:
-            while more or waiting:
-                while more and len(waiting) < 2 * workers:
-                    group = next(rest, None)
-                    more = group is not None
-                    if group is not None:  # what is no file may be open in this process alone
-                        away = group[0].item.can_be_read_again()
-                        waiting.append((group, pool.submit(_rows, group, done) if away else None))
-                if waiting:
-                    group, future = waiting.pop(0)
-                    yield from run_jobs(group, done) if future is None else _of_worker(future, group)
-        finally:
-            for _, future in waiting:
-                if future is not None:
-                    future.cancel()
+def _row(job: Job, trace: Trace | RemapTraceError, done: Container[Key]) -> Iterator[Row]:
+    row = run_on(job, trace, done)
+    if row is not None:
+        yield row
 
 
-def _begin_worker() -> None:
-    """Leave signals of the terminal to the process that is waited for, and end with it."""
-    end_with_parent()
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _traces(groups: Groups, workers: int, done: Container[Key]) -> Iterator[Row]:
+    """The rows of many traces."""
+    from ..engine.run.engines import is_compiled
+
+    if len(groups) >= 2 * workers or not is_compiled():
+        yield from run_jobs(groups[0], done)  # here, so that the processes begin with everything loaded
+        groups = groups[1:]
+    yield from _shared_out(groups, lambda group: run_jobs(group, done), workers, _must_stay)
 
 
-def _rows(group: Sequence[Job], done: Container[Key]) -> list[Row]:
-    return list(run_jobs(group, done))
+def _must_stay(group: Sequence[Job]) -> bool:
+    """What is no file may be open in this process alone."""
+    return not group[0].item.can_be_read_again()
 
 
-def _of_worker(future: Future[list[Row]], group: Sequence[Job]) -> list[Row]:
+def _shared_out(
+    groups: Groups,
+    work: Callable[[Sequence[Job]], Iterable[Row]],
+    workers: int,
+    here: Callable[[Sequence[Job]], bool] = lambda _: False,
+) -> Iterator[Row]:
     try:
-        return future.result()
-    except BrokenProcessPool:
+        yield from in_order(groups, work, workers, here)
+    except WorkerLost as lost:
         raise ReplayError(
             ec.RT_ARENA_FULL,
             "a process of the sweep was ended from outside, as systems do that run out of memory",
-            path=group[0].trace,
+            path=groups[lost.number][0].trace,
             expected="fewer at once: -j 1; the rows that are there stay, and the next run goes on",
         ) from None
 
 
-def _in_turn(pool: Executor, waiting: list[Future[Row | None]]) -> Iterator[Future[Row | None]]:
-    try:
-        yield from waiting
-    finally:
-        for future in waiting:
-            future.cancel()
+def _rows(group: Sequence[Job], done: Container[Key]) -> list[Row]:
+    return list(run_jobs(group, done))
 
 
 def on_dask(

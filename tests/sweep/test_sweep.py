@@ -14,11 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from remaptrace.cli.group import group
-from remaptrace.errors import InputError, UsageError
+from remaptrace.errors import InputError, ReplayError, UsageError
+from remaptrace.sweep.crew import WorkerLost, in_order
 from remaptrace.sweep.jobs import COLUMNS, Job, plan, run_job, without
 from remaptrace.sweep.run import on_cores, on_dask
 from remaptrace.sweep.tables import Table
 from remaptrace.trace.detect import Item, discover
+from remaptrace.trace.events import Trace
 
 STEP = "- mmap: {{addr: {0:#x}, length: 4096, prot: {1}, flags: [private, fixed, anonymous], fd: -1, offset: 0}}\n"
 
@@ -199,14 +201,22 @@ def test_where_no_machine_is_named_the_source_tells_it(tmp_path: Path) -> None:
     assert not list(on_cores([job], 1, {(row["trace"], "i386", "linux-2.6.20")}))
 
 
-def test_a_trace_is_read_once_for_all_its_cells(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+def test_a_trace_is_read_once_for_all_its_cells(
+    traces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = tmp_path / "read"
     load = Item.load
-    monkeypatch.setattr(Item, "load", lambda item: (read.append(item.name), load(item))[1])
-    for workers in (1, 2):
-        read.clear()
+
+    def noted(item: Item) -> Trace:
+        with read.open("a") as file:  # whichever process reads
+            file.write(f"{item.name}\n")
+        return load(item)
+
+    monkeypatch.setattr(Item, "load", noted)
+    for workers in (1, 2, 4):
+        read.write_text("")
         assert len(list(on_cores(jobs_of(traces), workers))) == 6
-        assert sorted(read) == ["four.yaml", "nine.yaml", "one.yaml"]
+        assert sorted(read.read_text().split()) == ["four.yaml", "nine.yaml", "one.yaml"]
 
 
 def test_processes_give_the_rows_of_one_after_the_other(traces: Path) -> None:
@@ -214,6 +224,49 @@ def test_processes_give_the_rows_of_one_after_the_other(traces: Path) -> None:
         scenario(traces, f"more{number}", number + 1)
     jobs = jobs_of(traces)
     assert facts(on_cores(jobs, 2)) == facts([run_job(j) for j in jobs])
+
+
+class Odd(Exception):
+    """An error that cannot be put together of its words."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("odd")
+
+
+def rows_or_error(number: int) -> Iterator[int]:
+    yield number
+    if number == 5:
+        raise Odd(1, 2)
+    if number == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield -number
+
+
+def test_rows_of_a_crew_come_in_order_up_to_an_error() -> None:
+    assert list(in_order([3, 1, 4], rows_or_error, 2)) == [3, -3, 1, -1, 4, -4]
+    away, own = in_order([0, 1], lambda _: [os.getpid()], 2, bool)
+    assert own == os.getpid() != away
+    with pytest.raises(ProcessLookupError):
+        os.kill(away, 0)
+    came = []
+    with pytest.raises((RuntimeError, Odd), match="odd"):  # distributed, where loaded, teaches pickle of more
+        for row in in_order([1, 5, 2], rows_or_error, 2):
+            came.append(row)
+    assert came == [1, -1, 5]
+
+
+def test_a_process_of_a_crew_that_is_killed_is_told_of() -> None:
+    came = []
+    with pytest.raises(WorkerLost):
+        for row in in_order([2, 7], rows_or_error, 1):
+            came.append(row)
+    assert came[:2] == [2, -2]
+
+
+def test_a_sweep_that_loses_a_process_says_so(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Item, "load", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(ReplayError, match="ended from outside"):
+        list(on_cores(jobs_of(traces), 3))
 
 
 def test_a_worker_elsewhere_finds_the_file_and_the_row_keeps_its_name(

@@ -50,9 +50,9 @@ from ..state import (
     T_MM,
 )
 from .columns import Columns
-from .engines import choose_engine, is_compiled, load_engine
+from .engines import choose_engine, is_compiled, link_engine, load_engine
 from .moments import Moment, Moments, go_back
-from .refusals import Sizes, mark_taken, taking
+from .refusals import Sizes, mark_taken, settle, taking
 from .setup import set_up
 from .shown import shown_by
 from .telling import broken, notes_of
@@ -141,6 +141,13 @@ def replay(
         ).observed.get(event)
 
     return replace(result, looks=look)
+
+
+def prepare(trace: Trace) -> None:
+    """Do ahead what every replay of `trace` needs, whatever the machine: for processes that are forked behind it."""
+    if choose_engine(trace) == "compiled":
+        link_engine()
+    settle(trace, lambda t, m: replay(t, m, follow=True))
 
 
 def rules_read(trace: Trace, machine: Any) -> tuple[Result, frozenset[int]]:

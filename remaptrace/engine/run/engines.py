@@ -87,6 +87,11 @@ def load_engine(compiled: bool) -> Callable[..., int]:
     return plain
 
 
+def link_engine() -> None:
+    """Load the compiled engine into this process, made if it must be."""
+    _machine_code().link()
+
+
 def warm() -> None:
     """Compile the engine now if its machine code is not on disk. ReplayError RT605 if it cannot be made or kept."""
     from ...machinecode.build import keep_object

@@ -1,0 +1,162 @@
+"""Rows from several processes, in order. Each is forked with everything in memory and is sent numbers of pieces.
+
+A process forked behind what was read and loaded shares it, and nothing is sent to it but a number: a pool of
+`multiprocessing` takes longer to be loaded than a hundred small traces to be replayed, and sends every job whole.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
+
+from ..parent import end_with_parent
+
+Piece = TypeVar("Piece")
+_AHEAD = 32
+"""Pieces for each process that are begun before their turn at most: their rows wait here."""
+_NUMBER = 4  # bytes
+_LENGTH = 4
+_READ = 1 << 16
+
+
+class WorkerLost(Exception):
+    """A process was ended from outside. `number` is that of the piece whose rows were waited for."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def in_order(
+    pieces: Sequence[Piece],
+    work: Callable[[Piece], Iterable[Any]],
+    workers: int,
+    here: Callable[[Piece], bool] = lambda _: False,
+) -> Iterator[Any]:
+    """The rows that `work` gives for each of `pieces`, in order, from `workers` processes, each as soon as it is there.
+
+    Pieces that are to be done `here` are done by this process at their turn. What `work` raises is raised here at the
+    turn of its piece. WorkerLost if a process ends before its time.
+    """
+    away = deque(number for number, piece in enumerate(pieces) if not here(piece))
+    crew = _Crew(pieces, work, min(workers, len(away)))
+    try:
+        for number, piece in enumerate(pieces):
+            if here(piece):
+                yield from work(piece)
+                continue
+            while away and away[0] < number + _AHEAD * workers:
+                crew.begin(away.popleft())
+            yield from crew.rows(number)
+    finally:
+        crew.end()
+
+
+class _Crew:
+    """The processes, the pipe that they take numbers from, and one for each that its rows come through."""
+
+    def __init__(self, pieces: Sequence[Piece], work: Callable[[Piece], Iterable[Any]], workers: int) -> None:
+        self._taking, self._giving = os.pipe()
+        self._held: dict[int, bytearray] = {}  # what came of a message that is not whole yet, by pipe
+        self._rows: dict[int, deque[Any]] = {}  # of each piece, what came; None: that was all
+        self._pids: list[int] = []
+        self._poll = select.poll()
+        for _ in range(workers):
+            reading, writing = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.close(self._giving)
+                _be_worker(pieces, work, self._taking, writing)
+            os.close(writing)
+            self._pids.append(pid)
+            self._held[reading] = bytearray()
+            self._poll.register(reading, select.POLLIN)
+
+    def begin(self, number: int) -> None:
+        """Let the first process that is free do piece `number`."""
+        os.write(self._giving, number.to_bytes(_NUMBER, "little"))
+
+    def rows(self, number: int) -> Iterator[Any]:
+        """The rows of piece `number`, each when it is there."""
+        mine = self._rows.setdefault(number, deque())
+        while True:
+            while not mine:
+                self._listen(number)
+            failed, row = mine.popleft()
+            if failed:
+                raise row
+            if row is None:
+                del self._rows[number]
+                return
+            yield row
+
+    def _listen(self, number: int) -> None:
+        for reading, _ in self._poll.poll():
+            came = os.read(reading, _READ)
+            if not came:
+                raise WorkerLost(number)
+            held = self._held[reading]
+            held += came
+            at = 0
+            while len(held) - at >= _LENGTH:
+                end = at + _LENGTH + int.from_bytes(held[at : at + _LENGTH], "little")
+                if len(held) < end:
+                    break
+                piece, failed, row = pickle.loads(held[at + _LENGTH : end])
+                self._rows.setdefault(piece, deque()).append((failed, row))
+                at = end
+            del held[:at]
+
+    def end(self) -> None:
+        """End the processes, whatever they do."""
+        for pid in self._pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in self._pids:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        for descriptor in (self._taking, self._giving, *self._held):
+            os.close(descriptor)
+
+
+def _be_worker(
+    pieces: Sequence[Piece], work: Callable[[Piece], Iterable[Any]], taking: int, writing: int
+) -> NoReturn:
+    """Do pieces until the process that asks for them ends this one."""
+    try:
+        end_with_parent()
+        signal.set_wakeup_fd(-1)  # signals of the terminal are for the process that is waited for
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        while len(number := os.read(taking, _NUMBER)) == _NUMBER:
+            piece = int.from_bytes(number, "little")
+            try:
+                for row in work(pieces[piece]):
+                    _tell(writing, (piece, False, row))
+                _tell(writing, (piece, False, None))
+            except Exception as error:  # raised where it is waited for
+                _tell(writing, (piece, True, _that_can_be_sent(error)))
+    finally:
+        os._exit(0)
+
+
+def _that_can_be_sent(error: Exception) -> Exception:
+    """`error`, or its words where nobody can put it together again."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _tell(writing: int, message: tuple[int, bool, Any]) -> None:
+    data = pickle.dumps(message)
+    data = len(data).to_bytes(_LENGTH, "little") + data
+    while data:
+        data = data[os.write(writing, data) :]
