@@ -149,3 +149,23 @@ def test_mappings_that_rise_or_lie_apart_prove_no_large_pages() -> None:
         assert origin_of(text.encode()).arch is None, step
     text = "".join(line.format(0x7F0000000000 - n * 0x10000) for n in range(1, 30))
     assert origin_of(text.encode()).arch == "ppc64le-radix-64k"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("0x7975185000", "as arm64-4k-39 does"),
+        ("0x3ffa1234000", "as s390x does"),
+        ("0x3fff91230000", "as ppc64le-radix-64k does"),
+        ("0xb6f00000", "--arch i386, arm, ia32"),
+        ("0x7f0000000000", ""),
+        ("0x2a9556c000", ""),
+        ("0x2aaaaaaac000", ""),
+    ],
+)
+def test_a_lone_mapping_where_x86_64_has_none_is_said_to_be_assumed(address: str, told: str) -> None:
+    note = origin_of(
+        f"mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {address}\n".encode()
+    ).note
+    assert note.startswith("nothing in the log names its machine: x86-64 is assumed") == bool(told)
+    assert told in note

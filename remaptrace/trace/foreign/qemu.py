@@ -13,6 +13,7 @@ import re
 from ...machinecode.ready import Progress
 from ...patterns import pattern
 from ..events import Trace
+from .qemuguests import PAGES, one_machine, whole_lines
 from .translate import read_translated, split_arguments, with_words
 
 _LINE = pattern(
@@ -21,7 +22,9 @@ _LINE = pattern(
 _NEVER = pattern(rb"(\d{1,9}) (exit|exit_group)\((-?\d{1,10})\)\s*$")
 _UNKNOWN = pattern(rb"\d{1,9} Unknown syscall \d+\s*$")
 _SIGNAL = pattern(rb"--- SIG[A-Z0-9]+ \{.*\} ---\s*$")
-_SHOWS = pattern(rb"\d{1,9} [a-z_]\w*\((?:NULL|0x[0-9a-f]{16}|-?\d+|\"[^\"]*\"),(?! )[^\n]*\) = ")
+_SHOWS = pattern(
+    rb"\d{1,9} [a-z_]\w*\((?:NULL|0x[0-9a-f]{8}(?:[0-9a-f]{8})?|-?\d+|\"[^\"]*\"),(?! )[^\n]*\) = "
+)
 _ERROR = pattern(rb"\d{1,9} [a-z_]\w*\(.*\) = -1 errno=\d{1,4} \(")
 _CALL = re.compile(rb"\d{1,9} [a-z_]\w*\(")
 _TMPFILE = b"O_DIRECTORY|__O_TMPFILE"
@@ -36,10 +39,10 @@ WHAT = (
 
 def looks_like_qemu(head: bytes) -> bool:
     """True if the lines of calls among the first of `head` are qemu's, and not strace's."""
-    lines = [line for line in head.split(b"\n")[:200] if _CALL.match(line)]
+    lines = [line for line in head.split(b"\n") if _CALL.match(line)][:200]
     if not lines:
         return False
-    shown = sum(bool(_SHOWS.match(line) or _ERROR.match(line)) for line in lines)
+    shown = sum(bool(_SHOWS.match(line) or _ERROR.match(line) or PAGES in line) for line in lines)
     return shown > 0 and not any(_spaced(line) for line in lines)
 
 
@@ -51,7 +54,17 @@ def _spaced(line: bytes) -> bool:
 
 def read_qemu(data: bytes, *, name: str, progress: Progress | None = None) -> Trace:
     """The trace of a qemu-user -strace text."""
-    return read_translated(data, _line, name=name, what=WHAT, progress=progress)
+    lines, own = whole_lines([line.removesuffix(b"\r") for line in data.split(b"\n")])
+    lines, bits, others = one_machine(lines)
+    trace = read_translated(b"\n".join(lines), _line, name=name, what=WHAT, progress=progress)
+    if others:
+        trace.notes.append(others)
+    if own:
+        trace.notes.append(f"{own} lines are qemu's own words (-d page): calls that they broke are joined")
+    if bits == 32 and trace.arch is None:
+        trace.arch = "i386"
+        trace.notes.append("the guest has 32 bits, and nothing names its architecture: i386 stands in for it")
+    return trace
 
 
 def _line(line: bytes) -> bytes | None:

@@ -12,7 +12,7 @@ from mmap import mmap
 
 from ...lateclasses import dataclass
 from .args import raw
-from .places import Places, page_of, placed_by, places_of
+from .places import Places, page_of, placed_by, places_of, unlike_x86
 
 _LOOKED_AT = 1 << 20
 
@@ -119,6 +119,11 @@ def origin_of(data: bytes | mmap) -> Origin:
             note=f"{_MIXED_NOTE} ({narrow} {'time' if narrow == 1 else 'times'} in the first megabyte)"
         )
     return _by_places(places) if named != "x86_64" else Origin()
+
+
+def named_in(text: bytes) -> str:
+    """The architecture that headers, paths or calls of `text` name, empty if none does."""
+    return _named(text, places_of(text).highest)[0]
 
 
 def _named(head: bytes, highest: int) -> tuple[str, str]:
@@ -254,7 +259,7 @@ def _by_places(places: Places) -> Origin:
     """Told from where the kernel put mappings, if x86-64 would not have put them there."""
     placed = placed_by(places)
     if placed is None:
-        return Origin()
+        return Origin(note=unlike_x86(places))
     arch, why = placed
     if not arch:
         return Origin(None, "", why)

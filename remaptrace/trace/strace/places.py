@@ -37,6 +37,12 @@ _WIDTHS: tuple[tuple[int, int, str], ...] = (
 """Bits of an address space that x86-64 does not have, the bits below its end within which the highest mapping lies
 (what is left of it for randomness), and whose it is."""
 _PPC64 = (44, 46)
+_X86_64_PLACES = (
+    (0x2A_9555_5000, 1 << 38),
+    (0x2AAA_AAAA_A000, 0x3000_0000_0000),
+    (0x5555_0000_0000, 1 << 64),
+)
+"""Where x86-64 places mappings: early kernels upwards from a third of 39 bits, later ones of 47, or from the top."""
 
 
 @dataclass
@@ -159,3 +165,19 @@ def _width(top: int) -> tuple[int, str]:
         if (1 << bits) - (1 << bits >> reach) <= top < 1 << bits:
             return bits, arch
     return 0, ""
+
+
+def unlike_x86(places: Places) -> str:
+    """A word about mappings that the kernel placed where x86-64 places none, and which tell no machine; "" if none."""
+    top = max((address for address, _ in places.free), default=0)
+    if not top or any(low <= top < high for low, high in _X86_64_PLACES):
+        return ""
+    text = f"nothing in the log names its machine: x86-64 is assumed, though it puts no mappings at {top:#x}"
+    if top < 1 << 32:
+        return f"{text}, where those of 32-bit programs lie (--arch i386, arm, ia32)"
+    bits, arch = _width(top)
+    return (
+        f"{text}, below the end of {bits} bits" + (f", as {arch} does (--arch)" if arch else "")
+        if bits
+        else text
+    )

@@ -52,7 +52,7 @@ CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]{
 _TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
 _WITH_RESULT = re.compile(rb"\b([a-z_][a-z0-9_]*|SYS_\d+)\([^\n]*?\) *= (?:-?\d|\?)")
 _MMAP2_OFFSET = re.compile(
-    rb"(?:mmap2|mmap_pgoff)\([^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|0|[1-9]\d{0,18})\) *= 0x"
+    rb"(?:mmap2|mmap_pgoff)\((?![^\n]*MAP_ANON)[^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|0|[1-9]\d{0,18})\) *= 0x"
 )
 _SUCCEEDED, _FAILED = re.compile(rb"\) += (?:0x|\d)"), re.compile(rb"\) += -1 E")
 _ENOUGH = 5
