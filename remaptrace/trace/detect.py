@@ -399,9 +399,11 @@ def read_data(
 def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
     """The error for content that no reader knows, with what it seems to be: as it was given, or undone as pasted."""
     head = bytes(data[:512])
+    from .dumps.told import told_of_memory
     from .foreign.told import told
 
-    kind = told(bytes(as_given[:HEAD])) or told(bytes(data[:HEAD]))
+    heads = (bytes(as_given[:HEAD]), bytes(data[:HEAD]))
+    kind = next((k for asks in (told, told_of_memory) for h in heads if (k := asks(h)) is not None), None)
     hint = f"{kind.what}: {kind.instead}" if kind is not None else ""
     odd = sum(b < 9 or 13 < b < 32 or b > 126 for b in head)
     if not hint and (b"\0" in head or odd > len(head) // 3):

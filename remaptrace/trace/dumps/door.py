@@ -13,15 +13,18 @@ from ..opening import can_be_read_again, read_input
 from ..recorded.areas import looks_like_areas
 from .corefile import is_core, read_core
 from .dump import Dump
+from .minidump import MAGIC, read_minidump
 from .pasted import INSIDE, unwrapped
 from .proc import read_no_map, read_proc
-from .reports import read_hs_err, read_sanitizer
+from .reports import read_harmony, read_hs_err, read_sanitizer
 from .tables import read_pmap, read_tombstone, read_valgrind
 from .vmmap import is_table, read_table
 
 FORMS: dict[str, Callable[[bytes, str], Dump]] = {
     "core": read_core,
+    "minidump": read_minidump,
     "hs_err": read_hs_err,
+    "harmony": read_harmony,
     "tombstone": read_tombstone,
     "sanitizer": read_sanitizer,
     "valgrind": read_valgrind,
@@ -49,19 +52,28 @@ _PMAP = pattern(r"[\s>+|]*\d+:\s+\S.*\n[\s>+|]*(?:Address\s+(?:Kbytes|Perm)\b|[0
 _PMAP_BARE = pattern(r"[\s>+|]*Address\s+(?:Kbytes\s+(?:RSS|PSS|Mode)|Perm\s+Offset)\b")
 _PMAP_QUIET = pattern(r"[\s>+|]*[0-9a-f]{16}\s+\d+K\s+[r-][w-][x-][s-][R-]\s")
 _PMAP_INSIDE = pattern(r"^[\s>+|]*Address\s+(?:Kbytes\s+(?:RSS|PSS|Mode)|Perm\s+Offset)\b", re.M)
-_TOMBSTONE = pattern(r"^.{0,120}\bmemory map(?: \(\d+ entr|: \(fault address|: *$)", re.M)
+_HARMONY = pattern(
+    r"^Maps:[ \t]*(?:<.*)?\r?\n(?:0x)?[0-9a-f]{4,16}-(?:0x)?[0-9a-f]{4,16} [r-][w-][x-][ps] [0-9a-f]{8,16}"
+    r"(?! [0-9a-f]+:)",
+    re.M,
+)
+_TOMBSTONE = pattern(r"^.{0,120}(?<!Process )\bmemory map(?: \(\d+ entr|: \(fault address|: *$)", re.M)
 
 
 def form_of(data: bytes) -> str | None:
     """The form of the dump that begins with `data`, one of FORMS; None if it is none."""
     if is_core(data):
         return "core"
+    if data[:4] == MAGIC:
+        return "minidump"
     head = bytes(data[:_HEAD])
     if b"\0" in head:
         return None
     text = head.decode("utf-8", "replace")
     if _HS_ERR.search(text) or "\nDynamic libraries:\n" in text:
         return "hs_err"
+    if _HARMONY.search(text) or (b"HiviewDFX" in head[:200] and _HARMONY.search(_whole(data))):
+        return "harmony"
     if b"Process memory map follows" in data[: 1 << 22]:
         return "sanitizer"
     if text.lstrip().startswith("*** *** ***") or _TOMBSTONE.search(text):
@@ -75,6 +87,10 @@ def form_of(data: bytes) -> str | None:
     if looks_like_areas(head):
         return "maps"
     return next((form for form, pattern in _NO_MAPS.items() if pattern.match(text)), None)
+
+
+def _whole(data: bytes) -> str:
+    return bytes(data[:_FAR]).decode("utf-8", "replace")
 
 
 def form_inside(data: bytes) -> str | None:

@@ -34,7 +34,17 @@ def read_proc(data: bytes, path: str, first_line: int = 1, form: str = "") -> Du
     rows, lines = without_gates(found.rows, found.lines)
     if not rows:
         raise InputError(RT_MAPS, "no area in it", path, first_line, expected="START-END PERMS ...")
+    rollup = next((n for r, n in zip(rows, lines, strict=True) if r.name == "[rollup]"), 0)
     text = cut.data.decode("utf-8", "replace").split("\n")
+    if rollup:
+        raise InputError(
+            RT_MAPS,
+            "smaps_rollup has the sums of all areas, and none of them",
+            path,
+            rollup + first_line - 1,
+            text=text[rollup - 1][:200],
+            expected="/proc/PID/smaps or maps",
+        )
     flags, resident = _values(text, lines)
     offset = first_line - 1
     named = form or ("smaps" if flags or resident else "map")

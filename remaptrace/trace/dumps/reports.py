@@ -110,6 +110,60 @@ def _first(text: str, form: re.Pattern[str], told: Callable[[re.Match[str]], Fai
     return replace(told(found), line=text.count("\n", 0, found.start()) + 1) if found else None
 
 
+def read_harmony(data: bytes, path: str) -> Dump:
+    """The section "Maps:" of a crash report of OpenHarmony: areas without device and inode."""
+    text = data.decode("utf-8", "replace")
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    start = next((i for i, line in enumerate(lines) if line.startswith("Maps:")), -1)
+    rows: list[MapsRow] = []
+    numbers: list[int] = []
+    left_out = ended = False
+    for number, line in enumerate(lines[start + 1 :], start + 2):
+        found = _HARMONY_AREA.match(line)
+        if found is not None:
+            low, high, perms, offset, name = found.groups()
+            named = (name or "").strip()
+            rows.append(MapsRow(int(low, 16), int(high, 16), perms, int(offset, 16), "00:00", 0, named))
+            numbers.append(number)
+        elif is_elision(line.encode()):
+            left_out = True
+        elif line.strip() or rows:
+            if any(_HARMONY_AREA.match(later) for later in lines[number:]):
+                raise _no_area(path, number, line, "START-END PERMS OFFSET NAME")
+            ended = bool(line.strip())
+            break
+    rows, numbers = without_gates(rows, numbers)
+    checked(rows, numbers, path)
+    if not rows:
+        raise _no_area(path, start + 1, lines[max(start, 0)], "the section Maps: with its areas")
+    facts = {name: found[1] for name, form in _HARMONY_FACTS if (found := form.search(text))}
+    return Dump(
+        "crash report of OpenHarmony",
+        path,
+        tuple(rows),
+        tuple(numbers),
+        pid=int(facts.get("pid", 0)),
+        program=facts.get("program", "").strip(),
+        fault=int(facts["fault"], 16) if "fault" in facts else -1,
+        missing=(*UNTOLD, *HIDDEN),
+        complete=not left_out and (ended or any(row.name == "[stack]" for row in rows)),
+    )
+
+
+_HARMONY_AREA = re.compile(
+    r"(?:0x)?([0-9a-f]{4,16})-(?:0x)?([0-9a-f]{4,16}) ([r-][w-][x-][ps]) ([0-9a-f]{8,16})(?: (.*))?$"
+)
+_HARMONY_FACTS = (
+    ("pid", re.compile(r"^Pid:\s*(\d+)", re.M)),
+    ("program", re.compile(r"^Process name:(.*)", re.M)),
+    ("fault", re.compile(r"^Reason:.*SIG(?:SEGV|BUS)\b.*@(0x[0-9a-f]+)", re.M)),
+)
+
+
+def _no_area(path: str, number: int, line: str, expected: str) -> InputError:
+    return InputError(RT_MAPS, "not a line of the map", path, number, text=line[:200], expected=expected)
+
+
 def read_sanitizer(data: bytes, path: str) -> Dump:
     """The list behind "Process memory map follows:" (ASan, MSan, TSan): ranges and names, no permissions."""
     text = data.decode("utf-8", "replace")

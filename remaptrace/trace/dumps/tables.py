@@ -19,6 +19,7 @@ _PMAP_HEAD = pattern(_PREFIX + r"(\d+):\s+(.*)")
 _MODE = r"([r-][w-][x-][sp-][R-]?)"
 _PMAP_X = pattern(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)((?:\s+(?:\d+|-))*)\s+" + _MODE + r"(?:\s+(.*))?$")
 _PMAP = pattern(_PREFIX + r"([0-9a-f]{4,16})\s+(\d+)K\s+" + _MODE + r"(?:\s+(.*))?$")
+_SOLARIS = pattern(_PREFIX + r"(?=\d*[A-F])[0-9A-F]{8,16}\s+\d+K?\s")
 _PMAP_DEVICE = pattern(r"([0-9a-f]{8,16})\s+([0-9a-f]+):([0-9a-f]+)\s+(.*)")
 _PMAP_FULL = pattern(
     _PREFIX + r"([0-9a-f]{4,16})\s+([r-][w-][x-][ps])\s+([0-9a-f]+)\s+([0-9a-f]+:[0-9a-f]+)\s+(\d+)\s+(.*)"
@@ -80,6 +81,8 @@ def read_pmap(data: bytes, path: str) -> Dump:
                 continue  # a session of a terminal, a page
             if head:
                 raise _refused(path, number, line, "a second process begins here", "one process")
+            if any(_SOLARIS.match(later) for later in text[number - 1 :]):
+                raise _refused(path, number, line, "addresses in capitals: a pmap of Solaris", "one of Linux")
             if not any(_pmap_row(later, header, [], []) for later in text[number:]):
                 break
             raise _refused(path, number, line, "not a line of pmap", "ADDRESS SIZE MODE MAPPING")

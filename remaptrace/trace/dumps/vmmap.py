@@ -45,7 +45,7 @@ _TABLES = (
     ),
     _Table(
         "list of pwndbg (vmmap)",
-        pattern(r"^\s*Start\s+End\s+Perm\s+Size\s+Offset\s+File", re.MULTILINE),
+        pattern(r"^\s*Start\s+End\s+Perm\s+Size\s+Offset\s+File|^\W*LEGEND: STACK \|", re.MULTILINE),
         pattern(_PREFIX + rf"0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+{_PERMS}\s+{_HEX}\s+{_HEX}\s*(.*)$"),
         3, 5, 4, 6,
     ),
@@ -54,6 +54,20 @@ _TABLES = (
         pattern(r"^\s*Start\s+End\s+Offset\s+Perm\s+Path", re.MULTILINE),
         pattern(_PREFIX + rf"0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+{_PERMS}(?:\s+(.*))?$"),
         4, 3, 0, 5,
+    ),
+    _Table(
+        "list of gef (vmmap)",
+        pattern(r"^\s*Start\s+End\s+Size\s+Offset\s+Perm\s+Path", re.MULTILINE),
+        pattern(_PREFIX + rf"0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+{_HEX}\s+{_HEX}\s+{_PERMS}(?:\s+(.*))?$"),
+        5, 4, 3, 6,
+    ),
+    _Table(
+        "list of radare2 (dm)",
+        pattern(r"^\s*0x[0-9a-f]{8,16} - 0x[0-9a-f]{8,16} [-*] (?:usr|sys)\s", re.MULTILINE),
+        pattern(
+            _PREFIX + rf"0x([0-9a-f]+) - 0x([0-9a-f]+) [-*] (?:usr|sys)\s+\S+ \S {_PERMS}(?: (.*?))?(?: ; map\..*)?$"
+        ),
+        3, 0, 0, 4,
     ),
     _Table(
         "list of peda (vmmap)",
@@ -70,8 +84,8 @@ _TABLES = (
 )  # fmt: skip
 _CRASH_HEAD = pattern(r"^\s*VMA\s+START\s+END\s+FLAGS\s+FILE", re.MULTILINE)
 _CRASH_ROW = pattern(r"\s*([0-9a-f]{8,16})\s+([0-9a-f]+)\s+([0-9a-f]+)\s+([0-9a-f]+)(?:\s+(.*))?$")
-_MADE_UP = re.compile(r"\[anon_[0-9a-f]+\]|mapped\Z")
-"""Names that pwndbg and peda make up for anonymous memory."""
+_MADE_UP = re.compile(r"\[anon_[0-9a-f]+\]|mapped\Z|unk\d+\Z|\?\Z")
+"""Names that pwndbg, peda and radare2 make up for anonymous memory."""
 _NOISE = pattern(r"Dirty pages:|Modified memory|\s*LEGEND|\[ Legend|\s*PT_LOAD")
 
 
@@ -141,6 +155,9 @@ def _row(table: _Table, match: re.Match[str]) -> MapsRow:
     perms = (match[table.perms] or "") if table.perms else ""
     perms = perms + "p" if len(perms) == 3 else perms or UNKNOWN_PERMS
     name = _ARROW.sub("", (match[table.name] or "").strip()).strip()
+    if "radare2" in table.form:
+        half = len(name) // 2  # the file, and the name of the map, which is that of the file
+        name = name[:half] if name[:half] == name[half + 1 :] else name.split(" ")[0]
     name = "" if _MADE_UP.match(name) else re.sub(r"\s*PT_LOAD\[\d+\]$", "", name)
     offset = int(match[table.offset], 16) if table.offset else 0
     return MapsRow(int(match[1], 16), int(match[2], 16), perms, offset, "00:00", 0, name)

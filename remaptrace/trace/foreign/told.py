@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ...lateclasses import dataclass
 
@@ -111,9 +112,29 @@ _QUOTE = re.compile(rb"(?:[ \t]{0,3}[>|])+ ?")
 
 def told(head: bytes) -> Told | None:
     """What `head`, the first bytes of an input that no reader knows, seems to be."""
+    lines = lines_of(head)
+    found = first_of(_TABLE, head, lines)
+    if found is not None:
+        return found
+    if sum(_OF_LIBRARIES.match(line) is not None for line in lines) > 1 and not any(
+        map(_ON_MEMORY.search, lines)
+    ):
+        return LIBRARIES
+    if head.startswith(b"\x7fELF"):
+        return Told("an ELF file", "record its run, or give /proc/PID/maps of it with --maps")
+    return None
+
+
+def lines_of(head: bytes) -> list[bytes]:
+    """The first lines of an input, those that are quoted also without the quoting."""
     lines = [line.rstrip(b"\r") for line in head[:65536].split(b"\n")[:60]]
     lines += [_QUOTE.sub(b"", line, count=1) for line in lines if line.lstrip()[:1] in b">|"]
-    for kind in _TABLE:
+    return lines
+
+
+def first_of(table: Iterable[Told], head: bytes, lines: list[bytes]) -> Told | None:
+    """The first of `table` that knows the beginning of an input or one of its first lines."""
+    for kind in table:
         if kind.magic and head.startswith(kind.magic):
             return kind
         if kind.line is not None and any(kind.line.match(line) for line in lines):
@@ -122,10 +143,4 @@ def told(head: bytes) -> Told | None:
             lines
         ):
             return kind
-    if sum(_OF_LIBRARIES.match(line) is not None for line in lines) > 1 and not any(
-        map(_ON_MEMORY.search, lines)
-    ):
-        return LIBRARIES
-    if head.startswith(b"\x7fELF"):
-        return Told("an ELF file", "record its run, or give /proc/PID/maps of it with --maps")
     return None
