@@ -399,11 +399,9 @@ def read_data(
 def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
     """The error for content that no reader knows, with what it seems to be: as it was given, or undone as pasted."""
     head = bytes(data[:512])
-    from .dumps.told import told_of_memory
-    from .foreign.told import told
+    from .dumps.told import told_of_any
 
-    heads = (bytes(as_given[:HEAD]), bytes(data[:HEAD]))
-    kind = next((k for asks in (told, told_of_memory) for h in heads if (k := asks(h)) is not None), None)
+    kind = told_of_any(bytes(as_given[:HEAD]), bytes(data[:HEAD]))
     hint = f"{kind.what}: {kind.instead}" if kind is not None else ""
     odd = sum(b < 9 or 13 < b < 32 or b > 126 for b in head)
     if not hint and (b"\0" in head or odd > len(head) // 3):
@@ -417,7 +415,7 @@ def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
         text=text,
         found=hint,
         expected="a YAML scenario, strace, ftrace, perf script or perf trace text, JSON Lines, a column file, or a map"
-        " (/proc/PID/maps, smaps, pmap, a core file, hs_err, a tombstone)",
+        " (/proc/PID/maps, smaps, pmap, a core file, a minidump, hs_err, a tombstone)",
     )
 
 

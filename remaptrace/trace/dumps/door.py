@@ -34,6 +34,7 @@ FORMS: dict[str, Callable[[bytes, str], Dump]] = {
     "numa_maps": read_no_map,
     "map_files": read_no_map,
 }
+_BINARY = ("core", "minidump")
 _HEAD = 1 << 16
 _FAR = 1 << 24
 """Bytes of a text that is no log within which a list is looked for."""
@@ -50,7 +51,9 @@ _HS_ERR = pattern(
 )
 _PMAP = pattern(r"[\s>+|]*\d+:\s+\S.*\n[\s>+|]*(?:Address\s+(?:Kbytes|Perm)\b|[0-9a-f]{8,16}\s+\d+K\s)")
 _PMAP_BARE = pattern(r"[\s>+|]*Address\s+(?:Kbytes\s+(?:RSS|PSS|Mode)|Perm\s+Offset)\b")
-_PMAP_QUIET = pattern(r"[\s>+|]*[0-9a-f]{16}\s+\d+K\s+[r-][w-][x-][s-][R-]\s")
+_PMAP_QUIET = pattern(
+    r"(?:\d+:[^\n]*\n)?[\s>+|]*[0-9a-f]{16}\s+(?:\d+K|\d+\s+\d+\s+\d+)\s+[r-][w-][x-][s-][R-]\s"
+)
 _PMAP_INSIDE = pattern(r"^[\s>+|]*Address\s+(?:Kbytes\s+(?:RSS|PSS|Mode)|Perm\s+Offset)\b", re.M)
 _HARMONY = pattern(
     r"^Maps:[ \t]*(?:<.*)?\r?\n(?:0x)?[0-9a-f]{4,16}-(?:0x)?[0-9a-f]{4,16} [r-][w-][x-][ps] [0-9a-f]{8,16}"
@@ -147,7 +150,7 @@ def read_dump(data: bytes, path: str, form: str | None = None) -> Dump:
     """The dump in `data`; `form` as `form_of` gives it. InputError RT325 with the line that is no area."""
     named = form or form_inside(data) or "maps"
     notes: tuple[str, ...] = ()
-    if named != "core":
+    if named not in _BINARY:
         plain, undone = unwrapped(data)
         if named in ("maps", "pmap") or form_of(plain) == named:
             data, notes = plain, undone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..foreign.told import Told, first_of, lines_of
+from ..foreign.told import Told, first_of, lines_of, told
 
 _MAPS = "`cat /proc/PID/smaps` (or maps) of the process has its areas"
 _ANDROID = "`adb shell cat /proc/PID/smaps` (or `run-as PACKAGE cat /proc/PID/smaps`) has the areas"
@@ -131,6 +131,11 @@ _TABLE = (
 """The first that knows a line speaks; nothing here is asked before every reader has said no."""
 
 
-def told_of_memory(head: bytes) -> Told | None:
-    """What `head`, the first bytes of an input that no reader knows, seems to say about the memory of a process."""
-    return first_of(_TABLE, head, lines_of(head))
+def told_of_any(*heads: bytes) -> Told | None:
+    """What an input that no reader knows seems to be: of another tracer, or of the memory of a process.
+
+    `heads`: its first bytes, as given and as undone from what mails and pages did to them.
+    """
+    found = (told(head) for head in heads)
+    about_memory = (first_of(_TABLE, head, lines_of(head)) for head in heads)
+    return next((kind for kind in (*found, *about_memory) if kind is not None), None)

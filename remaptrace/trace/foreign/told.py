@@ -134,13 +134,12 @@ def lines_of(head: bytes) -> list[bytes]:
 
 def first_of(table: Iterable[Told], head: bytes, lines: list[bytes]) -> Told | None:
     """The first of `table` that knows the beginning of an input or one of its first lines."""
+    written = sum(bool(line.strip()) for line in lines)
     for kind in table:
         if kind.magic and head.startswith(kind.magic):
             return kind
         if kind.line is not None and any(kind.line.match(line) for line in lines):
             return kind
-        if kind.most is not None and 2 * sum(kind.most.match(line) is not None for line in lines) > len(
-            lines
-        ):
+        if kind.most is not None and 2 * sum(kind.most.match(line) is not None for line in lines) > written:
             return kind
     return None
