@@ -17,7 +17,7 @@ from ...abi.vmanames import pointer_string
 from ..eventblocks import narrow
 from ..events import COLUMNS, IntArray, Trace
 from ..unborn import REASON, Union, by_areas, orphans
-from .compat import leave_out_32_bit
+from .compat import leave_out_32_bit, read_32_bit
 from .lives import Lives
 from .plan import (
     BEHIND_POINTERS,
@@ -66,6 +66,7 @@ def assemble(
     Tasks whose birth and thread group the text does not show are processes of their own unless their areas prove
     that they are not; `threads_of`: they all belong to this process, 0: to the first one.
     """
+    read_32_bit(text)
     leave_out_32_bit(text)
     trace = _assembled(text, name, fmt, source, page_size, {}, threads_of)
     if threads_of is not None or len(alone := orphans(trace)) < 2:

@@ -124,7 +124,9 @@ REFINED = (
 )
 """Call, register that holds the command, command and the bits that count, and the plan that then holds."""
 
-BEHIND_POINTERS = frozenset(("process_madvise", "setrlimit", "prlimit64", "ipc", "process_vm_writev"))
+BEHIND_POINTERS = frozenset(
+    ("old_mmap", "process_madvise", "setrlimit", "prlimit64", "ipc", "process_vm_writev")
+)
 """Calls that matter to memory maps, but whose arguments are in memory that no tracepoint prints."""
 
 NOT_TOLD = " not told)"
