@@ -30,7 +30,7 @@ from tools.fuzzing.mutate import mutated
 
 MUTATED = 0.8
 """Share of the lines that are changed: the others keep processes and descriptors alive."""
-ONE_LOG = 5000
+ONE_LOG = 1500
 """Lines that are read as one log."""
 _RUN = 30
 """Lines that stand beside each other in the corpus, at most, before the next place is chosen."""
