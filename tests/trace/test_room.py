@@ -12,6 +12,7 @@ from remaptrace import load, replay
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE
 from remaptrace.trace.events import TASK_DTYPE, Trace
+from remaptrace.trace.recorded import room
 from remaptrace.trace.recorded.room import _WINDOW, makers_of_room
 from remaptrace.trace.strace.door import read_strace
 
@@ -140,8 +141,13 @@ def slowly(trace: Trace) -> dict[int, int]:
     return found
 
 
+@pytest.mark.parametrize("piece,back", [(room._PIECE, room._BACK), (7, 2)])
 @pytest.mark.parametrize("seed", range(40))
-def test_a_slow_twin_finds_the_same(seed: int) -> None:
+def test_a_slow_twin_finds_the_same(
+    seed: int, piece: int, back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_PIECE", piece)
+    monkeypatch.setattr(room, "_BACK", back)
     rng = random.Random(seed)
 
     pids = [1, 1, 1, 4, 4, 6]
