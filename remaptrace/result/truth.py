@@ -16,6 +16,7 @@ What is compared, each with its own tally:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -49,11 +50,12 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
     trace = result.trace
     tallies: dict[str, Tally] = {}
     found: list[Disagreement] = []
-    for comparison in (_answers, _counts, _counters, _maps):
-        for what, tally, disagreements in comparison(result):
-            if tally.total:
-                tallies[what] = tally
-                found += disagreements
+    compared, equal = _answered(result)
+    every = (_answers(result, compared, equal), _counts(result), _counters(result), _maps(result))
+    for what, tally, disagreements in chain.from_iterable(every):
+        if tally.total:
+            tallies[what] = tally
+            found += disagreements
     raced = raced_faults(result)
     faults, same, words = compared_faults(result, raced)
     if len(faults):
@@ -61,7 +63,6 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
         found += disagreements
     found.sort(key=lambda d: d.event if d.event >= 0 else len(trace))
     source = trace.sources[0] if trace.sources else ""
-    compared, equal = _answered(result)
     return CheckOutcome(
         name=name or trace.name or PurePath(source).stem,
         path=path or source,
@@ -154,9 +155,8 @@ def _placed_by_itself(result: Result, compared: npt.NDArray[np.int64]) -> Bools:
     return equal
 
 
-def _answers(result: Result) -> Found:
+def _answers(result: Result, compared: npt.NDArray[np.int64], equal: Bools) -> Found:
     trace, kinds = result.trace, result.trace.columns["kind"]
-    compared, equal = _answered(result)
 
     def words(i: int) -> tuple[str, str]:
         event = int(compared[i])

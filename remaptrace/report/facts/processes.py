@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COURSE = 60
 """Points of a course of VMA counts."""
+_PIECE = 1 << 17
+"""Events that are looked at together."""
 
 
 def process_rows(trace: Trace) -> npt.NDArray[np.int64]:
@@ -39,51 +41,107 @@ def process_rows(trace: Trace) -> npt.NDArray[np.int64]:
 
 def process_facts(result: Result) -> list[ProcessFacts]:
     """VMA counts of every process that has an address space, the highest peak first."""
-    trace, counts = result.trace, result.columns["map_count"]
+    trace = result.trace
     if not len(trace) or not len(trace.tasks):
         return []
     of_task = process_rows(trace)
-    events = np.flatnonzero(counts >= 0)
-    if not len(events):
+    found = _Lives(result, of_task)
+    present = np.flatnonzero(found.peak >= 0)
+    if not len(present):
         return []
-    narrow = of_task.astype(np.int16) if len(of_task) < 1 << 15 else of_task  # sorted by digits, in one pass
-    owner = narrow[trace.columns["task"][events]]
-    if owner.min() != owner.max():
-        order = np.argsort(owner, kind="stable")
-        events, owner = events[order], owner[order]
-        del order  # of a large log each column more is a tenth of its text
-    values = counts[events]
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
-    ends = np.r_[starts[1:], len(owner)]
-    courses = _courses(values, events, starts, ends, len(trace))
     leaders = {int(of_task[i]): i for i in range(len(of_task) - 1, -1, -1)}
     names = _names(trace, of_task)
-    out: list[ProcessFacts] = []
-    for i, (first, last) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        top = first + int(values[first:last].argmax())
-        number = int(owner[first])
-        task = trace.tasks[leaders[number]]
-        out.append(
-            {
-                "pid": int(task["pid"]),
-                "name": names.get(number, ""),
-                "start": _start(trace, events[first:last], values[first:last]),
-                "peak": int(values[top]),
-                "end": int(values[last - 1]),
-                "peak_at": place(trace, int(events[top])),
-                "course": courses[i],
-            }
-        )
+    out: list[ProcessFacts] = [
+        {
+            "pid": int(trace.tasks["pid"][leaders[number]]),
+            "name": names.get(number, ""),
+            "start": int(found.start[number]),
+            "peak": int(found.peak[number]),
+            "end": int(found.end[number]),
+            "peak_at": place(trace, int(found.peak_at[number])),
+            "course": course,
+        }
+        for number, course in zip(present.tolist(), found.courses(present), strict=True)
+    ]
     return sorted(out, key=lambda p: -p["peak"])
 
 
-def _start(trace: Trace, events: npt.NDArray[np.intp], counts: npt.NDArray[np.integer[Any]]) -> int:
-    """The count behind the first event of the log; in recordings behind the first that finds an address space."""
-    known = (trace.columns["flags"][events] & EVF_MADE) == 0
-    if trace.recorded:
-        known &= counts > 0
-    rows = np.flatnonzero(known)
-    return int(counts[rows[0] if len(rows) else 0])
+class _Lives:
+    """The VMA counts of the processes, by their numbers; a process without an address space has the peak -1.
+
+    `start`: behind its first event of the log, in recordings behind the first that finds an address space; `peak` at
+    event `peak_at`, the first of them; `end`: the last count. The trace is looked at in parts, one for each point of
+    the courses: of a large log each column more would be a tenth of its text.
+    """
+
+    def __init__(self, result: Result, of_task: npt.NDArray[np.int64]) -> None:
+        trace = result.trace
+        number, self._points = int(of_task.max()) + 1, min(COURSE, len(trace))
+        self._recorded, self._flags = trace.recorded, trace.columns["flags"]
+        self.start, self.end = (np.zeros(number, dtype=np.int64) for _ in range(2))
+        self.peak, self.peak_at, self._first = (np.full(number, -1, dtype=np.int64) for _ in range(3))
+        self._begun = np.zeros(number, dtype=np.bool_)
+        # of each part: the processes that act in it, their highest counts, their last counts
+        self._parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]] = []
+        narrow = of_task.astype(np.int16) if number < 1 << 15 else of_task  # sorted by digits, in one pass
+        counts, task = result.columns["map_count"], trace.columns["task"]
+        for point in range(self._points):
+            low, high = (-(-len(trace) * at // self._points) for at in (point, point + 1))
+            alive = np.flatnonzero(counts[low:high] >= 0)
+            self._add(narrow[task[low:high][alive]], counts[low:high][alive], alive + low)
+
+    def _add(
+        self, owner: npt.NDArray[Any], values: npt.NDArray[np.integer[Any]], events: npt.NDArray[np.intp]
+    ) -> None:
+        """The next part: of each event the process and its count."""
+        if not len(owner):
+            self._parts.append((owner, values, values))
+            return
+        if len(self.peak) > 1:
+            order = np.argsort(owner, kind="stable")
+            owner, values, events = owner[order], values[order], events[order]
+        heads = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+        ends = np.r_[heads[1:], len(owner)]
+        who, highest, last = owner[heads], np.maximum.reduceat(values, heads), values[ends - 1]
+        self._parts.append((who, highest, last))
+        self.end[who] = last
+        for i in np.flatnonzero(highest > self.peak[who]).tolist():
+            top = int(heads[i]) + int(values[heads[i] : ends[i]].argmax())
+            self.peak[who[i]], self.peak_at[who[i]] = values[top], events[top]
+        for i in np.flatnonzero(~self._begun[who]).tolist():
+            part = slice(int(heads[i]), int(ends[i]))
+            self._begin(int(who[i]), events[part], values[part])
+
+    def _begin(self, number: int, events: npt.NDArray[np.intp], counts: npt.NDArray[np.integer[Any]]) -> None:
+        """The start of a process, if its next events tell it; until then its first count."""
+        if self._first[number] < 0:
+            self._first[number] = events[0]
+            self.start[number] = counts[0]
+        known = (self._flags[events] & EVF_MADE) == 0
+        if self._recorded:
+            known &= counts > 0
+        if known.any():
+            self.start[number] = counts[known.argmax()]
+            self._begun[number] = True
+
+    def courses(self, numbers: npt.NDArray[np.intp]) -> list[list[int]]:
+        """The course of each process: the highest count in each part of the trace.
+
+        A part without events of a living process keeps the count before; 0 outside its life.
+        """
+        row = np.zeros(len(self.peak), dtype=np.int64)
+        row[numbers] = np.arange(len(numbers))
+        points = np.full((len(numbers), self._points), -1, dtype=np.int64)
+        kept = np.zeros(len(numbers), dtype=np.int64)
+        last = np.zeros(len(numbers), dtype=np.int64)
+        for point, (who, highest, closing) in enumerate(self._parts):
+            points[:, point] = ~kept
+            points[row[who], point] = highest
+            kept[row[who]] = closing
+            last[row[who]] = point
+        points[np.arange(self._points) > last[:, None]] = 0
+        found: list[list[int]] = np.where(points < 0, ~points, points).tolist()
+        return found
 
 
 def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
@@ -104,15 +162,13 @@ def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
             executed.setdefault(int(of_task[int(tasks[event])]), []).append((event, path.rpartition("/")[2]))
     names = known | {number: execs[-1][1] for number, execs in executed.items()}
     born: dict[int, str] = {}  # names of processes that have them from their parents
-    begins = np.full(len(trace.tasks), len(trace), dtype=np.int64)
-    begins[tasks[::-1]] = np.arange(
-        len(trace) - 1, -1, -1
-    )  # of each task the event that is written last: its first
+    nameless = [i for i, number in enumerate(of_task.tolist()) if number not in names]
+    begins = _begins(trace, nameless) if nameless else {}
     for i, number in enumerate(of_task.tolist()):
         parent = int(trace.tasks[i]["parent"])
         if number in names or not 0 <= parent < len(of_task):
             continue
-        first = int(begins[i])
+        first = begins.get(i, len(trace))
         above = int(of_task[parent])
         earlier = [name for event, name in executed.get(above, ()) if event < first]
         text = earlier[-1] if earlier else known.get(above) or born.get(above, "")
@@ -121,30 +177,18 @@ def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
     return names
 
 
-def _courses(
-    values: npt.NDArray[np.integer[Any]],
-    events: npt.NDArray[np.intp],
-    starts: npt.NDArray[np.intp],
-    ends: npt.NDArray[np.intp],
-    total: int,
-) -> list[list[int]]:
-    """The course of each run of rows: the highest count in each of COURSE equal parts of the trace.
-
-    A part without events of a living process keeps the count before; 0 outside its life.
-    """
-    points = min(COURSE, total)
-    out = []
-    for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
-        part, mine = events[first:last] * points // total, values[first:last]
-        heads = np.flatnonzero(np.r_[True, part[1:] != part[:-1]])
-        highest = np.maximum.reduceat(mine, heads)
-        closing = mine[np.r_[heads[1:], len(mine)] - 1]
-        course = [0] * points
-        at = part[heads].tolist()
-        for k, bucket in enumerate(at):
-            course[bucket] = int(highest[k])
-            until = at[k + 1] if k + 1 < len(at) else bucket + 1
-            for gap in range(bucket + 1, until):
-                course[gap] = int(closing[k])
-        out.append(course)
-    return out
+def _begins(trace: Trace, tasks: list[int]) -> dict[int, int]:
+    """The first event of each of `tasks` that has one."""
+    wanted = np.zeros(len(trace.tasks), dtype=np.bool_)
+    wanted[tasks] = True
+    found: dict[int, int] = {}
+    for first in range(0, len(trace), _PIECE):
+        part = trace.columns["task"][first : first + _PIECE]
+        rows = np.flatnonzero(wanted[part])
+        if len(rows):
+            new, at = np.unique(part[rows], return_index=True)
+            found.update(zip(new.tolist(), (rows[at] + first).tolist(), strict=True))
+            wanted[new] = False
+            if not wanted.any():
+                break
+    return found

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.calls import KIND_NAMES
@@ -21,9 +22,10 @@ from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import TAKEN, WHY_NO_BREAK, WHY_NONE
 from ...machine.versions.ground import basis_of
 from ...result.agreement import CheckOutcome, Disagreement, Ground
+from ...result.ground import PIECE
 from ...result.manyareas import grouped
 from ...result.result import Result, Snapshot
-from ...trace.events import Trace, are_memory_calls, distinct
+from ...trace.events import Trace, are_memory_calls
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
 from .processes import process_facts
@@ -161,45 +163,36 @@ def rule_ground(kernel: Kernel) -> RuleGround:
 def call_facts(result: Result) -> list[CallFacts]:
     """Memory and process calls by name: how many were done, how many refused with which error."""
     trace = result.trace
-    kinds, flags = trace.columns["kind"], trace.columns["flags"]
-    returned = result.columns["ret"]
-    # What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
-    wanted = ((flags & EVF_MADE) == 0) | are_memory_calls(kinds)
-    present = distinct(kinds[wanted]).tolist()
-    out: list[CallFacts] = []
-    threads = np.zeros(len(trace), dtype=bool)
+    kinds, returned = trace.columns["kind"], result.columns["ret"]
+    counts, refusals = _called(result)
     forks = np.flatnonzero(kinds == ev.K_FORK)
-    threads[forks] = trace.columns["a1"][forks].astype(np.int64) & CLONE_THREAD != 0
-    for kind in [*present, _NEW_THREAD]:
+    births = forks[trace.columns["a1"][forks].astype(np.int64) & CLONE_THREAD != 0]
+    births = births[_is_call(result, births)]
+    counts[ev.K_FORK] -= len(births)
+    thread = np.isin(refusals, births)
+    out: list[CallFacts] = []
+    for kind in [*np.flatnonzero(counts).tolist(), *([_NEW_THREAD] if len(births) else [])]:
         if kind not in _CALLS and kind != _NEW_THREAD:
             continue
-        if kind == _NEW_THREAD:
-            rows = np.flatnonzero(threads & wanted)
-        else:
-            rows = np.flatnonzero((kinds == kind) & wanted & ~threads)
-        if not len(rows):
-            continue
-        values, why = returned[rows], result.columns["why"][rows]
-        refused = (values < 0) & (values >= -4095)
-        if kind == ev.K_BRK:  # its refusal is a break that stays
-            refused = why != WHY_NONE
+        refused = refusals[thread if kind == _NEW_THREAD else (kinds[refusals] == kind) & ~thread]
+        number = len(births) if kind == _NEW_THREAD else int(counts[kind])
         entry: CallFacts = {
             "name": KIND_NAMES.get(kind, "new thread"),
             "sort": _sort_of(kind),
-            "done": int(len(rows) - refused.sum()),
+            "done": number - len(refused),
             "refused": [],
         }
-        if refused.any():
-            unchanged = (kind == ev.K_BRK) & (why[refused] != WHY_NO_BREAK)
-            keys = np.where(unchanged, 0, values[refused]) * 256 - why[refused].astype(np.int64)
-            _, firsts, counts = np.unique(keys, return_index=True, return_counts=True)
-            where = rows[refused]
-            for i in np.argsort(-counts, kind="stable").tolist():
-                event = int(where[firsts[i]])
+        if len(refused):
+            why = result.columns["why"][refused].astype(np.int64)
+            unchanged = (kind == ev.K_BRK) & (why != WHY_NO_BREAK)
+            keys = np.where(unchanged, 0, returned[refused]) * 256 - why
+            _, firsts, times = np.unique(keys, return_index=True, return_counts=True)
+            for i in np.argsort(-times, kind="stable").tolist():
+                event = int(refused[firsts[i]])
                 entry["refused"].append(
                     {
                         "errno": "unchanged" if unchanged[firsts[i]] else errno_name(-int(returned[event])),
-                        "count": int(counts[i]),
+                        "count": int(times[i]),
                         "first": place(trace, event),
                         "call": event_text(trace, event),
                         **refusal_facts(result, event),
@@ -210,6 +203,31 @@ def call_facts(result: Result) -> list[CallFacts]:
     return sorted(
         out, key=lambda c: (order.index(c["sort"]), -c["done"] - sum(r["count"] for r in c["refused"]))
     )
+
+
+def _is_call(result: Result, events: Any) -> npt.NDArray[np.bool_]:
+    """Which of `events` the program called for.
+
+    What a reader adds of itself is no call of the program; what a rewriting puts in its place is.
+    """
+    columns = result.trace.columns
+    made = (columns["flags"][events] & EVF_MADE) != 0
+    return np.asarray(~made | are_memory_calls(columns["kind"][events]))
+
+
+def _called(result: Result) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """How many events of each kind were called for, and those of them that were refused."""
+    kinds = result.trace.columns["kind"]
+    counts = np.zeros(256, dtype=np.int64)
+    refusals = []
+    for first in range(0, len(kinds), PIECE):
+        part = slice(first, first + PIECE)
+        wanted, kind, ret = _is_call(result, part), kinds[part], result.columns["ret"][part]
+        counts += np.bincount(kind if wanted.all() else kind[wanted], minlength=256)
+        refused = (ret < 0) & (ret >= -4095) & (kind != ev.K_BRK)
+        refused |= (kind == ev.K_BRK) & (result.columns["why"][part] != WHY_NONE)  # a break that stays
+        refusals.append(np.flatnonzero(refused & wanted) + first)
+    return counts, np.concatenate(refusals) if refusals else np.zeros(0, dtype=np.intp)
 
 
 def _sort_of(kind: int) -> Literal["memory", "process", "file"]:
