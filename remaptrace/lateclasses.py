@@ -117,9 +117,9 @@ else:
                 parameters.append(f"{name}=_d{i}")
             else:
                 parameters.append(name)
-            body.append(f"  own[{name!r}] = {value}" if frozen else f"  self.{name} = {value}")
+            body.append(f"  _own_[{name!r}] = {value}" if frozen else f"  self.{name} = {value}")
         if frozen and body:  # past the class's own __setattr__: a quarter of the time of object.__setattr__
-            body.insert(0, "  own = self.__dict__")
+            body.insert(0, "  _own_ = self.__dict__")
         if hasattr(cls, "__post_init__"):
             body.append("  self.__post_init__()")
         text = f"def __init__({', '.join(parameters)}):\n" + ("\n".join(body) or "  pass")

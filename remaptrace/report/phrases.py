@@ -12,6 +12,7 @@ from .words import counted, number
 
 if TYPE_CHECKING:
     from ..trace.wording import Place
+    from .documents.advise import RemedyFacts
     from .documents.run import Agreement, GroundAnswers, GroundFaults, InFile, Run, SourcePlace
 
 COMPARED = {
@@ -200,3 +201,12 @@ def _faults_ground(faults: GroundFaults) -> list[tuple[str, str]]:
 def outcome_word(outcome: str) -> str:
     """An outcome as the reports show it: without the prefixes that every reader knows."""
     return outcome.replace("SIGSEGV/SEGV_", "SIGSEGV/").replace("SIGBUS/BUS_", "SIGBUS/")
+
+
+def saved_words(remedy: RemedyFacts, digits: int = 0) -> str:
+    """The share that a remedy saves; raising the limit saves nothing, and is a cure for bounded programs."""
+    return (
+        "no saving: a cure if bounded"
+        if remedy["name"] == "limit"
+        else f"{100 * remedy['saved']:.{digits}f} %"
+    )

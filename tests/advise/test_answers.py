@@ -174,3 +174,19 @@ def test_no_hypothetical_kernel_is_advised(capsys: pytest.CaptureFixture[str], t
     assert "limit" in names
     assert all(names.index("limit") < names.index(n) for n in names if n.startswith("rfp"))
     assert not any("no kernel of today" in s for s in facts["sentences"])
+
+
+def test_raising_the_limit_is_a_cure_and_no_saving(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It stands where it belongs, behind what saves and before what only history has, without a share of 0 %."""
+    log = tmp_path / "log.strace"
+    guarded = (mapped(n) + f"mprotect({BASE + n * 0x100000:#x}, 4096, PROT_NONE) = 0\n" for n in range(60))
+    log.write_text(EXEC + "".join(guarded))
+    assert run_command(["advise", str(log)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "raise vm.max_map_count" not in text
+    first, last = text.index("guard regions"), text.index("per-PTE protections (hypothetical)")
+    assert (
+        first < text.index("raising vm.max_map_count (65,530): no saving; the cure if the program is") < last
+    )

@@ -33,6 +33,7 @@ def frozen(m: Any) -> type:
     class C:
         a: int
         b: tuple[int, ...] = m.field(default=(1,), repr=False)
+        own: str = ""  # a word that made code might take for itself
 
     return C
 

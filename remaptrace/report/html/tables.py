@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...machine.machine import Machine
 from ..facts.run import rule_ground
-from ..phrases import nouns
+from ..phrases import nouns, saved_words
 from ..words import number
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def advise_tables(facts: Advise) -> list[Table]:
     ]
     most = max((r["before"] for r in facts["remedies"]), default=0)
     saving: list[list[Cell]] = [
-        [r["label"], r["kernel"], _part(r["before"], most), _part(r["after"], most), f"{r['saved']:.1%}"]
+        [r["label"], r["kernel"], _part(r["before"], most), _part(r["after"], most), saved_words(r, 1)]
         for r in facts["remedies"]
     ]
     return [

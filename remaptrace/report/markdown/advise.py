@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..phrases import file_place
+from ..phrases import file_place, saved_words
 from ..rich.advise import vmas_at_the_peak
 from ..rich.run import machine_phrase
 from ..words import number
@@ -40,7 +40,7 @@ def advise_markdown(facts: Facts) -> str:
     lines += table(
         ["what would help, measured by replay", "kernel", "VMAs", "then", "saved"],
         [
-            [r["label"], r["kernel"], number(r["before"]), number(r["after"]), f"{100 * r['saved']:.0f} %"]
+            [r["label"], r["kernel"], number(r["before"]), number(r["after"]), saved_words(r)]
             for r in facts["remedies"]
         ],
         right=2,

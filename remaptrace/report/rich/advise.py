@@ -125,29 +125,44 @@ def _remedies(sheet: Sheet, facts: Facts) -> None:
     heads = ("what would help, measured by replay", "VMAs", "then", "saved")
     rows: list[list[Cell]] = [[(h, "dim" if i else "head") for i, h in enumerate(heads)]]
     shown = [r for r in facts["remedies"] if r["name"] == "limit" or r["before"] != r["after"]]
-    for r in shown:
+    savings = [r for r in shown if r["name"] != "limit"]
+    for r in savings:
         saved = (f"{100 * r['saved']:.0f} %", "good" if r["saved"] >= 0.05 and r["allowed_alike"] else "")
         rows.append([r["label"], number(r["before"]), number(r["after"]), saved])
-    below = [""] + [
-        _remark(r, facts["machine"]["kernel"], bool(facts["leaks"]) and not facts["limit"]["ended_at"])
-        for r in shown
-    ]
     part = Sheet(sheet.width)
     part.table(rows, "lrrr", flexible=0)
+    lines = iter(part.lines)
     sheet.blank()
-    for line, remark in zip(part.lines, below, strict=True):
-        sheet.lines.append(line)
+    if savings:
+        sheet.lines.append(next(lines))
+    else:
+        sheet.paragraph("what would help   no other way of mapping that was tried saves a VMA", hang=4)
+    for r in shown:
+        if r["name"] == "limit":
+            _cure(sheet, facts)
+            continue
+        sheet.lines.append(next(lines))
+        remark = _remark(r, facts["machine"]["kernel"])
         if remark:
             sheet.paragraph(remark, "dim", indent=2, hang=2)
     for note in dict.fromkeys(n for r in shown for n in r["notes"]):
         sheet.paragraph(printable(note), "dim", hang=2)
 
 
-def _remark(r: RemedyFacts, own: str, grows: bool) -> str:
+def _cure(sheet: Sheet, facts: Facts) -> None:
+    """What raising the limit is, in its place among what would help: no saving."""
+    grows = bool(facts["leaks"]) and not facts["limit"]["ended_at"]
+    what = (
+        "no saving; it delays a program that grows, and cures none"
+        if grows
+        else "no saving; the cure if the program is bounded, a delay if it grows"
+    )
+    sheet.paragraph(f"raising vm.max_map_count ({number(facts['limit']['limit'])}): {what}", hang=2)
+
+
+def _remark(r: RemedyFacts, own: str) -> str:
     """What a reader must know of a remedy beside its numbers."""
     words = []
-    if r["name"] == "limit":
-        words.append("delays, does not cure" if grows else "cures a bounded program, delays a growing one")
     if r["kernel"] != own:
         words.append(f"on {r['kernel']}")
     if not r["allowed_alike"]:
