@@ -86,9 +86,9 @@ def sweep() -> Iterator[Row]:
     group = "sweep"
     yield Row(group, f"{len(_KERNELS)} kernels against one parse and so many replays", whole / share, 1.15,
               at_least=False, detail=f"{whole:.2f} / {share:.2f} s", stretch=1.05)  # fmt: skip
-    small = [_scenario(f"small-{i}") for i in range(400)]
+    small = [_scenario(f"small-{i}") for i in range(1000)]
     large = [path, *kernels]
-    for name, arguments in (("400 small scenarios", small), (f"{len(_KERNELS)} kernels of a log", large)):
+    for name, arguments in (("1,000 small scenarios", small), (f"{len(_KERNELS)} kernels of a log", large)):
         found = in_turn({j: tool("sweep", *arguments, "-j", j) for j in ("1", "2")}, turns=2)
         gain = found["1"].wall / found["2"].wall
         yield Row(group, f"-j 2 against -j 1, {name}", gain, 1.7, detail=f"{found['2'].wall:.2f} s")

@@ -7,7 +7,6 @@ execute a page of every area (of every kind of page, if there are very many).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +17,7 @@ from ..abi.kinds import ACCESSES
 from ..abi.outcomes import NAMES, OUT_OK
 from ..lateclasses import dataclass, replace
 from ..trace.events import Trace
-from .output import Rewritten, new_columns
-from .passes import rewrite
+from .output import Rewritten, Words, new_columns
 from .rows import rows_of
 
 if TYPE_CHECKING:
@@ -101,34 +99,63 @@ def _word(trace: Trace, event: int) -> str:
 
 def check(
     trace: Trace,
-    names: Iterable[str],
+    done: Rewritten,
     before: Machine,
     after: Machine,
     results: npt.NDArray[np.integer[Any]] | None = None,
     engine: str = "auto",
 ) -> Equivalence:
-    """Rewrite `trace` by the passes of `names` and compare it on `after` with the original on `before`.
+    """Compare `done`, a rewriting of `trace`, on `after` with the original on `before`.
 
-    `results` as for `rewrite`.
+    `results` as for `rewrite`. What is compared is that very rewriting: rewritten with its probes the trace could have
+    become another one, since a pass takes what it sees of accesses into account.
     """
     from ..engine.run.driver import replay
 
-    probed = with_probes(trace, results, engine)
-    done: Rewritten = rewrite(probed, names, engine=engine)
+    probed, new = with_probes(trace, results, engine)
+    other, where = _probes_in(done, probed, new)
     return allowed_alike(
-        replay(probed, before, follow=True, engine=engine),
-        replay(done.trace, after, follow=True, engine=engine),
-        done.origin,
+        replay(probed, before, follow=True, engine=engine, ends=False),
+        replay(other, after, follow=True, engine=engine, ends=False),
+        where,
     )
 
 
 def with_probes(
     trace: Trace, results: npt.NDArray[np.integer[Any]] | None = None, engine: str = "auto"
-) -> Trace:
-    """`trace` with reads, writes and executions of its areas before each process ends, and at its end."""
+) -> tuple[Trace, npt.NDArray[np.bool_]]:
+    """`trace` with reads, writes and executions of its areas before each process ends, and at its end; which they are.
+
+    `results` and `engine` as for `rewrite`.
+    """
     rows = rows_of(trace, results, engine)
     origin, words, _ = rows.walk.run("probes", _AREAS)
-    where = origin >> 1
+    where, new = origin >> 1, origin & 1 != 0
     taken = None if trace.taken is None else trace.taken[where]
-    columns = new_columns(rows, where, np.flatnonzero(origin & 1), words)
-    return replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[], taken=taken)
+    columns = new_columns(rows, where, np.flatnonzero(new), words)
+    return (
+        replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[], taken=taken),
+        new,
+    )
+
+
+def _probes_in(done: Rewritten, probed: Trace, new: npt.NDArray[np.bool_]) -> tuple[Trace, Words]:
+    """The rewritten trace with the probes of `probed`, and for each of its events that of `probed`.
+
+    `new` as `with_probes` gives it. Probes stand in front of the end of their process, which every pass keeps.
+    """
+    probes, kept = np.flatnonzero(new), np.flatnonzero(~new)
+    ends = np.append(done.origin, len(kept))
+    last = np.append(done.trace.columns["kind"] == ev.K_EXIT, True)
+    places = {int(ends[at]): int(at) for at in np.flatnonzero(last)}
+    behind = np.cumsum(~new)[
+        probes
+    ]  # events before a probe: the number of the end that it stands in front of
+    at = np.array([places[event] for event in behind.tolist()], dtype=np.int64)
+    columns = {
+        name: np.insert(column, at, probed.columns[name][probes])
+        for name, column in done.trace.columns.items()
+        if name in probed.columns
+    }
+    columns["origin"] = where = np.insert(kept[done.origin], at, probes)
+    return replace(done.trace, columns=columns), where

@@ -10,17 +10,23 @@ from .. import session
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
+    from ...rewrite.output import Rewritten
     from ...trace.events import Trace
 
 
 def rewritten_for(trace: Trace, names: Sequence[str], choice: session.Choice) -> tuple[Trace, Machine]:
     """`trace` rewritten by the passes of `names`, and the machine for it; its notes say what was done and checked."""
+    from ...rewrite.equivalence import check
+    from ...rewrite.passes import rewrite
+
     if choice.kernel is None:
         choice = replace(choice, kernel=kernel_for(trace, names))
     machine = choice.machine(trace)
-    done = rewritten(trace, names)
-    done.notes.append(_checked(trace, names, machine))
-    return done, machine
+    results = _results(trace)
+    done = rewrite(trace, names, results)
+    own = session.Choice().machine(trace)
+    sentence = check(trace, done, own, machine, results).sentence()
+    return _told(trace, done, names, sentence), machine
 
 
 def rewritten(trace: Trace, names: Sequence[str]) -> Trace:
@@ -29,8 +35,12 @@ def rewritten(trace: Trace, names: Sequence[str]) -> Trace:
         return trace
     from ...rewrite.passes import rewrite
 
-    done = rewrite(trace, names, _results(trace))
-    notes = [*done.trace.notes, *_done(done.counts)]
+    return _told(trace, rewrite(trace, names, _results(trace)), names)
+
+
+def _told(trace: Trace, done: Rewritten, names: Sequence[str], *more: str) -> Trace:
+    """The rewritten trace; its notes say what was done, and `more`."""
+    notes = [*done.trace.notes, *_done(done.counts), *more]
     return replace(done.trace, notes=notes, kernel=kernel_for(trace, names) or trace.kernel)
 
 
@@ -59,10 +69,3 @@ def kernel_for(trace: Trace, names: Sequence[str]) -> str | None:
         if wanted:
             return wanted
     return None
-
-
-def _checked(trace: Trace, names: Sequence[str], machine: Machine) -> str:
-    """Whether the rewritten trace on `machine` allows and refuses the same accesses as the original at home."""
-    from ...rewrite.equivalence import check
-
-    return check(trace, names, session.Choice().machine(trace), machine, _results(trace)).sentence()
