@@ -5,7 +5,16 @@ from __future__ import annotations
 from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC
 from ..abi.kinds import K_MINCORE, K_MSYNC, K_PKEY_ALLOC, K_SHMAT, K_SHMGET
 from ..abi.mman import ADVICE
-from ..engine.why import WHY_NO_BREAK, WHY_NOEXEC_TAKEN, WHY_SEAL_TAKEN, WHY_UNTOLD
+from ..abi.rows import RSF_ASSUMED
+from ..engine.why import (
+    WHY_HUGE_POOL,
+    WHY_LOW_ADDRESS,
+    WHY_NO_BREAK,
+    WHY_NOEXEC_TAKEN,
+    WHY_SEAL_TAKEN,
+    WHY_UNTOLD,
+)
+from ..result.result import Result
 
 SEGMENTS = "ipcs -l and ipcs -m"
 BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
@@ -72,6 +81,28 @@ SINCE = {
     for name in names
 }
 """Advice that not every kernel knows, and the first that does."""
+BELIEVED: dict[int, tuple[tuple[str, ...], str]] = {
+    WHY_LOW_ADDRESS: (
+        ("a security module (mmap_zero of SELinux)", "a seccomp filter"),
+        "CapEff and Seccomp of /proc/PID/status",
+    ),
+    WHY_HUGE_POOL: (
+        ("a hugetlb limit of the cgroup", "RLIMIT_AS (ulimit -v)"),
+        "HugePages_Free of /proc/meminfo and hugetlb.*.rsvd.max of the cgroup",
+    ),
+}
+"""Reasons that a replay takes for its state because of a recorded refusal alone: what else it may be, what decides."""
+
+
+def rests_on_belief(result: Result, event: int, why: int) -> bool:
+    """Whether the state has the reason of a refusal only because this one, or one like it before, was recorded."""
+    if why not in BELIEVED:
+        return False
+    columns = result.columns
+    alike = columns["why"][: event + 1] == why
+    return bool((columns["flags"][: event + 1][alike] & RSF_ASSUMED).any())
+
+
 OLD_ADVICE = tuple(ADVICE[name] for name in ("willneed", "dontneed", "remove"))
 BUILT = {
     ADVICE["mergeable"]: "CONFIG_KSM",

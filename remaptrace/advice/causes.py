@@ -71,7 +71,7 @@ from ..engine.why import (
 from ..lateclasses import dataclass, replace
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
-from .callreasons import BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE
+from .callreasons import BELIEVED, BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE, rests_on_belief
 from .refusedcall import NEAR, RefusedCall, most_ever, refused_call, size_words
 from .shownreasons import FACTS
 
@@ -117,9 +117,7 @@ def refusal_of(result: Result, event: int, why: int | None = None) -> Refusal:
         at = replace(at, why=why)
     causes, decides, notice = _causes(at)
     errno = "unchanged" if at.kind == K_BRK and at.why not in BY_WHY else errno_name(at.errno)
-    return Refusal(
-        event, KIND_NAMES[at.kind], errno, at.why not in TAKEN or len(causes) == 1, causes, decides, notice
-    )
+    return Refusal(event, KIND_NAMES[at.kind], errno, len(causes) == 1, causes, decides, notice)
 
 
 def _causes(at: RefusedCall) -> tuple[tuple[str, ...], str, str]:
@@ -128,11 +126,11 @@ def _causes(at: RefusedCall) -> tuple[tuple[str, ...], str, str]:
         return *BY_WHY[at.why], ""
     if at.why in TAKEN:
         return _TAKEN[at.why](at)
-    if at.why in FACTS:
-        return (FACTS[at.why](at),), "", ""
-    if at.why != WHY_NONE:
-        return (WHY_TEXT[at.why],), "", ""
-    return ("not told by the replay",), "", ""
+    if at.why == WHY_NONE:
+        return ("not told by the replay",), "", ""
+    fact = FACTS[at.why](at) if at.why in FACTS else WHY_TEXT[at.why]
+    others, decides = BELIEVED[at.why] if rests_on_belief(at.result, at.event, at.why) else ((), "")
+    return (fact, *others), decides, ""
 
 
 # ---- what only the recording shows -----------------------------------------------------------

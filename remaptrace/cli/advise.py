@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,14 @@ from . import session
 from .answers.callers import check_form, deliver, is_profile
 from .answers.mapadvice import advise_dumps, advise_process, dumps_of
 from .answers.pages import is_page, write_page
-from .options import choice_options, page_option, placing_options, process_options, report_option
+from .options import (
+    choice_options,
+    page_option,
+    placing_options,
+    process_options,
+    report_option,
+    seconds_of,
+)
 
 if TYPE_CHECKING:
     from ..report.documents.advise import Advise
@@ -24,17 +30,6 @@ if TYPE_CHECKING:
 
 
 _FEW = 4
-
-
-def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    """A time such as 5, 5s, 500ms or 2m, in seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", value)
-    seconds = float(found[1]) * {"ms": 0.001, "m": 60, "h": 3600}.get(found[2], 1) if found else 0
-    if seconds <= 0:
-        raise UsageError(RT_USAGE, f"{value!r} is not a time", expected="a time such as 5s or 2m")
-    return seconds
 
 
 @click.command("advise")
@@ -50,7 +45,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--every",
-    callback=_seconds,
+    callback=seconds_of,
     metavar="TIME",
     help="With -p: look again and again (5s, 2m), and say what grew at the end.",
 )

@@ -164,7 +164,11 @@ def _machines(trace: Trace, given: Mapping[str, Any]) -> list[Machine]:
     rows = max([len(columns), len(sysctls), len(cmdlines), *(row for row, _ in own)])
     if len(columns) == 1:
         columns *= rows
-    if len(columns) < 2 or rows > len(columns):
+    beyond = next((row for row, _ in own if row > len(columns)), 0)
+    if len(columns) > 1 and beyond:
+        text = f"--set {beyond}: names a machine that is not there"
+        raise UsageError(RT_USAGE, text, found=f"{len(columns)} machines")
+    if len(columns) < 2:
         expected = "a second --kernel, --arch, --config, --sysctl, --cmdline or --set 2:KEY=VALUE"
         raise UsageError(RT_USAGE, "a diff needs two machines", expected=expected)
     sysctls = _one_each(sysctls, len(columns), "--sysctl")

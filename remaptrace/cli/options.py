@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -42,6 +43,23 @@ def only_one(_: click.Context, param: click.Parameter, values: tuple[str, ...]) 
         text = f"{param.opts[-1]} is given {len(values)} times"
         raise UsageError(RT_USAGE, text, expected="one machine; 'diff' compares several")
     return values[0] if values else None
+
+
+def seconds_of(_: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """A time such as 5, 5s, 500ms or 2m, in seconds; UsageError RT501 for anything else."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h)?", value)
+    seconds = float(found[1]) * {"ms": 0.001, "m": 60, "h": 3600}.get(found[2], 1) if found else 0
+    if seconds <= 0:
+        option = param.opts[0]
+        raise UsageError(
+            RT_USAGE,
+            f"{option} {value} is not a time",
+            found=value,
+            expected="a time above 0 such as 5, 5s, 500ms or 2m",
+        )
+    return seconds
 
 
 def machine_options(several: bool = False, asked: bool = False) -> Callable[[C], C]:

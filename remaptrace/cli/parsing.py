@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any, cast
 
@@ -37,8 +38,39 @@ def answer_to(error: Exception) -> int | UsageError | None:
 def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else " ".join(["remaptrace", *_named(sys.argv[1:2])])
+    if isinstance(error, click.BadParameter) and (told := _bad_value(error)) is not None:
+        return told
     text = error.format_message().rstrip(".")
     return UsageError(RT_USAGE, text[:1].lower() + text[1:], expected=f"see '{command} --help'")
+
+
+_UNFIT = re.compile(r"(.*) is not (?:a valid |in the range |one of ).*", re.S)
+
+
+def _bad_value(error: click.BadParameter) -> UsageError | None:
+    """A value that its parameter cannot have: which one, what was found, what would do. None: click's words do."""
+    match, param = _UNFIT.fullmatch(error.message), error.param
+    wanted = _wanted(param.type) if param is not None else ""
+    if match is None or param is None or not wanted:
+        return None
+    name = (
+        " / ".join(param.opts)
+        if isinstance(param, click.Option)
+        else param.make_metavar(click.Context(group))
+    )
+    found = match[1].strip("'")
+    return UsageError(RT_USAGE, f"{name} cannot be {match[1]}", found=found, expected=wanted)
+
+
+def _wanted(kind: click.ParamType[Any]) -> str:
+    """What values of a type are, in words; "" for types that have words of their own."""
+    if isinstance(kind, click.Choice):
+        return "one of: " + ", ".join(str(choice) for choice in kind.choices)
+    number = {"integer": "a whole number", "float": "a number"}.get(kind.name.removesuffix(" range"), "")
+    if number and isinstance(kind, click.IntRange | click.FloatRange):
+        least = "" if kind.min is None else f" {'above' if kind.min_open else 'from'} {kind.min}"
+        return f"{number}{least}" + ("" if kind.max is None else f" to {kind.max}")
+    return number
 
 
 def _named(words: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import click
 from ..errorcodes import RT_USAGE
 from ..errors import RemapTraceError, UsageError
 from ..sizes import parse_size
+from .options import seconds_of
 
 
 @click.command("record", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -34,7 +35,7 @@ from ..sizes import parse_size
 @click.option("--replay/--no-replay", default=True, show_default=True, help="Run the set afterwards.")
 @click.option("-p", "--pid", type=click.IntRange(1), metavar="PID", help="Record a running process.")
 @click.option(
-    "--for", "seconds", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="With -p: how long."
+    "--for", "seconds", callback=seconds_of, metavar="SECONDS", help="With -p: how long (5, 500ms, 2m)."
 )
 def command(
     program: tuple[str, ...],

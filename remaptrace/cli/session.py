@@ -127,10 +127,11 @@ def _say_derived(kernel: Kernel, recorded: str | None) -> None:
     """On what a kernel rests that is no preset; once."""
     from ..machine.versions.derive import is_derived, replacement
 
-    text = kernel.about if is_derived(kernel) else replacement(recorded, kernel) if recorded else ""
-    if text and text not in _SAID:
-        _SAID.add(text)
-        sys.stderr.write(f"# {printable(text)}\n")
+    texts = [replacement(recorded, kernel) if recorded else "", kernel.about if is_derived(kernel) else ""]
+    for text in texts:
+        if text and text not in _SAID:
+            _SAID.add(text)
+            sys.stderr.write(f"# {printable(text)}\n")
 
 
 _SAID: set[str] = set()

@@ -103,11 +103,8 @@ def vm_stat_account(m: Mem, mm: int, flags: int, pages: int) -> int:
 
 
 @kernel
-def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
-    """0 if `pages` more of an area with `flags` are within RLIMIT_AS and RLIMIT_DATA; else the WHY.
-
-    A recorded refusal that no known limit explains is taken here, or by `charge` if the area is to be charged.
-    """
+def beyond_limits(m: Mem, task: int, flags: int, pages: int) -> int:
+    """0 if `pages` more of an area with `flags` are within RLIMIT_AS and RLIMIT_DATA, as known; else the WHY."""
     mm = m[task + T_MM]
     shift = m[H_ARCH + A_PAGE_SHIFT]
     limit = rlimit(m, task, RLIM_AS)
@@ -118,6 +115,18 @@ def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
         # a soft limit of exactly 0 is ignored within the hard one (a workaround for Valgrind)
         if limit > 0 and m[mm + MM_DATA] + pages > limit >> shift:
             return WHY_RLIMIT_DATA
+    return 0
+
+
+@kernel
+def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
+    """0 if `pages` more of an area with `flags` are allowed, else the WHY.
+
+    A recorded refusal that no known limit explains is taken here, or by `charge` if the area is to be charged.
+    """
+    why = beyond_limits(m, task, flags, pages)
+    if why != 0:
+        return why
     if (
         m[G_TAKE] == ENOMEM
         and flags & VM_HUGETLB == 0

@@ -38,6 +38,8 @@ def load_kernel(name: str) -> Kernel:
         return read_kernel_file(name)
     known = kernel_names()
     if name not in known:
+        if f"linux-{name}" in known:  # 2.6.20, 6.18
+            return preset_kernel(f"linux-{name}")
         numbers = release(name)
         if numbers is not None and released(numbers):
             found = stands_for(name)

@@ -13,7 +13,7 @@ from .words import counted, number
 if TYPE_CHECKING:
     from ..trace.wording import Place
     from .documents.advise import RemedyFacts
-    from .documents.run import Agreement, GroundAnswers, GroundFaults, InFile, Run, SourcePlace
+    from .documents.run import Agreement, GroundAnswers, GroundFaults, InFile, MachineFacts, Run, SourcePlace
 
 COMPARED = {
     "answers": ("answer", "answers"),
@@ -124,6 +124,8 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     """What the verdict of a run rests on, in sentences with their styles: agreements that were open, what has
     no truth, which share of the peak is assumed, or why nothing was compared."""
     out: list[tuple[str, str]] = []
+    if derived := derived_phrase(facts["machine"]):
+        out.append((derived, "warn" if facts["machine"]["ground"]["undecided"] else "dim"))
     if facts["not_compared"] and facts["trace"]["recorded"] and not facts["agreement"]:
         tell = "" if "rewritten" in facts["not_compared"] else "; check compares with any machine"
         out.append((f"Not compared with the recording: {facts['not_compared']}{tell}.", "warn"))
@@ -148,6 +150,23 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
         text = f"{of_all} {are} assumed: no call of the log made {them}."
         out.append((text, "warn" if share >= _ASSUMED_FROM else "dim"))
     return out
+
+
+def derived_phrase(machine: MachineFacts) -> str:
+    """On what the rules of a kernel rest that is no preset; empty for a preset."""
+    ground = machine["ground"]
+    if not ground["derived"]:
+        return ""
+    asked, read, unknown = ground["asked"], ground["read"], ground["undecided"]
+    ways = (
+        [f"{number(len(asked))} were asked of a running kernel"] if asked else ["none was asked of a kernel"]
+    )
+    text = f"Rules of {machine['kernel']}: {ways[0]}, {number(len(read))} read in source"
+    return (
+        f"{text}; not known at this version, so the older value: {', '.join(unknown)}."
+        if unknown
+        else f"{text}."
+    )
 
 
 def _remedy(missing: Sequence[str]) -> str:

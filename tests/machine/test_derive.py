@@ -6,6 +6,7 @@ from remaptrace.errors import UsageError
 from remaptrace.machine.load import kernel_names, load_kernel
 from remaptrace.machine.rules import RULES
 from remaptrace.machine.versions.derive import derive, replacement, stands_for
+from remaptrace.machine.versions.ground import basis_of
 from remaptrace.machine.versions.history import ASKED, CHANGES, UPDATES
 
 PRESETS = [n for n in kernel_names() if n.startswith("linux-") and n[6] in "4567"]
@@ -113,3 +114,31 @@ def test_a_release_that_never_was_is_a_slip() -> None:
     with pytest.raises(UsageError, match="unknown kernel") as caught:
         load_kernel("linux-6.81")
     assert "did you mean" in str(caught.value.expected)
+
+
+def test_a_candidate_and_a_distributions_kernel_are_told_from_the_release() -> None:
+    for text, words in (
+        ("6.8-rc3", "6.8-rc3 is a candidate of 6.8: linux-6.8 is taken"),
+        ("7.2-rc1", "linux-7.2 is taken, as update .13 of it answered"),
+        ("6.8.0-45-generic", "what its distribution took over from later versions is not known"),
+        ("5.14.0-362.el9.x86_64", "what its distribution took over from later versions is not known"),
+        ("6.8.1", ""),
+        ("2.6.20", ""),
+        ("6.18", ""),
+    ):
+        said = replacement(text, load_kernel(text))
+        assert words in said and bool(words) == bool(said), text
+
+
+def test_a_preset_may_be_named_by_its_version_alone() -> None:
+    for name in ("2.6.20", "2.6.21", "4.0", "6.18", "2.6.21-rfp"):
+        assert load_kernel(name).name == f"linux-{name}"
+
+
+def test_what_no_version_decides_does_not_rest_on_a_source() -> None:
+    kernel = load_kernel("linux-6.8.1")
+    found = basis_of(kernel)
+    assert {"ram_pages", "rlimit_stack", "anon_vma_name", "possible_cpus"} <= set(found.taken)
+    assert not set(found.taken) & set(found.read)
+    every = [*found.asked, *found.read, *found.undecided, *found.given, *found.taken]
+    assert sorted(every) == sorted(RULES)

@@ -23,7 +23,7 @@ from ...abi.vmflags import (
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_MPROTECT_FILLS_LOCKED, R_RFP_MPROTECT_FIRST
 from ...machine.rules import R_ACCOUNT_STICKY, R_PKEYS, R_RFP_PROT
-from ..account import charge, is_data_mapping, may_expand_vm, uncharge, vm_stat_account
+from ..account import beyond_limits, charge, is_data_mapping, uncharge, vm_stat_account
 from ..addr import page_align, page_offset, uword
 from ..areas.merge import vma_modify_flags
 from ..areas.pkeys import execute_only_key, pkey_is_allocated
@@ -78,8 +78,8 @@ def mprotect_fixup(m: Mem, task: int, vma: int, start: int, end: int, new: int) 
     pages = (end - start) >> m[H_ARCH + A_PAGE_SHIFT]
     charged = 0
     if new & VM_WRITE:
-        why = may_expand_vm(m, task, new, pages)
-        if why != 0 and may_expand_vm(m, task, old, pages) == 0:
+        why = beyond_limits(m, task, new, pages)
+        if why != 0 and beyond_limits(m, task, old, pages) == 0:
             return refuse(m, why, ENOMEM)
         if is_data_mapping(new) > is_data_mapping(old) and take(m, WHY_TAKEN, ENOMEM) != 0:
             return -ENOMEM

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from ...errorcodes import RT_CONFIG
 from ...errors import InputError, UsageError
 from ..kernel import parse_rule
-from ..load import load_kernel
 from ..rules import RULES
-from ..versions.derive import replacement
+from ..versions.derive import stands_for
 from ..versions.releases import preset_for
 from .described import LSM_LOWEST, SYSCTLS, Described, in_reach, lines_of, with_searches
 from .options import arch_of, lsm_lowest_of, settings_of
@@ -127,7 +126,7 @@ def _needs(release: str, kernel: str | None, stranger: str) -> dict[str, str]:
     """Options without which the configuration would be replayed on a machine that it is not of."""
     needs = {}
     updates = kernel is not None and re.match(rf"{re.escape(kernel.removeprefix('linux-'))}(?!\d)", release)
-    if kernel is not None and not updates and replacement(release, load_kernel(kernel)):
+    if kernel is not None and not updates and stands_for(release) is None:
         needs["--kernel"] = f"Linux {release} is not described and cannot be derived"
     if stranger:
         needs["--arch"] = f"{stranger}: the architecture is not described"

@@ -21,6 +21,7 @@ _RELEASE = pattern(
 )
 _ABI = pattern(r"[^\d]*\d+\.\d+\.0-\d")
 """Distributions that count their own updates name every one of them .0 (6.1.0-18-amd64, 5.14.0-362.el9)."""
+_CANDIDATE = pattern(r"-rc\d")
 _PRESET = pattern(r"linux-(\d+)\.(\d+)\Z")
 
 
@@ -143,11 +144,17 @@ def is_derived(kernel: Kernel) -> bool:
 def replacement(text: str, kernel: Kernel) -> str:
     """What a report should say where `text`, a release, is replayed as `kernel`; empty if nothing."""
     numbers = release(text)
-    if numbers and numbers[2] is None and _ABI.match(text) and kernel.name in kernel_names():
-        asked = ASKED.get(kernel.name)
-        update = f", as update .{asked} of it answered" if asked is not None else ""
-        return f"{text} does not tell which update of {numbers[0]}.{numbers[1]} it is: {kernel.name} is taken{update}"
-    if text in kernel_names() or release(text) is None or stands_for(text) is not None:
+    exact = numbers is not None and stands_for(text) is not None
+    asked = ASKED.get(kernel.name)
+    update = f", as update .{asked} of it answered" if asked is not None else ""
+    if numbers and exact and _CANDIDATE.search(text):
+        return f"{text} is a candidate of {numbers[0]}.{numbers[1]}: {kernel.name} is taken{update}"
+    if numbers and exact and numbers[2] is None and _ABI.match(text):
+        return (
+            f"{text} does not tell which update of {numbers[0]}.{numbers[1]} it is: {kernel.name} is taken{update};"
+            " what its distribution took over from later versions is not known"
+        )
+    if {text, f"linux-{text}"} & set(kernel_names()) or release(text) is None or exact:
         return ""
     return f"{text} is not described and cannot be derived: {kernel.name} is taken"
 

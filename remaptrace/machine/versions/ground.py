@@ -8,13 +8,35 @@ from ..named import kernel_names
 from .decided import DECIDED
 from .derive import ground_of, is_derived
 
+GROUNDS = ("asked", "read", "undecided", "given", "taken")
+
+OF_THE_MACHINE = frozenset(
+    (
+        *("ram_pages", "swap_pages", "nodes", "possible_cpus", "pkeys", "gigantic_pages"),
+        *(
+            "rlimit_stack",
+            "rlimit_memlock",
+            "rlimit_as",
+            "data_limit",
+            "all_capabilities",
+            "cap_sys_resource",
+        ),
+        *("nr_hugepages", "nr_overcommit_hugepages", "thp_enabled", "thp_shmem_enabled", "exec_stack_pages"),
+        *("anon_vma_name", "mem_soft_dirty", "memory_failure", "seal_system_mappings", "read_only_thp"),
+        *("hugetlbfs", "memfd_create", "ksm", "thp_built", "numa", "sysvipc", "aio", "advise_syscalls"),
+        *("pkey_calls", "compat_brk"),
+    )
+)
+"""Rules of RAM, limits, rights and configuration: every version has every value of them."""
+
 
 @dataclass(frozen=True)
 class Basis:
     """Rules by ground.
 
     `asked`: a running kernel's answers contradict any other value; `read`: in its source or patches; `undecided`:
-    the version of their change is not known; `given`: set by the user.
+    the version of their change is not known; `given`: set by the user; `taken`: what no version decides, as a machine
+    commonly has it.
     """
 
     about: str
@@ -23,6 +45,7 @@ class Basis:
     read: tuple[str, ...]
     undecided: tuple[str, ...]
     given: tuple[str, ...]
+    taken: tuple[str, ...]
 
 
 def basis_of(kernel: Kernel) -> Basis:
@@ -30,7 +53,7 @@ def basis_of(kernel: Kernel) -> Basis:
     derived = is_derived(kernel)
     below = _below(kernel)
     asked_below = DECIDED.get(below, frozenset())
-    groups: dict[str, list[str]] = {"asked": [], "read": [], "undecided": [], "given": []}
+    groups: dict[str, list[str]] = {name: [] for name in GROUNDS}
     for rule, origin in kernel.origins.items():
         if origin == "undecided":
             groups["undecided"].append(rule)
@@ -39,7 +62,8 @@ def basis_of(kernel: Kernel) -> Basis:
         elif origin.startswith(("changed in ", "architecture ")):
             groups["read"].append(rule)
         elif origin == "default" or origin in kernel_names():
-            groups["asked" if rule in asked_below else "read"].append(rule)
+            ground = "asked" if rule in asked_below else "taken" if rule in OF_THE_MACHINE else "read"
+            groups[ground].append(rule)
         else:
             groups["given"].append(rule)
     about = (
@@ -58,7 +82,6 @@ def _below(kernel: Kernel) -> str:
 
 
 def ground_by_rule(kernel: Kernel) -> dict[str, str]:
-    """For every rule ``asked``, ``read``, ``undecided`` or ``given``."""
+    """For every rule one of `GROUNDS`."""
     found = basis_of(kernel)
-    groups = {"asked": found.asked, "read": found.read, "undecided": found.undecided, "given": found.given}
-    return {rule: ground for ground, rules in groups.items() for rule in rules}
+    return {rule: ground for ground in GROUNDS for rule in getattr(found, ground)}

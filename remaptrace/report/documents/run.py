@@ -46,7 +46,7 @@ class TraceFacts(TypedDict):
 
 
 class RuleGround(TypedDict):
-    """On what rules rest: a kernel that was asked, its source, nothing that is known, the user."""
+    """On what rules rest: a kernel that was asked, its source, nothing that is known, the user, what is common."""
 
     about: str
     derived: bool
@@ -54,6 +54,7 @@ class RuleGround(TypedDict):
     read: list[str]
     undecided: list[str]
     given: list[str]
+    taken: list[str]
 
 
 class MachineFacts(TypedDict):

@@ -13,6 +13,7 @@ from ...abi.kinds import EVF_HAS_RET, K_BRK, K_MADVISE, K_MMAP, K_MPROTECT, K_MR
 from ...engine.why import (
     TAKEN,
     WHY_HUGE_POOL,
+    WHY_LOW_ADDRESS,
     WHY_MAP_COUNT,
     WHY_NONE,
     WHY_OVERCOMMIT,
@@ -39,16 +40,19 @@ _WITH_NUMBERS = (
 )
 """Facts whose numbers a reader wants, beside the reasons that only the recording shows."""
 
+_BELIEVED = (WHY_LOW_ADDRESS,)
+"""Reasons that may be in the state only because the refusal was recorded (`advice.callreasons.BELIEVED`)."""
+
 _NUMBERS = re.compile(r"[0-9][0-9,]*")
 
 
 def refusal_notes(result: Result) -> list[str]:
     """One sentence for each kind of refusal of a recording whose reason has numbers, or is not shown by it."""
     why = result.columns["why"]
-    events = np.flatnonzero(np.isin(why, (*TAKEN, *_WITH_NUMBERS)))
+    events = np.flatnonzero(np.isin(why, (*TAKEN, *_WITH_NUMBERS, *_BELIEVED)))
     groups: dict[tuple[int, ...], list[int]] = {}
     for event in events.tolist():
-        if event in result.at_refusals or int(why[event]) in TAKEN:
+        if event in result.at_refusals or int(why[event]) in TAKEN or _believed(result, event):
             kind = int(result.trace.columns["kind"][event])
             key = int(why[event]), kind, _errno_of(result, event), *_sort(result, event, kind)
             groups.setdefault(key, []).append(event)
@@ -109,8 +113,9 @@ def refusal_facts(result: Result, event: int) -> RefusalReason:
     if why == WHY_NONE:
         return {"why": "", "sure": False, "causes": [], "decides": None}
     found = _refusal(result, event)
+    likeliest = _believed(result, event) and not found.sure
     return {
-        "why": WHY_TEXT[why],
+        "why": f"likeliest: {WHY_TEXT[why]}" if likeliest else WHY_TEXT[why],
         "sure": found.sure,
         "causes": list(found.causes),
         "decides": found.decides or None,
@@ -144,6 +149,14 @@ def _refusal(result: Result, event: int) -> Refusal:
     from ...advice.causes import refusal_of
 
     return refusal_of(result, event)
+
+
+def _believed(result: Result, event: int) -> bool:
+    if int(result.columns["why"][event]) not in (*_BELIEVED, WHY_HUGE_POOL):
+        return False
+    from ...advice.callreasons import rests_on_belief
+
+    return rests_on_belief(result, event, int(result.columns["why"][event]))
 
 
 def _as_before(result: Result, found: Refusal, before: int, others: int) -> str:

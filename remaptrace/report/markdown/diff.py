@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errortext import printable
 from ..layout import percent, size
 from ..phrases import event_place, file_place, outcome_word
-from ..rich.diff import OF_PAGES, column_names, legend, side
+from ..rich.diff import OF_PAGES, column_names, derived_phrases, legend, side
 from ..words import number
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def diff_markdown(facts: Facts) -> str:
     lines += ["", *(f"* {name}: {inline(text)}" for name, text in letters)] if letters else []
     lines += ["", inline(shared[0].upper() + shared[1:]) + "."] if shared else []
     lines += table(["setting", *names], differing)
+    for phrase in derived_phrases(facts):
+        lines += ["", inline(phrase)]
     machines = facts["machines"]
     rows: list[list[str]] = []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, percent, size, sparkline, squeezed
-from ..phrases import event_place, file_place, outcome_word, process_words
+from ..phrases import derived_phrase, event_place, file_place, outcome_word, process_words
 from ..words import counted, number
 from .run import machine_phrase
 
@@ -153,8 +153,17 @@ def _legend(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
         sheet.paragraph(f"   {shared}", "dim", hang=3)
     if differing:
         sheet.table([["", *[(n, "head") for n in names]], *differing], "l" + "r" * len(names))
-    if lines:
+    phrases = derived_phrases(facts)
+    for phrase in phrases:
+        sheet.paragraph(phrase, "dim", hang=2)
+    if lines or phrases:
         sheet.blank()
+
+
+def derived_phrases(facts: Facts) -> list[str]:
+    """What the rules of the kernels that are no presets rest on, each once."""
+    phrases = [derived_phrase(m["machine"]) for m in facts["machines"]]
+    return [phrase for phrase in dict.fromkeys(phrases) if phrase]
 
 
 def _machines(sheet: Sheet, facts: Facts, names: Sequence[str]) -> None:
