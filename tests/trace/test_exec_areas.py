@@ -270,3 +270,12 @@ def test_exit_maps_are_compared_behind_an_exec_whose_areas_come_from_elsewhere(t
     assert trace.columns["flags"][trace.maps[0].event] & EVF_OBSERVE
     tally = check(replay(trace)).tallies["map_lines"]
     assert (tally.agree, tally.total) == (4, 4)
+
+
+def test_a_first_mapping_of_any_length_and_a_log_that_ends_in_the_loader(tmp_path: Path) -> None:
+    """The vdso lies above the first mapping, which ends where its page does; who opens ld.so.cache is not static."""
+    first = "mmap(NULL, 97813, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f5080502000\n"
+    log = 'execve("./gone", ["gone"], 0x7ffe00000000 /* 3 vars */) = 0\nbrk(NULL) = 0x8bf000\n' + first
+    assert any("7f508051a000" in area for area in areas(tmp_path, log)[0])
+    loader = 'openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3\n'
+    assert not any("static" in note for note in areas(tmp_path, log.replace("mmap", loader + "mmap"))[1])

@@ -282,3 +282,17 @@ def test_strace_of_u_root_keeps_the_threads_and_the_answers() -> None:
 @pytest.mark.parametrize("string", [rb'"a\\"', rb'"a\", 1"', rb'"a\\\", 1"', rb'"\\\\"', rb'"(, ["'])
 def test_a_quote_ends_a_string_unless_a_backslash_that_is_none_itself_stands_before(string: bytes) -> None:
     assert split_arguments(string + b", 2, {a=1, b=2}") == [string, b"2", b"{a=1, b=2}"]
+
+
+def test_gvisor_of_years_ago_names_threads_alone_and_answers_in_hexadecimal() -> None:
+    line = "I0424 10:57:18.938700   18306 strace.go:618] [   2] python3 {}\n"
+    trace = read(
+        line.format("E munmap(0x7f65b831f000, 0x40000)")
+        + line.format(
+            "X mmap(0x0, 0x10000001000, 0x3, 0x22, 0xffffffffffffffff (bad FD), 0x0) = 0x7e65b7f2a000 (33.8µs)"
+        )
+        + line.format("X munmap(0x7e65b7f2a000, 0x1000) = 0x0 (20.1µs)")
+    )
+    assert not trace.skipped
+    assert trace.columns["ret"].tolist() == [0x7E65B7F2A000, 0]
+    assert int(trace.tasks["pid"][0]) == 2

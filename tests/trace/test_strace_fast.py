@@ -309,3 +309,9 @@ def test_births_are_read_alike(calls: list[tuple[int, bytes, int]], stamp: bytes
 def test_results_with_a_zero_in_front_are_read_alike(result: str) -> None:
     calls = ("brk(NULL)", "vfork()", "munmap(0x1000, 4096)", 'open("/x", O_RDONLY)')
     assert_same("".join(f"7 {call} = {result}\n" for call in calls for _ in range(2)).encode())
+
+
+@pytest.mark.parametrize("behind", ["<... futex resumed>) = 0", "7 <... futex resumed>) = 0", "getpid() = 7"])
+@pytest.mark.parametrize("first", ["<... futex resumed>) = 0", "futex(1) = 0", "munmap(0x1000, 4096) = 0"])
+def test_two_calls_of_which_one_is_only_counted_are_read_alike(first: str, behind: str) -> None:
+    assert_same(f"7 futex(1) = 0\n7 getpid() = 7\n7 {first} {behind}\n".encode())

@@ -184,3 +184,14 @@ def test_a_number_that_no_tracer_prints_is_an_unknown_call(name: str) -> None:
     trace = read_strace(f"7 {name}(0x1000, 4096) = 0\n7 munmap(0x1000, 4096) = 0\n".encode(), name="log")
     assert len(trace) == 1
     assert trace.unmodelled == {f"{name} (an unknown call)": 1} or len(trace.skipped) == 1
+
+
+def test_what_strace_says_of_a_mode_in_the_middle_of_a_line_does_not_break_it() -> None:
+    trace = read_strace(
+        b'execve("/x", ["x"], 0x7ff0148530 /* 23 vars */strace: [ Process PID=9373 runs in 32 bit mode. ]\n'
+        b"strace: WARNING: Proper structure decoding for this personality is not supported, please consider\n"
+        b") = 0\nmunmap(0xf09eb000, 4096) = 0\n",
+        name="log",
+    )
+    assert [KIND_NAMES[kind] for kind in trace.columns["kind"].tolist()] == ["execve", "munmap"]
+    assert not trace.skipped

@@ -14,15 +14,16 @@ from ..events import Trace
 from .translate import read_translated, split_arguments
 
 _HEAD = re.compile(
-    rb"(?:[^\n]{0,200}?strace\.go:\d+\] \[ *(\d{1,9}): *\d{1,9}\] (.*?) |\[pid +(\d{1,9})\] )([EX]) (\w+)\("
+    rb"(?:[^\n]{0,200}?strace\.go:\d+\] \[ *(\d{1,9})(?:: *\d{1,9})?\] (.*?) |\[pid +(\d{1,9})\] )([EX]) (\w+)\("
 )
-_ANYWHERE = re.compile(rb"strace\.go:\d+\] \[ *\d{1,9}: *\d{1,9}\] .*? [EX] \w+\(")
+_ANYWHERE = re.compile(rb"strace\.go:\d+\] \[ *\d{1,9}(?:: *\d{1,9})?\] .*? [EX] \w+\(")
 _U_ROOT = re.compile(rb"\[pid +\d{1,9}\] [EX] \w+\(")
 _U_ROOT_RESULT = re.compile(
     rb"\) = (?:(0x[0-9a-f]{1,16}|-?\d{1,20})|([a-z][^\n]*?)(?: \((0x[0-9a-f]{1,3})\))?) \([^()]*\)\s*$"
 )
 _RESULT = re.compile(
-    rb"\) = (-?\d{1,20}) \((0x[0-9a-f]{1,16}|-0x[0-9a-f]{1,16})\)(?: errno=(\d{1,4}) \(.*\))? \([^()]*\)\s*$"
+    rb"\) = (-?\d{1,20}|0x[0-9a-f]{1,16})(?: \((0x[0-9a-f]{1,16}|-0x[0-9a-f]{1,16})\))?(?: errno=(\d{1,4}) \(.*\))?"
+    rb" \([^()]*\)\s*$"
 )
 _OTHER = re.compile(rb"[^\n]{0,60}?\w+\.go:\d+\] ")
 _ENDING = (b"exit", b"exit_group")
@@ -75,7 +76,7 @@ def _line(line: bytes) -> bytes | None:
 def _answer(call: bytes, found: re.Match[bytes]) -> bytes:
     if found[3]:
         return b"-1 errno=%b (not shown)" % found[3]
-    return found[1] if call in _FORKS or found[2] == b"0x0" else found[2]
+    return found[1] if call in _FORKS or found[2] in (None, b"0x0") else found[2]
 
 
 def _of_u_root(found: re.Match[bytes]) -> bytes:

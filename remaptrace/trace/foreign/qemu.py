@@ -62,8 +62,10 @@ def read_qemu(data: bytes, *, name: str, progress: Progress | None = None) -> Tr
     if own:
         trace.notes.append(f"{own} lines are qemu's own words (-d page): calls that they broke are joined")
     if bits == 32 and trace.arch is None:
-        trace.arch = "i386"
-        trace.notes.append("the guest has 32 bits, and nothing names its architecture: i386 stands in for it")
+        trace.arch = "ia32"
+        trace.notes.append(
+            "the guest has 32 bits, and nothing here is of its architecture: ia32 stands in, whose space ends at 4 GiB"
+        )
     return trace
 
 

@@ -70,6 +70,11 @@ _TABLE = (
         most=re.compile(rb"\w+\(.*\)\s+= (?:-?\d+|0x[0-9A-F]+) (?:-?\d+|Err#\d+)\s*\Z"),
     ),
     Told(
+        "what PRoot says of its own work",
+        "record the program in it with `strace -f -y`",
+        line=re.compile(rb"proot info: pid \d+: sys(?:enter|exit) (?:start|end): "),
+    ),
+    Told(
         "the tail of a trace of rr",
         "rr keeps registers, not calls: record the program with `strace -f -y` or ftrace",
         line=re.compile(rb"\s*real_time:[\d.]+ global_time:\d+, event:"),

@@ -21,7 +21,7 @@ class Start:
     mapped: list[tuple[int, int]] = field(default_factory=list)
     relros: list[tuple[int, int]] = field(default_factory=list)  # made read-only, and mapped by no call
     first: int = 0  # end of the first area whose place the kernel chose, 0: none
-    libraries: bool = False  # code of files was mapped
+    libraries: bool = False  # code of files was mapped, or looked for: the program has a loader
     files: dict[str, int] = field(
         default_factory=dict
     )  # library: bytes of its first mapping, which holds it whole
@@ -33,6 +33,8 @@ class Start:
         return not any(low < b and a < high for a, b in self.mapped)
 
 
+_CACHE = "/etc/ld.so.cache"
+_PAGE = 4096
 _LIBRARIES = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/")
 
 
@@ -98,6 +100,7 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
             found.brk = max(ret, 0)
         elif kind == ev.K_OPEN and ret >= 0:
             opened[ret] = trace.strings[a0]
+            found.libraries |= opened[ret] == _CACHE
         elif kind == ev.K_CLOSE:
             opened.pop(a0, None)
         elif kind == ev.K_MMAP and ret > 0:
@@ -107,7 +110,7 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
             if a0 == 0 and not columns["a5"][event] and is_library(path):
                 found.files.setdefault(path, a1)
             if not found.first and a0 == 0 and not a3 & MAP_FIXED:
-                found.first = ret + a1
+                found.first = ret + (a1 + _PAGE - 1 & -_PAGE)
         elif kind == ev.K_MPROTECT and ret == 0 and a2 == PROT_READ and found.is_free(a0, a0 + a1):
             found.relros.append((a0, a0 + a1))
     return found

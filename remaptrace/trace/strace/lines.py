@@ -60,7 +60,11 @@ _KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)(?:<[^>]*>)? \+\+\+\Z")
 _SIGNAL = re.compile(rb"--- (SIG\w+|\d+) (\{.*\}|\(.*\).*) ---\Z", re.DOTALL)
 _STOPPED = re.compile(rb"--- stopped by (SIG\w+|\d+) ---\Z")
-_ATTACHED = re.compile(rb"strace: Process \d+(?:<[^>]*>)? attached\Z")
+_NOTICE = re.compile(
+    rb"strace: (?:Process \d+(?:<[^>]*>)? attached|\[ Process PID=\d+ runs in (?:32 bit|64 bit|x32) mode\. \]"
+    rb"|WARNING: Proper structure decoding for this personality is not supported[^\n]*)\Z"
+)
+"""What strace says on a terminal in the middle of a call's line."""
 _NOISE = re.compile(
     rb"\s*\Z| > | \| |strace: |% time |-{6} -|\s*\d+\.\d\d +\d+\.\d+ +\d+ |> |\[ Process PID=|Process \d+ "
 )
@@ -182,6 +186,12 @@ def resumed_name(text: bytes) -> tuple[bytes, bytes] | None:
     return (match.group(1), text[match.end() :]) if match else None
 
 
+def resumed_behind(line: bytes) -> bytes | None:
+    """The name of the call whose second part `line` is, columns and all; None for another line."""
+    found = resumed_name(line[read_head(line).start :])
+    return None if found is None else found[0]
+
+
 def unfinished(text: bytes) -> tuple[bytes, bytes] | None:
     """For ``text <unfinished ...>`` or ``<detached ...>``: the text before, and which word; else None.
 
@@ -195,9 +205,9 @@ def unfinished(text: bytes) -> tuple[bytes, bytes] | None:
 
 def notice_at(text: bytes) -> int:
     """Where a notice of strace itself begins inside `text` (``vfork(strace: Process 5 attached``), or -1."""
-    if not text.endswith(b" attached"):
+    if b"strace: " not in text:
         return -1
-    match = _ATTACHED.search(text)
+    match = _NOTICE.search(text)
     return match.start() if match else -1
 
 

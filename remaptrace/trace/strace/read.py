@@ -91,8 +91,6 @@ class StraceReader:
         self.names = CallNames(known_calls(), self.origin.table)
         self.model.in_pages = self._mmap2_in_pages
 
-    # -- lines
-
     def read_all(self) -> None:
         """Read every line."""
         for number, line in self.numbered_lines():
@@ -147,7 +145,9 @@ class StraceReader:
             line, self._open = self._open + line, b""
         start = 0
         while (more := lines.behind_first(line[start:])) >= 0:
-            self.model.note("a line holds several calls: each is read")
+            resumed = lines.resumed_behind(line[start + more :])
+            if resumed is None or concerns_memory(self.names.real(resumed)):
+                self.model.note("a line holds several calls: each is read")
             self._read_piece(line[start : start + more].rstrip(), number, start)
             start += more
         self._read_piece(line[start:], number, start)
