@@ -47,3 +47,35 @@ def test_equal_runs_are_equal(tmp_path: Path) -> None:
     assert run_command(["diff", old, new]) == 0
     assert run_command(["diff", old, new, "--kernel", "linux-6.12", "--kernel", "linux-6.18"]) == 2
     assert run_command(["diff", old, new, old]) == 2
+
+
+def of_program(name: str, mappings: int) -> str:
+    text = EXEC.replace(EXEC.split('"')[1], f"/bin/{name}")
+    for n in range(mappings):
+        text += f"mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {BASE + n * 0x100000:#x}\n"
+    return text
+
+
+def test_a_program_of_another_name_is_the_same_process_and_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "old.log", tmp_path / "new.log"
+    old.write_text(of_program("server", 3))
+    new.write_text(of_program("server2", 9))
+    assert run_command(["diff", str(old), str(new), "--format", "json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    (peaks,) = facts["grown"]["process, VMAs at the peak"]
+    assert peaks["label"] == "server -> server2" and peaks["after"] - peaks["before"] == 6
+    assert facts["largest"] == ["server", "server2"]
+    assert (
+        "Areas are those of the largest process of each: server before, server2 after." in facts["sentences"]
+    )
+
+
+def test_faults_are_matched_by_process_where_both_have_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["diff", "traces/ls", "traces/efence-500", "--format", "json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    total = sum(g["after"] for g in facts["grown"]["faults"])
+    assert sum(g["after"] for g in facts["grown"]["process, faults"]) == total > 0
+    assert run_command(["diff", "traces/ls", "traces/ls", "--format", "markdown"]) == 0
+    assert "### remaptrace diff: ls to ls" in capsys.readouterr().out

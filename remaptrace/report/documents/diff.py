@@ -189,6 +189,7 @@ class DiffRecordings(TypedDict):
     before: int
     after: int
     same_process: bool
+    largest: list[str]
     seconds: None
     per_second: None
     grown: dict[str, list[Grown]]

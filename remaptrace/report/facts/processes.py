@@ -50,7 +50,7 @@ def process_facts(result: Result) -> list[ProcessFacts]:
     if not len(present):
         return []
     leaders = {int(of_task[i]): i for i in range(len(of_task) - 1, -1, -1)}
-    names = _names(trace, of_task)
+    names = names_of(trace, of_task)
     out: list[ProcessFacts] = [
         {
             "pid": int(trace.tasks["pid"][leaders[number]]),
@@ -144,7 +144,7 @@ class _Lives:
         return found
 
 
-def _names(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
+def names_of(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
     """The last known name of each process: what it executed last, else its name in the recording, else its parent's.
 
     A child that executes nothing keeps the name that its parent had when it was born.

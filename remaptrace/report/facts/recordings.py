@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
 
 from ...abi.calls import KIND_NAMES
 from ...advice.bill import Bill, memory_call_events
@@ -11,10 +14,12 @@ from ...advice.dumped import grown
 from ...result.result import Result
 from ...trace.events import has_accesses
 from ..words import counted, number
-from .processes import process_facts
+from .processes import names_of, process_facts, process_rows
 
 if TYPE_CHECKING:
     from ..documents.diff import DiffRecordings, Grown
+
+_NAMELESS = "(no name)"
 
 SCHEMA: Final = "remaptrace/diff-recordings/1"
 
@@ -25,18 +30,23 @@ def recordings_facts(old: tuple[Result, Bill], new: tuple[Result, Bill]) -> Diff
         view: [cast("Grown", vars(g)) for g in grown(old[1], new[1], view)]
         for view in ("pattern", "file", "size")
     }
-    views["process, VMAs at the peak"] = _lines(*(_peaks(result) for result, _ in (old, new)))
+    largest = [_largest(result, bill) for result, bill in (old, new)]
+    peaks = [_peaks(result) for result, _ in (old, new)]
+    views["process, VMAs at the peak"] = _lines(*_renamed(peaks, largest))
     views["memory call"] = _lines(*(_calls(result, refused=False) for result, _ in (old, new)))
     views["refused call"] = _lines(*(_calls(result, refused=True) for result, _ in (old, new)))
     told = [not r.trace.recorded or has_accesses(r.trace) for r, _ in (old, new)]
     if all(told):
         views["faults"] = _lines(*(_faults(result) for result, _ in (old, new)))
+        by_process = [_faults_by_process(result) for result, _ in (old, new)]
+        views["process, faults"] = _lines(*_renamed(by_process, largest))
     facts: DiffRecordings = {
         "schema": SCHEMA,
         "sources": [r.trace.name for r, _ in (old, new)],
         "before": old[1].total,
         "after": new[1].total,
         "same_process": False,
+        "largest": largest,
         "seconds": None,
         "per_second": None,
         "grown": views,
@@ -58,11 +68,42 @@ def _lines(before: Counter[str], after: Counter[str]) -> list[Grown]:
     ]
 
 
+def _largest(result: Result, bill: Bill) -> str:
+    """The name of the process whose areas are compared."""
+    pid = int(result.trace.tasks["pid"][bill.task])
+    return next((p["name"] for p in process_facts(result) if p["pid"] == pid and p["name"]), _NAMELESS)
+
+
+def _renamed(counts: Sequence[Counter[str]], largest: Sequence[str]) -> list[Counter[str]]:
+    """Counts by process, in which the largest ones of both are one where neither run has the name of the other."""
+    (old, new), (before, after) = counts, largest
+    if before in new or after in old or _NAMELESS in largest:
+        return list(counts)
+    label = f"{before} -> {after}"
+    return [
+        Counter({label if name == own else name: count for name, count in side.items()})
+        for side, own in ((old, before), (new, after))
+    ]
+
+
+def _faults_by_process(result: Result) -> Counter[str]:
+    """Page faults of the processes of each name."""
+    of_task = process_rows(result.trace)
+    names = names_of(result.trace, of_task)
+    taken = result.columns["minor"].astype(np.int64) + result.columns["major"]
+    found: Counter[str] = Counter()
+    sums = np.bincount(of_task[result.trace.columns["task"]], weights=taken)
+    for process, count in enumerate(sums.astype(np.int64).tolist()):
+        if count:
+            found[names.get(process, "") or _NAMELESS] += count
+    return found
+
+
 def _peaks(result: Result) -> Counter[str]:
     """The highest peak of the processes of each name: ids differ between runs."""
     found: Counter[str] = Counter()
     for process in process_facts(result):
-        name = process["name"] or "(no name)"
+        name = process["name"] or _NAMELESS
         found[name] = max(found[name], int(process["peak"]))
     return found
 
@@ -92,6 +133,12 @@ def _sentences(facts: DiffRecordings) -> list[str]:
     if changed:
         g = changed[0]
         out.append(f"What changed most: {g['label']}, {number(g['before'])} to {number(g['after'])}.")
-    if not all(facts["faults_recorded"]):
-        out.append("Faults: not recorded in both.")
+    before, after = facts["largest"]
+    if before != after:
+        out.append(f"Areas are those of the largest process of each: {before} before, {after} after.")
+    told = facts["faults_recorded"]
+    if not any(told):
+        out.append("Faults: not recorded, neither before nor after.")
+    elif not all(told):
+        out.append(f"Faults: not recorded {'after' if told[0] else 'before'}, so not compared.")
     return out

@@ -37,13 +37,14 @@ def dump_markdown(facts: Facts | Growth) -> str:
 
 
 def _growth(facts: Growth) -> str:
-    lines = [f"### remaptrace advise: {facts['sources'][0]} to {facts['sources'][1]}", ""]
+    command = "diff" if facts["schema"] == "remaptrace/diff-recordings/1" else "advise"
+    lines = [f"### remaptrace {command}: {facts['sources'][0]} to {facts['sources'][1]}", ""]
     lines += [f"- {sentence}" for sentence in facts["sentences"]]
     for view, found in facts["grown"].items():
         if found:
             lines += table(
                 [f"by {view}", "before", "after"],
                 [[g["label"], number(g["before"]), number(g["after"])] for g in found],
-                right=2,
+                right=1,
             )
     return "\n".join(lines) + "\n"
