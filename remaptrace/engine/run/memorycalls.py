@@ -40,7 +40,7 @@ from ...abi.kinds import (
 )
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED, PROT_GROWSDOWN
 from ...abi.rows import E_ARGS, RSF_ASSUMED
-from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE
 from ...machine.callrules import R_PKEY_CALLS
 from ..addr import page_align, uword
 from ..areas.pkeys import sys_pkey_alloc, sys_pkey_free
@@ -86,6 +86,7 @@ from ..state import (
     T_FRESH_END,
     T_MM,
     V_FLAGS,
+    V_INODE,
     Mem,
 )
 from ..uffd.uffd import sys_userfaultfd, uffd_call
@@ -101,14 +102,30 @@ def _prove_mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, 
     return assume_occupied(m, task, uword(m, a0), page_align(m, uword(m, a1)), a3)
 
 
+@seldom
+def _reserved(m: Mem, task: int, addr: int) -> int:
+    """1 if `addr` lies in private anonymous memory that nobody may access: a reservation."""
+    vma = find_exact(m, m[task + T_MM], addr)
+    if vma == 0 or m[vma + V_INODE] != 0 or m[vma + V_FLAGS] & (VM_ACCESS | VM_SHARED) != 0:
+        return 0
+    return 1
+
+
 @kernel
 def _mmap(m: Mem, task: int, a0: int, a1: int, a2: int, a3: int, a4: int, a5: int) -> int:
-    """mmap, with the beliefs that a recorded result allows."""
+    """mmap, with the beliefs that a recorded result allows.
+
+    In a log without accesses, fresh writable memory is to be written: what the kernel places, and a reservation that
+    MAP_FIXED opens (as mprotect would). Over a file it is the loader's .bss, which need not be written before the rest.
+    """
+    fresh = 0
+    if m[G_NO_ACCESSES] != 0 and a2 & VM_WRITE and a3 & MAP_ANONYMOUS:
+        fresh = 1 if a3 & MAP_FIXED == 0 or _reserved(m, task, a0) != 0 else 0
     occupied = _prove_mmap(m, task, a0, a1, a2, a3, a4, a5) if is_followed(m) != 0 else 0
     place = sys_mmap(m, task, a0, a1, a2, a3, a4, a5)
     if occupied != 0 and m[G_WHY] == WHY_OCCUPIED:
         m[G_WHY] = WHY_OCCUPIED_TAKEN
-    if m[G_NO_ACCESSES] != 0 and place > 0 and a2 & VM_WRITE and a3 & MAP_FIXED == 0 and a3 & MAP_ANONYMOUS:
+    if fresh != 0 and place > 0:
         expect_write(m, task, place, page_align(m, uword(m, a1)))
     return place
 
