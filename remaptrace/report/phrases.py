@@ -117,6 +117,8 @@ def rests_on_nothing(agreement: Agreement) -> bool:
 _ASSUMED_FROM = 10
 """Per cent of the areas at the peak from which being assumed is a warning."""
 
+_WRITES_UNSEEN = "Which memory was written is not recorded: where anonymous areas join is told from the calls alone."
+
 _TRUTHS = {"map_counts": "VMA counts", "map_lines": "maps", "faults": "faults"}
 
 
@@ -136,6 +138,8 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
         if ground["no_truth"]:
             names = listed([_TRUTHS[what] for what in ground["no_truth"]])
             out.append((f"{names}: no truth in this recording{_remedy(ground['no_truth'])}.", "dim"))
+        if "map_counts" in ground["no_truth"] and facts["not_recorded"]:
+            out.append((_WRITES_UNSEEN, "dim"))
     taken = facts.get("taken_refusals", 0)
     if taken and facts["agreement"]:
         text = f"{counted(taken, 'refusal')} {'is' if taken == 1 else 'are'} taken from the recording: nothing that it"

@@ -23,6 +23,8 @@ def test_a_log_of_addresses_that_the_kernel_chose_shows_nothing(remaptrace: Run,
     assert "Agrees, but shows nothing: 1 answer." in shown.out
     assert "No answer could have come out otherwise" in shown.out
     assert "VMA counts, maps and faults: no truth in this recording" in shown.out
+    assert "Which memory was written is not recorded" in shown.out
+    assert "Which memory was written" not in remaptrace("run", LS).out
 
 
 def test_answers_that_agree_are_told_apart_by_how_they_came_to_agree(
