@@ -138,8 +138,6 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
         if ground["no_truth"]:
             names = listed([_TRUTHS[what] for what in ground["no_truth"]])
             out.append((f"{names}: no truth in this recording{_remedy(ground['no_truth'])}.", "dim"))
-        if "map_counts" in ground["no_truth"] and facts["not_recorded"]:
-            out.append((_WRITES_UNSEEN, "dim"))
     taken = facts.get("taken_refusals", 0)
     if taken and facts["agreement"]:
         text = f"{counted(taken, 'refusal')} {'is' if taken == 1 else 'are'} taken from the recording: nothing that it"
@@ -153,6 +151,8 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
         are, them = ("is", "it") if assumed == 1 else ("are", "them")
         text = f"{of_all} {are} assumed: no call of the log made {them}."
         out.append((text, "warn" if share >= _ASSUMED_FROM else "dim"))
+    if ground and "map_counts" in ground["no_truth"] and facts["not_recorded"]:
+        out.append((_WRITES_UNSEEN, "dim"))
     return out
 
 

@@ -403,9 +403,9 @@ def assume_written(m: Mem, task: int, start: int, length: int, trims: int) -> in
 
     Programs ask for writable memory to write to it before they ask for more; a range that the very next call of the
     same thread changes again was only being carved up, unless it `trims` an end of it (munmap): what is left then is
-    what was wanted. One that goes on where the range ends is its next piece (G1 commits its tables page by page): the
-    pieces are not written one by one. What matters is the anon_vma that a first write gives an area: it decides which neighbours merge
-    later, and a log of calls alone does not show it.
+    what was wanted. A call that goes on where the range ends asks for its next piece (G1 commits its tables page by
+    page), and the pieces are not written one by one. What matters is the anon_vma that a first write gives an area: it
+    decides which neighbours merge later, and a log of calls alone does not show it.
     """
     mm = m[task + T_MM]
     end = m[task + T_FRESH_END]
