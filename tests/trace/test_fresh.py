@@ -10,7 +10,9 @@ OTHER = "mmap(NULL, 4096, PROT_READ, MAP_SHARED|MAP_ANONYMOUS, -1, 0) = 0x7e0000
 
 
 def _reserve(pages: int) -> str:
-    return f"mmap(NULL, {pages * PAGE}, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0) = {BASE:#x}\n"
+    return (
+        f"mmap(NULL, {pages * PAGE}, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0) = {BASE:#x}\n"
+    )
 
 
 def _commit(page: int, pages: int) -> str:
@@ -22,8 +24,8 @@ def _commit(page: int, pages: int) -> str:
 def _areas(log: Path, text: str) -> list[tuple[int, int]]:
     log.write_text(text)
     rows = remaptrace.replay(remaptrace.load(str(log))).vmas()
-    ends = [((v.start - BASE) // PAGE, (v.end - BASE) // PAGE) for v in rows if v.start >= BASE]
-    return [pair for pair, v in zip(ends, [v for v in rows if v.start >= BASE], strict=True) if "w" in v.perms]
+    open_ones = [v for v in rows if v.start >= BASE and "w" in v.perms]
+    return [((v.start - BASE) // PAGE, (v.end - BASE) // PAGE) for v in open_ones]
 
 
 def test_two_opened_parts_of_a_reservation_stay_apart_when_the_hole_between_them_is_opened(
