@@ -117,7 +117,9 @@ def rests_on_nothing(agreement: Agreement) -> bool:
 _ASSUMED_FROM = 10
 """Per cent of the areas at the peak from which being assumed is a warning."""
 
-_WRITES_UNSEEN = "Which memory was written is not recorded: where anonymous areas join is told from the calls alone."
+_WRITES_UNSEEN = (
+    "Which memory was written is not recorded: where anonymous areas join is told from the calls alone."
+)
 
 _TRUTHS = {"map_counts": "VMA counts", "map_lines": "maps", "faults": "faults"}
 

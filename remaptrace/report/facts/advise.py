@@ -214,7 +214,10 @@ def _nothing(facts: Advise) -> str:
     past = [
         r
         for r in facts["remedies"]
-        if r["name"] in HYPOTHETICAL and r["saved"] >= _WORTH and r["allowed_alike"] and not r["refused_calls"]
+        if r["name"] in HYPOTHETICAL
+        and r["saved"] >= _WORTH
+        and r["allowed_alike"]
+        and not r["refused_calls"]
     ]
     if not past:
         return _NOTHING
