@@ -67,6 +67,16 @@ ERRNO_NOT_SHOWN = 4095
 """In recorded results: the call failed and the log does not say with which error. No kernel returns this one."""
 
 
+OF_MEMORY_CALLS = frozenset(
+    ERRNOS[name]
+    for name in (
+        "EPERM ENOENT EINTR EIO ENXIO EBADF EAGAIN ENOMEM EACCES EFAULT EBUSY EEXIST EXDEV ENODEV EINVAL ENFILE"
+        " EMFILE ETXTBSY EFBIG ENOSPC ESRCH EROFS ENOSYS EOVERFLOW EOPNOTSUPP EHWPOISON EDQUOT EIDRM ENOTTY E2BIG"
+    ).split()
+)
+"""What mm/*.c, ipc/shm.c, fs/userfaultfd.c and what they call return; another one is of a filter or another system."""
+
+
 def errno_name(number: int) -> str:
     """The name of an error number, or ``errno N`` for one without a name."""
     if number == ERRNO_NOT_SHOWN:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC
-from ..abi.kinds import K_MINCORE, K_MSYNC, K_PKEY_ALLOC, K_SHMAT, K_SHMGET
+from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC, EPERM
+from ..abi.kinds import K_MINCORE, K_MSYNC, K_PKEY_ALLOC, K_SHMAT, K_SHMGET, K_UFFD_REGISTER
 from ..abi.mman import ADVICE
 from ..abi.rows import RSF_ASSUMED
 from ..engine.why import (
+    WHY_FOREIGN,
     WHY_HUGE_POOL,
     WHY_LOW_ADDRESS,
     WHY_NO_BREAK,
@@ -35,11 +36,20 @@ BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
         ("a processor or a kernel without protection keys", "every key was taken: x86 has 15"),
         "pku of /proc/cpuinfo",
     ),
+    (K_SHMGET, EPERM): (
+        ("SHM_HUGETLB without CAP_IPC_LOCK or vm.hugetlb_shm_group", "a seccomp filter"),
+        "CapEff and Groups of /proc/PID/status",
+    ),
+    (K_UFFD_REGISTER, ENOMEM): (
+        ("vm.max_map_count was met", "memory was short, of the machine or of its cgroup"),
+        "",
+    ),
     (K_MINCORE, EFAULT): (("the vector for the answer was not writable memory",), ""),
     (K_MSYNC, EIO): (("the pages could not be written back to their file",), "the kernel log"),
 }
 """Call and errno: what ipc/shm.c, mm/mincore.c, mm/msync.c and mm/mprotect.c refuse so, and what decides."""
 _MODULE = "a security module (SELinux, AppArmor, Smack)"
+_OTHER_SYSTEM = "another system that runs programs of Linux (WSL 1, SmartOS, FreeBSD)"
 BY_WHY: dict[int, tuple[tuple[str, ...], str]] = {
     WHY_NOEXEC_TAKEN: (
         (
@@ -62,8 +72,16 @@ BY_WHY: dict[int, tuple[tuple[str, ...], str]] = {
         ),
         "",
     ),
+    WHY_FOREIGN: (
+        (
+            "a seccomp filter that answers so",
+            _OTHER_SYSTEM,
+            "the mmap method of a file or device, if it is one's",
+        ),
+        "uname -a of that machine",
+    ),
     WHY_NO_BREAK: (
-        ("another system that runs programs of Linux (WSL 1, SmartOS, FreeBSD)", "a seccomp filter"),
+        (_OTHER_SYSTEM, "a seccomp filter"),
         "uname -a of that machine",
     ),
 }

@@ -343,6 +343,8 @@ def _occupied(at: RefusedCall) -> _Answer:
 
 def _forbidden(at: RefusedCall) -> _Answer:
     """EPERM, EACCES, ENOSYS that nothing in the state explains."""
+    if (at.kind, at.errno) in BY_CALL:
+        return *BY_CALL[at.kind, at.errno], ""
     if at.errno == ENOSYS:
         return ("a seccomp filter, as containers have them", "a kernel built without this call"), _AUDIT, ""
     filters = "a seccomp filter"

@@ -50,6 +50,7 @@ WHY_NOEXEC_TAKEN = 37
 WHY_UNTOLD = 38
 WHY_NO_BREAK = 39
 WHY_SEAL_TAKEN = 40
+WHY_FOREIGN = 41
 
 WHY_TEXT: tuple[str, ...] = (
     "",
@@ -93,13 +94,14 @@ WHY_TEXT: tuple[str, ...] = (
     "an argument that the log does not print",
     "no answer of Linux's brk, which returns no errors",
     "a seal against writing, or a filter or module that the log does not show",
+    "an error that no call of this kind returns by itself",
 )
 
 
 TAKEN = (
     *(WHY_NOT_SHOWN, WHY_LIMIT_MET, WHY_TAKEN, WHY_LOCK_TAKEN, WHY_ZERO_TAKEN),
     *(WHY_OCCUPIED_TAKEN, WHY_FORBIDDEN, WHY_REFUSED, WHY_NOT_PRESENT),
-    *(WHY_NOEXEC_TAKEN, WHY_UNTOLD, WHY_NO_BREAK, WHY_SEAL_TAKEN),
+    *(WHY_NOEXEC_TAKEN, WHY_UNTOLD, WHY_NO_BREAK, WHY_SEAL_TAKEN, WHY_FOREIGN),
 )
 """Reasons of refusals that only the recording shows: nothing in the replay's own state refuses."""
 

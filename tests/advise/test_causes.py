@@ -18,36 +18,7 @@ from remaptrace.result.result import Result
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.strace.door import read_strace
 
-A = 0x7F0000100000
-EXEC = 'execve("./p", ["./p"], 0x7ffd0 /* 9 vars */) = 0\n'
-ANON = "MAP_PRIVATE|MAP_ANONYMOUS"
-RW = "PROT_READ|PROT_WRITE"
-
-
-def mmap(
-    size: int, ret: str, prot: str = RW, flags: str = ANON, fd: int = -1, addr: str = "NULL", n: int = 0
-) -> str:
-    answer = f"{A + n * 0x1000000:#x}" if ret == "ok" else f"-1 {ret} (refused)"
-    return f"mmap({addr}, {size}, {prot}, {flags}, {fd}, 0) = {answer}\n"
-
-
-def call(text: str, errno: str) -> str:
-    return f"{text} = -1 {errno} (refused)\n"
-
-
-def memfd(*seals: str) -> str:
-    return 'memfd_create("m", MFD_ALLOW_SEALING) = 3\nftruncate(3, 65536) = 0\n' + "".join(
-        f"fcntl(3, F_ADD_SEALS, {seal}) = 0\n" for seal in seals
-    )
-
-
-FILE = 'openat(AT_FDCWD, "/srv/data", O_RDWR) = 3\nfstat(3, {st_mode=S_IFREG|0644, st_size=65536, ...}) = 0\n'
-ONLY = (
-    'openat(AT_FDCWD, "/srv/data", O_RDONLY) = 3\nfstat(3, {st_mode=S_IFREG|0644, st_size=65536, ...}) = 0\n'
-)
-MAPPED = mmap(65536, "ok")
-NONE = mmap(65536, "ok", "PROT_NONE")
-FORBIDDEN = ("a security module (SELinux, AppArmor, Smack)", "a seccomp filter")
+from .refusal_logs import ANON, EXEC, FILE, FORBIDDEN, MAPPED, NONE, ONLY, RW, UNTOLD, A, call, memfd, mmap
 
 HOLE = """\
 steps:
@@ -125,37 +96,9 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
 ]  # fmt: skip
 """Name, log, settings of the machine, the reason that the state shows for the last call."""
 
-NOEXEC = (
-    "the file's mount does not allow execution (noexec)",
-    "a security module (SELinux, AppArmor, Smack)",
-    "a seccomp filter, such as MemoryDenyWriteExecute= of systemd",
-    "PaX",
-)
-NO_BREAK = ("another system that runs programs of Linux (WSL 1, SmartOS, FreeBSD)", "a seccomp filter")
 BEFORE = "vm.max_map_count was met: 65,529 or 65,530 areas were there that the log does not show"
 OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
-    ("a shared file that may not be executed",
-     FILE + mmap(4096, "EPERM", RW + "|PROT_EXEC", "MAP_SHARED", 3), "WHY_NOEXEC_TAKEN", NOEXEC),
-    ("a file that may not be executed",
-     FILE + mmap(4096, "EPERM", "PROT_READ|PROT_EXEC", "MAP_PRIVATE", 3), "WHY_NOEXEC_TAKEN", NOEXEC),
-    ("a new address that is not printed",
-     MAPPED + call(f"mremap({A:#x}, 4096, 4096, MREMAP_MAYMOVE|MREMAP_DONTUNMAP)", "EINVAL"), "WHY_UNTOLD",
-     ("the new address, which strace does not print beside MREMAP_DONTUNMAP alone: not on a page, within the old range,"
-      " or beyond the address space", "an area that may not grow, of a device or a ring")),
-    ("an error of brk", "brk(NULL) = 0x560000000000\n" + call("brk(0x560000010000)", "EAGAIN"), "WHY_NO_BREAK",
-     NO_BREAK),
-    ("an unnamed error of brk", "brk(NULL) = 0x560000000000\nbrk(0x560000010000) = -1\n", "WHY_NO_BREAK", NO_BREAK),
-    ("a memfd that may not be written", 'memfd_create("m", MFD_ALLOW_SEALING) = 3\nftruncate(3, 65536) = 0\n'
-     + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), "WHY_SEAL_TAKEN",
-     ("the file is sealed against writing, if it is a memfd", *FORBIDDEN)),
-    ("a memfd that nobody may seal", 'memfd_create("m", 0) = 3\nftruncate(3, 65536) = 0\n'
-     + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), "WHY_FORBIDDEN", FORBIDDEN[::-1]),
-    ("a huge page, as far as one refusal tells", mmap(2 << 20, "ENOMEM", RW, ANON + "|MAP_HUGETLB"), "WHY_HUGE_POOL",
-     ("no huge page was free (vm.nr_hugepages), which it asked for", "a hugetlb limit of the cgroup",
-      "RLIMIT_AS (ulimit -v)")),
-    ("below the lowest address, as far as one refusal tells", mmap(4096, "EPERM", RW, ANON + "|MAP_FIXED"),
-     "WHY_LOW_ADDRESS", ("below vm.mmap_min_addr only CAP_SYS_RAWIO may map, which the process had not",
-                         "a security module (mmap_zero of SELinux)", "a seccomp filter")),
+    *UNTOLD,
     ("a lock in a filter", MAPPED + call(f"mlock({A:#x}, 4096)", "ENOSYS"), "WHY_FORBIDDEN",
      ("a seccomp filter, as containers have them", "a kernel built without this call")),
     ("locks given back in a filter", MAPPED + call("munlockall()", "EPERM"), "WHY_FORBIDDEN",

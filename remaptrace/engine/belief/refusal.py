@@ -13,7 +13,18 @@ Other machines and rewritten traces take only what the machine that recorded cou
 
 from __future__ import annotations
 
-from ...abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM, ERRNO_NOT_SHOWN
+from ...abi.errnos import (
+    EACCES,
+    EAGAIN,
+    EFAULT,
+    EINVAL,
+    ENOMEM,
+    ENOSPC,
+    ENOSYS,
+    EPERM,
+    ERRNO_NOT_SHOWN,
+    OF_MEMORY_CALLS,
+)
 from ...abi.kinds import (
     EVF_TAKEN,
     K_BRK,
@@ -32,6 +43,7 @@ from ...abi.kinds import (
     K_MUNLOCK,
     K_MUNLOCKALL,
     K_MUNMAP,
+    K_OPEN,
     K_PKEY_ALLOC,
     K_PKEY_FREE,
     K_PKEY_MPROTECT,
@@ -42,6 +54,14 @@ from ...abi.kinds import (
     K_SHMAT,
     K_SHMDT,
     K_SHMGET,
+    K_UFFD_CONTINUE,
+    K_UFFD_COPY,
+    K_UFFD_MOVE,
+    K_UFFD_POISON,
+    K_UFFD_REGISTER,
+    K_UFFD_UNREGISTER,
+    K_UFFD_WRITEPROTECT,
+    K_UFFD_ZEROPAGE,
     K_USERFAULTFD,
     SPLITTING,
 )
@@ -85,6 +105,7 @@ from ..why import (
     TAKE_CHARGE,
     TAKE_LIMIT,
     WHY_FORBIDDEN,
+    WHY_FOREIGN,
     WHY_HOLE,
     WHY_LIMIT_MET,
     WHY_MAP_COUNT,
@@ -105,6 +126,11 @@ _WHOLE = (
 )
 """Calls that security modules and seccomp filters refuse as a whole, and whose own checks have other errnos."""
 _FORBIDDEN = (EPERM, EACCES, ENOSYS)
+_OWN = tuple(sorted(OF_MEMORY_CALLS))
+_UFFD = (
+    *(K_UFFD_REGISTER, K_UFFD_UNREGISTER, K_UFFD_COPY, K_UFFD_ZEROPAGE, K_UFFD_WRITEPROTECT),
+    *(K_UFFD_CONTINUE, K_UFFD_MOVE, K_UFFD_POISON),
+)
 _LOCKS = (K_MLOCK, K_MLOCK2, K_MLOCKALL, K_MUNLOCKALL)
 """Calls that refuse for themselves with EPERM, but for the last, and never with the others of _FORBIDDEN."""
 _SPLITS = (*SPLITTING, K_MBIND, K_MSEAL, K_PKEY_MPROTECT, K_SET_VMA_NAME)
@@ -199,6 +225,12 @@ def _is_of_another_kind(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int)
 
 
 @kernel
+def _is_foreign(m: Mem) -> int:
+    """1 if no call on memory returns the recorded error by itself: a filter answered, or another system than Linux."""
+    return 0 if m[G_TAKE] in _OWN else 1
+
+
+@kernel
 def _way(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     """What the recorded refusal of this call can only come from, 0: the replay alone is asked.
 
@@ -206,7 +238,13 @@ def _way(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     a process at its map limit, or a call that is refused as a whole. All else is taken where the kernel would
     have refused, by `why.take`.
     """
-    if kind in _WHOLE and m[G_TAKE] in _FORBIDDEN:
+    if (kind in _WHOLE and m[G_TAKE] in _FORBIDDEN) or (
+        kind != K_BRK and kind < K_OPEN and _is_foreign(m) != 0
+    ):
+        return REFUSE
+    if kind in _UFFD:  # what they answer is not compared: nothing may change that the log shows unchanged
+        return REFUSE
+    if kind == K_SHMGET and m[G_TAKE] in _FORBIDDEN:  # no right to huge pages, or to the segment
         return REFUSE
     if kind in _LOCKS and (m[G_TAKE] in (EACCES, ENOSYS) or (m[G_TAKE] == EPERM and kind == K_MUNLOCKALL)):
         return REFUSE
@@ -259,7 +297,11 @@ def tighten(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
         m[mm + MM_COUNT] += more
         m[G_TIGHTENED_BY] = more
     elif way == REFUSE:
-        if m[G_TAKE] in (EINVAL, EFAULT):
+        if _is_foreign(m) != 0:
+            m[G_WHY] = WHY_FOREIGN
+        elif kind in _UFFD:
+            m[G_WHY] = WHY_REFUSED
+        elif m[G_TAKE] in (EINVAL, EFAULT):
             m[G_WHY] = WHY_NOT_SHOWN
         elif kind == K_MUNMAP:
             m[G_WHY] = WHY_LIMIT_MET

@@ -86,6 +86,7 @@ from ..why import (
     WHY_ARENA,
     WHY_BEYOND,
     WHY_FORBIDDEN,
+    WHY_FOREIGN,
     WHY_MAP_COUNT,
     WHY_NO_FD,
     WHY_OCCUPIED,
@@ -146,7 +147,9 @@ def _taken(m: Mem, mm: int, file: int, addr: int, length: int, vm: int) -> int:
         if file != 0 and m[m[file + O_INODE] + I_SEALS] & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
             return 0
         return take(m, WHY_FORBIDDEN, errno)
-    if errno in (EINVAL, EOPNOTSUPP) and (file == 0 or _may_refuse(m, m[file + O_INODE]) == 0):
+    if file == 0:
+        return take(m, WHY_FOREIGN if errno != EAGAIN else WHY_REFUSED, errno) if errno != EINVAL else 0
+    if errno in (EINVAL, EOPNOTSUPP) and _may_refuse(m, m[file + O_INODE]) == 0:
         return 0
     return take(m, WHY_REFUSED, errno)
 
