@@ -72,7 +72,11 @@ class ManyAreas(Sequence[VmaRow]):
         rows: list[list[int]] = np.stack([column[which] for column in self._words], axis=1).tolist()
         return rows
 
-    def _row(self, words: list[int]) -> VmaRow:
+    def rows_of(self, which: slice, layout: Layout) -> tuple[VmaRow, ...]:
+        """The rows of some, in an address space with this layout."""
+        return tuple(self._row(words, layout) for words in self._rows(which))
+
+    def _row(self, words: list[int], layout: Layout | None = None) -> VmaRow:
         start, end, flags, pgoff, anon_vma, multi, born, assumed, special, opened, inode, file = words[
             :_PLAIN
         ]
@@ -80,7 +84,7 @@ class ManyAreas(Sequence[VmaRow]):
             *(start, end, flags, pgoff, anon_vma, multi != 0, born, assumed != 0, special),
             *(tuple(words[_PLAIN:]), opened, inode, self._files[file]),
         )
-        return area_row(own, self._layout, self.shown, self._strings)
+        return area_row(own, layout or self._layout, self.shown, self._strings)
 
     def __iter__(self) -> Iterator[VmaRow]:
         for first in range(0, len(self), _AT_ONCE):
@@ -119,6 +123,41 @@ class ManyAreas(Sequence[VmaRow]):
                 at, before = found.get(int(kinds[i]), (first + int(firsts[i]), 0))
                 found[int(kinds[i])] = at, before + int(counts[i])
         return [(self[at], number) for at, number in found.values()]
+
+
+class LateAreas(Sequence[VmaRow]):
+    """Some of the areas of `of`, an address space with this layout: the rows are made when the first is asked for."""
+
+    def __init__(self, of: ManyAreas, which: slice, layout: Layout) -> None:
+        self._of, self._which, self._layout = of, which, layout
+        self._made: tuple[VmaRow, ...] | None = None
+
+    def _rows(self) -> tuple[VmaRow, ...]:
+        if self._made is None:
+            self._made = self._of.rows_of(self._which, self._layout)
+        return self._made
+
+    def __len__(self) -> int:
+        return int(self._which.stop - self._which.start)
+
+    def __iter__(self) -> Iterator[VmaRow]:
+        return iter(self._rows())
+
+    @overload
+    def __getitem__(self, at: int) -> VmaRow: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
+    def __getitem__(self, at: int | slice) -> VmaRow | tuple[VmaRow, ...]:
+        return self._rows()[at]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._rows() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._rows())
+
+    def __repr__(self) -> str:
+        return repr(self._rows())
 
 
 def grouped(vmas: Sequence[VmaRow]) -> Iterator[tuple[VmaRow, int]]:

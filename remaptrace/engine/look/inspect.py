@@ -17,7 +17,7 @@ from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.limitrules import R_SOFT_DIRTY
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
 from ...result.arearow import AreaWords, Layout, Shown, area_row
-from ...result.manyareas import ASSUMED, MULTI, ManyAreas
+from ...result.manyareas import ASSUMED, MULTI, LateAreas, ManyAreas
 from ...result.result import PagesRow, VmaRow
 from ..areas import areatree
 from ..marks import ALL_ONES, MARK_ASSUMED
@@ -177,11 +177,43 @@ def vma_rows(m: View, mm: int, strings: Sequence[str]) -> Sequence[VmaRow]:
     return tuple(vma_row(m, layout, shown, vma, strings) for vma in vmas(m, mm))
 
 
+def rows_of_all(m: View, spaces: Sequence[int], strings: Sequence[str]) -> list[Sequence[VmaRow]]:
+    """`vma_rows` of each of many address spaces; their areas are read all at once."""
+    words = _arena(m)
+    at = np.array(spaces, dtype=np.int64)
+    counts, roots = words[at + MM_COUNT], words[at + MM_SET]
+    ends = np.cumsum(counts)
+    if not len(at) or not ends[-1] or counts.max() >= _MANY:
+        return [vma_rows(m, mm, strings) for mm in spaces]
+    areas = np.zeros(int(ends[-1]), dtype=np.int64)
+    levels = np.where(counts != 0, words[roots + areatree.N_LEVEL], -1)
+    for level in set(levels.tolist()) - {-1}:
+        mine = np.flatnonzero(levels == level)
+        inside = np.arange(int(counts[mine].sum())) - np.repeat(
+            np.cumsum(counts[mine]) - counts[mine], counts[mine]
+        )
+        areas[np.repeat((ends - counts)[mine], counts[mine]) + inside] = _in_order(words, roots[mine])
+    every = _as_columns(m, words, areas, spaces[0], strings)
+    return [
+        LateAreas(every, slice(end - count, end), layout_of(m, mm))
+        for mm, end, count in zip(spaces, ends.tolist(), counts.tolist(), strict=True)
+    ]
+
+
+def _arena(m: View) -> Words:
+    arena: Any = getattr(m, "words", m)  # an arena whose rules are watched keeps its words so
+    return np.frombuffer(arena, dtype=np.int64)
+
+
 def _many_rows(m: View, mm: int, strings: Sequence[str]) -> ManyAreas:
     """The same as columns, read all at once."""
-    arena: Any = getattr(m, "words", m)  # an arena whose rules are watched keeps its words so
-    words = np.frombuffer(arena, dtype=np.int64)
-    found = _words_of(words, _in_order(words, int(m[mm + MM_SET])))
+    words = _arena(m)
+    return _as_columns(m, words, _in_order(words, np.array([m[mm + MM_SET]], dtype=np.int64)), mm, strings)
+
+
+def _as_columns(m: View, words: Words, areas: Words, mm: int, strings: Sequence[str]) -> ManyAreas:
+    """The areas at `areas` as columns, with the layout of `mm`."""
+    found = _words_of(words, areas)
     opened, inode = found[V_FILE], found[V_INODE]
     inode = _each(lambda o, i: np.where(o != 0, words[o + O_INODE], i), opened, inode)
     objects, file = np.unique(inode, return_inverse=True) if inode.any() else (inode[:1], inode)
@@ -205,11 +237,10 @@ def _each(made: Callable[..., Words], *of: Words) -> Words:
     return np.broadcast_to(made(*(column[:1] for column in of)), len(of[0]))
 
 
-def _in_order(words: Words, root: int) -> Words:
-    """The areas below the tree node `root` by address: a level of the tree at a time."""
-    nodes = np.array([root], dtype=np.int64)
+def _in_order(words: Words, nodes: Words) -> Words:
+    """The areas below tree nodes of one level by node and address: a level of the tree at a time."""
     entries = np.arange(areatree.FAN)
-    for _ in range(int(words[root + areatree.N_LEVEL]) + 1):
+    for _ in range(int(words[nodes[0] + areatree.N_LEVEL]) + 1):
         there = entries < words[nodes + areatree.N_COUNT][:, None]
         nodes = words[(nodes[:, None] + (areatree.N_REFS + entries))[there]]
     return nodes

@@ -41,6 +41,7 @@ from ..state import (
     H_RULES,
     H_TOP,
     HEAP,
+    MM_COUNT,
     MM_NEXT,
     MM_PEAK,
     MM_TABLES,
@@ -56,6 +57,8 @@ from .resident import resident
 
 _OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL, K_HUGEPAGES)
 _PAGE_KEYS = frozenset(("pages", "access", "file_pages"))
+_MANY_ROWS = 256
+"""Areas of all that lives at the end from which they are read at once."""
 _KEPT_ROWS = 500_000
 """Areas kept of processes that ended; beyond, only their counts are known."""
 
@@ -217,6 +220,12 @@ class Observer:
         m = self.m
         shots: list[Snapshot] = []
         seen: set[int] = set()
+        tasks = [self._task(row) for row in range(m[G_NTASKS])]
+        spaces = list(dict.fromkeys(m[task + T_MM] for task in tasks if m[task + T_ALIVE] == ALIVE))
+        spaces = [mm for mm in spaces if mm]
+        if sum(m[mm + MM_COUNT] for mm in spaces) >= _MANY_ROWS:
+            rows = inspect.rows_of_all(m, spaces, self.trace.strings)
+            self._at_end.update(zip(spaces, rows, strict=True))
         for row in range(m[G_NTASKS]):
             task = self._task(row)
             mm = m[task + T_MM]

@@ -91,8 +91,8 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
     mine = start + np.flatnonzero(pids[columns["task"][start:stop]] == pids[task])
     found = Start(sizes=trace.file_sizes)
     opened: dict[int, str] = {}
-    for event in mine.tolist():
-        kind, a0, a1, a2, a3, ret = (int(columns[c][event]) for c in ("kind", "a0", "a1", "a2", "a3", "ret"))
+    words = (columns[name][mine].tolist() for name in ("kind", "a0", "a1", "a2", "a3", "a4", "a5", "ret"))
+    for kind, a0, a1, a2, a3, a4, a5, ret in zip(*words, strict=True):
         if kind in (ev.K_EXEC, ev.K_EXIT) and ret >= 0:
             break
         found.calls += 1
@@ -105,9 +105,9 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
             opened.pop(a0, None)
         elif kind == ev.K_MMAP and ret > 0:
             found.mapped.append((ret, ret + a1))
-            found.libraries |= bool(a2 & PROT_EXEC) and int(columns["a4"][event]) >= 0
-            path = opened.get(int(columns["a4"][event]), "")
-            if a0 == 0 and not columns["a5"][event] and is_library(path):
+            found.libraries |= bool(a2 & PROT_EXEC) and a4 >= 0
+            path = opened.get(a4, "")
+            if a0 == 0 and not a5 and is_library(path):
                 found.files.setdefault(path, a1)
             if not found.first and a0 == 0 and not a3 & MAP_FIXED:
                 found.first = ret + (a1 + _PAGE - 1 & -_PAGE)
