@@ -18,6 +18,7 @@ from .agreement import CheckOutcome, Disagreement, Tally
 from .result import Result
 
 SCHEMA = "remaptrace/baseline/1"
+NOT_TRIED = "not recorded in this source, so its bound was not tried"
 MEASURES = ("peak_vmas", "memory_calls", "refused_calls", "minor_faults", "major_faults")
 """The most VMAs of any process; calls and faults of all. Faults only where the source shows accesses."""
 
@@ -67,7 +68,7 @@ def with_gates(outcome: CheckOutcome, result: Result, bounds: Mapping[str, int],
     for name, bound in bounds.items():
         course = courses.get(name)
         if course is None:
-            notes.append(f"{name}: not recorded in this source, so its bound was not tried")
+            notes.append(f"{name}: {NOT_TRIED}")
             continue
         tried += 1
         beyond = int(np.searchsorted(course, bound, side="right"))
@@ -108,19 +109,38 @@ def baseline_text(sources: Mapping[str, Mapping[str, int]]) -> str:
 
 def read_baseline(data: bytes, path: str) -> dict[str, dict[str, int]]:
     """The measures in a baseline file. InputError if it is none."""
+    expected = "what --write-baseline wrote"
     try:
         found = json.loads(data)
-        sources = found["sources"]
-        good = found["schema"] == SCHEMA and all(
-            name in MEASURES and isinstance(value, int) and not isinstance(value, bool)
-            for values in sources.values()
-            for name, value in values.items()
+    except json.JSONDecodeError as error:
+        raise InputError(
+            RT_SET, f"not a baseline: {error.msg}", path, error.lineno, error.colno, expected=expected
+        ) from None
+    except (ValueError, RecursionError):
+        raise InputError(RT_SET, "not a baseline: no JSON", path, expected=expected) from None
+    sources = found.get("sources") if isinstance(found, dict) else None
+    if not isinstance(sources, dict) or found.get("schema") != SCHEMA:
+        schema = found.get("schema") if isinstance(found, dict) else None
+        raise InputError(
+            RT_SET, "not a baseline", path, found=f"schema {schema}" if schema else "", expected=expected
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        good = False
-    if not good:
-        raise InputError(RT_SET, "not a baseline", path, expected="what --write-baseline wrote")
+    for source, values in sources.items():
+        _kept_measures(source, values, path)
     return {str(k): dict(v) for k, v in sources.items()}
+
+
+def _kept_measures(source: str, values: object, path: str) -> None:
+    """InputError unless `values` bound a source: known measures, each a count."""
+    if not isinstance(values, dict) or not values:
+        text = f"the baseline bounds nothing of {source}"
+        raise InputError(RT_SET, text, path, expected=", ".join(MEASURES))
+    for name, value in values.items():
+        if name not in MEASURES:
+            text = f"the baseline of {source} has an unknown measure"
+            raise InputError(RT_SET, text, path, found=name, expected=", ".join(MEASURES))
+        if type(value) is not int or value < 0:
+            text = f"the baseline of {source} has no count of {name}"
+            raise InputError(RT_SET, text, path, found=str(value), expected="a whole number from 0")
 
 
 def baseline_key(baseline: Mapping[str, object], path: str) -> str | None:

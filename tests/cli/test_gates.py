@@ -99,5 +99,34 @@ def test_faults_that_no_recorder_saw_are_not_tried(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = log(tmp_path, 2)
-    assert run_command(["check", path, "--max", "minor_faults=0", "--format", "json"]) == 0
-    assert "not recorded" in capsys.readouterr().out
+    for form in ("json", "rich", "github"):
+        assert run_command(["check", path, "--max", "minor_faults=0", "--format", form]) == 0
+        said = capsys.readouterr()
+        assert form != "json" or "not recorded" in said.out
+        assert "minor_faults: not recorded in this source, so its bound was not tried" in said.err
+
+
+DAMAGED = [
+    ('{"peak_vmas": -1}', "no count of peak_vmas"),
+    ('{"peak_vmas": "30"}', "no count of peak_vmas"),
+    ('{"peak_vmas": 30.5}', "no count of peak_vmas"),
+    ('{"peak_vmas": true}', "no count of peak_vmas"),
+    ('{"peak_vmas": null}', "no count of peak_vmas"),
+    ('{"peak_vmas": NaN}', "no count of peak_vmas"),
+    ('{"peaks": 30}', "unknown measure"),
+    ("{}", "bounds nothing"),
+    ("[]", "bounds nothing"),
+    ('{"peak_vmas": 30', "line 1"),
+]
+
+
+@pytest.mark.parametrize(("values", "words"), DAMAGED)
+def test_a_damaged_baseline_is_refused_with_what_is_wrong(
+    values: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log(tmp_path, 2)
+    text = f'{{"schema": "remaptrace/baseline/1", "sources": {{"{path}": {values}}}}}'
+    (tmp_path / "b.json").write_text(text if words != "line 1" else text.rstrip("}"))
+    assert run_command(["check", path, "--baseline", str(tmp_path / "b.json")]) == 3
+    said = capsys.readouterr().err
+    assert "RT326" in said and (words in said or "b.json:1:" in said)

@@ -115,7 +115,15 @@ class _Gates:
         return with_gates(outcome, result, self.baseline[key], "baseline")
 
     def say_what_was_not_tried(self, outcomes: list[CheckOutcome]) -> None:
-        """Sources without a baseline, and the other way round. UsageError if no source is in the baseline."""
+        """Bounds on what a source does not record, sources without a baseline, and the other way round.
+
+        UsageError if no source is in the baseline.
+        """
+        from ...result.gates import NOT_TRIED
+
+        for outcome in outcomes:
+            untried = [note for note in outcome.notes if note.endswith(NOT_TRIED)]
+            sys.stderr.write("".join(f"# {printable(outcome.name)}: {note}\n" for note in untried))
         if self.baseline is None:
             return
         unkept = [o for o in outcomes if _NOT_KEPT in o.notes]
