@@ -279,3 +279,19 @@ def test_a_first_mapping_of_any_length_and_a_log_that_ends_in_the_loader(tmp_pat
     assert any("7f508051a000" in area for area in areas(tmp_path, log)[0])
     loader = 'openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3\n'
     assert not any("static" in note for note in areas(tmp_path, log.replace("mmap", loader + "mmap"))[1])
+
+
+@pytest.mark.parametrize(("flags", "perms"), [(RW, "rw-p"), (RW | 1, "rwxp")])
+def test_the_program_says_whether_its_stack_may_be_executed(tmp_path: Path, flags: int, perms: str) -> None:
+    segments = [
+        (LOAD, R, 0, 0x800, 0x800),
+        (LOAD, RX, 0x1000, 0x1000, 0x1000),
+        (LOAD, RW, 0x2D00, 0x500, 0x3500),
+        (RELRO, R, 0x2D00, 0x300, 0x300),
+        (0x6474E551, flags, 0, 0, 0),
+    ]
+    made = elf(tmp_path / "prog", 3, segments, str(interpreter(tmp_path)))
+    log = tmp_path / "log.strace"
+    log.write_text(LOG.format(prog=made), encoding="utf-8")
+    stack = [v.perms for v in replay(load(str(log))).snapshots[-1].vmas if v.name == "[stack]"]
+    assert stack == [perms]

@@ -23,7 +23,7 @@ KEPT = "elf/headers.json"
 """Where a recorded set keeps program headers, by the path that was executed."""
 
 _EXEC, _DYN = 2, 3
-_PT_LOAD, _PT_INTERP, _PT_GNU_RELRO = 1, 3, 0x6474E552
+_PT_LOAD, _PT_INTERP, _PT_GNU_STACK, _PT_GNU_RELRO = 1, 3, 0x6474E551, 0x6474E552
 _HEAD = 1 << 16
 """Bytes of a file in which its headers are looked for; linkers put them first."""
 
@@ -53,6 +53,7 @@ class Headers:
     size: int  # of the file, bytes
     script: str = ""  # the path of a script's interpreter; then nothing else is known
     machine: int = 0  # EM_* of the architecture, 0: not kept
+    exec_stack: bool = False  # PT_GNU_STACK with PF_X: execve makes the stack executable
 
     def relro_pages(self, page: int) -> tuple[int, int]:
         """(start, length) of the mprotect that a loader makes for RELRO, before the load address is added.
@@ -103,7 +104,7 @@ def read_headers(data: bytes, size: int) -> Headers | None:
     if kind not in (_EXEC, _DYN) or each < (56 if wide else 32) or at + each * count > len(data):
         return None
     loads: list[Load] = []
-    relro, interpreter = (0, 0), ""
+    relro, interpreter, exec_stack = (0, 0), "", False
     for row in range(at, at + each * count, each):
         if wide:
             sort, flags, offset, vaddr, _, filesz, memsz, _ = struct.unpack_from(
@@ -115,11 +116,13 @@ def read_headers(data: bytes, size: int) -> Headers | None:
             loads.append(Load(offset, vaddr, filesz, memsz, _prot(flags)))
         elif sort == _PT_GNU_RELRO:
             relro = (vaddr, memsz)
+        elif sort == _PT_GNU_STACK:
+            exec_stack = bool(_prot(flags) & PROT_EXEC)
         elif sort == _PT_INTERP:
             interpreter = data[offset : offset + filesz].split(b"\0", 1)[0].decode("utf-8", "replace")
     if not loads:
         return None
-    return Headers(kind == _EXEC, tuple(loads), relro, interpreter, size, machine=machine)
+    return Headers(kind == _EXEC, tuple(loads), relro, interpreter, size, "", machine, exec_stack)
 
 
 def _prot(flags: int) -> int:
@@ -247,4 +250,5 @@ def _headers(entry: Mapping[str, Any]) -> Headers:
         int(entry["size"]),
         str(entry["script"]),
         int(entry.get("machine", 0)),
+        bool(entry.get("exec_stack", False)),
     )

@@ -29,7 +29,7 @@ _VDSO = {8: (4, 2, 2), 6: (4, 0, 2), 5: (3, 0, 2), 4: (2, 0, 2)}
 _NEAR = 64
 """Pages between the interpreter and what was mapped next up to which [vvar] and [vdso] are what lies there."""
 
-_R, _RX = 1, 5
+_R, _RW, _RX = 1, 3, 5
 
 Row = tuple[int, ...]
 """Arguments of K_INIT_VMA: start, end, permissions, offset, file, name."""
@@ -72,8 +72,9 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
         low = start.first if start.first > 1 << 32 or not program.fixed else 0
         proved = program.relro[1] and start.relros
         names = f"{path} ({where}{'' if proved else ', which nothing in the log proves to be the same file'})"
+        stack = stack_area(string, end, program.exec_stack)
         special = special_areas(low + 8 * PAGE, low, string) if low else unplaced_special(string, end)
-        return Placed(rows, [*special, stack_area(string, end)], special[-1][1] if low else 0, _note(names))
+        return Placed(rows, [*special, stack], special[-1][1] if low else 0, _note(names))
     interpreter, its = files.find(program.interpreter)
     if interpreter is None:
         return f"{path}: its interpreter {program.interpreter} is not at hand"
@@ -91,7 +92,7 @@ def exec_areas(path: str, start: Start, files: Files, string: Callable[[str], in
     assumed = [
         *(mine if unplaced else ()),
         *special_areas(low, mapped_below(start, low), string, end),
-        stack_area(string, end),
+        stack_area(string, end, program.exec_stack),
     ]
     names = f"{path} ({where}) and of {program.interpreter} ({its})"
     return Placed(rows, assumed, top, _note(names, others), unplaced)
@@ -272,6 +273,6 @@ def stack_top(arch: str | None) -> int:
     return min(STACK_TOP, int(load_arch(arch, load_kernel(DEFAULT_KERNEL)).words[A_STACK_TOP]))
 
 
-def stack_area(string: Callable[[str], int], top: int = STACK_TOP) -> Row:
+def stack_area(string: Callable[[str], int], top: int = STACK_TOP, executable: bool = False) -> Row:
     """[stack] as exec leaves it, below `top`, the highest place it can have: its own is random."""
-    return (top - STACK_PAGES * PAGE, top, 3, 0, 0, string("[stack]"))
+    return (top - STACK_PAGES * PAGE, top, _RW | _RX if executable else _RW, 0, 0, string("[stack]"))
