@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from ..abi.errnos import EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC, EPERM
-from ..abi.kinds import K_MINCORE, K_MSYNC, K_PKEY_ALLOC, K_SHMAT, K_SHMGET, K_UFFD_REGISTER
+from ..abi.kinds import (
+    K_MINCORE,
+    K_MPROTECT,
+    K_MSYNC,
+    K_MUNMAP,
+    K_PKEY_ALLOC,
+    K_SHMAT,
+    K_SHMGET,
+    K_UFFD_REGISTER,
+)
 from ..abi.mman import ADVICE
 from ..abi.rows import RSF_ASSUMED
 from ..engine.why import (
@@ -18,6 +27,7 @@ from ..engine.why import (
 from ..result.result import Result
 
 SEGMENTS = "ipcs -l and ipcs -m"
+_OF_DEVICE = ("the device allows no split of its area there, as huge pages of persistent memory do not",)
 BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
     (K_SHMGET, ENOSPC): (
         ("kernel.shmmni segments were there, or kernel.shmall pages of them, of all processes",),
@@ -40,6 +50,8 @@ BY_CALL: dict[tuple[int, int], tuple[tuple[str, ...], str]] = {
         ("SHM_HUGETLB without CAP_IPC_LOCK or vm.hugetlb_shm_group", "a seccomp filter"),
         "CapEff and Groups of /proc/PID/status",
     ),
+    (K_MUNMAP, EINVAL): (_OF_DEVICE, ""),
+    (K_MPROTECT, EINVAL): (_OF_DEVICE, ""),
     (K_UFFD_REGISTER, ENOMEM): (
         ("vm.max_map_count was met", "memory was short, of the machine or of its cgroup"),
         "",

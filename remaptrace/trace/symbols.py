@@ -199,6 +199,8 @@ SIGNALS: dict[str, int] = _signals()
 
 SYMBOLS: dict[str, int] = {
     **_prefixed("PROT_", names.PROT),
+    "PROT_BTI": 0,  # of arm64, as PROT_MTE: left out, and said (strace/origin.py)
+    "PROT_MTE": 0,
     **_prefixed("MAP_", names.MAP),
     **_prefixed("MADV_", names.ADVICE),
     **_prefixed("MREMAP_", names.MREMAP),

@@ -72,6 +72,9 @@ UNTOLD: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("an error that no call returns", MAPPED + call(f"munmap({A:#x}, 4096)", "EUCLEAN"), "WHY_FOREIGN", FOREIGN),
     ("an error that anonymous memory has none of", mmap(4096, "EOPNOTSUPP", RW, ANON + "|MAP_LOCKED"), "WHY_FOREIGN",
      FOREIGN),
+    ("part of a device", 'openat(AT_FDCWD, "/dev/dax0.0", O_RDWR) = 3\n'
+     + mmap(2 << 20, "ok", RW, "MAP_SHARED", 3) + call(f"munmap({A:#x}, 4096)", "EINVAL"), "WHY_REFUSED",
+     ("the device allows no split of its area there, as huge pages of persistent memory do not",)),
     ("huge pages without a right", call("shmget(IPC_PRIVATE, 2097152, IPC_CREAT|SHM_HUGETLB|0600)", "EPERM"),
      "WHY_FORBIDDEN", ("SHM_HUGETLB without CAP_IPC_LOCK or vm.hugetlb_shm_group", "a seccomp filter")),
 ]  # fmt: skip

@@ -169,3 +169,22 @@ def test_a_lone_mapping_where_x86_64_has_none_is_said_to_be_assumed(address: str
     ).note
     assert note.startswith("nothing in the log names its machine: x86-64 is assumed") == bool(told)
     assert told in note
+
+
+def test_protections_of_arm64_are_left_out_and_said() -> None:
+    trace = read_data(
+        b"mmap(NULL, 8192, PROT_READ|PROT_WRITE|PROT_MTE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0xffff829ee000\n"
+        b"mprotect(0xffff829ee000, 4096, PROT_READ|PROT_EXEC|PROT_BTI) = 0\n",
+        "log",
+    )
+    assert trace.columns["a2"].tolist() == [3, 5]
+    assert any(note.startswith("PROT_BTI and PROT_MTE of arm64: left out") for note in trace.notes)
+
+
+def test_cacheflush_of_mips_has_other_arguments_than_that_of_arm() -> None:
+    log = (
+        "old_mmap(NULL, 20, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x2aaae000\n"
+        "cacheflush(0x2aaae000, {}) = 0\n"
+    )
+    assert "MIPS" in origin_of(log.format("20, BCACHE").encode()).note
+    assert "ARM" in origin_of(log.format("0x2aaaf000, 0, 0x1, 0").encode()).note

@@ -91,6 +91,7 @@ from ..state import (
     MM_BRK,
     MM_COUNT,
     MM_START_BRK,
+    OPS_DEVICE,
     P_UNKNOWN,
     T_MM,
     T_PROC,
@@ -98,6 +99,7 @@ from ..state import (
     V_FLAGS,
     V_MARK,
     V_NEXT,
+    V_OPS,
     V_START,
     Mem,
 )
@@ -201,6 +203,21 @@ def _is_assumed(m: Mem, mm: int, start: int, end: int) -> int:
 
 
 @kernel
+def _cuts_a_device(m: Mem, task: int, kind: int, a0: int, a1: int) -> int:
+    """1 if a recorded EINVAL is that of a device whose area the call would split: its may_split refuses.
+
+    drivers/dax/device.c dev_dax_may_split: huge pages of persistent memory are unmapped whole.
+    """
+    if m[G_TAKE] != EINVAL or kind not in (K_MUNMAP, K_MPROTECT) or a0 < 0 or a1 <= 0:
+        return 0
+    for at in (a0, a0 + a1):
+        vma = find_vma(m, m[task + T_MM], at)
+        if vma != 0 and m[vma + V_START] < at and m[vma + V_OPS] == OPS_DEVICE:
+            return 1
+    return 0
+
+
+@kernel
 def _is_of_another_kind(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     """1 if the recorded errno shows that areas which the log never made are not private memory.
 
@@ -208,6 +225,8 @@ def _is_of_another_kind(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int)
     special ones (mm/hugetlb.c hugetlb_vm_op_split, mm/mremap.c check_prep_vma).
     """
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]
+    if _cuts_a_device(m, task, kind, a0, a1) != 0:
+        return 1
     if kind == K_SHMAT:  # something is mapped at the place that was asked for
         return 1 if m[G_TAKE] == EINVAL and a1 != 0 and m[m[task + T_PROC] + P_UNKNOWN] == 1 else 0
     if a0 & (page - 1) or a0 < 0 or a1 <= 0 or m[m[task + T_PROC] + P_UNKNOWN] != 1:
@@ -299,7 +318,7 @@ def tighten(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int) -> int:
     elif way == REFUSE:
         if _is_foreign(m) != 0:
             m[G_WHY] = WHY_FOREIGN
-        elif kind in _UFFD:
+        elif kind in _UFFD or _cuts_a_device(m, task, kind, a0, a1) != 0:
             m[G_WHY] = WHY_REFUSED
         elif m[G_TAKE] in (EINVAL, EFAULT):
             m[G_WHY] = WHY_NOT_SHOWN

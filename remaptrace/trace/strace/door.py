@@ -13,6 +13,7 @@ from ...machinecode.ready import Progress
 from ..events import Trace, distinct
 from ..unborn import orphans
 from .model import UNBORN
+from .origin import left_out_protections
 from .read import Log, StraceReader
 from .threads import groups_of, joined_note
 from .toldsizes import sizes_told
@@ -65,6 +66,8 @@ def read_strace(
             trace = read(groups.leader).finish()
             trace.notes.append(joined_note(groups))
     trace.file_sizes = sizes_told(log)
+    if left_out := left_out_protections(log):
+        trace.notes.append(left_out)
     if UNBORN in trace.notes and not _several_act(trace):
         trace.notes.remove(UNBORN)
     return trace

@@ -52,6 +52,7 @@ _CALLS: tuple[tuple[tuple[bytes, ...], bytes, str], ...] = (
     ((b"riscv_",), rb"\w+\(", "riscv64"),
     ((b"set_thread_area({entry_number",), b"", "i386"),
     ((b"set_thread_area(0x", b"sysmips("), b"", "mips"),
+    ((b"cacheflush(0x",), rb"[0-9a-f]+, \d+, (?:[BID]CACHE|[123]\))", "mips"),
     ((b"s390_",), rb"\w+\(", "s390x"),
     ((b"arch_prctl(",), b"", "x86_64"),
 )
@@ -164,6 +165,15 @@ def _is_called(head: bytes, words: tuple[bytes, ...], behind: bytes) -> bool:
         return False
     names = b"|".join(map(re.escape, words))
     return re.search(rb"^[^\"\n]*\b(?:%b)%b" % (names, behind), head, re.MULTILINE) is not None
+
+
+def left_out_protections(log: bytes | mmap) -> str:
+    """A word about protections of arm64 that events do not hold, if the log has any."""
+    found = [name for name in (b"PROT_BTI", b"PROT_MTE") if log.find(name) >= 0]
+    if not found:
+        return ""
+    shown = b" and ".join(found).decode()
+    return f"{shown} of arm64: left out, so that areas that differ in nothing else are one here and two in the kernel"
 
 
 def _beyond_x86(head: bytes, named: str, how: str, places: Places) -> Origin:
