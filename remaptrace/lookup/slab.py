@@ -6,7 +6,7 @@ proc_caches_init, 2.6.21); a freed object is the next one given out.
 
 from __future__ import annotations
 
-LINE = 64
+CACHE_LINE = 64
 SLAB = 4096
 
 
@@ -44,5 +44,5 @@ def lines(address: int, *spans: tuple[int, int]) -> set[int]:
     """The cache lines of the byte spans (first, behind last) of an object at `address`."""
     touched: set[int] = set()
     for first, behind in spans:
-        touched.update(range((address + first) // LINE, (address + behind - 1) // LINE + 1))
+        touched.update(range((address + first) // CACHE_LINE, (address + behind - 1) // CACHE_LINE + 1))
     return touched

@@ -182,7 +182,8 @@ def test_raising_the_limit_is_a_cure_and_no_saving(
     """It stands where it belongs, behind what saves and before what only history has, without a share of 0 %."""
     log = tmp_path / "log.strace"
     guarded = (mapped(n) + f"mprotect({BASE + n * 0x100000:#x}, 4096, PROT_NONE) = 0\n" for n in range(60))
-    log.write_text(EXEC + "".join(guarded))
+    later = f"madvise({BASE + 0x1000:#x}, 4096, MADV_DONTNEED) = 0\n" * 600
+    log.write_text(EXEC + "".join(guarded) + later)
     assert run_command(["advise", str(log)]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "raise vm.max_map_count" not in text
