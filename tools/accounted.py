@@ -141,7 +141,7 @@ class _Watch:
         self.reader.line(line, line_number, offset)
         after = self._counts()
         changed = next((name for name in after if after[name] != before[name]), "")
-        if not changed and line.startswith(b"#"):
+        if not changed and line.startswith((b"#", b"cpus=")):
             changed = "comments and headers"
         elif not changed and not line.strip():
             changed = "empty"

@@ -310,3 +310,24 @@ def test_an_attribute_of_a_file_has_any_size_that_attributes_have() -> None:
         "t",
     )
     assert len(trace) == 1 and not trace.notes
+
+
+def test_perf_script_that_a_page_indented_less_or_more_is_read() -> None:
+    """The name stands in sixteen columns; what lists and code blocks make of them is another number."""
+    text = (
+        "prog  4242/4242  [001]  5000.000001:    syscalls:sys_enter_munmap: addr: 0x7f0000000000, len: 0x00001000\n"
+        "prog  4242/4242  [001]  5000.000002:     syscalls:sys_exit_munmap: 0x0\n"
+    )
+    for indent in ("", "    ", "        "):
+        trace = read_data("".join(indent + line + "\n" for line in text.splitlines()).encode(), "t")
+        assert [KIND_NAMES[kind] for kind in trace.columns["kind"].tolist()] == ["munmap"], indent
+
+
+def test_the_first_line_of_trace_cmd_report_is_a_header() -> None:
+    text = (
+        "cpus=2\n"
+        "            prog-4242  [000]   100.000003: sys_enter_munmap:     addr: 0x7f0000000000, len: 0x00001000\n"
+        "            prog-4242  [000]   100.000004: sys_exit_munmap:      0x0\n"
+    )
+    trace = read_data(text.encode(), "t")
+    assert not trace.skipped and len(trace) == 1

@@ -12,6 +12,7 @@ from ...lateclasses import replace
 from ...machinecode.ready import Progress
 from ..events import Trace
 from ..strace.door import read_strace
+from ..strace.places import UNNAMED_MACHINE
 
 Line = Callable[[bytes], bytes | None]
 
@@ -37,7 +38,7 @@ def read_translated(
         else s
         for s in trace.skipped
     ]
-    trace.notes.insert(0, what)
+    trace.notes = [what, *(note for note in trace.notes if not note.startswith(UNNAMED_MACHINE))]
     return trace
 
 

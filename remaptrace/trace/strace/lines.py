@@ -66,7 +66,8 @@ _NOTICE = re.compile(
 )
 """What strace says on a terminal in the middle of a call's line."""
 _NOISE = re.compile(
-    rb"\s*\Z| > | \| |strace: |% time |-{6} -|\s*\d+\.\d\d +\d+\.\d+ +\d+ |> |\[ Process PID=|Process \d+ "
+    rb"\s*\Z| > | \| |(?:\^C)?strace: |\s*<detached \.\.\.>\s*\Z"
+    rb"|% time |-{6} -|\s*\d+\.\d\d +\d+\.\d+ +\d+ |> |\[ Process PID=|Process \d+ "
 )
 
 

@@ -36,6 +36,8 @@ _WIDTHS: tuple[tuple[int, int, str], ...] = (
 )
 """Bits of an address space that x86-64 does not have, the bits below its end within which the highest mapping lies
 (what is left of it for randomness), and whose it is."""
+UNNAMED_MACHINE = "nothing in the log names its machine"
+"""Begins the note of a log of which that is so; other tracers choose addresses of their own."""
 _PPC64 = (44, 46)
 _X86_64_PLACES = (
     (0x2A_9555_5000, 1 << 38),
@@ -172,7 +174,7 @@ def unlike_x86(places: Places) -> str:
     top = max((address for address, _ in places.free), default=0)
     if not top or any(low <= top < high for low, high in _X86_64_PLACES):
         return ""
-    text = f"nothing in the log names its machine: x86-64 is assumed, though it puts no mappings at {top:#x}"
+    text = f"{UNNAMED_MACHINE}: x86-64 is assumed, though it puts no mappings at {top:#x}"
     if top < 1 << 32:
         return f"{text}, where those of 32-bit programs lie (--arch i386, arm, ia32)"
     bits, arch = _width(top)

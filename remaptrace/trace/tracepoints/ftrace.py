@@ -115,7 +115,7 @@ class _FtraceText:
         """A line without a task: header, notice of lost events, the raw and the bare form."""
         if not line.strip():
             return
-        if line.startswith(b"#"):
+        if line.startswith((b"#", b"cpus=")):  # trace-cmd report begins with the number of CPUs
             written = _WRITTEN.match(line)
             if written and int(written[1]) < int(written[2]):
                 missing = int(written[2]) - int(written[1])

@@ -91,6 +91,7 @@ _FORMS = (
         + _EVENT
     ),
     re.compile(rb" *" + _NAME_ALONE + rb" +(?:\[\d{1,9}\] +)?" + _EVENT),
+    re.compile(rb" +(?P<comm>[^\s:\[][^:\[]{0,14}?) +" + _WHO + _CPU + _WHEN + _EVENT),  # indented by a page
 )
 _SAMPLES = (
     b"syscalls:sys_",
