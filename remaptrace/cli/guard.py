@@ -2,7 +2,7 @@
 
 Machine code, a compiler in another process and pools of threads do not hear Python's signals at once. A thread of its
 own does: it gives the command a moment to end by itself, then takes away what is unfinished, stops the children and
-leaves. The same thread watches how much memory is in use.
+leaves, unless the command answers signals itself (`interrupts`). The same thread watches how much memory is in use.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import FrameType
 
 from ..errorcodes import RT_MEMORY, RT_USAGE
 from ..errors import EXIT_INPUT, UsageError
+from ..interrupts import is_answered
 from ..outfile import forget_unfinished
 from ..patterns import pattern
 from ..sizes import parse_size
@@ -114,7 +115,7 @@ def _watch(reading: int, limit: int) -> None:
         ready, _, _ = select.select([reading], [], [], wait)
         if ready:
             for number in os.read(reading, 64):
-                if number in (signal.SIGINT, signal.SIGTERM) and not deadline:
+                if number in (signal.SIGINT, signal.SIGTERM) and not is_answered() and not deadline:
                     deadline, status = time.monotonic() + _GRACE, 128 + number
         if deadline and time.monotonic() >= deadline:
             leave(status, "\ninterrupted\n")

@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from .. import errorcodes as ec
+from ..interrupts import answered
 from ..lateclasses import dataclass, field
 from . import calls, libc
 from .launcher import launch
@@ -34,8 +36,10 @@ class Signals:
     pid: int
     attached: bool
     _before: dict[int, Any] = field(default_factory=dict)
+    _answer: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Signals:
+        self._answer.enter_context(answered())
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, self._got)
         return self
@@ -43,6 +47,7 @@ class Signals:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self._answer.close()
 
     def _got(self, number: int, _frame: object) -> None:
         if number == signal.SIGQUIT:

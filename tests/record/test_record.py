@@ -237,6 +237,32 @@ def test_interrupts_are_the_programs_own(backend: str, tmp_path: Path) -> None:
     complete(tmp_path / "set")
 
 
+def test_an_interrupt_that_the_program_survives_ends_nothing(backend: str, tmp_path: Path) -> None:
+    """However long it goes on: the recording was taken away 0.6 seconds later, unfinished."""
+    code = (
+        "import signal,time; signal.signal(2, lambda *_: print('got', flush=True)); print('up', flush=True)"
+    )
+    args = [sys.executable, "-m", "remaptrace", "record", "-o", str(tmp_path / "set"), "--no-replay"]
+    with subprocess.Popen(
+        [
+            *args,
+            "--with",
+            backend,
+            "--",
+            *p.python(f"{code}\nend = time.monotonic() + 2\nwhile time.monotonic() < end: time.sleep(0.1)"),
+        ],
+        env=p.environment(),
+        stdout=subprocess.PIPE,
+        process_group=0,
+    ) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.stdout.readline() == b"got\n"
+        assert run.wait() == 0
+    complete(tmp_path / "set")
+
+
 def read_until(fd: int, wanted: str, said: str = "") -> str:
     """What a terminal says up to `wanted`."""
     while wanted not in said:

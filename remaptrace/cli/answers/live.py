@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_USAGE
 from ...errors import InputError, UsageError
+from ...interrupts import answered
 from ...report.words import counted, number
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def followed(traces: Sequence[str], choice: session.Choice, placing: str | None)
     show = _shower()
     data = bytearray()
     try:
-        _read(data, lambda whole: show(_look(whole, choice, placing)))
+        with answered(1):
+            _read(data, lambda whole: show(_look(whole, choice, placing)))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted: the report is of what had come\n")
     show("")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_MISSING, RT_USAGE
 from ...errors import InputError, UsageError
+from ...interrupts import answered
 from ...report.formats import text
 from .. import output as out
 from .. import session
@@ -99,13 +100,14 @@ def advise_process(
     begun = time.monotonic()
     last, seconds, looks = first, 0.0, 1
     try:
-        while not times or looks < times:
-            time.sleep(every)
-            now = dump_bill(read_process(pid))
-            seconds = time.monotonic() - begun
-            looks += 1
-            sys.stderr.write(f"{seconds:8.1f} s  {now.total:,} VMAs  {now.total - last.total:+,}\n")
-            last = now
+        with answered(1):
+            while not times or looks < times:
+                time.sleep(every)
+                now = dump_bill(read_process(pid))
+                seconds = time.monotonic() - begun
+                looks += 1
+                sys.stderr.write(f"{seconds:8.1f} s  {now.total:,} VMAs  {now.total - last.total:+,}\n")
+                last = now
     except InputError:
         sys.stderr.write(f"# process {pid} has ended\n")
     except KeyboardInterrupt:
