@@ -318,6 +318,7 @@ FF_EXCLUSIVE = 64
 FF_UPTODATE = 128
 FF_HUGE = 256  # head of a huge page whose other frames are not set up
 FF_UNKNOWN = 1024  # huge page that was written with bytes which a log does not show
+FF_CLEARED = 2048  # exec is taken to have cleared the rest of this page (padzero): see belief.learn
 FF_RESTORE = 512  # page of the hugetlb pool: its reservation returns when it is freed
 
 # ---- reserve map of a private hugetlb mapping ----------------------------------------------------

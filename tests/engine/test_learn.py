@@ -7,8 +7,13 @@ import pytest
 from remaptrace.abi.outcomes import NAMES
 from remaptrace.abi.vmflags import VM_READ
 from remaptrace.engine.fds.descriptors import UNKNOWN_SIZE
+from remaptrace.engine.pages.frames import frame
+from remaptrace.engine.pages.pgwalk import pte_lookup
+from remaptrace.engine.pages.pte import pte_pfn
 from remaptrace.engine.run.access import recorded_fault
 from remaptrace.engine.state import (
+    F_FLAGS,
+    FF_CLEARED,
     G_FOLLOW,
     G_HAS_RET,
     G_LEARNT,
@@ -20,6 +25,7 @@ from remaptrace.engine.state import (
     I_UNSURE,
     OPS_FILE,
     OPS_SHMEM,
+    T_MM,
 )
 
 from .test_fault import BASE, MAY, PAGE, RW, SHARED, Program
@@ -121,3 +127,14 @@ def test_where_no_births_are_recorded_a_fault_on_a_writable_page_proves_a_fork()
     assert p.m[G_LEARNT] == 1
     p.m[G_NO_FORKS] = 0
     assert fault(p, 1, WRITE_PRESENT) == ("ok", -1)
+
+
+def test_the_page_where_bss_begins_is_taken_away_by_a_fault_that_finds_it_absent():
+    """Exec clears the rest of the segment's last page, unless the segment ends with the page (mariadbd does)."""
+    p = followed()
+    p.map(0, 4, RW)
+    assert fault(p, 0, WRITE_ABSENT) == ("ok", WRITE_ABSENT)
+    word = p.m[pte_lookup(p.m, p.m[p.task + T_MM], BASE)]
+    p.m[frame(p.m, pte_pfn(p.m, word)) + F_FLAGS] |= FF_CLEARED
+    assert fault(p, 0, WRITE_ABSENT) == ("ok", WRITE_ABSENT)
+    assert p.m[G_LEARNT] == 1

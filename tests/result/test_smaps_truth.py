@@ -100,3 +100,18 @@ def test_a_scenario_of_a_recording_sets_up_the_flags_of_areas_before_it(tmp_path
     assert "madvise: {addr: 0x7f0000001000, length: 4096, advice: hugepage}" in steps
     assert "mlock2: {addr: 0x7f0000001000, length: 4096" in steps
     assert "addr: 0x7f0000000000, length: 4096, advice" not in steps
+
+
+def test_the_page_of_vvar_is_no_resident_page(tmp_path: Path) -> None:
+    """It has a frame number and no page (vmf_insert_pfn): Rss 0 in smaps of Linux 6.18 though the program read it."""
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "ftrace.txt").write_text(
+        "# tracer: nop\n a-100 [000] ..... 1.0: sys_close(fd: 3)\n a-100 [000] ..... 1.1: sys_close -> 0x0\n"
+        " a-100 [000] d.... 1.2: page_fault_user: address=0x7ffff7ff9080 ip=0x7ffff7ffd100 error_code=0x4\n"
+        " a-100 [000] d.... 1.3: page_fault_user: address=0x7ffff7ffd100 ip=0x7ffff7ffd100 error_code=0x14\n"
+    )
+    vvar, vdso = "7ffff7ff9000-7ffff7ffd000 r--p", "7ffff7ffd000-7ffff7fff000 r-xp"
+    (tmp_path / "maps" / "100.start.maps").write_text(
+        f"{vvar} 00000000 00:00 0 [vvar]\n{vdso} 00000000 00:00 0 [vdso]\n"
+    )
+    assert list(replay(read_set(tmp_path), counters=True).columns["rss"][-2:]) == [0, 1]

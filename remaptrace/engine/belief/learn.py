@@ -14,7 +14,8 @@ it. Four things stay unseen, and the error code of a later fault proves each of 
 
 Where the log is followed, such a fault first brings the page to the proven state (RSF_ASSUMED, counted in
 G_LEARNT). Private pages are never taken away: that would hide a wrong rule. Only of assumed areas nobody knows
-whether they are private.
+whether they are private, and of the page where .bss begins whether exec cleared the rest of it: if the segment ends
+with the page there is no rest (fs/binfmt_elf.c:padzero), which maps do not show.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ..ranges.pgtable import ZAP_DONTNEED, zap_pte
 from ..state import (
     F_FLAGS,
     FF_ANON,
+    FF_CLEARED,
     FF_ZERO,
     G_LEARNT,
     G_MAJFLT,
@@ -52,7 +54,8 @@ def _forget_file_page(m: Mem, mm: int, vma: int, addr: int) -> int:
     p = pte_lookup(m, mm, addr)
     if p == 0 or pte_present(m, m[p]) == 0:
         return 0
-    if m[vma + V_MARK] != MARK_ASSUMED and m[frame(m, pte_pfn(m, m[p])) + F_FLAGS] & (FF_ANON | FF_ZERO):
+    flags = m[frame(m, pte_pfn(m, m[p])) + F_FLAGS]
+    if m[vma + V_MARK] != MARK_ASSUMED and flags & FF_CLEARED == 0 and flags & (FF_ANON | FF_ZERO):
         return 0
     return zap_pte(m, mm, p, ZAP_DONTNEED)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...abi.signals import ACC_WRITE
 from ...abi.special import FILE_AIO
-from ...abi.vmflags import VM_SHARED, VM_UFFD_MINOR, VM_UFFD_WP
+from ...abi.vmflags import VM_PFNMAP, VM_SHARED, VM_UFFD_MINOR, VM_UFFD_WP
 from ...machine.archwords import A_INDEX_BITS, A_PAGE_SHIFT
 from ...machine.limitrules import R_FAULT_AROUND
 from ...machine.rules import R_COW_PREPARES_FIRST, R_FOLIO_MAP
@@ -19,7 +19,7 @@ from ..files.pagecache import (
 )
 from ..files.special import kind_of
 from ..jit import kernel
-from ..pages.frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map
+from ..pages.frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map, zero_frame
 from ..pages.pgwalk import leaf_drop, pmd_lookup, pte_index
 from ..pages.pte import mk_pte, pte_mkuffd_wp, pte_mkyoung, pte_uffd_wp
 from ..state import (
@@ -209,6 +209,9 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
         around = fault_around(m, mm, vma, addr, p)
         if m[p] != 0:
             return VMF_MINOR
+    if inode == 0 and flags & VM_PFNMAP:  # [vvar]: vmf_insert_pfn counts no page (mm/memory.c:insert_pfn)
+        m[p] = pte_mkyoung(m, mk_pte(m, zero_frame(m), m[vma + V_PROT]))
+        return VMF_MINOR
     if inode == 0:
         pfn = special_frame(m)
         code = VMF_MINOR if pfn != 0 else VMF_OOM

@@ -70,7 +70,12 @@ from ..marks import (
     NAME_VSYSCALL,
     NAME_VVAR,
 )
+from ..pages.frames import frame
+from ..pages.pgwalk import pte_lookup
+from ..pages.pte import pte_pfn, pte_present
 from ..state import (
+    F_FLAGS,
+    FF_CLEARED,
     G_COMMITTED,
     G_EVFLAGS,
     G_STRKINDS,
@@ -187,14 +192,19 @@ def _touch(m: Mem, task: int, start: int, end: int) -> int:
 def _clear_bss(m: Mem, task: int, vma: int) -> int:
     """Touch the page where .bss begins, known by the area `vma` behind it (padzero in load_elf_binary).
 
-    It is the last page of the last piece of a program or its interpreter, if that is writable.
+    It is the last page of the last piece of a program or its interpreter, if that is writable. Maps do not show
+    whether the segment ends within that page: a later fault does (FF_CLEARED).
     """
     data = m[vma + V_PREV]
     if data == 0 or m[data + V_OPS] != OPS_FILE or m[data + V_FILE] == m[vma + V_FILE]:
         return 0
     if m[data + V_FLAGS] & (VM_WRITE | VM_SHARED) == VM_WRITE:
         end = m[data + V_END]
-        _touch(m, task, end - (1 << m[H_ARCH + A_PAGE_SHIFT]), end)
+        page = end - (1 << m[H_ARCH + A_PAGE_SHIFT])
+        _touch(m, task, page, end)
+        p = pte_lookup(m, m[task + T_MM], page)
+        if p != 0 and pte_present(m, m[p]) != 0:
+            m[frame(m, pte_pfn(m, m[p])) + F_FLAGS] |= FF_CLEARED
     return 0
 
 
