@@ -315,3 +315,5 @@ def test_results_with_a_zero_in_front_are_read_alike(result: str) -> None:
 @pytest.mark.parametrize("first", ["<... futex resumed>) = 0", "futex(1) = 0", "munmap(0x1000, 4096) = 0"])
 def test_two_calls_of_which_one_is_only_counted_are_read_alike(first: str, behind: str) -> None:
     assert_same(f"7 futex(1) = 0\n7 getpid() = 7\n7 {first} {behind}\n".encode())
+    text = f"7 futex(1) = 0\n7  0.1 {first} 0.2 {behind}\n7 0.3 munmap(0x1000, 4096) = 0\n"
+    assert_same(text.encode())

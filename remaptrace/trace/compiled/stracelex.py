@@ -83,10 +83,13 @@ from .scan import (
 
 @kernel
 def _is_one_call(b: Bytes, p: int, end: int) -> bool:
-    """True if no second call may stand behind the name that ends at `p`: no ``name(`` from there on."""
+    """True if no second call may stand behind the name that ends at `p`: no ``name(``, no ``<...`` from there on."""
     p += 1
     while p < end:
-        if at(b, p) == LEFT and CLASSES[np.uint64(at(b, p - 1))] & WORDS:
+        c = at(b, p)
+        if c == LEFT and CLASSES[np.uint64(at(b, p - 1))] & WORDS:
+            return False
+        if c == LESS and at(b, p + 1) == 46 and at(b, p + 2) == 46:  # dots
             return False
         p += 1
     return True
