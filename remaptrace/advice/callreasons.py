@@ -20,6 +20,7 @@ from ..engine.why import (
     WHY_HUGE_POOL,
     WHY_LOW_ADDRESS,
     WHY_NO_BREAK,
+    WHY_NO_SUCH_HUGE,
     WHY_NOEXEC_TAKEN,
     WHY_SEAL_TAKEN,
     WHY_UNTOLD,
@@ -91,6 +92,10 @@ BY_WHY: dict[int, tuple[tuple[str, ...], str]] = {
             "the mmap method of a file or device, if it is one's",
         ),
         "uname -a of that machine",
+    ),
+    WHY_NO_SUCH_HUGE: (
+        ("the machine has no huge pages of that size (hugepagesz=), or a kernel without CONFIG_HUGETLBFS",),
+        "",
     ),
     WHY_NO_BREAK: (
         (_OTHER_SYSTEM, "a seccomp filter"),

@@ -13,16 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..abi.calls import KIND_NAMES
-from ..abi.errnos import (
-    EACCES,
-    EAGAIN,
-    EFAULT,
-    EINVAL,
-    ENOMEM,
-    ENOSYS,
-    EPERM,
-    errno_name,
-)
+from ..abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERRNO_NOT_SHOWN, errno_name
 from ..abi.kinds import (
     K_BRK,
     K_MADVISE,
@@ -162,7 +153,7 @@ def _not_shown(at: RefusedCall) -> _Answer:
     if at.kind == K_MUNMAP and at.errno == EINVAL:  # mm/hugetlb.c hugetlb_vm_op_split
         whole = "an area of huge pages, which are unmapped whole only"
         return (whole,), "", "an area that the log does not show was mapped there"
-    if at.kind == K_MREMAP or at.errno != ENOMEM:
+    if at.kind == K_MREMAP or at.errno not in (ENOMEM, ERRNO_NOT_SHOWN):
         return _of_an_area(at)
     causes = [hole]
     if at.kind == K_MPROTECT:  # madvise at the limit is EAGAIN (mm/madvise.c)

@@ -51,6 +51,7 @@ WHY_UNTOLD = 38
 WHY_NO_BREAK = 39
 WHY_SEAL_TAKEN = 40
 WHY_FOREIGN = 41
+WHY_NO_SUCH_HUGE = 42
 
 WHY_TEXT: tuple[str, ...] = (
     "",
@@ -95,13 +96,14 @@ WHY_TEXT: tuple[str, ...] = (
     "no answer of Linux's brk, which returns no errors",
     "a seal against writing, or a filter or module that the log does not show",
     "an error that no call of this kind returns by itself",
+    "the machine has no huge pages of that size",
 )
 
 
 TAKEN = (
     *(WHY_NOT_SHOWN, WHY_LIMIT_MET, WHY_TAKEN, WHY_LOCK_TAKEN, WHY_ZERO_TAKEN),
     *(WHY_OCCUPIED_TAKEN, WHY_FORBIDDEN, WHY_REFUSED, WHY_NOT_PRESENT),
-    *(WHY_NOEXEC_TAKEN, WHY_UNTOLD, WHY_NO_BREAK, WHY_SEAL_TAKEN, WHY_FOREIGN),
+    *(WHY_NOEXEC_TAKEN, WHY_UNTOLD, WHY_NO_BREAK, WHY_SEAL_TAKEN, WHY_FOREIGN, WHY_NO_SUCH_HUGE),
 )
 """Reasons of refusals that only the recording shows: nothing in the replay's own state refuses."""
 

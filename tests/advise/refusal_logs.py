@@ -72,6 +72,9 @@ UNTOLD: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("an error that no call returns", MAPPED + call(f"munmap({A:#x}, 4096)", "EUCLEAN"), "WHY_FOREIGN", FOREIGN),
     ("an error that anonymous memory has none of", mmap(4096, "EOPNOTSUPP", RW, ANON + "|MAP_LOCKED"), "WHY_FOREIGN",
      FOREIGN),
+    ("huge pages of a size that the machine has not",
+     mmap(1 << 30, "EINVAL", RW, ANON + "|MAP_HUGETLB|30<<MAP_HUGE_SHIFT"), "WHY_NO_SUCH_HUGE",
+     ("the machine has no huge pages of that size (hugepagesz=), or a kernel without CONFIG_HUGETLBFS",)),
     ("part of a device", 'openat(AT_FDCWD, "/dev/dax0.0", O_RDWR) = 3\n'
      + mmap(2 << 20, "ok", RW, "MAP_SHARED", 3) + call(f"munmap({A:#x}, 4096)", "EINVAL"), "WHY_REFUSED",
      ("the device allows no split of its area there, as huge pages of persistent memory do not",)),

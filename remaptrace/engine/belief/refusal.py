@@ -227,8 +227,11 @@ def _is_of_another_kind(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int)
     page = 1 << m[H_ARCH + A_PAGE_SHIFT]
     if _cuts_a_device(m, task, kind, a0, a1) != 0:
         return 1
-    if kind == K_SHMAT:  # something is mapped at the place that was asked for
-        return 1 if m[G_TAKE] == EINVAL and a1 != 0 and m[m[task + T_PROC] + P_UNKNOWN] == 1 else 0
+    if kind == K_SHMAT:  # something is mapped at the place that was asked for, which the log does not show
+        if m[G_TAKE] != EINVAL or a1 == 0 or m[m[task + T_PROC] + P_UNKNOWN] != 1:
+            return 0
+        vma = find_vma(m, m[task + T_MM], a1)
+        return 1 if vma == 0 or m[vma + V_START] > a1 else 0
     if a0 & (page - 1) or a0 < 0 or a1 <= 0 or m[m[task + T_PROC] + P_UNKNOWN] != 1:
         return 0
     if a0 + a1 > m[H_ARCH + A_TASK_SIZE]:

@@ -89,6 +89,7 @@ from ..why import (
     WHY_FOREIGN,
     WHY_MAP_COUNT,
     WHY_NO_FD,
+    WHY_NO_SUCH_HUGE,
     WHY_OCCUPIED,
     WHY_REFUSED,
     proves_more,
@@ -234,6 +235,8 @@ def sys_mmap(m: Mem, task: int, addr: int, length: int, prot: int, flags: int, f
         big = huge_shift(m, flags) if flags & MAP_HUGETLB else 0
         if flags & MAP_HUGETLB and big == 0:
             return -EINVAL
+        if flags & MAP_HUGETLB and m[G_TAKE] == EINVAL:  # hstate_sizelog: sizes are the machine's own
+            return take(m, WHY_NO_SUCH_HUGE, EINVAL)
     if big != 0:
         length = uword(m, wrap(length + (1 << big) - 1) & -(1 << big))
         if file == 0:
