@@ -22,7 +22,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     READERS: (
         *(
             f"trace.compiled.{name}"
-            for name in ("kernellines", "kernellives", "scan", "stracefollow", "stracelex")
+            for name in ("kernellines", "kernellives", "scan", "stracefollow", "stracelex", "writelines")
         ),
         *_COMPILER,
     ),

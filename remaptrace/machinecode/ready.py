@@ -1,4 +1,4 @@
-"""The compiled readers of large logs: whether they are on disk, when one will be compiled, compiling them ahead."""
+"""The compiled readers and writers of large logs: whether they are on disk, when they are compiled, ahead or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ Progress = Callable[[str, int, int], None]
 
 _KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
 _STRACE = ("stracelex.lex_lines", "stracefollow.follow", "stracefollow.add_path", "scan.add_name")
-FUNCTIONS = tuple(dict.fromkeys(_STRACE + _KERNEL_TEXT))
+WRITER = "writelines.write_lines"
+"""What writes lines from columns."""
+FUNCTIONS = tuple(dict.fromkeys((*_STRACE, *_KERNEL_TEXT, WRITER)))
 _MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}
 """For each recorder the compiled functions that its reader calls."""
 
@@ -41,7 +43,7 @@ def will_compile(recorder: str, size: int) -> bool:
 
 
 def warm() -> None:
-    """Compile the readers that are not on disk yet. Raises ReplayError RT605 if one cannot be made or kept."""
+    """Compile the readers and writers that are not on disk yet. ReplayError RT605 if one cannot be made or kept."""
     from .build import keep_object
 
     for name in FUNCTIONS:
