@@ -63,7 +63,7 @@ from ..lateclasses import dataclass, replace
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BELIEVED, BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE, rests_on_belief
-from .refusedcall import NEAR, RefusedCall, most_ever, refused_call, size_words
+from .refusedcall import BY_EXEC, NEAR, RefusedCall, most_ever, refused_call, size_words
 from .shownreasons import FACTS
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
@@ -191,7 +191,7 @@ def _of_an_area(at: RefusedCall) -> _Answer:
 
 def _limit_met(at: RefusedCall) -> _Answer:
     missing = at.limit - at.count
-    if at.complete and 0 <= missing <= NEAR < at.count:
+    if at.complete and 0 <= missing <= (NEAR if at.exec_shown else BY_EXEC) and at.count > NEAR:
         text = f"vm.max_map_count ({at.limit:,}) was met: {at.count:,} areas are known"
         few = (
             f"{missing - 1} or {missing}" if missing > 1 else "1"
@@ -392,7 +392,7 @@ def _refused(at: RefusedCall) -> _Answer:
         return (f"a kernel built without {BUILT[at.arg('a2')]}",), "/proc/config.gz", ""
     if at.kind == K_MADVISE and at.arg("a2") == ADVICE["collapse"]:
         return ("no huge page could be made there: not enough pages, or none that may become one",), "", ""
-    if at.errno == EAGAIN:
+    if at.errno == EAGAIN and at.kind != K_MADVISE:
         locked = "RLIMIT_MEMLOCK (ulimit -l), with an mlockall(MCL_FUTURE) that the log does not show"
         return (locked, "the file's own mmap method"), _LIMITS, ""
     if at.kind in (K_MMAP, K_OLD_MMAP):

@@ -25,6 +25,8 @@ _GROW = (K_MMAP, K_OLD_MMAP, K_BRK, K_MREMAP, K_MLOCK, K_MLOCK2)
 
 NEAR = 5
 """Areas below the limit from which a refusal is the limit's: calls that split twice need two, and a few are assumed."""
+BY_EXEC = 16
+"""The same where what execve mapped is not shown: program, interpreter, vdso and stack are 9 to 14 areas."""
 
 
 @dataclass(frozen=True)

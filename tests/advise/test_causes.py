@@ -43,6 +43,7 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
     ("the map limit", mmap(4096, "ok") + mmap(4096, "ok", "PROT_READ", n=1) + mmap(4096, "ok", n=2)
      + mmap(4096, "ok", "PROT_READ", n=3) + mmap(4096, "ENOMEM", n=4), SMALL, "WHY_MAP_COUNT"),
     ("the map limit, by a second split", LIMIT_LOG, {"max_map_count": 8}, "WHY_MAP_COUNT"),
+    ("the map limit, with what execve mapped", LIMIT_LOG, {"max_map_count": 20}, "WHY_LIMIT_MET"),
     ("the map limit, with areas that are not known", LIMIT_LOG, {"max_map_count": 9}, "WHY_LIMIT_MET"),
     ("RLIMIT_AS as the log sets it", "setrlimit(RLIMIT_AS, {rlim_cur=1048576, rlim_max=1048576}) = 0\n"
      + mmap(2 << 20, "ENOMEM"), {}, "WHY_RLIMIT_AS"),
@@ -294,6 +295,9 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
       "RLIMIT_DATA (ulimit -d): 0 KiB of data, 8.0 GiB more",
       "the commit limit, if vm.overcommit_memory is 2, which does not heed MAP_NORESERVE: 8.0 GiB",
       "vm.max_map_count, if it was about 0 and what execve mapped then")),
+    ("an advice refused with an errno of others", MAPPED + call(f"madvise({A:#x}, 4096, MADV_FREE)", "EAGAIN"),
+     "WHY_REFUSED", ("pages or files of which the log shows nothing",
+                     "a kernel of another version or configuration")),
     ("pages that could not be had", MAPPED + call(f"mlock({A:#x}, 4096)", "EAGAIN"), "WHY_NOT_PRESENT",
      ("memory was short, of the machine or of its cgroup",)),
 ]  # fmt: skip

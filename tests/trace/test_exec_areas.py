@@ -295,3 +295,33 @@ def test_the_program_says_whether_its_stack_may_be_executed(tmp_path: Path, flag
     log.write_text(LOG.format(prog=made), encoding="utf-8")
     stack = [v.perms for v in replay(load(str(log))).snapshots[-1].vmas if v.name == "[stack]"]
     assert stack == [perms]
+
+
+def kept(folder: Path, *names: str) -> Path:
+    """A set with `program` kept under other names, and without the program."""
+    entry = asdict(of_file(program(folder)) or pytest.fail("no headers"))
+    own = asdict(of_file(interpreter(folder)) or pytest.fail("no headers"))
+    (folder / "elf").mkdir()
+    found = {**dict.fromkeys(names, entry), str(folder / "ld.so"): own}
+    (folder / KEPT).write_text(json.dumps(found))
+    (folder / "prog").unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("executed", "names", "found"),
+    [
+        ("./prog", ["/home/build/prog"], True),
+        ("bin/prog", ["/srv/bin/prog", "/usr/lib/prog"], True),  # the longer tail tells it
+        ("/usr/bin/prog", ["/opt/prog-3.11"], True),  # a link: what is mapped has another name
+        ("./other", ["/home/build/prog"], False),
+    ],
+)
+def test_kept_headers_are_found_by_links_and_from_working_directories(
+    tmp_path: Path, executed: str, names: list[str], found: bool
+) -> None:
+    lines, notes = areas(kept(tmp_path, *names), LOG.format(prog=executed))
+    assert (
+        [line.rpartition(" ")[0] for line in lines[:4]] == [e.rpartition(" ")[0] for e in EXACT[:4]]
+    ) == found
+    assert any(KEPT in note for note in notes) == found

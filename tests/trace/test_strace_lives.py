@@ -231,3 +231,25 @@ def test_threads_that_are_born_and_do_nothing_may_have_mapped_unseen(
     trace = load(str(log))
     assert any("none of the 2 threads" in note for note in trace.notes) == silent
     assert counts_are_lower_bounds([note for note in trace.notes if "threads" in note]) == silent
+
+
+@pytest.mark.parametrize(
+    ("call", "errno", "words"),
+    [
+        ("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x3b4c7650)", "ENOMEM", "a child is charged"),
+        ("clone3({flags=CLONE_VM|CLONE_FS|CLONE_THREAD, exit_signal=0}, 88)", "ENOMEM", "memory was short"),
+        ("fork()", "EAGAIN", "RLIMIT_NPROC"),
+    ],
+)  # fmt: skip
+def test_a_refused_birth_is_told_with_what_it_can_come_from(call: str, errno: str, words: str) -> None:
+    log = (
+        f'1 execve("/bin/a", ["a"], 0x7ffc0 /* 2 vars */) = 0\n1 {call} = -1 {errno} (refused)\n'
+        + "1 brk(NULL) = 0x5000\n"
+    )
+    notes = read_strace((log + f"1 {call} = -1 {errno} (refused)\n").encode(), name="log").notes
+    (note,) = [note for note in notes if "refused" in note]
+    assert note.startswith(
+        f"{call.partition('(')[0]} refused with {errno} at line 2, and 1 more: not simulated"
+    )
+    likeliest = note.partition("the likeliest first: ")[2].partition("; ")[0]
+    assert words in likeliest

@@ -46,6 +46,9 @@ so many, 33 of 60 with two pages, 132 of 988 with one."""
 _MAY_MISS = "; one of .bss may be missing"
 _LIKELY = "; that it has one of .bss is told from its size"
 
+_STACK_SPREAD = (1 << 34) + (128 << 20)
+"""Bytes below the end of user space where a stack ends: 22 bits of pages of x86-64, and what it grows by."""
+
 _MADE, _ASSUMED = ev.EVF_MADE, ev.EVF_MADE | ev.EVF_ASSUMED
 
 
@@ -66,7 +69,9 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
         if not isinstance(placed, str) and not (placed.unplaced and seen):
             inserts.append(Insert(before, ev.K_INIT_MM, task, (start.brk, 0, placed.base, 0, 0), flags=_MADE))
             inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_MADE) for row in placed.known]
-            assumed = placed.assumed[:-1] if seen else placed.assumed  # page faults tell where the stack is
+            assumed = placed.assumed
+            if seen:
+                assumed = [*assumed[:-1], _stack_touched(trace, before, task, assumed[-1])]
             inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in assumed]
             _note(trace, placed.note)
             continue
@@ -93,6 +98,26 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
                 f" where: {NOT_COUNTED} (--maps brings it)",
             )
     insert(trace, inserts)
+
+
+def _stack_touched(trace: Trace, before: int, task: int, stack: Row) -> Row:
+    """The assumed `stack` moved to where page faults behind the exec at `before` - 1 lie that can only be of one.
+
+    What execve itself wrote there (arguments and environment) takes no fault: the end is a few pages higher. Without
+    such a fault the stack stays where it is assumed.
+    """
+    kinds, pids = trace.columns["kind"], trace.tasks["pid"]
+    mine = pids[trace.columns["task"]] == pids[task]
+    ends = np.flatnonzero(mine & (kinds == ev.K_EXEC) & (np.arange(len(trace)) >= before))
+    last = int(ends[0]) if len(ends) else len(trace)
+    touched = mine[before:last] & np.isin(kinds[before:last], (ev.K_READ, ev.K_WRITE, ev.K_FAULT))
+    places = trace.columns["a0"][before:last][touched].astype(np.int64)
+    top = stack[1]
+    of_stack = places[(places >= top - _STACK_SPREAD) & (places < top)]
+    if not len(of_stack):
+        return stack
+    end = (int(of_stack.max()) & -PAGE) + PAGE
+    return (end - (top - stack[0]), end, *stack[2:])
 
 
 def _note(trace: Trace, text: str) -> None:

@@ -180,8 +180,9 @@ class Files:
         return None, ""
 
     def _one(self, path: str) -> tuple[Headers | None, str]:
-        if path in self._kept:
-            return self._kept[path], f"kept in {KEPT}"
+        kept = self._kept_as(path)
+        if kept:
+            return self._kept[kept], f"kept in {KEPT}" + (f" as {kept}" if kept != path else "")
         places = [Path(path)]
         if not path.startswith("/"):
             places = [*([self._folder / path] if self._folder is not None else []), Path(path)]
@@ -190,6 +191,24 @@ class Files:
             if headers is not None and (headers.script or headers.machine in self._machines):
                 return headers, f"{place} on this machine"
         return None, ""
+
+    def _kept_as(self, path: str) -> str:
+        """The name under which the headers of `path` are kept; "" if they are not.
+
+        What is mapped is kept by where it lies; it may be executed by a link or from a working directory.
+        """
+        if path in self._kept:
+            return path
+        name = path.rpartition("/")[2]
+        tail = "/" + path.removeprefix("./").lstrip("/")
+        for fits in (
+            [kept for kept in self._kept if kept.endswith(tail)],
+            [kept for kept in self._kept if kept.endswith(f"/{name}")],
+            [kept for kept in self._kept if kept.rpartition("/")[2].startswith(name)],
+        ):
+            if name and len({self._kept[kept] for kept in fits}) == 1:
+                return fits[0]
+        return ""
 
     def are_kept(self, path: str) -> bool:
         """Whether the headers of `path` came with the log."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...abi import kinds as ev
+from ...abi.errnos import EAGAIN, ENOMEM, errno_name
 from ...abi.mman import CLONE_FILES, CLONE_THREAD, CLONE_VFORK, CLONE_VM, THREAD_FLAGS
 from ...lateclasses import dataclass, field
 from ..eventblocks import EventBlocks
@@ -19,6 +20,25 @@ from .knownfiles import KnownFiles
 from .lines import Result
 
 MAX_TID = (1 << 31) - 1
+_NO_INIT = "a PID namespace whose init has ended (unshare --pid without --fork)"
+_SHORT = "memory was short, of the machine or of its cgroup"
+_TASKS = (
+    "RLIMIT_NPROC (ulimit -u)",
+    "pids.max of the cgroup",
+    "kernel.threads-max or kernel.pid_max",
+)
+_NO_BIRTH = {
+    (ENOMEM, False): (
+        "the commit limit (vm.overcommit_memory): a child is charged for the private writable memory of its parent",
+        _NO_INIT,
+        _SHORT,
+    ),
+    (ENOMEM, True): (_SHORT, _NO_INIT),
+    (EAGAIN, False): _TASKS,
+    (EAGAIN, True): _TASKS,
+}
+"""By errno, and whether memory is shared: kernel/fork.c copy_process and dup_mmap, kernel/pid.c alloc_pid."""
+
 FORKS = frozenset((b"clone", b"clone3", b"fork", b"vfork"))
 UNBORN = (
     "a thread's birth is not in the log: it is taken for a process of its own (--one-process or --threads-of PID"
@@ -86,6 +106,7 @@ class Model:
     unmodelled: dict[str, int] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    births_refused: dict[tuple[bytes, int, bool], list[int]] = field(default_factory=dict)
     fork_return: Callable[[int], int | None] = lambda _tid: None
     """Finds, further on in the log, the thread whose fork returns the given thread id."""
     groups: dict[int, int] = field(default_factory=dict)
@@ -293,6 +314,12 @@ class Model:
             count, more = len(self.left_out), ", ..." if len(self.left_out) > 3 else ""
             self.note(
                 f"{count} call{'s' * (count != 1)} began and did not return in the log ({first}{more}): left out"
+            )
+        for (name, errno, thread), lines in self.births_refused.items():
+            also = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+            self.note(
+                f"{name.decode()} refused with {errno_name(errno)} at line {lines[0]:,}{also}: not simulated. Possible,"
+                f" the likeliest first: {'; '.join(_NO_BIRTH[errno, thread])}"
             )
 
     # -- events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...abi import kinds as ev
+from ...abi.errnos import EAGAIN, ENOMEM
 from ...errorcodes import RT_ARGUMENT
 from .args import BadLine, fields, string, value
 from .handlers import argument, handles, ignored
@@ -35,6 +36,9 @@ def _setuid(model: Model, call: Call) -> None:
 def _fork(model: Model, call: Call) -> None:
     tid = call.result.value
     if not call.succeeded or not tid:
+        if tid in (-ENOMEM, -EAGAIN):
+            thread = any(b"CLONE_VM" in token for token in call.args) or call.name == b"vfork"
+            model.births_refused.setdefault((call.name, -tid, thread), []).append(call.line)
         ignored(model, call)
         return
     if not 0 < tid <= MAX_TID or tid == call.task.tid:
