@@ -387,3 +387,19 @@ _WITHOUT_SIZES = (
     *(" was met", "not told by the replay", " mapped, ", " more asked for)"),
 )
 """Said of replays that do not follow the recording, and so have no sizes of it."""
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        mmap(1 << 30, "ENOMEM", RW, "MAP_SHARED|MAP_ANONYMOUS"),
+        mmap(1 << 30, "ok", "PROT_READ") + call(f"mprotect({A:#x}, 1073741824, {RW})", "ENOMEM"),
+        mmap(64 << 20, "ok") + call(f"mremap({A:#x}, 67108864, 2147483648, MREMAP_MAYMOVE)", "ENOMEM"),
+        mmap(4 << 30, "ENOMEM", RW, ANON + "|MAP_NORESERVE"),
+    ],
+)
+def test_a_commit_limit_that_is_known_is_the_reason_of_whatever_is_charged(log: str) -> None:
+    settings: dict[str, object] = {"overcommit_memory": 2, "ram": "480MiB"}
+    _, why, found = last(EXEC + log, settings)
+    assert WHY_TEXT[why] == WHY_TEXT[reasons.WHY_OVERCOMMIT]
+    assert found.sure and "the commit limit 240.0 MiB" in found.causes[0]

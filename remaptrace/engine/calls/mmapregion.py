@@ -22,6 +22,7 @@ from ...abi.vmflags import (
 )
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_KSM_PROCESS
+from ...machine.limitrules import R_OVERCOMMIT
 from ...machine.rules import (
     R_FIXED_KEEPS_OLD,
     R_FPUT_LATE,
@@ -30,6 +31,7 @@ from ...machine.rules import (
 )
 from ..account import (
     accountable,
+    beyond_limits,
     charge,
     may_expand_vm,
     uncharge,
@@ -123,14 +125,20 @@ def _mapped_pages(m: Mem, mm: int, start: int, end: int) -> int:
 
 
 @kernel
-def _may_expand(m: Mem, task: int, vm: int, pages: int) -> int:
-    """0, or -ENOMEM if a limit refuses `pages` more."""
-    why = may_expand_vm(m, task, vm, pages)
+def _may_expand(m: Mem, task: int, file: int, vm: int, pages: int) -> int:
+    """0, or -ENOMEM if a limit refuses `pages` more.
+
+    Shared anonymous memory is charged by its object: a recorded refusal may be that charge's, which comes later.
+    """
+    if file == 0 and vm & (VM_SHARED | VM_NORESERVE) == VM_SHARED and m[H_RULES + R_OVERCOMMIT] != 1:
+        why = beyond_limits(m, task, vm, pages)
+    else:
+        why = may_expand_vm(m, task, vm, pages)
     return refuse(m, why, ENOMEM) if why != 0 else 0
 
 
 @kernel
-def _make_room(m: Mem, task: int, addr: int, length: int, vm: int) -> int:
+def _make_room(m: Mem, task: int, file: int, addr: int, length: int, vm: int) -> int:
     """Limits, the unmapping of what is in the way, and the charge (VMS_CHARGED): 0 or -errno.
 
     Three orders: 6.12 splits, checks, charges, unmaps; 6.1 checks the limits, unmaps, charges; 2.6
@@ -142,18 +150,18 @@ def _make_room(m: Mem, task: int, addr: int, length: int, vm: int) -> int:
     first = m[H_RULES + R_LIMIT_BEFORE_UNMAP]
     error = 0
     if keeps == 0 and first != 0:
-        error = _may_expand(m, task, vm, pages - _mapped_pages(m, mm, addr, addr + length))
+        error = _may_expand(m, task, file, vm, pages - _mapped_pages(m, mm, addr, addr + length))
         if error != 0:
             return error
     error = vms_gather(m, mm, addr, addr + length)
     if error != 0:
         return error if keeps != 0 else -ENOMEM
     if keeps != 0:
-        error = _may_expand(m, task, vm, pages - m[VMS_PAGES])
+        error = _may_expand(m, task, file, vm, pages - m[VMS_PAGES])
     else:
         vms_complete(m, mm)
         if first == 0:
-            error = _may_expand(m, task, vm, pages)
+            error = _may_expand(m, task, file, vm, pages)
     if error != 0:
         return error
     m[VMS_CHARGED] = 0
@@ -269,7 +277,7 @@ def _map_region(m: Mem, task: int, file: int, addr: int, length: int, vm: int, p
     if map_deny_write_exec(m, mm, vm, vm) != 0:
         return refuse(m, WHY_MDWE, EACCES)
     segment = m[m[file + O_INODE] + I_SHMID] if file != 0 else 0
-    error = _make_room(m, task, addr, length, vm)
+    error = _make_room(m, task, file, addr, length, vm)
     if error != 0:
         return error
     if file != 0:

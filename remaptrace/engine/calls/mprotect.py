@@ -81,13 +81,14 @@ def mprotect_fixup(m: Mem, task: int, vma: int, start: int, end: int, new: int) 
         why = beyond_limits(m, task, new, pages)
         if why != 0 and beyond_limits(m, task, old, pages) == 0:
             return refuse(m, why, ENOMEM)
-        if is_data_mapping(new) > is_data_mapping(old) and take(m, WHY_TAKEN, ENOMEM) != 0:
-            return -ENOMEM
         if old & (VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE) == 0:
             if charge(m, task, pages) == 0:
                 return -ENOMEM
             charged = pages
             new |= VM_ACCOUNT
+        if is_data_mapping(new) > is_data_mapping(old) and take(m, WHY_TAKEN, ENOMEM) != 0:
+            uncharge(m, charged)
+            return -ENOMEM
     elif m[H_RULES + R_ACCOUNT_STICKY] == 0 and old & VM_ACCOUNT:
         if vma_is_anonymous(m, vma) != 0 and m[vma + V_AV] == 0:
             new &= ~VM_ACCOUNT
