@@ -135,6 +135,8 @@ TERMS: dict[str, str] = {
     "machine": "A kernel, an architecture and settings: --kernel, --arch, --set.",
     "preset": "A kernel that was asked or read, rule by rule; `kernels` lists them. Other versions are derived.",
     "derived": "A kernel of another version: every rule as the version in which it changed says.",
+    "rests on": "The ground of a rule's value: asked of a running kernel, read in its source, undecided, given by the"
+    " user, or common: no version decides it (RAM, limits, configuration), it is as most machines have it.",
     "undecided": "A rule of a derived kernel whose version of change is not known: the older value is taken.",
     "baseline": "What `check --write-baseline` keeps of a run, and --baseline compares with.",
     "scenario": "A program of memory calls and accesses as a YAML file, with what is expected of them.",

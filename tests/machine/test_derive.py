@@ -138,7 +138,7 @@ def test_a_preset_may_be_named_by_its_version_alone() -> None:
 def test_what_no_version_decides_does_not_rest_on_a_source() -> None:
     kernel = load_kernel("linux-6.8.1")
     found = basis_of(kernel)
-    assert {"ram_pages", "rlimit_stack", "anon_vma_name", "possible_cpus"} <= set(found.taken)
-    assert not set(found.taken) & set(found.read)
-    every = [*found.asked, *found.read, *found.undecided, *found.given, *found.taken]
+    assert {"ram_pages", "rlimit_stack", "anon_vma_name", "possible_cpus"} <= set(found.common)
+    assert not set(found.common) & set(found.read)
+    every = [*found.asked, *found.read, *found.undecided, *found.given, *found.common]
     assert sorted(every) == sorted(RULES)

@@ -8,7 +8,7 @@ from ..named import kernel_names
 from .decided import DECIDED
 from .derive import ground_of, is_derived
 
-GROUNDS = ("asked", "read", "undecided", "given", "taken")
+GROUNDS = ("asked", "read", "undecided", "given", "common")
 
 OF_THE_MACHINE = frozenset(
     (
@@ -35,7 +35,7 @@ class Basis:
     """Rules by ground.
 
     `asked`: a running kernel's answers contradict any other value; `read`: in its source or patches; `undecided`:
-    the version of their change is not known; `given`: set by the user; `taken`: what no version decides, as a machine
+    the version of their change is not known; `given`: set by the user; `common`: what no version decides, as a machine
     commonly has it.
     """
 
@@ -45,7 +45,7 @@ class Basis:
     read: tuple[str, ...]
     undecided: tuple[str, ...]
     given: tuple[str, ...]
-    taken: tuple[str, ...]
+    common: tuple[str, ...]
 
 
 def basis_of(kernel: Kernel) -> Basis:
@@ -62,7 +62,7 @@ def basis_of(kernel: Kernel) -> Basis:
         elif origin.startswith(("changed in ", "architecture ")):
             groups["read"].append(rule)
         elif origin == "default" or origin in kernel_names():
-            ground = "asked" if rule in asked_below else "taken" if rule in OF_THE_MACHINE else "read"
+            ground = "asked" if rule in asked_below else "common" if rule in OF_THE_MACHINE else "read"
             groups[ground].append(rule)
         else:
             groups["given"].append(rule)

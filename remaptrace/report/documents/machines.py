@@ -63,7 +63,7 @@ class RuleFacts(TypedDict):
 
     value: str
     origin: str
-    ground: str  # asked: a running kernel decided it; read: in its source; undecided; given; taken
+    ground: str  # asked: a running kernel decided it; read: in its source; undecided; given; common
     doc: str
 
 

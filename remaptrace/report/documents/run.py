@@ -54,7 +54,7 @@ class RuleGround(TypedDict):
     read: list[str]
     undecided: list[str]
     given: list[str]
-    taken: list[str]
+    common: list[str]
 
 
 class MachineFacts(TypedDict):

@@ -157,7 +157,7 @@ def rule_ground(kernel: Kernel) -> RuleGround:
         "read": list(found.read),
         "undecided": list(found.undecided),
         "given": list(found.given),
-        "taken": list(found.taken),
+        "common": list(found.common),
     }
 
 

@@ -261,7 +261,7 @@ def ground_tables(machine: Machine) -> list[Table]:
         ("read in its source", found["read"]),
         ("not known at this version: the older value", found["undecided"]),
         ("given", found["given"]),
-        ("of the machine, as it is common: RAM, limits, configuration", found["taken"]),
+        ("of the machine, as it is common: RAM, limits, configuration", found["common"]),
     )
     rows: list[list[Cell]] = [[words, len(rules), ", ".join(rules)] for words, rules in groups if rules]
     title = f"What the rules of {machine.kernel.name} rest on"
