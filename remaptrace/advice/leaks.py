@@ -8,15 +8,22 @@ import numpy as np
 
 from ..abi.kinds import K_MMAP, K_MUNMAP
 from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED
-from ..lateclasses import dataclass
+from ..abi.vmflags import VM_EXEC
+from ..lateclasses import dataclass, replace
+from ..patterns import pattern
 from ..result.areacolumns import columns_of
 from ..result.result import Result
 from ..trace.events import Trace
-from .bill import Bill, memory_call_events
+from .bill import Bill, file_labels, memory_call_events
 from .callers import Weighed, by_caller, stack_of
+from .patterns import CODE, LIBRARIES, RELRO
 
+_LIBRARY = pattern(r"\.so(?:\.[\d.]+)?(?: \(deleted\))?\Z")
 _FRAMES, _CALLERS = 4, 4
 """Frames of a caller, and callers, that are named."""
+_Events = np.ndarray[tuple[int], np.dtype[np.intp]]
+_Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
+_Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 _LEAST = 50
 _SHARE = 0.1
 """A group is a leak from this many mappings on, and this share of the areas (of the mapping calls when they merge)."""
@@ -24,7 +31,10 @@ _SHARE = 0.1
 
 @dataclass(frozen=True)
 class Leak:
-    """Anonymous mappings of sizes from `size` to `largest` (bytes) that no call unmapped, made until the end.
+    """Mappings of sizes from `size` to `largest` (bytes) that no call unmapped, made until the end.
+
+    `file`: what they map, "" if they are anonymous or of many files; `of_files`: they are no anonymous ones. Programs
+    and libraries are never among them.
 
     `late`: how many of them the last half of the process's memory calls made; `threads`: (tid, mappings), most
     first; `unmapped`: mappings of that size that were given back. `ages`: how many each quarter of the calls made,
@@ -41,6 +51,8 @@ class Leak:
     threads: tuple[tuple[int, int], ...]
     ages: tuple[int, int, int, int]
     callers: tuple[tuple[tuple[str, ...], int], ...]
+    of_files: bool = False
+    file: str = ""
 
 
 def find_leaks(result: Result, bill: Bill, steady: bool) -> list[Leak]:
@@ -69,34 +81,60 @@ def find_leaks(result: Result, bill: Bill, steady: bool) -> list[Leak]:
     done = (ret >= 0) | (ret < -4095)
     flags = columns["a3"][:upto].astype(np.int64)
     fresh = (flags & MAP_FIXED == 0) | (columns["a2"][:upto] != 0)  # not what is put over memory given back
-    maps = np.flatnonzero(mine & (kinds == K_MMAP) & (flags & MAP_ANONYMOUS != 0) & fresh & done)
-    alive = _alive(columns["a0"][:upto], ret, maps, np.flatnonzero(mine & (kinds == K_MUNMAP) & done), bill)
-    alive &= ~_unmapped_later(result, whole, upto, ret[maps])
+    unmaps = np.flatnonzero(mine & (kinds == K_MUNMAP) & done)
     page = result.machine.page_size
-    sizes = -(-np.asarray(columns["a1"][:upto][maps]).astype(np.int64) // page) * page
-    least = max(_LEAST, _SHARE * bill.total)
-    leaks = []
+    leaks: list[Leak] = []
+    anonymous = fresh & (flags & MAP_ANONYMOUS != 0)
+    placed = (flags & MAP_ANONYMOUS == 0) & (
+        flags & MAP_FIXED == 0
+    )  # who chooses the place keeps account of it
+    for of_files in (False, True):
+        maps = np.flatnonzero(mine & (kinds == K_MMAP) & (placed if of_files else anonymous) & done)
+        sizes = -(-np.asarray(columns["a1"][:upto][maps]).astype(np.int64) // page) * page
+        alive, areas = _alive(columns["a0"][:upto], ret, maps, unmaps, bill)
+        alive &= ~_unmapped_later(result, whole, upto, ret[maps])
+        files = file_labels(columns_of(bill.vmas)) if of_files else None
+        if files is not None and len(maps):
+            loaded = bill.patterns.where(lambda word: word in (LIBRARIES, RELRO, CODE)) & _executed(bill)
+            own = ~loaded[areas]
+            maps, sizes, areas, alive = maps[own], sizes[own], areas[own], alive[own]
+        found = _groups(trace, maps, sizes, alive, calls, steady, bill.total)
+        for leak, kept in found:
+            names = {files[i] for i in np.unique(areas[kept]).tolist()} if files is not None else set()
+            leaks.append(replace(leak, of_files=of_files, file=names.pop() if len(names) == 1 else ""))
+    return sorted(leaks, key=lambda leak: -leak.mappings)
+
+
+def _executed(bill: Bill) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which areas map a program or a library, by its name or because it is executed somewhere: they belong to it."""
+    areas = columns_of(bill.vmas)
+    programs = np.unique(areas.inode[(areas.flags & VM_EXEC != 0) & (areas.inode != 0)])
+    return np.isin(areas.inode, programs) | areas.file.where(lambda name: _LIBRARY.search(name) is not None)
+
+
+def _groups(
+    trace: Trace, maps: _Events, sizes: _Ints, alive: _Bools, calls: _Events, steady: bool, total: int
+) -> list[tuple[Leak, _Events]]:
+    """Groups of one size, and of all other sizes, that only grow; with each the places of its mappings in `maps`."""
+    least = max(_LEAST, _SHARE * total)
+    leaks: list[tuple[Leak, _Events]] = []
     rest = np.ones(len(maps), dtype=bool)
     for size in np.unique(sizes[alive]).tolist():
         same = sizes == size
-        kept = maps[alive & same]
-        if len(kept) >= least and _still_comes(kept, calls, int(same.sum()), steady):
-            leaks.append(_leak(trace, kept, calls, size, size, int(same.sum())))
+        kept, made = maps[alive & same], int(same.sum())
+        if len(kept) >= least and _still_comes(kept, calls, made, steady):
+            leaks.append((_leak(trace, kept, calls, size, size, made), np.flatnonzero(alive & same)))
             rest &= ~same
-    kept = maps[alive & rest]
-    if (
-        steady
-        and len(kept) >= max(_LEAST, 2 * _SHARE * bill.total)
-        and _still_comes(kept, calls, int(rest.sum()), False)
-    ):
+    kept, made = maps[alive & rest], int(rest.sum())
+    enough = steady and len(kept) >= max(_LEAST, 2 * _SHARE * total)
+    if enough and _still_comes(kept, calls, made, False):
         low, high = (int(extreme(sizes[alive & rest])) for extreme in (np.min, np.max))
-        leaks.append(_leak(trace, kept, calls, low, high, int(rest.sum())))
-    return sorted(leaks, key=lambda leak: -leak.mappings)
+        leaks.append((_leak(trace, kept, calls, low, high, made), np.flatnonzero(alive & rest)))
+    return leaks
 
 
 _EVERY_AGE = 8
 """Part of the kept that each quarter of a slow leak has at least; even shares are 4."""
-_Events = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 def _still_comes(kept: _Events, calls: _Events, made: int, steady: bool) -> bool:
@@ -173,11 +211,14 @@ def _alive(
     maps: np.ndarray[tuple[int], np.dtype[np.intp]],
     unmaps: np.ndarray[tuple[int], np.dtype[np.intp]],
     bill: Bill,
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which mappings still lie where they were put: the last there, inside an area, not unmapped from its start."""
+) -> tuple[_Bools, _Events]:
+    """Which mappings still lie where they were put: the last there, inside an area, not unmapped from its start.
+
+    And the numbers of these areas; of a mapping that lies in none the number says nothing.
+    """
     areas = columns_of(bill.vmas)
     if not len(maps) or not len(areas):
-        return np.zeros(len(maps), dtype=bool)
+        return np.zeros(len(maps), dtype=bool), np.zeros(len(maps), dtype=np.intp)
     starts, ends = areas.start.astype(np.uint64), areas.end.astype(np.uint64)
     at = ret[maps].astype(np.uint64)
     inside = np.searchsorted(starts, at, side="right") - 1
@@ -193,4 +234,4 @@ def _alive(
     gone[of[here]] = unmaps[here]
     latest = last[place] == np.arange(len(maps))
     alive: np.ndarray[tuple[int], np.dtype[np.bool_]] = found & latest & (gone[place] <= maps)
-    return alive
+    return alive, np.maximum(inside, 0)

@@ -165,7 +165,9 @@ def test_most_is_more_than_half(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
     assert share_words(92, 295) == "The largest share of"
     assert share_words(60, 100) == "Most of"
+    assert share_words(13, 24) == "Most of"
     assert share_words(50, 100) == "Half of"
+    assert share_words(1000, 2022) == "Nearly half of"
 
 
 def test_no_hypothetical_kernel_is_advised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -200,3 +202,26 @@ def test_that_nothing_saves_is_not_said_beside_a_row_that_saves(capsys: pytest.C
     row = next(r for r in facts["remedies"] if r["name"] == "rfp")
     told = next(s for s in facts["sentences"] if "saves a twentieth" in s)
     assert f"{row['before']} mappings become {row['after']}" in told and "today's kernels" in told
+
+
+def of_file(number: int, prot: str = "PROT_READ", flags: str = "MAP_PRIVATE", at: int = 0) -> str:
+    place = BASE + number * 0x100000
+    return f"mmap({hex(at) if at else 'NULL'}, 4096, {prot}, {flags}, 3</srv/x.db>, 0) = {at or place:#x}\n"
+
+
+def test_mappings_of_a_file_that_stay_are_a_leak_and_those_of_libraries_are_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    opened = 'openat(AT_FDCWD, "/srv/x.db", O_RDONLY) = 3</srv/x.db>\n'
+    facts = advise(capsys, tmp_path, EXEC + opened + "".join(map(of_file, range(300))))
+    (leak,) = facts["leaks"]
+    assert (leak["of"], leak["mappings"], leak["unmapped"]) == ("/srv/x.db", 300, 0)
+    assert "300 mappings of 4 KiB of /srv/x.db were never unmapped" in facts["sentences"][0]
+    given = "".join(
+        of_file(n) + (f"munmap({BASE + n * 0x100000:#x}, 4096) = 0\n" if n > 9 else "") for n in range(300)
+    )
+    assert not advise(capsys, tmp_path, EXEC + opened + given)["leaks"]
+    library = of_file(999, "PROT_READ|PROT_EXEC")
+    assert not advise(capsys, tmp_path, EXEC + opened + library + "".join(map(of_file, range(300))))["leaks"]
+    chosen = "".join(of_file(n, "PROT_READ", "MAP_SHARED|MAP_FIXED", BASE + n * 0x100000) for n in range(300))
+    assert not advise(capsys, tmp_path, EXEC + opened + chosen)["leaks"]

@@ -61,11 +61,15 @@ class LeakCaller(TypedDict):
 
 
 class LeakFacts(TypedDict):
-    """Mappings that nobody unmapped, of sizes from `bytes` to `largest_bytes`; `callers` null: not recorded."""
+    """Mappings that nobody unmapped, of sizes from `bytes` to `largest_bytes`; `callers` null: not recorded.
+
+    `of`: "anonymous memory", the file that all of them map, or "files".
+    """
 
     bytes: int
     largest_bytes: int
     mappings: int
+    of: str
     unmapped: int
     in_last_half: int
     first: Place

@@ -110,6 +110,7 @@ def _leak(trace: Trace, leak: Leak) -> LeakFacts:
         "bytes": leak.size,
         "largest_bytes": leak.largest,
         "mappings": leak.mappings,
+        "of": leak.file or ("files" if leak.of_files else "anonymous memory"),
         "unmapped": leak.unmapped,
         "in_last_half": leak.late,
         "first": place(trace, leak.first_event),
@@ -189,8 +190,11 @@ def _leaked(leak: LeakFacts, ended: Place | None) -> str:
             f"until the process ended at line {ended['line']}. "
             "That is a leak if it is to run longer, or memory that it needs."
         )
+    what = "" if leak["of"] == "anonymous memory" else f" of {leak['of']}"
+    if leak["of"].startswith("file@"):
+        what = " of one file"
     return (
-        f"{number(leak['mappings'])} mappings of {size} were never unmapped{given}: "
+        f"{number(leak['mappings'])} mappings of {size}{what} were never unmapped{given}: "
         f"from line {leak['first']['line']} to line {leak['last']['line']}{by}, {until} {called}"
     )
 

@@ -130,10 +130,10 @@ def share_of(count: int, total: int) -> str:
 
 
 def share_words(count: int, total: int) -> str:
-    """``Most of``, ``Half of`` or ``The largest share of``: most is more than half."""
-    if total and count * 2 > total:
-        return "Half of" if count <= 0.55 * total else "Most of"
-    return "Half of" if total and count >= 0.45 * total else "The largest share of"
+    """``Most of`` for more than half, ``Half of``, ``Nearly half of`` from 45 % on, or ``The largest share of``."""
+    if total and count * 2 >= total:
+        return "Most of" if count * 2 > total else "Half of"
+    return "Nearly half of" if total and count >= 0.45 * total else "The largest share of"
 
 
 def is_lower_bound(facts: AdviseMap) -> bool:
