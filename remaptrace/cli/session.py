@@ -215,6 +215,31 @@ def _how_long() -> str:
     return "a minute or two" if shipped_bitcode(ENGINE, "run.loop.replay") is None else "some seconds"
 
 
+_LARGE = 32 << 20
+"""Bytes of an input from which freed memory is kept for what is needed next."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_KEPT, _MAPPED_FROM = 256 << 20, 32 << 20
+
+
+def _keep_freed_memory(paths: Sequence[str]) -> None:
+    """For large inputs let malloc keep what was freed: what is made of their pieces would be faulted in anew each time.
+
+    That is a twentieth of the time of a large log, most of it the kernel's (glibc gives back what is freed above
+    M_TRIM_THRESHOLD; both thresholds move by themselves until they are set).
+    """
+    try:
+        if max((os.stat(path).st_size for path in paths if path != "-"), default=0) < _LARGE:
+            return
+    except OSError:
+        return  # who reads it says what is wrong
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # other libraries than glibc have none
+        mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
 def load_traces(
     paths: Sequence[str],
     *,
@@ -231,6 +256,7 @@ def load_traces(
     from ..trace.detect import discover
 
     items = discover(paths, maps=maps, format=source_format, threads_of=threads_of)
+    _keep_freed_memory(paths)
     for item in items:
         progress = Progress(item.name)
         try:

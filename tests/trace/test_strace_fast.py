@@ -291,6 +291,10 @@ BIRTHS = [
     b"vfork() = %d",
     b"brk(NULL) = 0x%d",
     b'execve("/bin/x", ["x"], NULL) = 0%.0d',
+    b'execve("/bin/y", ["y", "-a"..., "b c"], 0x7ffc6fad0b80 /* 12 vars */) = 0%.0d',
+    b'execve("/bin/z", [], 0x7ffc6fad0b80 /* 1 var */) = 0 <0.000035>%.0d',
+    b'execve("/bin/z", ["z", ...], 0x7ffc6fad0b80 /* 1 var */)    = 0%.0d',
+    b'execve("/bin/w", ["w"], 0x7ffc6fad0b80 /* 2 vars */) = -1 ENOENT (No such file or directory)%.0d',
     b"exit_group(0) = ?%.0d",
 ]
 STAMPS = [b"", b"1690000000.000001 ", b"9000000001.000001 ", b"12.000001 ", b"12:00:00.000001 "]

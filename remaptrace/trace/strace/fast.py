@@ -24,8 +24,9 @@ from ..compiled.stracefollow import add_path, follow
 from ..compiled.stracelex import lex_lines
 from ..filetypes import file_type
 from .args import BadLine, unescape, value
-from .lines import call_name, read_head, unfinished
-from .model import Pending, Task
+from .calls import apply
+from .lines import Result, call_name, read_head, unfinished
+from .model import Call, Pending, Task
 from .nametables import MAX_IGNORED, known_names
 from .read import CHILD, Log, StraceReader
 
@@ -48,6 +49,13 @@ _BIRTH = re.compile(
     rb" += ([1-9]\d{0,8})(?: <\d+\.\d+>)?\Z"
 )
 """The usual lines of births: thread, time, flags, the thread that is born."""
+
+_EXEC = re.compile(
+    rb"([1-9]\d{0,7}) +(?:([1-8]\d{8,9})\.(\d{6}) )?"
+    rb"execve\((\"[^\"\\]+\"), (\[(?:\"[^\"\\]*\"(?:\.\.\.)?, )*(?:\"[^\"\\]*\"(?:\.\.\.)?|\.\.\.)?\]),"
+    rb" (0x[0-9a-f]+ /\* \d+ vars? \*/)\) += 0(?: <\d+\.\d+>)?\Z"
+)
+"""The usual line of an execve: thread, time, the three arguments."""
 
 Words = npt.NDArray[np.int64]
 
@@ -180,7 +188,7 @@ class FastStraceReader(StraceReader):
             self.offset = end + 1
             line = self.data[start:end]
             number = int(self._state[fo.S_LINE]) + at + 1
-            if self._birth(line, number):
+            if self._birth(line, number) or self._exec(line, number):
                 return at + 1
             self._read_plainly(line, number)
             if block.rows[at, lex.L_OP] != lex.OP_SLOW:
@@ -250,6 +258,32 @@ class FastStraceReader(StraceReader):
         for changed in model.changed:
             self._note_task(changed)
         model.changed.clear()
+        return True
+
+    def _exec(self, line: bytes, number: int) -> bool:
+        """The same for the usual line of an execve by the only thread of its process, which ends no other."""
+        match = _EXEC.match(line)
+        if match is None or self._open:
+            return False
+        tid, seconds, part, *arguments = match.groups()
+        model = self.model
+        task = model.by_tid.get(int(tid))
+        if task is None or not task.alive or task.pending is not None or len(model.by_pid[task.pid]) > 1:
+            return False
+        if self._tasks[task.row, fo.T_PENDING] or self.names.real(b"execve") != b"execve":
+            return False
+        time = 0 if seconds is None else int(seconds) * 1_000_000_000 + int(part) * 1000
+        model.out.source = self.source
+        self.understood += 1
+        model.forking.pop(task.row, None)
+        self._note_other_end(line, time)
+        apply(model, Call(task, b"execve", arguments, Result(0), number, time))
+        model.out.other_end = 0
+        for changed in model.changed:
+            self._note_task(changed)
+        model.changed.clear()
+        if len(model.strings) > len(self._paths):
+            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
         return True
 
     def _in_a_call(self) -> list[Task]:

@@ -7,6 +7,7 @@ The records of fork, exec and exit are few, so they are followed one by one in p
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +109,7 @@ class Lives:
         self._last_child: dict[int, int] = {}  # parent -> child of its latest birth event
         self._copies: dict[int, int] = {}  # pid -> record at which its memory was last copied
         self._later: Foresight
+        self._written: list[int] = []  # records of write faults on present pages
         self._deduced = {"thread": 0, "spawn": 0, "fork": 0}
         self._strings = {"": 0}
 
@@ -124,6 +126,8 @@ class Lives:
         chosen = np.flatnonzero(rare)
         few = records[:, chosen]
         self._later = Foresight(chosen, few)
+        written = (ops == OP_FAULT) & (records[R_A1] & PF_WRITTEN == PF_WRITTEN)
+        self._written = np.flatnonzero(written).tolist()
         self._begin_with(few)
         exits_recorded = bool((ops == OP_TASK_EXIT).any())
         for record, fields in zip(chosen.tolist(), few.T.tolist(), strict=True):
@@ -259,14 +263,13 @@ class Lives:
         trace_sched_process_fork). Meanwhile other threads meet pages that the copy made read-only: a write fault
         on a present page that had been written since the copy before it proves that this copy is made.
         """
-        part = self._records[:, entered:record]
-        meets = (part[R_OP] == OP_FAULT) & (part[R_A1] & PF_WRITTEN == PF_WRITTEN)
         pid = self._rows[parent_row][1]
-        for at in np.flatnonzero(meets).tolist():
-            row = self._alive.get(int(part[R_TID, at]), parent_row)
+        meets = self._written
+        for at in meets[bisect_left(meets, entered) : bisect_left(meets, record)]:
+            row = self._alive.get(int(self._records[R_TID, at]), parent_row)
             if row == parent_row or self._rows[row][1] != pid:
                 continue
-            page = int(part[R_A0, at]) >> 12
+            page = int(self._records[R_A0, at]) >> 12
             before = self._records[:, self._copies.get(pid, 0) : entered]
             faults = np.flatnonzero((before[R_OP] == OP_FAULT) & (before[R_A0] >> 12 == page))
             mine = [
@@ -276,7 +279,7 @@ class Lives:
                 and self._rows[known][1] == pid
             ]
             if mine and int(before[R_A1, mine[-1]]) & PF_WRITE:
-                return entered + int(at)
+                return at
         return record
 
     def _deduce(self, record: int, parent_row: int, child: int, group: int) -> int:

@@ -170,26 +170,30 @@ def name_files(trace: Trace, files: list[tuple[int, int, int, str]]) -> None:
     """
     string = StringNumbers(trace)
     kind, ret = trace.columns["kind"], trace.columns["ret"]
-    pid_of = trace.tasks["pid"][trace.columns["task"]] if len(trace) else trace.tasks["pid"][:0]
-    tid_of = trace.tasks["tid"][trace.columns["task"]] if len(trace) else trace.tasks["tid"][:0]
     waiting: dict[tuple[int, int], list[tuple[int, str]]] = {}
     for line, tid, start, path in files:
         if file_type(path, shown=True) == ev.FILE_REGULAR:
             waiting.setdefault((tid, start), []).append((line, path))
+    if not waiting:
+        return
+    pid_of = trace.tasks["pid"][trace.columns["task"]] if len(trace) else trace.tasks["pid"][:0]
+    tid_of = trace.tasks["tid"][trace.columns["task"]] if len(trace) else trace.tasks["tid"][:0]
     paths = trace.columns["a0"].astype(np.int64)
     opened: dict[tuple[int, int], int] = {}
     inserts: list[Insert] = []
-    wanted = np.isin(kind, (ev.K_OPEN, ev.K_CLOSE, ev.K_MMAP, ev.K_DUP, ev.K_EXEC)) & (ret >= 0)
-    for event in np.flatnonzero(wanted).tolist():
-        pid, what = int(pid_of[event]), int(kind[event])
+    wanted = np.isin(kind, (ev.K_OPEN, ev.K_CLOSE, ev.K_MMAP, ev.K_DUP)) & (ret >= 0)
+    wanted &= (kind != ev.K_MMAP) | (trace.columns["a3"].astype(np.int64) & MAP_ANONYMOUS == 0)
+    rows = np.flatnonzero(wanted)
+    words = (column[rows].tolist() for column in (pid_of, kind, ret))
+    for event, pid, what, value in zip(rows.tolist(), *words, strict=True):
         if what == ev.K_OPEN:
-            opened[pid, int(ret[event])] = event
+            opened[pid, value] = event
         elif what == ev.K_CLOSE:
             opened.pop((pid, int(paths[event])), None)
         elif what == ev.K_DUP:
-            opened.pop((pid, int(ret[event])), None)
-        elif what == ev.K_MMAP and not int(trace.columns["a3"][event]) & MAP_ANONYMOUS:
-            told = waiting.get((int(tid_of[event]), int(ret[event])), [])
+            opened.pop((pid, value), None)
+        else:
+            told = waiting.get((int(tid_of[event]), value), [])
             if not told or told[0][0] > int(trace.columns["line"][event]):
                 continue
             fd, number = int(trace.columns["a4"][event]), string(told.pop(0)[1])
