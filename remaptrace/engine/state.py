@@ -213,7 +213,8 @@ MM_LOG_START_BRK = 43  # what the log of changes says of MM_START_BRK, ...
 MM_LOG_BRK = 44  # ... MM_BRK ...
 MM_LOG_STACK = 45  # ... and MM_STACK_PTR
 MM_HUGETLB = 46  # present pages of hugetlbfs, which VmRSS leaves out (hugetlb_usage)
-MM_WORDS = 47
+MM_AIO = 47  # contexts of aio
+MM_WORDS = 48
 
 # ---- task ------------------------------------------------------------------------------------
 T_MM = 0
@@ -283,7 +284,11 @@ I_RESV = 24  # hugetlb: first range of the reserve map of a shared object, see h
 I_ENTRIES = 25  # io_uring: entries of the submission queue, 0: not told
 I_WORDS = 28
 
-AIO_MM = I_ENTRIES  # of a ring of aio: MM_ID of the address space that has its context, 0: not known
+AIO_MM = (
+    I_ENTRIES  # of a ring of aio: MM_ID of the address space that has its context, 0: not known, -1: none has
+)
+AIO_USER = 26  # where that context says its ring begins: bytes (kioctx.user_id)
+AIO_ID = 27  # its number in the address space's table of contexts
 
 TYPE_UNMAPPABLE = 16  # pipe, socket, directory, /dev/null, ...
 TYPE_UFFD = 17  # a userfaultfd, which cannot be mapped either

@@ -5,7 +5,19 @@ from __future__ import annotations
 from ..abi.rows import RSF_ASSUMED
 from ..machine.limitrules import R_MAX_MAP_COUNT
 from .jit import kernel
-from .state import G_PROVED, G_PROVES, G_RSFLAGS, G_TAKE, G_WHY, H_RULES, MM_COUNT, Mem
+from .state import (
+    G_HAS_RET,
+    G_PROVED,
+    G_PROVES,
+    G_REC_RET,
+    G_RSFLAGS,
+    G_TAKE,
+    G_TAKING,
+    G_WHY,
+    H_RULES,
+    MM_COUNT,
+    Mem,
+)
 
 NOT_MINE = -(1 << 62)  # the answer of a room that does not know the call; of all of them: not modelled
 
@@ -112,6 +124,8 @@ TAKE_LIMIT = 4
 """A recorded success beyond vm.max_map_count proves a higher one; see belief/refusal.py."""
 TAKE_CHARGE = 8
 """A recorded success beyond what may be charged proves that it may."""
+TAKE_UNSEEN = 16
+"""The recording has no page faults: a success that needs pages proves that they were there."""
 
 
 @kernel
@@ -121,6 +135,15 @@ def proves_more(m: Mem, mm: int) -> int:
         return 0
     m[H_RULES + R_MAX_MAP_COUNT] = max(m[H_RULES + R_MAX_MAP_COUNT], m[mm + MM_COUNT]) + 8
     m[G_PROVED] |= TAKE_LIMIT
+    m[G_RSFLAGS] |= RSF_ASSUMED
+    return 1
+
+
+@kernel
+def proves_pages(m: Mem) -> int:
+    """1 if the current call is a recorded success in a recording without page faults: the pages it needs were there."""
+    if m[G_TAKING] & TAKE_UNSEEN == 0 or m[G_HAS_RET] == 0 or m[G_REC_RET] < 0:
+        return 0
     m[G_RSFLAGS] |= RSF_ASSUMED
     return 1
 

@@ -70,6 +70,7 @@ R_THP_ALIGN_FILE = rule(
 R_NOREPLACE = rule("map_fixed_noreplace", "bool", 1, "MAP_FIXED_NOREPLACE is known (4.17)")
 R_SHARED_VALIDATE = rule("map_shared_validate", "bool", 1, "MAP_SHARED_VALIDATE is known (4.15)")
 R_DROPPABLE = rule("map_droppable", "bool", 1, "MAP_DROPPABLE is known (6.11)")
+R_MEMFD_EXEC = rule("memfd_exec", "bool", 1, "MFD_EXEC, MFD_NOEXEC_SEAL and F_SEAL_EXEC are known (6.3)")
 R_HUGETLB_GENERIC = rule(
     "hugetlb_generic_search",
     "bool",
@@ -237,6 +238,9 @@ R_MAKE_PRESENT = rule(
 )
 R_MINCORE_ANON = rule(
     "mincore_sees_ptes", "bool", 1, "mincore knows anonymous memory and file PTEs (2.6.21); before, ENOMEM"
+)
+R_PIN_UNSHARES = rule(
+    "pin_unshares", "bool", 1, "process_vm_readv copies private pages that a fork shares (5.19, GUP FOLL_PIN)"
 )
 R_WRITE_NOTIFY = rule("write_notify", "bool", 1, "clean shared file pages are write-protected (2.6.19)")
 

@@ -192,7 +192,9 @@ def _makes_shared_object(step: Step, zeros: set[str]) -> bool:
     """Whether a mapping makes a shared object of its own; `zeros` are the descriptors of /dev/zero."""
     arguments = step.get("mmap", {})
     flags = arguments.get("flags", ())
-    return "shared" in flags and ("anonymous" in flags or arguments.get("fd") in zeros)
+    return ("shared" in flags or "shared_validate" in flags) and (
+        "anonymous" in flags or arguments.get("fd") in zeros
+    )
 
 
 def to_lines(steps: Iterable[Step]) -> str:

@@ -119,7 +119,16 @@ from ..state import (
     V_START,
     Mem,
 )
-from ..why import WHY_FILE_SEALED, WHY_FORBIDDEN, WHY_HOLE, WHY_REFUSED, WHY_SEALED, refuse, take
+from ..why import (
+    WHY_FILE_SEALED,
+    WHY_FORBIDDEN,
+    WHY_HOLE,
+    WHY_REFUSED,
+    WHY_SEALED,
+    proves_pages,
+    refuse,
+    take,
+)
 
 _REFUSED = -1
 _SEAL_WRITE = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
@@ -293,7 +302,8 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     if advice == MADV_REMOVE:
         return _remove(m, task, vma, start, end)
     if advice == MADV_COLLAPSE:
-        return madvise_collapse(m, task, vma, start, end)
+        error = madvise_collapse(m, task, vma, start, end)
+        return error if error != -EINVAL or proves_pages(m) == 0 else 0
     return _guard(m, task, vma, start, end, 1 if advice == MADV_GUARD_INSTALL else 0)
 
 

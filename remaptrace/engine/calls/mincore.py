@@ -9,7 +9,7 @@ from ...machine.rules import R_MINCORE_ANON
 from ..areas.vmaset import find_exact
 from ..faults.fault import pte_of
 from ..faults.vmfault import linear_index
-from ..files.pagecache import cache_has, hugefile_find
+from ..files.pagecache import cache_uptodate, hugefile_find
 from ..files.special import has_page_cache
 from ..jit import kernel, ult
 from ..pages.pgwalk import HUGE_ENTRY, pmd_lookup, pmd_word
@@ -53,7 +53,7 @@ def mincore_page(m: Mem, mm: int, addr: int) -> int:
         return -1
     inode = m[vma + V_INODE]
     if m[H_RULES + R_MINCORE_ANON] == 0 and inode != 0:  # 2.6.20: the linear page, whatever the PTE holds
-        return cache_has(m, inode, linear_index(m, vma, addr))
+        return cache_uptodate(m, inode, linear_index(m, vma, addr))
     if m[vma + V_FLAGS] & VM_PFNMAP:  # page frames are a hole to walkers (walk_page_test)
         return 0
     if m[vma + V_FLAGS] & VM_HUGETLB:
@@ -63,9 +63,9 @@ def mincore_page(m: Mem, mm: int, addr: int) -> int:
     if pte_present(m, w) != 0:
         return 1
     if inode != 0 and (w == 0 or pte_marker(m, w) != 0):
-        return cache_has(m, inode, linear_index(m, vma, addr)) if has_page_cache(m, inode) != 0 else 0
+        return cache_uptodate(m, inode, linear_index(m, vma, addr)) if has_page_cache(m, inode) != 0 else 0
     if pte_file(m, w) != 0 and inode != 0:
-        return cache_has(m, inode, pte_to_pgoff(m, w))
+        return cache_uptodate(m, inode, pte_to_pgoff(m, w))
     if pte_swap(m, w) != 0:
         return 1 if m[slot_words(m, pte_swap_offset(m, w)) + S_FRAME] != 0 else 0
     return 0

@@ -32,6 +32,7 @@ from ..state import (
     V_FLAGS,
     V_NEXT,
     V_START,
+    V_UFFD,
     Mem,
 )
 from ..why import WHY_HOLE, WHY_LOCK_TAKEN, WHY_NOT_PRESENT, WHY_RLIMIT_MEMLOCK, refuse, take
@@ -126,11 +127,13 @@ def _widened(m: Mem, addr: int, length: int) -> int:
 
 @kernel
 def _fills(m: Mem, mm: int, start: int, end: int) -> int:
-    """1 if every page of [start, end) is anonymous memory with access, so that nothing keeps it from being filled."""
+    """1 if every page of [start, end) is anonymous memory with access, which no userfaultfd keeps from being filled."""
     at = start
     vma = find_vma(m, mm, start)
     while at < end:
         if vma == 0 or m[vma + V_START] > at or m[vma + V_FILE] != 0 or m[vma + V_FLAGS] & VM_ACCESS == 0:
+            return 0
+        if m[vma + V_UFFD] != 0:
             return 0
         at = m[vma + V_END]
         vma = m[vma + V_NEXT]

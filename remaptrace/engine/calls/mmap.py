@@ -31,7 +31,7 @@ from ...abi.mman import (
     MAP_SHARED,
     READ_IMPLIES_EXEC,
 )
-from ...abi.special import FILE_AIO, FILE_PACKET
+from ...abi.special import FILE_AIO
 from ...abi.vmflags import (
     PKEY_SHIFT,
     VM_EXEC,
@@ -129,8 +129,7 @@ def _place(m: Mem, task: int, file: int, addr: int, length: int, flags: int, pgo
 @kernel
 def _may_refuse(m: Mem, inode: int) -> int:
     """1 if the file's own mmap method may refuse what all checks in front of it let through."""
-    kind = m[inode + I_TYPE]
-    return 1 if kind == OPS_FILE or (kind == OPS_DEVICE and m[inode + I_KIND] in (0, FILE_PACKET)) else 0
+    return 1 if m[inode + I_TYPE] in (OPS_FILE, OPS_DEVICE) else 0
 
 
 @kernel

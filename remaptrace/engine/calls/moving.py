@@ -38,6 +38,7 @@ from ..jit import kernel, ult, wrap
 from ..ranges.pgtable import move_range, unprotect_moved
 from ..state import (
     AIO_MM,
+    AIO_USER,
     G_COMMITTED,
     G_EVFLAGS,
     G_FOLLOW,
@@ -233,6 +234,10 @@ def move_vma(m: Mem, task: int, vma: int, addr: int, old_len: int, new: int, new
     vm_stat_account(m, mm, vm, new_len >> shift)
     if vm & VM_LOCKED:
         m[mm + MM_LOCKED] += new_len >> shift
+    if (
+        m[copy + V_FLAGS] & VM_DONTEXPAND and kind_of(m, copy) == FILE_AIO
+    ):  # a part takes the whole ring's name along
+        m[m[copy + V_INODE] + AIO_USER] = new
     if stays:
         _leave_behind(m, mm, addr, old_len, copy)
     else:

@@ -26,6 +26,7 @@ from ..state import (
     F_FILL,
     F_FLAGS,
     FF_ANON,
+    FF_UPTODATE,
     FF_ZERO,
     G_RSFLAGS,
     H_ARCH,
@@ -196,6 +197,7 @@ def _collapse_shared(m: Mem, mm: int, vma: int, addr: int) -> int:
         if m[p + i] != 0:  # private copies stay
             continue
         pfn = cache_find(m, inode, first + i)
+        m[frame(m, pfn) + F_FLAGS] |= FF_UPTODATE
         w = pte_mkyoung(m, mk_pte(m, pfn, m[vma + V_PROT]))
         if flags & (VM_SHARED | VM_WRITE) == VM_SHARED | VM_WRITE:
             w = written(m, w, flags)

@@ -69,7 +69,9 @@ def read_page(m: Mem, inode: int, index: int) -> int:
     """
     if index >= file_pages(m, inode):
         return VMF_SIGBUS
-    if cache_find(m, inode, index) != 0:
+    pfn = cache_find(m, inode, index)
+    if pfn != 0:
+        m[frame(m, pfn) + F_FLAGS] |= FF_UPTODATE
         return VMF_MINOR
     if cache_has(m, inode, index) != 0:
         return VMF_OOM
@@ -186,7 +188,7 @@ def fault_around(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
         q = p + i - at
         if m[q] == 0:
             pfn = cache_find(m, inode, index + i - at)
-            if pfn != 0:
+            if pfn != 0 and m[frame(m, pfn) + F_FLAGS] & FF_UPTODATE:  # next_uptodate_folio
                 map_file_page(m, mm, vma, q, pfn)
                 mapped += 1
     return mapped

@@ -10,6 +10,7 @@ from ...abi.signals import ACC_READ, ACC_WRITE
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import (
     VM_ACCESS,
+    VM_HUGETLB,
     VM_IO,
     VM_LOCKONFAULT,
     VM_MAYREAD,
@@ -20,16 +21,31 @@ from ...abi.vmflags import (
 )
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import R_POPULATE_HOLES
-from ...machine.rules import R_MAKE_PRESENT, R_POPULATE_SHARED_WRITE
+from ...machine.rules import R_MAKE_PRESENT, R_PIN_UNSHARES, R_POPULATE_SHARED_WRITE
 from ..areas.pkeys import pkey_denies
 from ..areas.vmaset import find_vma
 from ..files.special import kind_of
 from ..jit import kernel
-from ..pages.pte import pte_present, pte_protnone, pte_write
-from ..state import H_ARCH, H_RULES, T_MM, V_END, V_FLAGS, V_START, Mem
+from ..pages.frames import frame
+from ..pages.pgwalk import pmd_lookup, pte_lookup
+from ..pages.pte import pte_pfn, pte_present, pte_protnone, pte_write
+from ..pages.thp import huge_reuse, huge_split
+from ..state import (
+    F_FLAGS,
+    FF_ANON,
+    FF_EXCLUSIVE,
+    FF_ZERO,
+    H_ARCH,
+    H_RULES,
+    T_MM,
+    V_END,
+    V_FLAGS,
+    V_START,
+    Mem,
+)
 from .fault import count_fault, handle_mm_fault, pte_of
 from .userbytes import user_untold
-from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_POISON, VMF_WAIT
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_POISON, VMF_WAIT, unshare_page
 
 POP_MLOCK = 0  # mlock, and mprotect that makes a locked area writable: the first error stops it
 POP_MMAP = 1  # MAP_POPULATE, MAP_LOCKED, brk, mremap: errors are forgotten
@@ -63,6 +79,26 @@ def fault_in(m: Mem, task: int, vma: int, addr: int, access: int) -> int:
 
 
 @kernel
+def _unshare(m: Mem, task: int, vma: int, addr: int) -> int:
+    """A pin for reading takes no private page that another process has, too (gup_must_unshare): 0 or -ENOMEM."""
+    mm = m[task + T_MM]
+    p = pte_of(m, mm, addr)
+    if p == 0 or m[vma + V_FLAGS] & VM_HUGETLB:
+        return 0
+    page = m[frame(m, pte_pfn(m, m[p])) + F_FLAGS]
+    if page & (FF_ANON | FF_EXCLUSIVE | FF_ZERO) != FF_ANON:
+        return 0
+    count_fault(m, task, VMF_MINOR)
+    if pte_lookup(m, mm, addr) == 0:
+        if huge_reuse(m, pte_pfn(m, m[p])) != 0:
+            return 0
+        if huge_split(m, mm, pmd_lookup(m, mm, addr)) == 0:
+            return -ENOMEM
+        p = pte_lookup(m, mm, addr)
+    return 0 if unshare_page(m, mm, vma, addr, p) == VMF_MINOR else -ENOMEM
+
+
+@kernel
 def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
     """process_vm_readv or _writev on the caller's own bytes [start, start + length): bytes moved, or -EFAULT.
 
@@ -82,6 +118,8 @@ def process_vm(m: Mem, task: int, start: int, length: int, write: int) -> int:
         if kind_of(m, vma) == FILE_SECRET:  # get_user_pages has none of it (mm/gup.c check_vma_flags)
             break
         if m[vma + V_FLAGS] & need == 0 or fault_in(m, task, vma, at & -page, access) != 0:
+            break
+        if write == 0 and m[H_RULES + R_PIN_UNSHARES] != 0 and _unshare(m, task, vma, at & -page) != 0:
             break
         if write != 0:
             user_untold(m, m[task + T_MM], at, min((at & -page) + page, start + length))

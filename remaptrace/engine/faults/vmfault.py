@@ -155,6 +155,30 @@ def do_wp_page(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
 
 
 @kernel
+def unshare_page(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
+    """Give the present private PTE a page of its own, still write-protected (do_wp_page, FAULT_FLAG_UNSHARE).
+
+    VMF_MINOR, or VMF_OOM.
+    """
+    w = m[p]
+    pfn = pte_pfn(m, w)
+    if _may_reuse(m, pfn) != 0:
+        m[frame(m, pfn) + F_FLAGS] |= FF_EXCLUSIVE
+        return VMF_MINOR
+    if anon_vma_prepare(m, mm, vma) < 0:
+        return VMF_OOM
+    new = frame_anon(m, mm, linear_index(m, vma, addr))
+    if new == 0:
+        return VMF_OOM
+    bytes_copy(m, new, pfn)
+    page_unmap(m, pfn)
+    m[p] = pte_mkyoung(m, mk_pte(m, new, m[vma + V_PROT]))
+    if pte_uffd_wp(m, w) != 0:
+        m[p] = pte_mkuffd_wp(m, m[p])
+    return VMF_MINOR
+
+
+@kernel
 def do_swap_page(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     """A fault on a swap PTE: MAJOR if the disk is read, MINOR if the page is still in the swap cache.
 

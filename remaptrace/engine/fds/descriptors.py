@@ -15,6 +15,7 @@ from ...abi.fcntl import (
     F_SEAL_SEAL,
     MFD_ALLOW_SEALING,
     MFD_CLOEXEC,
+    MFD_EXEC,
     MFD_HUGETLB,
     MFD_NOEXEC_SEAL,
     O_CLOEXEC,
@@ -26,7 +27,7 @@ from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT
 from ...abi.special import FILE_SECRET
 from ...machine.callrules import R_HUGETLBFS, R_MEMFD_CREATE
 from ...machine.limitrules import R_MEMFD_NOEXEC
-from ...machine.rules import R_SECRETMEM
+from ...machine.rules import R_MEMFD_EXEC, R_SECRETMEM
 from ..files.files import (
     FMODE_READ,
     FMODE_WRITE,
@@ -254,16 +255,42 @@ def sys_close_range(m: Mem, task: int, first: int, last: int, flags: int) -> int
 
 
 @kernel
+def _checked_flags(m: Mem, flags: int) -> int:
+    """The flags of memfd_create with what vm.memfd_noexec adds, or -errno (mm/memfd.c check_sysctl_memfd_noexec)."""
+    if m[H_RULES + R_MEMFD_CREATE] == 0:
+        return -ENOSYS
+    known = _MFD_KNOWN
+    if m[H_RULES + R_MEMFD_EXEC] == 0:
+        known &= ~(MFD_NOEXEC_SEAL | MFD_EXEC)
+    if flags & ~known and flags & ~(known | _MFD_SIZES) | (flags & MFD_HUGETLB == 0):
+        return -EINVAL
+    if m[H_RULES + R_MEMFD_EXEC] == 0:
+        return flags
+    if flags & MFD_EXEC and flags & MFD_NOEXEC_SEAL:
+        return -EINVAL
+    if flags & (MFD_EXEC | MFD_NOEXEC_SEAL) == 0 and m[H_RULES + R_MEMFD_NOEXEC] != 0:
+        flags |= MFD_NOEXEC_SEAL
+    if m[H_RULES + R_MEMFD_NOEXEC] == 2 and flags & MFD_NOEXEC_SEAL == 0:
+        return -EACCES
+    return flags
+
+
+@kernel
+def _first_seals(flags: int) -> int:
+    """The seals that a memfd begins with."""
+    if flags & MFD_NOEXEC_SEAL:
+        return F_SEAL_EXEC
+    return 0 if flags & MFD_ALLOW_SEALING else F_SEAL_SEAL
+
+
+@kernel
 def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
     """memfd_create: an empty shmem file; sealed against seals unless the flags allow them."""
     if m[G_HAS_RET] != 0 and m[G_REC_RET] < 0:
         return m[G_REC_RET]
-    if m[H_RULES + R_MEMFD_CREATE] == 0:
-        return -ENOSYS
-    if flags & ~_MFD_KNOWN and flags & ~(_MFD_KNOWN | _MFD_SIZES) | (flags & MFD_HUGETLB == 0):
-        return -EINVAL
-    if m[H_RULES + R_MEMFD_NOEXEC] == 2 and flags & MFD_NOEXEC_SEAL == 0:
-        return -EACCES
+    flags = _checked_flags(m, flags)
+    if flags < 0:
+        return flags
     if flags & MFD_HUGETLB:
         if m[H_RULES + R_HUGETLBFS] == 0:
             return -ENOSYS
@@ -274,10 +301,7 @@ def sys_memfd_create(m: Mem, task: int, name: int, flags: int) -> int:
     else:
         inode = inode_new(m, OPS_SHMEM, 0)
     m[inode + I_NAME] = name
-    if flags & MFD_NOEXEC_SEAL:
-        m[inode + I_SEALS] = F_SEAL_EXEC
-    elif (flags & MFD_ALLOW_SEALING) == 0:
-        m[inode + I_SEALS] = F_SEAL_SEAL
+    m[inode + I_SEALS] = _first_seals(flags)
     o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
     return _new_fd(m, task, o, 1 if flags & MFD_CLOEXEC else 0, -1)
 
@@ -288,8 +312,15 @@ def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name:
 
     With `fill` it is written: every byte of page p of the k-th file made is (p + 1 + 32k) mod 256, and every
     page is in the page cache, in folios of `folio` pages (a power of two; 0 or 1: single pages). Without,
-    it is one hole.
+    it is one hole. Below 0, `folio` is ~flags of memfd_create, whose errors it has.
     """
+    seals = 0
+    if folio < 0:
+        flags = _checked_flags(m, ~folio)
+        if flags < 0:
+            return flags
+        seals = _first_seals(flags)
+        folio = 1
     if disk > 1:  # of huge pages: HUGE_DEFAULT, or log2 of their size
         shift = huge_shift(m, 0 if disk == HUGE_DEFAULT else disk << HUGE_SIZE_SHIFT)
         if shift == 0:
@@ -303,6 +334,7 @@ def make_file(m: Mem, task: int, fd: int, size: int, fill: int, disk: int, name:
         m[inode + I_FILLK] = (m[G_FILES_MADE] << 5) + 1
         m[inode + I_FILLED] = file_pages(m, inode)
     m[inode + I_FOLIO] = folio
+    m[inode + I_SEALS] = seals
     m[G_FILES_MADE] += 1
     o = _file_of(m, inode, FMODE_READ | FMODE_WRITE)
     fd_install(m, m[task + T_FILES], fd, o, 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM, ESPIPE
 from ...abi.fcntl import (
+    F_SEAL_EXEC,
     F_SEAL_FUTURE_WRITE,
     F_SEAL_GROW,
     F_SEAL_SEAL,
@@ -25,9 +26,10 @@ from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.callrules import FALLOCATE_WRITE_ZEROES, R_FALLOCATE_FLAGS
+from ...machine.rules import R_MEMFD_EXEC
 from ..files.files import FMODE_READ, FMODE_WRITE, fget
 from ..files.hugepool import hugefile_shift
-from ..files.pagecache import cached_frame, file_load, file_store
+from ..files.pagecache import cache_reserve, cache_unreserve, cached_frame, file_load, file_store
 from ..files.special import UNKNOWN_SIZE, no_offsets, no_punch
 from ..jit import kernel
 from ..ranges.hugetlb import hugefile_truncate
@@ -57,6 +59,8 @@ from ..why import NOT_MINE
 from .hugefiles import hugefile_fallocate
 
 _ALL_SEALS = 63
+_MOST_RESERVED = 4096
+"""Pages that one fallocate reserves one by one; of more they stay holes, which read as the same zeros."""
 
 _MAX_SIZE = (1 << 63) - 1
 
@@ -149,8 +153,24 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
         return 0
     if offset + length > m[inode + I_SIZE] and seals & F_SEAL_GROW:
         return -EPERM
+    if kind == OPS_SHMEM and _reserve(m, inode, offset, offset + length) != 0:
+        return -ENOMEM
     if offset + length > m[inode + I_SIZE] and mode == 0:
         inode_truncate(m, inode, offset + length)
+    return 0
+
+
+@kernel
+def _reserve(m: Mem, inode: int, start: int, end: int) -> int:
+    """Allocate the pages of bytes [start, end), or none of them: 0 or -ENOMEM (shmem_fallocate)."""
+    shift = m[H_ARCH + A_PAGE_SHIFT]
+    first, last = start >> shift, (end + (1 << shift) - 1) >> shift
+    if last - first > _MOST_RESERVED:
+        return 0
+    for index in range(first, last):
+        if frame_available(m) == 0 or cache_reserve(m, inode, index) == 0:
+            cache_unreserve(m, inode, first, index)
+            return -ENOMEM
     return 0
 
 
@@ -210,7 +230,8 @@ def sys_add_seals(m: Mem, task: int, fd: int, seals: int) -> int:
     inode = m[o + O_INODE]
     if (m[o + O_MODE] & FMODE_WRITE) == 0:
         return -EPERM
-    if seals & ~_ALL_SEALS or m[inode + I_KIND] != 0 or m[inode + I_TYPE] not in (OPS_SHMEM, OPS_HUGETLB):
+    known = _ALL_SEALS if m[H_RULES + R_MEMFD_EXEC] != 0 else _ALL_SEALS & ~F_SEAL_EXEC
+    if seals & ~known or m[inode + I_KIND] != 0 or m[inode + I_TYPE] not in (OPS_SHMEM, OPS_HUGETLB):
         return -EINVAL
     if m[inode + I_SEALS] & F_SEAL_SEAL:
         return -EPERM
@@ -220,5 +241,7 @@ def sys_add_seals(m: Mem, task: int, fd: int, seals: int) -> int:
             if m[vma + V_FLAGS] & VM_SHARED and m[vma + V_FLAGS] & VM_MAYWRITE:
                 return -EBUSY
             vma = m[vma + V_INEXT]
+    if seals & F_SEAL_EXEC and m[inode + I_SEALS] & F_SEAL_EXEC == 0:  # of a file that may be executed
+        seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
     m[inode + I_SEALS] |= seals
     return 0

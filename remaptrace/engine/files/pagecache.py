@@ -132,6 +132,46 @@ def cache_has(m: Mem, inode: int, index: int) -> int:
 
 
 @kernel
+def cache_uptodate(m: Mem, inode: int, index: int) -> int:
+    """1 if page `index` is in the page cache with its bytes: not one that fallocate reserved and nobody touched yet."""
+    entry = cache_entry(m, inode, index)
+    state = m[entry] if entry != 0 else 0
+    if state == 0:
+        return _first_content(m, inode, index)
+    return 1 if state > 0 and m[frame(m, state) + F_FLAGS] & FF_UPTODATE else 0
+
+
+@kernel
+def cache_reserve(m: Mem, inode: int, index: int) -> int:
+    """fallocate of page `index` of shmem; 0: no memory (shmem_get_folio, SGP_FALLOC).
+
+    A new page is not up to date, so that a failure can tell it from others; one that was reserved before becomes so.
+    """
+    pfn = cache_find(m, inode, index)
+    if pfn != 0:
+        m[frame(m, pfn) + F_FLAGS] |= FF_UPTODATE | FF_DIRTY
+        return pfn
+    if cache_swapped(m, inode, index) != 0:
+        return cache_add_swapped(m, inode, index)
+    pfn = cache_insert(m, inode, index, 0)
+    if pfn != 0:
+        m[frame(m, pfn) + F_FLAGS] = FF_DIRTY
+    return pfn
+
+
+@kernel
+def cache_unreserve(m: Mem, inode: int, first: int, last: int) -> int:
+    """Give back those of pages first..last-1 that are reserved and not up to date (shmem_undo_range, unfalloc)."""
+    index = cache_next(m, inode, first)
+    while 0 <= index < last:
+        entry = cache_entry(m, inode, index)
+        if m[entry] > 0 and m[frame(m, m[entry]) + F_FLAGS] & FF_UPTODATE == 0:
+            cache_evict(m, inode, index, HOLE)
+        index = cache_next(m, inode, index + 1)
+    return 0
+
+
+@kernel
 def cache_swapped(m: Mem, inode: int, index: int) -> int:
     """Where page `index` is stored out of RAM (a swap slot for shmem, else a record), 0 if it is not."""
     entry = cache_entry(m, inode, index)
@@ -360,6 +400,6 @@ def file_store(m: Mem, inode: int, offset: int, value: int) -> int:
         return 0
     if offset >= m[inode + I_SIZE]:
         m[inode + I_SIZE] = offset + 1
-    m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY
+    m[frame(m, pfn) + F_FLAGS] |= FF_DIRTY | FF_UPTODATE
     byte_store(m, pfn, offset & ((1 << shift) - 1), value)
     return 1

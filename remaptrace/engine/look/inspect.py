@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi.special import FILE_AIO, SHOWN_NAMES
+from ...abi.vmflags import VM_PFNMAP
 from ...machine.archwords import A_PAGE_SHIFT, A_WORD_BITS
 from ...machine.limitrules import R_SOFT_DIRTY
 from ...machine.rules import R_HEAP_NAME_STRICT, R_LF_NAMED, R_MAPS_ANON_PGOFF
@@ -20,6 +21,7 @@ from ...result.arearow import AreaWords, Layout, Shown, area_row
 from ...result.manyareas import ASSUMED, MULTI, LateAreas, ManyAreas
 from ...result.result import PagesRow, VmaRow
 from ..areas import areatree
+from ..areas.vmaset import find_exact
 from ..marks import ALL_ONES, MARK_ASSUMED
 from ..pages import pgwalk, pte
 from ..state import (
@@ -289,9 +291,9 @@ def frame_of(m: View, word: int) -> int:
 def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
     """Letter, access letter, file page and PTE word of one page, as a `pages` step reports them.
 
-    Letters: ``.`` nothing, ``a`` private page mapped once, ``z`` the zero page or a private page mapped more
-    than once, ``F`` file page mapped once, ``f`` more than once, ``G`` guard marker, ``n`` file PTE, ``s``
-    swap PTE. Access: ``w``, ``r``, ``0`` present without access, ``-`` not present.
+    Letters: ``.`` nothing, or a page frame that a driver mapped (VM_PFNMAP), ``a`` private page mapped once, ``z``
+    the zero page or a private page mapped more than once, ``F`` file page mapped once, ``f`` more than once, ``G``
+    guard marker, ``n`` file PTE, ``s`` swap PTE. Access: ``w``, ``r``, ``0`` present without access, ``-`` not present.
     """
     word = pte_word(m, mm, addr)
     if pte.pte_none(m, word):
@@ -303,11 +305,17 @@ def page_state(m: View, mm: int, addr: int) -> tuple[str, str, int | None, int]:
             return "n", "-", int(pte.pte_to_pgoff(m, word)), word
         return "s", "-", None, word
     f = frame_of(m, word)
+    area = find_exact(m, mm, addr)
+    bare = (
+        area != 0 and m[area + V_FLAGS] & VM_PFNMAP
+    )  # fs/proc/task_mmu.c passes page frames over (walk_page_test)
     access = "w" if pte.pte_write(m, word) else "r"
     if pte.pte_protnone(m, word):
         access = "0"
     flags = m[f + F_FLAGS]
     many = m[f + F_MAPCOUNT] > 1
+    if bare:
+        return ".", access, m[f + F_INDEX], word
     if flags & FF_ZERO:
         return "z", access, None, word
     if flags & FF_ANON:
@@ -357,7 +365,6 @@ def mm_facts(m: View, mm: int) -> dict[str, int]:
 
 def resident_text(m: View, mm: int, addr: int, length: int) -> str:
     """What mincore wrote for [addr, addr + length): one digit a page, up to the first hole."""
-    from ..areas.vmaset import find_exact
     from ..calls.mincore import mincore_page
 
     shift = m[H_ARCH + A_PAGE_SHIFT]

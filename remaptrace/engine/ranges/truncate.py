@@ -91,6 +91,8 @@ def inode_truncate(m: Mem, inode: int, size: int) -> int:
     elif size > old:
         _zero_rest(m, inode, old)
         m[inode + I_SIZE] = size
+    elif m[inode + I_TYPE] == OPS_SHMEM:  # what fallocate reserved behind the end goes (shmem_setattr)
+        cache_drop(m, inode, file_pages(m, inode), -1)
     return 0
 
 

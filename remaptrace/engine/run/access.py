@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from ...abi.kinds import EVF_IN_KERNEL
-from ...abi.outcomes import OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK, OUT_WAITS
+from ...abi.mman import UFFD_FEATURES
+from ...abi.outcomes import (
+    OUT_ACCERR,
+    OUT_BUSERR,
+    OUT_KERNELSEGV,
+    OUT_MAPERR,
+    OUT_OK,
+    OUT_PKUERR,
+    OUT_POISON,
+    OUT_WAITS,
+)
 from ...abi.rows import RSF_ASSUMED, RSF_KIND
 from ...abi.signals import (
     ACC_EXEC,
     ACC_READ,
     ACC_WRITE,
+    BUS_MCEERR_AR,
     PF_FETCH,
     PF_KIND,
     PF_PROT,
@@ -17,11 +28,12 @@ from ...abi.signals import (
     PF_USER,
     PF_WRITE,
     SEGV_MAPERR,
+    SEGV_PKUERR,
     SI_KERNEL,
     SIGBUS,
     SIGSEGV,
 )
-from ...abi.vmflags import VM_ACCESS, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from ...abi.vmflags import VM_ACCESS, VM_EXEC, VM_PKEY, VM_READ, VM_SHARED, VM_WRITE
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_PKEYS
 from ..areas.anonvma import anon_vma_prepare
@@ -45,11 +57,14 @@ from ..state import (
     H_ARCH,
     H_RULES,
     T_MM,
+    U_FEATURES,
     V_FLAGS,
     V_INODE,
+    V_UFFD,
     Mem,
 )
 
+_SIGBUS_OR_POISON = UFFD_FEATURES["sigbus"] | UFFD_FEATURES["poison"]
 _MOST_PAGES = 1 << 46
 """More pages than any address space has, and with pages of 64 KiB still bytes of a signed word."""
 
@@ -175,7 +190,8 @@ def signal_fits(m: Mem, task: int, signo: int, code: int, addr: int) -> int:
     """Whether some access to `addr` raises the recorded signal now: the outcome it would have, else OUT_OK.
 
     A log without page faults shows only the signal. SEGV_MAPERR fits where nothing is mapped or a guard
-    marker stands, SEGV_ACCERR where some access is not granted, SIGBUS on areas of files.
+    marker stands, SEGV_ACCERR where some access is not granted, SEGV_PKUERR on areas with a key of their own, SIGBUS
+    on areas of files and on registered ones.
     """
     vma = find_exact(m, m[task + T_MM], addr)
     if signo == SIGSEGV and code == SI_KERNEL:  # no address is told
@@ -186,7 +202,13 @@ def signal_fits(m: Mem, task: int, signo: int, code: int, addr: int) -> int:
         p = pte_lookup(m, m[task + T_MM], addr)
         if code == SEGV_MAPERR and p != 0 and pte_guard(m, m[p]) != 0:
             return OUT_MAPERR
+        if code == SEGV_PKUERR:  # which rights the thread's register had, no log tells
+            return OUT_PKUERR if m[vma + V_FLAGS] & VM_PKEY else OUT_OK
         return OUT_ACCERR if m[vma + V_FLAGS] & VM_ACCESS != VM_ACCESS else OUT_OK
     if signo == SIGBUS and vma != 0 and m[vma + V_INODE] != 0:
-        return OUT_BUSERR
+        return OUT_POISON if code == BUS_MCEERR_AR else OUT_BUSERR
+    if signo == SIGBUS and vma != 0 and m[vma + V_UFFD] != 0:
+        if code == BUS_MCEERR_AR:
+            return OUT_POISON
+        return OUT_BUSERR if m[m[vma + V_UFFD] + U_FEATURES] & _SIGBUS_OR_POISON else OUT_OK
     return OUT_OK

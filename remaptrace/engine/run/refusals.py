@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK
+from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK, K_FAULT
 from ...abi.rows import RS_DATA, RS_LOCKED, RS_TOTAL
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ...machine.machine import Machine
@@ -21,7 +21,7 @@ from ...result.result import Result
 from ...trace.events import Trace, distinct
 from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
-from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKEN
+from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKE_UNSEEN, TAKEN
 
 _OF_CHARGE = ("ram_pages", "swap_pages", "overcommit_memory", "overcommit_ratio")
 
@@ -35,6 +35,8 @@ def taking(trace: Trace, machine: Machine) -> tuple[int, int]:
         bits |= TAKE_LIMIT
     if all(values[name] == limits[name] for name in _OF_CHARGE):
         bits |= TAKE_CHARGE
+    if not (trace.columns["kind"] == K_FAULT).any():
+        bits |= TAKE_UNSEEN
     return bits, int(limits["max_map_count"])
 
 

@@ -7,6 +7,7 @@ from ...machine.archwords import A_PAGE_SHIFT, A_TASK_SIZE
 from ..areas.changelog import note_gone
 from ..areas.vma import vma_free
 from ..areas.vmaset import remove_vma
+from ..calls.aio import exit_aio
 from ..jit import kernel
 from ..pages.pgwalk import free_tables, pgd_free, pgd_new
 from ..ranges.pgtable import ZAP_UNMAP, zap_range
@@ -15,6 +16,7 @@ from ..state import (
     G_MM_LIST,
     G_NEXT_ID,
     H_ARCH,
+    MM_AIO,
     MM_FIRST,
     MM_ID,
     MM_NEXT,
@@ -58,6 +60,8 @@ def exit_mmap(m: Mem, mm: int) -> int:
         remove_vma(m, mm, vma)
         vma_free(m, vma)
         vma = m[mm + MM_FIRST]
+    if m[mm + MM_AIO] != 0:
+        exit_aio(m, mm)
     free_tables(m, mm, 0, m[H_ARCH + A_TASK_SIZE])
     pgd_free(m, mm)
     _unlist(m, mm)

@@ -74,6 +74,7 @@ from ..state import (
     F_FLAGS,
     F_REFS,
     FF_DIRTY,
+    FF_UPTODATE,
     H_ARCH,
     H_RULES,
     I_SIZE,
@@ -240,6 +241,7 @@ def _continue_page(m: Mem, mm: int, vma: int, addr: int, p: int, wp: int) -> int
         return -EFAULT
     if m[p] != 0 and (pte_present(m, m[p]) != 0 or pte_marker(m, m[p]) == 0):
         return -EEXIST
+    m[frame(m, pfn) + F_FLAGS] |= FF_UPTODATE
     frame_map(m, pfn)
     return _install(m, mm, vma, p, pfn, 1 if m[vma + V_FLAGS] & VM_SHARED else 0, wp)
 

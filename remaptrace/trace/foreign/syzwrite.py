@@ -169,7 +169,7 @@ class _Writer:
             raise self._refuse(event, "makes a file that is not on shmem")
         resource = self.fds[a[0]] = self._resource()
         path = f"&(0x{RELATIVE + DATA_SIZE - 2 * _PAGE:x})='{_letters(self.trace.strings[a[4]])}\\x00'"
-        lines = [f"{resource} = memfd_create({path}, 0x2)\n"]
+        lines = [f"{resource} = memfd_create({path}, 0x{~a[5] if a[5] < 0 else 2:x})\n"]
         if a[1]:
             lines.append(f"ftruncate({resource}, 0x{a[1] * _PAGE:x})\n")
         return [*lines, "# the file is filled\n"] if a[2] else lines

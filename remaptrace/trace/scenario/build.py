@@ -14,6 +14,7 @@ import numpy as np
 from ... import errorcodes as ec
 from ...abi import mman as names
 from ...abi.calls import Arg as Field
+from ...abi.fcntl import MFD_ALLOW_SEALING
 from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE, K_SPECIAL_FILE
 from ...abi.special import SHOWN_NAMES
 from .expect import check_expect, expected_result, looks
@@ -254,7 +255,10 @@ class Builder(EventTable):
         if step.name == "prctl":
             return step.kind, [args[0], *given.get("args", ())]
         if step.name == "memfd_create":
-            return K_MAKEFILE, [args[0], 0, 0, self._huge_size(args[1]), self.string(given["id"])]
+            huge = self._huge_size(args[1])
+            flags = args[1] if "flags" in given and not huge else MFD_ALLOW_SEALING
+            assert isinstance(flags, int)
+            return K_MAKEFILE, [args[0], 0, 0, huge, self.string(given["id"]), 0 if huge else ~flags]
         if step.name == "memfd":
             return K_MAKEFILE, [*args[:3], args[3], self.string(given["id"]), 1]
         if step.kind == K_MAKEFILE:

@@ -217,6 +217,11 @@ class _Writer:
         kind = row[E_KIND]
         if kind == ev.K_SPECIAL_FILE:
             return STEPS["special_file"], self._special_file(row)
+        if kind == ev.K_MAKEFILE and row[E_ARGS + 5] < 0:
+            name = self.ids[row[E_ARGS]] = self.trace.strings[row[E_ARGS + 4]]
+            return STEPS["memfd_create"], flow(
+                {"id": name, "flags": names.flag_words(~row[E_ARGS + 5], names.MFD)}
+            )
         if kind == ev.K_MAKEFILE:
             step = STEPS["diskfile" if row[E_ARGS + 3] == 1 else "memfd"]
             file = self._file(row)

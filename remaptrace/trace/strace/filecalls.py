@@ -14,6 +14,9 @@ from ...abi.fcntl import (
     F_SETFD,
     MFD_CLOEXEC,
     O_CLOEXEC,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
 )
 from ...abi.special import FILE_PACKET, FILE_RINGBUF
 from .args import BadLine, annotation, fields, list_items, string, value
@@ -209,6 +212,8 @@ _PLAIN_FILES = {
     b"landlock_create_ruleset": "anon_inode:[landlock-ruleset]",
 }
 """Calls that return a descriptor of no file in a file system, with the kernel's name for it."""
+_READ_ONLY = (b"inotify_init", b"inotify_init1", b"fanotify_init", b"open_tree")
+"""Those of them whose descriptor is not open for writing."""
 
 
 @handles(*(name.decode() for name in _PLAIN_FILES))
@@ -231,7 +236,8 @@ def _plain_file(model: Model, call: Call) -> None:
         model.files.put(call.task.files, fd, number, cloexec=True)
         model.add(call, ev.K_OPEN, (number, O_CLOEXEC, FILE_RINGBUF), fd)
         return
-    model.opened(call, fd, path, O_CLOEXEC if cloexec else 0, shown=True)
+    mode = O_RDONLY if call.name in _READ_ONLY else O_RDWR
+    model.opened(call, fd, path, mode | (O_CLOEXEC if cloexec else 0), shown=True)
 
 
 @handles("pipe", "pipe2", "socketpair")
@@ -242,6 +248,8 @@ def _pipe(model: Model, call: Call) -> None:
         ignored(model, call)
         return
     cloexec = b"CLOEXEC" in b"|".join(call.args)
-    for token in pair:
-        path = annotation(token) or ("socket:" if call.name == b"socketpair" else "pipe:")
-        model.opened(call, value(token), path, O_CLOEXEC if cloexec else 0, shown=True)
+    sockets = call.name == b"socketpair"
+    for token, end in zip(pair, (O_RDONLY, O_WRONLY), strict=True):
+        path = annotation(token) or ("socket:" if sockets else "pipe:")
+        mode = O_RDWR if sockets else end
+        model.opened(call, value(token), path, mode | (O_CLOEXEC if cloexec else 0), shown=True)

@@ -6,7 +6,7 @@ static long byte_read; /* by the last pread; -1: at the end of the file */
 /* File number k: `pages` pages on shmem; with `fill` every byte of page p is (p + 1 + 32k) mod 256. */
 static long make_file(int *fd, const char *name, long pages, int fill, int k, unsigned int flags)
 {
-	*fd = syscall(SYS_memfd_create, name, 2U /* MFD_ALLOW_SEALING */ | flags);
+	*fd = syscall(SYS_memfd_create, name, flags);
 	if (*fd < 0 || (pages && ftruncate(*fd, pages * PAGE) < 0))
 		return -errno;
 	for (long p = 0; fill && p < pages; p++) {
