@@ -17,7 +17,7 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
     ),
     (
         "io_uring_register",
-        "rings of buffers are believed where a log maps them; sizes with SQE128 or CQE32 are not told",
+        "rings of buffers are believed where a log maps them; sizes with SQE128, CQE32 are not told",
     ),
     (
         "int 0x80 and x32 calls in a 64-bit process",

@@ -146,7 +146,8 @@ _TABLE = (
         "memfd_create",
         ev.K_MAKEFILE,
         (Field("id", "newfd"), Field("flags", "flags", 0, names.MFD)),
-        "make file id as memfd_create does: empty; flags hugetlb, 21<<mfd_huge_shift: of huge pages",
+        "make file id as memfd_create does: empty, sealed unless flags allow seals; without flags they do; "
+        "hugetlb, 21<<mfd_huge_shift: of huge pages",
         special=True,
     ),
     Step(
