@@ -66,7 +66,7 @@ def test_a_program_of_another_name_is_the_same_process_and_is_told(
     facts = json.loads(capsys.readouterr().out)
     (peaks,) = facts["grown"]["process, VMAs at the peak"]
     assert peaks["label"] == "server -> server2" and peaks["after"] - peaks["before"] == 6
-    assert facts["largest"] == ["server", "server2"]
+    assert facts["compared"] == ["server", "server2"]
     assert (
         "Areas are those of the largest process of each: server before, server2 after." in facts["sentences"]
     )
@@ -79,3 +79,18 @@ def test_faults_are_matched_by_process_where_both_have_them(capsys: pytest.Captu
     assert sum(g["after"] for g in facts["grown"]["process, faults"]) == total > 0
     assert run_command(["diff", "traces/ls", "traces/ls", "--format", "markdown"]) == 0
     assert "### remaptrace diff: ls to ls" in capsys.readouterr().out
+
+
+def test_programs_that_a_process_executes_one_after_the_other_are_compared_each_with_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "old.log", tmp_path / "new.log"
+    old.write_text(of_program("env", 5) + of_program("work", 9))
+    new.write_text(of_program("env", 5) + of_program("work", 2))  # env is the larger of the two now
+    assert run_command(["diff", str(old), str(new), "--format", "json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["compared"] == ["work", "work"] and facts["before"] - facts["after"] == 7
+    (peaks,) = facts["grown"]["process, VMAs at the peak"]
+    assert peaks["label"] == "work" and "Areas are those of work." in facts["sentences"]
+    assert run_command(["diff", str(new), str(old), "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["compared"] == ["work", "work"]

@@ -11,7 +11,6 @@ from .mapadvice import deliver_areas
 from .pages import is_page
 
 if TYPE_CHECKING:
-    from ...advice.bill import Bill
     from ...result.result import Result
     from ...trace.events import Trace
 
@@ -27,21 +26,29 @@ def diff_recordings(
     picture: bool = False,
 ) -> int:
     """Report what two recordings need: areas by what they are for, calls, refusals, faults. 1: they differ."""
-    from ...report.facts.recordings import recordings_facts
+    from ...advice.bill import make_bill
+    from ...report.facts.recordings import Side, peaks_of, recordings_facts
+    from ...result.images import compared_by
 
     draws = form == "rich" and is_page(output, picture)
-    sides = [_side(trace, choice, placing, draws) for trace in (old, new)]
+    results = [_replayed(trace, choice, placing, draws) for trace in (old, new)]
+    peaks = [peaks_of(result) for result in results]
+    sides = []
+    for result, found, name in zip(results, peaks, compared_by(peaks[0], peaks[1]), strict=True):
+        event = found[name][1]
+        sides.append(
+            Side(result, make_bill(result, session.with_look(result, event).observed[event]), name, found)
+        )
     facts = recordings_facts(*sides)
-    drawn = [result for result, _ in sides] if draws else []
+    drawn = results if draws else []
     deliver_areas(facts, form, output, rows, picture, "remaptrace diff", drawn)
     return EXIT_FINDINGS if any(facts["grown"].values()) else EXIT_OK
 
 
-def _side(trace: Trace, choice: session.Choice, placing: str | None, draws: bool) -> tuple[Result, Bill]:
-    from ...advice.bill import make_bill, peak
+def _replayed(trace: Trace, choice: session.Choice, placing: str | None, draws: bool) -> Result:
+    from ...advice.bill import peak
 
     result, _ = session.replay_timed(trace, choice.machine(trace), placing, changes=draws, peak="first")
-    event, _ = peak(result)
-    if event < 0:
+    if peak(result)[0] < 0:
         raise UsageError(RT_MOMENT, "no event of the trace has an address space", trace.name)
-    return result, make_bill(result, session.with_look(result, event).observed[event])
+    return result

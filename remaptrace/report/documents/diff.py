@@ -189,7 +189,7 @@ class DiffRecordings(TypedDict):
     before: int
     after: int
     same_process: bool
-    largest: list[str]
+    compared: list[str]
     seconds: None
     per_second: None
     grown: dict[str, list[Grown]]

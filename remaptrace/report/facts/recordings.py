@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from ...abi.calls import KIND_NAMES
 from ...advice.bill import Bill, memory_call_events
 from ...advice.dumped import grown
+from ...lateclasses import dataclass
+from ...result.images import program_peaks
 from ...result.result import Result
 from ...trace.events import has_accesses
 from ..words import counted, number
@@ -24,29 +26,49 @@ _NAMELESS = "(no name)"
 SCHEMA: Final = "remaptrace/diff-recordings/1"
 
 
-def recordings_facts(old: tuple[Result, Bill], new: tuple[Result, Bill]) -> DiffRecordings:
-    """Areas of the largest processes at their peaks by purpose, file and size; calls, refusals and faults of all."""
+@dataclass(frozen=True)
+class Side:
+    """A recording: its replay, the bill of the program that is compared at its peak, and the peaks of all."""
+
+    result: Result
+    bill: Bill
+    program: str
+    peaks: Mapping[str, tuple[int, int]]  # program: its highest peak, the event
+
+    @property
+    def name(self) -> str:
+        return self.program or _NAMELESS
+
+
+def peaks_of(result: Result) -> dict[str, tuple[int, int]]:
+    """The highest peaks of the programs that ran, see `result.images`: ids differ between runs."""
+    return program_peaks(result, {p["pid"]: p["name"] for p in process_facts(result)})
+
+
+def recordings_facts(old: Side, new: Side) -> DiffRecordings:
+    """Areas of the compared programs at their peaks by purpose, file and size; calls, refusals and faults of all."""
+    sides, results = (old, new), (old.result, new.result)
     views: dict[str, list[Grown]] = {
-        view: [cast("Grown", vars(g)) for g in grown(old[1], new[1], view)]
+        view: [cast("Grown", vars(g)) for g in grown(old.bill, new.bill, view)]
         for view in ("pattern", "file", "size")
     }
-    largest = [_largest(result, bill) for result, bill in (old, new)]
-    peaks = [_peaks(result) for result, _ in (old, new)]
-    views["process, VMAs at the peak"] = _lines(*_renamed(peaks, largest))
-    views["memory call"] = _lines(*(_calls(result, refused=False) for result, _ in (old, new)))
-    views["refused call"] = _lines(*(_calls(result, refused=True) for result, _ in (old, new)))
-    told = [not r.trace.recorded or has_accesses(r.trace) for r, _ in (old, new)]
+    names = [side.name for side in sides]
+    peaks = [Counter({name or _NAMELESS: count for name, (count, _) in side.peaks.items()}) for side in sides]
+    views["process, VMAs at the peak"] = _lines(*_renamed(peaks, names))
+    views["memory call"] = _lines(*(_calls(result, refused=False) for result in results))
+    views["refused call"] = _lines(*(_calls(result, refused=True) for result in results))
+    told = [not r.trace.recorded or has_accesses(r.trace) for r in results]
     if all(told):
-        views["faults"] = _lines(*(_faults(result) for result, _ in (old, new)))
-        by_process = [_faults_by_process(result) for result, _ in (old, new)]
-        views["process, faults"] = _lines(*_renamed(by_process, largest))
+        views["faults"] = _lines(*(_faults(result) for result in results))
+        by_process = [_faults_by_process(result) for result in results]
+        views["process, faults"] = _lines(*_renamed(by_process, names))
     facts: DiffRecordings = {
         "schema": SCHEMA,
-        "sources": [r.trace.name for r, _ in (old, new)],
-        "before": old[1].total,
-        "after": new[1].total,
+        "sources": [r.trace.name for r in results],
+        "before": old.bill.total,
+        "after": new.bill.total,
         "same_process": False,
-        "largest": largest,
+        "compared": names,
         "seconds": None,
         "per_second": None,
         "grown": views,
@@ -66,12 +88,6 @@ def _lines(before: Counter[str], after: Counter[str]) -> list[Grown]:
         {"label": label, "before": before[label], "after": after[label], "bytes_before": 0, "bytes_after": 0}
         for label in labels
     ]
-
-
-def _largest(result: Result, bill: Bill) -> str:
-    """The name of the process whose areas are compared."""
-    pid = int(result.trace.tasks["pid"][bill.task])
-    return next((p["name"] for p in process_facts(result) if p["pid"] == pid and p["name"]), _NAMELESS)
 
 
 def _renamed(counts: Sequence[Counter[str]], largest: Sequence[str]) -> list[Counter[str]]:
@@ -96,15 +112,6 @@ def _faults_by_process(result: Result) -> Counter[str]:
     for process, count in enumerate(sums.astype(np.int64).tolist()):
         if count:
             found[names.get(process, "") or _NAMELESS] += count
-    return found
-
-
-def _peaks(result: Result) -> Counter[str]:
-    """The highest peak of the processes of each name: ids differ between runs."""
-    found: Counter[str] = Counter()
-    for process in process_facts(result):
-        name = process["name"] or _NAMELESS
-        found[name] = max(found[name], int(process["peak"]))
     return found
 
 
@@ -133,9 +140,11 @@ def _sentences(facts: DiffRecordings) -> list[str]:
     if changed:
         g = changed[0]
         out.append(f"What changed most: {g['label']}, {number(g['before'])} to {number(g['after'])}.")
-    before, after = facts["largest"]
+    before, after = facts["compared"]
     if before != after:
         out.append(f"Areas are those of the largest process of each: {before} before, {after} after.")
+    elif before != _NAMELESS:
+        out.append(f"Areas are those of {before}.")
     told = facts["faults_recorded"]
     if not any(told):
         out.append("Faults: not recorded, neither before nor after.")
