@@ -370,3 +370,10 @@ def test_a_picture_of_the_terminal_is_still_to_be_had(tmp_path: Path) -> None:
 
 def test_a_run_of_57_495_events_is_a_small_file(tmp_path: Path) -> None:
     assert len(made(tmp_path, "run", str(TRACES / "uml-touch2000"))) < 125_000
+
+
+def test_the_page_of_a_map_is_no_course_over_time(tmp_path: Path) -> None:
+    """Its events only put in the areas: the page says so, and that of a log does not."""
+    text = made(tmp_path, "advise", "tests/data/dumps/p.maps")
+    assert [side["one_moment"] for side in data_of(text)["sides"]] == [True]
+    assert [side["one_moment"] for side in data_of(made(tmp_path, "run", "traces/ls"))["sides"]] == [False]

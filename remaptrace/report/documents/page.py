@@ -84,6 +84,7 @@ class Side(TypedDict):
     faults: dict[str, Numbers]  # by outcome, of each part
     refused: list[list[int | str]]  # event, line, call, errno, why
     has_faults: bool
+    one_moment: bool  # of a map without a log: its events put in its areas by address, and have no time
     touches_known: bool  # the trace says what was touched, if only that nothing was
     differing: list[list[int | str]]  # start, end, what is effective here and there
     differing_at: int

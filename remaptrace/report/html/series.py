@@ -86,6 +86,7 @@ def side(
         "faults": _faults(result, first),
         "refused": [_refusal(result, event) for event in refused_at],
         "touches_known": not not_recorded(trace),
+        "one_moment": trace.format == "maps",
         "has_faults": bool((np.asarray(result.columns["outcome"]) != OUT_NONE).any()),
         "differing": [list(one) for one in differing],
         "differing_at": differing_at,

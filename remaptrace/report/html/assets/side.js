@@ -24,7 +24,9 @@ class Side {
   buildBody() {
     const d = this.d, root = this.body;
     if (this.many) root.append(make("h2", {}, d.name));
-    root.append(make("h3", {}, "VMAs over time"));
+    root.append(make("h3", {}, d.one_moment ? "The map, area by area" : "VMAs over time"));
+    if (d.one_moment) root.append(make("p", {class: "note"},
+      "A map is one moment and has no time: its areas are put in one after the other, the lowest address first."));
     this.chartAt = make("div", {class: "chart"});
     root.append(this.chartAt, key(d.processes.slice(0, 8).map((p, i) => [`${`${p.pid} ${p.name}`.trim()}: at most ${count(p.peak)}`, LINE_COLOURS[i % 8]])));
     if (d.all_processes > d.processes.length) root.append(make("p", {class: "note"},
@@ -67,7 +69,7 @@ class Side {
   }
   buildAreas(root) {
     const d = this.d;
-    root.append(make("h3", {}, "The address space over time"));
+    root.append(make("h3", {}, d.one_moment ? "The address space, area by area" : "The address space over time"));
     root.append(make("p", {class: "note"}, (this.a.stops
       ? `Shown are ${count(this.a.stops.length)} of ${count(d.events)} events, ${this.a.wholeAround(d.processes[0].peak_event) ? "every one around the peak" : "the peak"} among them: there are too many changes for one page. `
       : "Every event is shown. ") + "Events go downwards, addresses from left to right; gaps are collapsed. Click: go there. Wheel, + and -: zoom; double click, 0: all."));
