@@ -154,19 +154,33 @@ def children() -> list[int]:
 
 
 def escape_what_cannot_be_written() -> None:
-    """Let standard output and error show characters that their encoding lacks as escapes, valid in JSON too."""
+    """Let standard output and error show characters that their encoding lacks: bars in ASCII, others as escapes.
+
+    In JSON all are escapes, which mean the same there.
+    """
     import codecs
 
-    codecs.register_error("remaptrace.escape", _escaped)
+    json = any(word.rpartition("=")[2] in ("json", "jsonl") for word in sys.argv)
+    codecs.register_error("remaptrace.escape", _escaped if json else _in_ascii)
     for stream in (sys.stdout, sys.stderr):
         name = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")
         if name != "utf8" and getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="remaptrace.escape")
 
 
+_IN_ASCII = dict(zip("▁▂▃▄▅▆▇█─━│┃…·•×→←≤≥", "_.-:=+*#--||~-*x><<>", strict=True))
+"""Signs of reports, each with one of ASCII that takes its column."""
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    sign = _IN_ASCII.get(error.object[error.start])
+    return _escaped(error) if sign is None else (sign, error.start + 1)
+
+
 def _escaped(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
-    text = error.object[error.start : error.end]
+    text = error.object[error.start]
     words = text.encode("utf-16-be", "surrogatepass")
     pairs = (words[i : i + 2].hex() for i in range(0, len(words), 2))
-    return "".join(f"\\u{pair}" for pair in pairs), error.end
+    return "".join(f"\\u{pair}" for pair in pairs), error.start + 1

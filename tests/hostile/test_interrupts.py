@@ -96,10 +96,24 @@ def test_an_encoding_without_our_characters_gets_escapes(tmp_path: Path, encodin
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    text = done.stdout.decode(encoding)
     if form == "json":
         import json
 
-        json.loads(done.stdout.decode(encoding))
+        json.loads(text)
+
+
+def test_bars_are_of_ascii_where_the_encoding_has_no_blocks() -> None:
+    log = Path(__file__).parents[1] / "data" / "logs" / "08-noexec-tmpfs.strace"
+    done = subprocess.run(
+        [*RUN, "run", str(log)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        check=False,
+    )
+    text = done.stdout.decode("latin-1")
+    assert any(line.endswith(" ##") for line in text.splitlines())
+    assert "\\u" not in text
 
 
 @pytest.mark.parametrize("kilobytes", [400_000, 8_000_000])
