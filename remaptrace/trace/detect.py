@@ -309,15 +309,15 @@ def host_log_of(path: str) -> str | None:
 
 
 def _logs(folder: Path, format: str | None, maps: tuple[str, ...]) -> list[Item]:
-    """Single recordings that lie in a directory without scenarios and sets."""
+    """Single recordings that lie in a directory without scenarios and sets, and what is empty, damaged or named so."""
     items = []
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             try:
-                known = recognise(read_input(str(path)))
+                wanted = ".strace" in path.name or recognise(read_input(str(path))) is not None
             except InputError:
-                continue  # empty or damaged: not a trace; naming the file itself reports it
-            if known is not None:
+                wanted = "." in path.name
+            if wanted:
                 items.append(Item("file", (str(path),), format, maps))
     return items
 

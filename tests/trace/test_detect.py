@@ -77,6 +77,9 @@ def test_a_folder_of_loose_logs_yields_those_that_are_traces(tmp_path: Path) -> 
     (tmp_path / "notes.txt").write_bytes(b"nothing of interest\n")
     (tmp_path / "empty").write_bytes(b"")
     assert [i.name for i in discover([str(tmp_path)])] == ["b.log", "c.zst"]
+    (tmp_path / "d.log").write_bytes(b"")  # what should be one is read, and told to be none
+    (tmp_path / "e.strace").write_bytes(b"mmap(\n")
+    assert [i.name for i in discover([str(tmp_path)])] == ["b.log", "c.zst", "d.log", "e.strace"]
 
 
 def test_files_of_one_run_with_a_thread_each_are_joined(tmp_path: Path) -> None:
