@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-from ...abi.vmflags import VM_LOCKONFAULT, VMFLAG_NAMES
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
 from ..recorded.areas import read_areas
+from .asprinted import FLAG_BITS, as_printed
 from .dump import Dump, without_gates
 from .pasted import without_text
 
-_BITS = {name: bit for bit, name in VMFLAG_NAMES} | {"??": VM_LOCKONFAULT}
 _KEY = re.compile(r"[\s>+|]*(VmFlags|Rss|KernelPageSize):\s*(.*)")
 HIDDEN = ("policy of NUMA", "userfaultfd", "anon_vma", "open file descriptions")
 UNTOLD = ("accounting", "advice flags")
@@ -24,6 +23,12 @@ def read_proc(data: bytes, path: str, first_line: int = 1, form: str = "") -> Du
 
     `first_line`: where the text begins in the file that it was cut from.
     """
+    clean = as_printed(data)
+    if clean is not None:
+        named = form or ("smaps" if clean.flags else "map")
+        numbers = tuple(n + first_line - 1 for n in clean.lines)
+        missing = HIDDEN if clean.flags else (*UNTOLD, *HIDDEN)
+        return Dump(named, path, tuple(clean.rows), numbers, clean.flags, clean.resident, missing=missing)
     try:
         cut = without_text(data, path)
         found = read_areas(cut.data, path)
@@ -76,7 +81,7 @@ def _values(text: list[str], lines: list[int]) -> tuple[tuple[int, ...], tuple[i
             if found is None:
                 continue
             if found[1] == "VmFlags":
-                flags.append(sum(_BITS.get(word, 0) for word in set(found[2].split())))
+                flags.append(sum(FLAG_BITS.get(word, 0) for word in set(found[2].split())))
             elif found[1] == "Rss" and (kilobytes := found[2].partition(" ")[0]).isdecimal():
                 resident.append(1024 * int(kilobytes))
     count = len(lines)

@@ -10,8 +10,9 @@ from ...lateclasses import replace
 from ...patterns import pattern
 from ..events import MapsRow
 from ..recorded.areas import is_elision
+from .asprinted import FLAG_BITS
 from .dump import Dump, checked, without_gates
-from .proc import _BITS, HIDDEN, UNTOLD
+from .proc import HIDDEN, UNTOLD
 
 _UNTOLD = (*UNTOLD, *HIDDEN)
 _PREFIX = r"[\s>+|]*"
@@ -159,9 +160,9 @@ def _pmap_full(
     left = words[len(numeric) :]
     if "VmFlags" in header:
         named = []
-        while left and left[0] in _BITS:
+        while left and left[0] in FLAG_BITS:
             named.append(left.pop(0))
-        flags.append(sum(_BITS[w] for w in set(named)))
+        flags.append(sum(FLAG_BITS[w] for w in set(named)))
     if "Rss" in values:
         resident.append(1024 * values["Rss"])
     end = int(start, 16) + 1024 * values["Size"]
