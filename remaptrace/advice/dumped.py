@@ -49,6 +49,7 @@ def vma_rows(dump: Dump) -> tuple[VmaRow, ...]:
     """The areas of a dump as reports have them; flags from VmFlags, else what the permissions imply."""
     numbers: dict[tuple[str, int, str], int] = {}
     out = []
+    none = attributes()
     for at, row in enumerate(dump.rows):
         named = row.name.startswith("[")
         flags = dump.flags[at] if dump.flags else _implied(row.perms, row.name)
@@ -67,7 +68,7 @@ def vma_rows(dump: Dump) -> tuple[VmaRow, ...]:
                 name=row.name if named else "",
                 attributes=attributes(named=numbers.setdefault(("", 0, row.name), len(numbers) + 1))
                 if _by_program(row.name)
-                else attributes(),
+                else none,
             )
         )
     return tuple(out)

@@ -50,8 +50,20 @@ def test_what_the_kernel_prints_is_read_fast() -> None:
 
 LINES = SMAPS.split(b"\n")[:120]
 CHANGES = (
-    *(b"", b"Rss:                  4 kB", b"VmFlags: rd wr", b"VmFlags: rd ?? x", b"...", b"> ", GATE.strip()),
-    *(b"1000-2000 r--p 00000000 00:00 0", b"7fff00000000-7ffe00000000 r--p 00000000 00:00 0", b"Name: [anon:x]"),
+    *(
+        b"",
+        b"Rss:                  4 kB",
+        b"VmFlags: rd wr",
+        b"VmFlags: rd ?? x",
+        b"...",
+        b"> ",
+        GATE.strip(),
+    ),
+    *(
+        b"1000-2000 r--p 00000000 00:00 0",
+        b"7fff00000000-7ffe00000000 r--p 00000000 00:00 0",
+        b"Name: [anon:x]",
+    ),
     b"55d0c0000000-55d0c0000800 r--p 00000000 00:00 0 [rollup]",
 )
 
@@ -62,8 +74,8 @@ CHANGES = (
 )
 def test_a_changed_text_is_read_or_refused_alike(changes: list[tuple[int, object]]) -> None:
     lines = list(LINES)
-    for at, what in changes:
-        at = min(at, len(lines) - 1)
+    for wished, what in changes:
+        at = min(wished, len(lines) - 1)
         if what == "drop":
             del lines[at]
         elif what == "twice":
