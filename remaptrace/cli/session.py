@@ -119,6 +119,7 @@ def chosen(
             described = read_sysctl(path, lsm, limits)
             limits.update(described.settings)
             _say_used(path, described.used)
+            _say_unlike(path, described.unlike)
         given.update(limits)
     return Choice(arch, kernel, {**given, **parsed_settings(settings)}, host)
 

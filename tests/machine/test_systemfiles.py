@@ -173,3 +173,17 @@ def test_an_option_that_is_named_twice_holds_as_named_last(tmp_path: Path) -> No
     found = read_config(write(tmp_path, "c", "CONFIG_KSM=y\n# CONFIG_KSM is not set\n"))
     assert found.settings["ksm"] == "no"
     assert "CONFIG_KSM=n after CONFIG_KSM=y" in found.used
+
+
+def test_a_sysctl_that_decides_what_is_not_simulated_is_named_unless_it_is_as_usual(tmp_path: Path) -> None:
+    text = "kernel.shm_rmid_forced = {0}\nvm.hugetlb_shm_group = {0}\nvm.max_map_count = 65530\n"
+    assert read_sysctl(write(tmp_path, "s", text.format(0))).unlike == ()
+    said = " ".join(read_sysctl(write(tmp_path, "s", text.format(1))).unlike)
+    assert "kernel.shm_rmid_forced = 1" in said and "vm.hugetlb_shm_group = 1" in said
+
+
+def test_a_configuration_of_a_distribution_is_told_to_be_one(tmp_path: Path) -> None:
+    title = "# Linux/x86_64 {} Kernel Configuration\nCONFIG_X86_64=y\n"
+    (said,) = read_config(write(tmp_path, "c", title.format("5.14.0-362.el9.x86_64"))).unlike
+    assert "what its distribution took over from later versions is not known" in said
+    assert read_config(write(tmp_path, "c", title.format("6.1.55"))).unlike == ()

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from ...errorcodes import RT_CONFIG
 from ...errors import InputError, UsageError
 from ..kernel import parse_rule
+from ..load import load_kernel
 from ..rules import RULES
-from ..versions.derive import stands_for
+from ..versions.derive import replacement, stands_for
 from ..versions.releases import preset_for
-from .described import LSM_LOWEST, SYSCTLS, Described, in_reach, lines_of, with_searches
+from .described import LSM_LOWEST, SYSCTLS, UNLIKE_SYSCTLS, Described, in_reach, lines_of, with_searches
 from .options import arch_of, lsm_lowest_of, settings_of
 from .otherwise import contradiction, otherwise, stranger
 
@@ -32,6 +33,7 @@ def read_sysctl(
     """
     settings: dict[str, str] = {}
     used: list[str] = []
+    unlike: list[str] = []
     lines = 0
     for number, line in enumerate(lines_of(path), 1):
         said = _SAID.fullmatch(line.strip())
@@ -40,6 +42,8 @@ def read_sysctl(
         lines += 1
         name, value = said[1].replace("/", "."), said[2].split()
         rule = SYSCTLS.get(name)
+        if value and name in UNLIKE_SYSCTLS and value[0] != UNLIKE_SYSCTLS[name][0]:
+            unlike.append(f"{name} = {value[0]} ({UNLIKE_SYSCTLS[name][1]})")
         if rule is None or not value:
             continue
         setting = in_reach(value[0])
@@ -52,7 +56,7 @@ def read_sysctl(
         raise InputError(
             RT_CONFIG, "not the output of sysctl", path, expected="lines such as vm.max_map_count = 65530"
         )
-    return Described(settings=with_searches(settings, lsm_lowest), used=tuple(used))
+    return Described(settings=with_searches(settings, lsm_lowest), used=tuple(used), unlike=tuple(unlike))
 
 
 def _taken_by_a_kernel(rule: str, value: str, said: str, path: str, line: int) -> None:
@@ -116,10 +120,16 @@ def read_config(path: str) -> Described:
         tuple(dict.fromkeys(used)),
         options,
         _lacking(bool(release), arch, whole),
-        otherwise(options, arch),
+        (*otherwise(options, arch), *_of_a_distribution(release, kernel)),
         _needs(release, kernel, stranger(options)),
         lsm_lowest_of(options, LSM_LOWEST if not whole else 0),
     )
+
+
+def _of_a_distribution(release: str, kernel: str | None) -> list[str]:
+    """What a release does not tell of its kernel: an update, or what a distribution took over."""
+    said = replacement(release, load_kernel(kernel)) if kernel is not None and stands_for(release) else ""
+    return [said] if said else []
 
 
 def _needs(release: str, kernel: str | None, stranger: str) -> dict[str, str]:

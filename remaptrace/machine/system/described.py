@@ -32,6 +32,12 @@ SYSCTLS = {
 }
 """sysctl: rule."""
 
+UNLIKE_SYSCTLS = {
+    "kernel.shm_rmid_forced": ("0", "a segment that nobody has attached stays until it is removed"),
+    "vm.hugetlb_shm_group": ("0", "segments of huge pages are nobody's but of CAP_IPC_LOCK"),
+}
+"""sysctl: the value that is simulated, what that means; another value is named."""
+
 COMMON_HUGE_PAGE = 2 << 20
 """Bytes of a huge page where no architecture is named: that of x86-64 and of arm64 with pages of 4 KiB."""
 
