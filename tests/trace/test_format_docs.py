@@ -10,6 +10,8 @@ import pytest
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.result.expect import check_expectations
+from remaptrace.trace.detect import recognise
+from remaptrace.trace.opening import read_input
 from remaptrace.trace.scenario.look import KEYS
 from remaptrace.trace.scenario.read import read_scenario
 from remaptrace.trace.scenario.steps import STEPS, Step
@@ -70,3 +72,17 @@ def test_the_example_of_json_lines_is_read() -> None:
     (text,) = blocks(JSONL, "json")
     trace = read_jsonl(text.encode())
     assert trace.columns["kind"].tolist() == [1, 81, 2]
+
+
+def test_the_table_of_formats_has_a_real_example_of_each() -> None:
+    text = (DOCS / "formats.md").read_text()
+    table = text[text.index("| what | recognised by |") :].split("\n\n")[0].splitlines()[2:]
+    known = {"gVisor": "gvisor", "qemu": "qemu", "valgrind": "valgrind", "ltrace": "ltrace"}
+    for row in table:
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+        paths = re.findall(r"`([^`]+)`", cells[4])
+        found = [path for name in paths for path in DOCS.parent.glob(name)]
+        assert found or cells[0].startswith("JSON Lines"), row
+        for begin, name in known.items():
+            if cells[0].startswith(begin):
+                assert recognise(read_input(str(found[0]))) == name
