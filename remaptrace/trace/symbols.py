@@ -197,10 +197,12 @@ def _signals() -> dict[str, int]:
 
 SIGNALS: dict[str, int] = _signals()
 
+LEFT_OUT = ("PROT_BTI", "PROT_MTE")
+"""Protections of arm64 that events do not hold, which is said where a log has one."""
+
 SYMBOLS: dict[str, int] = {
     **_prefixed("PROT_", names.PROT),
-    "PROT_BTI": 0,  # of arm64, as PROT_MTE: left out, and said (strace/origin.py)
-    "PROT_MTE": 0,
+    **dict.fromkeys(LEFT_OUT, 0),
     **_prefixed("MAP_", names.MAP),
     **_prefixed("MADV_", names.ADVICE),
     **_prefixed("MREMAP_", names.MREMAP),

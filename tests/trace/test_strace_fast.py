@@ -321,3 +321,18 @@ def test_two_calls_of_which_one_is_only_counted_are_read_alike(first: str, behin
     assert_same(f"7 futex(1) = 0\n7 getpid() = 7\n7 {first} {behind}\n".encode())
     text = f"7 futex(1) = 0\n7  0.1 {first} 0.2 {behind}\n7 0.3 munmap(0x1000, 4096) = 0\n"
     assert_same(text.encode())
+
+
+def test_protections_that_are_left_out_are_told_alike() -> None:
+    calls = (
+        "mmap(NULL, 8192, PROT_READ|PROT_WRITE|PROT_MTE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0xffff829ee000",
+        "mprotect(0xffff829ee000, 4096, PROT_READ|PROT_EXEC|PROT_BTI) = 0",
+        'write(1, "PROT_BTI", 8) = 8',
+    )
+    for last in range(1, 4):
+        assert_same("".join(f"7 {call}\n" for call in calls[:last]).encode())
+    log = "".join(f"7 {call}\n" for call in calls)
+    assert any("PROT_BTI and PROT_MTE" in note for note in read_strace(log.encode(), name="log").notes)
+    assert not any(
+        "PROT_" in note for note in read_strace(b"7 " + calls[2].encode() + b"\n", name="log").notes
+    )

@@ -66,7 +66,7 @@ def read_strace(
             trace = read(groups.leader).finish()
             trace.notes.append(joined_note(groups))
     trace.file_sizes = sizes_told(log)
-    if left_out := left_out_protections(log):
+    if left_out := left_out_protections(reader.model.left_out_protections):
         trace.notes.append(left_out)
     if UNBORN in trace.notes and not _several_act(trace):
         trace.notes.remove(UNBORN)

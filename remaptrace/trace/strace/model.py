@@ -113,6 +113,8 @@ class Model:
     """Process of each thread whose birth is not shown, where other lines prove it."""
     one_process: int | None = None
     """Every thread whose birth is not shown belongs to this process; 0: to the first one, whatever its id."""
+    left_out_protections: set[str] = field(default_factory=set)
+    """Those of `symbols.LEFT_OUT` that calls named."""
     left_out: list[tuple[int, str]] = field(default_factory=list)
     """Line and name of calls that began and whose return the log does not show."""
     in_pages: Callable[[], bool] = lambda: False

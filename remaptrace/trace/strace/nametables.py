@@ -11,7 +11,7 @@ from ...abi.errnos import ERRNOS
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
 from ..compiled import scan
-from ..symbols import SYMBOLS
+from ..symbols import LEFT_OUT, SYMBOLS
 from ..syscalls import TABLES
 from .callnames import ALIASES, NEW_CALLS, harmless
 from .calls import concerns_memory
@@ -69,7 +69,7 @@ class NameTables:
     def fill(self) -> None:
         """Enter every name that is known before a line is read."""
         for name, value in SYMBOLS.items():
-            if value >= 0 and len(name) <= _MAX_NAME:
+            if value >= 0 and len(name) <= _MAX_NAME and name not in LEFT_OUT:  # the plain reader notes these
                 self._add(scan.T_SYMBOLS, name.encode(), value)
         for name, value in ERRNOS.items():
             self._add(scan.T_ERRORS, name.encode(), value)

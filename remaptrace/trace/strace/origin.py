@@ -7,6 +7,7 @@ line ``[ Process PID=N runs in 32 bit mode. ]`` and from the addresses that mmap
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from itertools import islice
 from mmap import mmap
 
@@ -167,12 +168,11 @@ def _is_called(head: bytes, words: tuple[bytes, ...], behind: bytes) -> bool:
     return re.search(rb"^[^\"\n]*\b(?:%b)%b" % (names, behind), head, re.MULTILINE) is not None
 
 
-def left_out_protections(log: bytes | mmap) -> str:
-    """A word about protections of arm64 that events do not hold, if the log has any."""
-    found = [name for name in (b"PROT_BTI", b"PROT_MTE") if log.find(name) >= 0]
+def left_out_protections(found: Collection[str]) -> str:
+    """A word about protections of arm64 that events do not hold, if calls of the log have any (`found`)."""
     if not found:
         return ""
-    shown = b" and ".join(found).decode()
+    shown = " and ".join(sorted(found))
     return f"{shown} of arm64: left out, so that areas that differ in nothing else are one here and two in the kernel"
 
 

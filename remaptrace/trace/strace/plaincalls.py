@@ -12,6 +12,7 @@ from ...abi.kinds import EVF_TAKEN, K_MREMAP, RETURNS_ADDRESS, RETURNS_ANY, RETU
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED
 from ...errorcodes import RT_ARGUMENT
 from ..events import IntArray
+from ..symbols import LEFT_OUT
 from .args import BadLine, value
 from .handlers import ignored
 from .model import Call, Model
@@ -49,6 +50,8 @@ def plain_call(model: Model, call: Call, plain: Plain) -> None:
     numbers = []
     for at, token in enumerate(call.args[: plain.most]):
         numbers.append(model.descriptor(call, token) if at == plain.fd else value(token))
+        if token.startswith(b"PROT_"):
+            model.left_out_protections.update(name for name in LEFT_OUT if name.encode() in token)
     if ret is not None and not call.result.injected and not can_return(plain.returns, ret):
         raise BadLine(
             RT_ARGUMENT, 0, str(ret).encode() if ret < 4096 else b"%#x" % ret, _RETURNS[plain.returns]
