@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,19 @@ class Spent:
 
 @cache
 def folder() -> Path:
-    """A folder for what is measured, taken away when the benchmarks end."""
-    path = Path(tempfile.mkdtemp(prefix="remaptrace-bench-"))
+    """A folder for what is measured, taken away when the benchmarks end; those of killed ones are, too."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        owner = left.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that it is taken away
     return path
+
+
+_FOLDER = "remaptrace-bench-"
+"""How the names of such folders begin; behind it stands the number of the process."""
 
 
 @cache
