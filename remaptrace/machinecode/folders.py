@@ -8,11 +8,13 @@ processor and the versions of the compilers are part of it too.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..digests import blake2b
 from ..kept import cache_root, may_use
-from ..sources import PACKAGE, import_closure
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENGINE, READERS, WHATIF = "engine", "trace", "whatif"
 _COMPILER = ("machinecode.build", "machinecode.emit", "machinecode.linkonce", "machinecode.target")
@@ -30,12 +32,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
 """What is compiled together: the modules of its entries, and those that compile them."""
 
 
-def sources(room: str, root: Path = PACKAGE) -> list[Path]:
-    """Every file that may be part of the machine code of `room`, below the package's folder `root`.
+def sources(room: str) -> list[Path]:
+    """Every file of this package that may be part of the machine code of `room`.
 
     Of machine code's own modules those count that make it; what these import (errors, say) is in no object.
     """
-    return import_closure(ROOMS[room], root, leaves=("machinecode",))
+    from .. import sources as own
+
+    return own.import_closure(ROOMS[room], own.PACKAGE, leaves=("machinecode",))
 
 
 @lru_cache(maxsize=4)
@@ -49,6 +53,8 @@ def folder_now(room: str) -> Path:
     from importlib.metadata import version
 
     from llvmlite import binding as llvm
+
+    from ..sources import PACKAGE
 
     digest = blake2b(digest_size=16)
     for path in sources(room):

@@ -51,7 +51,7 @@ def _own_machine() -> str:
 
 
 def ship(
-    folder: Path = shipped.FOLDER, functions: Sequence[tuple[str, str]] = WHOLE, say: Any = print
+    folder: Path = Path(shipped.FOLDER), functions: Sequence[tuple[str, str]] = WHOLE, say: Any = print
 ) -> list[str]:
     """Compile `functions` into `folder`; the levels that were made.
 
@@ -67,7 +67,7 @@ def ship(
     objects: dict[str, dict[str, dict[str, str]]] = {room: {} for room in ROOMS}
     bitcodes: dict[str, dict[str, str]] = {room: {} for room in ROOMS}
     for (room, name), bitcode in codes.items():
-        path = folder / shipped.bitcode_file(room, name).relative_to(shipped.FOLDER)
+        path = folder / Path(shipped.bitcode_file(room, name)).relative_to(shipped.FOLDER)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(lzma.compress(bitcode))
         bitcodes[room][name] = shipped.seal_of(path.read_bytes())
@@ -75,8 +75,7 @@ def ship(
         machine = level_machine(level)
         (folder / level.name).mkdir(parents=True)
         for (room, name), bitcode in codes.items():
-            path = shipped.shared_object(level.name, room, name)
-            path = folder / path.relative_to(shipped.FOLDER)
+            path = folder / Path(shipped.shared_object(level.name, room, name)).relative_to(shipped.FOLDER)
             _link(command, object_of(retargeted(bitcode, level.triple, machine), machine), path)
             seal = shipped.seal_of(path.read_bytes())
             objects[room].setdefault(level.name, {})[name] = seal

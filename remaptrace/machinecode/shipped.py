@@ -11,25 +11,29 @@ import json
 import os
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ..digests import blake2b
-from ..sources import PACKAGE
 from . import SHIPPED
 from .target import SYMBOL, own_level
 
-FOLDER = Path(SHIPPED)
+FOLDER = SHIPPED
+_PACKAGE = os.path.dirname(os.path.dirname(SHIPPED))
 STAMP = "stamp.json"
 _loaded: dict[tuple[str, str], Any] = {}
 
 
-def digest_of(files: Iterable[str], root: Path = PACKAGE) -> str:
+def digest_of(files: Iterable[str], root: str = _PACKAGE) -> str:
     """One hash over sources, by their names below the package's folder. OSError if one is not there."""
     digest = blake2b(digest_size=16)
     for name in files:
-        digest.update(name.encode() + b"\0" + (root / name).read_bytes() + b"\0")
+        digest.update(name.encode() + b"\0" + _read(os.path.join(root, name)) + b"\0")
     return digest.hexdigest()
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def seal_of(data: bytes) -> str:
@@ -46,7 +50,7 @@ def _fitting(room: str) -> dict[str, dict[str, str]]:
     if os.environ.get("REMAPTRACE_SHIPPED") == "0":
         return {}
     try:
-        stamp = json.loads((FOLDER / STAMP).read_bytes())
+        stamp = json.loads(_read(os.path.join(FOLDER, STAMP)))
         made_of = stamp["rooms"][room]
         if digest_of(made_of["files"]) != made_of["digest"]:
             return {}
@@ -64,9 +68,8 @@ def _seals(room: str) -> dict[str, str]:
 
 def shipped_bitcode(room: str, name: str) -> bytes | None:
     """What LLVM makes an object of, for a processor that no shipped object is for; None if none fits the sources."""
-    path = bitcode_file(room, name)
     try:
-        data = path.read_bytes()
+        data = _read(bitcode_file(room, name))
     except OSError:
         return None
     if seal_of(data) != _fitting(room).get("bitcode", {}).get(name):
@@ -76,9 +79,9 @@ def shipped_bitcode(room: str, name: str) -> bytes | None:
     return lzma.decompress(data)
 
 
-def bitcode_file(room: str, name: str) -> Path:
+def bitcode_file(room: str, name: str) -> str:
     """Where the bitcode of a function lies."""
-    return FOLDER / "bitcode" / f"{room}.{name}.bc.xz"
+    return os.path.join(FOLDER, "bitcode", f"{room}.{name}.bc.xz")
 
 
 def is_shipped(room: str, name: str) -> bool:
@@ -86,9 +89,9 @@ def is_shipped(room: str, name: str) -> bool:
     return name in _seals(room)
 
 
-def shared_object(level: str, room: str, name: str) -> Path:
+def shared_object(level: str, room: str, name: str) -> str:
     """Where the shared object of a function lies."""
-    return FOLDER / level / f"{room}.{name}.so"
+    return os.path.join(FOLDER, level, f"{room}.{name}.so")
 
 
 def shipped_address(room: str, name: str) -> int:
@@ -99,9 +102,9 @@ def shipped_address(room: str, name: str) -> int:
     if (room, name) not in _loaded:
         path = shared_object(level.name, room, name)
         try:
-            if seal_of(path.read_bytes()) != _seals(room)[name]:
+            if seal_of(_read(path)) != _seals(room)[name]:
                 return 0
-            _loaded[room, name] = ctypes.CDLL(str(path))
+            _loaded[room, name] = ctypes.CDLL(path)
         except OSError:
             return 0
     return ctypes.cast(getattr(_loaded[room, name], SYMBOL), ctypes.c_void_p).value or 0

@@ -7,7 +7,7 @@ module does not know, or that the step cannot answer, disagrees and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import PurePath
+from os.path import splitext
 from typing import Any
 
 from ..abi.errnos import errno_name
@@ -17,6 +17,7 @@ from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..abi.signals import SIGCODES
 from ..abi.vmflags import pkey_of
 from ..trace.events import Expectation, Trace
+from ..trace.opening import last_name
 from ..trace.scenario.answered import answered_kernel
 from ..trace.scenario.expect import listed
 from ..trace.scenario.startareas import PART, part_of
@@ -57,7 +58,7 @@ def check_expectations(result: Result, name: str = "", path: str = "", seconds: 
             found += differing
     notes = [f"{untold} answers hold what nothing told: not compared"] if untold else []
     return CheckOutcome(
-        name=name or trace.name or PurePath(_path(trace)).stem,
+        name=name or trace.name or splitext(last_name(_path(trace)))[0],
         path=path or _path(trace),
         kind="program",
         tallies={what: Tally(agree[what], n) for what, n in total.items() if n or what == "steps"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -147,6 +146,8 @@ def baseline_key(baseline: Mapping[str, object], path: str) -> str | None:
     """The source of a baseline that `path` is: by its path, else by as many of its last parts as only one shares."""
     if path in baseline:
         return path
+    from pathlib import PurePath
+
     parts = PurePath(path).parts
     found = [key for key in baseline if PurePath(key).name == parts[-1]] if parts else []
     for count in range(2, len(parts) + 1):

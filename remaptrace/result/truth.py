@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import PurePath
+from os.path import splitext
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from ..abi.errnos import ERRNO_NOT_SHOWN
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..lateclasses import replace
 from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses
+from ..trace.opening import last_name
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .elsewhere import is_nameless, only_in, same_flags
@@ -64,7 +65,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
     found.sort(key=lambda d: d.event if d.event >= 0 else len(trace))
     source = trace.sources[0] if trace.sources else ""
     return CheckOutcome(
-        name=name or trace.name or PurePath(source).stem,
+        name=name or trace.name or splitext(last_name(source))[0],
         path=path or source,
         kind="set",
         tallies=tallies,

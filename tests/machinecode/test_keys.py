@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from remaptrace import sources as package_sources
 from remaptrace.machinecode import folders
 from remaptrace.sources import PACKAGE, import_closure
 from remaptrace.trace import cache
@@ -64,8 +65,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the package's sources, from which the keys are made."""
     copy = tmp_path / "remaptrace"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "presets"))
-    monkeypatch.setattr(folders, "PACKAGE", copy)
-    monkeypatch.setattr(folders.sources, "__defaults__", (copy,))
+    monkeypatch.setattr(package_sources, "PACKAGE", copy)
     yield copy
     folders.cache_folder.cache_clear()
     cache.reader_version.cache_clear()

@@ -94,7 +94,7 @@ def test_where_no_shipped_object_is_for_the_processor_llvm_alone_makes_one(
 
 def test_damaged_bitcode_is_not_taken(used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shipped.shipped_bitcode(*ONE) is not None
-    name = shipped.bitcode_file(*ONE).relative_to(used)
+    name = Path(shipped.bitcode_file(*ONE)).relative_to(used)
     (tmp_path / name).parent.mkdir()
     data = bytearray((used / name).read_bytes())
     data[len(data) // 2] ^= 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Any
 
 from ... import errorcodes as ec
 from ...errors import ReplayError
 from ...machine.archwords import A_HUGE_SHIFT
 from ...trace.events import Trace
+from ...trace.opening import last_name
 from ...trace.wording import BEGAN_BEFORE, event_text, place
 from .. import arena
 from ..state import (
@@ -45,7 +45,7 @@ def _where(trace: Trace, event: int) -> str:
     at = place(trace, event)
     if not at["line"]:
         return f"event {event}"
-    return f"line {at['line']}" if len(trace.sources) < 2 else f"{PurePath(at['file']).name}:{at['line']}"
+    return f"line {at['line']}" if len(trace.sources) < 2 else f"{last_name(at['file'])}:{at['line']}"
 
 
 def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
