@@ -21,6 +21,8 @@ from .folder import SetFolder
 
 _STOPS = frozenset((signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
 _TICK = 0.05
+_UNTOLD = 1.0
+"""Seconds after which a stop of a task that nobody was told of is answered all the same."""
 _PATIENCE = 1.0
 """Seconds that a task may take to stop when its recording ends; one that waits for a vforked child takes longer."""
 _FOLLOW = libc.O_FORK | libc.O_VFORK | libc.O_CLONE
@@ -51,7 +53,10 @@ class Watcher:
         self.lost_maps = 0
         self.interrupts = 0
         self.ended = "exited"
-        self._early: dict[int, int] = {}  # stops of children whose birth is not reported yet
+        self._early: dict[
+            int, tuple[int, float]
+        ] = {}  # stops of children whose birth is not told yet, and since when
+        self._untold: set[int] = set()  # children that were taken in without being told, and have ended
         self._programs: dict[int, list[str]] = {}
         self._leave_at: float | None = None
         self._leaving = False
@@ -142,10 +147,22 @@ class Watcher:
         """Called every 50 ms or so, between stops."""
         for act in self.ticks:
             act()
+        self._take_in_untold(now)
         if (self._leave_at is not None and now >= self._leave_at) or self.interrupts > 1:
             self.leave()
         if self._leaving:
             self._leave_if_stopped()
+
+    def _take_in_untold(self, now: float) -> None:
+        """Children that stopped long ago and whose birth nobody tells: who made them was killed in its clone.
+
+        A thread that is born while its process is killed stops on its way out. Nobody else lets it go on, and without
+        it the process never ends.
+        """
+        for tid in [tid for tid, (_, since) in self._early.items() if now - since > _UNTOLD]:
+            status, _ = self._early.pop(tid)
+            self.tasks[tid] = Tracee(tid, group_of(tid) or tid, flags={"untold": 1})
+            self._changed(tid, status)
 
     def leave(self) -> None:
         """Stop watching: all tasks are stopped, their maps are kept, and all are let go."""
@@ -185,7 +202,7 @@ class Watcher:
             return
         task = self.tasks.get(tid)
         if task is None:
-            self._early[tid] = status
+            self._early[tid] = status, time.monotonic()
             return
         task.running = False
         sig, event = os.WSTOPSIG(status), status >> 16
@@ -208,6 +225,8 @@ class Watcher:
             self.status = status
         self._early.pop(tid, None)
         task = self.tasks.pop(tid, None)
+        if task is not None and task.flags.get("untold"):
+            self._untold.add(tid)
         if task is not None:
             self.on_end(task, status)
 
@@ -215,13 +234,16 @@ class Watcher:
         """A task stopped: tell what happened and let it go on."""
         if event in (libc.EV_FORK, libc.EV_VFORK, libc.EV_CLONE):
             child = libc.event_message(task.tid)
-            new = Tracee(child, group_of(child) or child)
+            new = self.tasks.get(child) or Tracee(child, group_of(child) or child)
+            new.flags.pop("untold", None)
             self.on_birth(task, new)
-            self.tasks[child] = new
+            if child not in self._untold:
+                self.tasks[child] = new
+            self._untold.discard(child)
             self.resume(task)
             early = self._early.pop(child, None)
             if early is not None:
-                self._changed(child, early)
+                self._changed(child, early[0])
         elif event == libc.EV_EXEC:
             former = libc.event_message(task.tid)
             self._executed(task, former)

@@ -379,3 +379,15 @@ def test_the_bound_of_a_sanitizer_is_no_refusal_of_the_kernel() -> None:
 )
 def test_text_without_a_list_is_none(text: str) -> None:
     assert form_inside(text.encode()) is None
+
+
+def test_what_stands_in_front_of_areas_is_found_in_one_pass() -> None:
+    """Each byte of a long line was begun at, with all that may stand in front: a line of 2 MB took a minute."""
+    from remaptrace.trace.dumps.pasted import unwrapped
+
+    areas = b"".join(
+        b"n1: 7f%02x00000000-7f%02x00001000 r-xp 00000000 fe:00 12 /a\n" % (i, i) for i in range(9)
+    )
+    assert unwrapped(areas)[0].startswith(b" 7f0000000000-7f0000001000 r-xp")
+    long = b"x|PROT_READ" * 200_000
+    assert unwrapped(long) == (long, ())

@@ -20,7 +20,10 @@ _RANGE = (
     rb"(?<![0-9a-f'])(?:0x)?[0-9a-f]{4,16}(?:'[0-9a-f]{8})?-(?:0x)?[0-9a-f]{4,16}(?:'[0-9a-f]{8})? *"
     rb"(?:[ \t][r-][w-][x-]|[ \t]*$|[ \t]+[/\[])"
 )
-_AREA = re.compile(rb"(.{0,120}?)[ \t]*(?:--->)?" + _RANGE, re.MULTILINE)
+_AREA = re.compile(_RANGE, re.MULTILINE)
+_BETWEEN = re.compile(rb"[ \t]*(?:--->)?\Z")
+_MOST_FRONT = 120
+"""Bytes in front of an area that are looked at."""
 INSIDE = re.compile(
     rb"^.{0,120}?(?<![0-9a-f])[0-9a-f]{4,16}-[0-9a-f]{4,16} +[r-][w-][x-][ps] +[0-9a-f]{8,16} +"
     rb"[0-9a-f]{2,}:[0-9a-f]{2,} +\d+(?![^\s])",
@@ -52,9 +55,14 @@ def _front(sample: bytes) -> tuple[re.Pattern[bytes], str] | None:
     """What stands in front of most areas of a sample; None if nothing does."""
     shapes: Counter[bytes] = Counter()
     examples: dict[bytes, bytes] = {}
+    behind = 0
     for found in _AREA.finditer(sample):
-        front = found[1].rstrip(b" \t>+|-")
-        front = found[1] if found[1].strip() and _NUMBERED.match(found[1]) else front
+        at = found.start()
+        begin = max(behind, at - _MOST_FRONT, sample.rfind(b"\n", behind, at) + 1)
+        behind = found.end()
+        whole = _BETWEEN.sub(b"", sample[begin:at], count=1)
+        front = whole.rstrip(b" \t>+|-")
+        front = whole if whole.strip() and _NUMBERED.match(whole) else front
         shape = shape_of(front)
         shapes[shape] += 1
         examples.setdefault(shape, front)
