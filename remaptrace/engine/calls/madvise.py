@@ -35,6 +35,7 @@ from ...abi.mman import (
     MADV_WIPEONFORK,
 )
 from ...abi.signals import ACC_WRITE
+from ...abi.special import FILE_AIO
 from ...abi.vmflags import (
     VM_DONTCOPY,
     VM_DONTDUMP,
@@ -292,7 +293,7 @@ def _advise_pages(m: Mem, task: int, vma: int, start: int, end: int, advice: int
     if advice in (MADV_COLD, MADV_PAGEOUT):
         if flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB):
             return -EINVAL
-        if kind_of(m, vma) != 0:
+        if kind_of(m, vma) not in (0, FILE_AIO):  # their pages are on no list that reclaim looks at
             return 0
         if advice == MADV_PAGEOUT:
             return advise_pageout(m, task, vma, start, end)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
 from ...abi.rows import RSF_UNMODELLED
+from ...abi.special import FILE_AIO
 from ...abi.vmflags import VM_LOCKED, VM_SHARED
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.rules import R_STICKY_GUARD
@@ -55,6 +56,7 @@ from ..state import (
     G_RSFLAGS,
     H_ARCH,
     H_RULES,
+    I_KIND,
     I_TYPE,
     MM_RSS,
     OPS_FILE,
@@ -192,7 +194,7 @@ def reclaim_pte(m: Mem, mm: int, p: int) -> int:
     inode = m[f + F_INODE]
     index = m[f + F_INDEX]
     zap_pte(m, mm, p, ZAP_DONTNEED)
-    if inode == 0 or m[f + F_REFS] != 1:
+    if inode == 0 or m[f + F_REFS] != 1 or m[inode + I_KIND] == FILE_AIO:  # a context of aio holds its pages
         return 1
     if m[inode + I_TYPE] == OPS_FILE and m[f + F_FLAGS] & FF_DIRTY == 0:
         cache_to_disk(m, inode, index)
