@@ -154,8 +154,11 @@ def handle_pte_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) 
         if pte_poison(m, w) != 0:
             return VMF_POISON
         if pte_uffd_wp(m, w) != 0:
-            if uffd == 0:
+            if (
+                m[vma + V_FLAGS] & VM_UFFD_WP == 0
+            ):  # a fault of its own takes the marker away (pte_marker_clear)
                 m[p] = 0
+                return VMF_MINOR
             w = 0
     if w == 0:
         if uffd != 0:
