@@ -10,6 +10,7 @@ from ..abi.kinds import K_EXIT, SPLITTING
 from ..lateclasses import dataclass
 from ..result.areacolumns import columns_of
 from ..result.result import Result
+from ..trace.events import Trace
 from .bill import Bill, memory_call_events
 from .patterns import LIBRARIES, RELRO
 
@@ -62,8 +63,19 @@ def find_limit(result: Result, task: int, bill: Bill) -> Limit:
         failing = f"{KIND_NAMES[int(kinds[reached])]} with {_errno(int(result.columns['ret'][reached]))}"
     else:
         failing = _will_fail(result, calls) if left >= 0 else ""
-    exits = np.flatnonzero(of_process & (kinds == K_EXIT) & (trace.columns["a1"] != 0))
-    return Limit(limit, peak, reached, left, growth, failing, int(exits[0]) if len(exits) else -1)
+    return Limit(limit, peak, reached, left, growth, failing, _ended(trace, task, of_process))
+
+
+def _ended(trace: Trace, task: int, of_process: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    """The event with which the process of `task` ended: an exit of the group, or of its last thread; -1: none."""
+    columns, pids = trace.columns, trace.tasks["pid"]
+    exits = np.flatnonzero(of_process & (columns["kind"] == K_EXIT))
+    whole = exits[np.asarray(columns["a1"][exits]) != 0]
+    if len(whole):
+        return int(whole[0])
+    threads = np.flatnonzero(pids == pids[task])
+    gone = len(exits) > 0 and np.isin(threads, columns["task"][exits]).all()
+    return int(exits[-1]) if gone and not of_process[exits[-1] + 1 :].any() else -1
 
 
 def _errno(ret: int) -> str:

@@ -225,3 +225,15 @@ def test_mappings_of_a_file_that_stay_are_a_leak_and_those_of_libraries_are_none
     assert not advise(capsys, tmp_path, EXEC + opened + library + "".join(map(of_file, range(300))))["leaks"]
     chosen = "".join(of_file(n, "PROT_READ", "MAP_SHARED|MAP_FIXED", BASE + n * 0x100000) for n in range(300))
     assert not advise(capsys, tmp_path, EXEC + opened + chosen)["leaks"]
+
+
+def test_a_process_whose_threads_all_exit_has_ended(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Kernel events tell of each task's exit, not of the group's: "they still come" was said of ended programs."""
+    assert run_command(["advise", "traces/java-100threads", "--format", "json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["limit"]["ended_at"] is not None
+    assert not any("still come" in sentence for sentence in facts["sentences"])
+    facts = advise(capsys, tmp_path, EXEC + "".join(map(mapped, range(400))))
+    assert facts["limit"]["ended_at"] is None
