@@ -45,6 +45,8 @@ def _columns(text: str) -> int:
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
+_HANG = 2
+"""Columns by which the further lines of a title stand in."""
 _LABEL = 10
 """Columns of the labels of `Sheet.entry`."""
 
@@ -61,12 +63,21 @@ class Sheet:
         self.lines.append([span for cell in cells for span in spans(cell)])
 
     def sides(self, left: Cell, right: Cell) -> None:
-        """Add a line with `right` at the right margin, or on a line of its own where it does not fit."""
+        """Add a line with `right` at the right margin, or on a line of its own where it does not fit.
+
+        A `left` that is too wide by itself is wrapped between its words.
+        """
         gap = self.width - length(left) - length(right)
         if gap >= 2:
             self.line(left, " " * gap, right)
         else:
-            self.line(left)
+            words = [
+                (word, style) for text, style in spans(left) for word in text.replace(" ", " \0").split("\0")
+            ]
+            for i, row in enumerate(
+                _broken(words, self.width - _HANG) if length(left) > self.width else [left]
+            ):
+                self.line(" " * _HANG if i else "", row)
             self.line(right)
 
     def blank(self) -> None:

@@ -92,3 +92,14 @@ def test_sizes(value: int, text: str) -> None:
 )
 def test_changes(after: int, before: int, text: str) -> None:
     assert percent(after, before) == text
+
+
+@settings(deadline=None)
+@given(words, st.integers(20, 60))
+def test_a_title_keeps_every_word_and_the_width(title: str, width: int) -> None:
+    """A machine with several settings had a title of 88 columns on a terminal of 80."""
+    sheet = Sheet(width)
+    sheet.sides([(title, "head"), (" on ", ""), ("linux-6.18 with a=no, b=100407", "head")], "12 events")
+    lines = sheet.text().splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines).split()) == f"{title} on linux-6.18 with a=no, b=100407 12 events"
