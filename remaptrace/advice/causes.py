@@ -64,7 +64,7 @@ from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BELIEVED, BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE, rests_on_belief
 from .refusedcall import BY_EXEC, NEAR, RefusedCall, most_ever, refused_call, size_words
-from .shownreasons import FACTS
+from .shownreasons import FACTS, near_commit_limit
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
 _LIMITS = "/proc/PID/limits"
@@ -253,7 +253,8 @@ def _growth(at: RefusedCall) -> _Answer:
             words = (
                 f"the commit limit, if vm.overcommit_memory is 2, which does not heed MAP_NORESERVE: {asked}"
             )
-        (causes if kept else first if at.length >= _HUGE_REQUEST or becomes else causes).append(words)
+        soon = at.length >= _HUGE_REQUEST or becomes or near_commit_limit(at)
+        (first if soon and not kept else causes).append(words)
     if at.kind == K_BRK and (at.locked > 0 or _locks_what_comes(at)):
         locked = f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked"
         (first if _locks_what_comes(at) else causes).append(locked)

@@ -51,13 +51,27 @@ def _limited(at: RefusedCall, name: str, resource: int, used: int, what: str) ->
     return f"{words}: {size_words(used)} were {what}, {size_words(at.length)} more asked for"
 
 
+def _commit_limit(at: RefusedCall) -> int:
+    """What may be charged where vm.overcommit_memory is 2, bytes (mm/util.c vm_commit_limit)."""
+    values, page = at.result.machine.kernel.values, at.result.machine.page_size
+    ram, swap = (int(values[name]) * page for name in ("ram_pages", "swap_pages"))
+    fixed = int(values["overcommit_kbytes"]) << 10
+    limit: int = (fixed or ram * int(values["overcommit_ratio"]) // 100) + swap
+    return limit
+
+
+def near_commit_limit(at: RefusedCall) -> bool:
+    """Whether a strict commit limit leaves little beside what is known: other processes are charged to it, too."""
+    strict = int(at.result.machine.kernel.values["overcommit_memory"]) == 2
+    return strict and at.data + at.length > _commit_limit(at) * 3 // 4
+
+
 def _overcommit(at: RefusedCall) -> str:
     values = at.result.machine.kernel.values
     page = at.result.machine.page_size
     ram, swap = (int(values[name]) * page for name in ("ram_pages", "swap_pages"))
-    if int(values["overcommit_memory"]) == 2:  # mm/util.c vm_commit_limit
-        fixed = int(values["overcommit_kbytes"]) << 10
-        limit = (fixed or ram * int(values["overcommit_ratio"]) // 100) + swap
+    if int(values["overcommit_memory"]) == 2:
+        limit = _commit_limit(at)
         return (
             f"vm.overcommit_memory is 2 and the commit limit {size_words(limit)}: {size_words(at.data)} of data were "
             f"mapped here, {size_words(at.length)} more asked for"

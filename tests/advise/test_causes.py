@@ -403,3 +403,11 @@ def test_a_commit_limit_that_is_known_is_the_reason_of_whatever_is_charged(log: 
     _, why, found = last(EXEC + log, settings)
     assert WHY_TEXT[why] == WHY_TEXT[reasons.WHY_OVERCOMMIT]
     assert found.sure and "the commit limit 240.0 MiB" in found.causes[0]
+
+
+def test_a_strict_commit_limit_that_is_near_comes_first_for_others_are_charged_to_it_too() -> None:
+    log = EXEC + mmap(192 << 20, "ok") + mmap(32 << 20, "ENOMEM", n=64)
+    for ram, limit in (("480MiB", "the commit limit"), ("8GiB", "RLIMIT_AS")):
+        _, why, found = last(log, {"overcommit_memory": 2, "ram": ram})
+        assert WHY_TEXT[why] == WHY_TEXT[reasons.WHY_TAKEN]
+        assert found.causes[0].startswith(limit)
