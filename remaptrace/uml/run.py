@@ -196,7 +196,7 @@ def replay_uml(
     )
     result = replay(derived, machine.host, changes=changes)
     made = ", ".join(f"{count:,} {name}" for name, count in sorted(host.calls.items()))
-    runs = f", in {host.batches:,} runs of the stub" if pages.batch else ""
+    runs = f", in {host.batches:,} run{'s' * (host.batches != 1)} of the stub" if pages.batch else ""
     note = f"host calls of User-mode Linux: {made or 'none'}{runs}"
     result = dc_replace(result, notes=(note, *result.notes))
     events, ends = np.array(watcher.made or [(0, 0)], dtype=np.int64).T

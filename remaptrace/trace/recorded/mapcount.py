@@ -206,5 +206,6 @@ def summary(untied: Iterable[Untied]) -> list[str]:
         key = (one.row.event, one.reason)
         counts[key] = counts.get(key, 0) + 1
     return [
-        f"{n} counters of {event} have no event: {reason}" for (event, reason), n in sorted(counts.items())
+        f"{n:,} {'counter' if n == 1 else 'counters'} of {event} {'has' if n == 1 else 'have'} no event: {reason}"
+        for (event, reason), n in sorted(counts.items())
     ]
