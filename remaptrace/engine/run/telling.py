@@ -79,8 +79,8 @@ def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
     if learnt:
         forks = ", forks: it shows no births" if m[G_NO_FORKS] else ""
         notes.append(
-            f"{learnt:,} recorded {'fault' if learnt == 1 else 'faults'} told the state of a page that no recorder shows "
-            f"(page cache before the log, faults inside system calls, writeback{forks})"
+            f"{learnt:,} recorded {'fault' if learnt == 1 else 'faults'} told the state of a page that no recorder"
+            f" shows (page cache before the log, faults inside system calls, writeback{forks})"
         )
     if unseen > 1 and trace.recorded and not any(BEGAN_BEFORE in note for note in trace.notes):
         notes.append(f"the log does not show how {unseen} processes came to be")
