@@ -12,6 +12,14 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
         "more than 16 MiB at once stays a hole until it is touched: to mincore and userfaultfd",
     ),
     (
+        "brk with CONFIG_COMPAT_BRK",
+        "lists of areas do not tell the end of the data: the end of the program's first code stands for it",
+    ),
+    (
+        "fork of User-mode Linux (um-x86_64)",
+        "areas of MADV_DONTFORK stay mapped in the child's host pages there; not simulated",
+    ),
+    (
         "io_destroy",
         "of rings that were there before the log began: which number their contexts have is not told",
     ),
@@ -54,6 +62,10 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
         "where pages lie and move is not simulated, nor the faults of migration",
     ),
     ("mmap of more than 1 GiB of a ring", "its pages are not mapped at once; named"),
+    (
+        "mmap(MAP_HUGETLB | MAP_POPULATE) of a private area, Linux 6.1",
+        "which huge pages are present behind it differs from what 6.1 answers; not simulated",
+    ),
     ("mmap(MAP_HUGETLB) of 1 GiB", "the pool is empty: a reservation is ENOMEM, a touch SIGBUS"),
     (
         "mmap of huge pages in shmem (huge=, shmem_enabled)",
