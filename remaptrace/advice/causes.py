@@ -63,7 +63,7 @@ from ..lateclasses import dataclass, replace
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BELIEVED, BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE, rests_on_belief
-from .refusedcall import BY_EXEC, NEAR, RefusedCall, most_ever, refused_call, size_words
+from .refusedcall import BY_EXEC, NEAR, RefusedCall, most_ever, refused_call, seen, size_words
 from .shownreasons import FACTS, near_commit_limit
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
@@ -209,7 +209,6 @@ def _growth(at: RefusedCall) -> _Answer:
     """ENOMEM of a call that asks for memory, or makes it writable."""
     most_total, most_data = most_ever(at)
     asked = size_words(at.length)
-    least = "" if at.complete else "at least "
     first: list[str] = []
     causes: list[str] = []
     if at.kind in (K_MMAP, K_OLD_MMAP) and at.arg("a3") & MAP_32BIT:
@@ -235,13 +234,17 @@ def _growth(at: RefusedCall) -> _Answer:
         ]
         return (*first, *causes, _map_limit(at)), _deciding(causes), ""
     if not becomes:
-        words = f"RLIMIT_AS (ulimit -v): {least}{size_words(at.total)} were mapped and {asked} more asked for"
+        mapped = seen(at, at.total)
+        words = f"{mapped} were mapped and {asked} more asked for" if mapped else f"{asked} were asked for"
+        words = f"RLIMIT_AS (ulimit -v): {words}"
         lowered = f"RLIMIT_AS, if it was changed: at another time {size_words(most_total)} were mapped"
         (causes if most_total <= at.total + at.length else last).append(
             words if most_total <= at.total + at.length else lowered
         )
     if _is_data(at):
-        words = f"RLIMIT_DATA (ulimit -d): {least}{size_words(at.data)} of data, {asked} more"
+        data = seen(at, at.data)
+        words = f"{data} of data, {asked} more" if data else f"{asked} of data were asked for"
+        words = f"RLIMIT_DATA (ulimit -d): {words}"
         lowered = f"RLIMIT_DATA, if it was changed: at another time {size_words(most_data)} were data"
         (causes if most_data <= at.data + at.length else last).append(
             words if most_data <= at.data + at.length else lowered

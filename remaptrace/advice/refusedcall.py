@@ -55,11 +55,11 @@ class RefusedCall:
 
 def sizes_then(result: Result, event: int) -> str:
     """What was mapped at a refusal and what was asked for, in brackets; empty where that is not known."""
-    sizes = result.at_refusals.get(event)
-    if not sizes or int(result.trace.columns["kind"][event]) not in _GROW:
+    if event not in result.at_refusals or int(result.trace.columns["kind"][event]) not in _GROW:
         return ""
-    total = size_words(sizes[0] * result.machine.page_size)
-    return f" ({total} mapped, {size_words(asked_for(result, event))} more asked for)"
+    at = refused_call(result, event)
+    total, asked = seen(at, at.total), size_words(at.length)
+    return f" ({total} mapped, {asked} more asked for)" if total else f" ({asked} asked for)"
 
 
 def begins_with_its_areas(result: Result, task: int) -> bool:
@@ -84,6 +84,13 @@ def size_words(size: int) -> str:
         if size >= 1 << shift:
             return f"{size / (1 << shift):,.1f} {unit}"
     return f"{size >> 10:,} KiB"
+
+
+def seen(at: RefusedCall, size: int) -> str:
+    """``at least 64 KiB``: how much of its memory the log shows; empty where it shows nothing of what was there."""
+    if not size and not (at.complete and at.exec_shown):
+        return ""
+    return size_words(size) if at.complete else f"at least {size_words(size)}"
 
 
 def refused_call(result: Result, event: int) -> RefusedCall:

@@ -87,6 +87,7 @@ TERMS: dict[str, str] = {
     "`record`) are truth for VMA counts and areas.",
     "not recorded": "The recorder does not see it: strace shows no page faults, so residence, page tables and faults "
     "are unknown, which is not 0.",
+    "left out": "In `verify` and `kernels`: a call, field or flag that is not compared or not simulated, and why.",
     "skipped": "Lines that could not be read; counted, and the first ones named with code and place.",
     "by kind": "VMAs at the peak as anonymous, private file and shared mappings.",
     "anonymous": "Memory of no file: of malloc, stacks, the heap.",
@@ -117,6 +118,8 @@ TERMS: dict[str, str] = {
     "leak": "Mappings of one size that are made again and again and hardly ever unmapped, to the end.",
     "remedy": "Another way of mapping, tried by replaying the rewritten trace: how many VMAs are left of the peak.",
     "saved": "The share of the VMAs that a remedy saves at the peak.",
+    "share": "A part of a whole: of the VMAs at the peak ('the largest share of' is less than half of them), or of the "
+    "answers that came out equal.",
     "hypothetical": "What only kernels of the past, or none, have.",
     "guards, one per stack": "Areas without access below a thread's stack, so that running over its end is refused.",
     "stacks above guards": "The stacks of threads or coroutines, each above a guard.",
