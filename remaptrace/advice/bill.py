@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..abi.kinds import K_EXEC, K_FORK, K_FORK_STEP
 from ..lateclasses import dataclass, field
 from ..result.areacolumns import AreaColumns, Labels, columns_of, kinds_of, one_each, packed
 from ..result.result import Result, Snapshot, VmaRow
-from ..trace.events import Trace, are_memory_calls
+from ..trace.events import IntArray, Trace, are_memory_calls
 from .neighbours import Neighbours
 from .origins import origins_of
 from .pairs import neighbours_of
@@ -127,14 +127,14 @@ def bill_views(areas: AreaColumns, labels: dict[str, Labels], calls: int) -> dic
     return views
 
 
-def _by_birth(areas: AreaColumns, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Labels:
-    """For every area the number of the event that made it, as a word; without one: before the log."""
-    known = (areas.born >= 0) & (areas.born < len(numbers))
-    if not known.any():
-        return Labels(("before the log",), np.zeros(len(areas), dtype=np.int64))
-    values, ids = np.unique(numbers[np.where(known, areas.born, 0)], return_inverse=True)
-    ids = np.where(known, ids.reshape(-1), len(values))
-    return Labels((*(str(int(value)) for value in values), "before the log"), ids.astype(np.int64))
+def _by_birth(areas: AreaColumns, column: IntArray, word: Callable[[int], str]) -> Labels:
+    """For every area the `word` for what `column` has for the event that made it; without one: before the log."""
+    known = (areas.born >= 0) & (areas.born < len(column))
+    numbers = np.full(len(areas), -1, dtype=np.int64)
+    numbers[known] = column[areas.born[known]]
+    values, ids = np.unique(numbers, return_inverse=True)
+    words = [word(value) if value >= 0 else "before the log" for value in values.tolist()]
+    return one_each(words, ids.reshape(-1))
 
 
 def make_bill(result: Result, shot: Snapshot) -> Bill:
@@ -144,12 +144,10 @@ def make_bill(result: Result, shot: Snapshot) -> Bill:
     calls = calls_behind(trace, shot.task, shot.event)
     asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
     patterns = patterns_of(areas, asked, origins_of(result, shot.task, shot.event))
-    call = _by_birth(areas, np.asarray(kinds))
-    names = tuple(KIND_NAMES.get(int(word), "?") if word.isdecimal() else word for word in call.words)
     labels = {
         "pattern": patterns,
-        "call": one_each(names, call.ids),
-        "thread": _by_birth(areas, np.asarray(trace.tasks["tid"])[tasks]),
+        "call": _by_birth(areas, kinds, lambda kind: KIND_NAMES.get(kind, "?")),
+        "thread": _by_birth(areas, tasks, lambda task: str(trace.tasks["tid"][task])),
         "file": file_labels(areas, "files of unknown name"),
         "size": size_labels(areas),
     }
