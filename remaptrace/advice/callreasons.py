@@ -133,9 +133,14 @@ def rests_on_belief(result: Result, event: int, why: int) -> bool:
     """Whether the state has the reason of a refusal only because this one, or one like it before, was recorded."""
     if why not in BELIEVED:
         return False
+    return event >= first_believed(result, why)
+
+
+def first_believed(result: Result, why: int) -> int:
+    """The first event at which a replay took a reason of BELIEVED from the recording; behind the last one: never."""
     columns = result.columns
-    alike = columns["why"][: event + 1] == why
-    return bool((columns["flags"][: event + 1][alike] & RSF_ASSUMED).any())
+    taken = (columns["why"] == why) & (columns["flags"] & RSF_ASSUMED != 0)
+    return int(taken.argmax()) if taken.any() else len(taken)
 
 
 OLD_ADVICE = tuple(ADVICE[name] for name in ("willneed", "dontneed", "remove"))

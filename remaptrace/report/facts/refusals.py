@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
@@ -40,7 +41,7 @@ _WITH_NUMBERS = (
 )
 """Facts whose numbers a reader wants, beside the reasons that only the recording shows."""
 
-_BELIEVED = (WHY_LOW_ADDRESS,)
+_BELIEVED = (WHY_LOW_ADDRESS, WHY_HUGE_POOL)
 """Reasons that may be in the state only because the refusal was recorded (`advice.callreasons.BELIEVED`)."""
 
 _NUMBERS = re.compile(r"[0-9][0-9,]*")
@@ -51,8 +52,10 @@ def refusal_notes(result: Result) -> list[str]:
     why = result.columns["why"]
     events = np.flatnonzero(np.isin(why, (*TAKEN, *_WITH_NUMBERS, *_BELIEVED)))
     groups: dict[tuple[int, ...], list[int]] = {}
+    believed = _first_believed(result, why[events])
     for event in events.tolist():
-        if event in result.at_refusals or int(why[event]) in TAKEN or _believed(result, event):
+        shown = event in result.at_refusals or int(why[event]) in TAKEN
+        if shown or event >= believed.get(int(why[event]), len(why)):
             kind = int(result.trace.columns["kind"][event])
             key = int(why[event]), kind, _errno_of(result, event), *_sort(result, event, kind)
             groups.setdefault(key, []).append(event)
@@ -113,7 +116,8 @@ def refusal_facts(result: Result, event: int) -> RefusalReason:
     if why == WHY_NONE:
         return {"why": "", "sure": False, "causes": [], "decides": None}
     found = _refusal(result, event)
-    likeliest = _believed(result, event) and not found.sure
+    believed = _first_believed(result, result.columns["why"][event : event + 1])
+    likeliest = event >= believed.get(why, event + 1) and not found.sure
     return {
         "why": f"likeliest: {WHY_TEXT[why]}" if likeliest else WHY_TEXT[why],
         "sure": found.sure,
@@ -151,12 +155,14 @@ def _refusal(result: Result, event: int) -> Refusal:
     return refusal_of(result, event)
 
 
-def _believed(result: Result, event: int) -> bool:
-    if int(result.columns["why"][event]) not in (*_BELIEVED, WHY_HUGE_POOL):
-        return False
-    from ...advice.callreasons import rests_on_belief
+def _first_believed(result: Result, reasons: npt.NDArray[np.integer[Any]]) -> dict[int, int]:
+    """For those of `reasons` that a replay may only have from the recording the first event at which it has."""
+    found = [why for why in _BELIEVED if (reasons == why).any()]
+    if not found:
+        return {}
+    from ...advice.callreasons import first_believed
 
-    return rests_on_belief(result, event, int(result.columns["why"][event]))
+    return {why: first_believed(result, why) for why in found}
 
 
 def _as_before(result: Result, found: Refusal, before: int, others: int) -> str:
