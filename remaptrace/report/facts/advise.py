@@ -43,12 +43,13 @@ def advise_facts(advice: Advice, lookup: Sequence[Cost] | None = None, seconds: 
     result, bill, limit, failure = advice.result, advice.bill, advice.limit, advice.failure
     trace = result.trace
     pid = int(trace.tasks["pid"][bill.task])
-    name = next((p["name"] for p in process_facts(result) if p["pid"] == pid), "")
+    processes = process_facts(result)
+    name = next((p["name"] for p in processes if p["pid"] == pid), "")
     asked = Neighbours(result.machine.rules.tolist(), result.machine.page_size)
     shape = shape_of(bill.vmas, asked)
     facts: Advise = {
         "schema": SCHEMA,
-        "trace": trace_facts(trace, len(process_facts(result))),
+        "trace": trace_facts(trace, len(processes)),
         "machine": machine_facts(result.machine),
         "seconds": round(seconds, 3),
         "process": {"pid": pid, "name": name},
