@@ -53,9 +53,8 @@ class Watcher:
         self.lost_maps = 0
         self.interrupts = 0
         self.ended = "exited"
-        self._early: dict[
-            int, tuple[int, float]
-        ] = {}  # stops of children whose birth is not told yet, and since when
+        # stops of children whose birth is not told yet, and since when
+        self._early: dict[int, tuple[int, float]] = {}
         self._untold: set[int] = set()  # children that were taken in without being told, and have ended
         self._programs: dict[int, list[str]] = {}
         self._leave_at: float | None = None

@@ -164,15 +164,13 @@ def derived_phrase(machine: MachineFacts) -> str:
     if not ground["derived"]:
         return ""
     asked, read, unknown = ground["asked"], ground["read"], ground["undecided"]
-    ways = (
-        [f"{number(len(asked))} were asked of a running kernel"] if asked else ["none was asked of a kernel"]
+    by_asking = (
+        f"{number(len(asked))} were asked of a running kernel" if asked else "none was asked of a kernel"
     )
-    text = f"Rules of {machine['kernel']}: {ways[0]}, {number(len(read))} read in source"
-    return (
-        f"{text}; not known at this version, so the older value: {', '.join(unknown)}."
-        if unknown
-        else f"{text}."
-    )
+    text = f"Rules of {machine['kernel']}: {by_asking}, {number(len(read))} read in source"
+    if unknown:
+        text += f"; not known at this version, so the older value: {', '.join(unknown)}"
+    return f"{text}."
 
 
 def _remedy(missing: Sequence[str]) -> str:

@@ -148,9 +148,7 @@ def _probes_in(done: Rewritten, probed: Trace, new: npt.NDArray[np.bool_]) -> tu
     ends = np.append(done.origin, len(kept))
     last = np.append(done.trace.columns["kind"] == ev.K_EXIT, True)
     places = {int(ends[at]): int(at) for at in np.flatnonzero(last)}
-    behind = np.cumsum(~new)[
-        probes
-    ]  # events before a probe: the number of the end that it stands in front of
+    behind = np.cumsum(~new)[probes]  # events before a probe: the number of the end in front of which it is
     at = np.array([places[event] for event in behind.tolist()], dtype=np.int64)
     columns = {
         name: np.insert(column, at, probed.columns[name][probes])

@@ -79,8 +79,8 @@ class _Lives:
         number, self._points = int(of_task.max()) + 1, min(COURSE, len(trace))
         self._recorded, self._flags = trace.recorded, trace.columns["flags"]
         self.start, self.end = (np.zeros(number, dtype=np.int64) for _ in range(2))
-        self.peak, self.peak_at, self._first = (np.full(number, -1, dtype=np.int64) for _ in range(3))
-        self._begun = np.zeros(number, dtype=np.bool_)
+        self.peak, self.peak_at = (np.full(number, -1, dtype=np.int64) for _ in range(2))
+        self._seen, self._begun = (np.zeros(number, dtype=np.bool_) for _ in range(2))
         # of each part: the processes that act in it, their highest counts, their last counts
         self._parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]] = []
         narrow = of_task.astype(np.int16) if number < 1 << 15 else of_task  # sorted by digits, in one pass
@@ -114,8 +114,8 @@ class _Lives:
 
     def _begin(self, number: int, events: npt.NDArray[np.intp], counts: npt.NDArray[np.integer[Any]]) -> None:
         """The start of a process, if its next events tell it; until then its first count."""
-        if self._first[number] < 0:
-            self._first[number] = events[0]
+        if not self._seen[number]:
+            self._seen[number] = True
             self.start[number] = counts[0]
         known = (self._flags[events] & EVF_MADE) == 0
         if self._recorded:
