@@ -5,7 +5,7 @@ Sources: the choices of arch/*/Kconfig (VMSPLIT, page sizes, VA_BITS) and mm/Kco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from .options import HUGE_PAGES
 
@@ -55,17 +55,18 @@ _ADDRESS_BITS = (48, 52)
 """Of arm64: what lies beyond 48 bits only a hint asks for; 39 bits are a preset of their own, with pages of 4 KiB."""
 
 
+def _set_of(options: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    """Those of `names` that are set."""
+    return [name for name in names if options.get(name, "n") not in ("n", "")]
+
+
 def contradiction(options: Mapping[str, str]) -> str:
     """What no kernel has: two architectures, two of a choice, no MMU; "" if there is no such thing."""
-
-    def on(name: str) -> bool:
-        return options.get(name, "n") not in ("n", "")
-
-    families = [name for name in _FAMILIES if on(name)]
+    families = _set_of(options, _FAMILIES)
     if len(families) > 1:
         return f"two architectures, CONFIG_{families[0]} and CONFIG_{families[1]}"
     for choice in _CHOICES:
-        chosen = [name for name in choice if on(name)]
+        chosen = _set_of(options, choice)
         if len(chosen) > 1:
             return f"two of one choice, CONFIG_{chosen[0]} and CONFIG_{chosen[1]}"
     if options.get("MMU") == "n":
@@ -75,30 +76,24 @@ def contradiction(options: Mapping[str, str]) -> str:
 
 def stranger(options: Mapping[str, str]) -> str:
     """The option of an architecture that is not described; "" if there is none."""
-    for name in _STRANGERS:
-        if options.get(name, "n") not in ("n", ""):
-            return f"CONFIG_{name}"
-    if options.get("RISCV", "n") != "n" and options.get("32BIT", "n") != "n":
-        return "CONFIG_RISCV with CONFIG_32BIT"
-    return ""
+    found = _set_of(options, _STRANGERS)
+    if found:
+        return f"CONFIG_{found[0]}"
+    return "CONFIG_RISCV with CONFIG_32BIT" if len(_set_of(options, ("RISCV", "32BIT"))) == 2 else ""
 
 
 def otherwise(options: Mapping[str, str], arch: str | None) -> tuple[str, ...]:
     """Options in which the machine differs from the preset `arch` that stands for it, with what is taken."""
-
-    def on(name: str) -> bool:
-        return options.get(name, "n") not in ("n", "")
-
     out = []
-    split = next((name for name in _SPLITS if on(name)), "")
+    split = _set_of(options, _SPLITS)
     if split and arch in ("arm", "i386-pae"):
-        out.append(f"CONFIG_{split} (3 GiB of user space are taken)")
-    if arch == "arm" and on("ARM_LPAE"):
+        out.append(f"CONFIG_{split[0]} (3 GiB of user space are taken)")
+    if arch == "arm" and _set_of(options, ("ARM_LPAE",)):
         out.append("CONFIG_ARM_LPAE (page tables of two levels are taken)")
     bits = options.get("ARM64_VA_BITS", "")
     known = (*_ADDRESS_BITS, 39) if arch == "arm64-39" else _ADDRESS_BITS
     if bits.isdecimal() and (arch or "").startswith("arm64") and int(bits[:4]) not in known:
         out.append(f"CONFIG_ARM64_VA_BITS={bits} (addresses of 48 bits are taken)")
-    if arch == "loongarch64" and (on("PAGE_SIZE_4KB") or on("PAGE_SIZE_64KB")):
+    if arch == "loongarch64" and _set_of(options, ("PAGE_SIZE_4KB", "PAGE_SIZE_64KB")):
         out.append("pages of another size (16 KiB are taken)")
     return tuple(out)
