@@ -8,6 +8,7 @@ from ...abi import kinds as ev
 from ...abi.mman import MAP, MAP_FIXED, PROT_EXEC, PROT_READ
 from ...lateclasses import dataclass, field
 from ..events import Trace
+from .areas import PAGE
 
 _SCANNED = 2000
 """Events behind an exec among which the loader's calls are looked for."""
@@ -34,7 +35,6 @@ class Start:
 
 
 _CACHE = "/etc/ld.so.cache"
-_PAGE = 4096
 _LIBRARIES = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/")
 
 
@@ -110,7 +110,7 @@ def first_calls(trace: Trace, start: int, task: int) -> Start:
             if a0 == 0 and not a5 and is_library(path):
                 found.files.setdefault(path, a1)
             if not found.first and a0 == 0 and not a3 & MAP_FIXED:
-                found.first = ret + (a1 + _PAGE - 1 & -_PAGE)
+                found.first = ret + (a1 + PAGE - 1 & -PAGE)
         elif kind == ev.K_MPROTECT and ret == 0 and a2 == PROT_READ and found.is_free(a0, a0 + a1):
             found.relros.append((a0, a0 + a1))
     return found
