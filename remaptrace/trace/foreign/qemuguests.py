@@ -61,6 +61,11 @@ class _Guest:
     rows: list[int] = field(default_factory=list)
     widths: set[int] = field(default_factory=set)
 
+    @property
+    def width(self) -> int:
+        """Bits of its addresses; 0: not shown, or not one width."""
+        return min(self.widths) if len(self.widths) == 1 else 0
+
 
 def guests_of(lines: list[bytes]) -> list[_Guest]:
     """The programs of a log, in the order of their first lines."""
@@ -90,15 +95,14 @@ def one_machine(lines: list[bytes]) -> tuple[list[bytes], int, str]:
     Guests are told apart where both show what they are; nothing is guessed of one that shows nothing.
     """
     guests = guests_of(lines)
-    bits = next((min(guest.widths) for guest in guests if len(guest.widths) == 1), 0)
+    bits = next((guest.width for guest in guests if guest.width), 0)
     arch = ""
     others: list[tuple[_Guest, str]] = []
     for guest in guests:
-        width = min(guest.widths) if len(guest.widths) == 1 else 0
-        if width and width != bits:
-            others.append((guest, f"{width} bits"))
+        if guest.width and guest.width != bits:
+            others.append((guest, f"{guest.width} bits"))
             continue
-        named = named_in(b"\n".join(lines[row] for row in guest.rows)) if width else ""
+        named = named_in(b"\n".join(lines[row] for row in guest.rows)) if guest.width else ""
         arch = arch or named
         if named and named != arch:
             others.append((guest, named))
