@@ -139,9 +139,12 @@ def _make_file(p: Program, _event: int, a: list[int], step: int) -> str:
     huge = a[3]
     if huge and a[1]:
         raise NotPortable("fills a file of huge pages")
-    log = 0 if huge == names.HUGE_DEFAULT else huge
-    flags = f"MFD_HUGETLB | {log}U << 26" if huge and log else "MFD_HUGETLB" if huge else "0"
-    flags = f"{~a[5]}U" if a[5] < 0 else f"MFD_ALLOW_SEALING | {flags}" if huge else "MFD_ALLOW_SEALING"
+    flags = "MFD_ALLOW_SEALING"
+    if a[5] < 0:
+        flags = f"{~a[5]}U"
+    elif huge:
+        size = "" if huge == names.HUGE_DEFAULT else f" | {huge}U << 26"
+        flags = f"MFD_ALLOW_SEALING | MFD_HUGETLB{size}"
     p.uses.add("files")
     name = p.new_file(a[0], p.trace.strings[a[4]])
     p.files_made += 1
