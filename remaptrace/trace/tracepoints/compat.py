@@ -53,9 +53,7 @@ def read_32_bit(text: KernelText) -> None:
     if text.arch not in (None, "x86_64") or b"sys_enter: NR " not in text.data or b"sys_enter_" in text.data:
         return
     records, numbers = text.records, text.calls.numbers
-    answers = (records[R_OP] == OP_EXIT) & (records[R_CALL] == numbers.get(_MMAP2, -1))
-    proofs = answers & (records[R_A0] > _LARGEST) & (records[R_A0] < 1 << 32) & (records[R_A0] & 4095 == 0)
-    proofs |= _narrow_execs(text)
+    proofs = _mappings(text) | _narrow_execs(text)
     if not proofs.any():
         return
     theirs = _of_programs(text, proofs)
@@ -65,15 +63,29 @@ def read_32_bit(text: KernelText) -> None:
         if number is not None:
             _rename(text, column, I386.get(number, f"syscall_{number:#x}"))
     calls = theirs & (records[R_OP] == OP_ENTER)
-    names = dict.fromkeys(text_of(text.data, int(span)) for span in np.unique(records[R_COMM, calls]) if span)
-    shown = ", ".join(list(names)[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
     if (theirs | ~np.isin(records[R_OP], (OP_ENTER, OP_EXIT))).all():
         text.arch = "ia32"
     text.notes.append(
-        f"{int(calls.sum())} calls of 32-bit programs ({shown or 'unnamed'}) are read by the numbers of i386: the"
+        f"{int(calls.sum())} calls of 32-bit programs ({_programs(text, calls)}) are read by the numbers of i386: the"
         " recorder names them as 64-bit calls; their addresses are followed, but what ends at 4 GiB is simulated with"
         " --arch ia32 alone"
     )
+
+
+def _mappings(text: KernelText) -> npt.NDArray[np.bool_]:
+    """Returns of calls that are named lgetxattr and answer what only mmap2 of i386 does."""
+    records = text.records
+    answers = (records[R_OP] == OP_EXIT) & (records[R_CALL] == text.calls.numbers.get(_MMAP2, -1))
+    answers &= (records[R_A0] > _LARGEST) & (records[R_A0] < 1 << 32) & (records[R_A0] & 4095 == 0)
+    return np.asarray(answers)
+
+
+def _programs(text: KernelText, chosen: npt.NDArray[np.bool_]) -> str:
+    """The first names of programs of the records in `chosen`, as a note has them."""
+    names = dict.fromkeys(
+        text_of(text.data, span) for span in np.unique(text.records[R_COMM, chosen]).tolist() if span
+    )
+    return ", ".join(list(names)[:_NAMED]) + (", ..." if len(names) > _NAMED else "") or "unnamed"
 
 
 def _narrow_execs(text: KernelText) -> npt.NDArray[np.bool_]:
@@ -146,9 +158,7 @@ def leave_out_32_bit(text: KernelText) -> None:
     records = text.records
     if text.arch not in (None, "x86_64"):
         return
-    calls = [number for number, name in enumerate(text.calls.names) if name == _MMAP2]
-    answers = (records[R_OP] == OP_EXIT) & np.isin(records[R_CALL], calls)
-    answers &= (records[R_A0] > _LARGEST) & (records[R_A0] < 1 << 32) & (records[R_A0] & 4095 == 0)
+    answers = _mappings(text)
     if not answers.any():
         return
     tasks = set(records[R_TID, answers].tolist())
@@ -157,16 +167,13 @@ def leave_out_32_bit(text: KernelText) -> None:
         if tid in tasks:
             tasks.add(child)
     theirs = np.isin(records[R_TID], list(tasks)) & ((records[R_OP] == OP_ENTER) | (records[R_OP] == OP_EXIT))
-    names = dict.fromkeys(
-        text_of(text.data, span) for span in np.unique(records[R_COMM, answers]).tolist() if span
-    )
-    shown = ", ".join(list(names)[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    shown = _programs(text, answers)
     text.records = records[:, ~theirs]
     if text.untold_returns is not None:
         text.untold_returns = text.untold_returns[~theirs]
     count = int((records[R_OP, theirs] == OP_ENTER).sum())
     text.notes.append(
-        f"{count} calls of 32-bit programs ({shown or 'unnamed'}) are left out: the recorder names them by numbers"
+        f"{count} calls of 32-bit programs ({shown}) are left out: the recorder names them by numbers"
         " as 64-bit calls (mmap2 as lgetxattr, with an address for its answer);"
         f" whatever they mapped, {NOT_COUNTED} (strace tells their names)"
     )
