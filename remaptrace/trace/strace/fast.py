@@ -222,15 +222,12 @@ class FastStraceReader(StraceReader):
             self._note_pending(task)
         for living in others:
             self._note_pending(living)
-        for changed in model.changed:
-            self._note_task(changed)
-        model.changed.clear()
+        self._note_changed()
         if tid is not None and (task := model.by_tid.get(tid)) is not None:
             self._note_pending(task)
         unnamed = self._unnamed()
         state[fo.S_UNNAMED] = unnamed.row if unnamed is not None else -1
-        if len(model.strings) > len(self._paths):
-            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
+        self._room_for_paths()
 
     def _birth(self, line: bytes, number: int) -> bool:
         """What `_read_plainly` does with the usual line of a birth. False: another line, or not so simple."""
@@ -238,26 +235,16 @@ class FastStraceReader(StraceReader):
         if match is None or self._open:
             return False
         tid, seconds, part, flags, flags_3, born = match.group(1, 2, 3, 4, 5, 6)
-        model, child = self.model, int(born)
-        task = model.by_tid.get(int(tid))
-        if task is None or not task.alive or task.pending is not None or child in model.by_tid:
-            return False
-        if self._tasks[task.row, fo.T_PENDING]:
+        task, child = self._between_calls(tid), int(born)
+        if task is None or child in self.model.by_tid:
             return False
         try:
             bits = value(flags or flags_3) & ~0xFF
         except BadLine:
             return False
-        time = 0 if seconds is None else int(seconds) * 1_000_000_000 + int(part) * 1000
-        model.out.source = self.source
-        self.understood += 1
-        model.forking.pop(task.row, None)
-        self._note_other_end(line, time)
-        model.born(task, child, bits, number, time)
-        model.out.other_end = 0
-        for changed in model.changed:
-            self._note_task(changed)
-        model.changed.clear()
+        time = self._begin_usual(task, line, seconds, part)
+        self.model.born(task, child, bits, number, time)
+        self._end_usual()
         return True
 
     def _exec(self, line: bytes, number: int) -> bool:
@@ -266,25 +253,43 @@ class FastStraceReader(StraceReader):
         if match is None or self._open:
             return False
         tid, seconds, part, *arguments = match.groups()
-        model = self.model
-        task = model.by_tid.get(int(tid))
-        if task is None or not task.alive or task.pending is not None or len(model.by_pid[task.pid]) > 1:
+        model, task = self.model, self._between_calls(tid)
+        if task is None or len(model.by_pid[task.pid]) > 1 or self.names.real(b"execve") != b"execve":
             return False
-        if self._tasks[task.row, fo.T_PENDING] or self.names.real(b"execve") != b"execve":
-            return False
-        time = 0 if seconds is None else int(seconds) * 1_000_000_000 + int(part) * 1000
-        model.out.source = self.source
-        self.understood += 1
-        model.forking.pop(task.row, None)
-        self._note_other_end(line, time)
+        time = self._begin_usual(task, line, seconds, part)
         apply(model, Call(task, b"execve", arguments, Result(0), number, time))
-        model.out.other_end = 0
-        for changed in model.changed:
-            self._note_task(changed)
-        model.changed.clear()
-        if len(model.strings) > len(self._paths):
-            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
+        self._end_usual()
+        self._room_for_paths()
         return True
+
+    def _between_calls(self, tid: bytes) -> Task | None:
+        """The living thread `tid`, if no call of it waits for its second part."""
+        task = self.model.by_tid.get(int(tid))
+        if task is None or not task.alive or task.pending is not None:
+            return None
+        return None if self._tasks[task.row, fo.T_PENDING] else task
+
+    def _begin_usual(self, task: Task, line: bytes, seconds: bytes | None, part: bytes) -> int:
+        """Before the call of a usual line of `task`: the time, ns."""
+        time = 0 if seconds is None else int(seconds) * 1_000_000_000 + int(part) * 1000
+        self.model.out.source = self.source
+        self.understood += 1
+        self.model.forking.pop(task.row, None)
+        self._note_other_end(line, time)
+        return time
+
+    def _end_usual(self) -> None:
+        self.model.out.other_end = 0
+        self._note_changed()
+
+    def _note_changed(self) -> None:
+        for changed in self.model.changed:
+            self._note_task(changed)
+        self.model.changed.clear()
+
+    def _room_for_paths(self) -> None:
+        if len(self.model.strings) > len(self._paths):
+            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
 
     def _in_a_call(self) -> list[Task]:
         """The living tasks of whose call only the first part was seen: all that the end of others changes."""
