@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.genlog import Log
-from remaptrace.advice.remedies import remedies
+from remaptrace.advice.remedies import _alone, remedies
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.machine import Machine
 from remaptrace.trace import cutting
@@ -58,10 +58,12 @@ def test_what_helps_is_the_same_without_the_other_programs(
         if int(trace.tasks["pid"][task]) != int(trace.tasks["tid"][task]):
             continue
         monkeypatch.setattr(cutting, "_WORTH", 1.0)
+        assert len(_alone(whole, task, None).trace) < len(trace)
         alone = remedies(whole, task, machine.arch.label, None)
         monkeypatch.setattr(cutting, "_WORTH", 0.0)
         slow = {r.name: (r.before, r.after) for r in remedies(whole, task, machine.arch.label, None)}
         fast = {r.name: (r.before, r.after) for r in alone}
+        assert slow
         assert all(slow[name] == numbers for name, numbers in fast.items())
         assert all(before == after for name, (before, after) in slow.items() if name not in fast)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+
 from remaptrace import interrupts
 from remaptrace.interrupts import answered, is_answered
 
@@ -19,7 +23,12 @@ def test_a_second_ctrl_c_of_a_reading_ends_the_process() -> None:
         assert not is_answered()
 
 
-def test_a_signal_that_is_looked_at_late_was_answered_all_the_same() -> None:
+def test_a_signal_that_is_looked_at_late_was_answered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: now))
     with answered(1):
         pass
+    now += interrupts._LATE / 2
     assert is_answered()
+    now += interrupts._LATE
+    assert not is_answered()

@@ -116,7 +116,7 @@ DAMAGED = [
     ('{"peaks": 30}', "unknown measure"),
     ("{}", "bounds nothing"),
     ("[]", "bounds nothing"),
-    ('{"peak_vmas": 30', "line 1"),
+    ('{"peak_vmas": 30', "b.json:1:"),
 ]
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_baseline_is_refused_with_what_is_wrong(
 ) -> None:
     path = log(tmp_path, 2)
     text = f'{{"schema": "remaptrace/baseline/1", "sources": {{"{path}": {values}}}}}'
-    (tmp_path / "b.json").write_text(text if words != "line 1" else text.rstrip("}"))
+    (tmp_path / "b.json").write_text(text if values.endswith(("}", "]")) else text.rstrip("}"))
     assert run_command(["check", path, "--baseline", str(tmp_path / "b.json")]) == 3
     said = capsys.readouterr().err
-    assert "RT326" in said and (words in said or "b.json:1:" in said)
+    assert "RT326" in said and words in said

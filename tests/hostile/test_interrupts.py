@@ -39,16 +39,15 @@ def test_warm_ends_at_once_and_leaves_no_compiler(
     env = {**os.environ, "REMAPTRACE_CACHE": str(tmp_path / "cache")}
     running = subprocess.Popen([*RUN, "warm"], env=env, stderr=subprocess.DEVNULL, start_new_session=True)
     time.sleep(after)
-    began = time.monotonic()
     (os.killpg if to_group else os.kill)(running.pid, number)
-    status = running.wait(30)
-    took = time.monotonic() - began
+    status = running.wait()
     time.sleep(0.3)
     left = _children_of(running.pid)
     assert left == [], left
-    assert status in (128 + number, -number) and took < 10
-    kept = [p for p in (tmp_path / "cache").rglob("*") if p.name.startswith(".remaptrace-")]
-    assert kept == []
+    assert status in (128 + number, -number)
+    kept = [p.name for p in (tmp_path / "cache").rglob("*")]
+    assert [name for name in kept if name.startswith(".remaptrace-")] == []
+    assert "run.loop.replay.code" not in kept  # which takes the longest: it was not waited for
 
 
 def test_a_killed_warm_takes_its_compilers_with_it(tmp_path: Path) -> None:
