@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ..events import Trace, has_accesses
@@ -62,6 +63,7 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
         return
     files, seen = Files(folder, trace.arch), has_accesses(trace)
     like_x86 = trace.arch is None or trace.arch.startswith(_LIKE_X86_64)
+    touched: _Touched | None = None
     inserts: list[Insert] = []
     for before, task, program in _starts(trace):
         start = first_calls(trace, before, task)
@@ -71,7 +73,8 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
             inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_MADE) for row in placed.known]
             assumed = placed.assumed
             if seen:
-                assumed = [*assumed[:-1], _stack_touched(trace, before, task, assumed[-1])]
+                touched = touched or _Touched(trace)
+                assumed = [*assumed[:-1], _stack_touched(touched.behind(before, task), assumed[-1])]
             inserts += [Insert(before, ev.K_INIT_VMA, task, row, flags=_ASSUMED) for row in assumed]
             _note(trace, placed.note)
             continue
@@ -100,18 +103,33 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
     insert(trace, inserts)
 
 
-def _stack_touched(trace: Trace, before: int, task: int, stack: Row) -> Row:
-    """The assumed `stack` moved to where page faults behind the exec at `before` - 1 lie that can only be of one.
+class _Touched:
+    """Where each process touched memory, program by program: sorted once for all execs."""
+
+    def __init__(self, trace: Trace) -> None:
+        kinds = trace.columns["kind"]
+        events = np.flatnonzero(np.isin(kinds, (ev.K_READ, ev.K_WRITE, ev.K_FAULT, ev.K_EXEC)))
+        self._trace, self._pid_of = trace, trace.tasks["pid"]
+        pids = self._pid_of[trace.columns["task"][events]]
+        order = np.argsort(pids, kind="stable")
+        self._pids, self._events = pids[order], events[order]
+
+    def behind(self, before: int, task: int) -> npt.NDArray[np.int64]:
+        """Addresses that the process of `task` touched from event `before` up to its next exec."""
+        pid = self._pid_of[task]
+        first, last = (int(np.searchsorted(self._pids, pid, side)) for side in ("left", "right"))
+        mine = self._events[first:last]
+        mine = mine[np.searchsorted(mine, before) :]
+        execs = np.flatnonzero(self._trace.columns["kind"][mine] == ev.K_EXEC)
+        return self._trace.columns["a0"][mine[: execs[0]] if len(execs) else mine].astype(np.int64)
+
+
+def _stack_touched(places: npt.NDArray[np.int64], stack: Row) -> Row:
+    """The assumed `stack` moved to where `places` touched behind the exec lie that can only be of one.
 
     What execve itself wrote there (arguments and environment) takes no fault: the end is a few pages higher. Without
     such a fault the stack stays where it is assumed.
     """
-    kinds, pids = trace.columns["kind"], trace.tasks["pid"]
-    mine = pids[trace.columns["task"]] == pids[task]
-    ends = np.flatnonzero(mine & (kinds == ev.K_EXEC) & (np.arange(len(trace)) >= before))
-    last = int(ends[0]) if len(ends) else len(trace)
-    touched = mine[before:last] & np.isin(kinds[before:last], (ev.K_READ, ev.K_WRITE, ev.K_FAULT))
-    places = trace.columns["a0"][before:last][touched].astype(np.int64)
     top = stack[1]
     of_stack = places[(places >= top - _STACK_SPREAD) & (places < top)]
     if not len(of_stack):
