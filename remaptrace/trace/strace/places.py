@@ -178,8 +178,5 @@ def unlike_x86(places: Places) -> str:
     if top < 1 << 32:
         return f"{text}, where those of 32-bit programs lie (--arch i386, arm, ia32)"
     bits, arch = _width(top)
-    return (
-        f"{text}, below the end of {bits} bits" + (f", as {arch} does (--arch)" if arch else "")
-        if bits
-        else text
-    )
+    text += f", below the end of {bits} bits" if bits else ""
+    return text + (f", as {arch} does (--arch)" if arch else "")
