@@ -32,6 +32,7 @@ class _Table(NamedTuple):
     size: int
     name: int
     inclusive: bool = False
+    twice: bool = False  # the file, and behind it the name of the map, which is that of the file
 
 
 _TABLES = (
@@ -67,7 +68,7 @@ _TABLES = (
         pattern(
             _PREFIX + rf"0x([0-9a-f]+) - 0x([0-9a-f]+) [-*] (?:usr|sys)\s+\S+ \S {_PERMS}(?: (.*?))?(?: ; map\..*)?$"
         ),
-        3, 0, 0, 4,
+        3, 0, 0, 4, twice=True,
     ),
     _Table(
         "list of peda (vmmap)",
@@ -155,8 +156,8 @@ def _row(table: _Table, match: re.Match[str]) -> MapsRow:
     perms = (match[table.perms] or "") if table.perms else ""
     perms = perms + "p" if len(perms) == 3 else perms or UNKNOWN_PERMS
     name = _ARROW.sub("", (match[table.name] or "").strip()).strip()
-    if "radare2" in table.form:
-        half = len(name) // 2  # the file, and the name of the map, which is that of the file
+    if table.twice:
+        half = len(name) // 2
         name = name[:half] if name[:half] == name[half + 1 :] else name.split(" ")[0]
     name = "" if _MADE_UP.match(name) else re.sub(r"\s*PT_LOAD\[\d+\]$", "", name)
     offset = int(match[table.offset], 16) if table.offset else 0
