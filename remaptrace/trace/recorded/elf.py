@@ -122,7 +122,9 @@ def read_headers(data: bytes, size: int) -> Headers | None:
             interpreter = data[offset : offset + filesz].split(b"\0", 1)[0].decode("utf-8", "replace")
     if not loads:
         return None
-    return Headers(kind == _EXEC, tuple(loads), relro, interpreter, size, "", machine, exec_stack)
+    return Headers(
+        kind == _EXEC, tuple(loads), relro, interpreter, size, machine=machine, exec_stack=exec_stack
+    )
 
 
 def _prot(flags: int) -> int:
