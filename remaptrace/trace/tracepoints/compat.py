@@ -109,14 +109,14 @@ def _of_programs(text: KernelText, proofs: npt.NDArray[np.bool_]) -> npt.NDArray
     """Entries and returns of the programs of which a record in `proofs` is, from exec to exec; children are alike."""
     records = text.records
     current: dict[int, int] = {}  # thread: number of its program
-    like: list[int] = []  # program: another that runs the same one, or itself
+    first: list[int] = []  # program: the first that runs the same one, or itself
     narrow: set[int] = set()
     programs = np.full(records.shape[1], -1, dtype=np.int64)
     wanted = np.isin(records[R_OP], (OP_ENTER, OP_EXIT, OP_EXEC, OP_FORK, OP_NEWTASK))
 
     def begin(tid: int, of: int) -> int:
-        current[tid] = len(like)
-        like.append(of if of >= 0 else len(like))
+        current[tid] = len(first)
+        first.append(first[of] if of >= 0 else len(first))
         return current[tid]
 
     for column in np.flatnonzero(wanted).tolist():
@@ -127,15 +127,8 @@ def _of_programs(text: KernelText, proofs: npt.NDArray[np.bool_]) -> npt.NDArray
         elif op != OP_EXEC:
             programs[column] = mine
             if proofs[column]:
-                narrow.add(mine)
-
-    def root(program: int) -> int:
-        while like[program] != program:
-            program = like[program]
-        return program
-
-    roots = {root(program) for program in narrow}
-    return np.isin(programs, [program for program in range(len(like)) if root(program) in roots])
+                narrow.add(first[mine])
+    return np.isin(programs, [program for program, one in enumerate(first) if one in narrow])
 
 
 def _rename(text: KernelText, column: int, name: str) -> None:
