@@ -21,7 +21,8 @@ class Advice:
     """What the process with the most VMAs spends them on, and what was measured to lower that.
 
     Each view of `bill` adds up to its total; `remedies` were replayed, the most helpful first. `failure`: the
-    recorded refusal that the log ends in, and its possible causes, the likeliest first.
+    recorded refusal that the log ends in, and its possible causes, the likeliest first. `given_back`: what grew like a
+    leak, but was unmapped by the last calls of the process.
     """
 
     result: Result
@@ -30,6 +31,7 @@ class Advice:
     remedies: list[Remedy]
     failure: Failure | None
     leaks: list[Leak]
+    given_back: list[Leak]
 
     def __repr__(self) -> str:
         best = next((r for r in self.remedies if r.saved > 0 and r.allowed_alike), None)
@@ -61,13 +63,15 @@ def advise_on(
     shot = _look(result, event, follow)
     bill = make_bill(result, shot)
     limit = find_limit(result, task, bill)
+    leaks, given_back = find_leaks(result, bill, limit)
     return Advice(
         result,
         bill,
         limit,
         remedies(result, task, result.machine.arch.label, follow, progress, bill.patterns.found()),
         failure_of(result, failed) if failed >= 0 else None,
-        find_leaks(result, bill, steady=limit.calls_left >= 0 or limit.reached_event >= 0),
+        leaks,
+        given_back,
     )
 
 

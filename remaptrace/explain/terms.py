@@ -115,7 +115,7 @@ TERMS: dict[str, str] = {
     "policy": "A NUMA policy of mbind; neighbours with different ones do not merge.",
     "name": "A name of prctl(PR_SET_VMA_ANON_NAME); neighbours with different ones do not merge.",
     "growth": "A count that rises in every quarter of the last half of the calls and does not fall again.",
-    "leak": "Mappings of one size that are made again and again and hardly ever unmapped, to the end.",
+    "leak": "Mappings made again and again and hardly ever unmapped, to the end; counted by calls, as areas merge.",
     "remedy": "Another way of mapping, tried by replaying the rewritten trace: how many VMAs are left of the peak.",
     "saved": "The share of the VMAs that a remedy saves at the peak.",
     "share": "A part of a whole: of the VMAs at the peak ('the largest share of' is less than half of them), or of the "

@@ -63,13 +63,15 @@ class LeakCaller(TypedDict):
 class LeakFacts(TypedDict):
     """Mappings that nobody unmapped, of sizes from `bytes` to `largest_bytes`; `callers` null: not recorded.
 
-    `of`: "anonymous memory", the file that all of them map, or "files".
+    `of`: "anonymous memory", the file that all of them map, or "files"; `stay_bytes`: bytes of them that stay mapped.
+    `given_back_at`: where the unmapping at the end of the process begins, null for a leak.
     """
 
     bytes: int
     largest_bytes: int
     mappings: int
     of: str
+    stay_bytes: int
     unmapped: int
     in_last_half: int
     first: Place
@@ -77,6 +79,7 @@ class LeakFacts(TypedDict):
     threads: list[LeakThread]
     by_quarter: list[int]
     callers: list[LeakCaller] | None
+    given_back_at: Place | None
 
 
 class Border(TypedDict):
@@ -155,6 +158,7 @@ class Advise(TypedDict):
     failure: FailureFacts | None
     notes: list[str]
     leaks: list[LeakFacts]
+    given_back: list[LeakFacts]
     borders: dict[str, Border]
     holes: list[Hole]
     guards: Guards

@@ -62,6 +62,7 @@ def advise_facts(advice: Advice, lookup: Sequence[Cost] | None = None, seconds: 
         "failure": _failure(trace, failure) if failure else None,
         "notes": [*trace.notes, *advice.result.notes],
         "leaks": [_leak(trace, leak) for leak in advice.leaks],
+        "given_back": [_leak(trace, group) for group in advice.given_back],
         "borders": {k: {"pairs": n, "alone": a} for k, (n, a) in shape.borders.items()},
         "holes": [{"size": s, "count": n, "bytes": b} for s, n, b in shape.holes],
         "guards": {"areas": shape.guards, "left": shape.left_with_guards},
@@ -112,6 +113,7 @@ def _leak(trace: Trace, leak: Leak) -> LeakFacts:
         "largest_bytes": leak.largest,
         "mappings": leak.mappings,
         "of": leak.file or ("files" if leak.of_files else "anonymous memory"),
+        "stay_bytes": leak.stay,
         "unmapped": leak.unmapped,
         "in_last_half": leak.late,
         "first": place(trace, leak.first_event),
@@ -121,6 +123,7 @@ def _leak(trace: Trace, leak: Leak) -> LeakFacts:
         "callers": [{"frames": list(frames), "mappings": count} for frames, count in leak.callers]
         if "stack" in trace.columns
         else None,
+        "given_back_at": place(trace, leak.given_back_event) if leak.given_back_event >= 0 else None,
     }
 
 
@@ -156,6 +159,7 @@ def sentences(facts: Advise) -> list[str]:
     if not facts["total"]:
         return [*found, _spender(facts), _limiter(facts)]
     found += [_leaked(leak, facts["limit"]["ended_at"]) for leak in facts["leaks"][:2]]
+    found += [_given_back(group) for group in facts["given_back"][:1]]
     return [*found, _spender(facts), _saver(facts), _limiter(facts)]
 
 
@@ -175,9 +179,6 @@ def _leaked(leak: LeakFacts, ended: Place | None) -> str:
         if len(who) > 1 and who[0]["mappings"] * 2 > leak["mappings"]
         else ""
     )
-    size = size_words(leak["bytes"])
-    if leak["largest_bytes"] != leak["bytes"]:
-        size += f" to {size_words(leak['largest_bytes'])}"
     if leak["callers"] is None:
         called = "Who called was not recorded (`record --stacks`, strace -k)."
     else:
@@ -191,12 +192,30 @@ def _leaked(leak: LeakFacts, ended: Place | None) -> str:
             f"until the process ended at line {ended['line']}. "
             "That is a leak if it is to run longer, or memory that it needs."
         )
+    return (
+        f"{_mappings(leak)} were never unmapped{given} ({size_words(leak['stay_bytes'])} stay mapped): "
+        f"from line {leak['first']['line']} to line {leak['last']['line']}{by}, {until} {called}"
+    )
+
+
+def _mappings(leak: LeakFacts) -> str:
+    size = size_words(leak["bytes"])
+    if leak["largest_bytes"] != leak["bytes"]:
+        size += f" to {size_words(leak['largest_bytes'])}"
     what = "" if leak["of"] == "anonymous memory" else f" of {leak['of']}"
     if leak["of"].startswith("file@"):
         what = " of one file"
+    return f"{number(leak['mappings'])} mappings of {size}{what}"
+
+
+def _given_back(group: LeakFacts) -> str:
+    """What came to the end of the work, and went at the end of the process."""
+    began = group["given_back_at"]
+    at = f", from line {began['line']} on" if began else ""
     return (
-        f"{number(leak['mappings'])} mappings of {size}{what} were never unmapped{given}: "
-        f"from line {leak['first']['line']} to line {leak['last']['line']}{by}, {until} {called}"
+        f"{_mappings(group)} ({size_words(group['stay_bytes'])}) came from line {group['first']['line']} to line "
+        f"{group['last']['line']} and were given back at the end{at}, just before the process ended: no leak, but a "
+        "run that goes on longer holds more."
     )
 
 
