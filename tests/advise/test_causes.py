@@ -84,6 +84,8 @@ SHOWN: list[tuple[str, str, dict[str, object], str]] = [
     ("a directory, which the refusal proves", FILE + mmap(4096, "ENODEV", "PROT_READ", "MAP_PRIVATE", 3), {},
      "WHY_UNMAPPABLE"),
     ("a sealed file", memfd("F_SEAL_WRITE") + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), {}, "WHY_FILE_SEALED"),
+    ("a file sealed for the future", memfd("F_SEAL_FUTURE_WRITE") + mmap(4096, "EPERM", RW, "MAP_SHARED", 3), {},
+     "WHY_FILE_SEALED"),
     ("below the lowest address", "setuid(1000) = 0\n" + mmap(4096, "EPERM", RW, ANON + "|MAP_FIXED"), {},
      "WHY_LOW_ADDRESS"),
     ("beyond user space", mmap(8192, "ENOMEM", RW, ANON + "|MAP_FIXED", addr="0x7ffffffff000"), {}, "WHY_BEYOND"),
