@@ -146,6 +146,8 @@ R_PKEYS = rule(
     "int",
     0,
     "protection keys of the processor: 0 none, 16 x86; a recorded key shows that it had some",
+    least=0,
+    most=32,
 )
 
 # -- names of anonymous areas
@@ -154,8 +156,6 @@ R_ANON_NAME_CONFIG = rule(
     "bool",
     0,
     "CONFIG_ANON_VMA_NAME: prctl(PR_SET_VMA) names anonymous areas; a recorded success shows that it was set",
-    least=0,
-    most=32,
 )
 R_ANON_NAMES = choice(
     "anon_names",
@@ -201,7 +201,11 @@ R_DOFORK = choice(
 )
 R_VVAR_MIXED = rule("vvar_mixed", "bool", 0, "[vvar] is mm, not pf (7.x)")
 R_POSSIBLE_CPUS = rule(
-    "possible_cpus", "int", 1, "possible processors: an aio ring has room for at least eight events each"
+    "possible_cpus",
+    "int",
+    1,
+    "possible processors: an aio ring has room for at least eight events each",
+    least=1,
 )
 
 # -- faults
@@ -213,7 +217,7 @@ R_PER_VMA_PTES_UPGRADE = choice(
     " page are not dirty in 6.1",
 )
 UPGRADE_NONE, UPGRADE_DIRTY, UPGRADE_EXCLUSIVE = 0, 1, 2
-R_FOLIO_MAP = rule("map_whole_folio", "bool", 1, "a file fault maps the whole large folio (6.18)", least=1)
+R_FOLIO_MAP = rule("map_whole_folio", "bool", 1, "a file fault maps the whole large folio (6.18)")
 R_PT_RECLAIM = rule("pt_reclaim", "bool", 1, "DONTNEED of a whole table frees it (6.14)")
 R_COW_PREPARES_FIRST = rule(
     "cow_prepares_first",
