@@ -136,3 +136,10 @@ def test_a_kernel_file_has_the_words_of_the_kernel_at_its_bottom(tmp_path):
         (tmp_path / f"{name}.yaml").write_text(f"base: {base}\nrules: {{max_map_count: 100}}\n")
     (tmp_path / "high.yaml").write_text("base: ./low.yaml\n")
     assert Machine.load("um-x86_64", str(tmp_path / "high.yaml")).arch.name == "um-x86_64-6.1"
+
+
+def test_bounds_stand_at_rules_that_hold_numbers() -> None:
+    """A bound at a bool bounds nothing: it was meant for the rule beside it."""
+    bounded = {rule.name: rule.kind for rule in RULES.values() if (rule.least, rule.most) != (None, None)}
+    assert {"pkeys", "possible_cpus"} <= set(bounded)
+    assert set(bounded.values()) == {"int"}
