@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED
+from ..abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_STACK
 from ..abi.vmflags import VM_EXEC
 from ..lateclasses import dataclass, replace
 from ..patterns import pattern
@@ -26,6 +26,7 @@ from .patterns import CODE, LIBRARIES, RELRO
 _LIBRARY = pattern(r"\.so(?:\.[\d.]+)?(?: \(deleted\))?\Z")
 _FRAMES, _CALLERS = 4, 4
 """Frames of a caller, and callers, that are named."""
+THREAD_STACKS = "thread stacks"
 _LEAST = 50
 _SHARE = 0.1
 """A group is a leak from this many mappings on, and this share of the areas or of the bytes that stay mapped."""
@@ -38,8 +39,8 @@ class Leak:
     Or, with `given_back_event`, those that only the last calls of a process that ended unmapped, from that one on:
     then `unmapped` are those given back before.
 
-    `file`: what they map, "" if they are anonymous or of many files; `of_files`: they are no anonymous ones. Programs
-    and libraries are never among them.
+    `file`: what they map, "" if they are anonymous or of many files, THREAD_STACKS if all are
+    (MAP_STACK); `of_files`: they are no anonymous ones. Programs and libraries are never among them.
 
     `late`: how many of them the last half of the process's memory calls made; `threads`: (tid, mappings), most
     first; `unmapped`: mappings of that size that were given back. `ages`: how many each quarter of the calls made,
@@ -146,6 +147,8 @@ def _leaks(result: Result, bill: Bill, spans: Spans, stay: Ints, calls: Ints, st
             names = (
                 {files[i] for i in np.unique(areas[chosen][kept]).tolist()} if files is not None else set()
             )
+            if not of_files and (flags[chosen][kept] & MAP_STACK != 0).all():
+                names = {THREAD_STACKS}
             leaks.append(replace(leak, of_files=of_files, file=names.pop() if len(names) == 1 else ""))
     return sorted(leaks, key=lambda leak: -leak.mappings)
 

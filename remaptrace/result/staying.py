@@ -110,8 +110,8 @@ def staying_bytes(spans: Spans, count: int) -> Ints:
     stays = np.zeros(count, dtype=np.int64)
     if not count:
         return stays
-    borders = np.unique(np.concatenate((start, end)))
-    low, high = np.searchsorted(borders, start), np.searchsorted(borders, end)
+    borders, places = np.unique(np.concatenate((start, end)), return_inverse=True)
+    low, high = places.reshape(2, -1)
     last = _last_over(low, high, len(borders) - 1)
     known = last >= 0
     np.add.at(stays, last[known], np.diff(borders)[known])

@@ -87,6 +87,15 @@ def test_teeth_of_a_collector_do_not_leak_and_what_outlives_them_does(
     assert (leak["mappings"], leak["unmapped"]) == (200, 1800)
 
 
+def test_stacks_of_threads_are_called_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    stacks = "".join(map(mapped, range(100))).replace("MAP_ANONYMOUS", "MAP_ANONYMOUS|MAP_STACK")
+    facts = advise(capsys, tmp_path, EXEC + stacks)
+    assert [leak["of"] for leak in facts["leaks"]] == ["thread stacks"]
+    assert "100 mappings of 8 KiB of thread stacks were never unmapped" in facts["sentences"][0]
+    again = "".join(f"madvise({BASE + n % 100 * 0x100000:#x}, 4096, MADV_DONTNEED) = 0\n" for n in range(300))
+    assert advise(capsys, tmp_path, EXEC + stacks + again)["leaks"] == []  # they are used again
+
+
 def test_what_grew_before_exec_is_gone_with_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     text = EXEC + "".join(map(mapped, range(60))) + EXEC + "".join(map(mapped, range(90)))
     (leak,) = advise(capsys, tmp_path, text)["leaks"]

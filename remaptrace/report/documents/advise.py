@@ -63,8 +63,9 @@ class LeakCaller(TypedDict):
 class LeakFacts(TypedDict):
     """Mappings that nobody unmapped, of sizes from `bytes` to `largest_bytes`; `callers` null: not recorded.
 
-    `of`: "anonymous memory", the file that all of them map, or "files"; `stay_bytes`: bytes of them that stay mapped.
-    `given_back_at`: where the unmapping at the end of the process begins, null for a leak.
+    `of`: "anonymous memory", "thread stacks" (MAP_STACK), the file that all of them map, or "files".
+    `stay_bytes`: bytes of them that stay mapped; `given_back_at`:
+    where the unmapping at the end of the process begins, null for a leak.
     """
 
     bytes: int

@@ -215,7 +215,7 @@ def _given_back(group: LeakFacts) -> str:
     return (
         f"{_mappings(group)} ({size_words(group['stay_bytes'])}) came from line {group['first']['line']} to line "
         f"{group['last']['line']} and were given back at the end{at}, just before the process ended: no leak, but a "
-        "run that goes on longer holds more."
+        "run that goes on longer may hold more."
     )
 
 
