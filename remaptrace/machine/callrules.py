@@ -10,6 +10,9 @@ R_GUARD = choice("guard_regions", ("none", "anonymous", "all"), "all", "MADV_GUA
 
 # -- calls that exist
 R_MSEAL = rule("mseal", "bool", 1, "mseal exists (6.10)")
+R_SEAL_ZERO = rule(
+    "sealed_zero_file_kept", "bool", 1, "advice that discards spares sealed private /dev/zero, too (6.17)"
+)
 R_MLOCK2 = rule("mlock2", "bool", 1, "mlock2 and MLOCK_ONFAULT exist (4.4)")
 R_MADV_FREE = rule("madv_free", "bool", 1, "MADV_FREE (4.5)")
 R_WIPEONFORK = rule("wipeonfork", "bool", 1, "MADV_WIPEONFORK; mremap old_len 0 on private EINVAL (4.14)")

@@ -55,10 +55,6 @@ NOT_MODELLED: tuple[tuple[str, str], ...] = (
         "madvise(MADV_GUARD_INSTALL) over pages that userfaultfd protects",
         "the kernel tries to for ever over their markers: the guard is installed, and named",
     ),
-    (
-        "madvise of sealed private areas of /dev/zero",
-        "advice that discards is granted as for files; 6.18 treats them as anonymous memory and refuses it",
-    ),
     ("madvise(MADV_HWPOISON, MADV_SOFT_OFFLINE)", "EINVAL here"),
     ("map_shadow_stack", "named"),
     (

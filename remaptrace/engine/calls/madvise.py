@@ -73,6 +73,7 @@ from ...machine.callrules import (
     R_POPULATE_ADVICE,
     R_REMOVE_LOOPS,
     R_REMOVE_MAYWRITE,
+    R_SEAL_ZERO,
     R_THP,
     R_WILLNEED_ANON,
     R_WIPEONFORK,
@@ -178,7 +179,8 @@ def _is_flag_advice(advice: int) -> int:
 def _seal_forbids(m: Mem, task: int, vma: int, advice: int) -> int:
     """1 if `vma` is sealed anonymous memory that `task` may not write (nor by its key), and the advice discards it."""
     flags = m[vma + V_FLAGS]
-    if flags & VM_SEALED == 0 or flags & VM_SHARED or m[vma + V_FILE] != 0:
+    file = m[vma + V_FILE] != 0 and (m[H_RULES + R_SEAL_ZERO] == 0 or vma_is_anonymous(m, vma) == 0)
+    if flags & VM_SEALED == 0 or flags & VM_SHARED or file:
         return 0
     if flags & VM_WRITE and pkey_denies(m, task, m[vma + V_START], ACC_WRITE) == 0:
         return 0

@@ -75,6 +75,7 @@ CHANGES: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
     "mremap_checks_first": (((4, 0), "no"), ((6, 17), "yes")),
     "uffd_registers_droppable": (((4, 0), "yes"), ((6, 17), "no")),
     "uffd_unregisters_own": (((4, 0), "no"), ((6, 17), "yes")),
+    "sealed_zero_file_kept": (((4, 0), "no"), ((6, 17), "yes")),
     "map_whole_folio": (((4, 0), "no"), ((6, 18), "yes")),
     "collapse_read_only": (((4, 0), "no"), ((6, 18), "yes")),
     "thp_disable_except_advised": (((4, 0), "no"), ((6, 18), "yes")),
