@@ -10,7 +10,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from .. import errorcodes as ec
 from ..digests import blake2b
+from ..errors import UsageError
 from ..kept import cache_root, may_use
 
 if TYPE_CHECKING:
@@ -42,6 +44,14 @@ def sources(room: str) -> list[Path]:
     return own.import_closure(ROOMS[room], own.PACKAGE, leaves=("machinecode",))
 
 
+@lru_cache(maxsize=1)
+def can_compile() -> bool:
+    """False where numba or llvmlite, which make machine code, is not installed."""
+    from importlib.util import find_spec
+
+    return find_spec("numba") is not None and find_spec("llvmlite") is not None
+
+
 @lru_cache(maxsize=4)
 def cache_folder(room: str) -> Path:
     """The folder of the code made from exactly these sources for this processor (not created)."""
@@ -49,7 +59,16 @@ def cache_folder(room: str) -> Path:
 
 
 def folder_now(room: str) -> Path:
-    """The same, by the sources as they are on disk now: they may have been edited since this process began."""
+    """The same, by the sources as they are on disk now: they may have been edited since this process began.
+
+    Raises UsageError RT605 where nothing here can compile.
+    """
+    if not can_compile():
+        raise UsageError(
+            ec.RT_NOT_COMPILED,
+            "no machine code of these sources is here, and numba and llvmlite, which make it, are not installed",
+            expected="both of them, or a wheel that brings machine code (make wheel)",
+        )
     from importlib.metadata import version
 
     from llvmlite import binding as llvm
@@ -81,4 +100,4 @@ def object_file(room: str, name: str) -> Path:
 
 def is_kept(room: str, name: str) -> bool:
     """True when the machine code of `name`, made from these sources, is on disk already and may be used."""
-    return may_use(object_file(room, name))
+    return can_compile() and may_use(object_file(room, name))

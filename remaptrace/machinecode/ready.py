@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .folders import READERS, is_kept
+from .folders import READERS, can_compile, is_kept
 from .shipped import is_shipped
 
 Progress = Callable[[str, int, int], None]
@@ -34,12 +34,12 @@ def is_ready(recorder: str) -> bool:
 
 def pays(recorder: str, size: int) -> bool:
     """True when the compiled reader of this text is at hand, or worth compiling for `size` bytes."""
-    return size >= COMPILE_FOR[recorder] or is_ready(recorder)
+    return (size >= COMPILE_FOR[recorder] and can_compile()) or is_ready(recorder)
 
 
 def will_compile(recorder: str, size: int) -> bool:
     """True when reading `size` bytes of this recorder's text begins with compiling its reader."""
-    return size >= COMPILE_FOR[recorder] and not is_ready(recorder)
+    return size >= COMPILE_FOR[recorder] and can_compile() and not is_ready(recorder)
 
 
 def warm() -> None:

@@ -81,6 +81,10 @@ def _compiled(events: int, engine: str) -> bool:
 
     if is_shipped(WHATIF, _LOOP):
         return True
+    from ..machinecode.folders import can_compile
+
+    if not can_compile():
+        return False
     return events >= COMPILE_FROM or (events >= _INTERPRETED_BELOW and is_compiled(WHATIF, _LOOP))
 
 

@@ -33,6 +33,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word.
 
     ``auto`` takes the faster of the two: a compiled engine must be loaded, unless it is already, or even made first.
+    Where numba is not installed and no machine code fits, that is the interpreted one.
     """
     if engine not in ("auto", "interpreted", "compiled"):
         raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
@@ -50,7 +51,9 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
         return "compiled" if asked_for and _machine_code().linked else "interpreted"
     if weight < COMPILE_FROM:
         return "compiled" if is_compiled() else "interpreted"
-    return "compiled"
+    from ...machinecode.folders import can_compile
+
+    return "compiled" if can_compile() else "interpreted"
 
 
 def _came_with_the_package() -> bool:
