@@ -38,6 +38,7 @@ from ..pages.pte import (
     pte_mkclean,
     pte_mkold,
     pte_pfn,
+    pte_poison,
     pte_present,
     pte_uffd_wp,
 )
@@ -139,7 +140,7 @@ def _free_word(m: Mem, p: int) -> int:
 
 @kernel
 def advise_free(m: Mem, task: int, vma: int, start: int, end: int) -> int:
-    """Let reclaim drop anonymous pages that are not written again; swap entries go at once (MADV_FREE)."""
+    """Let reclaim drop anonymous pages that are not written again; swap entries and poison go at once (MADV_FREE)."""
     mm = m[task + T_MM]
     whole = 1 << span_shift(m)
     addr = next_leaf(m, mm, start, end)
@@ -159,6 +160,8 @@ def advise_free(m: Mem, task: int, vma: int, start: int, end: int) -> int:
             for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
                 if m[q] != 0 and pte_present(m, m[q]) != 0:
                     _free_word(m, q)
+                elif m[q] != 0 and pte_poison(m, m[q]) != 0:
+                    m[q] = 0
                 elif m[q] != 0 and pte_marker(m, m[q]) == 0 and pte_file(m, m[q]) == 0:
                     zap_pte(m, mm, q, ZAP_DONTNEED)
         addr = next_leaf(m, mm, limit, end)
