@@ -19,7 +19,7 @@ from ..files.pagecache import (
 )
 from ..files.special import kind_of
 from ..jit import kernel
-from ..pages.frames import bytes_copy, frame, frame_alloc, frame_anon, frame_map, zero_frame
+from ..pages.frames import bytes_copy, frame, frame_alloc, frame_map, zero_frame
 from ..pages.pgwalk import leaf_drop, pmd_lookup, pte_index
 from ..pages.pte import mk_pte, pte_mkuffd_wp, pte_mkyoung, pte_uffd_wp
 from ..state import (
@@ -45,7 +45,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_SIGBUS, linear_index, written
+from .vmfault import VMF_MAJOR, VMF_MINOR, VMF_OOM, VMF_SIGBUS, anon_page, linear_index, written
 
 
 @kernel
@@ -231,9 +231,7 @@ def do_fault(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
         if marked != 0:
             m[p] = pte_mkuffd_wp(m, m[p])
         return code
-    if anon_vma_prepare(m, mm, vma) < 0:
-        return VMF_OOM
-    new = frame_anon(m, mm, linear_index(m, vma, addr))
+    new = anon_page(m, mm, vma, addr)
     if new == 0:
         return VMF_OOM
     bytes_copy(m, new, pfn)

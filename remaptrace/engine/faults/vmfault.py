@@ -81,6 +81,13 @@ def written(m: Mem, w: int, flags: int) -> int:
 
 
 @kernel
+def anon_page(m: Mem, mm: int, vma: int, addr: int) -> int:
+    """A new private page for `addr` of `vma`, which has an anon_vma then; 0: no memory (vmf_anon_prepare)."""
+    anon_vma_prepare(m, mm, vma)
+    return frame_anon(m, mm, linear_index(m, vma, addr))
+
+
+@kernel
 def do_anonymous_page(m: Mem, mm: int, vma: int, addr: int, access: int, p: int) -> int:
     """First touch of private anonymous memory: the zero page for a read, a new page for a write."""
     marked = pte_uffd_wp(m, m[p])
@@ -89,9 +96,7 @@ def do_anonymous_page(m: Mem, mm: int, vma: int, addr: int, access: int, p: int)
         if marked != 0:
             m[p] = pte_mkuffd_wp(m, m[p])
         return VMF_MINOR
-    if anon_vma_prepare(m, mm, vma) < 0:
-        return VMF_OOM
-    pfn = frame_anon(m, mm, linear_index(m, vma, addr))
+    pfn = anon_page(m, mm, vma, addr)
     if pfn == 0:
         return VMF_OOM
     m[p] = written(m, mk_pte(m, pfn, m[vma + V_PROT]), m[vma + V_FLAGS])
@@ -140,9 +145,7 @@ def do_wp_page(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
         m[f + F_FLAGS] |= FF_EXCLUSIVE
         m[p] = written(m, w, flags)
         return VMF_MINOR
-    if anon_vma_prepare(m, mm, vma) < 0:
-        return VMF_OOM
-    new = frame_anon(m, mm, linear_index(m, vma, addr))
+    new = anon_page(m, mm, vma, addr)
     if new == 0:
         return VMF_OOM
     if page & FF_ZERO:
@@ -165,9 +168,7 @@ def unshare_page(m: Mem, mm: int, vma: int, addr: int, p: int) -> int:
     if _may_reuse(m, pfn) != 0:
         m[frame(m, pfn) + F_FLAGS] |= FF_EXCLUSIVE
         return VMF_MINOR
-    if anon_vma_prepare(m, mm, vma) < 0:
-        return VMF_OOM
-    new = frame_anon(m, mm, linear_index(m, vma, addr))
+    new = anon_page(m, mm, vma, addr)
     if new == 0:
         return VMF_OOM
     bytes_copy(m, new, pfn)
