@@ -32,13 +32,10 @@ from ..pages.pte import (
     mk_pte_marker,
     mk_swap_pte,
     pte_dirty,
-    pte_file,
     pte_guard,
-    pte_marker,
     pte_mkclean,
     pte_mkold,
     pte_pfn,
-    pte_poison,
     pte_present,
     pte_uffd_wp,
 )
@@ -160,9 +157,7 @@ def advise_free(m: Mem, task: int, vma: int, start: int, end: int) -> int:
             for q in range(p, p + pte_index(m, limit - 1) - pte_index(m, addr) + 1):
                 if m[q] != 0 and pte_present(m, m[q]) != 0:
                     _free_word(m, q)
-                elif m[q] != 0 and pte_poison(m, m[q]) != 0:
-                    m[q] = 0
-                elif m[q] != 0 and pte_marker(m, m[q]) == 0 and pte_file(m, m[q]) == 0:
+                elif m[q] != 0:  # other markers and file PTEs stay
                     zap_pte(m, mm, q, ZAP_DONTNEED)
         addr = next_leaf(m, mm, limit, end)
     return 0
