@@ -9,7 +9,7 @@ treated so, and only when placing follows the log.
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EBADF, EEXIST, ENODEV, EPERM
-from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_SEAL, F_SEAL_WRITE
+from ...abi.fcntl import F_SEAL_SEAL, F_SEAL_WRITE, SEALS_OF_WRITING
 from ...abi.mman import (
     MAP_ANONYMOUS,
     MAP_FIXED_NOREPLACE,
@@ -355,7 +355,7 @@ def assume_seal(m: Mem, task: int, fd: int, prot: int, flags: int) -> int:
         return 0
     if prot & VM_WRITE == 0 or shared == 0 or m[inode + I_TYPE] != OPS_SHMEM:
         return 0
-    if m[inode + I_SEALS] & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0:
+    if m[inode + I_SEALS] & (SEALS_OF_WRITING | F_SEAL_SEAL) == 0:
         m[inode + I_SEALS] |= F_SEAL_WRITE | SEAL_ASSUMED
         m[G_ASSUMED] += 1
         m[G_RSFLAGS] |= RSF_ASSUMED

@@ -6,7 +6,7 @@ linux-6.x 4.4 and 4.5, linux-2.6.21 3.10. What advice does to pages stands in `a
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EAGAIN, EBADF, EBUSY, EINVAL, EIO, ENOMEM, ENOSYS, EPERM
-from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE
+from ...abi.fcntl import SEALS_OF_WRITING
 from ...abi.mman import (
     MADV_COLD,
     MADV_COLLAPSE,
@@ -133,7 +133,6 @@ from ..why import (
 )
 
 _REFUSED = -1
-_SEAL_WRITE = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
 
 
 @kernel
@@ -244,7 +243,7 @@ def _remove(m: Mem, task: int, vma: int, start: int, end: int) -> int:
     error = no_punch(m, m[vma + V_INODE])
     if error != 0:
         return error
-    if m[m[vma + V_INODE] + I_SEALS] & _SEAL_WRITE:
+    if m[m[vma + V_INODE] + I_SEALS] & SEALS_OF_WRITING:
         return refuse(m, WHY_FILE_SEALED, EPERM)
     if flags & VM_HUGETLB:
         offset = start - m[vma + V_START] + (m[vma + V_PGOFF] << m[H_ARCH + A_PAGE_SHIFT])

@@ -18,7 +18,7 @@ from ...abi.errnos import (
     EOVERFLOW,
     EPERM,
 )
-from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE
+from ...abi.fcntl import SEALS_OF_WRITING
 from ...abi.mman import (
     MAP_ANONYMOUS,
     MAP_FIXED,
@@ -144,7 +144,7 @@ def _taken(m: Mem, mm: int, file: int, addr: int, length: int, vm: int) -> int:
     if errno in (EPERM, EACCES, ENOSYS):
         if range_is_sealed(m, mm, addr, addr + length) != 0 or map_deny_write_exec(m, mm, vm, vm) != 0:
             return 0
-        if file != 0 and m[m[file + O_INODE] + I_SEALS] & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+        if file != 0 and m[m[file + O_INODE] + I_SEALS] & SEALS_OF_WRITING:
             return 0
         return take(m, WHY_FORBIDDEN, errno)
     if file == 0:

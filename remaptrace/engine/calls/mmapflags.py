@@ -6,7 +6,7 @@ Numbers of PROT_* and MAP_* are those of the generic ABI.
 from __future__ import annotations
 
 from ...abi.errnos import EACCES, EINVAL, EIO, ENODEV, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM
-from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE
+from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, SEALS_OF_WRITING
 from ...abi.mman import (
     MAP_DROPPABLE,
     MAP_LOCKED,
@@ -143,7 +143,7 @@ def _seal_flags(m: Mem, seals: int, vm: int) -> int:
     F_SEAL_WRITE is seen before anything is unmapped (mapping_map_writable), F_SEAL_FUTURE_WRITE alone
     only by the file's mmap method on kernels before 6.12.
     """
-    if vm & VM_SHARED == 0 or seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) == 0:
+    if vm & VM_SHARED == 0 or seals & SEALS_OF_WRITING == 0:
         return vm
     if m[H_RULES + R_SEALED_READ] == 0 and seals & F_SEAL_WRITE:
         return vm

@@ -8,7 +8,6 @@ from __future__ import annotations
 from ...abi.errnos import EBADF, EBUSY, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM, ESPIPE
 from ...abi.fcntl import (
     F_SEAL_EXEC,
-    F_SEAL_FUTURE_WRITE,
     F_SEAL_GROW,
     F_SEAL_SEAL,
     F_SEAL_SHRINK,
@@ -21,6 +20,7 @@ from ...abi.fcntl import (
     FALLOC_UNSHARE_RANGE,
     FALLOC_WRITE_ZEROES,
     FALLOC_ZERO_RANGE,
+    SEALS_OF_WRITING,
 )
 from ...abi.special import FILE_SECRET
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
@@ -147,7 +147,7 @@ def sys_fallocate(m: Mem, task: int, fd: int, mode: int, offset: int, length: in
         return NOT_MINE if kind == OPS_FILE else -EOPNOTSUPP
     seals = m[inode + I_SEALS]
     if mode & FALLOC_PUNCH_HOLE:
-        if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+        if seals & SEALS_OF_WRITING:
             return -EPERM
         inode_punch(m, inode, offset, offset + length)
         return 0
@@ -211,7 +211,7 @@ def sys_pwrite(m: Mem, task: int, fd: int, offset: int, value: int) -> int:
     if m[inode + I_TYPE] == OPS_HUGETLB:  # hugetlbfs has no write method
         return -EINVAL
     seals = m[inode + I_SEALS]
-    if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+    if seals & SEALS_OF_WRITING:
         return -EPERM
     if offset >= m[inode + I_SIZE] and seals & F_SEAL_GROW:
         return -EPERM
@@ -242,6 +242,6 @@ def sys_add_seals(m: Mem, task: int, fd: int, seals: int) -> int:
                 return -EBUSY
             vma = m[vma + V_INEXT]
     if seals & F_SEAL_EXEC and m[inode + I_SEALS] & F_SEAL_EXEC == 0:  # of a file that may be executed
-        seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
+        seals |= F_SEAL_SHRINK | F_SEAL_GROW | SEALS_OF_WRITING
     m[inode + I_SEALS] |= seals
     return 0

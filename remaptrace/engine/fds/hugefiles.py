@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...abi.errnos import EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM
-from ...abi.fcntl import F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE
+from ...abi.fcntl import F_SEAL_GROW, FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, SEALS_OF_WRITING
 from ...abi.mman import HUGE_SIZE_SHIFT
 from ...abi.vmflags import VM_MAYSHARE, VM_NORESERVE, VM_WRITE
 from ...machine.archwords import A_HUGE_SHIFT, A_PAGE_SHIFT
@@ -147,7 +147,7 @@ def hugefile_fallocate(m: Mem, inode: int, mode: int, offset: int, length: int) 
         return -EOPNOTSUPP
     seals = m[inode + I_SEALS]
     if mode & FALLOC_PUNCH_HOLE:
-        if seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE):
+        if seals & SEALS_OF_WRITING:
             return -EPERM
         hugefile_punch(m, inode, offset, offset + length)
         return 0
