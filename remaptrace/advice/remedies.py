@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from ..abi.kinds import K_REMAP_FILE_PAGES
+from ..abi.mman import OVERCOMMIT_NEVER
 from ..defaults import DEFAULT_KERNEL
 from ..engine.run.driver import Progress, replay
 from ..lateclasses import dataclass
@@ -101,7 +102,7 @@ def remedies(
 def _alone(result: Result, task: int, follow: bool | None) -> Result:
     """`result` without the events of other programs, where a replay shows that they made no difference to it."""
     machine = result.machine
-    if machine.kernel.values["overcommit_memory"] == _NEVER:
+    if machine.kernel.values["overcommit_memory"] == OVERCOMMIT_NEVER:
         return result  # what others have is what it may not have
     events = kin(result.trace, task)
     part = part_of(result.trace, events)
@@ -113,10 +114,6 @@ def _alone(result: Result, task: int, follow: bool | None) -> Result:
         for name in ("ret", "outcome", "map_count")
     )
     return alone if equal else result
-
-
-_NEVER = 2
-"""vm.overcommit_memory: what all processes have is counted against one limit."""
 
 
 def _measured(

@@ -62,7 +62,7 @@ def _commit_limit(at: RefusedCall) -> int:
 
 def near_commit_limit(at: RefusedCall) -> bool:
     """Whether a strict commit limit leaves little beside what is known: other processes are charged to it, too."""
-    strict = int(at.result.machine.kernel.values["overcommit_memory"]) == 2
+    strict = int(at.result.machine.kernel.values["overcommit_memory"]) == mman.OVERCOMMIT_NEVER
     return strict and at.data + at.length > _commit_limit(at) * 3 // 4
 
 
@@ -70,7 +70,7 @@ def _overcommit(at: RefusedCall) -> str:
     values = at.result.machine.kernel.values
     page = at.result.machine.page_size
     ram, swap = (int(values[name]) * page for name in ("ram_pages", "swap_pages"))
-    if int(values["overcommit_memory"]) == 2:
+    if int(values["overcommit_memory"]) == mman.OVERCOMMIT_NEVER:
         limit = _commit_limit(at)
         return (
             f"vm.overcommit_memory is 2 and the commit limit {size_words(limit)}: {size_words(at.data)} of data were "

@@ -7,7 +7,7 @@ may_expand_vm and vm_stat_account, mm/util.c __vm_enough_memory; linux-6.x 2.4, 
 from __future__ import annotations
 
 from ..abi.errnos import EAGAIN, ENOMEM, EPERM
-from ..abi.mman import RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
+from ..abi.mman import OVERCOMMIT_ALWAYS, OVERCOMMIT_GUESS, RLIM_AS, RLIM_DATA, RLIM_MEMLOCK
 from ..abi.rows import RSF_ASSUMED
 from ..abi.vmflags import VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_SHARED, VM_WRITE
 from ..machine.archwords import A_PAGE_SHIFT
@@ -130,7 +130,7 @@ def may_expand_vm(m: Mem, task: int, flags: int, pages: int) -> int:
     if (
         m[G_TAKE] == ENOMEM
         and flags & VM_HUGETLB == 0
-        and (m[H_RULES + R_OVERCOMMIT] == 1 or accountable(flags) == 0)
+        and (m[H_RULES + R_OVERCOMMIT] == OVERCOMMIT_ALWAYS or accountable(flags) == 0)
     ):
         m[G_RSFLAGS] |= RSF_ASSUMED
         return WHY_TAKEN
@@ -199,9 +199,9 @@ def charge(m: Mem, task: int, pages: int) -> int:
     """Charge `pages` against overcommit (security_vm_enough_memory_mm): 1, or 0 and nothing is charged."""
     m[G_COMMITTED] += pages
     mode = m[H_RULES + R_OVERCOMMIT]
-    if mode == 1:
+    if mode == OVERCOMMIT_ALWAYS:
         return 1
-    good = _enough_by_guess(m, task, pages) if mode == 0 else _enough_strictly(m, task)
+    good = _enough_by_guess(m, task, pages) if mode == OVERCOMMIT_GUESS else _enough_strictly(m, task)
     why = WHY_OVERCOMMIT
     if good == 0 and m[G_PROVES] & TAKE_CHARGE:
         m[G_PROVED] |= TAKE_CHARGE

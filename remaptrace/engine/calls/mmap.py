@@ -29,6 +29,7 @@ from ...abi.mman import (
     MAP_NORESERVE,
     MAP_POPULATE,
     MAP_SHARED,
+    OVERCOMMIT_NEVER,
     READ_IMPLIES_EXEC,
 )
 from ...abi.special import FILE_AIO
@@ -193,7 +194,7 @@ def do_mmap(m: Mem, task: int, file: int, addr: int, length: int, prot: int, fla
     if vm < 0:
         return vm
     vm |= key << PKEY_SHIFT
-    if flags & MAP_NORESERVE and (m[H_RULES + R_OVERCOMMIT] != 2 or vm & VM_HUGETLB):
+    if flags & MAP_NORESERVE and (m[H_RULES + R_OVERCOMMIT] != OVERCOMMIT_NEVER or vm & VM_HUGETLB):
         vm |= VM_NORESERVE
     error = _taken(m, mm, file, addr, length, vm)
     if error != 0:

@@ -10,6 +10,7 @@ from ...abi.errnos import (
     EINVAL,
     ENOMEM,
 )
+from ...abi.mman import OVERCOMMIT_ALWAYS
 from ...abi.vmflags import (
     VM_ACCOUNT,
     VM_DROPPABLE,
@@ -130,7 +131,11 @@ def _may_expand(m: Mem, task: int, file: int, vm: int, pages: int) -> int:
 
     Shared anonymous memory is charged by its object: a recorded refusal may be that charge's, which comes later.
     """
-    if file == 0 and vm & (VM_SHARED | VM_NORESERVE) == VM_SHARED and m[H_RULES + R_OVERCOMMIT] != 1:
+    if (
+        file == 0
+        and vm & (VM_SHARED | VM_NORESERVE) == VM_SHARED
+        and m[H_RULES + R_OVERCOMMIT] != OVERCOMMIT_ALWAYS
+    ):
         why = beyond_limits(m, task, vm, pages)
     else:
         why = may_expand_vm(m, task, vm, pages)

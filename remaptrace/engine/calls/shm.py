@@ -7,7 +7,7 @@ log when there is one.
 from __future__ import annotations
 
 from ...abi.errnos import EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOSYS
-from ...abi.mman import MAP_FIXED, MAP_SHARED
+from ...abi.mman import MAP_FIXED, MAP_SHARED, OVERCOMMIT_NEVER
 from ...abi.rows import RSF_ASSUMED
 from ...abi.sysv import (
     IPC_64,
@@ -155,7 +155,9 @@ def sys_shmget(m: Mem, task: int, key: int, size: int, flags: int) -> int:
     if flags & SHM_HUGETLB:
         file = _huge_segment(m, size, flags)
     else:
-        noreserve = VM_NORESERVE if flags & SHM_NORESERVE and m[H_RULES + R_OVERCOMMIT] != 2 else 0
+        noreserve = (
+            VM_NORESERVE if flags & SHM_NORESERVE and m[H_RULES + R_OVERCOMMIT] != OVERCOMMIT_NEVER else 0
+        )
         file = shmem_object(m, task, size, noreserve, OPS_SHM)
         if file == 0:
             return -ENOMEM

@@ -217,6 +217,8 @@ def _range_call(m: Mem, task: int, kind: int, a0: int, a1: int, a2: int, a3: int
 @kernel
 def _on_range(kind: int) -> int:
     """1 if the success of a call proves that [a0, a0 + a1) was mapped."""
+    if kind == K_BRK:
+        return 0
     return 1 if kind <= K_MUNLOCK or kind in (K_MSYNC, K_MINCORE, K_REMAP_FILE_PAGES, K_MSEAL) else 0
 
 
@@ -229,7 +231,7 @@ def memory_call(m: Mem, ev: Mem, row: int, task: int, kind: int, a0: int, a1: in
         return _mmap(m, task, a0, a1, a2, a3, ev[row + E_ARGS + 4], ev[row + E_ARGS + 5])
     if kind == K_MUNMAP:
         return sys_munmap(m, task, a0, whole_huge_pages(m, task, a0, a1) if is_followed(m) != 0 else a1)
-    if is_followed(m) != 0 and kind != K_BRK and _on_range(kind) != 0:
+    if is_followed(m) != 0 and _on_range(kind) != 0:
         _prove_range(m, task, kind, a0, a1, a2, a3)
     if kind == K_MPROTECT:
         return _mprotect(m, task, a0, a1, a2)
