@@ -15,7 +15,7 @@ from ..abi.kinds import ACCESSES, EVF_MADE, K_FAULT
 from ..abi.outcomes import NAMES, OUT_NONE
 from ..result.result import Result
 from ..trace.events import Trace
-from ..trace.stored.shapes import LINES_BLOCK, Template, addresses, literal, numbers, shaped, worded
+from ..trace.stored.shapes import LINES_BLOCK, Template, literal, numbers, shaped, worded
 from ..trace.wording import (
     argument_form,
     argument_text,
@@ -88,7 +88,7 @@ def _event_lines(result: Result, events: npt.NDArray[np.int64]) -> str:
                 columns.append(worded(returned, lambda value: json.dumps(result_text(value, kind))))
             else:
                 text += '"0x%x"' if returns_address(kind) else '"%d"'
-                columns.append((addresses if returns_address(kind) else numbers)(returned))
+                columns.append(numbers(returned))
         else:
             text += literal(f', "outcome": {json.dumps(NAMES[outcome])}')
         for name in ("minor", "major", "map_count"):
@@ -115,11 +115,11 @@ def _text(trace: Trace, kind: int, block: dict[str, npt.NDArray[Any]], pages: bo
         if kind == K_FAULT:
             return "%s 0x%x", [
                 worded(block["a1"], lambda code: event_word(kind, code)),
-                addresses(block["a0"]),
+                numbers(block["a0"]),
             ]
         if pages:
-            return f"{word} 0x%x, %d pages", [addresses(block["a0"]), numbers(block["a2"])]
-        return f"{word} 0x%x", [addresses(block["a0"])]
+            return f"{word} 0x%x, %d pages", [numbers(block["a0"]), numbers(block["a2"])]
+        return f"{word} 0x%x", [numbers(block["a0"])]
     parts: list[str] = []
     columns: list[Any] = []
     for name, column in zip(ARGUMENTS.get(kind, ()), (block[f"a{i}"] for i in range(6)), strict=False):
@@ -128,7 +128,7 @@ def _text(trace: Trace, kind: int, block: dict[str, npt.NDArray[Any]], pages: bo
         if form == "%s":
             columns.append(worded(column, partial(_inside_string, trace, kind, name)))
         else:
-            columns.append(addresses(column) if form == "%x" else numbers(column))
+            columns.append(numbers(column))
     return f"{literal(KIND_NAMES.get(kind, f'kind {kind}'))}({', '.join(parts)})", columns
 
 

@@ -76,7 +76,7 @@ def test_rows_of_a_shape_share_a_template_and_keep_their_places() -> None:
         asked.append(row)
         return f"{shapes.literal(word[int(kinds[row])])} %d %x", [
             shapes.numbers(values),
-            shapes.addresses(values),
+            shapes.numbers(values),
         ]
 
     assert shapes.shaped((kinds,), template).splitlines() == [

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.trace.stored import shapes
-from remaptrace.trace.stored.shapes import Template, addresses, literal, numbers, shaped, worded
+from remaptrace.trace.stored.shapes import Template, literal, numbers, shaped, worded
 
 _EDGES = [0, 1, -1, 9, 10, 99, 100, 255, 1 << 31, -(1 << 31), (1 << 63) - 1, -(1 << 63), 10**18, -(10**18)]
 _words = st.text(st.characters(exclude_characters="\n"), max_size=6)
@@ -40,7 +40,7 @@ def test_machine_code_writes_what_formatting_writes(
         if shape[row] == 0:
             return literal(text), ()
         if shape[row] == 1:
-            return f"{literal(text)}%d%%%x", (numbers(values), addresses(values))
+            return f"{literal(text)}%d%%%x", (numbers(values), numbers(values))
         return "%s, %s|%d", (
             worded(values, lambda value: f"{word}{value}"),
             worded(shape, str),
@@ -57,7 +57,7 @@ def test_lines_are_what_python_makes_of_each_row() -> None:
     shape = np.arange(len(values)) % 3 == 0
     wide = values.view(np.uint64)
     plain, compiled = both(
-        shape, lambda row: ("%d %x %s", (numbers(values), addresses(wide), worded(wide, str)))
+        shape, lambda row: ("%d %x %s", (numbers(values), numbers(wide), worded(wide, str)))
     )
     assert compiled == plain
     assert plain.splitlines() == [f"{v} {v % (1 << 64):x} {v % (1 << 64)}" for v in values.tolist()]

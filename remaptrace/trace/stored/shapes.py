@@ -169,12 +169,7 @@ def written(number: Words, groups: Sequence[Words], templates: Sequence[Template
 
 
 def numbers(column: npt.NDArray[np.integer[Any]]) -> Column:
-    """A column for ``%d``."""
-    return Column(column)
-
-
-def addresses(column: npt.NDArray[np.integer[Any]]) -> Column:
-    """A column for ``%x``: the 64 bits without a sign."""
+    """A column for ``%d``, or for ``%x``: the 64 bits without a sign."""
     return Column(column)
 
 
