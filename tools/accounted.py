@@ -22,10 +22,10 @@ from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.model import Model, Pending, Task
 from remaptrace.trace.strace.read import StraceReader
 from remaptrace.trace.tracepoints import ftrace, perf, perftrace
-from remaptrace.trace.tracepoints.records import OP_EXIT, R_CALL, R_OP, KernelText, matrix, text_of
+from remaptrace.trace.tracepoints.records import KernelText, matrix
 from remaptrace.trace.tracepoints.scan import read_lines
 from tools.fuzzing.corpus import seeds
-from tools.fuzzing.judges import Finding, refused, same_traces
+from tools.fuzzing.judges import Finding, refused, same_records, same_traces
 from tools.fuzzing.mutate import mutated
 
 MUTATED = 0.8
@@ -196,17 +196,6 @@ _PERF_TRACE = {
 }
 
 
-def _rows(text: Any) -> Any:
-    """What a reader of a kernel's text found, without the numbers that its names happen to have."""
-    if isinstance(text, str):
-        return text
-    rows = []
-    for row in text.records.T.tolist():
-        call = text.calls.names[row[R_CALL]] if row[R_OP] <= OP_EXIT else ""
-        rows.append((*row[:R_CALL], call, *row[R_CALL + 1 : -1], text_of(text.data, row[-1])))
-    return rows, text.skipped, text.notes, text.has_times, text.arch
-
-
 def _kernel(data: bytes, seen: Counter[str], form: str) -> list[bytes]:
     """Count the lines of a text of ftrace or perf script; those that were left over."""
     reader: Any = ftrace._FtraceText(data, 0) if form == "ftrace" else perf._PerfText(data, 0)
@@ -218,8 +207,7 @@ def _kernel(data: bytes, seen: Counter[str], form: str) -> list[bytes]:
         return text
 
     compiled = ftrace.ftrace_records if form == "ftrace" else perf.perf_records
-    if _rows(refused(plain)) != _rows(refused(lambda: compiled(data[:-1], compiled=True))):
-        raise Finding("readers differ in records")
+    same_records(refused(plain), refused(lambda: compiled(data[:-1], compiled=True)))
     return watch.examples
 
 

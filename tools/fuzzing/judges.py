@@ -14,6 +14,7 @@ from remaptrace.engine.run.engines import is_compiled
 from remaptrace.errors import InputError, RemapTraceError
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.events import Trace
+from remaptrace.trace.tracepoints.records import OP_EXIT, R_CALL, R_OP, KernelText, text_of
 
 MOST_EVENTS = 400
 """Events of an input that are replayed: many small inputs find more than few large ones."""
@@ -50,6 +51,22 @@ def refused(read: Callable[[], Any]) -> Any:
         if error.exit_status == 70:
             raise Finding(f"exit 70: {error}") from error
         return str(error)
+
+
+def same_records(a: KernelText | str, b: KernelText | str) -> None:
+    """Finding unless two readers of a kernel's text found the same, whatever numbers they gave its names."""
+    if _records(a) != _records(b):
+        raise Finding("readers differ in records")
+
+
+def _records(text: KernelText | str) -> Any:
+    if isinstance(text, str):
+        return text
+    rows = []
+    for row in text.records.T.tolist():
+        call = text.calls.names[row[R_CALL]] if row[R_OP] <= OP_EXIT else ""
+        rows.append((*row[:R_CALL], call, *row[R_CALL + 1 : -1], text_of(text.data, row[-1])))
+    return rows, text.skipped, text.notes, text.has_times, text.arch
 
 
 def same_traces(a: Trace | str, b: Trace | str) -> None:

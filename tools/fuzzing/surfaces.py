@@ -30,11 +30,11 @@ from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.read import StraceReader
 from remaptrace.trace.tracepoints.ftrace import ftrace_records
 from remaptrace.trace.tracepoints.perf import perf_records
-from remaptrace.trace.tracepoints.records import OP_EXIT, R_CALL, R_OP, KernelText, text_of
+from remaptrace.trace.tracepoints.records import KernelText
 
 from . import tables
 from .corpus import ROOT, content, scenarios, seeds
-from .judges import Finding, refused, replayed, same_traces
+from .judges import refused, replayed, same_records, same_traces
 from .mutate import NUMBERS, mutated, some_lines
 
 REPLAYED = 0.25
@@ -75,19 +75,8 @@ def _any_text(data: bytes, rng: random.Random, form: str | None = None) -> None:
 
 
 def _records(read: Callable[..., KernelText], form: str) -> Callable[[bytes, random.Random], None]:
-    def known(text: KernelText | str) -> Any:
-        if isinstance(text, str):
-            return text
-        rows = []
-        for row in text.records.T.tolist():
-            call = text.calls.names[row[R_CALL]] if row[R_OP] <= OP_EXIT else ""
-            rows.append((*row[:R_CALL], call, *row[R_CALL + 1 : -1], text_of(text.data, row[-1])))
-        return rows, text.skipped, text.notes, text.has_times, text.arch
-
     def judge(data: bytes, rng: random.Random) -> None:
-        both = [known(refused(partial(read, data, compiled=how))) for how in (False, True)]
-        if both[0] != both[1]:
-            raise Finding("readers differ in records")
+        same_records(*(refused(partial(read, data, compiled=how)) for how in (False, True)))
         if rng.random() < REPLAYED:
             _any_text(data, rng, form)
 
