@@ -83,9 +83,9 @@ def _compiled(events: int, engine: str) -> bool:
         return True
     from ..machinecode.folders import can_compile
 
-    if not can_compile():
-        return False
-    return events >= COMPILE_FROM or (events >= _INTERPRETED_BELOW and is_compiled(WHATIF, _LOOP))
+    if events >= COMPILE_FROM and can_compile():
+        return True
+    return events >= _INTERPRETED_BELOW and is_compiled(WHATIF, _LOOP)
 
 
 def is_ready() -> bool:

@@ -47,8 +47,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:
-        asked_for = _machine_code.cache_info().currsize  # else looking would load what serves to load it
-        return "compiled" if asked_for and _machine_code().linked else "interpreted"
+        return "compiled" if _is_linked() else "interpreted"
     if weight < COMPILE_FROM:
         return "compiled" if is_compiled() else "interpreted"
     from ...machinecode.folders import can_compile
@@ -67,11 +66,16 @@ def _came_with_the_package() -> bool:
 
 def is_compiled() -> bool:
     """True when the machine code of the engine, made from these sources, is on disk."""
-    if _machine_code.cache_info().currsize and _machine_code().linked:
+    if _is_linked():
         return True
     from ...machinecode.ready import is_compiled as at_hand
 
     return at_hand(*_LOOP)
+
+
+def _is_linked() -> bool:
+    """True when the compiled engine is in this process; what serves to load it is not loaded to find that out."""
+    return _machine_code.cache_info().currsize > 0 and _machine_code().linked
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
+from ...result.ground import PIECE
 from ...result.result import Result
 from ...trace.events import Trace
 from ...trace.wording import place
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 COURSE = 60
 """Points of a course of VMA counts."""
-_PIECE = 1 << 17
-"""Events that are looked at together."""
 
 
 def process_rows(trace: Trace) -> npt.NDArray[np.int64]:
@@ -182,8 +181,8 @@ def _begins(trace: Trace, tasks: list[int]) -> dict[int, int]:
     wanted = np.zeros(len(trace.tasks), dtype=np.bool_)
     wanted[tasks] = True
     found: dict[int, int] = {}
-    for first in range(0, len(trace), _PIECE):
-        part = trace.columns["task"][first : first + _PIECE]
+    for first in range(0, len(trace), PIECE):
+        part = trace.columns["task"][first : first + PIECE]
         rows = np.flatnonzero(wanted[part])
         if len(rows):
             new, at = np.unique(part[rows], return_index=True)
