@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from ..abi.calls import KIND_NAMES
 from ..abi.errnos import EACCES, EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERRNO_NOT_SHOWN, errno_name
 from ..abi.kinds import (
@@ -63,7 +61,17 @@ from ..lateclasses import dataclass, replace
 from ..machine.system.described import LSM_LOWEST
 from ..result.result import Result
 from .callreasons import BELIEVED, BUILT, BY_CALL, BY_WHY, OLD_ADVICE, SEGMENTS, SINCE, rests_on_belief
-from .refusedcall import BY_EXEC, NEAR, RefusedCall, most_ever, refused_call, seen, size_words
+from .refusedcall import (
+    BY_EXEC,
+    NEAR,
+    RefusedCall,
+    lock_words,
+    mlockalls,
+    most_ever,
+    refused_call,
+    seen,
+    size_words,
+)
 from .shownreasons import FACTS, near_commit_limit
 
 _MOVE_ALL = 4  # MPOL_MF_MOVE_ALL
@@ -259,7 +267,7 @@ def _growth(at: RefusedCall) -> _Answer:
         soon = at.length >= _HUGE_REQUEST or becomes or near_commit_limit(at)
         (first if soon and not kept else causes).append(words)
     if at.kind == K_BRK and (at.locked > 0 or _locks_what_comes(at)):
-        locked = f"RLIMIT_MEMLOCK (ulimit -l): {size_words(at.locked)} were locked"
+        locked = f"RLIMIT_MEMLOCK (ulimit -l): {lock_words(at)}"
         (first if _locks_what_comes(at) else causes).append(locked)
     limit = () if at.count >= _MANY else (_map_limit(at),)
     return (*first, *causes, *last, *limit), _deciding(first + causes), ""
@@ -298,23 +306,17 @@ def _is_charged(at: RefusedCall) -> bool:
 
 def _locks_what_comes(at: RefusedCall) -> bool:
     """Whether the process asked for all later memory to be locked (MCL_FUTURE), as far as the log shows."""
-    trace = at.result.trace
-    columns, pids = trace.columns, trace.tasks["pid"]
-    before = slice(0, at.event)
-    mine = pids[columns["task"][before]] == pids[int(columns["task"][at.event])]
-    asked = np.flatnonzero(mine & (columns["kind"][before] == K_MLOCKALL) & (columns["ret"][before] == 0))
-    return bool(len(asked)) and bool(int(columns["a0"][asked[-1]]) & MCL_FUTURE)
+    asked = mlockalls(at)
+    return bool(asked) and bool(asked[-1] & MCL_FUTURE)
 
 
 def _locks(at: RefusedCall) -> _Answer:
     """RLIMIT_MEMLOCK; ENOMEM of mlock may be the map limit too, where the lock splits an area."""
+    limit = "RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK"
     if at.kind == K_MLOCKALL:
-        text = f"RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: {size_words(at.total)} were to be locked"
-        return (text,), _LIMITS, ""
-    text = (
-        f"RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: {size_words(at.locked)} were locked and "
-        f"{size_words(at.length)} more asked for"
-    )
+        mapped = seen(at, at.total) if at.known else ""
+        return (f"{limit}: {mapped} were to be locked" if mapped else limit,), _LIMITS, ""
+    text = f"{limit}: {lock_words(at)}"
     if at.kind in (K_MLOCK, K_MLOCK2):
         return (text, _map_limit(at)), _LIMITS, ""
     return (text,), _LIMITS, ""

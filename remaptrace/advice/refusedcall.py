@@ -12,10 +12,12 @@ from ..abi.kinds import (
     K_INIT_VMA,
     K_MLOCK,
     K_MLOCK2,
+    K_MLOCKALL,
     K_MMAP,
     K_MREMAP,
     K_OLD_MMAP,
 )
+from ..abi.mman import MCL_CURRENT
 from ..lateclasses import dataclass
 from ..result.result import Result
 
@@ -91,6 +93,26 @@ def seen(at: RefusedCall, size: int) -> str:
     if not size and not (at.complete and at.exec_shown):
         return ""
     return size_words(size) if at.complete else f"at least {size_words(size)}"
+
+
+def mlockalls(at: RefusedCall) -> list[int]:
+    """The flags of each mlockall of the process so far, in order."""
+    trace = at.result.trace
+    columns, pids = trace.columns, trace.tasks["pid"]
+    before = slice(0, at.event)
+    mine = pids[columns["task"][before]] == pids[int(columns["task"][at.event])]
+    asked = mine & (columns["kind"][before] == K_MLOCKALL) & (columns["ret"][before] == 0)
+    flags: list[int] = columns["a0"][before][asked].tolist()
+    return flags
+
+
+def lock_words(at: RefusedCall) -> str:
+    """``64 KiB were locked and 4 KiB more asked for``, of what was locked as much as the log shows."""
+    asked = size_words(at.length)
+    whole = at.complete and (at.exec_shown or not any(flags & MCL_CURRENT for flags in mlockalls(at)))
+    if not at.known or not (at.locked or whole):
+        return f"{asked} were asked for"
+    return f"{'' if whole else 'at least '}{size_words(at.locked)} were locked and {asked} more asked for"
 
 
 def refused_call(result: Result, event: int) -> RefusedCall:

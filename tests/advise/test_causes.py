@@ -176,11 +176,11 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
      ("RLIMIT_AS (ulimit -v): 64 KiB were mapped and 4 KiB more asked for",
       "RLIMIT_DATA (ulimit -d): 64 KiB of data, 4 KiB more",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
-      "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked",
+      "RLIMIT_MEMLOCK (ulimit -l): 64 KiB were locked and 4 KiB more asked for",
       "vm.max_map_count, if it was about 1 and what execve mapped then")),
     ("a heap that would be locked", EXEC + "brk(NULL) = 0x560000000000\nmlockall(MCL_FUTURE) = 0\n"
      "brk(0x560000001000) = 0x560000000000\n", "WHY_TAKEN",
-     ("RLIMIT_MEMLOCK (ulimit -l): 0 KiB were locked",
+     ("RLIMIT_MEMLOCK (ulimit -l): 0 KiB were locked and 4 KiB more asked for",
       "RLIMIT_AS (ulimit -v): 4 KiB were asked for",
       "RLIMIT_DATA (ulimit -d): 4 KiB of data were asked for",
       "the commit limit (vm.overcommit_memory, vm.overcommit_ratio): 4 KiB were to be charged",
@@ -209,7 +209,13 @@ OPEN: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("pages of others moved", MAPPED + call(f"mbind({A:#x}, 4096, MPOL_DEFAULT, NULL, 0, MPOL_MF_MOVE_ALL)", "EPERM"),
      "WHY_FORBIDDEN", ("MPOL_MF_MOVE_ALL without CAP_SYS_NICE", "a seccomp filter")),
     ("locked memory", mmap(1 << 20, "EAGAIN", RW, ANON + "|MAP_LOCKED"), "WHY_LOCK_TAKEN",
-     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 1.0 MiB more asked for",)),
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 1.0 MiB were asked for",)),
+    ("locked memory of a log that shows some", MAPPED + f"mlock({A:#x}, 65536) = 0\n"
+     + mmap(1 << 20, "EAGAIN", RW, ANON + "|MAP_LOCKED"), "WHY_LOCK_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: at least 64 KiB were locked and 1.0 MiB more asked for",)),
+    ("locked memory, with what execve mapped", EXEC + "mlockall(MCL_CURRENT) = 0\n"
+     + mmap(1 << 20, "EAGAIN", RW, ANON + "|MAP_LOCKED"), "WHY_LOCK_TAKEN",
+     ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 1.0 MiB were asked for",)),
     ("mlock of what is mapped", EXEC + MAPPED + call(f"mlock({A:#x}, 65536)", "ENOMEM"), "WHY_LOCK_TAKEN",
      ("RLIMIT_MEMLOCK (ulimit -l), without CAP_IPC_LOCK: 0 KiB were locked and 64 KiB more asked for",
       "vm.max_map_count, if it was about 1 and what execve mapped then")),
