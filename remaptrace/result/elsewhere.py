@@ -25,9 +25,15 @@ def is_nameless(area: VmaRow) -> bool:
     return name.startswith(_NAMELESS) or (name.startswith("/memfd:") and "#" in name)
 
 
-def same_flags(recorded: str, area: VmaRow) -> bool:
-    """Whether the VmFlags of a recorded line are those of `area`, as far as the recording can tell."""
+def same_flags(recorded: str, area: VmaRow, *, sees_writes: bool = True) -> bool:
+    """Whether the VmFlags of a recorded line are those of `area`, as far as the recording can tell.
+
+    Without `sees_writes` it does not tell whether private memory was written before it was made read-only: then it
+    stays accounted (mm/mprotect.c:mprotect_fixup, after 6.1 only where it has an anon_vma).
+    """
     untold = _MODE_FLAGS if _came_from_elsewhere(area) else frozenset()
+    if not sees_writes and area.perms[1] == "-" and area.perms[3] == "p" and "ac" in recorded.split():
+        untold |= {"ac"}
     return _words(recorded) - untold == _words(area.vmflags) - untold
 
 

@@ -9,7 +9,8 @@ What is compared, each with its own tally:
 * ``map_lines`` and ``map_files``: recorded /proc/PID/maps, line by line and as a whole: addresses,
   protection, offset, which file, names in brackets;
 * ``map_flags``: the VmFlags line of each area that a recorded smaps has, where the replay has the same area
-  and did not assume it. What no call changes is left out: sd, and lf before it had a name;
+  and did not assume it. What no call changes is left out: sd, and lf before it had a name; of text without page
+  faults also ac of private memory that is not writable, which tells that it was written before;
 * ``faults``: recorded page faults and signals against the outcome of the same access.
 """
 
@@ -234,7 +235,7 @@ def _maps(result: Result) -> Found:
         agree_files += not wrong
         for row, area in _told_flags(recorded, areas):
             flags += 1
-            if same_flags(row.vmflags, area):
+            if same_flags(row.vmflags, area, sees_writes=sees_growth):
                 agree_flags += 1
             elif len(flaws) < FIRST:
                 call = f"flags of {row.start:x}-{row.end:x} {row.name} in the {recorded.moment} maps of {recorded.tid}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from remaptrace.api import check, replay
 from remaptrace.result.agreement import CheckOutcome
 from remaptrace.trace.convert import write_trace
@@ -56,6 +58,23 @@ def test_a_flag_that_no_call_explains_is_a_difference(tmp_path: Path) -> None:
     assert [(d.what, d.expected, d.simulated) for d in found.disagreements] == [
         ("flags", "hg", "none of them")
     ]
+
+
+@pytest.mark.parametrize(
+    ("at_end", "agrees"), [("rd mr mw me ac", True), ("rd mr mw me", True), ("rd mr mw me hg", False)]
+)
+def test_whether_memory_was_written_before_it_was_made_read_only_is_not_told_by_calls(
+    tmp_path: Path, at_end: str, agrees: bool
+) -> None:
+    calls = (
+        "mmap(0x7f0000000000, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0)"
+        " = 0x7f0000000000\n"
+        "mprotect(0x7f0000000000, 4096, PROT_READ) = 0"
+    )
+    after = _smaps(("7f0000000000-7f0000001000 r--p", "", at_end), STACK)
+    found = _checked(_set(tmp_path, calls, _smaps(STACK), after))
+    assert found.agrees == agrees, found.disagreements
+    assert found.tallies["map_flags"].total == 2
 
 
 def test_locked_memory_that_was_there_before_counts(tmp_path: Path) -> None:
