@@ -6,7 +6,7 @@ exec, the thread group of its records, the way in which it ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +22,19 @@ class Foresight:
         self._execs: dict[int, list[int]] = {}
         self._told: dict[int, list[tuple[int, int]]] = {}  # child -> records of task_newtask, flags
         self._ends: dict[int, list[tuple[int, int]]] = {}
-        for column in np.flatnonzero(few[R_OP] == OP_EXEC).tolist():
-            self._execs.setdefault(int(few[R_A1, column]), []).append(int(chosen[column]))
-        for column in np.flatnonzero(few[R_OP] == OP_NEWTASK).tolist():
-            child, flags = int(few[R_A0, column]), int(few[R_A1, column])
-            self._told.setdefault(child, []).append((int(chosen[column]), flags))
-        for column in np.flatnonzero(few[R_OP] == OP_TASK_EXIT).tolist():
-            self._ends.setdefault(int(few[R_A0, column]), []).append(
-                (int(chosen[column]), int(few[R_A1, column]))
-            )
+
+        def of(op: int) -> Iterator[tuple[int, int, int]]:
+            """Record and first two words of each record of `op`."""
+            columns = np.flatnonzero(few[R_OP] == op)
+            parts = (chosen[columns], few[R_A0, columns], few[R_A1, columns])
+            return zip(*(part.tolist() for part in parts), strict=True)
+
+        for record, _, old_tid in of(OP_EXEC):
+            self._execs.setdefault(old_tid, []).append(record)
+        for record, child, flags in of(OP_NEWTASK):
+            self._told.setdefault(child, []).append((record, flags))
+        for record, tid, group_dead in of(OP_TASK_EXIT):
+            self._ends.setdefault(tid, []).append((record, group_dead))
 
     def end_after(self, tid: int, record: int) -> tuple[int, int]:
         """Where the life of `tid` behind `record` ends, and what its group_dead says (-1: nothing)."""

@@ -50,8 +50,8 @@ _NUMBERS = {name: number for number, name in X86_64.items()}
 
 def read_32_bit(text: KernelText) -> None:
     """Give the calls of 32-bit programs in a text of raw_syscalls their names and arguments, with a note."""
-    if text.arch not in (None, "x86_64") or b"sys_enter: NR " not in text.data or b"sys_enter_" in text.data:
-        return
+    if text.arch not in (None, "x86_64") or b"sys_enter_" in text.data or b"sys_enter: NR " not in text.data:
+        return  # the first is found at once where calls have tracepoints of their own
     records, numbers = text.records, text.calls.numbers
     proofs = _mappings(text) | _narrow_execs(text)
     if not proofs.any():

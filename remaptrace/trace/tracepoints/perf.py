@@ -83,7 +83,9 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
 
 
 def _has_chains(data: bytes) -> bool:
-    """True if some line is of a call chain. Most texts have no tab, which a plain search tells at once."""
+    """True if some line is of a call chain. Most texts have no tab, which a search for one byte tells at once."""
+    if b"\t" not in data:
+        return False
     tabs = data.startswith(b"\t") or b"\n\t" in data
     return tabs and _CHAINED.search(data) is not None
 

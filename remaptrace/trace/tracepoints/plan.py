@@ -7,6 +7,8 @@ iovecs, rlimits, clone3 arguments) is not in the trace; the plan says so by leav
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -159,6 +161,7 @@ HARMLESS = frozenset(
 )  # understood in other ways than by a plan
 
 
+@lru_cache(maxsize=4096)
 def _registers(name: str) -> int:
     """How many registers must be printed for a call to become its event."""
     plan = PLANS.get(name)
