@@ -66,7 +66,7 @@ def drive(structure: object, steps: list[Operation]) -> Twin:
 
 @pytest.mark.parametrize("kind", STRUCTURES)
 @given(steps=operations)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_structure_finds_what_a_sorted_list_finds(kind: type, steps: list[Operation]) -> None:
     drive(kind(), steps)
 
@@ -83,7 +83,7 @@ def black_height(tree: RedBlackTree, node: int) -> int:
 
 
 @given(steps=operations)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_red_black_tree_keeps_its_colours(steps: list[Operation]) -> None:
     tree = RedBlackTree()
     drive(tree, steps)
@@ -92,7 +92,7 @@ def test_the_red_black_tree_keeps_its_colours(steps: list[Operation]) -> None:
 
 
 @given(steps=operations)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_maple_nodes_stay_within_their_limits(steps: list[Operation]) -> None:
     tree = MapleTree()
     drive(tree, steps)

@@ -113,9 +113,12 @@ def command(
             raise UsageError(
                 RT_USAGE, f"{form} are not text", expected="-o FILE, or --to " + "|".join(TEXT_WRITERS)
             )
-        out.write_text(text_of(chosen, form, kselftest=kselftest), None)
+        lines, left_out = text_of(chosen, form, kselftest=kselftest)
+        out.write_text(lines, None)
     else:
-        write_trace(chosen, output, to, kselftest=kselftest)
+        left_out = write_trace(chosen, output, to, kselftest=kselftest)
+    if left_out:
+        click.echo(f"remaptrace: written: {left_out}", err=True)
 
 
 def _with_accesses(guest: Trace, host_log: str, kernel: str) -> Trace:

@@ -43,14 +43,14 @@ def format_of(path: str, to: str | None = None) -> str:
     return form
 
 
-def text_of(trace: Trace, form: str, *, kselftest: bool = False) -> Iterator[str]:
-    """The lines of `trace` in a text format of TEXT_WRITERS. `kselftest`: see `reproducer.cfile.write_c`.
+def text_of(trace: Trace, form: str, *, kselftest: bool = False) -> tuple[Iterator[str], str]:
+    """The lines of `trace` in a text format of TEXT_WRITERS, and what they leave out; empty: nothing.
 
-    A recording that holds more than steps can say (execs, files, several processes) becomes what its busiest process
-    did, see `workload`; what is left out is named in the scenario's `about`.
+    `kselftest`: see `reproducer.cfile.write_c`. A recording that holds more than steps can say (execs, files, several
+    processes) becomes what its busiest process did, see `workload`; the scenario's `about` says so, too.
     """
     if form == "jsonl" or not trace.recorded:
-        return _text(trace, form, kselftest)
+        return _text(trace, form, kselftest), ""
     from .workload.build import workload
 
     try:
@@ -59,8 +59,9 @@ def text_of(trace: Trace, form: str, *, kselftest: bool = False) -> Iterator[str
     except InputError as error:
         if error.code != ec.RT_CONVERT:
             raise
-        return _text(workload(trace).trace, form, kselftest)
-    return chain((first,), lines)
+        made = workload(trace).trace
+        return _text(made, form, kselftest), made.about
+    return chain((first,), lines), ""
 
 
 def _text(trace: Trace, form: str, kselftest: bool) -> Iterator[str]:
@@ -81,8 +82,8 @@ def _text(trace: Trace, form: str, kselftest: bool) -> Iterator[str]:
     return write_jsonl(trace)
 
 
-def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bool = False) -> None:
-    """Write `trace` to `path`, whole or not at all; ``.gz`` and ``.zst`` are compressed.
+def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bool = False) -> str:
+    """Write `trace` to `path`, whole or not at all; ``.gz`` and ``.zst`` are compressed. What is left out, or nothing.
 
     UsageError RT205, InputError RT220 (not written), RT221 (not expressible).
     """
@@ -102,8 +103,10 @@ def write_trace(trace: Trace, path: str, to: str | None = None, *, kselftest: bo
             write_whole(path, iter([trace_parquet(trace)]))
         else:
             write_columns(trace, path)
-        return
-    write_whole(path, _packed(_blocks(text_of(trace, form, kselftest=kselftest)), path))
+        return ""
+    lines, left_out = text_of(trace, form, kselftest=kselftest)
+    write_whole(path, _packed(_blocks(lines), path))
+    return left_out
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[bytes]:

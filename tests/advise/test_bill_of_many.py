@@ -73,7 +73,6 @@ def listed(columns: AreaColumns) -> list[object]:
     return [columns.row(at) for at in range(len(columns))]
 
 
-@settings(deadline=None)
 @given(areas())
 def test_columns_hold_what_rows_hold(many: ManyAreas) -> None:
     rows = list(many)
@@ -87,7 +86,7 @@ def test_columns_hold_what_rows_hold(many: ManyAreas) -> None:
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(areas(), machines)
 def test_shape_and_what_is_left_are_those_of_every_border(many: ManyAreas, machine: Machine) -> None:
     asked = Neighbours(machine.rules.tolist(), PAGE)
@@ -102,7 +101,7 @@ def test_shape_and_what_is_left_are_those_of_every_border(many: ManyAreas, machi
                 assert found == slow_bill.remaining(rows, asked, protection, offset)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(areas(), machines, st.sets(st.integers(3, 5)), st.sets(st.integers(3, 5)), st.integers(0, 50))
 def test_patterns_and_views_are_those_of_every_area(
     many: ManyAreas, machine: Machine, stacks: set[int], decommits: set[int], calls: int
@@ -123,7 +122,6 @@ def test_patterns_and_views_are_those_of_every_area(
         assert sorted(map(repr, views["pattern"])) == sorted(map(repr, slow))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-2, 2), st.sampled_from((0, 1, 1 << 62, -(1 << 63))), st.booleans())))
 def test_packed_numbers_are_equal_where_rows_are(rows: list[tuple[int, int, bool]]) -> None:
     columns = [np.array([row[i] for row in rows], dtype=np.int64) for i in range(3)]

@@ -102,3 +102,23 @@ def test_a_rewritten_trace_is_compared_on_two_kernels(remaptrace: Run, stacks: s
 
 def test_an_unknown_rewrite_is_a_usage_error(remaptrace: Run, stacks: str) -> None:
     assert remaptrace("run", stacks, "--rewrite", "rpf").status == EXIT_USAGE
+
+
+@pytest.mark.parametrize("to", ["yaml", "c", "syz"])
+def test_what_steps_cannot_say_of_a_recording_is_told_beside_the_file(
+    remaptrace: Run, tmp_path: Path, to: str
+) -> None:
+    log = tmp_path / "two.strace"
+    anonymous = "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000"
+    log.write_text(
+        f'7 execve("/bin/x", ["x"], 0x0 /* 0 vars */) = 0\n7 {anonymous}\n'
+        f"7 clone(child_stack=NULL, flags=SIGCHLD) = 8\n"
+        f"8 {anonymous.replace('7f', '7e')}\n8 exit_group(0) = ?\n7 exit_group(0) = ?\n"
+    )
+    for target in ("-", str(tmp_path / f"x.{to}")):
+        done = remaptrace("convert", str(log), "--to", to, "-o", target)
+        assert done.status == EXIT_OK
+        assert done.err.startswith("remaptrace: written: process 7 of a recording; ")
+        assert "other processes, left out: 1" in done.err
+    whole = remaptrace("convert", str(log), "-o", str(tmp_path / "x.jsonl"))
+    assert (whole.status, whole.err) == (EXIT_OK, "")

@@ -88,7 +88,7 @@ def areas(p: Process) -> list[tuple[int, int, str]]:
     return [(start, end, p.perms(start)) for start, end in p.areas()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS)
 def test_areas_are_runs_of_equal_protection(steps: list[tuple[str, int, int, int, int]]) -> None:
     p, twin = Process(), Twin()

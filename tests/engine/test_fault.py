@@ -490,7 +490,7 @@ def test_a_range_event_counts_its_faults_and_stops_at_the_first_refusal():
     assert p.m[G_MINFLT] == 10 and p.m[G_VALUE] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 1100), st.integers(1, 60)), max_size=12))
 def test_a_range_touch_is_the_same_as_its_pages_one_by_one(touches):
     states = []

@@ -18,7 +18,7 @@ _op = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_op, max_size=40), st.integers(0, PAGE - 1))
 def test_bytes_of_a_frame_are_those_of_a_bytearray(ops, probe):
     m = small_arena()

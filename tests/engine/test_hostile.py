@@ -61,7 +61,7 @@ def table(rows: list[tuple[int, tuple[int, ...]]], recorded: bool) -> Trace:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=EVENTS, recorded=st.booleans())
 @example(rows=[(ev.K_MLOCK, (0, 1, 0, 0, 0, 0)), (ev.K_FAULT, (4096, 0, 0, 0, 0, 0))], recorded=True)
 @example(rows=[(ev.K_DUP, (1 << 31, 0, 0, 0, 0, 0)), (ev.K_CLOSE, (0,) * 6)], recorded=True)

@@ -183,7 +183,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(STEPS)
 def test_programs_read_what_a_world_without_page_tables_would_give_them(steps):
     world = World()

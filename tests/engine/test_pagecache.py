@@ -30,7 +30,7 @@ def filled_file(m, pages, k=0):
     return inode
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(_op, max_size=25), st.lists(st.integers(0, PAGES * PAGE - 1), min_size=5, max_size=10))
 def test_a_file_reads_like_a_bytearray(ops, probes):
     m = small_arena()

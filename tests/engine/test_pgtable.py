@@ -79,7 +79,7 @@ def places(arch: str) -> st.SearchStrategy[int]:
 
 
 @pytest.mark.parametrize("arch", ARCHES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_tables_hold_what_was_put_into_them(arch, data):
     space = Space(arch)
@@ -97,7 +97,7 @@ def test_tables_hold_what_was_put_into_them(arch, data):
 
 
 @pytest.mark.parametrize("arch", ARCHES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_moved_ptes_keep_their_words(arch, data):
     space = Space(arch)

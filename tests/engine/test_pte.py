@@ -96,7 +96,7 @@ def _stored_bits(m):
 
 
 @pytest.mark.parametrize("arch", list(_arches()))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_frames_and_bits_survive_every_change_of_a_present_word(arch, data):
     m = arena(arch.name, arch.series)
@@ -127,7 +127,7 @@ def test_frames_and_bits_survive_every_change_of_a_present_word(arch, data):
 
 
 @pytest.mark.parametrize("arch", [a for a in _arches() if a.values[0].max_bits])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_an_offset_comes_back_from_a_file_word_unless_a_defect_says_otherwise(arch, data):
     m = arena(arch.name, arch.series)
@@ -145,7 +145,7 @@ def test_an_offset_comes_back_from_a_file_word_unless_a_defect_says_otherwise(ar
 
 
 @pytest.mark.parametrize("arch", list(_arches()))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_type_and_offset_come_back_from_a_swap_word(arch, data):
     m = arena(arch.name, arch.series)

@@ -176,7 +176,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OPERATIONS, st.integers(0, 4100), st.integers(0, 4100), st.integers(1, 300))
 def test_narrow_nodes_answer_as_a_sorted_list(
     operations: list[tuple[int, int, int]], x: int, y: int, length: int
@@ -203,7 +203,7 @@ def test_narrow_nodes_answer_as_a_sorted_list(
         space.check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 15), st.integers(0, 400), st.integers(0, 200)), min_size=1, max_size=80)
 )
@@ -220,7 +220,7 @@ def test_what_was_seen_ahead_never_changes_what_is_found(operations: list[tuple[
                 assert pair == space.twin_find(addr)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1 << 32))
 def test_searches_stay_exact_while_bounds_are_lowered(seed: int) -> None:
     rng = random.Random(seed)

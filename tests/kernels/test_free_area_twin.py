@@ -151,7 +151,7 @@ def _calls(base):
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["top-down", "bottom-up"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_addresses_and_caches_are_those_of_the_twin(legacy, data):
     twin = Twin(legacy)

@@ -70,7 +70,7 @@ def _steps(chgprot):
     return st.lists(st.one_of(remap, access, access, advise, reclaim), max_size=25)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=_steps(chgprot=True))
 def test_a_window_with_protections_is_what_its_twin_says(rows):
     """The intended series: a page is where it was put last, with the protection it was given last."""
@@ -133,7 +133,7 @@ def _any_steps():
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=_any_steps())
 def test_no_program_breaks_an_invariant(kernel, rows):
     def look(m, event):

@@ -80,7 +80,7 @@ _step = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps=st.lists(_step, max_size=25))
 def test_results_values_and_faults_are_those_of_the_twin(steps):
     twin = Twin()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from remaptrace.report.layout import SPARKS, Sheet, percent, size, sparkline, squeezed
@@ -13,7 +13,6 @@ words = st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_si
 counts = st.lists(st.integers(0, 70_000), min_size=1, max_size=80)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(words, st.integers(0, 10**9)), min_size=1, max_size=6), st.integers(40, 120))
 def test_a_wrapped_column_keeps_every_word_and_the_width(rows: list[tuple[str, int]], width: int) -> None:
     sheet = Sheet(width)
@@ -94,7 +93,6 @@ def test_changes(after: int, before: int, text: str) -> None:
     assert percent(after, before) == text
 
 
-@settings(deadline=None)
 @given(words, st.integers(20, 60))
 def test_a_title_keeps_every_word_and_the_width(title: str, width: int) -> None:
     """A machine with several settings had a title of 88 columns on a terminal of 80."""

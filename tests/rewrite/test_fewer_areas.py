@@ -70,7 +70,7 @@ def test_an_access_to_emptied_memory_is_noticed() -> None:
     assert not allowed_alike(replay(trace, MACHINE), replay(after.trace, MACHINE), after.origin).equal
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["munmap", "mmap", "mprotect"]), st.integers(0, 30), st.integers(1, 6))

@@ -361,7 +361,7 @@ _NONE = f"- mmap: {{addr: {B}, length: 8192, prot: none, flags: [private, fixed,
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example(_NONE + f"- read: {B}\n- mprotect: {{addr: {B}, length: 8192, prot: rw}}\n")
 @example(_NONE + f"- read: {B}\n- mprotect: {{addr: {B}, length: 4096, prot: rw}}\n")
 @example(_NONE + f"- mprotect: {{addr: {B}, length: 4096, prot: rw}}\n- read: {B + 4096}\n")
@@ -376,7 +376,7 @@ def test_guard_regions_change_no_outcome_and_no_value(text: str) -> None:
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_windows_change_no_outcome_and_no_value(text: str) -> None:
     trace = program(text)
     before = replay(trace, MODERN)
@@ -389,7 +389,7 @@ def test_windows_change_no_outcome_and_no_value(text: str) -> None:
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_joined_changes_change_no_outcome_and_no_value(text: str) -> None:
     trace = program(text)
     before = replay(trace, MODERN)

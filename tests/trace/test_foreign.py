@@ -197,7 +197,7 @@ def test_events_among_functions_are_read() -> None:
     assert recognise(text) == "ftrace"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_mutated_lines_are_read_or_counted(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(FILES)))

@@ -82,7 +82,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(RECORDS)
 def test_pairing_equals_the_obvious_twin(rows: list[tuple[int, int, int, int]]) -> None:
     calls = CallNames()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remaptrace.trace.tracepoints.ftrace import ftrace_records
@@ -97,13 +97,13 @@ def damaged(draw: st.DrawFn, form: str) -> bytes:
 LINES = {form: lines(form) for form in SAMPLES}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 @given(damaged("ftrace"))
 def test_damaged_ftrace_reads_the_same_both_ways(data: bytes) -> None:
     same("ftrace", data)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 @given(damaged("perf"))
 def test_damaged_perf_script_reads_the_same_both_ways(data: bytes) -> None:
     same("perf", data)

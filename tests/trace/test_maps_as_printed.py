@@ -68,7 +68,7 @@ CHANGES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.integers(0, 119), st.sampled_from(("drop", "twice", "swap", *CHANGES))), max_size=4)
 )

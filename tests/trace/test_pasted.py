@@ -178,7 +178,7 @@ def test_lines_keep_their_numbers(name: str) -> None:
     assert b"munmap(" in lines[at - 1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300), st.sampled_from(sorted(CHANGES)), st.integers(0, 700))
 def test_nothing_that_was_pasted_raises(junk: bytes, name: str, at: int) -> None:
     for data in (junk, WITH_PIDS[:at] + junk + WITH_PIDS[at:], CHANGES[name](WITH_PIDS)[:at] + junk):

@@ -163,7 +163,7 @@ def test_lines_without_a_name_of_the_task_are_read() -> None:
     assert read_perf(text, name="t").tasks["tid"].tolist() == [77]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_mutated_lines_are_read_or_counted(data: st.DataObject) -> None:
     lines = gzip.decompress((SETS / "perf-trace" / "perf.txt.gz").read_bytes()).split(b"\n")[:-1]

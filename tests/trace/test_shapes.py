@@ -29,7 +29,7 @@ def both(shape: np.ndarray[Any, Any], template: Any) -> tuple[str, str]:
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from(_EDGES)), min_size=1, max_size=30), _words, _words
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_machine_code_writes_what_formatting_writes(
     rows: list[tuple[int, int]], text: str, word: str
 ) -> None:

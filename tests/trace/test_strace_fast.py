@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.genlog import generate
@@ -132,20 +132,20 @@ mangled_logs = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(mangled_logs)
 def test_mangled_lines_are_read_alike(data: bytes) -> None:
     assert_same(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_random_bytes_raise_nothing_but_an_input_error(data: bytes) -> None:
     assert_same(data)
     strace.looks_like_strace(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 60_000))
 @example(50_377)  # in the middle of a signal
 def test_a_log_cut_anywhere_loses_only_its_last_line(length: int) -> None:
@@ -300,7 +300,7 @@ BIRTHS = [
 STAMPS = [b"", b"1690000000.000001 ", b"9000000001.000001 ", b"12.000001 ", b"12:00:00.000001 "]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.integers(1, 6), st.sampled_from(BIRTHS), st.integers(0, 8)), max_size=30),
     st.sampled_from(STAMPS),

@@ -55,7 +55,7 @@ def _keep(facts: Facts, folder: str) -> None:
             scenario = kind["example"]["scenario"]
             out.write_text([scenario], f"{name}.yaml")
             try:
-                parts = list(text_of(read_scenario(scenario), "c"))
+                parts = list(text_of(read_scenario(scenario), "c")[0])
             except RemapTraceError as error:
                 out.warn(f"{name}.c is not written: {error.problem}")
                 continue
