@@ -11,8 +11,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Sparkline, Static
 
+from ..counting import number
 from ..printable import printable
-from ..report.words import number
 from ..result.areakinds import KINDS, kind_of
 from ..result.result import VmaRow
 from .moment import SORTS, Moment, size, summary

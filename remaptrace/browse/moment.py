@@ -12,9 +12,9 @@ import numpy as np
 from ..abi.kinds import K_INIT_VMA, K_MARK
 from ..abi.outcomes import NAMES, OUT_NONE
 from ..advice.neighbours import Neighbours
+from ..counting import counted, number
 from ..explain.names import FLAGS
 from ..report.phrases import event_place
-from ..report.words import counted, number
 from ..result.areakinds import KINDS, kind_of
 from ..result.changes import Changes
 from ..result.result import Result, VmaRow

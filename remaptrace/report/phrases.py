@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from ..counting import counted, number
 from ..trace.wording import counts_are_lower_bounds
 from .errortext import printable
 from .layout import Span
-from .words import counted, number
 
 if TYPE_CHECKING:
     from ..trace.wording import Place

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..counting import number
 from .errortext import printable
 from .facts.verify import summary
 from .layout import Cell, Sheet
@@ -12,7 +13,6 @@ from .markdown.diff import table
 from .markdown.run import MARKER
 from .phrases import listed
 from .plain.run import line_of
-from .words import number
 
 if TYPE_CHECKING:
     from .documents.verify import Kind, KindRow

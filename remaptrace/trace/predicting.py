@@ -14,6 +14,7 @@ import numpy as np
 from ..abi import kinds as ev
 from ..abi.calls import ARGUMENTS
 from ..abi.mman import CLONE_VM, MREMAP_FIXED
+from ..counting import counted
 from ..lateclasses import replace
 from .events import RELOCATION_DTYPE, IntArray, Trace
 from .insertion import Insert, insert
@@ -160,7 +161,7 @@ class _Tied:
             line = int(lines[event]) if lines is not None else 0
             where = f" in line {line}" if line else f" at event {event}"
             shown = f"{address & (1 << 64) - 1:#x}{where}"
-            rest = f"{len(self._unknown)} addresses are of no call of the log and stay as recorded"
+            rest = f"{counted(len(self._unknown), 'address', 'addresses')} of no call of the log, left as recorded"
             out.append(f"{rest}, the first {shown}")
         return out
 

@@ -239,7 +239,7 @@ def test_pmap_inside_a_session_and_with_each_area_twice() -> None:
         (0x7F10A0000000, 132 << 10),
     ]
     assert dump.resident == (60 << 10, 16 << 10)
-    assert "repeat the area above" in dump.notes[0]
+    assert "with the area above once more" in dump.notes[0]
     text = (
         "We are seeing\nAddress           Kbytes     RSS   Dirty Mode  Mapping\n...\n"
         "00007f10a0000000      84      84      84 rw---   [ anon ]\n"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remaptrace.counting import number
 from remaptrace.report.layout import SPARKS, Sheet, percent, size, sparkline, squeezed
-from remaptrace.report.words import number
 
 words = st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=12).map(" ".join)
 counts = st.lists(st.integers(0, 70_000), min_size=1, max_size=80)

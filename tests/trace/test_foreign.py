@@ -222,7 +222,7 @@ def test_system_calls_of_ltrace_are_read_and_calls_of_libraries_counted() -> Non
     assert (kinds[ev.K_EXEC], kinds[ev.K_MMAP], kinds[ev.K_MUNMAP], kinds[ev.K_FORK]) == (2, 59, 3, 2)
     assert len(set(trace.tasks["pid"].tolist())) == 3
     assert not trace.skipped and not trace.unmodelled
-    assert any("lines are of calls of libraries" in note for note in trace.notes)
+    assert any("lines of calls of libraries" in note for note in trace.notes)
     assert any("prints no descriptor and no offset" in note for note in trace.notes)
     assert sum(RSF_DIVERGED & flags != 0 for flags in replay(trace).columns["flags"].tolist()) == 0
 

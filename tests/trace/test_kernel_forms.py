@@ -164,7 +164,7 @@ def test_the_tgid_column_names_the_process() -> None:
         ("ftrace-no-context-info", "does not print the task"),
         ("perf-page-faults-sw-default", "without an address"),
         ("perf-page-faults-sw-addr", "do not tell reads from writes"),
-        ("perf-script-f-trace-only", "from the first fork on were left out"),
+        ("perf-script-f-trace-only", "left out from the first fork on"),
         ("perf-perf-trace-summary", "no events"),
         ("perf-perf-trace-F-all", "file offset"),
     ],
@@ -234,7 +234,7 @@ def test_raw_calls_of_32_bit_programs_are_read_by_their_own_numbers() -> None:
     assert trace.columns["a5"][0] == 0  # of anonymous memory the register is noise
     assert (trace.columns["a2"][3], trace.columns["a3"][3]) == (0x1000, 0x1_0000_2000)
     assert any(
-        "6 calls of 32-bit programs (p32) are read by the numbers of i386" in note for note in trace.notes
+        "6 calls of 32-bit programs (p32), read by the numbers of i386" in note for note in trace.notes
     )
     assert any("1 x old_mmap: the trace has a pointer" in note for note in trace.notes)
     assert trace.arch == "ia32"
@@ -299,7 +299,7 @@ def test_perf_trace_prints_too_few_arguments_of_32_bit_calls() -> None:
     )
     trace = read_data(text.encode(), "t")
     assert not {"mmap", "munmap"} & {KIND_NAMES[kind] for kind in trace.columns["kind"].tolist()}
-    assert any("calls of 32-bit programs (p32) are left out" in note for note in trace.notes)
+    assert any("calls of 32-bit programs (p32), left out" in note for note in trace.notes)
 
 
 def test_an_attribute_of_a_file_has_any_size_that_attributes_have() -> None:

@@ -159,7 +159,7 @@ def test_events_whose_task_nothing_shows_are_left_out_beside_others() -> None:
     text = GRAPH_HEAD + brk + f"{plain}{EVENTS[0]}\n{plain}{EVENTS[1]}\n"
     trace = read_data(text.encode(), "t")
     assert rows(trace) == [MAPPED]
-    assert any(note.startswith("1 events were left out: nothing shows whose") for note in trace.notes)
+    assert any(note.startswith("1 event left out: nothing shows whose") for note in trace.notes)
 
 
 POINTS = """\
@@ -243,7 +243,7 @@ def test_what_perf_says_around_the_samples_is_no_bad_line() -> None:
     said = "[ perf record: Woken up 1 times to write data ]\nWarning:\n1 out of order events recorded.\n$ perf script\n"
     trace = read_data(said.encode() + samples("{name:>16} {tid} 3.9: ", {"sh": 0x7FEE22B17000}), "t")
     assert not trace.skipped and len(trace) == 1
-    assert "4 lines are perf's own words around the samples" in trace.notes
+    assert "4 lines of perf's own words around the samples" in trace.notes
 
 
 def test_a_word_that_begins_with_a_digit_is_no_result() -> None:

@@ -47,7 +47,7 @@ def test_faults_of_the_option_f_have_addresses_where_no_file_lies_behind() -> No
     trace = read_perf(data, name="t")
     assert not trace.skipped
     assert int((trace.columns["kind"] == ev.K_FAULT).sum()) == 57
-    assert any("faults in files were left out" in note for note in trace.notes)
+    assert any("faults in files left out" in note for note in trace.notes)
     counts = replay(trace).columns["map_count"]
     assert int(counts.max()) == 34
 

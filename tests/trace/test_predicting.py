@@ -45,7 +45,7 @@ def test_a_break_that_is_refused_on_one_side_only_differs() -> None:
 
 def test_addresses_that_no_call_explains_are_named() -> None:
     notes = translated(read_data(LOG.encode(), "t")).notes
-    assert any("1 addresses are of no call" in n and "0x6000000 in line 10" in n for n in notes)
+    assert any("1 address of no call" in n and "0x6000000 in line 10" in n for n in notes)
 
 
 def test_a_forked_child_knows_its_parents_places() -> None:

@@ -52,7 +52,7 @@ def kinds(trace: Trace) -> list[str]:
 def test_processes_of_another_width_are_left_out_by_name() -> None:
     trace = read(WIDE.format("x86_64") + '71 execve("./t32",{"./t32",NULL}) = ?\n' + NARROW)
     assert [int(pid) for pid in trace.tasks["pid"]] == [71]
-    assert any("3 lines are of guests of another architecture than x86_64, 64 bits" in n for n in trace.notes)
+    assert any("3 lines of guests of another architecture than x86_64, 64 bits" in n for n in trace.notes)
     assert any("processes 72 (32 bits)" in n for n in trace.notes)
     assert not trace.skipped
 
@@ -93,7 +93,7 @@ def test_calls_that_a_layout_of_pages_broke_are_joined() -> None:
     assert kinds(trace) == ["brk", "brk", "mmap"]
     assert trace.columns["line"].tolist() == [10, 14, 18]
     assert trace.columns["ret"].tolist() == [0x4AF000, 0x4B0D00, 0x4000803000]
-    assert any("13 lines are qemu's own words" in n for n in trace.notes)
+    assert any("13 lines of qemu's own words" in n for n in trace.notes)
     assert [bad.line for bad in trace.skipped] == [19]  # its result never came
     assert check(replay(trace)).agrees
     assert ev.K_MUNMAP not in trace.columns["kind"].tolist()

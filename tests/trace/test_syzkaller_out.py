@@ -58,7 +58,7 @@ steps:
 - shmat: {shmid: 0, addr: 0x10400000, flags: [rdonly]}
 - pwrite: {fd: a, offset: 5, value: 7}
 """).splitlines() == [
-        "# files, written by remaptrace; 2 steps are comments",
+        "# files, written by remaptrace; 2 steps as comments",
         "munmap(&(0x7f0000000000/0xe00000)=nil, 0xe00000)",
         "r0 = memfd_create(&(0x7f0000ffe000)='a\\x00', 0x2)",
         "ftruncate(r0, 0x2000)",

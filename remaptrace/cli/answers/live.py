@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ...counting import counted, number
 from ...errorcodes import RT_USAGE
 from ...errors import InputError, UsageError
 from ...interrupts import answered
-from ...report.words import counted, number
 
 if TYPE_CHECKING:
     from ...result.result import Result

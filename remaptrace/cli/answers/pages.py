@@ -115,7 +115,7 @@ def _sentences(facts: Page, several: bool) -> list[tuple[str, str]]:
 
 def _unread(facts: Run) -> list[tuple[str, str]]:
     """What of a log is not in the answer: in front, because the answer is about the rest alone."""
-    from ...report.words import counted
+    from ...counting import counted
 
     lines, calls = facts["trace"]["skipped"]["lines"], facts["not_modelled"]
     found = []

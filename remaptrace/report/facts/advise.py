@@ -14,9 +14,9 @@ from ...advice.remedies import HYPOTHETICAL, Remedy
 from ...advice.shape import shape_of
 from ...advice.whatif import remaining
 from ...advice.whole import Advice
+from ...counting import counted, number
 from ...trace.events import Trace
 from ...trace.wording import Place, counts_are_lower_bounds, event_text, place
-from ..words import counted, number
 from .dump import share_of, size_words
 from .processes import process_facts
 from .run import machine_facts, trace_facts

@@ -8,7 +8,7 @@ from ...advice.bill import Item
 from ...advice.dumped import DumpBill, grown, new_areas, same_process
 from ...advice.neighbours import NOTHING
 from ...advice.toldfailure import told_failure
-from ..words import counted, number
+from ...counting import counted, number
 
 if TYPE_CHECKING:
     from ...result.result import VmaRow

@@ -11,11 +11,11 @@ import numpy as np
 from ...abi.calls import KIND_NAMES
 from ...advice.bill import Bill, memory_call_events
 from ...advice.dumped import grown
+from ...counting import counted, number
 from ...lateclasses import dataclass
 from ...result.images import program_peaks
 from ...result.result import Result
 from ...trace.events import has_accesses
-from ..words import counted, number
 from .processes import names_of, process_facts, process_rows
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
 from ...abi.kinds import EVF_HAS_RET, K_BRK, K_MADVISE, K_MMAP, K_MPROTECT, K_MREMAP, K_OLD_MMAP, K_READ
+from ...counting import number
 from ...engine.why import (
     TAKEN,
     WHY_HUGE_POOL,
@@ -25,7 +26,6 @@ from ...engine.why import (
 )
 from ...result.result import Result
 from ...trace.wording import Place, place, result_text
-from ..words import number
 
 if TYPE_CHECKING:
     from ...advice.causes import Refusal

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...counting import number
 from ...machine.machine import Machine
 from ..facts.run import rule_ground
 from ..phrases import nouns, saved_words
-from ..words import number
 
 if TYPE_CHECKING:
     from ...trace.wording import Place

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...counting import number
 from ..phrases import file_place, saved_words
 from ..rich.advise import vmas_at_the_peak
 from ..rich.run import machine_phrase
-from ..words import number
 from .diff import inline, table
 
 if TYPE_CHECKING:

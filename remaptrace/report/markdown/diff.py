@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...counting import number
 from ..errortext import printable
 from ..layout import percent, size
 from ..phrases import event_place, file_place, outcome_word
 from ..rich.diff import OF_PAGES, column_names, derived_phrases, legend, side
-from ..words import number
 
 if TYPE_CHECKING:
     from ..documents.diff import Diff as Facts

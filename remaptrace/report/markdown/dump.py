@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...counting import number
 from ..facts.dump import size_words
-from ..words import number
 from .diff import table
 
 if TYPE_CHECKING:

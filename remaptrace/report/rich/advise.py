@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...counting import counted, number
 from ...trace.wording import counts_are_lower_bounds
 from ..errortext import printable
 from ..layout import Cell, Sheet
 from ..phrases import event_place, line_place, process_words
-from ..words import counted, number
 from .run import machine_phrase
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ...counting import counted, number
 from ..errortext import printable
 from ..layout import Cell, Sheet
 from ..phrases import noun, nouns
-from ..words import counted, number
 from .run import write_differences
 
 if TYPE_CHECKING:

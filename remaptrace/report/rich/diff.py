@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...counting import counted, number
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, percent, size, sparkline, squeezed
 from ..phrases import derived_phrase, event_place, file_place, outcome_word, process_words
-from ..words import counted, number
 from .run import machine_phrase
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...counting import counted, number
 from ..errortext import printable
 from ..facts.dump import is_lower_bound, size_words
 from ..layout import Cell, Sheet
-from ..words import counted, number
 
 if TYPE_CHECKING:
     from ..documents.advise import AdviseGrowth, AdviseMap, FaultFacts, NamedArea

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ...counting import counted, number
 from ..errortext import printable
 from ..layout import Cell, Sheet, Span, size, sparkline, squeezed
 from ..phrases import (
@@ -17,7 +18,6 @@ from ..phrases import (
     outcome_word,
     process_words,
 )
-from ..words import counted, number
 
 if TYPE_CHECKING:
     from ..documents.run import Difference, MachineFacts, Peak, Refusal, TraceFacts

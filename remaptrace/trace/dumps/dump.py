@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...abi.kinds import EVF_MADE
+from ...counting import be, counted
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
 from ...lateclasses import dataclass, field
@@ -112,12 +113,11 @@ def trace_of(dump: Dump, name: str) -> Trace:
     for kind, row, args in initial_rows(file, task, builder.string, 0):
         builder.event(kind, row, args, flags=EVF_MADE)
     count = len(dump.rows)
-    notes = [f"{dump.path}: a {dump.form} of {count} areas, no calls: nothing is replayed on them"]
+    notes = [f"{dump.path}: a {dump.form} of {counted(count, 'area')}, no calls: nothing is replayed on them"]
     if dump.counted > count:
-        counted = f"{dump.counted:,} areas" + (f", limit {dump.limit:,}" if dump.limit else "")
-        notes.append(
-            f"the {dump.form} itself counted {counted}: {dump.counted - count:,} of them are not in the text"
-        )
+        told = f"{dump.counted:,} areas" + (f", limit {dump.limit:,}" if dump.limit else "")
+        less = dump.counted - count
+        notes.append(f"the {dump.form} itself counted {told}: {less:,} of them {be(less)} not in the text")
     elif not dump.complete:
         notes.append(f"the {dump.form} may leave areas out")
     notes += dump.notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ...counting import counted
 from ...errorcodes import RT_MAPS
 from ...errors import InputError
 from ...lateclasses import replace
@@ -110,7 +111,7 @@ def read_pmap(data: bytes, path: str) -> Dump:
         program=program.split()[0].rpartition("/")[2] if program.split() else "",
         missing=missing if header and "Offset" in header else ("offsets", *missing),
         complete=not left_out,
-        notes=(f"{twice:,} lines repeat the area above them, as pmap -x of old procps does",)
+        notes=(f"{counted(twice, 'line')} with the area above once more, as pmap -x of old procps does",)
         if twice
         else (),
     )

@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 
 from ...abi.mman import MAP_ANONYMOUS, MAP_FIXED
+from ...counting import counted
 from ...machinecode.ready import Progress
 from ..events import Trace
 from .translate import read_translated, split_arguments, with_words
@@ -53,7 +54,9 @@ def read_ltrace(data: bytes, *, name: str, progress: Progress | None = None) -> 
     if reader.guessed:
         trace.notes.insert(1, FOUR.format(reader.guessed))
     if reader.libraries:
-        trace.notes.insert(1, f"{reader.libraries} lines are of calls of libraries, which are not read")
+        trace.notes.insert(
+            1, f"{counted(reader.libraries, 'line')} of calls of libraries, which are not read"
+        )
     return trace
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from ...counting import counted
 from ...machinecode.ready import Progress
 from ...patterns import pattern
 from ..events import Trace
@@ -60,7 +61,9 @@ def read_qemu(data: bytes, *, name: str, progress: Progress | None = None) -> Tr
     if others:
         trace.notes.append(others)
     if own:
-        trace.notes.append(f"{own} lines are qemu's own words (-d page): calls that they broke are joined")
+        trace.notes.append(
+            f"{counted(own, 'line')} of qemu's own words (-d page): calls that they broke are joined"
+        )
     if bits == 32 and trace.arch is None:
         trace.arch = "ia32"
         trace.notes.append(

@@ -7,6 +7,7 @@ may change both with execve.
 
 from __future__ import annotations
 
+from ...counting import counted
 from ...lateclasses import dataclass, field
 from ...patterns import pattern
 from ..strace.origin import named_in
@@ -119,6 +120,6 @@ def one_machine(lines: list[bytes]) -> tuple[list[bytes], int, str]:
     return (
         out,
         bits,
-        f"{count} lines are of guests of another architecture than {first}, and are left out: processes {shown}{more}"
+        f"{counted(count, 'line')} of guests of another architecture than {first}, left out: processes {shown}{more}"
         " (read them alone, with --arch)",
     )

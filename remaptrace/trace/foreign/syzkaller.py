@@ -15,6 +15,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.calls import AS_NUMBERS, CALLS, EVENTS
+from ...counting import counted
 from ...patterns import pattern
 from ..events import Skipped, Trace, TraceBuilder
 from .translate import split_arguments
@@ -161,7 +162,8 @@ class _Program:
         ]
         if self._properties:
             notes.append(
-                f"{self._properties} calls ask for faults, or to run beside others: made one after the other"
+                f"{counted(self._properties, 'call')} with faults asked for, or to run beside others:"
+                " made one after the other"
             )
         return self._out.finish(
             sources=[self._path],

@@ -14,6 +14,7 @@ from ...abi import kinds as ev
 from ...abi import mman as names
 from ...abi.calls import EVENTS
 from ...abi.rows import E_ARGS, E_KIND
+from ...counting import counted
 from ...errors import InputError
 from ..events import Trace
 from ..wording import event_text, not_expressible
@@ -64,7 +65,8 @@ class _Writer:
             body += self._event(event, row)
         left_out = sum(line.startswith("#") for line in body)
         head = (
-            f"# {_comment(trace.name or 'program')}, written by remaptrace; {left_out} steps are comments\n"
+            f"# {_comment(trace.name or 'program')}, written by remaptrace;"
+            f" {counted(left_out, 'step')} as comments\n"
         )
         self.lines = [head, *body]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from mmap import mmap
 
+from ...counting import counted
 from ..tracepoints.prefix import kernel_prefix
 from ..tracepoints.wrapped import is_wrapped, join_wrapped
 from .broken import are_broken, is_start, join, lacks_end
@@ -102,9 +103,7 @@ def _lines(data: bytes, notes: list[str]) -> tuple[bytes, list[str]]:
     if broken:
         count = join(lines)
         if count:
-            notes.append(
-                f"{count} calls were broken over lines, as mailers and terminals do: they are joined"
-            )
+            notes.append(f"{counted(count, 'call')} broken over lines, as mailers and terminals do: joined")
     return b"\n".join(lines), notes
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi import kinds as ev
+from ...counting import counted
 from ..events import Trace, has_accesses
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
@@ -85,7 +86,8 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
         if rows:
             _note(
                 trace,
-                f"{len(rows)} areas assumed behind the exec of {program}: the log has no maps of that moment,"
+                f"{counted(len(rows), 'area')} assumed behind the exec of {program}: the log has no"
+                " maps of that moment,"
                 f" and {'no file of this machine fits' if placed else 'the program is not at hand'}{sort}",
             )
         elif seen and trace.columns["kind"][before - 1] == ev.K_EXEC:

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 from ...abi import kinds as ev
 from ...abi.calls import KIND_NAMES
+from ...counting import counted, was
 from ...lateclasses import dataclass
 from ..events import Trace
 from ..insertion import Insert, insert
@@ -66,7 +67,9 @@ def complement(trace: Trace, strace: Trace) -> None:
     kinds = {i.kind for i in inserts}
     if ev.K_PROCESS_MADVISE in kinds and trace.unmodelled.pop("process_madvise", 0):
         trace.notes = [note for note in trace.notes if "process_madvise" not in note]
-    trace.notes.append(f"{len(inserts)} calls that tracepoints do not see were taken from {strace.name}")
+    trace.notes.append(
+        f"{counted(len(inserts), 'call')} that tracepoints do not see {was(len(inserts))} taken from {strace.name}"
+    )
 
 
 def _sides(trace: Trace) -> dict[int, _Side]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import MAP_32BIT, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN
+from ...counting import be, counted
 from ...lateclasses import dataclass
 from ..events import MapsFile, Trace
 from .areas import is_gate
@@ -142,7 +143,10 @@ def later_or_other(trace: Trace, start: Start, file: MapsFile) -> str:
             count += ret in lowest
     if not count:
         return ""
-    return f"; {count} mappings that the log makes are in it already: it was taken after the log began"
+    return (
+        f"; {counted(count, 'mapping')} that the log makes {be(count)} in it already: it was taken"
+        " after the log began"
+    )
 
 
 def is_at_exec(file: MapsFile, at_exec: MapsFile) -> bool:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_VM
+from ...counting import counted, was
 from ...lateclasses import replace
 from ..events import Trace, distinct
 
@@ -90,7 +91,8 @@ def settle_races(trace: Trace, times: npt.NDArray[np.int64]) -> None:
     moved += _move(trace, proven_moves(trace))
     if moved:
         trace.notes.append(
-            f"{moved} calls were moved before a counter of another thread that shows their effect already"
+            f"{counted(moved, 'call')} {was(moved)} moved before a counter of another thread that shows"
+            " the effect already"
         )
 
 
@@ -142,7 +144,7 @@ def drop_ambiguous(trace: Trace) -> None:
         trace.truth = truth[kept]
         trace.columns["flags"][truth["event"][~kept]] &= ~ev.EVF_EXPECT_TRUTH
         trace.notes.append(
-            f"{count} counters read as a thread was born show calls of others under way; they are not compared"
+            f"{counted(count, 'counter')} read as a thread was born and showing calls of others under way: not compared"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD
+from ...counting import counted
 from ..events import Trace
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
@@ -36,7 +37,8 @@ def show_execs(trace: Trace) -> None:
     insert(trace, inserts)
     where = ", ".join(map(str, lines[:_FIRST])) + (", ..." if len(lines) > _FIRST else "")
     trace.notes.append(
-        f"the log shows no execve, but brk(NULL) answers a break that no call explains {len(lines)} times (line"
+        f"the log shows no execve, but brk(NULL) answers a break that no call explains"
+        f" {counted(len(lines), 'time')} (line"
         f" {where}): another program is taken to begin there"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...counting import counted
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of
 
 MMAP_BASE = 0x7FFFF7FFF000
@@ -48,7 +49,9 @@ def put_initial(root: dict[str, Any], steps: list[dict[str, Any]], version: tupl
                 continue
             found += [_start_area(a) for a in own if not str(a.get("path") or "").startswith("/[aio]")]
     if found:
-        notes.append(f"{len(found)} areas of the program itself are those of the first list that shows them")
+        notes.append(
+            f"{counted(len(found), 'area')} of the program itself, from the first list that shows them"
+        )
     top = 0 if any(str(a.get("name")).startswith("[v") for a in found) else _first_free_top(steps, version)
     if top:
         found.append({"start": top, "end": MMAP_BASE, "name": "[vdso]"})

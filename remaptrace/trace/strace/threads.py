@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...abi import kinds as ev
+from ...counting import counted
 from ...lateclasses import dataclass, field
 from ...patterns import pattern
 from ..events import Trace
@@ -93,7 +94,7 @@ def groups_of(trace: Trace, data: bytes | mmap, exits: list[Exit]) -> Groups:
 def joined_note(groups: Groups) -> str:
     """What a report says of the threads that were joined."""
     return (
-        f"{len(groups.leader)} threads whose birth is not in the log belong to processes of other ids: "
+        f"{counted(len(groups.leader), 'thread')} whose birth is not in the log, of processes of other ids: "
         + "; ".join(groups.reasons)
     )
 

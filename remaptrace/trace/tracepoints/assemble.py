@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.vmanames import pointer_string
+from ...counting import counted
 from ..eventblocks import narrow
 from ..events import COLUMNS, IntArray, Trace
 from ..unborn import REASON, Union, by_areas, orphans
@@ -76,7 +77,7 @@ def assemble(
         groups = {tid: union.root(tid) for tid in alone if union.root(tid) != tid}
         trace = _assembled(text, name, fmt, source, page_size, groups, None)
         trace.notes.append(
-            f"{len(groups)} threads whose birth is not in the log belong to processes of other ids: {REASON}"
+            f"{counted(len(groups), 'thread')} whose birth is not in the log, of processes of other ids: {REASON}"
         )
     _note_namesakes(trace)
     return trace

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi.mman import MAP_ANONYMOUS
+from ...counting import counted
 from ..syscalls import I386, X86_64
 from ..wording import NOT_COUNTED
 from .records import (
@@ -66,7 +67,8 @@ def read_32_bit(text: KernelText) -> None:
     if (theirs | ~np.isin(records[R_OP], (OP_ENTER, OP_EXIT))).all():
         text.arch = "ia32"
     text.notes.append(
-        f"{int(calls.sum())} calls of 32-bit programs ({_programs(text, calls)}) are read by the numbers of i386: the"
+        f"{counted(int(calls.sum()), 'call')} of 32-bit programs ({_programs(text, calls)}), read by"
+        " the numbers of i386: the"
         " recorder names them as 64-bit calls; their addresses are followed, but what ends at 4 GiB is simulated with"
         " --arch ia32 alone"
     )
@@ -166,7 +168,7 @@ def leave_out_32_bit(text: KernelText) -> None:
         text.untold_returns = text.untold_returns[~theirs]
     count = int((records[R_OP, theirs] == OP_ENTER).sum())
     text.notes.append(
-        f"{count} calls of 32-bit programs ({shown}) are left out: the recorder names them by numbers"
+        f"{counted(count, 'call')} of 32-bit programs ({shown}), left out: the recorder names them by numbers"
         " as 64-bit calls (mmap2 as lgetxattr, with an address for its answer);"
         f" whatever they mapped, {NOT_COUNTED} (strace tells their names)"
     )

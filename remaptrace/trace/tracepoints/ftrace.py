@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from ...counting import counted
 from ...errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
 from ..events import Skipped, Trace
 from .assemble import assemble
@@ -32,7 +33,7 @@ from .records import (
     text_of,
 )
 from .scan import read_lines
-from .text import EventText
+from .text import EventText, lost_at
 
 _GRAPH = re.compile(
     rb" *(?:(?P<time>(?:\d{1,9}|[1-8]\d{9})\.\d+) +\| +)?(?:(?P<cpu>\d{1,9})\) +)?"
@@ -119,7 +120,7 @@ class _FtraceText:
             written = _WRITTEN.match(line)
             if written and int(written[1]) < int(written[2]):
                 missing = int(written[2]) - int(written[1])
-                self._notes.append(f"the recorder lost {missing} events: its buffer was full")
+                self._notes.append(f"the recorder lost {counted(missing, 'event')}: its buffer was full")
             return
         lost = LOST.match(line)
         if lost:
@@ -177,21 +178,25 @@ class _FtraceText:
         """The text's records and what was learned beside them."""
         notes = self._notes
         if self._lost:
-            notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
+            notes.append(lost_at(self._lost))
         if self._ticks:
             notes.append("times are ticks of the trace clock, not seconds; they were left out")
         if self._raw:
             notes.append(
-                f"{self._raw} lines of the raw option name an event by number and print no arguments:"
+                f"{counted(self._raw, 'line')} of the raw option, which has numbers for names of events"
+                " and prints no arguments:"
                 " nothing to read"
             )
         if self._stacks:
-            notes.append(f"{self._stacks} lines of stacks and of a dump's frame: no events in them")
+            notes.append(
+                f"{counted(self._stacks, 'line')} of stacks and of a dump's frame: no events in them"
+            )
         if self._functions:
-            notes.append(f"{self._functions} lines of a function tracer: no events in them")
+            notes.append(f"{counted(self._functions, 'line')} of a function tracer: no events in them")
         if self._of_nobody and (records[R_TID] > 0).any():
             notes.append(
-                f"{self._of_nobody} events were left out: nothing shows whose they are (option funcgraph-proc does)"
+                f"{counted(self._of_nobody, 'event')} left out: nothing shows whose they are (option"
+                " funcgraph-proc does)"
             )
             records = np.ascontiguousarray(records[:, records[R_TID] != 0])
         elif self._of_nobody:
@@ -226,6 +231,6 @@ def without_tasks(records: Records, notes: list[str], data: bytes = b"") -> Reco
         kept[R_TID] = [1 + number for number in map(list(dict.fromkeys(names)).index, names)]
         note += ": each name is taken for one"
     if end < records.shape[1]:
-        note += f"; {records.shape[1] - end} events from the first fork on were left out"
+        note += f"; left out from the first fork on: {counted(records.shape[1] - end, 'event')}"
     notes.append(note)
     return kept

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD, CLONE_VFORK, CLONE_VM, THREAD_FLAGS
 from ...abi.signals import PF_PROT, PF_WRITE
+from ...counting import counted
 from ...lateclasses import dataclass
 from ..events import TASK_DTYPE
 from .births import Foresight
@@ -412,4 +413,6 @@ class Lives:
         }
         for what, count in self._deduced.items():
             if count:
-                self.notes.append(f"{count} births whose clone flags the trace does not tell: {words[what]}")
+                self.notes.append(
+                    f"{counted(count, 'birth')} whose clone flags the trace does not tell: {words[what]}"
+                )

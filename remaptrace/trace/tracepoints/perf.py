@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 from ...abi.signals import PF_FETCH, PF_UNKNOWN, PF_UNSURE, PF_USER
+from ...counting import counted
 from ...errorcodes import RT_KERNEL_FORM, RT_KERNEL_LINE
 from ..events import Skipped, Trace
 from ..stacks import StackLines
@@ -40,7 +41,7 @@ from .records import (
     span,
 )
 from .scan import read_lines
-from .text import EventText, signed
+from .text import EventText, kernels_own, lost_at, signed
 
 _CHAIN = re.compile(rb"\s+[0-9a-f]+ \S")
 _WORDS = re.compile(
@@ -77,7 +78,8 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
     trace.notes += of_no_use
     if reader.mappings.passed:
         trace.notes.append(
-            f"{reader.mappings.passed} records of perf's own (names, code, mappings that calls made) add nothing"
+            f"{counted(reader.mappings.passed, 'record')} of perf's own that add nothing (names, code,"
+            " mappings that calls made)"
         )
     return trace
 
@@ -261,19 +263,17 @@ class _PerfText:
             )
         if self._without_address and not traced:
             count = len(self._without_address)
-            notes.append(f"{count} page-faults events without an address (-F +addr) were left out")
+            notes.append(f"{counted(count, 'page-faults event')} without an address (-F +addr), left out")
             for line in self._without_address:
                 skip = Skipped(self._source, line, 1, RT_KERNEL_FORM, "page-faults", "page-faults: ADDRESS")
                 self._skipped.append(skip)
         if self.kernel_faults:
-            notes.append(
-                f"{self.kernel_faults} faults that the kernel took itself are no accesses of the program"
-            )
+            notes.append(kernels_own(self.kernel_faults))
         if self._lost:
-            notes.append(f"the recorder lost events at {self._lost} places; calls across them are left out")
+            notes.append(lost_at(self._lost))
         notes += self.words.notes()
         if self._said:
-            notes.append(f"{self._said} lines are perf's own words around the samples")
+            notes.append(f"{counted(self._said, 'line')} of perf's own words around the samples")
         if self._bare:
             records = without_tasks(records, notes, self._data)
         return KernelText(

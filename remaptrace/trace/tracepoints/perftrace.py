@@ -14,6 +14,7 @@ import re
 
 from ...abi.errnos import ERRNO_NAMES
 from ...abi.signals import PF_UNKNOWN, PF_UNSURE, PF_USER
+from ...counting import counted
 from ...errorcodes import RT_KERNEL_LINE
 from ..events import Skipped
 from ..stacks import StackLines
@@ -40,7 +41,7 @@ from .records import (
     matrix,
     span,
 )
-from .text import signed
+from .text import kernels_own, signed
 
 _ADDRESS = re.compile(rb"(?:(?://anon|\[stack\]|\[heap\])@)?0x([0-9a-f]+)$")
 _FIELD = re.compile(rb'(\w+): ("(?:[^"\\]|\\.)*"|[^,]*)')
@@ -260,34 +261,36 @@ class _PerfTrace:
             self._other["syscalls:sys_*"] = len(self._points)
         if self._unknowable:
             notes.append(
-                f"{self._unknowable} tracepoints raw_syscalls were left out: perf trace prints no arguments of them"
+                f"{counted(self._unknowable, 'tracepoint')} raw_syscalls left out: perf trace prints no"
+                " arguments of them"
             )
         if not self._traced:
             self._rows += self._software
         if self._software and not self._traced:
             notes.append(
-                f"perf trace does not tell reads from writes: {len(self._software)} faults of unknown kind; where a"
+                f"perf trace does not tell reads from writes: {counted(len(self._software), 'fault')}"
+                " of unknown kind; where a"
                 " read would not fault it was a write"
             )
         if self._without_address and not self._traced:
             notes.append(
-                f"{self._without_address} faults in files were left out: perf trace prints a file offset, not the"
+                f"{counted(self._without_address, 'fault')} in files left out: perf trace prints a file offset, not the"
                 " address (-e exceptions:page_fault_user has it)"
             )
         if self.kernel_faults and not self._traced:
-            notes.append(
-                f"{self.kernel_faults} faults that the kernel took itself are no accesses of the program"
-            )
+            notes.append(kernels_own(self.kernel_faults))
         results = [row[R_A0] for row in self._rows if row[R_OP] == OP_EXIT]
         if len(results) >= _ENOUGH and all(-4095 <= result < 0 for result in results):
             notes.append(ONLY_FAILED)
         if self._lost:
-            notes.append(f"the recorder lost {self._lost} events; calls across the gaps are left out")
+            notes.append(
+                f"the recorder lost {counted(self._lost, 'event')}; calls across the gaps are left out"
+            )
         if self._other:
             listed = ", ".join(f"{name} x {count}" for name, count in sorted(self._other.items()))
             notes.append(f"events of no interest: {listed}")
         if self._summary:
-            notes.append(f"{self._summary} lines of perf trace -s are a summary: no events in them")
+            notes.append(f"{counted(self._summary, 'line')} of perf trace -s, a summary: no events in them")
         for tid in list(self._untimed):
             self._settle(tid, max(row[R_TIME] for row in self._rows))
         if any(row[R_OP] == OP_TASK_EXIT and row[R_A1] >= 0 for row in self._rows):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ...counting import counted
 from ..syscalls import syscall_name
 from .plan import CallNames
 from .records import (
@@ -52,6 +53,16 @@ def signed(value: int) -> int:
     """A word of up to 64 bits as a signed one."""
     value &= _U64 - 1
     return value - _U64 if value >> 63 else value
+
+
+def lost_at(places: int) -> str:
+    """What a note says of a recorder that lost events."""
+    return f"the recorder lost events at {counted(places, 'place')}; calls across are left out"
+
+
+def kernels_own(faults: int) -> str:
+    """What a note says of faults inside of the kernel."""
+    return f"{counted(faults, 'fault')} that the kernel took itself, no access of the program"
 
 
 class EventText:
