@@ -24,7 +24,7 @@ COMPILED = __name__.startswith("remaptrace._jitted.")
 
 NO_KEY = 0x7FFF_FFFF_FFFF_FFFF
 """Above every key, see `rank`."""
-RANK_WIDTH = 20
+RANK_WIDTH = 16
 """Words that `rank` looks at."""
 _SIGN = -0x8000_0000_0000_0000
 _U64 = 0xFFFF_FFFF_FFFF_FFFF
@@ -103,8 +103,8 @@ if COMPILED:
         return types.int64(m, types.int64, types.int64), lowered
 
     @kernel
-    def rank(m: Any, first: int, count: int, key: int) -> int:
-        """How many of the ascending words first..first+count-1 are <= `key`; words NO_KEY follow them.
+    def rank(m: Any, first: int, key: int) -> int:
+        """How many of the RANK_WIDTH words from `first` on are <= `key`, in whatever order; NO_KEY never is.
 
         Nothing branches on a comparison: the outcome of one that decides what to compare next cannot be predicted.
         """
@@ -142,9 +142,9 @@ else:
         """Nothing to do in plain Python."""
         return 0
 
-    def rank(m: Any, first: int, count: int, key: int) -> int:
-        """How many of the ascending words first..first+count-1 are <= `key`."""
-        return bisect_right(m, key, first, first + count) - first
+    def rank(m: Any, first: int, key: int) -> int:
+        """How many of the RANK_WIDTH words from `first` on are <= `key`, in whatever order; NO_KEY never is."""
+        return bisect_right(sorted(m[first : first + RANK_WIDTH].tolist()), min(key, NO_KEY - 1))
 
     def wrap(value: int) -> int:
         """`value` modulo 2**64 as a signed word."""

@@ -130,10 +130,13 @@ class Space:
         m = self.m
         count = m[node + tree.N_COUNT]
         assert 0 < count <= tree.FAN
-        assert all(m[node + tree.N_KEYS + i] == NO_KEY for i in range(count, tree.FAN))
+        slots = [tree.slot_at(m, node, place) for place in range(tree.FAN)]
+        assert sorted(slots) == list(range(tree.FAN))
+        assert all(m[node + tree.N_KEYS + slot] == NO_KEY for slot in slots[count:])
+        assert not any(m[node + tree.N_GAPS + slot] for slot in slots[count:])
         greatest = 0
-        for i in range(count):
-            key, ref, gap = (m[node + part + i] for part in (tree.N_KEYS, tree.N_REFS, tree.N_GAPS))
+        for slot in slots[:count]:
+            key, ref, gap = (m[node + part + slot] for part in (tree.N_KEYS, tree.N_REFS, tree.N_GAPS))
             if m[node + tree.N_LEVEL] == 0:
                 before = m[ref + V_PREV]
                 assert m[ref + V_CHUNK] == node
@@ -147,7 +150,7 @@ class Space:
                 assert first == key
                 assert gap == m[ref + tree.N_BOUND] >= true
                 greatest = max(greatest, true)
-        return m[node + tree.N_KEYS], greatest
+        return tree.first_key(m, node), greatest
 
 
 def apply(space: Space, code: int, a: int, b: int) -> None:

@@ -56,7 +56,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from .areatree import N_REFS, leaf_for, slot_of
+from .areatree import N_REFS, leaf_for, slot_near
 
 LOG_VOID, LOG_AREA, LOG_TASK, LOG_LAYOUT, LOG_GONE = 0, 1, 2, 3, 4
 
@@ -152,10 +152,7 @@ def _state(m: Mem, at: int) -> int:
     if root == 0:
         return 0
     leaf = leaf_for(m, root, start)
-    i = slot_of(m, leaf, start)
-    if i < 0:
-        return 0
-    vma = m[leaf + N_REFS + i]
+    vma = m[leaf + N_REFS + slot_near(m, leaf, start)]
     if m[vma + V_START] != start:
         return 0
     m[at + L_END] = m[vma + V_END]

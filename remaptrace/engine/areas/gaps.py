@@ -20,7 +20,7 @@ from ..state import (
     V_START,
     Mem,
 )
-from .areatree import N_BOUND, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, greatest_gap, slot_of
+from .areatree import N_BOUND, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, first_key, greatest_gap, place_of, slot_at, slot_of
 from .vmaset import find_vma, last_vma
 
 
@@ -63,23 +63,24 @@ def _lower_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
         up = m[node + N_UP]
         if up == 0:
             return 0
-        i = slot_of(m, up, key) - 1
-        while i >= 0 and m[up + N_GAPS + i] < length:
+        i = place_of(m, up, key) - 1
+        while i >= 0 and m[up + N_GAPS + slot_at(m, up, i)] < length:
             i -= 1
         node = up
         if i < 0:
-            key = m[up + N_KEYS]
+            key = first_key(m, up)
             continue
         while True:
-            child = m[node + N_REFS + i]
+            slot = slot_at(m, node, i)
+            child = m[node + N_REFS + slot]
             if m[child + N_LEVEL] == 0:
                 return child
             j = m[child + N_COUNT] - 1
-            while j >= 0 and m[child + N_GAPS + j] < length:
+            while j >= 0 and m[child + N_GAPS + slot_at(m, child, j)] < length:
                 j -= 1
             if j < 0:  # the bound was too high: lower it, go on from here
-                m[child + N_BOUND] = m[node + N_GAPS + i] = greatest_gap(m, child)
-                key = m[child + N_KEYS]
+                m[child + N_BOUND] = m[node + N_GAPS + slot] = greatest_gap(m, child)
+                key = first_key(m, child)
                 node = child
                 break
             node = child
@@ -93,25 +94,26 @@ def _upper_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
         up = m[node + N_UP]
         if up == 0:
             return 0
-        i = slot_of(m, up, key) + 1
+        i = place_of(m, up, key) + 1
         count = m[up + N_COUNT]
-        while i < count and m[up + N_GAPS + i] < length:
+        while i < count and m[up + N_GAPS + slot_at(m, up, i)] < length:
             i += 1
         node = up
         if i >= count:
-            key = m[up + N_KEYS]
+            key = first_key(m, up)
             continue
         while True:
-            child = m[node + N_REFS + i]
+            slot = slot_at(m, node, i)
+            child = m[node + N_REFS + slot]
             if m[child + N_LEVEL] == 0:
                 return child
             j = 0
             count = m[child + N_COUNT]
-            while j < count and m[child + N_GAPS + j] < length:
+            while j < count and m[child + N_GAPS + slot_at(m, child, j)] < length:
                 j += 1
             if j >= count:
-                m[child + N_BOUND] = m[node + N_GAPS + i] = greatest_gap(m, child)
-                key = m[child + N_KEYS]
+                m[child + N_BOUND] = m[node + N_GAPS + slot] = greatest_gap(m, child)
+                key = first_key(m, child)
                 node = child
                 break
             node = child
@@ -125,7 +127,7 @@ def _lower_bound_of(m: Mem, leaf: int) -> int:
     if up != 0:
         bound = greatest_gap(m, leaf)
         m[leaf + N_BOUND] = bound
-        m[up + N_GAPS + slot_of(m, up, m[leaf + N_KEYS])] = bound
+        m[up + N_GAPS + slot_of(m, up, first_key(m, leaf))] = bound
     return 0
 
 
@@ -150,12 +152,13 @@ def highest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
             return -1
         vma = before
     leaf = m[vma + V_CHUNK]
-    i = slot_of(m, leaf, m[vma + V_START])
+    i = place_of(m, leaf, m[vma + V_START])
     whole = 0
     while True:
         while i >= 0:
-            if m[leaf + N_GAPS + i] >= length:
-                vma = m[leaf + N_REFS + i]
+            slot = slot_at(m, leaf, i)
+            if m[leaf + N_GAPS + slot] >= length:
+                vma = m[leaf + N_REFS + slot]
                 bottom = _gap_bottom(m, vma, low)
                 top = min(m[vma + V_START], high)
                 if top - bottom >= length:
@@ -163,11 +166,12 @@ def highest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
                     if high - bottom >= length:
                         return high - length
             i -= 1
-        if m[leaf + N_KEYS] - length < low:
+        first = first_key(m, leaf)
+        if first - length < low:
             return -1
         if whole == 1:
             _lower_bound_of(m, leaf)
-        leaf = _lower_leaf_with_gap(m, leaf, m[leaf + N_KEYS], length)
+        leaf = _lower_leaf_with_gap(m, leaf, first, length)
         if leaf == 0:
             return -1
         i = m[leaf + N_COUNT] - 1
@@ -182,21 +186,22 @@ def lowest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
     vma = find_vma(m, mm, low)
     if vma != 0:
         leaf = m[vma + V_CHUNK]
-        i = slot_of(m, leaf, m[vma + V_START])
+        i = place_of(m, leaf, m[vma + V_START])
         whole = 0
         while leaf != 0:
             count = m[leaf + N_COUNT]
             while i < count:
-                if m[leaf + N_GAPS + i] >= length:
-                    found = _fit_low(m, m[leaf + N_REFS + i], low, high, length)
+                slot = slot_at(m, leaf, i)
+                if m[leaf + N_GAPS + slot] >= length:
+                    found = _fit_low(m, m[leaf + N_REFS + slot], low, high, length)
                     if found >= 0:
                         return found
                 i += 1
-            if m[leaf + N_KEYS + count - 1] >= high:
+            if m[leaf + N_KEYS + slot_at(m, leaf, count - 1)] >= high:
                 return -1
             if whole == 1:
                 _lower_bound_of(m, leaf)
-            leaf = _upper_leaf_with_gap(m, leaf, m[leaf + N_KEYS], length)
+            leaf = _upper_leaf_with_gap(m, leaf, first_key(m, leaf), length)
             i = 0
             whole = 1
     before = last_vma(m, mm)

@@ -37,9 +37,12 @@ from .areatree import (
     insert_entry,
     leaf_for,
     node_new,
+    place_of,
     put_entry,
     raise_bounds,
     remove_entry,
+    slot_at,
+    slot_near,
     slot_of,
 )
 from .changelog import note
@@ -65,10 +68,9 @@ def find_vma(m: Mem, mm: int, addr: int) -> int:
     if root == 0:
         return 0
     leaf = leaf_for(m, root, addr)
-    i = slot_of(m, leaf, addr)
-    if i < 0:  # below every VMA: inner keys are exact
-        return m[leaf + N_REFS]
-    v = m[leaf + N_REFS + i]
+    v = m[leaf + N_REFS + slot_near(m, leaf, addr)]
+    if m[v + V_START] > addr:  # below every VMA: inner keys are exact
+        return v
     if m[v + V_END] > addr:
         m[mm + MM_CACHE] = v
         return v
@@ -107,7 +109,7 @@ def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
         prefetch(m, m[v + V_PREV])
     if leaf == 0:
         leaf = leaf_for(m, root, addr)
-    v = m[leaf + N_REFS + max(slot_of(m, leaf, addr), 0)]
+    v = m[leaf + N_REFS + slot_near(m, leaf, addr)]
     m[mm + MM_NEAR] = v
     for i in range(v, v + V_WORDS, LINE):
         prefetch(m, i)
@@ -130,10 +132,10 @@ def find_before(m: Mem, mm: int, addr: int) -> int:
     if root == 0:
         return 0
     leaf = leaf_for(m, root, addr - 1)
-    i = slot_of(m, leaf, addr - 1)
-    if i < 0:
+    place = place_of(m, leaf, addr - 1)
+    if place < 0:
         return 0
-    return m[leaf + N_REFS + i]
+    return m[leaf + N_REFS + slot_at(m, leaf, place)]
 
 
 @kernel
@@ -143,8 +145,8 @@ def last_vma(m: Mem, mm: int) -> int:
     if node == 0:
         return 0
     while m[node + N_LEVEL] > 0:
-        node = m[node + N_REFS + m[node + N_COUNT] - 1]
-    return m[node + N_REFS + m[node + N_COUNT] - 1]
+        node = m[node + N_REFS + slot_at(m, node, m[node + N_COUNT] - 1)]
+    return m[node + N_REFS + slot_at(m, node, m[node + N_COUNT] - 1)]
 
 
 @kernel
@@ -181,7 +183,7 @@ def _link_between(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
     leaf = 0
     if before != 0:
         leaf = m[before + V_CHUNK]
-        at = slot_of(m, leaf, start) + 1
+        at = place_of(m, leaf, start) + 1
         gap = start - m[before + V_END]
         m[before + V_NEXT] = vma
     else:
@@ -191,7 +193,7 @@ def _link_between(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
         home = m[after + V_CHUNK]
         if leaf == 0:
             leaf = home
-        m[home + N_GAPS + (at if home == leaf else 0)] = m[after + V_START] - m[vma + V_END]
+        m[home + N_GAPS + slot_at(m, home, at if home == leaf else 0)] = m[after + V_START] - m[vma + V_END]
     return insert_entry(m, mm, leaf, at, start, vma, gap)
 
 
@@ -247,7 +249,7 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
     before = m[vma + V_PREV]
     after = m[vma + V_NEXT]
     leaf = m[vma + V_CHUNK]
-    at = slot_of(m, leaf, m[vma + V_START])
+    at = place_of(m, leaf, m[vma + V_START])
     last = m[leaf + N_COUNT] - 1
     remove_entry(m, mm, leaf, at)
     low = 0
@@ -259,7 +261,7 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
     if after != 0:
         m[after + V_PREV] = before
         if at < last:
-            m[leaf + N_GAPS + at] = m[after + V_START] - low
+            m[leaf + N_GAPS + slot_at(m, leaf, at)] = m[after + V_START] - low
             raise_bounds(m, leaf, m[after + V_START] - low)
         else:
             _set_gap(m, after, m[after + V_START] - low)
@@ -277,11 +279,11 @@ def cut_vma(m: Mem, mm: int, vma: int, new: int, addr: int, new_below: int) -> i
     note(m, mm, m[vma + V_START])
     note(m, mm, addr)
     leaf = m[vma + V_CHUNK]
-    at = slot_of(m, leaf, m[vma + V_START])
+    at = place_of(m, leaf, m[vma + V_START])
     if new_below == 1:
         low = new
         high = vma
-        m[leaf + N_REFS + at] = new
+        m[leaf + N_REFS + slot_at(m, leaf, at)] = new
         m[new + V_CHUNK] = leaf
         before = m[vma + V_PREV]
         m[new + V_PREV] = before
@@ -313,7 +315,7 @@ def join_vmas(m: Mem, mm: int, low: int, high: int, keep: int) -> int:
     note(m, mm, m[high + V_START])
     note(m, mm, m[low + V_START])
     leaf = m[high + V_CHUNK]
-    remove_entry(m, mm, leaf, slot_of(m, leaf, m[high + V_START]))
+    remove_entry(m, mm, leaf, place_of(m, leaf, m[high + V_START]))
     if keep == low:
         after = m[high + V_NEXT]
         m[low + V_END] = m[high + V_END]
@@ -344,8 +346,8 @@ def move_boundary(m: Mem, mm: int, low: int, high: int, addr: int) -> int:
     note(m, mm, old)
     note(m, mm, addr)
     leaf = m[high + V_CHUNK]
-    at = slot_of(m, leaf, old)
-    m[leaf + N_KEYS + at] = addr
+    at = place_of(m, leaf, old)
+    m[leaf + N_KEYS + slot_at(m, leaf, at)] = addr
     if at == 0:
         change_first_key(m, leaf, old, addr)
     m[high + V_START] = addr
@@ -361,9 +363,10 @@ def set_bounds(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
     if start != old:
         note(m, mm, start)
         leaf = m[vma + V_CHUNK]
-        i = slot_of(m, leaf, old)
+        at = place_of(m, leaf, old)
+        i = slot_at(m, leaf, at)
         m[leaf + N_KEYS + i] = start
-        if i == 0:
+        if at == 0:
             change_first_key(m, leaf, old, start)
         m[vma + V_START] = start
         before = m[vma + V_PREV]

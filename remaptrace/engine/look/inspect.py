@@ -244,7 +244,8 @@ def _in_order(words: Words, nodes: Words) -> Words:
     entries = np.arange(areatree.FAN)
     for _ in range(int(words[nodes[0] + areatree.N_LEVEL]) + 1):
         there = entries < words[nodes + areatree.N_COUNT][:, None]
-        nodes = words[(nodes[:, None] + (areatree.N_REFS + entries))[there]]
+        slots = words[nodes + areatree.N_ORDER][:, None] >> 4 * entries & 15
+        nodes = words[(nodes[:, None] + areatree.N_REFS + slots)[there]]
     return nodes
 
 

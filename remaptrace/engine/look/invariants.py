@@ -14,7 +14,7 @@ from typing import Any
 from ...abi.vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 from ...machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from ..account import is_data_mapping
-from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP
+from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, first_key, slot_at
 from ..jit import NO_KEY
 from ..marks import ALIVE
 from ..pages import pte
@@ -151,10 +151,15 @@ def _node(m: Any, node: int, found: list[int]) -> Iterator[str]:
     count = m[node + N_COUNT]
     if count < 1:
         yield "a node of the set of areas is empty"
-    if any(m[node + N_KEYS + i] != NO_KEY for i in range(count, FAN)):
-        yield "a node of the set of areas has a key behind its last entry"
-    for i in range(count):
-        key, ref, gap = m[node + N_KEYS + i], m[node + N_REFS + i], m[node + N_GAPS + i]
+    slots = [slot_at(m, node, place) for place in range(FAN)]
+    if sorted(slots) != list(range(FAN)):
+        yield "a node of the set of areas names a slot twice"
+    if any(m[node + N_KEYS + slot] != NO_KEY for slot in slots[count:]):
+        yield "a node of the set of areas has a key in a free slot"
+    if any(m[node + N_GAPS + slot] for slot in slots[count:]):
+        yield "a node of the set of areas has a gap in a free slot"
+    for slot in slots[:count]:
+        key, ref, gap = m[node + N_KEYS + slot], m[node + N_REFS + slot], m[node + N_GAPS + slot]
         if m[node + N_LEVEL] == 0:
             found.append(ref)
             below = m[ref + V_PREV]
@@ -166,11 +171,11 @@ def _node(m: Any, node: int, found: list[int]) -> Iterator[str]:
             if m[ref + V_CHUNK] != node:
                 yield f"area {key:x} does not know its node"
         else:
-            if key != m[ref + N_KEYS]:
-                yield f"a node that begins at {m[ref + N_KEYS]:x} stands under the key {key:x}"
+            if key != first_key(m, ref):
+                yield f"a node that begins at {first_key(m, ref):x} stands under the key {key:x}"
             if m[ref + N_UP] != node:
                 yield f"the node that begins at {key:x} has another parent"
-            highest = max(m[ref + N_GAPS + j] for j in range(m[ref + N_COUNT]))
+            highest = max(m[ref + N_GAPS + j] for j in range(FAN))
             if gap < highest:
                 yield f"the bound {gap:x} of the node at {key:x} is below a gap of {highest:x} bytes in it"
             yield from _node(m, ref, found)
