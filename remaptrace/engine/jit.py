@@ -111,6 +111,15 @@ if COMPILED:
         below: int = _below(m, first, min(key, NO_KEY - 1) + 1)
         return below
 
+    @_intrinsic  # type: ignore[untyped-decorator]
+    def trailing_zeros(typing: Any, word: Any) -> Any:
+        """How many bits below the lowest that is set; `word` is not 0."""
+
+        def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+        return types.int64(types.int64), lowered
+
     @kernel
     def wrap(value: int) -> int:
         """`value` modulo 2**64 as a signed word; native arithmetic wraps already."""
@@ -145,6 +154,10 @@ else:
     def rank(m: Any, first: int, key: int) -> int:
         """How many of the RANK_WIDTH words from `first` on are <= `key`, in whatever order; NO_KEY never is."""
         return bisect_right(sorted(m[first : first + RANK_WIDTH].tolist()), min(key, NO_KEY - 1))
+
+    def trailing_zeros(word: int) -> int:
+        """How many bits below the lowest that is set; `word` is not 0."""
+        return (word & -word).bit_length() - 1
 
     def wrap(value: int) -> int:
         """`value` modulo 2**64 as a signed word."""

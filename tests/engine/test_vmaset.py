@@ -25,7 +25,7 @@ from remaptrace.engine.state import (
     MM_PEAK,
     MM_SET,
     MM_WORDS,
-    V_CHUNK,
+    V_HOME,
     V_END,
     V_FLAGS,
     V_NEXT,
@@ -120,7 +120,7 @@ class Space:
         if not vmas:
             assert root == 0
             return
-        assert m[root + tree.N_UP] == 0
+        assert m[root + tree.N_HOME] == 0
         seen: list[int] = []
         self._check_node(root, seen)
         assert seen == vmas
@@ -139,13 +139,13 @@ class Space:
             key, ref, gap = (m[node + part + slot] for part in (tree.N_KEYS, tree.N_REFS, tree.N_GAPS))
             if m[node + tree.N_LEVEL] == 0:
                 before = m[ref + V_PREV]
-                assert m[ref + V_CHUNK] == node
+                assert m[ref + V_HOME] == tree.home_in(node, slot)
                 assert key == m[ref + V_START]
                 assert gap == key - (m[before + V_END] if before else 0)
                 seen.append(ref)
                 greatest = max(greatest, gap)
             else:
-                assert m[ref + tree.N_UP] == node
+                assert m[ref + tree.N_HOME] == tree.home_in(node, slot)
                 first, true = self._check_node(ref, seen)
                 assert first == key
                 assert gap == m[ref + tree.N_BOUND] >= true

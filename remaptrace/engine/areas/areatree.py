@@ -7,9 +7,10 @@ any VMA in it. Bounds are raised at once when space is freed and never lowered b
 search that visits a child in vain lowers its bound to the truth. So a change costs one descent,
 and a search looks at few nodes that do not help.
 
-An entry stays in the slot that it was put into; which slots are used, in the order of their keys, says one word
-(N_ORDER), so that nothing is moved when an entry comes or goes. How many keys are <= another is the same number in
-any order, and places without an entry have the key NO_KEY: a whole node is compared with a key at once (`jit.rank`).
+An entry stays in the slot that it was put into, which what it stands for knows (V_HOME, N_HOME); which slots are
+used, in the order of their keys, says one word (N_ORDER). So nothing is moved when an entry comes or goes, and only
+searches compare keys. How many keys are <= another is the same number in any order, and places without an entry have
+the key NO_KEY: a whole node is compared with a key at once (`jit.rank`).
 
 Sizes, addresses and gaps are bytes. The structure is the engine's own and says nothing about what
 the kernel's tree (red-black until 6.0, maple since 6.1) costs.
@@ -17,12 +18,12 @@ the kernel's tree (red-black until 6.0, maple since 6.1) costs.
 
 from __future__ import annotations
 
-from ..jit import NO_KEY, RANK_WIDTH, apart, kernel, rank, wrap
+from ..jit import NO_KEY, RANK_WIDTH, apart, kernel, rank, trailing_zeros, wrap
 from ..state import (
     MM_LEAF,
     MM_LEAF_2,
     MM_SET,
-    V_CHUNK,
+    V_HOME,
     Mem,
     kalloc,
     kfree,
@@ -30,7 +31,7 @@ from ..state import (
 
 FAN = RANK_WIDTH  # entries of a node: as many as N_ORDER has places
 N_COUNT = 0
-N_UP = 1  # parent, 0: the root
+N_HOME = 1  # where its parent has it, see `home_in`, 0: the root
 N_LEVEL = 2  # 0: entries are VMAs, else nodes of the level below
 N_BOUND = 3  # the bound that the parent has for this node
 N_ORDER = 4  # four bits a place: the slots of its entries by key, lowest first, and behind these the free slots
@@ -39,6 +40,8 @@ N_REFS = N_KEYS + FAN
 N_GAPS = N_REFS + FAN  # of a free slot 0
 N_WORDS = N_GAPS + FAN
 
+_ONES = 0x1111_1111_1111_1111
+_EIGHTS = _ONES * 8 - (1 << 64)
 _IN_LINE = 0xFEDC_BA98_7654_3210 - (1 << 64)  # N_ORDER with every place in its own slot
 
 
@@ -49,20 +52,43 @@ def slot_at(m: Mem, node: int, place: int) -> int:
 
 
 @kernel
+def home_in(node: int, slot: int) -> int:
+    """What the child or VMA in `slot` of `node` keeps of where it is; the node is `home_node` of it."""
+    return node << 4 | slot
+
+
+@kernel
+def home_node(home: int) -> int:
+    """The node of a home; 0 of none."""
+    return home >> 4
+
+
+@kernel
+def home_slot(home: int) -> int:
+    """The slot of a home."""
+    return home & 15
+
+
+@kernel
+def place_at(m: Mem, home: int) -> int:
+    """How many entries are in front of the one at `home`: the place of its slot in N_ORDER.
+
+    In a difference of words the lowest four zero bits are found exactly, whatever is above them.
+    """
+    differ = m[home_node(home) + N_ORDER] ^ home_slot(home) * _ONES
+    zero = wrap(differ - _ONES) & ~differ & _EIGHTS
+    return trailing_zeros(zero) >> 2
+
+
+@kernel
 def place_of(m: Mem, node: int, key: int) -> int:
     """How many entries of `node` are in front of the last one whose key is <= `key`; -1 if there is none."""
     return rank(m, node + N_KEYS, key) - 1
 
 
 @kernel
-def slot_of(m: Mem, node: int, key: int) -> int:
-    """The slot of the last entry of `node` whose key is <= `key`: there is one."""
-    return slot_at(m, node, place_of(m, node, key))
-
-
-@kernel
 def slot_near(m: Mem, node: int, key: int) -> int:
-    """The same, or the slot of the first entry."""
+    """The slot of the last entry of `node` whose key is <= `key`, or of the first entry."""
     return slot_at(m, node, max(place_of(m, node, key), 0))
 
 
@@ -83,29 +109,55 @@ def leaf_for(m: Mem, root: int, key: int) -> int:
 
 @kernel
 def raise_bounds(m: Mem, node: int, gap: int) -> int:
-    """Make the bounds of `node` and above at least `gap`. The parents must know `node`'s first key."""
-    if m[node + N_BOUND] >= gap:
-        return 0
-    key = first_key(m, node)
+    """Make the bounds of `node` and above at least `gap`."""
     while m[node + N_BOUND] < gap:
         m[node + N_BOUND] = gap
-        node = m[node + N_UP]
-        if node == 0:
+        home = m[node + N_HOME]
+        if home == 0:
             return 0
-        m[node + N_GAPS + slot_of(m, node, key)] = gap
+        node = home_node(home)
+        m[node + N_GAPS + home_slot(home)] = gap
     return 0
 
 
 @kernel
-def change_first_key(m: Mem, node: int, old: int, new: int) -> int:
-    """Tell the parents of `node` that its first key went from `old` to `new`."""
-    up = m[node + N_UP]
-    while up != 0:
-        place = place_of(m, up, old)
-        m[up + N_KEYS + slot_at(m, up, place)] = new
-        if place > 0:
+def change_first_key(m: Mem, node: int, new: int) -> int:
+    """Tell the parents of `node` that its first key is `new`."""
+    home = m[node + N_HOME]
+    while home != 0:
+        node = home_node(home)
+        m[node + N_KEYS + home_slot(home)] = new
+        if home_slot(home) != slot_at(m, node, 0):
             return 0
-        up = m[up + N_UP]
+        home = m[node + N_HOME]
+    return 0
+
+
+@kernel
+def change_key(m: Mem, vma: int, new: int) -> int:
+    """Tell the tree that `vma` begins at `new`, without passing a neighbour."""
+    home = m[vma + V_HOME]
+    leaf = home_node(home)
+    m[leaf + N_KEYS + home_slot(home)] = new
+    if home_slot(home) == slot_at(m, leaf, 0):
+        change_first_key(m, leaf, new)
+    return 0
+
+
+@kernel
+def change_gap(m: Mem, vma: int, gap: int) -> int:
+    """Store the free space below `vma`; the bounds above it are not raised."""
+    home = m[vma + V_HOME]
+    m[home_node(home) + N_GAPS + home_slot(home)] = gap
+    return home_node(home)
+
+
+@kernel
+def change_vma(m: Mem, vma: int, new: int) -> int:
+    """Let `new` stand where `vma` does."""
+    home = m[vma + V_HOME]
+    m[home_node(home) + N_REFS + home_slot(home)] = new
+    m[new + V_HOME] = home
     return 0
 
 
@@ -145,7 +197,7 @@ def put_entry(m: Mem, node: int, at: int, key: int, ref: int, gap: int) -> int:
     m[node + N_REFS + slot] = ref
     m[node + N_GAPS + slot] = gap
     m[node + N_COUNT] = count + 1
-    m[ref + (V_CHUNK if m[node + N_LEVEL] == 0 else N_UP)] = node
+    m[ref + (V_HOME if m[node + N_LEVEL] == 0 else N_HOME)] = home_in(node, slot)
     return 0
 
 
@@ -164,8 +216,7 @@ def _split(m: Mem, node: int, at: int) -> int:
         keep = FAN
     elif at == 0:
         keep = 0
-    m[right + N_UP] = m[node + N_UP]
-    word = V_CHUNK if m[node + N_LEVEL] == 0 else N_UP
+    word = V_HOME if m[node + N_LEVEL] == 0 else N_HOME
     for i in range(FAN - keep):
         slot = slot_at(m, node, keep + i)
         ref = m[node + N_REFS + slot]
@@ -174,7 +225,7 @@ def _split(m: Mem, node: int, at: int) -> int:
         m[right + N_GAPS + i] = m[node + N_GAPS + slot]
         m[node + N_KEYS + slot] = NO_KEY
         m[node + N_GAPS + slot] = 0
-        m[ref + word] = right
+        m[ref + word] = home_in(right, i)
     m[right + N_COUNT] = FAN - keep
     m[right + N_BOUND] = m[node + N_BOUND]
     m[node + N_COUNT] = keep
@@ -192,7 +243,7 @@ def _grow_root(m: Mem, mm: int, node: int) -> int:
     m[root + N_REFS] = node
     m[root + N_GAPS] = m[node + N_BOUND]
     m[root + N_BOUND] = m[node + N_BOUND]
-    m[node + N_UP] = root
+    m[node + N_HOME] = home_in(root, 0)
     m[mm + MM_SET] = root
     return 0
 
@@ -213,10 +264,10 @@ def _insert_anywhere(m: Mem, mm: int, leaf: int, at: int, key: int, ref: int, ga
     node = leaf
     while True:
         room = FAN - m[node + N_COUNT]
-        if room == 0 and m[node + N_UP] == 0 and _grow_root(m, mm, node) < 0:
+        if room == 0 and m[node + N_HOME] == 0 and _grow_root(m, mm, node) < 0:
             return -1
         if at == 0:
-            change_first_key(m, node, first_key(m, node), key)
+            change_first_key(m, node, key)
         if room != 0:
             put_entry(m, node, at, key, ref, gap)
             raise_bounds(m, node, gap)
@@ -234,8 +285,9 @@ def _insert_anywhere(m: Mem, mm: int, leaf: int, at: int, key: int, ref: int, ga
         ref = right
         gap = greatest_gap(m, right)
         m[right + N_BOUND] = gap
-        node = m[node + N_UP]
-        at = place_of(m, node, key) + 1
+        home = m[node + N_HOME]
+        node = home_node(home)
+        at = place_at(m, home) + 1
 
 
 @kernel
@@ -266,11 +318,12 @@ def _drop_entry(m: Mem, node: int, at: int) -> int:
 
 
 @kernel
-def remove_entry(m: Mem, mm: int, leaf: int, at: int) -> int:
-    """Take the entry at place `at` out of `leaf`; empty nodes go, an only child becomes root."""
+def remove_entry(m: Mem, mm: int, home: int) -> int:
+    """Take the entry at `home` out of its leaf; empty nodes go, an only child becomes root."""
+    at = place_at(m, home)
     if at == 0:
-        return _remove_first(m, mm, leaf)
-    _drop_entry(m, leaf, at)
+        return _remove_first(m, mm, home_node(home))
+    _drop_entry(m, home_node(home), at)
     return 0
 
 
@@ -279,26 +332,25 @@ def _remove_first(m: Mem, mm: int, leaf: int) -> int:
     """`remove_entry` of the first entry of `leaf`, which may be its last."""
     node = leaf
     at = 0
-    key = first_key(m, node)
     while True:
         count = _drop_entry(m, node, at)
         if count > 0:
             if at == 0:
-                change_first_key(m, node, key, first_key(m, node))
+                change_first_key(m, node, first_key(m, node))
             break
-        up = m[node + N_UP]
+        home = m[node + N_HOME]
         _forget(m, mm, node)
         kfree(m, node, N_WORDS)
-        if up == 0:
+        if home == 0:
             m[mm + MM_SET] = 0
             return 0
-        node = up
-        at = place_of(m, node, key)
+        node = home_node(home)
+        at = place_at(m, home)
     root = m[mm + MM_SET]
     while m[root + N_LEVEL] > 0 and m[root + N_COUNT] == 1:
         child = m[root + N_REFS + slot_at(m, root, 0)]
         kfree(m, root, N_WORDS)
-        m[child + N_UP] = 0
+        m[child + N_HOME] = 0
         m[mm + MM_SET] = child
         root = child
     return 0

@@ -44,7 +44,7 @@ from ..state import (
     V_AV,
     V_AVMULTI,
     V_BORN,
-    V_CHUNK,
+    V_HOME,
     V_END,
     V_FILE,
     V_FLAGS,
@@ -121,7 +121,7 @@ def note(m: Mem, mm: int, start: int) -> int:
 @kernel
 def note_vma(m: Mem, vma: int) -> int:
     """A word of `vma` changed that is no boundary; nothing to note while it is not linked."""
-    if m[G_LOG] != 0 and m[vma + V_CHUNK] != 0:
+    if m[G_LOG] != 0 and m[vma + V_HOME] != 0:
         note(m, m[vma + V_MM], m[vma + V_START])
     return 0
 

@@ -13,14 +13,28 @@ from ..jit import kernel
 from ..state import (
     H_ARCH,
     H_RULES,
-    V_CHUNK,
+    V_HOME,
     V_END,
     V_FLAGS,
     V_PREV,
     V_START,
     Mem,
 )
-from .areatree import N_BOUND, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, first_key, greatest_gap, place_of, slot_at, slot_of
+from .areatree import (
+    N_BOUND,
+    N_COUNT,
+    N_GAPS,
+    N_HOME,
+    N_KEYS,
+    N_LEVEL,
+    N_REFS,
+    first_key,
+    greatest_gap,
+    home_node,
+    home_slot,
+    place_at,
+    slot_at,
+)
 from .vmaset import find_vma, last_vma
 
 
@@ -54,21 +68,21 @@ def _fit_low(m: Mem, vma: int, low: int, high: int, length: int) -> int:
 
 
 @kernel
-def _lower_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
-    """The nearest leaf below the one with first key `key` whose bound allows `length`; 0: none.
+def _lower_leaf_with_gap(m: Mem, node: int, length: int) -> int:
+    """The nearest leaf below leaf `node` whose bound allows `length`; 0: none.
 
-    `node` is that leaf; climbs until an entry on the left may help, then descends on the right.
+    Climbs until an entry on the left may help, then descends on the right.
     """
     while True:
-        up = m[node + N_UP]
-        if up == 0:
+        home = m[node + N_HOME]
+        if home == 0:
             return 0
-        i = place_of(m, up, key) - 1
+        up = home_node(home)
+        i = place_at(m, home) - 1
         while i >= 0 and m[up + N_GAPS + slot_at(m, up, i)] < length:
             i -= 1
         node = up
         if i < 0:
-            key = first_key(m, up)
             continue
         while True:
             slot = slot_at(m, node, i)
@@ -80,7 +94,6 @@ def _lower_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
                 j -= 1
             if j < 0:  # the bound was too high: lower it, go on from here
                 m[child + N_BOUND] = m[node + N_GAPS + slot] = greatest_gap(m, child)
-                key = first_key(m, child)
                 node = child
                 break
             node = child
@@ -88,19 +101,19 @@ def _lower_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
 
 
 @kernel
-def _upper_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
-    """The nearest leaf above the one with first key `key` whose bound allows `length`; 0: none."""
+def _upper_leaf_with_gap(m: Mem, node: int, length: int) -> int:
+    """The nearest leaf above leaf `node` whose bound allows `length`; 0: none."""
     while True:
-        up = m[node + N_UP]
-        if up == 0:
+        home = m[node + N_HOME]
+        if home == 0:
             return 0
-        i = place_of(m, up, key) + 1
+        up = home_node(home)
+        i = place_at(m, home) + 1
         count = m[up + N_COUNT]
         while i < count and m[up + N_GAPS + slot_at(m, up, i)] < length:
             i += 1
         node = up
         if i >= count:
-            key = first_key(m, up)
             continue
         while True:
             slot = slot_at(m, node, i)
@@ -113,7 +126,6 @@ def _upper_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
                 j += 1
             if j >= count:
                 m[child + N_BOUND] = m[node + N_GAPS + slot] = greatest_gap(m, child)
-                key = first_key(m, child)
                 node = child
                 break
             node = child
@@ -123,11 +135,11 @@ def _upper_leaf_with_gap(m: Mem, node: int, key: int, length: int) -> int:
 @kernel
 def _lower_bound_of(m: Mem, leaf: int) -> int:
     """Lower the parent's bound of a leaf to the truth."""
-    up = m[leaf + N_UP]
-    if up != 0:
+    home = m[leaf + N_HOME]
+    if home != 0:
         bound = greatest_gap(m, leaf)
         m[leaf + N_BOUND] = bound
-        m[up + N_GAPS + slot_of(m, up, first_key(m, leaf))] = bound
+        m[home_node(home) + N_GAPS + home_slot(home)] = bound
     return 0
 
 
@@ -151,8 +163,8 @@ def highest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
         if before == 0:
             return -1
         vma = before
-    leaf = m[vma + V_CHUNK]
-    i = place_of(m, leaf, m[vma + V_START])
+    leaf = home_node(m[vma + V_HOME])
+    i = place_at(m, m[vma + V_HOME])
     whole = 0
     while True:
         while i >= 0:
@@ -166,12 +178,11 @@ def highest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
                     if high - bottom >= length:
                         return high - length
             i -= 1
-        first = first_key(m, leaf)
-        if first - length < low:
+        if first_key(m, leaf) - length < low:
             return -1
         if whole == 1:
             _lower_bound_of(m, leaf)
-        leaf = _lower_leaf_with_gap(m, leaf, first, length)
+        leaf = _lower_leaf_with_gap(m, leaf, length)
         if leaf == 0:
             return -1
         i = m[leaf + N_COUNT] - 1
@@ -185,8 +196,8 @@ def lowest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
         return -1
     vma = find_vma(m, mm, low)
     if vma != 0:
-        leaf = m[vma + V_CHUNK]
-        i = place_of(m, leaf, m[vma + V_START])
+        leaf = home_node(m[vma + V_HOME])
+        i = place_at(m, m[vma + V_HOME])
         whole = 0
         while leaf != 0:
             count = m[leaf + N_COUNT]
@@ -201,7 +212,7 @@ def lowest_gap(m: Mem, mm: int, low: int, high: int, length: int) -> int:
                 return -1
             if whole == 1:
                 _lower_bound_of(m, leaf)
-            leaf = _upper_leaf_with_gap(m, leaf, first_key(m, leaf), length)
+            leaf = _upper_leaf_with_gap(m, leaf, length)
             i = 0
             whole = 1
     before = last_vma(m, mm)

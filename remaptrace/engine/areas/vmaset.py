@@ -18,7 +18,7 @@ from ..state import (
     MM_NEAR,
     MM_PEAK,
     MM_SET,
-    V_CHUNK,
+    V_HOME,
     V_END,
     V_NEXT,
     V_PREV,
@@ -30,20 +30,22 @@ from .areatree import (
     N_BOUND,
     N_COUNT,
     N_GAPS,
-    N_KEYS,
     N_LEVEL,
     N_REFS,
-    change_first_key,
+    change_gap,
+    change_key,
+    change_vma,
+    home_node,
     insert_entry,
     leaf_for,
     node_new,
+    place_at,
     place_of,
     put_entry,
     raise_bounds,
     remove_entry,
     slot_at,
     slot_near,
-    slot_of,
 )
 from .changelog import note
 
@@ -152,9 +154,7 @@ def last_vma(m: Mem, mm: int) -> int:
 @kernel
 def _set_gap(m: Mem, v: int, gap: int) -> int:
     """Store the free space below VMA `v`."""
-    leaf = m[v + V_CHUNK]
-    m[leaf + N_GAPS + slot_of(m, leaf, m[v + V_START])] = gap
-    return raise_bounds(m, leaf, gap)
+    return raise_bounds(m, change_gap(m, v, gap), gap)
 
 
 @kernel
@@ -180,21 +180,20 @@ def _link_between(m: Mem, mm: int, vma: int, before: int, after: int) -> int:
     m[vma + V_NEXT] = after
     at = 0
     gap = start
-    leaf = 0
+    home = 0
     if before != 0:
-        leaf = m[before + V_CHUNK]
-        at = place_of(m, leaf, start) + 1
+        home = m[before + V_HOME]
+        at = place_at(m, home) + 1
         gap = start - m[before + V_END]
         m[before + V_NEXT] = vma
     else:
         m[mm + MM_FIRST] = vma
     if after != 0:
         m[after + V_PREV] = vma
-        home = m[after + V_CHUNK]
-        if leaf == 0:
-            leaf = home
-        m[home + N_GAPS + slot_at(m, home, at if home == leaf else 0)] = m[after + V_START] - m[vma + V_END]
-    return insert_entry(m, mm, leaf, at, start, vma, gap)
+        if home == 0:
+            home = m[after + V_HOME]
+        change_gap(m, after, m[after + V_START] - m[vma + V_END])
+    return insert_entry(m, mm, home_node(home), at, start, vma, gap)
 
 
 @kernel
@@ -210,7 +209,7 @@ def _one_more(m: Mem, mm: int) -> int:
 @kernel
 def _one_less(m: Mem, mm: int, vma: int) -> int:
     """Count an area that was unlinked; whoever remembers it forgets it."""
-    m[vma + V_CHUNK] = 0
+    m[vma + V_HOME] = 0
     m[vma + V_NEXT] = 0
     m[vma + V_PREV] = 0
     m[mm + MM_COUNT] -= 1
@@ -248,10 +247,7 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
     """Unlink a VMA; it is not freed. Returns the VMA behind it or 0."""
     before = m[vma + V_PREV]
     after = m[vma + V_NEXT]
-    leaf = m[vma + V_CHUNK]
-    at = place_of(m, leaf, m[vma + V_START])
-    last = m[leaf + N_COUNT] - 1
-    remove_entry(m, mm, leaf, at)
+    remove_entry(m, mm, m[vma + V_HOME])
     low = 0
     if before != 0:
         m[before + V_NEXT] = after
@@ -260,11 +256,7 @@ def remove_vma(m: Mem, mm: int, vma: int) -> int:
         m[mm + MM_FIRST] = after
     if after != 0:
         m[after + V_PREV] = before
-        if at < last:
-            m[leaf + N_GAPS + slot_at(m, leaf, at)] = m[after + V_START] - low
-            raise_bounds(m, leaf, m[after + V_START] - low)
-        else:
-            _set_gap(m, after, m[after + V_START] - low)
+        _set_gap(m, after, m[after + V_START] - low)
     note(m, mm, m[vma + V_START])
     _one_less(m, mm, vma)
     return after
@@ -278,13 +270,11 @@ def cut_vma(m: Mem, mm: int, vma: int, new: int, addr: int, new_below: int) -> i
     """
     note(m, mm, m[vma + V_START])
     note(m, mm, addr)
-    leaf = m[vma + V_CHUNK]
-    at = place_of(m, leaf, m[vma + V_START])
+    home = m[vma + V_HOME]
     if new_below == 1:
         low = new
         high = vma
-        m[leaf + N_REFS + slot_at(m, leaf, at)] = new
-        m[new + V_CHUNK] = leaf
+        change_vma(m, vma, new)
         before = m[vma + V_PREV]
         m[new + V_PREV] = before
         if before != 0:
@@ -303,7 +293,7 @@ def cut_vma(m: Mem, mm: int, vma: int, new: int, addr: int, new_below: int) -> i
     m[high + V_START] = addr
     m[high + V_PREV] = low
     _one_more(m, mm)
-    return insert_entry(m, mm, leaf, at + 1, addr, high, 0)
+    return insert_entry(m, mm, home_node(home), place_at(m, home) + 1, addr, high, 0)
 
 
 @kernel
@@ -314,8 +304,7 @@ def join_vmas(m: Mem, mm: int, low: int, high: int, keep: int) -> int:
     """
     note(m, mm, m[high + V_START])
     note(m, mm, m[low + V_START])
-    leaf = m[high + V_CHUNK]
-    remove_entry(m, mm, leaf, place_of(m, leaf, m[high + V_START]))
+    remove_entry(m, mm, m[high + V_HOME])
     if keep == low:
         after = m[high + V_NEXT]
         m[low + V_END] = m[high + V_END]
@@ -324,9 +313,7 @@ def join_vmas(m: Mem, mm: int, low: int, high: int, keep: int) -> int:
             m[after + V_PREV] = low
         _one_less(m, mm, high)
         return 0
-    leaf = m[low + V_CHUNK]
-    m[leaf + N_REFS + slot_of(m, leaf, m[low + V_START])] = high
-    m[high + V_CHUNK] = leaf
+    change_vma(m, low, high)
     before = m[low + V_PREV]
     m[high + V_START] = m[low + V_START]
     m[high + V_PREV] = before
@@ -345,11 +332,7 @@ def move_boundary(m: Mem, mm: int, low: int, high: int, addr: int) -> int:
     note(m, mm, m[low + V_START])
     note(m, mm, old)
     note(m, mm, addr)
-    leaf = m[high + V_CHUNK]
-    at = place_of(m, leaf, old)
-    m[leaf + N_KEYS + slot_at(m, leaf, at)] = addr
-    if at == 0:
-        change_first_key(m, leaf, old, addr)
+    change_key(m, high, addr)
     m[high + V_START] = addr
     m[low + V_END] = addr
     return 0
@@ -362,17 +345,11 @@ def set_bounds(m: Mem, mm: int, vma: int, start: int, end: int) -> int:
     note(m, mm, old)
     if start != old:
         note(m, mm, start)
-        leaf = m[vma + V_CHUNK]
-        at = place_of(m, leaf, old)
-        i = slot_at(m, leaf, at)
-        m[leaf + N_KEYS + i] = start
-        if at == 0:
-            change_first_key(m, leaf, old, start)
+        change_key(m, vma, start)
         m[vma + V_START] = start
         before = m[vma + V_PREV]
         gap = start - (m[before + V_END] if before != 0 else 0)
-        m[leaf + N_GAPS + i] = gap
-        raise_bounds(m, leaf, gap)
+        _set_gap(m, vma, gap)
     if end != m[vma + V_END]:
         m[vma + V_END] = end
         after = m[vma + V_NEXT]

@@ -14,7 +14,7 @@ from typing import Any
 from ...abi.vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 from ...machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from ..account import is_data_mapping
-from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_UP, first_key, slot_at
+from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_HOME, first_key, home_in, slot_at
 from ..jit import NO_KEY
 from ..marks import ALIVE
 from ..pages import pte
@@ -62,7 +62,7 @@ from ..state import (
     T_ALIVE,
     T_FILES,
     T_MM,
-    V_CHUNK,
+    V_HOME,
     V_END,
     V_FILE,
     V_FLAGS,
@@ -139,7 +139,7 @@ def _vmaset(m: Any, mm: int) -> Iterator[str]:
         if in_order:
             yield "the set of areas is empty, their list is not"
         return
-    if m[root + N_UP]:
+    if m[root + N_HOME]:
         yield "the root of the set of areas has a parent"
     found: list[int] = []
     yield from _node(m, root, found)
@@ -168,12 +168,12 @@ def _node(m: Any, node: int, found: list[int]) -> Iterator[str]:
                 yield f"area {m[ref + V_START]:x} stands under the key {key:x}"
             if gap != free:
                 yield f"the gap below area {key:x} is {free:x} bytes, the set says {gap:x}"
-            if m[ref + V_CHUNK] != node:
+            if m[ref + V_HOME] != home_in(node, slot):
                 yield f"area {key:x} does not know its node"
         else:
             if key != first_key(m, ref):
                 yield f"a node that begins at {first_key(m, ref):x} stands under the key {key:x}"
-            if m[ref + N_UP] != node:
+            if m[ref + N_HOME] != home_in(node, slot):
                 yield f"the node that begins at {key:x} has another parent"
             highest = max(m[ref + N_GAPS + j] for j in range(FAN))
             if gap < highest:

@@ -50,7 +50,7 @@ S_HELD_PREV = 17
 S_SEEN = 18  # 1: probed
 SPACE_WORDS = 64
 
-# -- area: V_START, V_END, V_NEXT, V_PREV, V_CHUNK as in engine.state; two cache lines, since nothing merges
+# -- area: V_START, V_END, V_NEXT, V_PREV, V_HOME as in engine.state; two cache lines, since nothing merges
 A_FLAGS = 2  # of mmap
 A_OFFSET = 3  # bytes in the file, or the first address for anonymous memory
 A_EMPTIED = 7  # P_DONTNEED: 1 if unmapped by the program, emptied here
