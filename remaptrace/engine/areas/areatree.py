@@ -34,7 +34,9 @@ N_COUNT = 0
 N_HOME = 1  # where its parent has it, see `home_in`, 0: the root
 N_LEVEL = 2  # 0: entries are VMAs, else nodes of the level below
 N_BOUND = 3  # the bound that the parent has for this node
-N_ORDER = 4  # four bits a place: the slots of its entries by key, lowest first, and behind these the free slots
+N_ORDER = (
+    4  # four bits a place: the slots of its entries by key, lowest first, and behind these the free slots
+)
 N_KEYS = 8
 N_REFS = N_KEYS + FAN
 N_GAPS = N_REFS + FAN  # of a free slot 0
@@ -77,7 +79,8 @@ def place_at(m: Mem, home: int) -> int:
     """
     differ = m[home_node(home) + N_ORDER] ^ home_slot(home) * _ONES
     zero = wrap(differ - _ONES) & ~differ & _EIGHTS
-    return trailing_zeros(zero) >> 2
+    below: int = trailing_zeros(zero)
+    return below >> 2
 
 
 @kernel

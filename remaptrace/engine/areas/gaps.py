@@ -13,9 +13,9 @@ from ..jit import kernel
 from ..state import (
     H_ARCH,
     H_RULES,
-    V_HOME,
     V_END,
     V_FLAGS,
+    V_HOME,
     V_PREV,
     V_START,
     Mem,

@@ -14,7 +14,18 @@ from typing import Any
 from ...abi.vmflags import VM_ACCOUNT, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_WRITE
 from ...machine.archwords import A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT, A_TASK_SIZE
 from ..account import is_data_mapping
-from ..areas.areatree import FAN, N_COUNT, N_GAPS, N_KEYS, N_LEVEL, N_REFS, N_HOME, first_key, home_in, slot_at
+from ..areas.areatree import (
+    FAN,
+    N_COUNT,
+    N_GAPS,
+    N_HOME,
+    N_KEYS,
+    N_LEVEL,
+    N_REFS,
+    first_key,
+    home_in,
+    slot_at,
+)
 from ..jit import NO_KEY
 from ..marks import ALIVE
 from ..pages import pte
@@ -62,10 +73,10 @@ from ..state import (
     T_ALIVE,
     T_FILES,
     T_MM,
-    V_HOME,
     V_END,
     V_FILE,
     V_FLAGS,
+    V_HOME,
     V_INEXT,
     V_INODE,
     V_MM,
