@@ -4,13 +4,19 @@ Whoever can write into the cache could choose what code runs and what a report s
 this user's (or root's) and nobody else may write to it or swap it; a file likewise; and a file is believed only if the
 checksum in front of it, which covers its name, is right. What is refused or damaged is told once on standard error and
 made again. Folders are made 0700, files 0600.
+
+What was found out by reading many files is kept with their identities (`remembered`): a file that has the times and the
+size that it had is the file that it was, since the time of its last change of any kind cannot be set by anyone. What
+changed a moment ago may change again within the same tick of the clock, so that nothing is kept of it yet.
 """
 
 from __future__ import annotations
 
+import marshal
 import os
 import stat
 import sys
+import time
 from contextlib import suppress
 
 from .digests import blake2b
@@ -18,10 +24,16 @@ from .outfile import write_file
 
 TYPE_CHECKING = False  # neither `typing` nor `pathlib` is loaded for the few names of this module
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+    from typing import TypeAlias, TypeVar
 
-    StrPath = str | os.PathLike[str]
+    StrPath: TypeAlias = str | os.PathLike[str]
+    Identity: TypeAlias = tuple[int, int, int]
+    T = TypeVar("T")
 
+_SETTLED = 2 * 10**9
+"""Nanoseconds for which a file has not changed, so that another change gives it another time."""
 _SEAL = 32  # bytes of the checksum in front of a kept file
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _said: set[str] = set()
@@ -147,6 +159,44 @@ def damaged(path: StrPath) -> None:
     say(f"damaged, made again: {path}")
     with suppress(OSError):
         os.unlink(path)
+
+
+def identity(path: str) -> Identity | None:
+    """What changes when the file or folder `path` does: its times in nanoseconds, its size; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def settled(path: str, now: int) -> Identity | None:
+    """`identity` of what has been as it is for a while at `now` (nanoseconds); None if it has not, or is not there."""
+    known = identity(path)
+    return known if known is not None and max(known[:2]) < now - _SETTLED else None
+
+
+def remembered(subject: str, root: str, make: Callable[[], tuple[T, Sequence[str]]]) -> T:
+    """What `make` gives with the files and folders that it read, or what it gave when these were as they are now.
+
+    The value is one that `marshal` knows; without a file it is not kept. `subject` and the folder `root` name it in the
+    user's cache folder.
+    """
+    name = f"{subject}-{blake2b(os.fsencode(root), digest_size=8).hexdigest()}-{sys.implementation.cache_tag}"
+    path = os.path.join(cache_place(), "remembered", name)
+    data = kept(path)
+    if data is not None:
+        value: T
+        files, value = marshal.loads(data)
+        if all(identity(file) == known for file, known in files):
+            return value
+    now = time.time_ns()  # what changes from here on has not settled
+    value, read = make()
+    files = [(file, settled(file, now)) for file in read]
+    if files and all(known is not None for _, known in files):
+        with suppress(OSError):  # a cache that cannot be written costs time
+            keep(path, marshal.dumps((files, value)))  # type: ignore[arg-type]
+    return value
 
 
 def say(text: str) -> None:

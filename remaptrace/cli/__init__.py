@@ -13,13 +13,15 @@ def main() -> None:
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     _prepare_numpy()
+    from ..startup import begin
     from .front import answered
 
     gc.set_threshold(_COLLECT_FROM)
-    status = answered(sys.argv[1:])
+    status = answered(sys.argv[1:], begin)
     if status is not None:
         _leave(status)
         sys.exit(status)
+    begin()
     from .entry import guarded
 
     sys.exit(guarded(sys.argv[1:]))
@@ -38,6 +40,8 @@ def _leave(status: int) -> None:
     import atexit
     import os
 
+    from ..startup import end
+
     threading = sys.modules.get("threading")
     others = threading is not None and any(
         not one.daemon for one in threading.enumerate() if one is not threading.main_thread()
@@ -49,6 +53,7 @@ def _leave(status: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
+        end()
     except (OSError, ValueError):
         return
     os._exit(status)

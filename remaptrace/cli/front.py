@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HELP_FOLDER = os.path.join(os.path.dirname(__file__), "helptexts")
 HELP_WIDTHS = (80, 100)
 """Columns of the terminals that texts are kept for; lines of wider ones are no longer than those of the widest."""
@@ -19,8 +23,11 @@ _SAID_ELSEWHERE = ("_REMAPTRACE_COMPLETE", "REMAPTRACE_LIMIT_MEMORY")
 """Variables that change what any command line means."""
 
 
-def answered(args: list[str]) -> int | None:
-    """Answer the command line `args`, of the program itself; its exit status. None: click must read it."""
+def answered(args: list[str], begin: Callable[[], None] | None = None) -> int | None:
+    """Answer the command line `args`, of the program itself; its exit status. None: click must read it.
+
+    `begin` is called in front of what is more than a text of --help.
+    """
     if any(name in os.environ for name in _SAID_ELSEWHERE) or not _is_utf8(sys.stdout):
         return None
     if not args or args[-1] in _ASKS:
@@ -34,9 +41,13 @@ def answered(args: list[str]) -> int | None:
     least, most = _PLAIN.get(command, (1, 0))
     if not least <= len(words) <= most or any(not word or word.startswith("-") for word in words):
         return None
+    if begin is not None:
+        begin()
     if command in ("run", "check"):
+        from ..startup.numpylate import load_numpy
         from .entry import guarded
 
+        load_numpy()
         return guarded(args, lambda: _done(command, words))
     from .entry import ended
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..kept import keep, kept
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write_object(path: Path, code: bytes) -> None:

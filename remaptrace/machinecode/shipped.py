@@ -7,13 +7,13 @@ of each shared object. In a checkout whose sources were edited the stamp does no
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from ..digests import blake2b
+from ..kept import remembered
 from . import SHIPPED
 from .target import SYMBOL, own_level
 
@@ -43,21 +43,27 @@ def seal_of(data: bytes) -> str:
 
 @lru_cache(maxsize=4)
 def _fitting(room: str) -> dict[str, dict[str, str]]:
-    """For each level, and "bitcode", the checksums of the functions of `room`, if they were made of these sources.
+    """For each level, and "bitcode", the checksums of the functions of `room`, if they were made of these sources."""
+    if os.environ.get("REMAPTRACE_SHIPPED") == "0":
+        return {}
+    return remembered(f"shipped-{room}", os.fspath(FOLDER), lambda: _compared(room))
+
+
+def _compared(room: str) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """The same, and the files that say so.
 
     A source that imports more than it did has changed itself, so that hashing the files of the stamp is enough.
     """
-    if os.environ.get("REMAPTRACE_SHIPPED") == "0":
-        return {}
+    import json
+
+    path = os.path.join(FOLDER, STAMP)
     try:
-        stamp = json.loads(_read(os.path.join(FOLDER, STAMP)))
-        made_of = stamp["rooms"][room]
-        if digest_of(made_of["files"]) != made_of["digest"]:
-            return {}
+        made_of = json.loads(_read(path))["rooms"][room]
         found: dict[str, dict[str, str]] = {**made_of["objects"], "bitcode": made_of.get("bitcode", {})}
+        fits = digest_of(made_of["files"]) == made_of["digest"]
     except (OSError, ValueError, KeyError):
-        return {}
-    return found
+        return {}, []
+    return found if fits else {}, [path, *(os.path.join(_PACKAGE, name) for name in made_of["files"])]
 
 
 def _seals(room: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -46,7 +46,7 @@ def own_level() -> Level | None:
                     break
     except OSError:
         pass
-    machine = platform.machine()
+    machine = os.uname().machine
     return next((one for one in LEVELS if one.machine == machine and one.flags <= flags), None)
 
 

@@ -5,7 +5,6 @@ Only words here; `paint` puts colours on them. A style repeats what the words sa
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from ..lateclasses import dataclass, field
@@ -88,13 +87,7 @@ class Sheet:
     def paragraph(self, text: str, style: str = "", indent: int = 0, hang: int = 0) -> None:
         """Add a text wrapped to the width; `hang` indents the lines after the first further."""
         pad = " " * indent
-        for row in textwrap.wrap(
-            text,
-            self.width,
-            initial_indent=pad,
-            subsequent_indent=pad + " " * hang,
-            break_on_hyphens=False,
-        ):
+        for row in _filled(text, self.width, pad, pad + " " * hang):
             self.line((row, style))
 
     def entry(self, label: str, cell: Cell, more: Cell = "") -> None:
@@ -173,6 +166,15 @@ def _broken(parts: list[Span], width: int) -> list[list[Span]]:
     return out
 
 
+def _filled(text: str, width: int, first: str = "", later: str = "") -> list[str]:
+    """The lines of a text, with these indents."""
+    if text and text.isprintable() and text == text.strip() and len(first) + len(text) <= width:
+        return [first + text]  # what `textwrap`, which takes a while to load, makes of it
+    import textwrap
+
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
+
+
 def _wrapped(row: Sequence[Cell], column: int, width: int) -> list[Sequence[Cell]]:
     """`row` as several rows, so that `column` fits; a cell of several spans is broken at its ` · `."""
     if column >= len(row) or length(row[column]) <= width:
@@ -180,7 +182,7 @@ def _wrapped(row: Sequence[Cell], column: int, width: int) -> list[Sequence[Cell
     parts: list[Cell]
     own = spans(row[column])
     if len(own) == 1:
-        parts = [(part, own[0][1]) for part in textwrap.wrap(own[0][0], width, break_on_hyphens=False)]
+        parts = [(part, own[0][1]) for part in _filled(own[0][0], width)]
     else:
         parts = list(_broken(own, width))
     out: list[Sequence[Cell]] = [[*row[:column], parts[0], *row[column + 1 :]]]

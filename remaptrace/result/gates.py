@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errorcodes import RT_SET, RT_USAGE
 from ..errors import InputError, UsageError
@@ -15,6 +15,10 @@ from ..trace.events import Trace, are_memory_calls, has_accesses
 from ..trace.wording import event_text, place
 from .agreement import CheckOutcome, Disagreement, Tally
 from .result import Result
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 SCHEMA = "remaptrace/baseline/1"
 NOT_TRIED = "not recorded in this source, so its bound was not tried"

@@ -7,14 +7,19 @@ rest says anything about the replay.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_FIXED
 from ..abi.rows import RSF_ASSUMED, RSF_GUESSED, RSF_KIND
 from .agreement import Ground, Tally
 from .result import Result
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 PIECE = 1 << 18
 """Events that are looked at together: what is made of all of a large recording at once would double its memory."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from ..abi.attributes import ATTRIBUTES
 from .arearow import AreaWords, Layout, Shown, area_row, heap_touches
 from .result import VmaRow
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from .areacolumns import AreaColumns
 
 COLUMNS = (
@@ -25,7 +26,7 @@ _PLAIN = len(COLUMNS)
 _FLAGS, _SPECIAL = COLUMNS.index("flags"), COLUMNS.index("special")
 
 
-Words = npt.NDArray[np.int64]
+Words: TypeAlias = "npt.NDArray[np.int64]"
 _AT_ONCE = 4096
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..abi.attributes import attributes
 from ..abi.kinds import EVF_HAS_RET
@@ -16,6 +15,8 @@ from ..lateclasses import dataclass, field
 from ..trace.events import Trace
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ..arrowstream import ArrowTable
     from .changes import Changes
 

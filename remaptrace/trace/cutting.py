@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
 import numpy as np
-import numpy.typing as npt
 
 from ..abi.kinds import EVF_EXPECT_TRUTH, EVF_MADE, EVF_OBSERVE, K_EXEC, K_FORK, K_FORK_STEP, K_PAGES
 from ..lateclasses import replace
 from .events import Trace
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def first_events(trace: Trace, count: int) -> Trace:
@@ -42,7 +46,7 @@ def with_pages(trace: Trace, task: int, addr: int, count: int) -> Trace:
     return replace(trace, columns=columns, taken=taken)
 
 
-Events = npt.NDArray[np.intp]
+Events: TypeAlias = "npt.NDArray[np.intp]"
 _WORTH = 0.7
 """A part larger than this share of the events is not taken out."""
 

@@ -20,10 +20,9 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
 from ..abi.errnos import errno_name
@@ -31,7 +30,11 @@ from ..abi.kinds import ACCESSES, EVF_HAS_RET, MEMORY_CALLS
 from ..display import html_table, one_line
 from ..lateclasses import dataclass, field
 
-IntArray = npt.NDArray[np.integer[Any]]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+IntArray: TypeAlias = "npt.NDArray[np.integer[Any]]"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import zlib
 
 from .. import errorcodes as ec
 from ..errors import InputError
@@ -69,6 +68,8 @@ def decompressed(data: bytes, path: str) -> bytes:
 
 
 def _gunzip(data: bytes, path: str) -> bytes:
+    import zlib
+
     out: list[bytes] = []
     size = 0
     rest = data

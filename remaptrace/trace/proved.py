@@ -8,10 +8,9 @@ event, so that a reader can point to the line.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi.calls import ARGUMENTS, KIND_NAMES, MOST_FILE_PAGES, MOST_PAGES, STRING_ARGUMENTS
@@ -30,6 +29,10 @@ from .events import (
     Trace,
     distinct,
 )
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 _PLACES = ("line", "time", "other_end", "source", "origin", "stack")
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning

@@ -29,7 +29,7 @@ def from_files() -> presetcache.Parsed:
 
 def test_parsed_and_cached_are_what_the_files_say(folder: Path) -> None:
     assert presetcache.all_presets() == from_files()
-    assert len(list(folder.glob("presets/*.json"))) == 1
+    assert len(list(folder.glob("remembered/presets-*"))) == 1
     presetcache.all_presets.cache_clear()
     assert presetcache.all_presets() == from_files()
 
@@ -37,7 +37,7 @@ def test_parsed_and_cached_are_what_the_files_say(folder: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"kernels": {}}', b"\xff\xfe"])
 def test_a_damaged_cache_is_made_anew(folder: Path, damage: bytes) -> None:
     presetcache.all_presets()
-    (kept,) = folder.glob("presets/*.json")
+    (kept,) = folder.glob("remembered/presets-*")
     kept.write_bytes(damage)
     presetcache.all_presets.cache_clear()
     assert presetcache.all_presets() == from_files()

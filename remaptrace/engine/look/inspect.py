@@ -7,10 +7,9 @@ changes nothing but the caches of lookups. Addresses and offsets are bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.special import FILE_AIO, SHOWN_NAMES
 from ...abi.vmflags import VM_PFNMAP
@@ -80,7 +79,11 @@ from ..state import (
     V_WORDS,
 )
 
-Words = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+Words: TypeAlias = "npt.NDArray[np.int64]"
 View = Any
 """A memoryview of the arena."""
 

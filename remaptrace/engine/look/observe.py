@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.kinds import (
     K_DUMP,
@@ -54,6 +53,10 @@ from ..state import (
 from . import inspect
 from .protections import protections
 from .resident import resident
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 _OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL, K_HUGEPAGES)
 _PAGE_KEYS = frozenset(("pages", "access", "file_pages"))

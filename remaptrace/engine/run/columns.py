@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.rows import (
     RS_COUNT,
@@ -22,6 +21,10 @@ from ...abi.rows import (
     RS_VALUE,
     RS_WHY,
 )
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 _NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
     ("ret", RS_RET, np.int64),

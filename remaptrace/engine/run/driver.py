@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import errorcodes as ec
 from ...abi.kinds import (
@@ -58,6 +57,8 @@ from .shown import shown_by
 from .telling import broken, notes_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ..look.changes import Recorder
 
 CHUNK = 1 << 16

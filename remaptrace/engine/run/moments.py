@@ -8,15 +8,18 @@ as a tenth of the time pays for; the one in front of the peak so far and the lat
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.kinds import K_EXIT
 from ...abi.rows import RS_COUNT
 from ...lateclasses import dataclass
 from ..state import F_WORDS, G_LOG, H_FRAMES, H_LIMIT, H_NFRAMES, H_TOP
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 PEAKS = ("first", "last")
 """Of several events with the most areas: which one is going to be looked at."""

@@ -7,10 +7,9 @@ calls, the question is what it would have answered: only what the machine that r
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK, K_FAULT
 from ...abi.rows import RS_DATA, RS_LOCKED, RS_TOTAL
@@ -22,6 +21,10 @@ from ...trace.events import Trace, distinct
 from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKE_UNSEEN, TAKEN
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 _OF_CHARGE = ("ram_pages", "swap_pages", "overcommit_memory", "overcommit_ratio")
 

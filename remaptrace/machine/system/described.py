@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 
 from ...errorcodes import RT_CONFIG
@@ -79,6 +78,7 @@ class Described:
 def lines_of(path: str) -> list[str]:
     """The lines of a file, plain, gzip or xz. InputError RT408 if it cannot be read."""
     import lzma  # few configurations are packed so
+    import zlib
 
     try:
         with open(path, "rb") as file:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
@@ -15,6 +14,8 @@ from ...trace.events import Trace
 from ...trace.wording import place
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ..documents.run import (
         ProcessFacts,
     )

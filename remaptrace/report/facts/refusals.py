@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.calls import KIND_NAMES
 from ...abi.errnos import ENOMEM, errno_name
@@ -28,6 +27,8 @@ from ...result.result import Result
 from ...trace.wording import Place, place, result_text
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ...advice.causes import Refusal
     from ..documents.run import RefusalReason
 

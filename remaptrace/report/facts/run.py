@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.calls import KIND_NAMES
@@ -32,6 +31,8 @@ from .processes import process_facts
 from .refusals import refusal_facts, refusal_notes
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ...machine.kernel import Kernel
     from ...machine.machine import Machine
     from ..documents.run import (

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...counting import counted
@@ -34,6 +34,10 @@ from .execareas import (
     usual_interpreter,
 )
 from .loader import Start, first_calls
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 _R, _RW, _RX = 1, 3, 5
 _FIXED_BASE = 0x400000

@@ -6,20 +6,24 @@ int64 array inside. Overflow of 64 bits is an error, never a wrong number.
 
 from __future__ import annotations
 
-import ast
 import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import errorcodes as ec
 from .values import Problem, did_you_mean
 
-IntArray: TypeAlias = npt.NDArray[np.int64]
-Value: TypeAlias = int | IntArray
+if TYPE_CHECKING:
+    import ast
+
+    import numpy.typing as npt
+
+
+IntArray: TypeAlias = "npt.NDArray[np.int64]"
+Value: TypeAlias = "int | IntArray"
 
 MAX_EVENTS = 1 << 24
 _LOW, _HIGH = -(1 << 63), (1 << 64) - 1
@@ -28,6 +32,8 @@ _MASK = (1 << 64) - 1
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
+    import ast  # most scenarios say numbers
+
     if len(text) > 1000:
         raise Problem(ec.RT_EXPRESSION, "expression too long", (), "at most 1,000 characters")
     try:
@@ -51,6 +57,8 @@ def is_expression(text: str, names: Mapping[str, Value]) -> bool:
 
 
 def _value(node: ast.expr, names: Mapping[str, Value], text: str, depth: int) -> Value:
+    import ast
+
     if depth > 50:
         raise Problem(ec.RT_EXPRESSION, f"'{text}' is nested too deeply", (), "at most 50 levels")
     if isinstance(node, ast.Constant) and type(node.value) is int:
@@ -64,10 +72,10 @@ def _value(node: ast.expr, names: Mapping[str, Value], text: str, depth: int) ->
             (),
             "a number or one of: " + did_you_mean(node.id, names),
         )
-    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+    if isinstance(node, ast.BinOp) and type(node.op).__name__ in _BINARY:
         left = _value(node.left, names, text, depth + 1)
         right = _value(node.right, names, text, depth + 1)
-        return _BINARY[type(node.op)](left, right, text)
+        return _BINARY[type(node.op).__name__](left, right, text)
     if isinstance(node, ast.UnaryOp):
         operand = _value(node.operand, names, text, depth + 1)
         if isinstance(node.op, ast.USub):
@@ -152,17 +160,17 @@ def _arith_free(left: Value, right: Value, op: Callable[[Any, Any], Any], text: 
     return result
 
 
-_BINARY: dict[type[ast.operator], Callable[[Value, Value, str], Value]] = {
-    ast.Add: lambda a, b, t: _arith(a, b, lambda x, y: x + y, t),
-    ast.Sub: lambda a, b, t: _arith(a, b, lambda x, y: x - y, t),
-    ast.Mult: lambda a, b, t: _arith(a, b, lambda x, y: x * y, t),
-    ast.FloorDiv: lambda a, b, t: _divide(a, b, lambda x, y: x // y, t),
-    ast.Mod: lambda a, b, t: _divide(a, b, lambda x, y: x % y, t),
-    ast.LShift: lambda a, b, t: _shift(a, b, lambda x, y: x << y, t),
-    ast.RShift: lambda a, b, t: _shift(a, b, lambda x, y: x >> y, t),
-    ast.BitAnd: lambda a, b, t: _arith_free(a, b, lambda x, y: x & y, t),
-    ast.BitOr: lambda a, b, t: _arith_free(a, b, lambda x, y: x | y, t),
-    ast.BitXor: lambda a, b, t: _arith_free(a, b, lambda x, y: x ^ y, t),
+_BINARY: dict[str, Callable[[Value, Value, str], Value]] = {
+    "Add": lambda a, b, t: _arith(a, b, lambda x, y: x + y, t),
+    "Sub": lambda a, b, t: _arith(a, b, lambda x, y: x - y, t),
+    "Mult": lambda a, b, t: _arith(a, b, lambda x, y: x * y, t),
+    "FloorDiv": lambda a, b, t: _divide(a, b, lambda x, y: x // y, t),
+    "Mod": lambda a, b, t: _divide(a, b, lambda x, y: x % y, t),
+    "LShift": lambda a, b, t: _shift(a, b, lambda x, y: x << y, t),
+    "RShift": lambda a, b, t: _shift(a, b, lambda x, y: x >> y, t),
+    "BitAnd": lambda a, b, t: _arith_free(a, b, lambda x, y: x & y, t),
+    "BitOr": lambda a, b, t: _arith_free(a, b, lambda x, y: x | y, t),
+    "BitXor": lambda a, b, t: _arith_free(a, b, lambda x, y: x ^ y, t),
 }
 
 

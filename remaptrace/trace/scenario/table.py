@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi.kinds import EVF_MADE
 from ..events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, Expectation, Trace
 from .loops import IntArray, Value
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 WIDTH = len(COLUMNS)
 

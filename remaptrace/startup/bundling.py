@@ -1,0 +1,155 @@
+"""Writing the bundle of modules: behind a report, when a command loaded modules that no bundle gave it."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import time
+from binascii import crc32
+from contextlib import suppress
+from importlib import invalidate_caches
+from importlib.machinery import ExtensionFileLoader, PathFinder, SourceFileLoader
+
+from ..kept import identity, make_folder, settled
+from ..outfile import write_file
+from . import bundle as reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Set
+    from importlib.machinery import ModuleSpec
+
+    from ..kept import Identity
+    from .bundle import Bundle, Entry
+
+_MOST = 8
+"""Bundles that are kept: one for each interpreter and search path."""
+
+
+def keep_modules(bundle: Bundle | None, before: Set[str]) -> bool:
+    """Keep the modules that this process loaded after `before` were there, with those of `bundle`; True if it did.
+
+    Nothing is written where everything came from `bundle`, where the interpreter was told to write no code
+    (PYTHONDONTWRITEBYTECODE), or where imports are not the interpreter's own. OSError.
+    """
+    if sys.dont_write_bytecode or not reading.may_bundle():
+        return False
+    given = before if bundle is None else before | bundle.given
+    names = [name for name in list(sys.modules) if name not in given and _is_new(name)]
+    if not names or not _searched_alone({name for name in names if "." not in name}):
+        return False
+    invalidate_caches()
+    found = _Found()
+    for name in names:
+        found.take(name)
+    if not found.modules:
+        return False
+    if bundle is not None:
+        found.join(bundle)
+    data = found.data()
+    if data is None:
+        return False
+    path = reading.place()
+    make_folder(os.path.dirname(path))
+    write_file(path, data, private=True)
+    _forget_old(os.path.dirname(path))
+    return True
+
+
+def _is_new(name: str) -> bool:
+    """True for a module that the interpreter's own loaders loaded, of a file of its own."""
+    spec = _spec(name)
+    return spec is not None and type(spec.loader) in (SourceFileLoader, ExtensionFileLoader)
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """How a module was found; None for one that was made otherwise, or is another by its own name."""
+    spec: ModuleSpec | None = getattr(sys.modules.get(name), "__spec__", None)
+    return spec if spec is not None and spec.name == name else None
+
+
+def _searched_alone(wanted: set[str]) -> bool:
+    """True if no folder of sys.path that a bundle is not for, where `python -m` was started, has one of `wanted`."""
+    folders = reading.searched()
+    return all(path in folders or reading.names_in(path, wanted) == [] for path in sys.path)
+
+
+class _Found:
+    """What goes into a bundle: modules with their code, as they are on disk now."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, tuple[Entry, bytes]] = {}
+        self.folders: dict[str, Identity] = {}
+        self.now = time.time_ns()
+
+    def take(self, name: str) -> None:
+        """Add a module that this process loaded, if the interpreter would load the same now."""
+        spec = _spec(name)
+        if spec is None or spec.origin is None or (known := settled(spec.origin, self.now)) is None:
+            return
+        parent = sys.modules.get(name.rpartition(".")[0])
+        package = spec.submodule_search_locations is not None
+        if not self._folders_settled(name, spec.origin, package):
+            return
+        again = PathFinder.find_spec(name, getattr(parent, "__path__", ()) if "." in name else None)
+        if again is None or again.origin != spec.origin or type(again.loader) is not type(spec.loader):
+            return
+        data = b""
+        if isinstance(again.loader, SourceFileLoader):
+            try:
+                data = marshal.dumps(again.loader.get_code(name))
+            except (OSError, ImportError, SyntaxError, ValueError):
+                return
+        self.modules[name] = (spec.origin, package, known, 0, len(data), crc32(data)), data
+
+    def join(self, bundle: Bundle) -> None:
+        """Add what `bundle` has and is as it was."""
+        for name, entry in bundle.modules.items():
+            file, package, known = entry[:3]
+            if name in self.modules or settled(file, self.now) != known:
+                continue
+            if not self._folders_settled(name, file, package) or not bundle.same_folders(name):
+                continue
+            data = bundle.data(name)
+            if data is not None:
+                self.modules[name] = entry, data
+
+    def data(self) -> tuple[bytes, ...] | None:
+        """The bundle; None if a file or a folder changed meanwhile."""
+        wanted = {name for name in self.modules if "." not in name}
+        tops = {}
+        for folder in reading.searched():
+            names = reading.names_in(folder, wanted)
+            if names is None:
+                return None
+            tops[folder] = settled(folder, self.now), names
+        modules: dict[str, Entry] = {}
+        at = 0
+        for name, ((file, package, known, _, length, checksum), _data) in self.modules.items():
+            if identity(file) != known:
+                return None
+            modules[name] = file, package, known, at, length, checksum
+            at += length
+        if any(identity(folder) != known for folder, known in self.folders.items()):
+            return None
+        table = {"folders": self.folders, "tops": tops, "modules": modules}
+        return reading.packed(table, [data for _, data in self.modules.values()])
+
+    def _folders_settled(self, name: str, file: str, package: bool) -> bool:
+        """True if the folders in which the module `name` was looked for may be known by their times."""
+        for one in reading.looked_in(file, package)[0 if "." in name else 1 :]:
+            if one not in self.folders:
+                known = settled(one, self.now)
+                if known is None:
+                    return False
+                self.folders[one] = known
+        return True
+
+
+def _forget_old(folder: str) -> None:
+    """Take away all but the newest bundles, and what was never finished."""
+    with suppress(OSError):
+        paths = [os.path.join(folder, name) for name in os.listdir(folder)]
+        for path in sorted(paths, key=os.path.getmtime, reverse=True)[_MOST:]:
+            os.unlink(path)

@@ -1,0 +1,111 @@
+"""The command line begins sooner, and says the same; a process that imports the library has nothing of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import remaptrace
+
+PACKAGES = str(Path(remaptrace.__file__).parents[1])
+_SCENARIO = "steps:\n- mmap: {length: 4096, prot: rw, flags: [private, anonymous], fd: -1, offset: 0}\n"
+_WATCHED = """
+import sys
+from remaptrace import cli
+cli._leave = lambda status: None
+sys.path = [path for path in sys.path if path]
+try:
+    cli.main()
+except SystemExit as end:
+    kinds = [type(getattr(getattr(m, "__spec__", None), "loader", None)).__name__ for m in list(sys.modules.values())]
+    print(end.code, kinds.count("Loader"), file=sys.stderr)
+"""
+
+
+def done(cwd: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"PYTHONPATH": PACKAGES, "COLUMNS": "100", "REMAPTRACE_CACHE": str(cwd / "cache"), **more}
+    command = (sys.executable, *command)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "t.yaml").write_text(_SCENARIO, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [["run", "t.yaml"], ["check", "t.yaml"], ["kernels"], ["explain", "RT102"]])
+def test_a_later_command_says_what_the_first_said(home: Path, words: list[str]) -> None:
+    first = done(home, "-m", "remaptrace", *words)
+    for _ in range(3):
+        again = done(home, "-m", "remaptrace", *words)
+        assert (again.returncode, again.stderr) == (first.returncode, "")
+        assert again.stdout.splitlines()[2:] == first.stdout.splitlines()[2:]
+    seen = done(home, "-c", _WATCHED, *words)
+    status, given = map(int, seen.stderr.split())
+    assert status == first.returncode
+    assert given > 20
+
+
+def test_a_file_of_the_users_that_shadows_a_module_is_no_less_found(home: Path) -> None:
+    for _ in range(3):
+        assert done(home, "-m", "remaptrace", "run", "t.yaml").returncode == 0
+    (home / "ctypes.py").write_text("print('mine')\nfrom nowhere import nothing\n", encoding="utf-8")
+    plain = done(home, "-m", "remaptrace", "run", "t.yaml", REMAPTRACE_CACHE=str(home / "other"))
+    bundled = done(home, "-m", "remaptrace", "run", "t.yaml")
+    assert bundled.stdout.startswith("mine")
+    assert bundled.stdout == plain.stdout
+
+
+def test_help_leaves_nothing_behind(home: Path) -> None:
+    for words in (["--help"], ["run", "--help"], ["--version"]):
+        assert done(home, "-m", "remaptrace", *words).returncode == 0
+    assert not (home / "cache").exists()
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(home: Path) -> None:
+    (home / "cache").write_text("no folder")
+    plain = done(home, "-m", "remaptrace", "run", "t.yaml")
+    assert plain.returncode == 0
+    assert "Traceback" not in plain.stderr
+
+
+def test_the_library_loads_modules_as_ever(home: Path) -> None:
+    code = (
+        "import sys\nfinders = list(sys.meta_path)\nimport remaptrace\n"
+        "remaptrace.replay(remaptrace.load('t.yaml'))\n"
+        "assert sys.meta_path == finders\n"
+        "assert 'remaptrace.startup' not in sys.modules\nassert 'inspect' in sys.modules\n"
+    )
+    assert done(home, "-c", code).stderr == ""
+    assert not (home / "cache" / "modules").exists()
+
+
+def test_numpy_is_whole_behind_its_import(home: Path) -> None:
+    code = """
+import sys
+from remaptrace.cli import _prepare_numpy
+from remaptrace.startup.numpylate import load_numpy
+_prepare_numpy()
+load_numpy()
+late = {"ast", "inspect", "pickle", "platform", "textwrap", "numpy._typing", "tokenize"} & set(sys.modules)
+assert not late, late
+import inspect, io, pickle
+import numpy as np, numpy.typing as npt
+assert type(inspect) is type(sys) and inspect.signature(np.mean)
+assert pickle.loads(pickle.dumps(np.arange(3))).tolist() == [0, 1, 2]
+np.save(file := io.BytesIO(), np.array([{1: 2}], dtype=object), allow_pickle=True)
+file.seek(0)
+assert np.load(file, allow_pickle=True)[0] == {1: 2}
+np.lib.introspect, np.show_config(mode="dicts"), np.info(np.mean, output=io.StringIO())
+assert npt.NDArray[np.int64].__origin__ is np.ndarray
+import numpy.ma, numpy.random, numpy.polynomial, numpy.testing
+assert np.linalg.eigh(np.eye(2)).eigenvalues.tolist() == [1, 1]
+"""
+    result = done(home, "-c", code)
+    assert (result.returncode, result.stderr) == (0, "")
