@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from remaptrace.api import load, machine_of
-from remaptrace.engine import arena
 from remaptrace.engine.run import driver, moments
 from remaptrace.engine.run.driver import replay
 from remaptrace.engine.run.engines import is_compiled
@@ -56,10 +55,28 @@ def test_of_recordings_compiled(name: str) -> None:
     assert_looks_equal(str(TRACES / name), "compiled", "last")
 
 
-def test_without_room_for_the_same_arena_the_trace_is_replayed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    trace = load(str(PROGRAMS[0]))
+@pytest.mark.parametrize("program", PROGRAMS[::9], ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_looks_in_any_order_show_the_same(program: Path) -> None:
+    trace = load(str(program))
     machine = machine_of(trace)
     result = replay(trace, machine, engine="interpreted", peak="last")
-    expected = [s and s.vmas for s in map(result.looks or (lambda _: None), range(len(trace)))]
-    monkeypatch.setattr(arena, "SIZES", arena.SIZES[3:])
-    assert [s and s.vmas for s in map(result.looks or (lambda _: None), range(len(trace)))] == expected
+    assert result.looks is not None
+    events = [*range(len(trace) - 1, -1, -3), *range(0, len(trace), 2), len(trace) - 1]
+    for event in events:
+        alone = replay(trace, machine, engine="interpreted", observe_at=[event], ends=False)
+        assert result.looks(event) == alone.observed.get(event)
+
+
+def test_a_copy_goes_where_one_lies_that_nobody_keeps() -> None:
+    trace = load(str(PROGRAMS[0]))
+    run = driver._Run(trace, machine_of(trace), driver.load_engine(compiled=False), False, False)
+    kept = moments.Moments(run.m, "first")
+    places = set()
+    for event in range(1, 40):
+        kept.in_front(event)
+        assert kept._latest is not None
+        places.add(kept._latest.heap.__array_interface__["data"][0])
+        if event == 20:  # a new peak behind it: this one stays
+            kept._best = kept._latest
+    assert len(places) == 2
+    assert [kept.before(event).event for event in (20, 30, 39)] == [20, 20, 39]  # type: ignore[union-attr]

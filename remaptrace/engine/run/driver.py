@@ -6,6 +6,7 @@ through the loop in chunks, and result columns are narrowed chunk by chunk, so m
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -121,17 +122,11 @@ def replay(
     if peak:
         run.moments = Moments(run.m, peak)
     result = run.go(counters, progress)
-    moments = run.moments
-    observer = run.observer if peak and ends else None
+    later = _Later(run) if peak else None
 
     def look(event: int) -> Snapshot | None:
-        if observer is not None and event == len(trace) - 1:
-            return observer.behind_last(event)
-        moment = moments.before(event) if moments is not None else None
-        if moment is not None:
-            again = _Run(trace, machine, loop, compiled, followed, moment=moment)
-            if again.resumed:
-                return again.look(moment.event, event)
+        if later is not None and later.knows(event):
+            return later.look(event)
         return replay(
             first_events(trace, event + 1),
             machine,
@@ -222,10 +217,8 @@ class _Run:
         follow: bool,
         *,
         watched: bool = False,
-        moment: Moment | None = None,
     ) -> None:
-        if moment is None:
-            check_tables(trace)
+        check_tables(trace)
         self.trace = trace
         self.machine = machine
         self.loop = loop
@@ -240,14 +233,11 @@ class _Run:
         if watched:
             self.m = _Watched(self.m)
         self.view = memoryview(self.m) if compiled else self.m
-        self.notes: list[str] = []
-        self.resumed = moment is not None and go_back(self.m, moment)
-        if moment is None:
-            set_up(self.view, trace, follow)
-            self.view[G_TAKING], self.view[G_OWN_LIMIT] = taking(trace, machine) if follow else (0, 0)
-            shown, self.notes = shown_by(trace, machine)
-            for rule, value in shown.items():
-                self.view[H_RULES + rule] = value
+        set_up(self.view, trace, follow)
+        self.view[G_TAKING], self.view[G_OWN_LIMIT] = taking(trace, machine) if follow else (0, 0)
+        shown, self.notes = shown_by(trace, machine)
+        for rule, value in shown.items():
+            self.view[H_RULES + rule] = value
         self.observer = Observer(self.view, trace)
         self.ends = True
         self.watch: Callable[[Any, int], None] | None = None
@@ -255,12 +245,14 @@ class _Run:
         self.recorder: Recorder | None = None
         self.moments: Moments | None = None
 
-    def look(self, base: int, event: int) -> Snapshot | None:
-        """Of a machine that is in front of event `base`: replay up to `event`; the address space behind it."""
-        self.ends = False
+    def look(self, moment: Moment, event: int) -> Snapshot | None:
+        """Behind `go`: back to `moment`, which was taken on the way, and on to `event`; the address space behind it."""
+        go_back(self.m, moment)
+        self.ends, self.watch, self.recorder, self.moments = False, None, None, None
+        self.observer = Observer(self.view, self.trace)
         self.observer.behind.add(event)
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
-        for first in range(base, event + 1, chunk):
+        for first in range(moment.event, event + 1, chunk):
             self._chunk(first, min(first + chunk, len(self.trace)), event + 1)
         return self.observer.observed.get(event)
 
@@ -355,6 +347,36 @@ class _Run:
         stops = set(np.flatnonzero(kinds == K_EXIT).tolist()) if self.ends else set()
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         return sorted(stops)
+
+
+class _Later:
+    """Looks at a machine whose replay is done: as it stands, and by going back to moments that were kept on the way.
+
+    Looks of several threads come one after the other.
+    """
+
+    def __init__(self, run: _Run) -> None:
+        self._run, self._moments, self._at_end = run, run.moments, run.ends
+        self._lock = threading.Lock()
+
+    def knows(self, event: int) -> bool:
+        """Whether a look behind `event` needs no new replay."""
+        return self._stands(event) or self._before(event) is not None
+
+    def look(self, event: int) -> Snapshot | None:
+        """The address space behind `event`, of which it knows."""
+        with self._lock:
+            moment = self._before(event)
+            if self._stands(event) or moment is None:
+                return self._run.observer.behind_last(event)
+            self._at_end = False
+            return self._run.look(moment, event)
+
+    def _stands(self, event: int) -> bool:
+        return self._at_end and event == len(self._run.trace) - 1
+
+    def _before(self, event: int) -> Moment | None:
+        return self._moments.before(event) if self._moments is not None else None
 
 
 def check_tables(trace: Trace) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from ...abi.kinds import K_EXIT
 from ...abi.rows import RS_COUNT
 from ...lateclasses import dataclass
-from ..state import F_WORDS, G_LOG, H_FRAMES, H_LIMIT, H_NFRAMES, H_TOP
+from ..state import F_WORDS, G_LOG, H_FRAMES, H_NFRAMES, H_TOP
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,7 +26,8 @@ PEAKS = ("first", "last")
 
 _SHARE = 0.1
 """Of the time spent on replaying, what copies may take."""
-_SECONDS_PER_WORD = 2e-9
+_SECONDS_PER_WORD, _SECONDS_PER_NEW_WORD = 1e-9, 3e-9
+"""Of a copy into memory that was used before, and into new memory."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +49,35 @@ class Moments:
         self._last = wanted == "last"
         self._latest: Moment | None = None
         self._best: Moment | None = None
+        self._spare: Moment | None = None  # one that nobody keeps
         self._most = -1
         self._since = time.thread_time()
 
     def in_front(self, event: int) -> None:
         """The chunk that begins with `event` is next."""
         m = self._m
-        frames = int(m[H_NFRAMES]) * F_WORDS
-        now = time.thread_time()
-        if event == 0 or (int(m[H_TOP]) + frames) * _SECONDS_PER_WORD > _SHARE * (now - self._since):
+        top, frames = int(m[H_TOP]), int(m[H_NFRAMES]) * F_WORDS
+        if self._latest is not self._best:
+            self._spare = self._latest
+        old = self._spare
+        cost = _SECONDS_PER_NEW_WORD if old is None else _SECONDS_PER_WORD
+        if event == 0 or (top + frames) * cost > _SHARE * (time.thread_time() - self._since):
             return  # in front of the first event there is nothing to keep
         at = int(m[H_FRAMES])
-        self._latest = Moment(event, m[: int(m[H_TOP])].copy(), m[at : at + frames].copy())
+        self._latest = Moment(
+            event,
+            _copied(m[:top], None if old is None else old.heap),
+            _copied(m[at : at + frames], None if old is None else old.frames),
+        )
+        self._spare = None
         self._since = time.thread_time()
 
     def behind(self, kinds: npt.NDArray[np.integer[Any]], rows: npt.NDArray[np.int64]) -> None:
         """A chunk was replayed: the kinds of its events, its result rows."""
         most = int(rows[:, RS_COUNT][kinds != K_EXIT].max(initial=-1))
         if most > self._most or (self._last and most == self._most):
+            if self._best is not self._latest:
+                self._spare = self._best
             self._most, self._best = most, self._latest
 
     def before(self, event: int) -> Moment | None:
@@ -74,19 +86,27 @@ class Moments:
         return max(kept, key=lambda one: one.event, default=None)
 
 
+def _copied(words: npt.NDArray[np.int64], old: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+    """A copy of `words`, in the memory that `old`, made here, lies in, if there is room."""
+    room: Any = None if old is None else old.base
+    if room is None or len(room) < len(words):
+        room = np.empty(len(words) + len(words) // 2, dtype=np.int64)  # a machine grows
+    copy: npt.NDArray[np.int64] = room[: len(words)]
+    copy[:] = words
+    return copy
+
+
 def _words(m: Any) -> npt.NDArray[np.int64]:
     """The arena as an array, whichever engine it is for."""
     return m if isinstance(m, np.ndarray) else np.frombuffer(m, dtype=np.int64)
 
 
-def go_back(m: Any, moment: Moment) -> bool:
-    """Make the new machine in `m` the one of `moment`; False if it has another size, which happens under ulimit -v."""
+def go_back(m: Any, moment: Moment) -> None:
+    """Make the machine in `m`, of which `moment` was taken, what it then was."""
     words = _words(m)
-    at, limit = int(m[H_FRAMES]), int(m[H_LIMIT])
-    if at != moment.heap[H_FRAMES]:
-        return False
+    at, top, frames = int(m[H_FRAMES]), int(m[H_TOP]), int(m[H_NFRAMES]) * F_WORDS
     words[: len(moment.heap)] = moment.heap
+    words[len(moment.heap) : top] = 0  # memory that was never used is zero
     words[at : at + len(moment.frames)] = moment.frames
+    words[at + len(moment.frames) : at + frames] = 0
     words[G_LOG] = 0  # nothing is written down behind it
-    words[H_LIMIT] = limit
-    return True
