@@ -6,10 +6,13 @@ A process forked behind what was read and loaded shares it, and nothing is sent 
 
 from __future__ import annotations
 
+import gc
+import mmap
 import os
 import pickle
 import select
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -20,13 +23,15 @@ from ..parent import end_with_parent
 Piece = TypeVar("Piece")
 _AHEAD = 32
 """Pieces for each process that are begun before their turn at most: their rows wait here."""
+_TOGETHER = 0.005
+"""Seconds in which rows of small pieces gather: to be woken for each of them takes the processor from those at work."""
 _NUMBER = 4  # bytes
 _LENGTH = 4
 _READ = 1 << 16
 
 
 class WorkerLost(Exception):
-    """A process was ended from outside. `number` is that of the piece whose rows were waited for."""
+    """A process was ended from outside. `number` is that of the piece which it was at."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -44,15 +49,19 @@ def in_order(
     Pieces that are to be done `here` are done by this process at their turn. What `work` raises is raised here at the
     turn of its piece. WorkerLost if a process ends before its time.
     """
-    away = deque(number for number, piece in enumerate(pieces) if not here(piece))
+    stays = [here(piece) for piece in pieces]
+    away = deque(number for number, stay in enumerate(stays) if not stay)
     crew = _Crew(pieces, work, min(workers, len(away)))
     try:
         for number, piece in enumerate(pieces):
-            if here(piece):
+            if stays[number]:
                 yield from work(piece)
                 continue
-            while away and away[0] < number + _AHEAD * workers:
-                crew.begin(away.popleft())
+            if away and away[0] <= number + _AHEAD * workers // 2:
+                begun = []
+                while away and away[0] < number + _AHEAD * workers:
+                    begun.append(away.popleft())
+                crew.begin(begun)
             yield from crew.rows(number)
     finally:
         crew.end()
@@ -67,27 +76,32 @@ class _Crew:
         self._rows: dict[int, deque[Any]] = {}  # of each piece, what came; None: that was all
         self._pids: list[int] = []
         self._poll = select.poll()
-        for _ in range(workers):
+        self._at = mmap.mmap(-1, max(workers, 1) * _NUMBER)  # of each process the piece that it is at
+        self._open = 0  # pieces that are begun and not done
+        self._heard = 0.0  # when rows came
+        for worker in range(workers):
             reading, writing = os.pipe()
             pid = os.fork()
             if pid == 0:
                 os.close(self._giving)
-                _be_worker(pieces, work, self._taking, writing)
+                at = memoryview(self._at)[worker * _NUMBER :][:_NUMBER]
+                _be_worker(pieces, work, self._taking, writing, at)
             os.close(writing)
             self._pids.append(pid)
             self._held[reading] = bytearray()
             self._poll.register(reading, select.POLLIN)
 
-    def begin(self, number: int) -> None:
-        """Let the first process that is free do piece `number`."""
-        os.write(self._giving, number.to_bytes(_NUMBER, "little"))
+    def begin(self, numbers: Sequence[int]) -> None:
+        """Let the processes do pieces, each the next one when it is free."""
+        self._open += len(numbers)
+        os.write(self._giving, b"".join(number.to_bytes(_NUMBER, "little") for number in numbers))
 
     def rows(self, number: int) -> Iterator[Any]:
         """The rows of piece `number`, each when it is there."""
         mine = self._rows.setdefault(number, deque())
         while True:
             while not mine:
-                self._listen(number)
+                self._listen()
             failed, row = mine.popleft()
             if failed:
                 raise row
@@ -96,11 +110,17 @@ class _Crew:
                 return
             yield row
 
-    def _listen(self, number: int) -> None:
-        for reading, _ in self._poll.poll():
+    def _listen(self) -> None:
+        ready = self._poll.poll()
+        if self._open > 2 * len(self._pids) and time.monotonic() - self._heard < _TOGETHER:
+            time.sleep(_TOGETHER)
+            ready = self._poll.poll()
+        self._heard = time.monotonic()
+        for reading, _ in ready:
             came = os.read(reading, _READ)
             if not came:
-                raise WorkerLost(number)
+                worker = list(self._held).index(reading)
+                raise WorkerLost(int.from_bytes(self._at[worker * _NUMBER :][:_NUMBER], "little"))
             held = self._held[reading]
             held += came
             at = 0
@@ -110,6 +130,7 @@ class _Crew:
                     break
                 piece, failed, row = pickle.loads(held[at + _LENGTH : end])
                 self._rows.setdefault(piece, deque()).append((failed, row))
+                self._open -= failed or row is None
                 at = end
             del held[:at]
 
@@ -123,18 +144,25 @@ class _Crew:
                 os.waitpid(pid, 0)
         for descriptor in (self._taking, self._giving, *self._held):
             os.close(descriptor)
+        self._at.close()
 
 
 def _be_worker(
-    pieces: Sequence[Piece], work: Callable[[Piece], Iterable[Any]], taking: int, writing: int
+    pieces: Sequence[Piece],
+    work: Callable[[Piece], Iterable[Any]],
+    taking: int,
+    writing: int,
+    at: memoryview,
 ) -> NoReturn:
-    """Do pieces until the process that asks for them ends this one."""
+    """Do pieces until the process that asks for them ends this one. `at` is where it says which one it is at."""
     try:
         end_with_parent()
         signal.set_wakeup_fd(-1)  # signals of the terminal are for the process that is waited for
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        gc.freeze()  # what is shared stays so: a collection would write into every object
         while len(number := os.read(taking, _NUMBER)) == _NUMBER:
+            at[:] = number
             piece = int.from_bytes(number, "little")
             try:
                 for row in work(pieces[piece]):

@@ -77,7 +77,7 @@ class Item:
 
     def can_be_read_again(self) -> bool:
         """Whether everything that it is read from are files: a pipe gives what it holds once."""
-        return all(os.path.isdir(p) or can_be_read_again(p) for p in (*self.paths, *self.maps))
+        return all(can_be_read_again(path) or os.path.isdir(path) for path in (*self.paths, *self.maps))
 
     def _read(self, progress: Progress | None = None) -> Trace:
         is_text = True

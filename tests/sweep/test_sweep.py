@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -255,12 +256,34 @@ def test_rows_of_a_crew_come_in_order_up_to_an_error() -> None:
     assert came == [1, -1, 5]
 
 
-def test_a_process_of_a_crew_that_is_killed_is_told_of() -> None:
+def test_a_process_of_a_crew_that_is_killed_is_told_of_with_the_piece_that_it_was_at() -> None:
     came = []
-    with pytest.raises(WorkerLost):
+    with pytest.raises(WorkerLost) as lost:
         for row in in_order([2, 7], rows_or_error, 1):
             came.append(row)
-    assert came[:2] == [2, -2]
+    assert came[:2] == [2, -2] and lost.value.number == 1
+
+    def late_or_killed(number: int) -> Iterator[int]:
+        if number == 0:
+            signal.pause()
+        return rows_or_error(number)
+
+    with pytest.raises(WorkerLost) as lost:
+        list(in_order([0, 1, 2, 7], late_or_killed, 2))
+    assert lost.value.number == 3
+
+
+def test_rows_of_very_many_small_pieces_come_in_order_and_a_late_one_holds_none_back() -> None:
+    def squares(number: int) -> Iterator[int]:
+        if number % 500 == 3:
+            time.sleep(0.02)
+        yield number * number
+        yield -number
+
+    wanted = [one for number in range(2000) for one in (number * number, -number)]
+    for workers in (1, 2, 5):
+        assert list(in_order(range(2000), squares, workers)) == wanted
+    assert not list(in_order([], squares, 2))
 
 
 def test_a_sweep_that_loses_a_process_says_so(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
