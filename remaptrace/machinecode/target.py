@@ -8,6 +8,7 @@ from typing import Any
 
 from ..lateclasses import dataclass
 from .folders import processor_features
+from .processor import abilities
 
 SYMBOL = "entry"
 """The name of the one function that an object file offers."""
@@ -21,7 +22,7 @@ class Level:
     machine: str  # as uname says it
     triple: str
     cpu: str  # LLVM's name
-    flags: frozenset[str]  # words of /proc/cpuinfo that must be there
+    flags: frozenset[str]  # words of `abilities` that must be there
 
 
 _V2 = frozenset("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3".split())
@@ -37,17 +38,8 @@ LEVELS = (
 @lru_cache(maxsize=1)
 def own_level() -> Level | None:
     """The best level that this processor has; None if it has none."""
-    flags: set[str] = set()
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith(("flags", "Features")):
-                    flags = set(line.partition(":")[2].split())
-                    break
-    except OSError:
-        pass
-    machine = os.uname().machine
-    return next((one for one in LEVELS if one.machine == machine and one.flags <= flags), None)
+    machine, able = os.uname().machine, abilities()
+    return next((one for one in LEVELS if one.machine == machine and one.flags <= able), None)
 
 
 def target_machine() -> Any:
