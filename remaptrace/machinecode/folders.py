@@ -24,10 +24,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ENGINE: ("engine.run.loop", *_COMPILER),
     WHATIF: ("engine.whatif.loop", *_COMPILER),
     READERS: (
-        *(
-            f"trace.compiled.{name}"
-            for name in ("kernellines", "kernellives", "scan", "stracefollow", "stracelex", "writelines")
-        ),
+        *(f"trace.compiled.{name}" for name in ("blockcolumns", "kernellines", "kernellives", "scan")),
+        *(f"trace.compiled.{name}" for name in ("stracefollow", "stracelex", "writelines")),
         *_COMPILER,
     ),
 }

@@ -11,7 +11,13 @@ Progress = Callable[[str, int, int], None]
 """Called with a phase, how much is done and the whole."""
 
 _KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
-_STRACE = ("stracelex.lex_lines", "stracefollow.follow", "stracefollow.add_path", "scan.add_name")
+_STRACE = (
+    "stracelex.lex_lines",
+    "stracefollow.follow",
+    "stracefollow.add_path",
+    "scan.add_name",
+    "blockcolumns.append_block",
+)
 WRITER = "writelines.write_lines"
 """What writes lines from columns."""
 FUNCTIONS = tuple(dict.fromkeys((*_STRACE, *_KERNEL_TEXT, WRITER)))

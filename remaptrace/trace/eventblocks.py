@@ -54,36 +54,45 @@ def _anonymous(size: int) -> mmap.mmap:
     return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
-class _Growing:
-    """A column that grows in anonymous memory: the kernel moves its pages, their content stays (mremap)."""
+class Growing:
+    """A column that grows in anonymous memory: the kernel moves its pages, their content stays (mremap).
+
+    `used`: how many numbers it has.
+    """
 
     def __init__(self) -> None:
         self._dtype: np.dtype[np.signedinteger[Any]] = np.dtype(np.int8)
-        self._used = 0
+        self.used = 0
         self._memory = _anonymous(_FIRST_ROOM)
 
-    def append(self, values: npt.NDArray[np.int64], low: int, high: int) -> None:
-        """Values between `low` and `high` at the end; a wider type takes the column over when they need it."""
+    def hold(self, more: int, low: int, high: int) -> IntArray:
+        """Its memory, made such that `more` numbers between `low` and `high` fit behind those it has.
+
+        A wider type takes the column over when they need it. No array of it may be alive that was given before.
+        """
         kind = _holding(low, high)
         if kind.itemsize > self._dtype.itemsize:
             self._widen(kind)
-        end = (self._used + len(values)) * self._dtype.itemsize
+        end = (self.used + more) * self._dtype.itemsize
         if end > len(self._memory):
             self._memory.resize(max(end, 2 * len(self._memory)))
-        place = np.frombuffer(self._memory, self._dtype, len(values), self._used * self._dtype.itemsize)
-        place[:] = values
-        self._used += len(values)
+        return np.frombuffer(self._memory, self._dtype)
+
+    def append(self, values: npt.NDArray[np.int64], low: int, high: int) -> None:
+        """Values between `low` and `high` at the end."""
+        self.hold(len(values), low, high)[self.used : self.used + len(values)] = values
+        self.used += len(values)
 
     def _widen(self, kind: np.dtype[np.signedinteger[Any]]) -> None:
-        old = np.frombuffer(self._memory, self._dtype, self._used)
+        old = np.frombuffer(self._memory, self._dtype, self.used)
         room = len(self._memory) // self._dtype.itemsize * kind.itemsize
         memory = _anonymous(room)
-        np.frombuffer(memory, kind, self._used)[:] = old
+        np.frombuffer(memory, kind, self.used)[:] = old
         self._dtype, self._memory = kind, memory
 
     def finished(self) -> IntArray:
         """The column."""
-        return np.frombuffer(self._memory, self._dtype, self._used)
+        return np.frombuffer(self._memory, self._dtype, self.used)
 
 
 class EventBlocks:
@@ -92,7 +101,7 @@ class EventBlocks:
     def __init__(self) -> None:
         self.block = np.zeros((len(FIELDS), BLOCK), dtype=np.int64)
         self.used = 0
-        self._columns = [_Growing() for _ in FIELDS]
+        self._columns = [Growing() for _ in FIELDS]
         self._before = 0
         self.source = 0
         self.other_end = 0
@@ -129,18 +138,22 @@ class EventBlocks:
     def flush(self) -> None:
         """Narrow the current block and begin another."""
         if self.used:
-            values = self.block[:, : self.used]
-            bounds = zip(values.min(axis=1).tolist(), values.max(axis=1).tolist(), strict=True)
-            for column, row, (low, high) in zip(self._columns, values, bounds, strict=True):
-                column.append(row, low, high)
+            self.append(self._columns)
             self._before += self.used
             self.used = 0
+
+    def append(self, columns: Sequence[Growing]) -> None:
+        """What the block has goes to the end of its `columns`."""
+        values = self.block[:, : self.used]
+        bounds = zip(values.min(axis=1).tolist(), values.max(axis=1).tolist(), strict=True)
+        for column, row, (low, high) in zip(columns, values, bounds, strict=True):
+            column.append(row, low, high)
 
     def finish(self) -> dict[str, IntArray]:
         """All columns; `time` and `other_end` only if some event has one. The blocks are given up."""
         self.flush()
         columns = {name: one.finished() for name, one in zip(FIELDS, self._columns, strict=True)}
-        self._columns = [_Growing() for _ in FIELDS]
+        self._columns = [Growing() for _ in FIELDS]
         for name in ("time", "other_end"):
             if not columns[name].any():
                 del columns[name]

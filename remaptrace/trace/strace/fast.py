@@ -20,13 +20,14 @@ from ...machinecode.ready import Progress
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
 from ..compiled import scan
+from ..compiled.fastblocks import FastBlocks
 from ..compiled.stracefollow import add_path, follow
 from ..compiled.stracelex import lex_lines
 from ..filetypes import file_type
 from .args import BadLine, unescape, value
 from .calls import apply
 from .lines import Result, call_name, read_head, unfinished
-from .model import Call, Pending, Task
+from .model import Call, Model, Pending, Task
 from .nametables import MAX_IGNORED, known_names
 from .read import CHILD, Log, StraceReader
 
@@ -74,7 +75,7 @@ class FastStraceReader(StraceReader):
     def __init__(
         self, data: Log, name: str, source: int = 0, threads: int = 1, progress: Progress | None = None
     ) -> None:
-        super().__init__(data, name, source)
+        super().__init__(data, name, source, Model(out=FastBlocks()))
         self.threads = threads
         self.progress = progress
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(data, dtype=np.uint8)
