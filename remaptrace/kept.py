@@ -26,7 +26,7 @@ TYPE_CHECKING = False  # neither `typing` nor `pathlib` is loaded for the few na
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from typing import TypeAlias, TypeVar
+    from typing import Any, TypeAlias, TypeVar
 
     StrPath: TypeAlias = str | os.PathLike[str]
     Identity: TypeAlias = tuple[int, int, int]
@@ -182,21 +182,30 @@ def remembered(subject: str, root: str, make: Callable[[], tuple[T, Sequence[str
     The value is one that `marshal` knows; without a file it is not kept. `subject` and the folder `root` name it in the
     user's cache folder.
     """
-    name = f"{subject}-{blake2b(os.fsencode(root), digest_size=8).hexdigest()}-{sys.implementation.cache_tag}"
-    path = os.path.join(cache_place(), "remembered", name)
-    data = kept(path)
-    if data is not None:
-        value: T
-        files, value = marshal.loads(data)
-        if all(identity(file) == known for file, known in files):
-            return value
+    found: T | None = recalled(subject, root)
+    if found is not None:
+        return found
     now = time.time_ns()  # what changes from here on has not settled
     value, read = make()
     files = [(file, settled(file, now)) for file in read]
     if files and all(known is not None for _, known in files):
         with suppress(OSError):  # a cache that cannot be written costs time
-            keep(path, marshal.dumps((files, value)))  # type: ignore[arg-type]
+            keep(_memory(subject, root), marshal.dumps((files, value)))  # type: ignore[arg-type]
     return value
+
+
+def recalled(subject: str, root: str) -> Any:
+    """What `remembered` would give without making it; None if it would have to."""
+    data = kept(_memory(subject, root))
+    if data is None:
+        return None
+    files, value = marshal.loads(data)
+    return value if all(identity(file) == known for file, known in files) else None
+
+
+def _memory(subject: str, root: str) -> str:
+    name = f"{subject}-{blake2b(os.fsencode(root), digest_size=8).hexdigest()}-{sys.implementation.cache_tag}"
+    return os.path.join(cache_place(), "remembered", name)
 
 
 def say(text: str) -> None:

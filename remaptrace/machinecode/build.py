@@ -1,4 +1,4 @@
-"""From a function of numba to an object file.
+"""From a function of numba to machine code: an image, which is loaded as it is.
 
 numba compiles each function for itself and lets every one report an error to its caller, through memory. Here all
 of them come together once more: whatever is not the entry becomes private to the object, which lets LLVM see that no
@@ -26,10 +26,12 @@ from ..parent import end_with_parent
 from .directcalls import return_values
 from .emit import make_private, mark, object_of, portable_bitcode, retargeted
 from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
+from .image import MACHINES
+from .linking import LinkError, image_of
 from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
 from .shipped import is_shipped, shipped_bitcode
-from .target import target_machine
+from .target import SYMBOL, target_machine
 
 SOURCES_CHANGED = "the sources were edited while they were compiled; what was made is not kept"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -130,9 +132,18 @@ def make_object(room: str, name: str) -> bytes:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        machine = target_machine()
-        return object_of(retargeted(bitcode, llvm.get_process_triple(), machine), machine)
+        return native_code(retargeted(bitcode, llvm.get_process_triple(), target_machine(image=True)))
     return _made(room, name, "object")
+
+
+def native_code(module: Any) -> bytes:
+    """The machine code of an LLVM module for this processor: an image; an object file where there are no images."""
+    if os.uname().machine in MACHINES:
+        try:
+            return image_of(object_of(module.clone(), target_machine(image=True)), SYMBOL)
+        except LinkError:
+            pass  # LLVM links what is not known here
+    return object_of(module, target_machine())
 
 
 def make_bitcode(room: str, name: str) -> bytes:
@@ -187,9 +198,7 @@ def main() -> None:
     module, _, function = name.rpartition(".")
     entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)
     whole = entry.module()
-    sys.stdout.buffer.write(
-        portable_bitcode(whole) if form == "bitcode" else object_of(whole, target_machine())
-    )
+    sys.stdout.buffer.write(portable_bitcode(whole) if form == "bitcode" else native_code(whole))
 
 
 if __name__ == "__main__":

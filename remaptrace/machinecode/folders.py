@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from .. import errorcodes as ec
 from ..digests import blake2b
 from ..errors import UsageError
-from ..kept import cache_root, may_use
+from ..kept import cache_root, may_use, recalled, remembered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ENGINE, READERS, WHATIF = "engine", "trace", "whatif"
-_COMPILER = ("machinecode.build", "machinecode.emit", "machinecode.linkonce", "machinecode.target")
+_COMPILER = tuple(
+    f"machinecode.{name}" for name in ("build", "emit", "image", "linking", "linkonce", "target")
+)
 ROOMS: dict[str, tuple[str, ...]] = {
     ENGINE: ("engine.run.loop", *_COMPILER),
     WHATIF: ("engine.whatif.loop", *_COMPILER),
@@ -52,8 +54,28 @@ def can_compile() -> bool:
 
 @lru_cache(maxsize=4)
 def cache_folder(room: str) -> Path:
-    """The folder of the code made from exactly these sources for this processor (not created)."""
-    return folder_now(room)
+    """The folder of the code made from exactly these sources for this processor (not created).
+
+    Finding out takes llvmlite and every source; it is remembered until one of them, or the processor, changes.
+    """
+    from .. import sources as own
+
+    return cache_root() / room / remembered(_subject(room), str(own.PACKAGE), lambda: _key(room))
+
+
+def _subject(room: str) -> str:
+    from .processor import model
+
+    return f"{room}-{model()}"
+
+
+def _key(room: str) -> tuple[str, list[str]]:
+    """The name of `folder_now`, and the files that it comes from."""
+    from importlib.util import find_spec
+
+    name = folder_now(room).name
+    compilers = [find_spec("numba"), find_spec("llvmlite")]
+    return name, [*map(str, sources(room)), *(one.origin or "" for one in compilers if one is not None)]
 
 
 def folder_now(room: str) -> Path:
@@ -99,3 +121,10 @@ def object_file(room: str, name: str) -> Path:
 def is_kept(room: str, name: str) -> bool:
     """True when the machine code of `name`, made from these sources, is on disk already and may be used."""
     return can_compile() and may_use(object_file(room, name))
+
+
+def is_known_to_be_kept(room: str, name: str) -> bool:
+    """The same, where a later process need not find out for long: False if nobody compiled or looked for it before."""
+    from .. import sources as own
+
+    return recalled(_subject(room), str(own.PACKAGE)) is not None and is_kept(room, name)

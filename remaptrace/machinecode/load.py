@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .folders import object_file
+from .image import FORMAT, placed
 from .objectfile import read_object, write_object
 from .shipped import shipped_address
 from .target import SYMBOL, target_machine
@@ -82,7 +83,7 @@ class Function:
             code = make_object(self._room, self._name)
             with suppress(OSError):  # where nothing can be kept it is compiled every time, as announced
                 write_object(path, code)
-        return _address(code)
+        return placed(code) if code.startswith(FORMAT) else _address(code)
 
 
 def _start(array: Any) -> int:
@@ -109,7 +110,7 @@ def _described(array: Any, words: list[int]) -> None:
 
 
 def _address(code: bytes) -> int:
-    """Link an object file into this process; the address of its function."""
+    """Have LLVM link an object file into this process; the address of its function."""
     from llvmlite import binding as llvm
 
     llvm.initialize_native_target()

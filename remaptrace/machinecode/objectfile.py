@@ -1,4 +1,4 @@
-"""Object files with a seal: damaged ones are made again, since linking one would take the process down."""
+"""Machine code with a seal: damaged files are made again, since loading one would take the process down."""
 
 from __future__ import annotations
 

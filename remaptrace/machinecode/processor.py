@@ -7,6 +7,10 @@ outside. It is read where the C library cannot be asked.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from ..digests import blake2b
+
 _ECX, _EBX = 2, 1
 _LEAF_1, _LEAF_7, _LEAF_80000001 = 0, 1, 2  # sys/platform/x86.h: CPUID_INDEX_...
 _PLACES = {
@@ -36,28 +40,60 @@ def abilities() -> frozenset[str]:
     return _read() if told is None else told
 
 
+@lru_cache(maxsize=1)
+def model() -> str:
+    """A name for this processor as far as code made for it may depend on it: without clocks and numbers of its own."""
+    digest = blake2b(digest_size=8)
+    for at, leaf in enumerate(_leaves() or ()):
+        digest.update(
+            repr(leaf[4:] if at else leaf[:1] + leaf[4:]).encode()
+        )  # the first: family, model, stepping
+    for word in _OF_MODELS:
+        digest.update(_cpuinfo().get(word, "").encode() + b"\0")
+    return digest.hexdigest()
+
+
+_OF_MODELS = (
+    *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
+    *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision", "Features"),
+)
+"""Words of /proc/cpuinfo: of x86 and of ARM."""
+
+
 def _asked() -> frozenset[str] | None:
     """As the C library found out; None if it does not tell: before glibc 2.33, other libraries and processors."""
+    leaves = _leaves()
+    if leaves is None:
+        return None
+    return frozenset(
+        word for word, (leaf, register, bit) in _PLACES.items() if leaves[leaf][4 + register] >> bit & 1
+    )
+
+
+def _leaves() -> list[list[int]] | None:
+    """What cpuid says by leaf: eax to edx, and what of them may be used."""
     import ctypes
 
     try:
         leaf_of = ctypes.CDLL(None).__x86_get_cpuid_feature_leaf
     except (OSError, AttributeError):
         return None
-    leaf_of.restype = ctypes.POINTER(ctypes.c_uint32 * 8)  # eax to edx as said, and what of them may be used
+    leaf_of.restype = ctypes.POINTER(ctypes.c_uint32 * 8)
     leaf_of.argtypes = (ctypes.c_uint,)
-    usable = [leaf_of(leaf).contents[4:] for leaf in (_LEAF_1, _LEAF_7, _LEAF_80000001)]
-    return frozenset(
-        word for word, (leaf, register, bit) in _PLACES.items() if usable[leaf][register] >> bit & 1
-    )
+    return [list(leaf_of(leaf).contents) for leaf in (_LEAF_1, _LEAF_7, _LEAF_80000001)]
 
 
 def _read() -> frozenset[str]:
+    return frozenset((_cpuinfo().get("flags") or _cpuinfo().get("Features", "")).split())
+
+
+@lru_cache(maxsize=1)
+def _cpuinfo() -> dict[str, str]:
+    """What /proc/cpuinfo says of the first processor, by word; empty where there is none."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith(("flags", "Features")):
-                    return frozenset(line.partition(":")[2].split())
+            first = file.read(1 << 14).partition("\n\n")[0]
     except OSError:
-        pass
-    return frozenset()
+        return {}
+    lines = (line.partition(":") for line in first.splitlines())
+    return {word.strip(): value.strip() for word, _, value in lines}

@@ -1,9 +1,8 @@
 """Make the machine code that a wheel carries: ``python -m remaptrace.machinecode.ship``.
 
-Each function is compiled once by numba; LLVM then makes an object for every level of processor, which a linker turns
-into a shared object; for processors that have none of these levels what LLVM starts from comes along (bitcode).
-Made from the same sources by the same versions it is the same, byte for byte. Needs numba,
-llvmlite and a linker; levels of another architecture need that architecture's linker (binutils-aarch64-linux-gnu).
+Each function is compiled once by numba; LLVM then makes an object for every level of processor, which becomes an image
+(`linking`); for processors that have none of these levels what LLVM starts from comes along (bitcode). Made from the
+same sources by the same versions it is the same, byte for byte. Needs numba and llvmlite, and no linker.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,8 +21,9 @@ from . import shipped
 from .build import SOURCES_CHANGED, make_bitcode
 from .emit import object_of, retargeted
 from .folders import ENGINE, READERS, ROOMS, WHATIF, sources
+from .linking import image_of
 from .ready import FUNCTIONS
-from .target import LEVELS, Level, level_machine
+from .target import LEVELS, SYMBOL, level_machine
 
 WHOLE = (
     (ENGINE, "run.loop.replay"),
@@ -35,31 +33,13 @@ WHOLE = (
 """Every function that is compiled."""
 
 
-def linker(level: Level) -> list[str] | None:
-    """The command that links for `level`; None if this machine has none."""
-    for name in (f"{level.machine}-linux-gnu-ld", "ld" if level.machine == _own_machine() else ""):
-        found = shutil.which(name) if name else None
-        if found:
-            return [found, "-shared", "-s", "--build-id=none", "-z", "noexecstack"]
-    return None
-
-
-def _own_machine() -> str:
-    import platform
-
-    return platform.machine()
-
-
 def ship(
     folder: Path = Path(shipped.FOLDER), functions: Sequence[tuple[str, str]] = WHOLE, say: Any = print
 ) -> list[str]:
     """Compile `functions` into `folder`; the levels that were made.
 
-    RuntimeError if none could be, or if the sources were edited meanwhile: the stamp would vouch for other code.
+    RuntimeError if one cannot be, or if the sources were edited meanwhile: the stamp would vouch for other code.
     """
-    levels = [(level, command) for level in LEVELS if (command := linker(level)) is not None]
-    if not levels:
-        raise RuntimeError("no linker for any level was found")
     begun = _states()
     with ThreadPoolExecutor(2) as pool:
         codes = dict(zip(functions, pool.map(lambda one: make_bitcode(*one), functions), strict=True))
@@ -71,12 +51,12 @@ def ship(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(lzma.compress(bitcode))
         bitcodes[room][name] = shipped.seal_of(path.read_bytes())
-    for level, command in levels:
+    for level in LEVELS:
         machine = level_machine(level)
         (folder / level.name).mkdir(parents=True)
         for (room, name), bitcode in codes.items():
-            path = folder / Path(shipped.shared_object(level.name, room, name)).relative_to(shipped.FOLDER)
-            _link(command, object_of(retargeted(bitcode, level.triple, machine), machine), path)
+            path = folder / Path(shipped.shipped_image(level.name, room, name)).relative_to(shipped.FOLDER)
+            path.write_bytes(image_of(object_of(retargeted(bitcode, level.triple, machine), machine), SYMBOL))
             seal = shipped.seal_of(path.read_bytes())
             objects[room].setdefault(level.name, {})[name] = seal
         say(f"{level.name}: {len(codes)} functions", file=sys.stderr)
@@ -86,7 +66,7 @@ def ship(
         room: {**begun[room], "objects": made, "bitcode": bitcodes[room]} for room, made in objects.items()
     }
     (folder / shipped.STAMP).write_text(json.dumps({"rooms": rooms}, indent=1) + "\n", encoding="utf-8")
-    return [level.name for level, _ in levels]
+    return [level.name for level in LEVELS]
 
 
 def _states() -> dict[str, dict[str, Any]]:
@@ -98,21 +78,8 @@ def _states() -> dict[str, dict[str, Any]]:
     return states
 
 
-def _link(command: list[str], code: bytes, path: Path) -> None:
-    with tempfile.TemporaryDirectory() as work:
-        source = Path(work) / "code.o"
-        source.write_bytes(code)
-        done = subprocess.run(
-            [*command, "-o", str(path), str(source)], capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise RuntimeError(f"linking {path.name} failed: {done.stderr.strip()}")
-
-
 if __name__ == "__main__":
     try:
-        missing = {level.name for level in LEVELS} - set(ship())
+        ship()
     except RuntimeError as error:
         sys.exit(f"ship: {error}")
-    if missing:
-        sys.stderr.write(f"left out, since no linker for them is here: {', '.join(sorted(missing))}\n")

@@ -1,26 +1,24 @@
 """Machine code that comes with the package, made when it was built: loaded without numba, llvmlite or a compiler.
 
 ``shipped/stamp.json`` says of which sources it was made: every file with all of them hashed together, and the checksum
-of each shared object. In a checkout whose sources were edited the stamp does not fit, and the code is not used.
+of each image. In a checkout whose sources were edited the stamp does not fit, and the code is not used.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 from ..digests import blake2b
 from ..kept import remembered
 from . import SHIPPED
-from .target import SYMBOL, own_level
+from .target import own_level
 
 FOLDER = SHIPPED
 _PACKAGE = os.path.dirname(os.path.dirname(SHIPPED))
 STAMP = "stamp.json"
-_loaded: dict[tuple[str, str], Any] = {}
+_loaded: dict[tuple[str, str], int] = {}
 
 
 def digest_of(files: Iterable[str], root: str = _PACKAGE) -> str:
@@ -44,7 +42,7 @@ def seal_of(data: bytes) -> str:
 @lru_cache(maxsize=4)
 def _fitting(room: str) -> dict[str, dict[str, str]]:
     """For each level, and "bitcode", the checksums of the functions of `room`, if they were made of these sources."""
-    if os.environ.get("REMAPTRACE_SHIPPED") == "0":
+    if os.environ.get("REMAPTRACE_SHIPPED") == "0" or not os.path.isdir(FOLDER):
         return {}
     return remembered(f"shipped-{room}", os.fspath(FOLDER), lambda: _compared(room))
 
@@ -95,9 +93,9 @@ def is_shipped(room: str, name: str) -> bool:
     return name in _seals(room)
 
 
-def shared_object(level: str, room: str, name: str) -> str:
-    """Where the shared object of a function lies."""
-    return os.path.join(FOLDER, level, f"{room}.{name}.so")
+def shipped_image(level: str, room: str, name: str) -> str:
+    """Where the image of a function lies."""
+    return os.path.join(FOLDER, level, f"{room}.{name}.code")
 
 
 def shipped_address(room: str, name: str) -> int:
@@ -106,11 +104,13 @@ def shipped_address(room: str, name: str) -> int:
     if level is None or not is_shipped(room, name):
         return 0
     if (room, name) not in _loaded:
-        path = shared_object(level.name, room, name)
+        from .image import placed
+
         try:
-            if seal_of(_read(path)) != _seals(room)[name]:
+            image = _read(shipped_image(level.name, room, name))
+            if seal_of(image) != _seals(room)[name]:
                 return 0
-            _loaded[room, name] = ctypes.CDLL(path)
-        except OSError:
+            _loaded[room, name] = placed(image)
+        except (OSError, ValueError):
             return 0
-    return ctypes.cast(getattr(_loaded[room, name], SYMBOL), ctypes.c_void_p).value or 0
+    return _loaded[room, name]

@@ -42,8 +42,8 @@ def own_level() -> Level | None:
     return next((one for one in LEVELS if one.machine == machine and one.flags <= able), None)
 
 
-def target_machine() -> Any:
-    """LLVM's description of this processor."""
+def target_machine(*, image: bool = False) -> Any:
+    """LLVM's description of this processor, for code that LLVM links, or for an image."""
     from llvmlite import binding as llvm
 
     target = llvm.Target.from_triple(llvm.get_process_triple())
@@ -51,14 +51,15 @@ def target_machine() -> Any:
         cpu=llvm.get_host_cpu_name(),
         features=processor_features(),
         opt=3,
-        reloc="default",
-        codemodel="jitdefault",
-        jit=True,
+        **({"reloc": "pic", "codemodel": "small"} if image else _FOR_LLVM),
     )
 
 
+_FOR_LLVM: dict[str, Any] = {"reloc": "default", "codemodel": "jitdefault", "jit": True}
+
+
 def level_machine(level: Level) -> Any:
-    """LLVM's description of a level, for code that is linked into a shared object."""
+    """LLVM's description of a level, for an image."""
     from llvmlite import binding as llvm
 
     llvm.initialize_all_targets()

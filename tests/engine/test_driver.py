@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import lru_cache
@@ -153,7 +154,7 @@ def test_an_empty_trace_gives_an_empty_result() -> None:
 
 def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = load.Function("engine", "run.loop.replay")
-    monkeypatch.setattr(engines, "SHIPPED", Path("nowhere"))
+    monkeypatch.setattr(engines, "_is_at_hand", lambda: False)
     monkeypatch.setattr(engines, "_machine_code", lru_cache(lambda: engine))
     assert engines._machine_code() is engine  # made, not linked
     small = read_scenario(HEAD + ANON)
@@ -165,15 +166,22 @@ def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest
     assert choose_engine(small) == "compiled"
 
 
-def test_a_small_replay_loads_nothing_of_the_compiled_engine() -> None:
+def test_an_engine_that_is_at_hand_takes_every_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_is_at_hand", lambda: True)
+    assert choose_engine(read_scenario(HEAD + ANON)) == "compiled"
+    assert choose_engine(read_scenario(HEAD + ANON), "interpreted") == "interpreted"
+
+
+def test_a_small_replay_loads_no_compiler(tmp_path: Path) -> None:
     program = (
         "import sys; from remaptrace.engine.run.driver import replay; from remaptrace.machine.machine import Machine;"
         "from remaptrace.trace.scenario.read import read_scenario;"
-        "import pathlib; import remaptrace.engine.run.engines as d; d.SHIPPED = pathlib.Path('nowhere');"
         f"replay(read_scenario({HEAD + ANON!r}), Machine.load());"
-        "sys.exit(any(name.startswith(('remaptrace.machinecode.', 'llvmlite', 'numba')) for name in sys.modules))"
+        "sys.exit(any(name.startswith(('remaptrace.machinecode.build', 'llvmlite', 'numba')) for name in sys.modules))"
     )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    for more in ({}, {"REMAPTRACE_CACHE": str(tmp_path), "REMAPTRACE_SHIPPED": "0"}):
+        env = {**os.environ, **more}
+        assert subprocess.run([sys.executable, "-c", program], env=env, check=False).returncode == 0
 
 
 def test_an_unknown_engine_is_refused() -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from remaptrace import kept
 from remaptrace.errors import ReplayError
 from remaptrace.machinecode import build, load, ship, shipped
+from remaptrace.machinecode.image import placed
 from remaptrace.machinecode.target import LEVELS, Level, own_level
 from remaptrace.sources import PACKAGE
 
@@ -36,9 +40,7 @@ print(slot, names[0, slot].tolist())
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One small function, shipped for every level that this machine can link."""
-    if all(ship.linker(level) is None for level in LEVELS):
-        pytest.skip("no linker is here")
+    """One small function, shipped for every level."""
     made = tmp_path_factory.mktemp("shipped")
     ship.ship(made, [ONE], say=lambda *_args, **_more: None)
     return made
@@ -81,7 +83,7 @@ def test_where_no_shipped_object_is_for_the_processor_llvm_alone_makes_one(
 
     monkeypatch.setattr(build, "_made", numba)
     assert not shipped.is_shipped(*ONE)
-    call = load._address(build.make_object(*ONE))
+    call = placed(build.make_object(*ONE))
     names = np.full((1, 4096, 4), -1, dtype=np.int64)
     words: list[int] = []
     load._described(np.frombuffer(b"mmap", dtype=np.uint8), words)
@@ -146,7 +148,7 @@ def test_a_damaged_object_is_not_loaded(used: Path, tmp_path: Path, monkeypatch:
     assert level is not None
     (tmp_path / level.name).mkdir()
     (tmp_path / shipped.STAMP).write_bytes((used / shipped.STAMP).read_bytes())
-    name = f"{level.name}/trace.scan.add_name.so"
+    name = f"{level.name}/trace.scan.add_name.code"
     code = bytearray((used / name).read_bytes())
     code[len(code) // 2] ^= 1
     (tmp_path / name).write_bytes(code)
@@ -163,7 +165,7 @@ def test_code_of_sources_that_were_edited_meanwhile_is_not_shipped(
     monkeypatch.setattr(ship, "make_bitcode", lambda *_one: b"")
     monkeypatch.setattr(ship, "retargeted", lambda *_all: None)
     monkeypatch.setattr(ship, "object_of", lambda *_all: b"")
-    monkeypatch.setattr(ship, "_link", lambda _command, _code, path: path.write_bytes(b"code"))
+    monkeypatch.setattr(ship, "image_of", lambda *_all: b"image")
     with pytest.raises(RuntimeError, match="edited"):
         ship.ship(tmp_path / "made", [ONE], say=lambda *_args, **_more: None)
     assert not (tmp_path / "made" / shipped.STAMP).exists()
@@ -188,3 +190,37 @@ def test_levels_are_asked_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> N
     best = own_level()
     assert best is None or isinstance(best, Level)
     assert LEVELS[0].flags > LEVELS[1].flags
+
+
+def test_every_level_is_made_without_a_linker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["bitcode", shipped.STAMP, *(level.name for level in LEVELS)]
+    )
+
+
+def test_a_stamp_is_known_by_the_times_of_its_files(
+    used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was compared once is not read again, until a file changes."""
+    monkeypatch.setenv("REMAPTRACE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept, "_SETTLED", 0)
+    own = tmp_path / "own"
+    shutil.copytree(used, own)
+    monkeypatch.setattr(shipped, "FOLDER", own)
+    asked: list[str] = []
+    compare = shipped._compared
+    monkeypatch.setattr(shipped, "_compared", lambda room: asked.append(room) or compare(room))
+    for _ in range(3):
+        shipped._fitting.cache_clear()
+        assert shipped.is_shipped(*ONE)
+    assert asked == ["trace"]
+    time.sleep(0.02)
+    stamp = own / shipped.STAMP
+    was = stamp.stat()
+    stamp.write_text(
+        stamp.read_text().replace(json.loads(stamp.read_text())["rooms"]["trace"]["digest"], "0" * 32)
+    )
+    os.utime(stamp, ns=(was.st_atime_ns, was.st_mtime_ns))
+    shipped._fitting.cache_clear()
+    assert not shipped.is_shipped(*ONE)
+    assert asked == ["trace", "trace"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ import numpy as np
 from ... import errorcodes as ec
 from ...abi.kinds import K_EXECUTE, K_READ, K_WRITE
 from ...errors import UsageError
-from ...machinecode import SHIPPED
 from ...trace.events import Trace
 
 if TYPE_CHECKING:
@@ -20,7 +18,8 @@ if TYPE_CHECKING:
 
 
 INTERPRETED_BELOW = 4_000
-"""Events from which loading a compiled engine pays: some 60 ms, at some 30 us for a mixed event in plain Python."""
+"""Events from which it pays to find out whether a compiled engine is on disk: some 0.1 s, once for these sources, at
+some 30 us for a mixed event in plain Python."""
 
 COMPILE_FROM = 400_000
 """Events from which the engine is compiled when no compiled one is on disk yet: that takes a minute or two, but only
@@ -32,14 +31,15 @@ _LOOP = ("engine", "run.loop.replay")  # the compiled function, see machinecode.
 def choose_engine(trace: Trace, engine: str = "auto") -> str:
     """``interpreted`` or ``compiled`` for this trace; UsageError RT602 for an unknown word.
 
-    ``auto`` takes the faster of the two: a compiled engine must be loaded, unless it is already, or even made first.
-    Where numba is not installed and no machine code fits, that is the interpreted one.
+    ``auto`` takes the faster of the two. A compiled engine that is at hand is loaded in less time than the modules of
+    the interpreted one; else it must be looked for, or even made first. Where numba is not installed and no machine
+    code fits, the interpreted one it is.
     """
     if engine not in ("auto", "interpreted", "compiled"):
         raise UsageError(ec.RT_ENGINE, f"unknown engine '{engine}'", expected="auto, interpreted, compiled")
     if engine != "auto":
         return engine
-    if _came_with_the_package():  # loading it costs less than importing the engine's modules
+    if _is_linked() or _is_at_hand():
         return "compiled"
     weight = len(trace)
     kinds = trace.columns["kind"]
@@ -47,7 +47,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:
-        return "compiled" if _is_linked() else "interpreted"
+        return "interpreted"
     if weight < COMPILE_FROM:
         return "compiled" if is_compiled() else "interpreted"
     from ...machinecode.folders import can_compile
@@ -55,13 +55,11 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     return "compiled" if can_compile() else "interpreted"
 
 
-def _came_with_the_package() -> bool:
-    """True when shipped machine code fits these sources; where there is none, nothing is loaded to find that out."""
-    if not os.path.isdir(SHIPPED):
-        return False
-    from ...machinecode.shipped import is_shipped
+def _is_at_hand() -> bool:
+    """True when machine code came with the package or is on disk, as is known without looking at every source."""
+    from ...machinecode.ready import is_at_hand
 
-    return is_shipped(*_LOOP)
+    return is_at_hand(*_LOOP)
 
 
 def is_compiled() -> bool:
