@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from remaptrace.abi.rows import RS_WORDS
+from remaptrace.abi.rows import RC_WORDS, RS_WORDS
 from remaptrace.engine import arena
 from remaptrace.engine.run.driver import CHUNK
 from remaptrace.engine.run.engines import load_engine
@@ -46,8 +46,9 @@ def _run(workload: Workload, machine: Machine, compiled: bool) -> int:
     m = arena.new_arena(machine.rules, machine.archwords, compiled=compiled)
     set_up(memoryview(m) if compiled else m, trace, False)
     results: Any = np.ones(CHUNK * RS_WORDS, dtype=np.int64)
+    counts: Any = np.ones(RC_WORDS, dtype=np.int64)  # not asked for
     chunks = _chunks(rows, 0, workload.setup, compiled)
-    rs = results if compiled else memoryview(results)
+    rs = (results, counts) if compiled else (memoryview(results), memoryview(counts))
     _drive(loop, m, chunks, rs)
     chunks = _chunks(rows, workload.setup, len(trace), compiled)
     best = 1 << 62
@@ -65,7 +66,7 @@ def _chunks(rows: Any, first: int, last: int, compiled: bool) -> list[tuple[int,
     return flat if compiled else [(at, n, memoryview(words)) for at, n, words in flat]
 
 
-def _drive(loop: Any, m: Any, chunks: list[tuple[int, int, Any]], rs: Any) -> None:
+def _drive(loop: Any, m: Any, chunks: list[tuple[int, int, Any]], rs: tuple[Any, Any]) -> None:
     for at, n, words in chunks:
-        if loop(m, words, rs, at, 0, n) != n:
+        if loop(m, words, *rs, 0, at, 0, n) != n:
             raise RuntimeError(f"the loop stopped in the chunk of row {at}")

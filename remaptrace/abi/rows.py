@@ -12,21 +12,16 @@ B_KIND, B_TASK, B_A0, B_RET, B_FLAGS, B_LINE, B_TIME, B_SOURCE, B_OTHER_END = 0,
 T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3
 """What the time stamp of a line of strace is: none, since the epoch, of the day, since the line before."""
 
-# columns of the engine's result rows (int64), one row an event
+# Words of the engine's result rows, one row an event; the lowest bits first. Counts of faults end at MOST_FAULTS.
 RS_RET = 0  # value, or -errno; for accesses 0
-RS_OUTCOME = 1  # OUT_* of outcomes
-RS_MINOR = 2  # faults of this event
-RS_MAJOR = 3
-RS_COUNT = 4  # map_count of the task's mm after the event; -1: no mm
-RS_TOTAL = 5  # pages
-RS_DATA = 6
-RS_STACK = 7
-RS_LOCKED = 8
-RS_VALUE = 9  # byte read, -1: none
-RS_FLAGS = 10  # RSF_*
-RS_WHY = 11  # WHY_* of the refusal, 0: none
-RS_RSS = 12  # present pages, without those of hugetlbfs (VmRSS)
-RS_WORDS = 13
+RS_FAULTS = 1  # faults of this event: minor (32 bits), major (32)
+RS_STATE = 2  # map_count of the task's mm after it, -1: no mm (32); byte read, -1: none (16); OUT_* (8); RSF_* (8)
+RS_REST = 3  # WHY_* of the refusal, 0: none (8); present pages, without those of hugetlbfs (VmRSS, 56)
+RS_WORDS = 4
+MOST_FAULTS = 0x7FFF_FFFF
+
+RC_TOTAL, RC_DATA, RC_STACK, RC_LOCKED, RC_WORDS = 0, 1, 2, 3, 4
+"""Words of a row of counters, pages of the task's mm after the event: written beside a result where they are wanted."""
 
 RSF_ASSUMED = 1  # an area was assumed to exist for this event
 RSF_DIVERGED = 2  # result differs from the recorded one

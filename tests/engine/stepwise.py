@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from remaptrace.abi.rows import EV_WORDS, RS_WORDS
+from remaptrace.abi.rows import EV_WORDS, RC_WORDS, RS_WORDS
 from remaptrace.engine.arena import new_arena
 from remaptrace.engine.run.loop import replay as loop
 from remaptrace.engine.run.setup import set_up
@@ -21,7 +21,8 @@ def steps(trace: Trace, machine: Machine) -> Iterator[tuple[int, Any]]:
 
     ev = memoryview(np.ascontiguousarray(trace.rows(0, len(trace))).reshape(-1))
     rs = memoryview(np.zeros(len(trace) * RS_WORDS, dtype=np.int64))
+    rc = memoryview(np.zeros(len(trace) * RC_WORDS, dtype=np.int64))
     assert len(ev) == len(trace) * EV_WORDS
     for event in range(len(trace)):
-        loop(m, ev, rs, 0, event, event + 1)
+        loop(m, ev, rs, rc, 1, 0, event, event + 1)
         yield event, m

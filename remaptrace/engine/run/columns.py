@@ -1,78 +1,109 @@
-"""The columns of a result, gathered chunk by chunk, each as narrow as its numbers are."""
+"""Results, chunk by chunk: the rows that the loop writes, and the columns that are gathered of them."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...abi.rows import (
-    RS_COUNT,
-    RS_DATA,
-    RS_FLAGS,
-    RS_LOCKED,
-    RS_MAJOR,
-    RS_MINOR,
-    RS_OUTCOME,
+    RC_DATA,
+    RC_LOCKED,
+    RC_STACK,
+    RC_TOTAL,
+    RC_WORDS,
+    RS_FAULTS,
+    RS_REST,
     RS_RET,
-    RS_RSS,
-    RS_STACK,
-    RS_TOTAL,
-    RS_VALUE,
-    RS_WHY,
+    RS_STATE,
+    RS_WORDS,
 )
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+# column: its word of a result row, its lowest bit there, its type
+_FIELDS: dict[str, tuple[int, int, type[np.integer[Any]]]] = {
+    "ret": (RS_RET, 0, np.int64),
+    "outcome": (RS_STATE, 48, np.uint8),
+    "minor": (RS_FAULTS, 0, np.int32),
+    "major": (RS_FAULTS, 32, np.int32),
+    "map_count": (RS_STATE, 0, np.int32),
+    "value": (RS_STATE, 32, np.int16),
+    "flags": (RS_STATE, 56, np.uint8),
+    "why": (RS_REST, 0, np.uint8),
+}
+_PRESENT_BITS = 8  # where VmRSS begins in RS_REST
+COUNTERS = {"total_vm": RC_TOTAL, "data_vm": RC_DATA, "stack_vm": RC_STACK, "locked_vm": RC_LOCKED}
 
-_NARROW: tuple[tuple[str, int, type[np.integer[Any]]], ...] = (
-    ("ret", RS_RET, np.int64),
-    ("outcome", RS_OUTCOME, np.uint8),
-    ("minor", RS_MINOR, np.int32),
-    ("major", RS_MAJOR, np.int32),
-    ("map_count", RS_COUNT, np.int32),
-    ("value", RS_VALUE, np.int16),
-    ("flags", RS_FLAGS, np.uint8),
-    ("why", RS_WHY, np.uint8),
+
+def _byte_of(word: int, bit: int, dtype: type[np.integer[Any]]) -> int:
+    """Where the bits of a word from `bit` on are in memory, of a row that begins at 0."""
+    size = np.dtype(dtype).itemsize
+    return word * 8 + (bit // 8 if sys.byteorder == "little" else 8 - bit // 8 - size)
+
+
+_ROW = np.dtype(
+    {
+        "names": list(_FIELDS),
+        "formats": [dtype for _, _, dtype in _FIELDS.values()],
+        "offsets": [_byte_of(*field) for field in _FIELDS.values()],
+        "itemsize": RS_WORDS * 8,
+    }
 )
-_COUNTERS = (
-    ("total_vm", RS_TOTAL),
-    ("data_vm", RS_DATA),
-    ("stack_vm", RS_STACK),
-    ("locked_vm", RS_LOCKED),
-)
-_LIMITS = {dtype: (np.iinfo(dtype).min, np.iinfo(dtype).max) for _, _, dtype in _NARROW}
-_RESIDENT = (("rss", RS_RSS),)
+
+
+class Rows:
+    """Room for the results of a chunk, written over by the next one; counters too where they are wanted."""
+
+    def __init__(self, events: int, counted: bool) -> None:
+        self.words = np.empty(events * RS_WORDS, dtype=np.int64)
+        self.counts = np.empty((events if counted else 1) * RC_WORDS, dtype=np.int64)
+        self.counted = counted
+
+    def first(self, events: int) -> Part:
+        """The first rows, as the loop left them."""
+        return Part(self, events)
+
+
+class Part:
+    """Results of the events of a chunk, until the next one is replayed."""
+
+    def __init__(self, rows: Rows, events: int) -> None:
+        self._rows = rows
+        self._fields = rows.words[: events * RS_WORDS].view(_ROW)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A column of `Result.columns`, as its bits are."""
+        if name in COUNTERS:
+            return self._rows.counts.reshape(-1, RC_WORDS)[: len(self), COUNTERS[name]]
+        if name == "rss":
+            return self._rows.words.reshape(-1, RS_WORDS)[: len(self), RS_REST] >> _PRESENT_BITS
+        return self._fields[name]
 
 
 class Columns:
-    """Takes the result rows of one chunk after the other."""
+    """The columns of a result, each as narrow as its numbers are: takes one chunk after the other."""
 
     def __init__(self, events: int, counters: bool, resident: bool = False) -> None:
         """`events`: how many there will be. `counters` and `resident`: those of `Result.columns` that few ask for."""
-        self._wanted: list[tuple[str, int, type[np.integer[Any]]]] = list(_NARROW)
-        more = (*(_COUNTERS if counters else ()), *(_RESIDENT if counters or resident else ()))
-        self._wanted += [(name, word, np.int64) for name, word in more]
+        more = [*(COUNTERS if counters else ()), *(["rss"] if counters or resident else ())]
         self._columns: dict[str, npt.NDArray[np.integer[Any]]] = {
-            name: np.empty(events, dtype) for name, _, dtype in self._wanted
+            **{name: np.empty(events, dtype) for name, (_, _, dtype) in _FIELDS.items()},
+            **{name: np.empty(events, np.int64) for name in more},
         }
         self._done = 0
 
-    def add(self, rows: npt.NDArray[np.int64]) -> None:
-        """The rows (RS_*) of the next events."""
-        for name, word, dtype in self._wanted:
-            self._columns[name][self._done : self._done + len(rows)] = _narrowed(rows[:, word], dtype)
+    def add(self, rows: Part) -> None:
+        """The results of the next events."""
+        for name, column in self._columns.items():
+            column[self._done : self._done + len(rows)] = rows.column(name)
         self._done += len(rows)
 
     def whole(self) -> dict[str, npt.NDArray[np.integer[Any]]]:
         """Every column, of all events so far."""
         return {name: column[: self._done] for name, column in self._columns.items()}
-
-
-def _narrowed(column: npt.NDArray[np.int64], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
-    """`column`, to be taken as `dtype`; counts that do not fit stay at the type's limits."""
-    if dtype is np.int64:
-        return column
-    low, high = _LIMITS[dtype]
-    return np.minimum(np.maximum(column, low), high)

@@ -49,7 +49,7 @@ from ..state import (
     H_RULES,
     T_MM,
 )
-from .columns import Columns
+from .columns import Columns, Part, Rows
 from .engines import choose_engine, is_compiled, link_engine, load_engine
 from .moments import Moment, Moments, go_back
 from .refusals import Sizes, mark_taken, settle, taking
@@ -190,12 +190,10 @@ def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[
     for base in range(0, len(trace), CHUNK_INTERPRETED):
         events = trace.rows(base, min(base + CHUNK_INTERPRETED, len(trace)))
         run._mark(events, base)
-        results = np.zeros((len(events), RS_WORDS), dtype=np.int64)
         table: Any = events.reshape(-1)
-        answers: Any = results.reshape(-1)
-        ev, rs = memoryview(table), memoryview(answers)
+        ev, rs = memoryview(table), run.rows_of(len(events)).words
         for row in range(len(events)):
-            run._run_to(ev, rs, base, row, row + 1)
+            run._run_to(ev, base, row, row + 1)
             task = run.view[run.view[G_TASKS] + int(events[row, E_TASK])]
             yield (
                 base + row,
@@ -244,6 +242,17 @@ class _Run:
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.recorder: Recorder | None = None
         self.moments: Moments | None = None
+        self.counted = False
+        self._rows = Rows(0, False)
+        self._answers: tuple[Any, Any] = (self._rows.words, self._rows.counts)
+
+    def rows_of(self, events: int) -> Rows:
+        """Room for the results of `events` events."""
+        if len(self._rows.words) < events * RS_WORDS or self._rows.counted != self.counted:
+            self._rows = Rows(events, self.counted)
+            words: tuple[Any, Any] = (self._rows.words, self._rows.counts)
+            self._answers = words if self.compiled else (memoryview(words[0]), memoryview(words[1]))
+        return self._rows
 
     def look(self, moment: Moment, event: int) -> Snapshot | None:
         """Behind `go`: back to `moment`, which was taken on the way, and on to `event`; the address space behind it."""
@@ -261,6 +270,7 @@ class _Run:
         total = len(self.trace)
         columns = Columns(total, counters, resident=self.recorder is not None)
         sizes = Sizes(self.trace) if self.follow else None
+        self.counted = counters or (sizes is not None and sizes.wanted)
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
         kinds = self.trace.columns["kind"]
         for base in range(0, total, chunk):
@@ -292,8 +302,8 @@ class _Run:
             changes=log,
         )
 
-    def _chunk(self, base: int, end: int, last: int = 1 << 62) -> npt.NDArray[np.int64]:
-        """Replay events base..end-1, those before event `last`; their result rows."""
+    def _chunk(self, base: int, end: int, last: int = 1 << 62) -> Part:
+        """Replay events base..end-1, those before event `last`; their results."""
         ahead = min(end + _LOOK_AHEAD, len(self.trace))
         events = self.trace.rows(base, ahead)
         if self.follow and (events[:, E_KIND] == K_FAULT).any():
@@ -301,25 +311,25 @@ class _Run:
         end = min(end, last)
         events = events[: end - base]
         stops = self._mark(events, base)
-        results = np.zeros((end - base, RS_WORDS), dtype=np.int64)
+        rows = self.rows_of(end - base)
         ev: Any = events.reshape(-1)
-        rs: Any = results.reshape(-1)
         if not self.compiled:
-            ev, rs = memoryview(ev), memoryview(rs)
+            ev = memoryview(ev)
         assert events.shape[1] == EV_WORDS
         at, size = 0, end - base
         for stop in [*stops, size]:
             if stop < size and stop >= at:
-                at = self._run_to(ev, rs, base, at, stop)
+                at = self._run_to(ev, base, at, stop)
                 self.observer.in_front(base + stop, events[stop])
             elif stop == size:
-                at = self._run_to(ev, rs, base, at, size)
-        return results
+                at = self._run_to(ev, base, at, size)
+        return rows.first(size)
 
-    def _run_to(self, ev: Any, rs: Any, base: int, at: int, last: int) -> int:
+    def _run_to(self, ev: Any, base: int, at: int, last: int) -> int:
         """Replay rows at..last-1, looking at the state where events ask for it."""
+        rs, rc = self._answers
         while at < last:
-            at = int(self.loop(self.m, ev, rs, base, at, last))
+            at = int(self.loop(self.m, ev, rs, rc, 1 if self.counted else 0, base, at, last))
             if self.recorder is not None:
                 self.recorder.read()
             error = self.view[H_ERROR]

@@ -25,19 +25,16 @@ from ...abi.rows import (
     E_RET,
     E_TASK,
     EV_WORDS,
-    RS_COUNT,
-    RS_DATA,
-    RS_FLAGS,
-    RS_LOCKED,
-    RS_MAJOR,
-    RS_MINOR,
-    RS_OUTCOME,
+    MOST_FAULTS,
+    RC_DATA,
+    RC_LOCKED,
+    RC_STACK,
+    RC_TOTAL,
+    RC_WORDS,
+    RS_FAULTS,
+    RS_REST,
     RS_RET,
-    RS_RSS,
-    RS_STACK,
-    RS_TOTAL,
-    RS_VALUE,
-    RS_WHY,
+    RS_STATE,
     RS_WORDS,
     RSF_DEAD,
     RSF_DIVERGED,
@@ -151,7 +148,7 @@ def _call(m: Mem, ev: Mem, row: int, task: int, kind: int) -> int:
 
 @kernel
 def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
-    """Replay the event in `ev[row..]` of a live task; fills ret and outcome of the result row."""
+    """Replay the event in `ev[row..]` of a live task: its outcome; fills ret of the result row."""
     kind = ev[row + E_KIND]
     a0 = ev[row + E_ARGS]
     a1 = ev[row + E_ARGS + 1]
@@ -182,36 +179,43 @@ def _one(m: Mem, ev: Mem, row: int, rs: Mem, out: int, task: int) -> int:
         outcome = OUT_LIVELOCK
         stop_after(m, task, outcome)
     rs[out + RS_RET] = ret
-    rs[out + RS_OUTCOME] = outcome
+    return outcome
+
+
+@kernel
+def _fill(m: Mem, rs: Mem, out: int, task: int, outcome: int) -> int:
+    """The rest of the result row: faults, flags, counters of the task's address space."""
+    mm = m[task + T_MM]
+    count = -1
+    present = 0
+    if mm != 0:
+        count = m[mm + MM_COUNT]
+        present = m[mm + MM_RSS] - m[mm + MM_HUGETLB]
+    rs[out + RS_FAULTS] = min(m[G_MINFLT], MOST_FAULTS) | min(m[G_MAJFLT], MOST_FAULTS) << 32
+    state = count & 0xFFFF_FFFF | (m[G_VALUE] & 0xFFFF) << 32 | outcome << 48 | m[G_RSFLAGS] << 56
+    rs[out + RS_STATE] = wrap(state)
+    rs[out + RS_REST] = m[G_WHY] | present << 8
     return 0
 
 
 @kernel
-def _fill(m: Mem, rs: Mem, out: int, task: int) -> int:
-    """The rest of the result row: faults, counters of the task's address space, flags."""
-    rs[out + RS_MINOR] = m[G_MINFLT]
-    rs[out + RS_MAJOR] = m[G_MAJFLT]
+def _count(m: Mem, rc: Mem, out: int, task: int) -> int:
+    """A row of counters of the task's address space."""
     mm = m[task + T_MM]
-    rs[out + RS_COUNT] = -1
-    if mm != 0:
-        rs[out + RS_COUNT] = m[mm + MM_COUNT]
-        rs[out + RS_TOTAL] = m[mm + MM_TOTAL]
-        rs[out + RS_DATA] = m[mm + MM_DATA]
-        rs[out + RS_STACK] = m[mm + MM_STACK]
-        rs[out + RS_LOCKED] = m[mm + MM_LOCKED]
-        rs[out + RS_RSS] = m[mm + MM_RSS] - m[mm + MM_HUGETLB]
-    rs[out + RS_VALUE] = m[G_VALUE]
-    rs[out + RS_FLAGS] = m[G_RSFLAGS]
-    rs[out + RS_WHY] = m[G_WHY]
+    rc[out + RC_TOTAL] = m[mm + MM_TOTAL] if mm != 0 else 0
+    rc[out + RC_DATA] = m[mm + MM_DATA] if mm != 0 else 0
+    rc[out + RC_STACK] = m[mm + MM_STACK] if mm != 0 else 0
+    rc[out + RC_LOCKED] = m[mm + MM_LOCKED] if mm != 0 else 0
     return 0
 
 
 @entry
-def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
+def replay(m: Mem, ev: Mem, rs: Mem, rc: Mem, counted: int, base: int, first: int, last: int) -> int:
     """Replay rows first..last-1 of `ev` (flat, EV_WORDS a row; row 0 is event `base` of the trace).
 
-    Fills the rows of `rs` (flat, zeroed, RS_WORDS a row) and returns the next row: `last`, or earlier, behind
-    an event with EVF_OBSERVE, behind one that set H_ERROR, or where the log of changes should be read.
+    Fills the rows of `rs` (flat, RS_WORDS a row) and, if `counted` is 1, those of `rc` (flat, RC_WORDS a row); returns
+    the next row: `last`, or earlier, behind an event with EVF_OBSERVE, behind one that set H_ERROR, or where the log of
+    changes should be read.
     """
     for i in range(first, last):
         row = i * EV_WORDS
@@ -227,12 +231,15 @@ def replay(m: Mem, ev: Mem, rs: Mem, base: int, first: int, last: int) -> int:
             soon = min(i + 1, last - 1) * EV_WORDS
             far = min(i + 3, last - 1) * EV_WORDS
             look_ahead(m, mm, ev[soon + E_ARGS], ev[far + E_ARGS])
+        outcome = OUT_NONE
         if m[task + T_ALIVE] == ALIVE:
-            _one(m, ev, row, rs, out, task)
+            outcome = _one(m, ev, row, rs, out, task)
         else:
             rs[out + RS_RET] = ev[row + E_RET]
             m[G_RSFLAGS] = RSF_DEAD
-        _fill(m, rs, out, task)
+        _fill(m, rs, out, task, outcome)
+        if counted != 0:
+            _count(m, rc, i * RC_WORDS, task)
         s = m[G_NEXT_RETSOURCE]
         if m[s] == event:
             m[s + 1] = rs[out + RS_RET]

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...abi.kinds import K_EXIT
-from ...abi.rows import RS_COUNT
 from ...lateclasses import dataclass
 from ..state import F_WORDS, G_LOG, H_FRAMES, H_NFRAMES, H_TOP
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from .columns import Part
 
 
 PEAKS = ("first", "last")
@@ -72,9 +73,9 @@ class Moments:
         self._spare = None
         self._since = time.thread_time()
 
-    def behind(self, kinds: npt.NDArray[np.integer[Any]], rows: npt.NDArray[np.int64]) -> None:
-        """A chunk was replayed: the kinds of its events, its result rows."""
-        most = int(rows[:, RS_COUNT][kinds != K_EXIT].max(initial=-1))
+    def behind(self, kinds: npt.NDArray[np.integer[Any]], rows: Part) -> None:
+        """A chunk was replayed: the kinds of its events, its results."""
+        most = int(rows.column("map_count")[kinds != K_EXIT].max(initial=-1))
         if most > self._most or (self._last and most == self._most):
             if self._best is not self._latest:
                 self._spare = self._best

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK, K_FAULT
-from ...abi.rows import RS_DATA, RS_LOCKED, RS_TOTAL
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ...machine.machine import Machine
 from ...machine.own import own_machine
@@ -21,6 +20,7 @@ from ...trace.events import Trace, distinct
 from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKE_UNSEEN, TAKEN
+from .columns import Part
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -69,21 +69,21 @@ class Sizes:
         self.at_refusals: dict[int, tuple[int, int, int]] = {}
         self.most: dict[int, tuple[int, int]] = {}
 
-    def add(self, base: int, rows: npt.NDArray[np.int64]) -> None:
-        """Take note of result rows that begin with event `base`."""
+    def add(self, base: int, rows: Part) -> None:
+        """Take note of results, with counters, that begin with event `base`."""
         if not self.wanted:
             return
         part = slice(base, base + len(rows))
+        total, data, locked = (rows.column(name) for name in ("total_vm", "data_vm", "locked_vm"))
         for row in np.flatnonzero(self.refused[part]).tolist():
-            total, data, locked = rows[row, [RS_TOTAL, RS_DATA, RS_LOCKED]].tolist()
-            self.at_refusals[base + row] = total, data, locked
+            self.at_refusals[base + row] = int(total[row]), int(data[row]), int(locked[row])
         pids = self.trace.tasks["pid"][self.trace.columns["task"][part]]
         for pid in distinct(pids).tolist():
-            mine = rows[pids == pid]
+            mine = pids == pid
             before = self.most.get(pid, (0, 0))
             self.most[pid] = (
-                max(before[0], int(mine[:, RS_TOTAL].max())),
-                max(before[1], int(mine[:, RS_DATA].max())),
+                max(before[0], int(total[mine].max())),
+                max(before[1], int(data[mine].max())),
             )
 
 
