@@ -97,8 +97,8 @@ def vm_stat_account(m: Mem, mm: int, flags: int, pages: int) -> int:
         m[mm + MM_EXEC] += pages
     elif flags & VM_GROWSDOWN:
         m[mm + MM_STACK] += pages
-    elif is_data_mapping(flags) != 0:
-        m[mm + MM_DATA] += pages
+    else:
+        m[mm + MM_DATA] += pages if is_data_mapping(flags) != 0 else 0
     return 0
 
 
@@ -110,10 +110,10 @@ def beyond_limits(m: Mem, task: int, flags: int, pages: int) -> int:
     limit = rlimit(m, task, RLIM_AS)
     if limit >= 0 and m[mm + MM_TOTAL] + pages > limit >> shift:
         return WHY_RLIMIT_AS
-    if is_data_mapping(flags) != 0 and m[H_RULES + R_DATA_LIMIT] == 1:
-        limit = rlimit(m, task, RLIM_DATA)
-        # a soft limit of exactly 0 is ignored within the hard one (a workaround for Valgrind)
-        if limit > 0 and m[mm + MM_DATA] + pages > limit >> shift:
+    limit = rlimit(m, task, RLIM_DATA)
+    # a soft limit of exactly 0 is ignored within the hard one (a workaround for Valgrind)
+    if limit > 0 and m[H_RULES + R_DATA_LIMIT] == 1 and is_data_mapping(flags) != 0:
+        if m[mm + MM_DATA] + pages > limit >> shift:
             return WHY_RLIMIT_DATA
     return 0
 

@@ -7,7 +7,7 @@ descent or less. Addresses are bytes.
 
 from __future__ import annotations
 
-from ..jit import kernel, prefetch
+from ..jit import kernel, prefetch, ult
 from ..state import (
     MM_CACHE,
     MM_COUNT,
@@ -55,17 +55,16 @@ LINE = 8  # words that come into the processor's caches together
 @kernel
 def find_vma(m: Mem, mm: int, addr: int) -> int:
     """The lowest VMA with end > addr, 0 if there is none (find_vma of the kernel)."""
-    v = m[mm + MM_CACHE]
-    if v != 0 and m[v + V_START] <= addr < m[v + V_END]:
-        return v
     v = m[mm + MM_HERE]
     if v != 0 and m[v + V_START] <= addr:
         if addr < m[v + V_END]:
-            m[mm + MM_CACHE] = v
             return v
         after = m[v + V_NEXT]
         if after == 0 or addr < m[after + V_START]:
             return after
+    v = m[mm + MM_CACHE]
+    if v != 0 and m[v + V_START] <= addr < m[v + V_END]:
+        return v
     root = m[mm + MM_SET]
     if root == 0:
         return 0
@@ -105,7 +104,7 @@ def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
     m[mm + MM_LEAF] = m[mm + MM_LEAF_2]
     m[mm + MM_LEAF_2] = _fetch_leaf(m, root, far)
     if v != 0:
-        if m[v + V_START] <= addr < m[v + V_END]:
+        if ult(addr - m[v + V_START], m[v + V_END] - m[v + V_START]) != 0:  # one branch, of which one way is usual
             return 0
         prefetch(m, m[v + V_NEXT])
         prefetch(m, m[v + V_PREV])
@@ -213,12 +212,12 @@ def _one_less(m: Mem, mm: int, vma: int) -> int:
     m[vma + V_NEXT] = 0
     m[vma + V_PREV] = 0
     m[mm + MM_COUNT] -= 1
-    if m[mm + MM_CACHE] == vma:
-        m[mm + MM_CACHE] = 0
-    if m[mm + MM_HERE] == vma:
-        m[mm + MM_HERE] = 0
-    if m[mm + MM_NEAR] == vma:
-        m[mm + MM_NEAR] = 0
+    cache = m[mm + MM_CACHE]
+    here = m[mm + MM_HERE]
+    near = m[mm + MM_NEAR]
+    m[mm + MM_CACHE] = 0 if cache == vma else cache  # stores, not branches: which of them it is nobody can foretell
+    m[mm + MM_HERE] = 0 if here == vma else here
+    m[mm + MM_NEAR] = 0 if near == vma else near
     return 0
 
 

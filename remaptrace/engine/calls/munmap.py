@@ -92,8 +92,7 @@ def vms_gather(m: Mem, mm: int, start: int, end: int) -> int:
                 return error
         pages = (m[vma + V_END] - m[vma + V_START]) >> shift
         m[VMS_PAGES] += pages
-        if flags & VM_ACCOUNT:
-            m[VMS_ACCOUNTED] += pages
+        m[VMS_ACCOUNTED] += pages if flags & VM_ACCOUNT else 0
         vma = m[vma + V_NEXT]
     m[VMS_NEXT] = vma
     return 0
