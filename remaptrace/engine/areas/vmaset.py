@@ -104,7 +104,9 @@ def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
     m[mm + MM_LEAF] = m[mm + MM_LEAF_2]
     m[mm + MM_LEAF_2] = _fetch_leaf(m, root, far)
     if v != 0:
-        if ult(addr - m[v + V_START], m[v + V_END] - m[v + V_START]) != 0:  # one branch, of which one way is usual
+        if (
+            ult(addr - m[v + V_START], m[v + V_END] - m[v + V_START]) != 0
+        ):  # one branch, of which one way is usual
             return 0
         prefetch(m, m[v + V_NEXT])
         prefetch(m, m[v + V_PREV])
@@ -215,7 +217,9 @@ def _one_less(m: Mem, mm: int, vma: int) -> int:
     cache = m[mm + MM_CACHE]
     here = m[mm + MM_HERE]
     near = m[mm + MM_NEAR]
-    m[mm + MM_CACHE] = 0 if cache == vma else cache  # stores, not branches: which of them it is nobody can foretell
+    m[mm + MM_CACHE] = (
+        0 if cache == vma else cache
+    )  # stores, not branches: which of them it is nobody can foretell
     m[mm + MM_HERE] = 0 if here == vma else here
     m[mm + MM_NEAR] = 0 if near == vma else near
     return 0
