@@ -53,7 +53,7 @@ def load_all(
     """Every trace that `paths` name: files, recorded sets, folders of either, ``-`` for standard input.
 
     The format is recognised by content (YAML scenario, strace, ftrace or perf text, JSON Lines, column
-    files; plain, gzip or zstd) unless `format` says it. `maps` are /proc/PID/maps files that show the areas
+    files; plain or compressed) unless `format` says it. `maps` are /proc/PID/maps files that show the areas
     before the first event. Raises InputError with file, line and code.
     """
     from .trace.detect import load as read

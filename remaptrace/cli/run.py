@@ -44,7 +44,7 @@ def command(**given: Any) -> int:
     """Replay each TRACE and report VMA counts, refused calls, fault outcomes and protections.
 
     A TRACE is a scenario (YAML), a strace, ftrace or perf recording, a recorded set or a folder of
-    these; plain, gzip or zstd; '-' is standard input. Exit status 1: the replay differs from what was
+    these; plain or compressed; '-' is standard input. Exit status 1: the replay differs from what was
     recorded or expected, or lines of the recording could not be read.
     """
     from .doing import run

@@ -117,7 +117,7 @@ INPUTS: tuple[ErrorCode, ...] = (
         "format not recognised",
         "The beginning of the file looks like none of the formats that remaptrace reads: YAML scenario, strace text, "
         "ftrace text, perf script, perf trace, gVisor, qemu-user, valgrind, syzkaller, JSON Lines, column file;"
-        " plain, gzip or zstd. Binary perf.data and "
+        " plain or compressed (gzip, zstd, xz, bzip2). Binary perf.data and "
         "trace.dat files must be turned into text first.",
         "remaptrace run perf.data",
         "Use `perf script > perf.txt` or `trace-cmd report > ftrace.txt`.",
@@ -125,7 +125,7 @@ INPUTS: tuple[ErrorCode, ...] = (
     ErrorCode(
         ec.RT_COMPRESSED,
         "compressed file is damaged",
-        "The gzip or zstd data ends early, fails its checksum, or expands beyond the limit of 8 GiB.",
+        "The gzip, zstd, xz or bzip2 data ends early, fails its checksum, or expands beyond the limit of 8 GiB.",
         advice="Fetch or compress the file again.",
     ),
     ErrorCode(
@@ -238,7 +238,7 @@ INPUTS: tuple[ErrorCode, ...] = (
     ErrorCode(
         ec.RT_SET,
         "not a recorded set",
-        "A recorded set is a directory with ftrace.txt, perf.txt or strace.txt (plain, gzip or zstd), and, beside it,"
+        "A recorded set is a directory with ftrace.txt, perf.txt or strace.txt (plain or compressed), and, beside it,"
         " maps/, mapcount.txt and summary.json.",
         "remaptrace run traces/empty",
         "See traces/HOW-RECORDED.md for how a set is made.",

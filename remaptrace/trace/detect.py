@@ -19,6 +19,7 @@ from ..patterns import pattern
 from .events import Trace
 from .formats import BY_NAME, HEAD, log_text, recognise, strace_text
 from .opening import (
+    PACKED,
     SET_ENDING,
     bare_name,
     can_be_read_again,
@@ -27,6 +28,7 @@ from .opening import (
     last_name,
     read_input,
     shown,
+    text_of,
 )
 from .stored.magic import MAGICS
 
@@ -36,13 +38,9 @@ if TYPE_CHECKING:
     from ..machinecode.ready import Progress
 
 FORMATS = tuple(BY_NAME)
-_MAP_FROM = 8 << 20
-"""Bytes from which a log is read where it lies instead of being copied."""
-_SCENARIO = pattern(r".+\.ya?ml(\.gz|\.zst)?\Z")
-_WITH_HOST = pattern(r"(.+)\.(?:ya?ml|jsonl)(?:\.gz|\.zst)?\Z")
-_RECORDINGS = tuple(
-    f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in ("", ".gz", ".zst")
-)
+_SCENARIO = pattern(r".+\.ya?ml(\.gz|\.zst|\.xz|\.bz2)?\Z")
+_WITH_HOST = pattern(r"(.+)\.(?:ya?ml|jsonl)(?:\.gz|\.zst|\.xz|\.bz2)?\Z")
+_RECORDINGS = tuple(f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in PACKED)
 _FAMILY = pattern(r"(.+)\.(\d+)\Z")
 
 
@@ -116,10 +114,7 @@ class Item:
                     stored.notes.append("--maps was not used: a column file has its first areas in it")
                 return stored
             path = self.paths[0]
-            mapped = _mapped_log(path, self.format, progress, self.threads_of)
-            data = b"" if mapped else read_input(path)
-            trace = mapped or read_data(data, shown(path), self.format, progress, self.threads_of)
-            is_text = mapped is not None or (self.format or recognise(data)) not in ("columns", "jsonl")
+            trace, is_text = read_text(text_of(path), path, self.format, progress, self.threads_of)
         maps = []
         if self.maps:
             from .recorded.mapsfile import read_maps
@@ -151,24 +146,27 @@ class Item:
         return trace
 
 
-def _mapped_log(
-    path: str, format: str | None, progress: Progress | None, threads_of: int | None
-) -> Trace | None:
-    """The trace of a large strace log that is as it was recorded, read where it lies in the page cache; else None."""
-    if format not in (None, "strace") or not can_be_read_again(path) or os.path.getsize(path) < _MAP_FROM:
-        return None
-    from .pasted import is_as_recorded
+def read_text(
+    text: bytes | mmap.mmap,
+    path: str,
+    format: str | None = None,
+    progress: Progress | None = None,
+    threads_of: int | None = None,
+) -> tuple[Trace, bool]:
+    """The trace of what `text_of` gives of `path`, and whether it was a text that a recorder wrote.
 
-    try:
-        with open(path, "rb") as file:
-            log = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError:
-        return None  # read_input says what is wrong
-    if recognise(log[:HEAD]) != "strace" or not is_as_recorded(log):
-        return None
-    trace = strace_text(memoryview(log), shown(path), progress, threads_of)
-    trace.name, trace.sources = _base(path), [path]
-    return trace
+    A large strace log that is as it was recorded is read where it lies; else as `read_data` does.
+    """
+    if not isinstance(text, bytes):
+        from .pasted import is_as_recorded
+
+        if format in (None, "strace") and recognise(text[:HEAD]) == "strace" and is_as_recorded(text):
+            trace = strace_text(memoryview(text), shown(path), progress, threads_of)
+            trace.name, trace.sources = _base(shown(path)), [shown(path)]
+            return trace, True
+        text = text[:]
+    trace = read_data(text, shown(path), format, progress, threads_of)
+    return trace, (format or recognise(text)) not in ("columns", "jsonl")
 
 
 def _stored(path: str, format: str | None) -> Trace | None:
@@ -304,7 +302,7 @@ def host_log_of(path: str) -> str | None:
     match = _WITH_HOST.match(path)
     if match is None:
         return None
-    logs = (f"{match[1]}.host.txt{packed}" for packed in ("", ".gz", ".zst"))
+    logs = (f"{match[1]}.host.txt{packed}" for packed in PACKED)
     return next((log for log in logs if os.path.isfile(log)), None)
 
 
@@ -421,7 +419,7 @@ def _unknown(data: bytes, path: str, as_given: bytes) -> InputError:
 
 def _base(path: str) -> str:
     name = last_name(path)
-    for suffix in (".gz", ".zst"):
+    for suffix in PACKED[1:]:
         name = name.removesuffix(suffix)
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and suffix in ("yaml", "yml", "txt", "jsonl", "rtcols") else name

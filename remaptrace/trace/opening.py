@@ -1,8 +1,7 @@
-"""Opens inputs: plain, gzip or zstd, a path or `-` for standard input.
+"""Opens inputs: plain, gzip, zstd, xz or bzip2, a path or `-` for standard input.
 
 A pipe gives what it holds once: whoever opens one has read it, so nobody looks at its beginning first.
-Compression is known by content, never by name. Damaged, truncated and over-large data end in an
-InputError with a stable code.
+Compression is known by content, never by name.
 """
 
 from __future__ import annotations
@@ -10,14 +9,23 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import contextmanager, suppress
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import InputError
+from .incoming.unpacking import INPUT_BLOCK, is_compressed, plain_blocks
 
-MAX_BYTES = 8 << 30
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_CHUNK = 1 << 24
-_ZSTD_STEP = 1 << 16  # of compressed data: bounds what one step can expand to
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from mmap import mmap
+    from typing import BinaryIO
+
+MAP_FROM = 8 << 20
+"""Bytes from which a file is read where it lies instead of being copied."""
+SPOOL_FROM = 32 << 20
+"""Bytes from which what is compressed or comes through a pipe goes into a file instead of being held."""
 
 
 def read_input(path: str) -> bytes:
@@ -25,10 +33,42 @@ def read_input(path: str) -> bytes:
 
     InputError: RT200 cannot be opened, RT201 empty, RT203 damaged or too large.
     """
-    data = sys.stdin.buffer.read() if path == "-" else _read_file(path)
+    with _opened(path) as (file, _):
+        data = file.read()
     if not data:
-        raise InputError(ec.RT_EMPTY, "the input is empty", shown(path), expected="a trace or scenario")
+        raise _empty(path)
     return decompressed(data, shown(path))
+
+
+def text_of(path: str) -> bytes | mmap:
+    """The same of text that may be large: mapped where it lies, or from a file without a name, which what is compressed
+    or comes through a pipe is put into block by block.
+    """
+    with _opened(path) as (file, size):
+        if size >= MAP_FROM:
+            from mmap import ACCESS_READ, mmap
+
+            with suppress(OSError):
+                lies = mmap(file.fileno(), 0, access=ACCESS_READ)
+                if not is_compressed(lies[:INPUT_BLOCK]):
+                    return lies
+        head = file.read(INPUT_BLOCK)
+        if len(head) < INPUT_BLOCK and not is_compressed(head):
+            text: bytes | mmap = head
+        else:
+            from .incoming.spool import Spool
+
+            spool = Spool(SPOOL_FROM)
+            for piece in plain_blocks(chain((head,), iter(lambda: file.read(INPUT_BLOCK), b"")), shown(path)):
+                spool.add(piece)
+            text = spool.whole()
+    if not len(text):
+        raise _empty(path)
+    return text
+
+
+def _empty(path: str) -> InputError:
+    return InputError(ec.RT_EMPTY, "the input is empty", shown(path), expected="a trace or scenario")
 
 
 def shown(path: str) -> str:
@@ -44,88 +84,47 @@ def can_be_read_again(path: str) -> bool:
         return False
 
 
-def _read_file(path: str) -> bytes:
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
+    """`path` to be read, and its bytes if it is a regular file that lies there from its beginning; else 0."""
     try:
+        if path == "-":
+            yield sys.stdin.buffer, _lying(sys.stdin.buffer)
+            return
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             device = stat.S_ISCHR(mode) and not file.isatty() and not os.path.samefile(path, os.devnull)
             if device or not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
                 raise InputError(ec.RT_MISSING, "not a regular file", path, expected="a file or a pipe")
-            return file.read()
+            yield file, _lying(file)
     except OSError as e:
         raise InputError(
             ec.RT_MISSING, e.strerror or "cannot be opened", path, expected="a readable file"
         ) from None
 
 
-def decompressed(data: bytes, path: str) -> bytes:
-    """`data` without its gzip or zstd compression, if it has one."""
-    if data.startswith(_GZIP):
-        return _gunzip(data, path)
-    if data.startswith(_ZSTD):
-        return _unzstd(data, path)
-    return data
-
-
-def _gunzip(data: bytes, path: str) -> bytes:
-    import zlib
-
-    out: list[bytes] = []
-    size = 0
-    rest = data
-    while rest.startswith(_GZIP):
-        member = zlib.decompressobj(wbits=31)
-        try:
-            while rest and not member.eof:
-                piece = member.decompress(rest, _CHUNK)
-                size += len(piece)
-                out.append(piece)
-                _check_size(size, path)
-                rest = member.unconsumed_tail
-        except zlib.error as e:
-            raise _damaged(path, f"gzip: {e}") from None
-        if not member.eof:
-            raise _damaged(path, f"the gzip data ends early, after {size:,} bytes of text")
-        rest = member.unused_data.lstrip(b"\0")
-    if rest:
-        raise _damaged(path, f"{len(rest):,} bytes of something else behind the gzip data")
-    return b"".join(out)
-
-
-def _unzstd(data: bytes, path: str) -> bytes:
-    import zstandard
-
-    out: list[bytes] = []
-    size = position = 0
-    frame = zstandard.ZstdDecompressor().decompressobj()
+def _lying(file: BinaryIO) -> int:
     try:
-        while position < len(data):
-            piece = frame.decompress(data[position : position + _ZSTD_STEP])
-            position += _ZSTD_STEP
-            size += len(piece)
-            out.append(piece)
-            _check_size(size, path)
-            if frame.eof:
-                position = min(position, len(data)) - len(frame.unused_data)
-                if position < len(data):
-                    frame = zstandard.ZstdDecompressor().decompressobj()
-    except zstandard.ZstdError as e:
-        raise _damaged(path, f"zstd: {e}") from None
-    if not frame.eof:
-        raise _damaged(path, f"the zstd data ends early, after {size:,} bytes of text")
-    return b"".join(out)
+        known = os.fstat(file.fileno())
+        return known.st_size if stat.S_ISREG(known.st_mode) and file.tell() == 0 else 0
+    except OSError:  # in memory, or a pipe
+        return 0
 
 
-def _check_size(size: int, path: str) -> None:
-    if size > MAX_BYTES:
-        raise _damaged(path, f"it expands to more than {MAX_BYTES >> 30} GiB")
+def decompressed(data: bytes, path: str) -> bytes:
+    """`data` without its compression, if it has one."""
+    if not is_compressed(data[:INPUT_BLOCK]):
+        return data
+    blocks = (data[start : start + INPUT_BLOCK] for start in range(0, len(data), INPUT_BLOCK))
+    return b"".join(plain_blocks(blocks, path))
 
 
-def _damaged(path: str, problem: str) -> InputError:
-    return InputError(ec.RT_COMPRESSED, problem, path, expected="a whole gzip or zstd file")
-
-
-_SETS = (".rtset.zst", ".rtset.gz", ".rtset", ".tar.zst", ".tzst", ".tar.gz", ".tgz", ".tar")
+PACKED = ("", ".gz", ".zst", ".xz", ".bz2")
+"""How names end of files that hold what the name in front says."""
+_SETS = (
+    *(".rtset.zst", ".rtset.gz", ".rtset", ".tar.zst", ".tzst", ".tar.gz", ".tgz"),
+    *(".tar.xz", ".txz", ".tar.bz2", ".tar"),
+)
 SET_ENDING = ".rtset.zst"
 """The ending that `record` gives a set in one file."""
 

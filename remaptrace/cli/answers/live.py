@@ -20,7 +20,10 @@ from ...errors import InputError, UsageError
 from ...interrupts import answered
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from ...result.result import Result
+    from ...trace.incoming.spool import Spool
     from .. import session
 
 _AT_ONCE = 1 << 20
@@ -38,21 +41,25 @@ def followed(traces: Sequence[str], choice: session.Choice, placing: str | None)
     """
     if list(traces) != ["-"]:
         raise UsageError(RT_USAGE, "--live follows standard input", " ".join(traces), expected="run - --live")
+    from ...trace.incoming.spool import Spool
+    from ...trace.opening import SPOOL_FROM
+
     show = _shower()
-    data = bytearray()
+    data = Spool(SPOOL_FROM)
     try:
         with answered(1):
             _read(data, lambda whole: show(_look(whole, choice, placing)))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted: the report is of what had come\n")
     show("")
-    sys.stdin = io.TextIOWrapper(io.BytesIO(bytes(data)))
+    file = data.file()
+    sys.stdin = io.TextIOWrapper(io.BytesIO(bytes(data.whole())) if file is None else io.BufferedReader(file))
 
 
-def _read(data: bytearray, look: Callable[[bytes], object]) -> None:
+def _read(data: Spool, look: Callable[[bytes | mmap], object]) -> None:
     """Fill `data` from standard input; `look` is given its whole lines now and then."""
     source = sys.stdin.fileno()
-    seen, due = 0, time.monotonic()
+    seen, lines, due = 0, 0, time.monotonic()
     while True:
         wait = None if seen == len(data) else max(0.0, due - time.monotonic())
         ready, _, _ = select.select([source], [], [], wait)
@@ -60,23 +67,24 @@ def _read(data: bytearray, look: Callable[[bytes], object]) -> None:
             piece = os.read(source, _AT_ONCE)
             if not piece:
                 return
-            data += piece
+            lines = len(data) + piece.rfind(b"\n") + 1 if b"\n" in piece else lines
+            data.add(piece)
         if seen < len(data) and time.monotonic() >= due:
             began = time.monotonic()
             rest = _REST if seen else 0  # the first look loads the engine
             seen = len(data)
-            look(bytes(data[: data.rfind(b"\n") + 1]))
+            look(data.whole(lines) if lines else b"")
             took = time.monotonic() - began
             due = began + took + max(_EVERY, rest * took)
 
 
-def _look(data: bytes, choice: session.Choice, placing: str | None) -> str:
+def _look(data: bytes | mmap, choice: session.Choice, placing: str | None) -> str:
     """A line about a replay of `data`; empty while there is nothing to replay."""
-    from ...trace.detect import read_data
+    from ...trace.detect import read_text
     from ..session import replay_timed
 
     try:
-        trace = read_data(data, "<stdin>")
+        trace, _ = read_text(data, "-")
     except InputError:
         return ""  # the end may bring what is missing; the report says what is wrong
     result, _ = replay_timed(trace, choice.machine(trace), placing)

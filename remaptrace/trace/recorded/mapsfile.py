@@ -16,7 +16,9 @@ from ...lateclasses import replace
 from ..events import MapsFile, MapsRow
 from .areas import is_gate, read_areas
 
-_NAME = re.compile(r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|end|peak|start)\.s?maps(?:\.gz|\.zst)?$")
+_NAME = re.compile(
+    r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|end|peak|start)\.s?maps(?:\.gz|\.zst|\.xz|\.bz2)?$"
+)
 
 _STARTSTACK, _START_BRK = 28 - 3, 47 - 3  # behind the name, which is the second field
 _PERM_BITS = {"r": 1, "w": 2, "x": 4, "s": 8}

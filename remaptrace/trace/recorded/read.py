@@ -1,6 +1,6 @@
 """Recorded sets: one run seen by several recorders, as one Trace with maps and truth.
 
-A set is a directory with `ftrace.txt`, `perf.txt` or `strace.txt` (plain, gzip or zstd) and, beside it,
+A set is a directory with `ftrace.txt`, `perf.txt` or `strace.txt` (plain or compressed) and, beside it,
 `maps/PID.execN.maps`, `maps/PID.exit.maps` (or `.smaps`, which tell flags), `mapcount.txt` and `summary.json`.
 """
 
@@ -20,6 +20,7 @@ from ...errors import InputError
 from ...lateclasses import dataclass
 from ..events import MapsFile, Skipped, Trace
 from ..insertion import Insert, StringNumbers, insert
+from ..opening import PACKED, read_input, text_of
 from .assumed import assume_execs
 from .faults import add_faults
 from .initial import add_maps, add_told
@@ -33,7 +34,6 @@ from .unseen import note_silent_threads, show_execs
 
 TEXTS = ("ftrace", "perf", "strace")
 """In order of preference: ftrace and perf have page faults; ftrace has clone flags of clone3 too."""
-_ENDINGS = ("", ".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _is_maps(name: str) -> bool:
 
 
 def _existing(path: Path) -> Path | None:
-    return next((p for e in _ENDINGS if (p := path.with_name(path.name + e)).is_file()), None)
+    return next((p for e in PACKED if (p := path.with_name(path.name + e)).is_file()), None)
 
 
 def read_set(folder: str | Path, text: str | None = None) -> Trace:
@@ -89,7 +89,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
     path = found.texts[chosen]
     facts = _summary(found.summary) if found.summary is not None else {}
     groups = _threads_told(facts)
-    trace = read_text(chosen, read_bytes(path), str(path), groups)
+    trace = read_text(chosen, _text(chosen, path), str(path), groups)
     trace.name = found.folder.name
     _take_summary(trace, facts, groups)
     if chosen == "strace" and found.faults is not None:
@@ -139,7 +139,7 @@ def _maps_of(trace: Trace, path: Path) -> MapsFile:
 
 def _stat_beside(path: Path) -> Path | None:
     """`maps/PID.MOMENT.stat` of `maps/PID.MOMENT.maps`."""
-    head = re.sub(r"\.s?maps(?:\.gz|\.zst)?$", "", path.name)
+    head = re.sub(r"\.s?maps(?:\.gz|\.zst|\.xz|\.bz2)?$", "", path.name)
     return _existing(path.with_name(head + ".stat")) if head != path.name else None
 
 
@@ -174,21 +174,29 @@ def _complement(trace: Trace, path: Path) -> None:
 
 def read_bytes(path: Path) -> bytes:
     """The content of a file of a set, decompressed."""
-    from ..opening import read_input
-
     return read_input(str(path))
 
 
-def read_text(recorder: str, data: bytes, name: str, threads_told: Mapping[int, int] | None = None) -> Trace:
+def _text(recorder: str, path: Path) -> bytes | memoryview:
+    """One recorder's text, where it lies if it is large and its reader reads it there."""
+    text = text_of(str(path))
+    if isinstance(text, bytes):
+        return text
+    return memoryview(text) if recorder == "strace" else text[:]
+
+
+def read_text(
+    recorder: str, data: bytes | memoryview, name: str, threads_told: Mapping[int, int] | None = None
+) -> Trace:
     """The trace of one recorder's text; `threads_told` as in `strace.door.read_strace`."""
     if recorder == "ftrace":
         from ..tracepoints.ftrace import read_ftrace
 
-        return read_ftrace(data, name=name)
+        return read_ftrace(bytes(data), name=name)
     if recorder == "perf":
         from ..tracepoints.perf import read_perf
 
-        return read_perf(data, name=name)
+        return read_perf(bytes(data), name=name)
     from ..strace.door import read_strace
 
     return read_strace(data, name=name, threads_told=threads_told)

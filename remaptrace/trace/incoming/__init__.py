@@ -1,0 +1,1 @@
+"""Bytes on their way in: compressed, through pipes, more than is held in memory."""
