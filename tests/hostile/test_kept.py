@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import marshal
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,16 +142,26 @@ def test_damaged_presets_are_parsed_again(tmp_path: Path, damage: str) -> None:
     source.write_text(TRACE)
     run = [sys.executable, "-m", "remaptrace", "run", str(source), "--format", "json"]
     before = subprocess.run(run, capture_output=True, check=True).stdout
-    (path,) = (tmp_path / "cache" / "presets").iterdir()
+    (path,) = (tmp_path / "cache" / "remembered").glob("presets-*")
+    sealed = path.read_bytes()
+    files, presets = marshal.loads(sealed[32:])
+    name = next(name for name, kernel in presets["kernels"].items() if "max_map_count" in repr(kernel))
     text = {
-        "max_map_count": path.read_bytes().replace(b'max_map_count": 65536', b'max_map_count": 3    '),
-        "empty": b'{"kernels":{"linux-6.18":{}},"arches":{"x86_64":{}}}',
-        "no rooms": b'{"kernels":{},"arches":{}}',
+        "max_map_count": marshal.dumps((files, _with_less(presets, name))),
+        "empty": marshal.dumps((files, {"kernels": {"linux-6.18": {}}, "arches": {"x86_64": {}}})),
+        "no rooms": marshal.dumps(([], {"kernels": {}, "arches": {}})),
     }[damage]
-    path.write_bytes(text)
+    path.write_bytes(sealed[:32] + text)
     done = subprocess.run(run, capture_output=True, check=True)
     assert _without_times(done.stdout) == _without_times(before)
     assert b"made again" in done.stderr
+
+
+def _with_less(presets: dict[str, Any], name: str) -> dict[str, Any]:
+    text = repr(presets["kernels"][name])
+    changed = re.sub(r"('max_map_count': )\d+", r"\g<1>3", text)
+    assert changed != text
+    return {**presets, "kernels": {**presets["kernels"], name: ast.literal_eval(changed)}}
 
 
 def _without_times(text: bytes) -> list[bytes]:
