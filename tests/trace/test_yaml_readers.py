@@ -106,12 +106,15 @@ def test_what_the_yaml_library_writes_reads_back(value: dict[str, Any], flow: bo
 
 def step_lines() -> st.SearchStrategy[str]:
     number = st.one_of(st.integers(0, 1 << 64), st.integers(0, 99)).map(lambda n: hex(n) if n % 2 else str(n))
-    prot = st.sampled_from(["r", "rw", "none", "rwx", "rr", "7", "08"])
+    prot = st.sampled_from(["r", "rw", "none", "rwx", "rr", "7", "08", "0x1000003", "0x1g", "own"])
     flags = st.sampled_from(
-        ["[private, anonymous]", "[shared, fixed, 0x10]", "[]", "16", "[shared,fixed]", "[]x"]
+        [
+            *("[private, anonymous]", "[shared, fixed, 0x10]", "[]", "16", "[shared,fixed]", "[]x"),
+            *("[private, '32bit']", "[private, 'it''s']", "[private, own]", "['']", "[']"),
+        ]
     )
     fd = st.sampled_from(["a", "-1", "bad", "nofile", "3"])
-    reference = st.sampled_from(["'@1'", "'@0+0x10'", "'@99'", "@1"])
+    reference = st.sampled_from(["'@1'", "'@0+0x10'", "'@1-0x1000'", "'@1+08'", "'@1+'", "'@99'", "@1"])
     addr = st.one_of(number, reference)
     step = st.one_of(
         st.builds("- munmap: {{addr: {}, length: {}}}".format, addr, number),
@@ -188,6 +191,7 @@ def documents() -> st.SearchStrategy[str]:
             "",
             "name: x\narch: i386\n",
             "brk_start: 0x5000\n",
+            "vars: {own: 2}\n",
             "about: 'x'\nlayout: top-down # y\n",
             "nome: x\n",
         ]
@@ -213,6 +217,24 @@ def test_both_ways_through_a_scenario_agree(text: str) -> None:
     quick = read_canonical(text, "n", "p.yaml")
     if quick is not None:
         assert_alike(quick, build(load(text, "p.yaml"), "n"))
+
+
+def test_what_a_word_means_in_one_scenario_is_nothing_in_another() -> None:
+    """Words that every scenario knows are remembered for all; those that one names are not."""
+    text = (
+        "steps:\n- mmap: {addr: 4096, length: 4096, prot: own, flags: [private, mine], fd: -1, offset: 0}\n"
+    )
+    for own, mine in ((1, 32), (3, 34), (1, 32)):
+        trace = read_canonical(f"vars: {{own: {own}, mine: {mine}}}\n{text}", "n", "")
+        assert trace is not None
+        assert [int(trace.columns[name][0]) for name in ("a2", "a3")] == [own, mine | 2]
+    assert read_canonical(text, "n", "") is None
+    for head, expected in (("vars: {own: 7}\n", 7), ("vars: {own: 8}\n", 8)):
+        trace = read_canonical(
+            f"{head}steps:\n- munmap: {{addr: 4096, length: 1}}\n  expect: {{result: own}}\n", "n", ""
+        )
+        assert trace is not None
+        assert trace.expects[0].fields == {"result": expected}
 
 
 @given(listings(), areas(""))

@@ -236,10 +236,21 @@ class Builder(EventTable):
             value = CONVERTERS[arg.form](self, given[arg.name], arg)
         except Problem as p:
             raise p.within(step.name) from None
+        self._note_reference(position)
+        return value
+
+    def _note_reference(self, position: int) -> None:
+        """Keep the reference that was just converted, if it was one, with the place of its argument."""
         if self._reference is not None:
             source, addend = self._reference
             self._reference = None
             self.relocations.append((self.events, position, source, addend))
+
+    def referred(self, text: str, field: Field, position: int) -> int:
+        """0 for a reference in argument `position`, which is noted."""
+        value = CONVERTERS[field.form](self, text, field)
+        self._note_reference(position)
+        assert isinstance(value, int)
         return value
 
     # -- operations that the table alone cannot describe ---------------------------------------

@@ -28,15 +28,15 @@ from .yamlmini import VALUE, NotCanonical, parse, value_of
 _NUMBER = r"(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,18}|0)"
 _PATTERNS = {
     "int": _NUMBER,
-    "addr": _NUMBER,
-    "prot": r"([a-z]+|[0-9]+)",
-    "flags": r"(\[[A-Za-z0-9_, ]*\]|0x[0-9a-f]+|[0-9]+)",
+    "addr": r"(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,18}|0|'@[0-9]+(?:[+-]0x[0-9a-f]{1,16})?')",
+    "prot": r"([a-z]+|0x[0-9a-f]{1,16}|[0-9]+)",
+    "flags": r"(\[[A-Za-z0-9_, ']*\]|0x[0-9a-f]+|[0-9]+)",
     "name": r"([A-Za-z0-9_]+)",
     "fd": r"(-1|[A-Za-z0-9_]+)",
 }
 _OMITTED = {"read": ("value", "pages", "sp"), "exec": ("value", "pages", "sp"), "write": ("pages", "sp")}
 _ITEM = pattern(
-    r"- ([a-z_0-9]+): (\{[^{}\n]*\}|[0-9][0-9a-fx]*)\n(?:  expect: (\{[^{}\n]*\})\n)?(?=- |[a-z]|\Z)"
+    r"- ([a-z_0-9]+): (\{[^{}\n]*\}|[0-9][0-9a-fx]*|'@[0-9a-fx+-]+')\n(?:  expect: (\{[^{}\n]*\})\n)?(?=- |[a-z]|\Z)"
 )
 _LISTING = pattern(r"- dump: \{\}\n  expect:\n    vmas:\n((?:    - \{[^{}\n]*\}\n)+)(?=- |[a-z]|\Z)")
 _END_AREAS = pattern(r"vmas:\n((?:- \{[^{}\n]*\}\n)+)\Z")
@@ -74,21 +74,60 @@ def _shapes() -> dict[str, tuple[Step, re.Pattern[str], tuple[Field, ...], tuple
     return shapes
 
 
+class _AsksForNames(Exception):
+    """What a text means depends on what its scenario names."""
+
+
+class _Nobody:
+    """Stands for a Builder where a text is converted for every scenario."""
+
+    step_name = ""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _AsksForNames
+
+
+_NOBODY: Any = _Nobody()
+_NUMBERS: dict[tuple[str, int], dict[str, int]] = {}
+_ANSWERS: dict[tuple[str, str], tuple[dict[str, Any], int, int]] = {}
+"""What texts mean in every scenario: words of flags and protections, answers of steps."""
+_MOST_KEPT = 1 << 14
+
+
 class _Memo(dict[str, int]):
     """Numbers of texts that were converted before; a new text goes through the field's converter."""
 
-    def __init__(self, b: Builder, field: Field) -> None:
-        super().__init__()
+    def __init__(self, b: Builder, step: Step, field: Field) -> None:
         self.b, self.field = b, field
+        self.everywhere = _NUMBERS.setdefault((step.name, step.args.index(field)), {})
+        super().__init__(self.everywhere)
 
     def __missing__(self, text: str) -> int:
-        value = CONVERTERS[self.field.form](
-            self.b, value_of(text) if text[:1] == "[" else scalar(text), self.field
-        )
+        given = value_of(text) if text[:1] == "[" else scalar(text)
+        convert = CONVERTERS[self.field.form]
+        try:
+            value = convert(_NOBODY, given, self.field)
+        except (_AsksForNames, Problem):
+            value = convert(self.b, given, self.field)
+        else:
+            if isinstance(value, int) and len(self.everywhere) < _MOST_KEPT:
+                self.everywhere[text] = value
         if not isinstance(value, int):
             raise NotCanonical
         self[text] = value
         return value
+
+
+class _Address:
+    """Converts an address: a number, or a reference to what a step returned."""
+
+    def __init__(self, b: Builder, field: Field, position: int) -> None:
+        self.b, self.field, self.position = b, field, position
+
+    def __call__(self, text: str) -> int:
+        if text[0] != "'":
+            return int(text, 0)
+        return self.b.referred(text[1:-1], self.field, self.position)
 
 
 class _Steps:
@@ -97,7 +136,9 @@ class _Steps:
     def __init__(self, b: Builder) -> None:
         self.b = b
         self.plans: dict[str, tuple[Any, ...]] = {}
-        self.answers: dict[tuple[str, str], tuple[dict[str, Any], int, int]] = {}
+        self.answers: dict[
+            tuple[str, str], tuple[dict[str, Any], int, int]
+        ] = {}  # that name what a scenario names
 
     def plan(self, operation: str) -> tuple[Any, ...] | None:
         """How to read one operation: step, pattern, converters, defaults; None if it has no quick way."""
@@ -105,14 +146,19 @@ class _Steps:
         if shape is None:
             return None
         step, pattern, fields, rest = shape
-        converters: list[Callable[[str], int]] = [
-            _integer if f.form in ("int", "addr") and f.most is None else _Memo(self.b, f).__getitem__
-            for f in fields
-        ]
+        converters = [self.converter(step, field) for field in fields]
         flags = EVF_OBSERVE if step.observe else 0
         plan = (step, pattern.match, converters, rest, step.kind, flags, step.returns)
         self.plans[operation] = plan
         return plan
+
+    def converter(self, step: Step, field: Field) -> Callable[[str], int]:
+        """How the text of a field becomes a number."""
+        if field.form == "addr" and field.most is None:
+            return _Address(self.b, field, step.args.index(field))
+        return (
+            _integer if field.form == "int" and field.most is None else _Memo(self.b, step, field).__getitem__
+        )
 
     def read(self, text: str, line: int) -> None:
         """Append the events of `text`, which begins in line `line`."""
@@ -143,10 +189,12 @@ class _Steps:
             return False
         b = self.b
         b.step_name = operation
+        references = len(b.relocations)
         try:
             values = map(call, converters, found.groups())
             row = [kind, b.task, *values, *rest, 0, flags]
         except Problem:
+            del b.relocations[references:]
             return False
         event = b.count
         if expect is not None:
@@ -166,13 +214,20 @@ class _Steps:
     def answer(self, step: Step, text: str) -> tuple[dict[str, Any], int, int]:
         """Fields, recorded result and event flags of an `expect`, remembered by its text."""
         key = (step.name, text)
-        known = self.answers.get(key)
+        known = _ANSWERS.get(key) or self.answers.get(key)
         if known is None:
-            fields, on = check_expect(self.b, step, value_of(text))
+            expect, kept = value_of(text), _ANSWERS
+            try:
+                fields, on = check_expect(_NOBODY, step, expect)
+            except (_AsksForNames, Problem):
+                kept = self.answers
+                fields, on = check_expect(self.b, step, expect)
             if on:
                 raise NotCanonical
             ret, flags = expected_result(step, fields)
-            known = self.answers[key] = (fields, ret, flags)
+            known = fields, ret, flags
+            if len(kept) < _MOST_KEPT or kept is self.answers:
+                kept[key] = known
         return known
 
     def slow(self, text: str, at: int, line: int, index: int) -> tuple[int, int]:
