@@ -7,13 +7,15 @@ processor and the versions of the compilers are part of it too.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..digests import blake2b
 from ..errors import UsageError
-from ..kept import cache_root, may_use, recalled, remembered
+from ..kept import cache_place, cache_root, may_use, recalled, remembered
+from . import SHIPPED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,8 +125,8 @@ def is_kept(room: str, name: str) -> bool:
     return can_compile() and may_use(object_file(room, name))
 
 
-def is_known_to_be_kept(room: str, name: str) -> bool:
-    """The same, where a later process need not find out for long: False if nobody compiled or looked for it before."""
-    from .. import sources as own
-
-    return recalled(_subject(room), str(own.PACKAGE)) is not None and is_kept(room, name)
+def known_object(room: str, name: str) -> str:
+    """Where the machine code of `name` is kept, as far as an earlier process found out; empty: one has to find out."""
+    folder = recalled(_subject(room), os.path.dirname(os.path.dirname(SHIPPED)))
+    path = "" if folder is None else os.path.join(cache_place(), room, folder, f"{name}.code")
+    return path if path and may_use(path) else ""

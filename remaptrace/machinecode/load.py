@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .folders import object_file
+from .folders import known_object, object_file
 from .image import FORMAT, placed
 from .objectfile import read_object, write_object
 from .shipped import shipped_address
@@ -75,7 +75,7 @@ class Function:
         address = shipped_address(self._room, self._name)
         if address:
             return address
-        path = object_file(self._room, self._name)
+        path = known_object(self._room, self._name) or object_file(self._room, self._name)
         code = read_object(path)
         if code is None:
             from .build import make_object

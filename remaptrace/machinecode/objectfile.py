@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from ..kept import keep, kept
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ..kept import StrPath
 
 
-def write_object(path: Path, code: bytes) -> None:
+def write_object(path: StrPath, code: bytes) -> None:
     """Keep `code` at `path`: whole or not at all, also when two processes do it at once. OSError."""
     keep(path, code)
 
 
-def read_object(path: Path) -> bytes | None:
+def read_object(path: StrPath) -> bytes | None:
     """What `write_object` kept; None if there is nothing to be read or it is damaged or not to be believed."""
     return kept(path)

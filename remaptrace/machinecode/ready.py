@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from .folders import READERS, can_compile, is_kept, is_known_to_be_kept
+from .folders import READERS, can_compile, is_kept, known_object
 from .image import MACHINES
 from .shipped import is_shipped
 
@@ -32,12 +32,12 @@ COMPILE_FOR = {"strace": 32 << 20, "ftrace": 48 << 20, "perf": 48 << 20}
 
 def is_compiled(room: str, name: str) -> bool:
     """True when machine code of `name`, made from these sources, is at hand: shipped, or kept on disk."""
-    return is_shipped(room, name) or is_kept(room, name)
+    return is_at_hand(room, name) or is_kept(room, name)
 
 
 def is_at_hand(room: str, name: str) -> bool:
     """True when an image of `name`, made from these sources, is there to be loaded at once."""
-    return is_shipped(room, name) or (os.uname().machine in MACHINES and is_known_to_be_kept(room, name))
+    return is_shipped(room, name) or (os.uname().machine in MACHINES and known_object(room, name) != "")
 
 
 def is_ready(recorder: str) -> bool:

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     from ..kept import Identity
 
-    Entry: TypeAlias = tuple[str, bool, Identity, int, int, int]
+    Entry: TypeAlias = tuple[str, str, bool, Identity, int, int, int]
 
 PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """The folder of sys.path that this package is in."""
-_FORMAT = b"rtbundl1"
+_FORMAT = b"rtbundl2"
 _HEAD = 16
 """Bytes in front of the table: this format, the table's length and checksum. Offsets of code count from its end."""
 _HOOKS = ["zipimport", "_frozen_importlib_external"]
@@ -58,7 +58,8 @@ def searched() -> list[str]:
 def place() -> str:
     """Where the bundle of this interpreter and this search path is kept."""
     digest = blake2b(digest_size=8)
-    for part in (sys.version, MAGIC_NUMBER.hex(), str(sys.flags.optimize), PACKAGES, *searched()):
+    how = (sys.version, MAGIC_NUMBER.hex(), str(sys.flags.optimize), str(sys.pycache_prefix))
+    for part in (*how, PACKAGES, *searched()):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     return os.path.join(cache_place(), "modules", f"{digest.hexdigest()}.bundle")
 
@@ -98,7 +99,7 @@ class Bundle:
         entry = self.modules.get(fullname)
         if entry is None:
             return None
-        file, package, known, _, length, _ = entry
+        file, cached, package, known, _, length, _ = entry
         above, *inside = looked_in(file, package)
         if sys.path != self._path if path is None else list(path) != [above]:
             return None
@@ -108,6 +109,8 @@ class Bundle:
         spec: ModuleSpec | None = spec_from_file_location(
             fullname, file, loader=loader, submodule_search_locations=inside or None
         )
+        if spec is not None and length:
+            spec.cached = cached  # else it is put together again for each
         self.given.add(fullname)
         return spec
 
@@ -124,7 +127,7 @@ class Bundle:
 
     def data(self, fullname: str) -> bytes | None:
         """The same as bytes."""
-        offset, length, checksum = self.modules[fullname][3:]
+        offset, length, checksum = self.modules[fullname][4:]
         try:
             data = os.pread(self._file, length, self._base + offset)
         except OSError:
@@ -142,7 +145,7 @@ class Bundle:
 
     def same_folders(self, fullname: str) -> bool:
         """True if nothing came into, or went from, the folders of packages in which a module is looked for."""
-        file, package = self.modules[fullname][:2]
+        file, _, package = self.modules[fullname][:3]
         for folder in looked_in(file, package)[0 if "." in fullname else 1 :]:
             same = self._same.get(folder)
             if same is None:

@@ -101,12 +101,13 @@ class _Found:
                 data = marshal.dumps(again.loader.get_code(name))
             except (OSError, ImportError, SyntaxError, ValueError):
                 return
-        self.modules[name] = (spec.origin, package, known, 0, len(data), crc32(data)), data
+        cached = again.cached or ""
+        self.modules[name] = (spec.origin, cached, package, known, 0, len(data), crc32(data)), data
 
     def join(self, bundle: Bundle) -> None:
         """Add what `bundle` has and is as it was."""
         for name, entry in bundle.modules.items():
-            file, package, known = entry[:3]
+            file, _, package, known = entry[:4]
             if name in self.modules or settled(file, self.now) != known:
                 continue
             if not self._folders_settled(name, file, package) or not bundle.same_folders(name):
@@ -126,10 +127,10 @@ class _Found:
             tops[folder] = settled(folder, self.now), names
         modules: dict[str, Entry] = {}
         at = 0
-        for name, ((file, package, known, _, length, checksum), _data) in self.modules.items():
+        for name, ((file, cached, package, known, _, length, checksum), _data) in self.modules.items():
             if identity(file) != known:
                 return None
-            modules[name] = file, package, known, at, length, checksum
+            modules[name] = file, cached, package, known, at, length, checksum
             at += length
         if any(identity(folder) != known for folder, known in self.folders.items()):
             return None

@@ -47,6 +47,15 @@ class _Hints(_Late):
         return [os.path.join(os.path.dirname(str(sys.modules["numpy"].__file__)), "_typing")]
 
 
+def _datetime() -> list[_Late]:
+    """`datetime` as numpy's C code needs it, where the interpreter has it in C."""
+    try:
+        from _datetime import datetime_CAPI  # type: ignore[import-not-found]
+    except ImportError:
+        return []
+    return [_Late("datetime", datetime_CAPI=datetime_CAPI)]
+
+
 def load_numpy() -> None:
     """Import numpy, unless it is there."""
     if "numpy" in sys.modules:
@@ -55,6 +64,7 @@ def load_numpy() -> None:
         # a text as it is; no signature: `inspect` itself, asked for one later, looks at the function
         _Late("inspect", cleandoc=lambda text: text, signature=lambda _function: None),
         _Hints("numpy._typing", NDArray=_NDArray),
+        *_datetime(),
         *map(_Late, ("ast", "pickle", "platform", "textwrap")),
     ]
     late = [one for one in late if one.__name__ not in sys.modules]
