@@ -12,17 +12,18 @@ changed a moment ago may change again within the same tick of the clock, so that
 
 from __future__ import annotations
 
+# ruff: noqa: SIM105  # `contextlib` is not loaded here, see below
 import marshal
 import os
 import stat
 import sys
 import time
-from contextlib import suppress
 
 from .digests import blake2b
-from .outfile import write_file
 
-TYPE_CHECKING = False  # neither `typing` nor `pathlib` is loaded for the few names of this module
+TYPE_CHECKING = (
+    False  # what modules are found by (`startup.bundle`) stands on few itself: no `typing`, no `contextlib`
+)
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -128,12 +129,16 @@ def make_folder(folder: StrPath) -> None:
         missing.append(at)
         at = os.path.dirname(at)
     for one in reversed(missing):
-        with suppress(FileExistsError):  # two at once
+        try:
             os.mkdir(one, mode=0o700)
+        except FileExistsError:
+            pass  # two at once
 
 
 def keep(path: StrPath, data: bytes) -> None:
     """Keep `data` at `path` with its checksum: whole or not at all, also when two do it at once. OSError."""
+    from .outfile import write_file
+
     make_folder(os.path.dirname(path))
     write_file(path, (_checksum(path, data), data), private=True)
 
@@ -157,8 +162,10 @@ def kept(path: StrPath) -> bytes | None:
 def damaged(path: StrPath) -> None:
     """Tell that `path` is damaged and will be made again; it is taken away."""
     say(f"damaged, made again: {path}")
-    with suppress(OSError):
+    try:
         os.unlink(path)
+    except OSError:
+        pass  # whoever may write there sees that it is damaged
 
 
 def identity(path: str) -> Identity | None:
@@ -189,8 +196,10 @@ def remembered(subject: str, root: str, make: Callable[[], tuple[T, Sequence[str
     value, read = make()
     files = [(file, settled(file, now)) for file in read]
     if files and all(known is not None for _, known in files):
-        with suppress(OSError):  # a cache that cannot be written costs time
+        try:
             keep(_memory(subject, root), marshal.dumps((files, value)))  # type: ignore[arg-type]
+        except OSError:
+            pass  # a cache that cannot be written costs time
     return value
 
 
@@ -212,8 +221,10 @@ def say(text: str) -> None:
     """A line about the cache on standard error, each once a run."""
     if text not in _said:
         _said.add(text)
-        with suppress(OSError, ValueError):
+        try:
             sys.stderr.write(f"remaptrace cache: {text.encode('unicode_escape').decode('ascii')}\n")
+        except (OSError, ValueError):
+            pass  # nobody reads it
 
 
 def _checksum(path: StrPath, data: bytes) -> bytes:

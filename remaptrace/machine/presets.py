@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from ..errors import InputError, UsageError
@@ -20,6 +21,7 @@ def suggest(word: str, choices: list[str]) -> str:
     return "one of: " + ", ".join(choices)
 
 
+@cache
 def names(room: str) -> tuple[str, ...]:
     """Names of the presets of a room ("kernels" or "arches"), sorted."""
     return tuple(all_presets()[room])
@@ -49,8 +51,9 @@ def chain(room: str, name: str) -> list[tuple[str, Mapping]]:
     return files
 
 
+@cache
 def resolved(room: str, name: str) -> Mapping:
-    """Preset `name` with all its bases merged below it."""
+    """Preset `name` with all its bases merged below it; not to be changed."""
     out: Mapping = {}
     for _, data in chain(room, name):
         out = _merge(out, {k: v for k, v in data.items() if k not in ("base", "abstract")})

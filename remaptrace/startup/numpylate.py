@@ -1,10 +1,11 @@
-"""numpy without what it names while it is loaded and a replay never uses: a sixth of a short command.
+"""numpy without what it names while it is loaded and a replay never uses: a fifth of a short command.
 
 Parts of the standard library (`inspect` with `ast`, `dis` and `tokenize`; `pickle`, `platform`, `textwrap`) serve what
-describes numpy's functions, and functions that nothing here calls; its type hints stand at three named tuples of linear
-algebra. While numpy is imported they are represented: what is asked of one loads it and is answered by it, but for
-signatures, texts and that hint, which nobody reads. Behind that import sys.modules is as if nobody had asked for them,
-so that whoever imports them gets them. Only for the command line: it drops numpy's docstrings, too.
+describes numpy's functions, and functions that nothing here calls, as does linear algebra with its type hints. While
+numpy is imported they are represented: what is asked of one loads it and is answered by it, but for signatures and
+texts, which nobody reads, and functions of linear algebra, which load it when they are called. Behind that import
+sys.modules is as if nobody had asked for them, so that whoever imports them gets them. Only for the command line: it
+drops numpy's docstrings, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+
+_OF_LINALG = ("eigvals", "inv", "lstsq", "matrix_power")
+"""What numpy itself calls of its linear algebra."""
 
 
 class _Late(ModuleType):
@@ -32,19 +38,22 @@ class _Late(ModuleType):
         return getattr(import_module(self.__name__), name)
 
 
-class _NDArray:
-    """The hint for an array of numbers of a kind."""
-
-    def __class_getitem__(cls, kind: object) -> type:
-        return cls
-
-
-class _Hints(_Late):
-    """numpy._typing, a folder."""
+class _Package(_Late):
+    """The same for a package of numpy."""
 
     @property
     def __path__(self) -> list[str]:  # type: ignore[override]
-        return [os.path.join(os.path.dirname(str(sys.modules["numpy"].__file__)), "_typing")]
+        folder = os.path.dirname(str(sys.modules["numpy"].__file__))
+        return [os.path.join(folder, *self.__name__.split(".")[1:])]
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is loaded when it is called."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(module), name)(*args, **kwargs)
+
+    return call
 
 
 def _datetime() -> list[_Late]:
@@ -63,7 +72,7 @@ def load_numpy() -> None:
     late = [
         # a text as it is; no signature: `inspect` itself, asked for one later, looks at the function
         _Late("inspect", cleandoc=lambda text: text, signature=lambda _function: None),
-        _Hints("numpy._typing", NDArray=_NDArray),
+        _Package("numpy.linalg", **{name: _later("numpy.linalg", name) for name in _OF_LINALG}),
         *_datetime(),
         *map(_Late, ("ast", "pickle", "platform", "textwrap")),
     ]

@@ -93,10 +93,14 @@ from remaptrace.cli import _prepare_numpy
 from remaptrace.startup.numpylate import load_numpy
 _prepare_numpy()
 load_numpy()
-late = {"ast", "inspect", "pickle", "platform", "textwrap", "numpy._typing", "tokenize"} & set(sys.modules)
+late = {"ast", "inspect", "pickle", "platform", "textwrap", "tokenize", "datetime"}
+late = (late | {"numpy._typing", "numpy.linalg"}) & set(sys.modules)
 assert not late, late
 import inspect, io, pickle
-import numpy as np, numpy.typing as npt
+import numpy as np
+assert "linalg" not in vars(np) and np.polyfit([0, 1, 2], [1, 3, 5], 1).round(6).tolist() == [2, 1]
+assert type(np.linalg) is type(sys) and np.linalg.inv(np.eye(2)).shape == (2, 2)
+import numpy.typing as npt
 assert type(inspect) is type(sys) and inspect.signature(np.mean)
 assert pickle.loads(pickle.dumps(np.arange(3))).tolist() == [0, 1, 2]
 np.save(file := io.BytesIO(), np.array([{1: 2}], dtype=object), allow_pickle=True)
@@ -106,6 +110,11 @@ np.lib.introspect, np.show_config(mode="dicts"), np.info(np.mean, output=io.Stri
 assert npt.NDArray[np.int64].__origin__ is np.ndarray
 import numpy.ma, numpy.random, numpy.polynomial, numpy.testing
 assert np.linalg.eigh(np.eye(2)).eigenvalues.tolist() == [1, 1]
+assert np.polyfit([0, 1, 2], [1, 3, 5], 1).round(6).tolist() == [2, 1]
+assert np.roots([1, -3, 2]).round(6).tolist() == [2, 1]
+import datetime
+assert np.datetime64("2026-01-02").astype(object) == datetime.date(2026, 1, 2)
+assert np.array([datetime.datetime(2026, 1, 2, 3)], dtype="M8[s]")[0].item().hour == 3
 """
     result = done(home, "-c", code)
     assert (result.returncode, result.stderr) == (0, "")
