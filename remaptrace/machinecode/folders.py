@@ -28,7 +28,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ENGINE: ("engine.run.loop", *_COMPILER),
     WHATIF: ("engine.whatif.loop", *_COMPILER),
     READERS: (
-        *(f"trace.compiled.{name}" for name in ("blockcolumns", "kernellines", "kernellives", "scan")),
+        *(
+            f"trace.compiled.{name}"
+            for name in ("acts", "blockcolumns", "kernellines", "kernellives", "scan")
+        ),
         *(f"trace.compiled.{name}" for name in ("stracefollow", "stracelex", "writelines")),
         *_COMPILER,
     ),

@@ -22,7 +22,9 @@ _STRACE = (
 )
 WRITER = "writelines.write_lines"
 """What writes lines from columns."""
-FUNCTIONS = tuple(dict.fromkeys((*_STRACE, *_KERNEL_TEXT, WRITER)))
+_PASSES = ("acts.near_pairs", "acts.latest_acts", "acts.walls")
+"""What numpy does where they are not at hand."""
+FUNCTIONS = tuple(dict.fromkeys((*_STRACE, *_KERNEL_TEXT, WRITER, *_PASSES)))
 _MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}
 """For each recorder the compiled functions that its reader calls."""
 

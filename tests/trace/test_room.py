@@ -11,8 +11,11 @@ import pytest
 from remaptrace import load, replay
 from remaptrace.abi import kinds as ev
 from remaptrace.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE
+from remaptrace.machinecode.folders import READERS
+from remaptrace.machinecode.ready import is_compiled
+from remaptrace.trace.eventblocks import narrow as narrowed
 from remaptrace.trace.events import TASK_DTYPE, Trace
-from remaptrace.trace.recorded import room
+from remaptrace.trace.recorded import overtaken, room
 from remaptrace.trace.recorded.room import _WINDOW, makers_of_room
 from remaptrace.trace.strace.door import read_strace
 
@@ -141,21 +144,69 @@ def slowly(trace: Trace) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize("piece,back", [(room._PIECE, room._BACK), (7, 2)])
+NEEDS_CODE = pytest.mark.skipif(
+    not is_compiled(READERS, "acts.near_pairs"), reason="needs machine code: remaptrace warm"
+)
+
+
+@pytest.mark.parametrize(
+    "piece,back,compiled",
+    [
+        (room._PIECE, room._BACK, False),
+        (7, 2, False),
+        pytest.param(7, 2, True, marks=NEEDS_CODE),
+        pytest.param(7, room._BACK, True, marks=NEEDS_CODE),
+    ],
+)
 @pytest.mark.parametrize("seed", range(40))
 def test_a_slow_twin_finds_the_same(
-    seed: int, piece: int, back: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, piece: int, back: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "_PIECE", piece)
     monkeypatch.setattr(room, "_BACK", back)
-    rng = random.Random(seed)
+    monkeypatch.setattr(room, "pays", lambda name, events: compiled)
+    trace = of_six_threads(random.Random(seed), 80)
+    assert makers_of_room(trace) == slowly(trace)
 
+
+@NEEDS_CODE
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("most", [room._MOST, 20])
+def test_machine_code_finds_in_long_logs_what_numpy_finds(
+    seed: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where columns are narrow, and where far too many acts lie upon the places."""
+    monkeypatch.setattr(room, "_MOST", most)
+    monkeypatch.setattr(room, "_BACK", 3)
+    trace = of_six_threads(random.Random(seed), 9000, narrow=True)
+    found = []
+    for compiled in (False, True):
+        monkeypatch.setattr(room, "pays", lambda name, events, compiled=compiled: compiled)
+        found.append(makers_of_room(trace))
+    assert found[0] == found[1]
+    assert found[0] or most < room._MOST
+
+
+@NEEDS_CODE
+@pytest.mark.parametrize("seed", range(20))
+def test_machine_code_finds_the_same_walls(seed: int) -> None:
+    trace = of_six_threads(random.Random(seed), 9000, narrow=seed % 2 == 1, above=1 << 41)
+    found = overtaken._compiled_candidates(trace)
+    assert found == overtaken._candidates_in(trace.columns)
+    assert found
+
+
+def of_six_threads(rng: random.Random, most: int, *, narrow: bool = False, above: int = 0) -> Trace:
+    """Calls of three processes upon some pages; at most so many, places from `above` on."""
     pids = [1, 1, 1, 4, 4, 6]
     rows = np.zeros(len(pids), dtype=TASK_DTYPE)
     rows["tid"], rows["pid"], rows["parent"] = range(1, 7), pids, -1
     events = []
-    for _ in range(rng.randrange(2, 80)):
-        base, length = 0x10000 + rng.randrange(12) * 4096, rng.randrange(1, 5) * 4096 - rng.choice((0, 0, 1))
+    for _ in range(rng.randrange(2, 80) if most < 100 else most):
+        base, length = (
+            above + 0x10000 + rng.randrange(12) * 4096,
+            rng.randrange(1, 5) * 4096 - rng.choice((0, 0, 1)),
+        )
         flags = MAP_PRIVATE | MAP_ANONYMOUS
         row = rng.choices(
             [
@@ -171,8 +222,10 @@ def test_a_slow_twin_finds_the_same(
         events.append((rng.randrange(len(pids)), *row))
     names = ("task", "kind", "a0", "a1", "a2", "a3", "ret")
     columns = {name: np.array([e[i] for e in events], dtype=np.int64) for i, name in enumerate(names)}
-    trace = Trace(columns, rows, recorded=True)
-    assert makers_of_room(trace) == slowly(trace)
+    if narrow:
+        columns = {name: narrowed(column) for name, column in columns.items()}
+        columns["task"] = columns["task"].astype(np.uint8)
+    return Trace(columns, rows, recorded=True)
 
 
 def test_memory_that_its_thread_carves_up_next_is_not_taken_for_written(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jit import COMPILED
+from .jit import COMPILED, kernel
 
 C_PLACE, C_WIDTH = 0, 1
-"""Words of a column's row: the address of its first number; bytes of a number."""
+"""Words of a column's row: the address of its first number; bytes of a number, and UNSIGNED if it is never negative."""
+UNSIGNED = 16
 
 if COMPILED:
     from llvmlite import ir
@@ -23,6 +24,18 @@ if COMPILED:
         """The address of the number, of so many bits, that `arguments` name: where the first lies, which it is."""
         first = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
         return builder.gep(first, [arguments[1]])
+
+    def _reading(bits: int, signed: bool) -> Any:
+        def read(typing: Any, place: Any, at: Any) -> Any:
+            def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                value = builder.load(_number_at(builder, bits, arguments), align=bits // 8)
+                if bits == 64:
+                    return value
+                return (builder.sext if signed else builder.zext)(value, ir.IntType(64))
+
+            return types.int64(types.int64, types.int64), lowered
+
+        return extending.intrinsic(read)
 
     def _writing(bits: int) -> Any:
         def write(typing: Any, place: Any, at: Any, value: Any) -> Any:
@@ -37,12 +50,40 @@ if COMPILED:
 
         return extending.intrinsic(write)
 
+    read8, read16, read32, read64 = (_reading(bits, True) for bits in (8, 16, 32, 64))
+    _read8u, _read16u, _read32u = (_reading(bits, False) for bits in (8, 16, 32))
     write8, write16, write32, write64 = (_writing(bits) for bits in (8, 16, 32, 64))
 
 else:
+
+    def _unread(place: int, at: int) -> int:
+        """Addresses are machine code's alone."""
+        raise NotImplementedError
 
     def _unwritten(place: int, at: int, value: int) -> int:
         """Addresses are machine code's alone."""
         raise NotImplementedError
 
+    read8 = read16 = read32 = read64 = _read8u = _read16u = _read32u = _unread
     write8 = write16 = write32 = write64 = _unwritten
+
+
+@kernel
+def number(place: int, width: int, at: int) -> int:
+    """Number `at` of the column at `place`, as a signed word."""
+    value: int
+    if width == 8:
+        value = read64(place, at)
+    elif width == 4:
+        value = read32(place, at)
+    elif width == 1:
+        value = read8(place, at)
+    elif width == 2:
+        value = read16(place, at)
+    elif width == UNSIGNED + 1:
+        value = _read8u(place, at)
+    elif width == UNSIGNED + 2:
+        value = _read16u(place, at)
+    else:
+        value = _read32u(place, at)
+    return value

@@ -8,7 +8,6 @@ unmap it, that came first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
+from ..compiled import acts as compiled
+from ..compiled.described import described, pays
 from ..events import Trace
 
 _WINDOW = 48
@@ -34,7 +35,7 @@ _TOGETHER = 256
 _STRETCHES = 1 << 17
 """Stretches of memory, of all processes together."""
 
-_MAPS, _UNMAPS, _MOVES = 1, 2, 3
+_MAPS, _UNMAPS, _MOVES = compiled.MAPS, compiled.UNMAPS, compiled.MOVES
 _SORT = np.zeros(256, dtype=np.int8)
 _SORT[[ev.K_MMAP, ev.K_OLD_MMAP]] = _MAPS
 _SORT[ev.K_MUNMAP] = _UNMAPS
@@ -116,28 +117,103 @@ def makers_of_room(trace: Trace) -> dict[int, int]:
     if not threaded.any():
         return {}
     pid = numbers.astype(np.int64)
-    pieces: list[_Acts] = []
-    found: list[Ints] = []
-    near: _Acts | None = None
-    for at in range(0, len(trace), _PIECE):
-        pieces.append(_Acts(trace, threaded, at, at + _PIECE))
-        near, old = pieces[-1].behind(near)
-        if len(pairs := _near(trace, pid, near, old)):
-            found.append(_with_latest(near, pid, pairs))
-    if not found:
+    search = _compiled(trace, np.where(threaded, pid, -1)) or _Pieces(trace, pid, threaded)
+    pairs = search.pairs()
+    if not len(pairs):
         return {}
-    mapping, maker, place, latest, mapped = np.concatenate(found).T
+    mapping, maker, place, latest, mapped = pairs.T
     of = pid[trace.columns["task"][mapping]]
     open_ = np.flatnonzero(latest < 0)
     if len(open_):
-        latest[open_], mapped[open_] = _latest(
-            len(trace), pid, pieces, mapping[open_], of[open_], place[open_]
-        )
+        latest[open_], mapped[open_] = search.latest(mapping[open_], of[open_], place[open_])
     live = (latest > _last_exec(trace, pid, of, mapping)) & (mapped != 0)
     order: dict[int, int] = {}
     for first, event in zip(mapping[live].tolist(), maker[live].tolist(), strict=True):
         order[event] = min(first, order.get(event, first))
     return order
+
+
+class _Pieces:
+    """The search by numpy, piece by piece."""
+
+    def __init__(self, trace: Trace, pid: Ints, threaded: npt.NDArray[np.bool_]) -> None:
+        self._trace, self._pid, self._threaded = trace, pid, threaded
+        self._pieces: list[_Acts] = []
+
+    def pairs(self) -> Ints:
+        """A mapping and what unmaps its place, see `_near`, with the latest act upon it, see `_with_latest`."""
+        found: list[Ints] = [np.zeros((0, compiled.PAIR_WORDS), dtype=np.int64)]
+        near: _Acts | None = None
+        for at in range(0, len(self._trace), _PIECE):
+            self._pieces.append(_Acts(self._trace, self._threaded, at, at + _PIECE))
+            near, old = self._pieces[-1].behind(near)
+            if len(pairs := _near(self._trace, self._pid, near, old)):
+                found.append(_with_latest(near, self._pid, pairs))
+        return np.concatenate(found)
+
+    def latest(self, mapping: Ints, of: Ints, place: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """See `_latest`."""
+        return _latest(len(self._trace), self._pid, self._pieces, mapping, of, place)
+
+
+class _Compiled:
+    """The same by machine code, event by event; `pids` of each task, -1: its process has one thread."""
+
+    def __init__(self, trace: Trace, pids: Ints, columns: Ints) -> None:
+        self._trace, self._pids, self._columns = trace, pids, columns
+        self._sorts = _SORT.view(np.uint8)
+
+    def pairs(self) -> Ints:
+        """As `_Pieces.pairs`, by the events of what unmaps."""
+        ring = np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
+        state = np.zeros(2, dtype=np.int64)
+        out = np.zeros((1 << 12, compiled.PAIR_WORDS), dtype=np.int64)
+        found = [out[:0]]
+        while state[compiled.N_EVENT] < len(self._trace):
+            count = compiled.near_pairs(
+                self._columns,
+                self._sorts,
+                self._pids,
+                len(self._trace),
+                _STEPS,
+                _WINDOW,
+                _BACK,
+                ring,
+                state,
+                out,
+            )
+            found.append(out[:count].copy())
+        return np.concatenate(found)
+
+    def latest(self, mapping: Ints, of: Ints, place: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """As `_Pieces.latest`."""
+        stretches = _Stretches(self._pids, of, place)
+        questions = np.zeros((len(mapping), compiled.QUESTION_WORDS), dtype=np.int64)
+        order = np.argsort(mapping, kind="stable")
+        questions[:, compiled.Q_EVENT] = mapping[order]
+        questions[:, compiled.Q_PLACE] = stretches.numbers[order]
+        upon = np.zeros((len(stretches.places), 2), dtype=np.int64)
+        upon[:, compiled.U_LATEST] = -1
+        ring = np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
+        last = int(mapping.max()) + 1
+        met = compiled.latest_acts(
+            self._columns, self._sorts, self._pids, last, stretches.places, stretches.rows, stretches.below,
+            stretches.count, stretches.lowest, stretches.shift, upon, questions, ring, _MOST,
+        )  # fmt: skip
+        if met < 0:
+            questions[:, compiled.Q_LATEST] = -1
+        latest, mapped = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.bool_)
+        latest[order] = questions[:, compiled.Q_LATEST]
+        mapped[order] = questions[:, compiled.Q_MAPPED] != 0
+        return latest, mapped
+
+
+def _compiled(trace: Trace, pids: Ints) -> _Compiled | None:
+    """The search by machine code, where that is at hand and pays."""
+    if not (pays("acts.near_pairs", len(trace)) and pays("acts.latest_acts", len(trace))):
+        return None
+    columns = described(trace.columns, compiled.ACT_COLUMNS)
+    return None if columns is None else _Compiled(trace, pids, columns)
 
 
 def _near(trace: Trace, pid: Ints, acts: _Acts, old: int) -> Ints:
@@ -199,10 +275,10 @@ def _latest(
     places = np.unique(key)
     parts: list[tuple[Ints, Ints, npt.NDArray[np.bool_]]] = []
     total = 0
-    may_be_upon = _stretches(pid, of, place)
+    stretches = _Stretches(pid, of, place)
     for acts in pieces:
         last = np.maximum(acts.high - 1, acts.low)
-        on = may_be_upon(acts.task, acts.low, last)
+        on = stretches.met(pid[acts.task], acts.low, last)
         base = pid[acts.task[on]] << _ADDRESS_BITS
         first = np.searchsorted(places, base | acts.low[on])
         count = np.searchsorted(places, base | last[on], side="right") - first
@@ -226,30 +302,41 @@ def _latest(
     return np.where(met, event[found], -1), maps[found]
 
 
-def _stretches(pid: Ints, of: Ints, place: Ints) -> Callable[[Ints, Ints, Ints], Ints]:
-    """What tells which rows (tasks, first and last bytes) may hold some `place` of their process, and misses none.
+class _Stretches:
+    """The memory of each process that has a place `place` (of process `of`), counted in stretches of equal length.
 
-    The memory of each process that has one is counted in stretches of equal length.
+    `places`: different ones, by process and address; `rows`: of each process its row here, -1: no place is its own;
+    ``below[row * count + s]``: how many places there are in front of stretch s; `lowest`: where the first begins.
     """
-    processes = np.unique(of)
-    known = np.minimum(np.searchsorted(processes, pid), len(processes) - 1)
-    number = np.where(processes[known] == pid, known + 1, 0)  # of each task's process, 0: it has none
-    stretches = max(_STRETCHES // (len(processes) + 1), 1)
-    lowest = int(place.min())
-    shift = max((int(place.max()) - lowest).bit_length() - (stretches.bit_length() - 1), 0)
 
-    def stretch(at: Ints) -> Ints:
-        return np.asarray(np.minimum(np.maximum(at - lowest, 0) >> shift, stretches - 1))
+    def __init__(self, pid: Ints, of: Ints, place: Ints) -> None:
+        processes = np.unique(of)
+        self.rows = np.full(int(pid.max()) + 1, -1, dtype=np.int64)
+        self.rows[processes] = np.arange(len(processes))
+        self.count = max(_STRETCHES // (len(processes) + 1), 1)
+        self.lowest = int(place.min())
+        self.shift = max((int(place.max()) - self.lowest).bit_length() - (self.count.bit_length() - 1), 0)
+        order = np.lexsort((place, of))
+        new = np.r_[True, (np.diff(of[order]) != 0) | (np.diff(place[order]) != 0)]
+        self.places = place[order][new]
+        self.numbers = np.empty(len(order), dtype=np.int64)
+        """Of each place that was given which of `places` it is."""
+        self.numbers[order] = np.cumsum(new) - 1
+        there = np.bincount(
+            self.rows[of[order][new]] * self.count + self._stretch(self.places),
+            minlength=len(processes) * self.count,
+        )
+        self.below = np.r_[0, np.cumsum(there)]
 
-    there = np.zeros((len(processes) + 1, stretches + 1), dtype=np.int32)
-    np.add.at(there, (np.searchsorted(processes, of) + 1, stretch(place) + 1), 1)
-    below = there.cumsum(axis=1, dtype=np.int32).reshape(-1)  # places in front of each stretch
+    def _stretch(self, at: Ints) -> Ints:
+        return np.asarray(np.minimum(np.maximum(at - self.lowest, 0) >> self.shift, self.count - 1))
 
-    def rows(task: Ints, first: Ints, last: Ints) -> Ints:
-        row = number[task] * (stretches + 1)
-        return np.flatnonzero(below[row + stretch(last) + 1] != below[row + stretch(first)])
-
-    return rows
+    def met(self, pid: Ints, first: Ints, last: Ints) -> Ints:
+        """Which rows (processes, first and last bytes) may hold a place of their process; misses none."""
+        row = self.rows[pid]
+        at = np.maximum(row, 0) * self.count
+        some = self.below[at + self._stretch(last) + 1] != self.below[at + self._stretch(first)]
+        return np.flatnonzero(some & (row >= 0))
 
 
 def _last_exec(trace: Trace, pid: Ints, of: Ints, event: Ints) -> Ints:

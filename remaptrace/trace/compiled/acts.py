@@ -1,0 +1,293 @@
+"""What calls of threads mapped and unmapped, looked at in the order of a log: see `trace.recorded.room`, `.overtaken`.
+
+A call is an act, or two: mremap leaves its place and maps another. `sorts` says of each kind of event whether it maps,
+unmaps or moves (MAPS, UNMAPS, MOVES; 0: no act); `pids` of each task the number of its process, -1 where no other
+thread could have been overtaken. Columns are those of ACT_COLUMNS.
+"""
+
+from __future__ import annotations
+
+from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
+from .columnwords import C_PLACE, C_WIDTH, number
+from .jit import Bytes, Words, entry, kernel
+from .scan import word
+
+ACT_COLUMNS = ("kind", "task", "ret", "a0", "a1", "a2", "a3")
+_KIND, _TASK, _RET, _A0, _A1, _A2, _A3 = range(7)
+MAPS, UNMAPS, MOVES = 1, 2, 3
+
+RING = 1024
+"""Acts that are kept, a power of two: more than WINDOW and STEPS together."""
+A_LOW, A_HIGH, A_MAPS, A_CHOSEN, A_TASK, A_EVENT = 0, 1, 2, 3, 4, 5
+"""Words of an act: what it maps or unmaps, bytes; whether it maps; whether the kernel chose where, and nothing was
+there; whose it is and which event."""
+RING_WORDS = 8
+N_EVENT, N_ACTS = 0, 1
+"""Where a pass goes on: the next event, and how many acts there were before it."""
+P_MAPPING, P_MAKER, P_PLACE, P_LATEST, P_MAPPED = 0, 1, 2, 3, 4
+"""Words of a pair of acts: the events; a place that both have; the event of the latest act upon it before the mapping,
+-1: none among those looked at; whether that mapped."""
+PAIR_WORDS = 5
+
+
+@kernel
+def _at(columns: Words, column: int, event: int) -> int:
+    return number(columns[column, C_PLACE], columns[column, C_WIDTH], event)
+
+
+@kernel
+def _keep(ring: Words, act: int, low: int, length: int, maps: int, chosen: int, task: int, event: int) -> int:
+    """Act number `act`; the number of the next."""
+    place = act & (RING - 1)
+    ring[place, A_LOW] = low
+    ring[place, A_HIGH] = low + ((length + 4095) & ~4095)
+    ring[place, A_MAPS] = maps
+    ring[place, A_CHOSEN] = chosen
+    ring[place, A_TASK] = task
+    ring[place, A_EVENT] = event
+    return act + 1
+
+
+@kernel
+def _acts(columns: Words, sorts: Bytes, pids: Words, event: int, ring: Words, acts: int) -> int:
+    """Keep the acts of `event` behind the `acts` before it; how many there are now."""
+    sort = word(sorts[_at(columns, _KIND, event) & 255])
+    if sort == 0:
+        return acts
+    task = _at(columns, _TASK, event)
+    ret = _at(columns, _RET, event)
+    if pids[task] < 0 or -4095 <= ret < 0:
+        return acts
+    a0, a1, a3 = _at(columns, _A0, event), _at(columns, _A1, event), _at(columns, _A3, event)
+    if sort == MAPS:
+        chosen = 1 if a3 & (MAP_FIXED | MAP_FIXED_NOREPLACE) == 0 else 0
+        return _keep(ring, acts, ret, a1, 1, chosen, task, event)
+    if sort == UNMAPS:
+        return _keep(ring, acts, a0, a1, 0, 0, task, event)
+    a2 = _at(columns, _A2, event)
+    if (ret != a0 and a3 & MREMAP_DONTUNMAP == 0) or a2 < a1:
+        stays = a2 if ret == a0 else 0
+        acts = _keep(ring, acts, a0 + stays, a1 - stays, 0, 0, task, event)
+    return _keep(ring, acts, ret, a2, 1, 0, task, event)
+
+
+@kernel
+def _acts_between(columns: Words, first: int, last: int, task: int) -> bool:
+    """Whether `task` has an event behind event `first` and in front of `last`."""
+    event = first + 1
+    while event < last and _at(columns, _TASK, event) != task:
+        event += 1
+    return event < last
+
+
+@kernel
+def _pair(ring: Words, pids: Words, mapping: int, maker: int, back: int, out: Words, n: int) -> int:
+    """Row `n` of `out`: the pair of two acts, and the latest act upon their place among the `back` before."""
+    m, u = mapping & (RING - 1), maker & (RING - 1)
+    place = max(word(ring[m, A_LOW]), word(ring[u, A_LOW]))
+    pid = pids[ring[m, A_TASK]]
+    out[n, P_MAPPING] = ring[m, A_EVENT]
+    out[n, P_MAKER] = ring[u, A_EVENT]
+    out[n, P_PLACE] = place
+    out[n, P_LATEST] = -1
+    out[n, P_MAPPED] = 0
+    act = mapping - 1
+    while act >= 0 and act >= mapping - back:
+        at = act & (RING - 1)
+        if ring[at, A_LOW] <= place < max(word(ring[at, A_HIGH]), word(ring[at, A_LOW]) + 1):
+            if pids[ring[at, A_TASK]] == pid:
+                out[n, P_LATEST] = ring[at, A_EVENT]
+                out[n, P_MAPPED] = ring[at, A_MAPS]
+                return 0
+        act -= 1
+    return 0
+
+
+@entry(
+    "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64, int64, int64, int64[:, ::1], int64[::1], int64[:, ::1])"
+)
+def near_pairs(
+    columns: Words,
+    sorts: Bytes,
+    pids: Words,
+    last: int,
+    steps: int,
+    window: int,
+    back: int,
+    ring: Words,
+    state: Words,
+    out: Words,
+) -> int:
+    """Pairs of a mapping whose place the kernel chose and, behind it, what unmaps of it and its thread does next.
+
+    They are at most `steps` acts and `window` events apart, of one process and of two threads. Goes on where `state`
+    says until event `last` or until `out` may be too short: how many rows of `out` are filled.
+    """
+    n = 0
+    acts = word(state[N_ACTS])
+    event = word(state[N_EVENT])
+    while event < last and n + 2 * steps <= len(out):
+        before = acts
+        acts = _acts(columns, sorts, pids, event, ring, acts)
+        while before < acts:
+            mine = before & (RING - 1)
+            if ring[mine, A_MAPS] == 0:
+                task, low, high = word(ring[mine, A_TASK]), word(ring[mine, A_LOW]), word(ring[mine, A_HIGH])
+                act = before - 1
+                while act >= 0 and act >= before - steps:
+                    at = act & (RING - 1)
+                    if event - ring[at, A_EVENT] > window:
+                        break
+                    # one branch for both: each of them alone goes either way
+                    over = (low < ring[at, A_HIGH]) & (high > ring[at, A_LOW])
+                    if (
+                        over
+                        and ring[at, A_CHOSEN] != 0
+                        and ring[at, A_TASK] != task
+                        and pids[ring[at, A_TASK]] == pids[task]
+                        and not _acts_between(columns, word(ring[at, A_EVENT]), event, task)
+                    ):
+                        _pair(ring, pids, act, before, back, out, n)
+                        n += 1
+                    act -= 1
+            before += 1
+        event += 1
+    state[N_ACTS] = acts
+    state[N_EVENT] = event
+    return n
+
+
+@kernel
+def _stretch(at: int, lowest: int, shift: int, stretches: int) -> int:
+    return min(max(at - lowest, 0) >> shift, stretches - 1)
+
+
+@kernel
+def _first_from(places: Words, first: int, last: int, address: int) -> int:
+    """The first of places first..last-1, which ascend, that is not below `address`."""
+    while first < last:
+        middle = (first + last) >> 1
+        if places[middle] < address:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+Q_EVENT, Q_PLACE, Q_LATEST, Q_MAPPED = 0, 1, 2, 3
+"""Words of a question: an event and a place's number; the answer."""
+QUESTION_WORDS = 4
+U_LATEST, U_MAPPED = 0, 1
+"""Words of a place: the latest act upon it so far, -1: none; whether it mapped."""
+
+
+@entry(
+    "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64[::1], int64[::1], int64[::1], int64, int64, int64,"
+    " int64[:, ::1], int64[:, ::1], int64[:, ::1], int64)"
+)
+def latest_acts(
+    columns: Words,
+    sorts: Bytes,
+    pids: Words,
+    last: int,
+    places: Words,
+    rows: Words,
+    below: Words,
+    stretches: int,
+    lowest: int,
+    shift: int,
+    upon: Words,
+    questions: Words,
+    ring: Words,
+    most: int,
+) -> int:
+    """Answer `questions`, sorted by events before `last`: the latest act upon a place in front of an event.
+
+    `places` are sorted by process and address. Process p has row ``rows[p]``, -1: no place is its own; of a row the
+    memory is counted in stretches of 1 << `shift` bytes from `lowest` on, the last without an end: in front of stretch
+    s there are ``below[row * stretches + s]`` places. Gives how many acts and places met, -1: more than `most`.
+    """
+    met = 0
+    question = 0
+    for event in range(last):
+        while question < len(questions) and questions[question, Q_EVENT] == event:
+            place = word(questions[question, Q_PLACE])
+            questions[question, Q_LATEST] = upon[place, U_LATEST]
+            questions[question, Q_MAPPED] = upon[place, U_MAPPED]
+            question += 1
+        count = _acts(columns, sorts, pids, event, ring, 0)
+        for act in range(count):
+            row = word(rows[pids[ring[act, A_TASK]]])
+            if row < 0:
+                continue
+            low = word(ring[act, A_LOW])
+            end = max(word(ring[act, A_HIGH]) - 1, low)
+            place = word(below[row * stretches + _stretch(low, lowest, shift, stretches)])
+            beyond = word(below[row * stretches + _stretch(end, lowest, shift, stretches) + 1])
+            if place == beyond:
+                continue
+            place = _first_from(places, place, beyond, low)
+            while place < beyond and places[place] <= end:
+                upon[place, U_LATEST] = event
+                upon[place, U_MAPPED] = ring[act, A_MAPS]
+                place += 1
+                met += 1
+                if met > most:
+                    return -1
+    return met
+
+
+F_EVENT, F_END, F_TASK = 0, 1, 2
+"""Words of a mapping whose place the kernel chose: its event, where it ends, whose it is."""
+
+
+@entry(
+    "int64(int64[:, ::1], int64, int64, int64, int64, int64, int64, int64[:, ::1], int64[::1], int64[:, ::1])"
+)
+def walls(
+    columns: Words,
+    kind: int,
+    last: int,
+    above: int,
+    not_flags: int,
+    window: int,
+    huge: int,
+    ring: Words,
+    state: Words,
+    out: Words,
+) -> int:
+    """Pairs of mappings of two threads, the second right above the first, at most `window` events apart.
+
+    Of kind `kind`, placed by the kernel `above` an address without one of `not_flags`; the first has no
+    whole huge pages. Each row of `out`: how many such mappings they are apart, the events. Goes on where `state` says
+    until event `last` or until `out` may be too short: how many rows are filled.
+    """
+    n = 0
+    acts = word(state[N_ACTS])
+    event = word(state[N_EVENT])
+    while event < last and n + window <= len(out):
+        if _at(columns, _KIND, event) == kind and _at(columns, _A0, event) == 0:
+            place = _at(columns, _RET, event)
+            if place > above and _at(columns, _A3, event) & not_flags == 0:
+                task = _at(columns, _TASK, event)
+                act = acts - 1
+                while act >= 0 and event - ring[act & (RING - 1), F_EVENT] <= window:
+                    at = act & (RING - 1)
+                    if ring[at, F_END] == place and ring[at, F_TASK] != task:
+                        out[n, 0] = acts - act
+                        out[n, 1] = ring[at, F_EVENT]
+                        out[n, 2] = event
+                        n += 1
+                    act -= 1
+                size = (_at(columns, _A1, event) + 4095) & ~4095
+                at = acts & (RING - 1)
+                ring[at, F_EVENT] = event
+                ring[at, F_END] = place + size
+                ring[at, F_TASK] = task
+                if place & (huge - 1) == 0 and size >= huge:
+                    ring[at, F_END] = -1  # with a hole above
+                acts += 1
+        event += 1
+    state[N_ACTS] = acts
+    state[N_EVENT] = event
+    return n
