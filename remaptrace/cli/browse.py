@@ -38,7 +38,7 @@ def command(
             "browse needs textual, which is not installed",
             expected="the extra: pip install 'remaptrace[browse]'",
         )
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError(
             RT_USAGE,
             "browse needs a terminal for its keys and its picture",

@@ -71,6 +71,13 @@ def _empty(path: str) -> InputError:
     return InputError(ec.RT_EMPTY, "the input is empty", shown(path), expected="a trace or scenario")
 
 
+def standard_input() -> BinaryIO:
+    """What `-` stands for. InputError RT200 if it is closed."""
+    if sys.stdin is None:
+        raise InputError(ec.RT_MISSING, "standard input is closed", shown("-"), expected="a file or a pipe")
+    return sys.stdin.buffer
+
+
 def shown(path: str) -> str:
     """The path as messages show it."""
     return "<stdin>" if path == "-" else path
@@ -89,7 +96,8 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
     """`path` to be read, and its bytes if it is a regular file that lies there from its beginning; else 0."""
     try:
         if path == "-":
-            yield sys.stdin.buffer, _lying(sys.stdin.buffer)
+            given = standard_input()
+            yield given, _lying(given)
             return
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode

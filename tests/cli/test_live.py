@@ -81,3 +81,12 @@ def test_only_standard_input_can_be_followed(traces: list[str]) -> None:
 def test_a_pipe_that_brings_nothing_is_told_as_ever() -> None:
     done = subprocess.run([*RUN, "-", "--live"], input=b"", capture_output=True, check=False)
     assert done.returncode == 3 and b"RT201" in done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--live",)])
+def test_a_closed_standard_input_is_told(more: tuple[str, ...]) -> None:
+    command = 'exec "$0" "$@" <&-'
+    done = subprocess.run(
+        ["sh", "-c", command, *RUN, "-", *more], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3 and done.stderr.startswith("error RT200: standard input is closed\n")

@@ -42,13 +42,13 @@ def followed(traces: Sequence[str], choice: session.Choice, placing: str | None)
     if list(traces) != ["-"]:
         raise UsageError(RT_USAGE, "--live follows standard input", " ".join(traces), expected="run - --live")
     from ...trace.incoming.spool import Spool
-    from ...trace.opening import SPOOL_FROM
+    from ...trace.opening import SPOOL_FROM, standard_input
 
     show = _shower()
     data = Spool(SPOOL_FROM)
     try:
         with answered(1):
-            _read(data, lambda whole: show(_look(whole, choice, placing)))
+            _read(standard_input().fileno(), data, lambda whole: show(_look(whole, choice, placing)))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted: the report is of what had come\n")
     show("")
@@ -56,9 +56,8 @@ def followed(traces: Sequence[str], choice: session.Choice, placing: str | None)
     sys.stdin = io.TextIOWrapper(io.BytesIO(bytes(data.whole())) if file is None else io.BufferedReader(file))
 
 
-def _read(data: Spool, look: Callable[[bytes | mmap], object]) -> None:
-    """Fill `data` from standard input; `look` is given its whole lines now and then."""
-    source = sys.stdin.fileno()
+def _read(source: int, data: Spool, look: Callable[[bytes | mmap], object]) -> None:
+    """Fill `data` from the descriptor `source`; `look` is given its whole lines now and then."""
     seen, lines, due = 0, 0, time.monotonic()
     while True:
         wait = None if seen == len(data) else max(0.0, due - time.monotonic())
