@@ -46,7 +46,7 @@ def test_a_function_is_made_once_and_called_with_arrays(own_cache: Path) -> None
     names = np.full((1, 4096, 4), -1, dtype=np.int64)
     assert call(np.frombuffer(b"mmap", dtype=np.uint8), names, 0, 17) == 0
     (slot,) = np.flatnonzero(names[0, :, 3] != -1)
-    assert names[0, slot].tolist() == [0, 0, int.from_bytes(b"mmap", "big"), 17]
+    assert names[0, slot].tolist() == [int.from_bytes(b"mmap", "little"), 0, 0, 17]
     path = folders.object_file("trace", "scan.add_name")
     made = path.stat().st_mtime_ns
     again = load.Function("trace", "scan.add_name", whole_arrays=True)

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from ...abi.rows import B_A0, B_FLAGS, B_KIND, B_LINE, B_OTHER_END, B_RET, B_SOURCE, B_TASK, B_TIME
 from .jit import Bytes, Halves, Words, kernel
-from .scan import BACKSLASH, SLASH, at, word
+from .scan import BACKSLASH, SLASH
+from .wide import at, word
 
 S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
 S_IGNORE = 8  # + OP_*: the number under which a call without effect is counted

@@ -17,11 +17,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.int32]
+Eight = np.uint64
+"""Eight bytes of text as one word."""
 
 COMPILED = __name__.startswith("remaptrace.trace._jitted.")
 
 if COMPILED:
+    import sys
+
     import numba
+    from llvmlite import ir
+    from numba import types
+    from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
+    from numba.extending import intrinsic
 
     from ...machinecode.build import Jit
 
@@ -39,6 +47,42 @@ if COMPILED:
     def _nothing() -> int:
         return 0
 
+    trailing_zeros: Callable[[Eight], Eight] = _trailing_zeros
+    _intrinsic: Any = intrinsic
+
+    _LITTLE = sys.byteorder == "little"
+
+    def _loaded(kind: Any, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """A value of `kind` that stands in an array of bytes from a place on, wherever that is."""
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(start, [arguments[1]]), kind.as_pointer())
+        return builder.load(place, align=1)
+
+    @_intrinsic  # type: ignore[untyped-decorator]
+    def eight(typing: Any, b: Any, p: Any) -> Any:
+        """The eight bytes from `p` on as one word, the first one lowest.
+
+        Eight shifted bytes are one load, too, but not where LLVM has one of them already.
+        """
+
+        def lowered(*of: Any) -> Any:
+            whole = _loaded(ir.IntType(64), *of)
+            return whole if _LITTLE else of[1].bswap(whole)
+
+        return types.uint64(b, types.int64), lowered
+
+    @_intrinsic  # type: ignore[untyped-decorator]
+    def newline_bits(typing: Any, b: Any, p: Any) -> Any:
+        """Which of the 64 bytes from `p` on are newlines, the first one lowest: compared as a vector, of any width."""
+
+        def lowered(*of: Any) -> Any:
+            kind = ir.VectorType(ir.IntType(8), 64)
+            same = of[1].icmp_unsigned("==", _loaded(kind, *of), ir.Constant(kind, [10] * 64))
+            bits = of[1].bitcast(same, ir.IntType(64))
+            return bits if _LITTLE else of[1].bitreverse(bits)
+
+        return types.uint64(b, types.int64), lowered
+
     _jit = Jit({"forceinline": True}, nogil=True, **_uncounted())
     kernel = _jit.kernel
 
@@ -52,6 +96,18 @@ if COMPILED:
         return wrapped
 
 else:
+
+    def trailing_zeros(value: Eight) -> Eight:
+        """How many of the lowest bits of a word are clear: 64 of 0."""
+        return Eight((int(value) & -int(value)).bit_length() - 1 if value else 64)
+
+    def eight(b: Bytes, p: int) -> Eight:
+        """The eight bytes from `p` on as one word, the first one lowest."""
+        return Eight(int.from_bytes(b[p : p + 8].tobytes(), "little"))
+
+    def newline_bits(b: Bytes, p: int) -> Eight:
+        """Which of the 64 bytes from `p` on are newlines, the first one lowest."""
+        return Eight(sum(1 << i for i in range(64) if b[p + i] == 10))
 
     def kernel(function: F) -> F:
         """Leave `function` as it is: only its compiled form is called."""

@@ -26,11 +26,9 @@ from .scan import (
     SQUARE,
     UNDERSCORE,
     UNSQUARE,
-    at,
-    scan_decimal,
     scan_fraction,
-    skip_blanks,
 )
+from .wide import at, scan_decimal, skip_blanks
 
 _FTRACE_COMM, _PERF_COMM = 16, 16
 

@@ -36,12 +36,9 @@ from .scan import (
     UNDERSCORE,
     WORDS,
     ZERO,
-    at,
     find_name,
-    scan_decimal,
-    scan_hex,
-    skip_blanks,
 )
+from .wide import at, scan_decimal, scan_hex, skip_blanks
 
 FTRACE, PERF = 0, 1
 _HASH = 35

@@ -8,7 +8,8 @@ from __future__ import annotations
 from ..tracepoints.records import OP_FORK, OP_NEWTASK, OP_TASK_EXIT, R_A0, R_A1, R_OP
 from .jit import Bytes, Words, kernel
 from .kernelwords import ODD, FixedWords, at_end, begins, scan_small, scan_value
-from .scan import BLANK, EQUAL, LOWER_X, ZERO, at, scan_hex
+from .scan import BLANK, EQUAL, LOWER_X, ZERO
+from .wide import at, scan_hex
 
 _LONGEST_NAME = 16
 

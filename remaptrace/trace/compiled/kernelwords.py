@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import Bytes, kernel
-from .scan import LOWER_X, MINUS, NEWLINE, NINE, ZERO, at, scan_decimal, scan_hex
+from .scan import LOWER_X, MINUS, NEWLINE, NINE, ZERO
+from .wide import at, scan_decimal, scan_hex
 
 EVENT_WORDS = (
     b"page_fault_user:",

@@ -1,66 +1,59 @@
-"""The parts of a strace line: the columns in front of a call, its arguments, its result."""
+"""The parts of a call in a strace line: its arguments, its result."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...abi.kinds import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_ZERO
-from ...abi.rows import T_ABSOLUTE, T_NONE, T_OF_DAY, T_RELATIVE
-from .jit import Bytes, Words, kernel
-from .lexrows import (
-    L_A0,
-    L_ARG,
-    L_CLOCK,
-    L_RET,
-    L_SHOWN,
-    L_TID,
-    L_TIME,
-    L_TOOK,
-)
+from .jit import Bytes, Words, eight, kernel
+from .lexrows import L_A0, L_ARG, L_RET, L_SHOWN, L_TOOK, LONGEST_SUM, SUMS
 from .scan import (
     BAR,
     BLANK,
     CAPITALS,
-    COLON,
     COMMA,
     DOT,
     EQUAL,
     GREATER,
     LEFT,
     LESS,
-    LOWER_A,
-    LOWER_F,
     LOWER_X,
     MINUS,
-    NINE,
     QUESTION,
     QUOTE,
     RIGHT,
     SECOND,
     SLASH,
-    SQUARE,
     STAR,
     T_ERRORS,
     T_SYMBOLS,
     UNDERSCORE,
-    UNSQUARE,
     UPPER_A,
     UPPER_Z,
     ZERO,
-    at,
     find_name,
+    is_digit,
     scan_annotation,
-    scan_decimal,
-    scan_fraction,
     scan_number,
     scan_string,
+)
+from .wide import (
+    ZEROS,
+    at,
+    below_digits,
+    decimal_of,
+    first_bytes,
+    first_mark,
+    no_digit_marks,
+    power_of_ten,
+    scan_decimal,
     skip_blanks,
-    two_digits,
     word,
 )
 
-_EPOCH_FROM = 100_000_000
-
-
 _MAX_SPAN = 1 << 20
+_FACTOR, _SHIFT = np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(40)
+_LESS_THAN_A_SECOND = int.from_bytes(b" <0.", "little")
 
 
 @kernel
@@ -69,100 +62,6 @@ def span_of(start: int, stop: int) -> int:
     if stop - start >= _MAX_SPAN:
         return 0
     return (start << 24) | (stop - start)
-
-
-@kernel
-def is_digit(c: int) -> bool:
-    return ZERO <= c <= NINE
-
-
-@kernel
-def read_head(b: Bytes, p: int, end: int, rows: Words, i: int) -> int:
-    """The columns in front of a call, see strace_lines.read_head: where the call begins, or -1."""
-    rows[i, L_TID] = -1
-    rows[i, L_CLOCK] = T_NONE
-    rows[i, L_TIME] = 0
-    q = p
-    if (
-        at(b, p) == SQUARE
-        and at(b, p + 1) == 112
-        and at(b, p + 2) == 105
-        and at(b, p + 3) == 100
-        and at(b, p + 4) == BLANK
-    ):
-        tid, q = scan_decimal(b, skip_blanks(b, p + 5))
-        if q < 0 or at(b, q) != UNSQUARE or at(b, q + 1) != BLANK:
-            return -1
-        rows[i, L_TID] = tid
-        p = skip_blanks(b, q + 1)
-    elif is_digit(at(b, p)):
-        tid, q = scan_decimal(b, p)
-        if q < 0:
-            return -1
-        if at(b, q) == LESS:
-            while q < end and at(b, q) != GREATER:
-                q += 1
-            q += 1
-            if at(b, q) != BLANK:
-                return -1
-        if at(b, q) == BLANK:
-            if tid >= _EPOCH_FROM:
-                return -1
-            rows[i, L_TID] = tid
-            p = skip_blanks(b, q)
-    elif at(b, p) == BLANK:
-        p = skip_blanks(b, p)
-        if not is_digit(at(b, p)) or at(b, p + 2) == COLON:
-            return -1
-    if is_digit(at(b, p)):
-        if at(b, p + 2) == COLON:
-            hour, minute, second = two_digits(b, p), two_digits(b, p + 3), two_digits(b, p + 6)
-            if hour < 0 or minute < 0 or second < 0 or at(b, p + 5) != COLON:
-                return -1
-            fraction, q = scan_fraction(b, p + 8)
-            if q < 0 or at(b, q) != BLANK:
-                return -1
-            rows[i, L_TIME] = (hour * 3600 + minute * 60 + second) * SECOND + fraction
-            rows[i, L_CLOCK] = T_OF_DAY
-        else:
-            seconds, q = scan_decimal(b, p)
-            if q < 0 or seconds > 9 * SECOND:
-                return -1
-            fraction, q = scan_fraction(b, q)
-            if q < 0 or at(b, q) != BLANK:
-                return -1
-            rows[i, L_TIME] = seconds * SECOND + fraction
-            rows[i, L_CLOCK] = T_ABSOLUTE if seconds >= _EPOCH_FROM else T_RELATIVE
-        p = skip_blanks(b, q)
-        if at(b, p) == LEFT:  # (+ 0.000556): -r beside another clock
-            return -1
-    if at(b, p) == SQUARE:
-        p = _skip_brackets(b, p)
-    return p
-
-
-@kernel
-def _skip_brackets(b: Bytes, p: int) -> int:
-    """The position behind ``[   9] `` and ``[00007f623c388ca3] ``; -1 if brackets hold something else."""
-    q = p + 1
-    while at(b, q) == BLANK or is_digit(at(b, q)):
-        q += 1
-    if at(b, q) == UNSQUARE and q - p <= 13 and q - p > 1:
-        if at(b, q + 1) != BLANK:
-            return -1
-        p = skip_blanks(b, q + 1)
-        if at(b, p) != SQUARE:
-            return p
-    q = p + 1
-    if at(b, q) == QUESTION:
-        while at(b, q) == QUESTION:
-            q += 1
-    else:
-        while is_digit(at(b, q)) or (at(b, q) >= LOWER_A and at(b, q) <= LOWER_F):
-            q += 1
-    if at(b, q) != UNSQUARE or at(b, q + 1) != BLANK or q - p < 9 or q - p > 17:
-        return -1
-    return skip_blanks(b, q + 1)
 
 
 @kernel
@@ -188,6 +87,43 @@ def _read_sum(b: Bytes, p: int, names: Words) -> tuple[int, int]:
         if at(b, p) != BAR:
             return total, p
         p += 1
+
+
+@kernel
+def read_names(b: Bytes, p: int, names: Words, known: Words) -> tuple[int, int]:
+    """`_read_sum` of what begins with a name: value, position behind. `known` remembers texts.
+
+    A row of it is the length of a text up to a comma, a parenthesis or a blank, its value, and its bytes with zeros
+    behind them. What `_read_sum` makes of a text that ends there hangs on nothing behind it.
+    """
+    n, left = 0, 8
+    mixed = x = np.uint64(0)
+    while left == 8 and n < LONGEST_SUM:
+        x = eight(b, p + n)
+        left = first_mark(below_digits(x))
+        if left < 8:
+            x = first_bytes(x, left)
+        mixed = (mixed ^ x) * _FACTOR
+        n += left
+    last = at(b, p + n)
+    if left == 8 or last not in (COMMA, RIGHT, BLANK):
+        return _read_sum(b, p, names)
+    slot = word(mixed >> _SHIFT) & (SUMS - 1)
+    same = known[slot, 0] == n and known[slot, 2 + (n >> 3)] == word(x)
+    k = 0
+    while same and k < n - left:
+        same = word(eight(b, p + k)) == known[slot, 2 + (k >> 3)]
+        k += 8
+    if same:
+        return word(known[slot, 1]), p + n
+    v, q = _read_sum(b, p, names)
+    if q == p + n:
+        known[slot, 0] = n
+        known[slot, 1] = v
+        for k in range(0, n - left, 8):
+            known[slot, 2 + (k >> 3)] = word(eight(b, p + k))
+        known[slot, 2 + (n >> 3)] = word(x)
+    return v, q
 
 
 @kernel
@@ -218,7 +154,15 @@ def _skip_comment(b: Bytes, p: int, end: int) -> int:
 
 @kernel
 def read_arguments(
-    b: Bytes, p: int, end: int, rows: Words, i: int, fd_index: int, string_index: int, names: Words
+    b: Bytes,
+    p: int,
+    end: int,
+    rows: Words,
+    i: int,
+    fd_index: int,
+    string_index: int,
+    names: Words,
+    known: Words,
 ) -> tuple[int, int]:
     """The arguments from `p` on into row `i`: how many, and the position of what ends them, or -1."""
     count = 0
@@ -234,7 +178,7 @@ def read_arguments(
             v = 0
             p = q + 1
         else:
-            v, p = _read_sum(b, p, names)
+            v, p = read_names(b, p, names, known) if UPPER_A <= c <= UPPER_Z else _read_sum(b, p, names)
             if p < 0:
                 return count, -1
             if at(b, p) == LESS:
@@ -264,19 +208,20 @@ def read_arguments(
 
 
 @kernel
-def begins(b: Bytes, p: int, end: int, words: Bytes, number: int) -> bool:
-    """True if the bytes of a word stand at `p`. A row of `words` is a word's length and its bytes."""
+def begins(b: Bytes, p: int, end: int, words: Words, number: int) -> bool:
+    """True if the bytes of a text stand at `p`. A row of `words`: its length, its bytes, which bits count."""
     length = word(words[number, 0])
-    if end - p < length:
+    if end - p < length or (word(eight(b, p)) ^ words[number, 1]) & words[number, 4] != 0:
         return False
-    k = 0
-    while k < length and at(b, p + k) == words[number, k + 1]:
-        k += 1
-    return k == length
+    if length <= 8:
+        return True
+    if (word(eight(b, p + 8)) ^ words[number, 2]) & words[number, 5] != 0:
+        return False
+    return length <= 16 or (word(eight(b, p + 16)) ^ words[number, 3]) & words[number, 6] == 0
 
 
 @kernel
-def is_word(b: Bytes, p: int, end: int, words: Bytes, number: int) -> bool:
+def is_word(b: Bytes, p: int, end: int, words: Words, number: int) -> bool:
     """True if exactly the bytes of a word stand from `p` to the line's end."""
     return end - p == words[number, 0] and begins(b, p, end, words, number)
 
@@ -342,24 +287,19 @@ def _can_return(returns: int, v: int) -> bool:
 @kernel
 def _duration(b: Bytes, p: int, end: int) -> int:
     """The nanoseconds of `` <0.000123>`` if that and no more stands from `p` to the line's end, else -1."""
+    if word(eight(b, p)) & 0xFFFF_FFFF == _LESS_THAN_A_SECOND:
+        x = eight(b, p + 4) ^ ZEROS
+        n = first_mark(no_digit_marks(x))
+        if 0 < n < 8 and at(b, p + 4 + n) == GREATER and p + 5 + n == end:
+            return decimal_of(x, n) * power_of_ten(9 - n)
     if at(b, p) != BLANK or at(b, p + 1) != LESS or not is_digit(at(b, p + 2)):
         return -1
     p += 2
-    seconds = 0
-    first = p
-    while is_digit(at(b, p)):
-        seconds = 10 * seconds + at(b, p) - ZERO
-        p += 1
-    if at(b, p) != DOT or not is_digit(at(b, p + 1)) or p - first > 9:
+    seconds, q = scan_decimal(b, p)
+    if q < 0 or q - p > 9 or at(b, q) != DOT:
         return -1
-    p += 1
-    first = p
-    fraction = 0
-    while is_digit(at(b, p)):
-        fraction = 10 * fraction + at(b, p) - ZERO
-        p += 1
-    if p != end - 1 or at(b, p) != GREATER or p - first > 9:
+    p = q + 1
+    fraction, q = scan_decimal(b, p)
+    if q != end - 1 or q - p > 9 or at(b, q) != GREATER:
         return -1
-    for _ in range(9 - (p - first)):
-        fraction *= 10
-    return seconds * SECOND + fraction
+    return seconds * SECOND + fraction * power_of_ten(9 - (q - p))

@@ -81,3 +81,8 @@ TEXTS = (
     WORD_PAGEMAP,
     WORD_KVM_CREATE,
 ) = range(22)
+
+SUMS, LONGEST_SUM = 256, 48
+KNOWN_ROWS, KNOWN_WORDS = SUMS + 1, 2 + LONGEST_SUM // 8 + 1
+"""What one thread remembers: rows of `lexparts.read_names`, and in the last one the second of the line before: the
+eight bytes that begin it, the three behind them up to its point, its number."""

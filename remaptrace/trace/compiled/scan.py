@@ -7,12 +7,22 @@ stops at the first byte it does not know needs no bound.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from .jit import Bytes, Words, entry, kernel
+from .jit import Bytes, Words, eight, entry, kernel
+from .wide import (
+    at,
+    below_digits,
+    each,
+    first_bytes,
+    first_mark,
+    no_word_marks,
+    power_of_ten,
+    scan_decimal,
+    scan_hex,
+    word,
+    zero_marks,
+)
 
 NEWLINE, BLANK, QUOTE, PERCENT, LEFT, RIGHT, STAR, COMMA, MINUS, DOT, SLASH, COLON = (
     10,
@@ -41,73 +51,14 @@ LESS, EQUAL, GREATER, QUESTION, SQUARE, BACKSLASH, UNSQUARE, UNDERSCORE, BAR = (
 )
 ZERO, NINE, UPPER_A, UPPER_Z, LOWER_A, LOWER_F, LOWER_Z, LOWER_X = 48, 57, 65, 90, 97, 102, 122, 120
 SECOND = 1_000_000_000
-DIGITS, CAPITALS, WORDS = 1, 2, 4
-
-
-def _classes() -> npt.NDArray[np.uint8]:
-    """For each byte the classes it belongs to: digits; letters of ``PROT_READ``; letters of ``mmap2``."""
-    table = np.zeros(256, dtype=np.uint8)
-    table[ZERO : NINE + 1] |= DIGITS | CAPITALS | WORDS
-    table[UPPER_A : UPPER_Z + 1] |= CAPITALS
-    table[LOWER_A : LOWER_Z + 1] |= WORDS
-    table[UNDERSCORE] |= CAPITALS | WORDS
-    return table
-
-
-def _numerals() -> npt.NDArray[np.uint8]:
-    """For each byte its value as a hexadecimal digit (small letters, as strace prints them), else 255."""
-    table = np.full(256, 255, dtype=np.uint8)
-    table[ZERO : NINE + 1] = range(10)
-    table[LOWER_A : LOWER_F + 1] = range(10, 16)
-    return table
-
-
-CLASSES = _classes()
-NUMERALS = _numerals()
+WORDS, CAPITALS = 0, 1
+"""Of what names consist, beside digits and underscores: small letters (``mmap2``), capital ones (``PROT_READ``)."""
+_QUOTES, _BACKSLASHES, _LESSES, _GREATERS = each(QUOTE), each(BACKSLASH), each(LESS), each(GREATER)
+_NONE = np.uint64(0)
+_FACTORS = tuple(map(np.uint64, (0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9)))
+_SHIFTS = np.uint64(32), np.uint64(47)
 T_SYMBOLS, T_ERRORS, T_CALLS = 0, 1, 2
 TABLE_MASK = 4095  # of the tables of names: 4,096 slots
-
-
-@kernel
-def word(value: Any) -> int:
-    """An element of any integer array as a signed 64-bit word."""
-    return int(np.int64(value))
-
-
-@kernel
-def at(b: Bytes, p: int) -> int:
-    """The byte at `p`, which is never negative: said so, no check for a wrap-around is compiled."""
-    return word(b[np.uint64(p)])
-
-
-@kernel
-def scan_decimal(b: Bytes, p: int) -> tuple[int, int]:
-    """At most 18 decimal digits: value, position behind."""
-    v = 0
-    start = p
-    digit = word(NUMERALS[np.uint64(at(b, p))])
-    while digit < 10:
-        v = v * 10 + digit
-        p += 1
-        digit = word(NUMERALS[np.uint64(at(b, p))])
-    if p == start or p - start > 18:
-        return v, -1
-    return v, p
-
-
-@kernel
-def scan_hex(b: Bytes, p: int) -> tuple[int, int]:
-    """At most 16 hexadecimal digits as a signed word: value, position behind."""
-    v = 0
-    start = p
-    digit = word(NUMERALS[np.uint64(at(b, p))])
-    while digit < 16:
-        v = (v << 4) | digit
-        p += 1
-        digit = word(NUMERALS[np.uint64(at(b, p))])
-    if p == start or p - start > 16:
-        return v, -1
-    return v, p
 
 
 @kernel
@@ -137,47 +88,91 @@ def scan_number(b: Bytes, p: int) -> tuple[int, int]:
 
 
 @kernel
+def is_digit(c: int) -> bool:
+    return ZERO <= c <= NINE
+
+
+@kernel
+def is_word_letter(c: int) -> bool:
+    """Whether a byte is one of those that names of calls consist of."""
+    return LOWER_A <= c <= LOWER_Z or ZERO <= c <= NINE or c == UNDERSCORE
+
+
+@kernel
 def find_name(b: Bytes, p: int, letters: int, names: Words, table: int) -> tuple[int, int]:
     """The name at `p`: its value in a table of names, or -1, and the position behind it.
 
-    `letters` is the class of bytes it consists of. A name has at most 24 bytes and is compared exactly.
-    `names` is int64[3, 4096, 4], a table each for T_SYMBOLS, T_ERRORS and T_CALLS: the name's bytes packed
-    eight to a word, and the value, -1 in a free slot.
+    `letters`: WORDS or CAPITALS. A name has less than 24 bytes and is compared exactly.
+    `names` is int64[3, 4096, 4], a table each for T_SYMBOLS, T_ERRORS and T_CALLS: the name's bytes as three words
+    (see `wide`), and the value, -1 in a free slot.
     """
-    w = w0 = w1 = 0
-    start = p
-    while CLASSES[np.uint64(at(b, p))] & letters:
-        w = (w << 8) | at(b, p)
-        p += 1
-        if (p - start) & 7 == 0:
-            if p - start == 8:
-                w0 = w
-            else:
-                w1 = w
-            w = 0
-    if p - start >= 24 or p == start:
+    w1 = w2 = _NONE
+    w0 = eight(b, p)
+    n = first_mark(no_word_marks(w0, letters))
+    if n == 0:
         return -1, p
-    slot = mix_name(w0, w1, w)
+    if n < 8:
+        w0 = first_bytes(w0, n)
+    else:
+        w1 = eight(b, p + 8)
+        n = 8 + first_mark(no_word_marks(w1, letters))
+        if n < 16:
+            w1 = first_bytes(w1, n - 8)
+        else:
+            w2 = eight(b, p + 16)
+            n = 16 + first_mark(no_word_marks(w2, letters))
+            if n == 24:
+                return -1, p + n
+            w2 = first_bytes(w2, n - 16)
+    return _look_up(names, table, word(w0), word(w1), word(w2)), p + n
+
+
+@kernel
+def find_call(b: Bytes, p: int, names: Words) -> tuple[int, int]:
+    """`find_name` of a call's name, behind which a blank or a parenthesis stands: whatever else does, it is unknown."""
+    w1 = w2 = _NONE
+    w0 = eight(b, p)
+    n = first_mark(below_digits(w0))
+    if n < 8:
+        w0 = first_bytes(w0, n)
+    else:
+        w1 = eight(b, p + 8)
+        n = 8 + first_mark(below_digits(w1))
+        if n < 16:
+            w1 = first_bytes(w1, n - 8)
+        else:
+            w2 = eight(b, p + 16)
+            n = 16 + first_mark(below_digits(w2))
+            if n == 24:
+                return -1, p + n
+            w2 = first_bytes(w2, n - 16)
+    return _look_up(names, T_CALLS, word(w0), word(w1), word(w2)), p + n
+
+
+@kernel
+def _look_up(names: Words, table: int, w0: int, w1: int, w2: int) -> int:
+    """The value of a name, -1 if it is not in the table."""
+    slot = mix_name(w0, w1, w2)
     while names[table, slot, 3] != -1:
-        if names[table, slot, 2] == w and names[table, slot, 0] == w0 and names[table, slot, 1] == w1:
-            return names[table, slot, 3], p
+        if names[table, slot, 0] == w0 and names[table, slot, 1] == w1 and names[table, slot, 2] == w2:
+            return word(names[table, slot, 3])
         slot = (slot + 1) & TABLE_MASK
-    return -1, p
+    return -1
 
 
 @entry("int64(uint8[::1], int64[:, :, ::1], int64, int64)")
 def add_name(b: Bytes, names: Words, table: int, value: int) -> int:
     """Put the name `b`, of less than 24 bytes, into a table of names; 0, or -1 if the table is nearly full."""
-    w = w0 = w1 = 0
+    w0 = w1 = w2 = 0
     for i in range(len(b)):
-        w = (w << 8) | at(b, i)
-        if i == 7:
-            w0 = w
-            w = 0
-        elif i == 15:
-            w1 = w
-            w = 0
-    slot = mix_name(w0, w1, w)
+        c = at(b, i) << (8 * (i & 7))
+        if i < 8:
+            w0 |= c
+        elif i < 16:
+            w1 |= c
+        else:
+            w2 |= c
+    slot = mix_name(w0, w1, w2)
     tried = 0
     while names[table, slot, 3] != -1:
         slot = (slot + 1) & TABLE_MASK
@@ -186,7 +181,7 @@ def add_name(b: Bytes, names: Words, table: int, value: int) -> int:
             return -1
     names[table, slot, 0] = w0
     names[table, slot, 1] = w1
-    names[table, slot, 2] = w
+    names[table, slot, 2] = w2
     names[table, slot, 3] = value
     return 0
 
@@ -194,8 +189,20 @@ def add_name(b: Bytes, names: Words, table: int, value: int) -> int:
 @kernel
 def mix_name(w0: int, w1: int, w2: int) -> int:
     """The slot at which the search for a packed name begins."""
-    h = w0 * -7046029254386353131 + w1 * -4417276706812531889 + w2 * 1609587929392839161
-    return ((h >> 32) ^ (h >> 47)) & TABLE_MASK
+    h = np.uint64(w0) * _FACTORS[0] + np.uint64(w1) * _FACTORS[1] + np.uint64(w2) * _FACTORS[2]
+    return word((h >> _SHIFTS[0]) ^ (h >> _SHIFTS[1])) & TABLE_MASK
+
+
+@kernel
+def _find_angle(b: Bytes, p: int, end: int) -> int:
+    """The first ``<`` or ``>`` from `p` on, or `end`."""
+    while p < end:
+        x = eight(b, p)
+        n = first_mark(zero_marks(x ^ _LESSES) | zero_marks(x ^ _GREATERS))
+        if n < 8:
+            return min(p + n, end)
+        p += 8
+    return end
 
 
 @kernel
@@ -207,13 +214,10 @@ def scan_annotation(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
     p += 1
     start = p
     if at(b, p) == SLASH:
-        while p < end and at(b, p) != GREATER and at(b, p) != LESS:
-            p += 1
+        p = _find_angle(b, p, end)
         stop = p
         if at(b, p) == LESS:
-            p += 1
-            while p < end and at(b, p) != GREATER and at(b, p) != LESS:
-                p += 1
+            p = _find_angle(b, p + 1, end)
             if at(b, p) != GREATER or p >= end:
                 return start, stop, -1
             p += 1
@@ -245,21 +249,15 @@ def _is_deleted(b: Bytes, p: int, end: int) -> bool:
 def scan_string(b: Bytes, p: int, end: int) -> int:
     """A string between quotes at `p`: position of its closing quote, or -1 if the line ends before."""
     p += 1
-    while p < end and at(b, p) != QUOTE:
-        if at(b, p) == BACKSLASH:
-            p += 1
-        p += 1
-    if p >= end:
-        return -1
-    return p
-
-
-@kernel
-def skip_blanks(b: Bytes, p: int) -> int:
-    """The first position from `p` on that is no blank."""
-    while at(b, p) == BLANK:
-        p += 1
-    return p
+    while p < end:
+        x = eight(b, p)
+        n = first_mark(zero_marks(x ^ _QUOTES) | zero_marks(x ^ _BACKSLASHES))
+        p += n
+        if n < 8 and p < end:
+            if at(b, p) == QUOTE:
+                return p
+            p += 2
+    return -1
 
 
 @kernel
@@ -279,7 +277,4 @@ def scan_fraction(b: Bytes, p: int) -> tuple[int, int]:
     digits = q - p - 1
     if q < 0 or digits > 9:
         return v, -1
-    while digits < 9:
-        v *= 10
-        digits += 1
-    return v, q
+    return v * power_of_ten(9 - digits), q

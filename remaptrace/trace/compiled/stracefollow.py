@@ -62,7 +62,7 @@ from .lexrows import (
     ST_RESUMED,
     ST_UNFINISHED,
 )
-from .scan import word
+from .wide import word
 
 _LAST_MOMENT = 1 << 62
 _HALF_DAY = 43_200_000_000_000

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...abi.kinds import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
-from .jit import Bytes, Words, entry, kernel
-from .lexparts import begins, is_word, read_arguments, read_head, read_result
+from .jit import Bytes, Words, eight, entry, kernel, newline_bits, trailing_zeros
+from .lexhead import read_head
+from .lexparts import begins, is_word, read_arguments, read_result
 from .lexrows import (
     L_A0,
     L_ARG,
@@ -62,23 +61,24 @@ from .lexrows import (
 from .scan import (
     BLANK,
     CAPITALS,
-    CLASSES,
+    DOT,
     LEFT,
     LESS,
     MINUS,
     QUOTE,
     RIGHT,
-    T_CALLS,
     T_SYMBOLS,
     UPPER_A,
     UPPER_Z,
-    WORDS,
-    at,
+    find_call,
     find_name,
+    is_word_letter,
     scan_annotation,
     scan_number,
-    word,
 )
+from .wide import at, each, first_mark, without_first, word, zero_marks
+
+_LEFTS, _LESSES = each(LEFT), each(LESS)
 
 
 @kernel
@@ -86,17 +86,24 @@ def _is_one_call(b: Bytes, p: int, end: int) -> bool:
     """True if no second call may stand behind the name that ends at `p`: no ``name(``, no ``<...`` from there on."""
     p += 1
     while p < end:
-        c = at(b, p)
-        if c == LEFT and CLASSES[np.uint64(at(b, p - 1))] & WORDS:
-            return False
-        if c == LESS and at(b, p + 1) == 46 and at(b, p + 2) == 46:  # dots
-            return False
-        p += 1
+        x = eight(b, p)
+        marks = zero_marks(x ^ _LEFTS) | zero_marks(x ^ _LESSES)
+        while marks != 0:
+            q = p + first_mark(marks)
+            if q >= end:
+                return True
+            c = at(b, q)
+            if c == LEFT and is_word_letter(at(b, q - 1)):
+                return False
+            if c == LESS and at(b, q + 1) == DOT and at(b, q + 2) == DOT:
+                return False
+            marks = without_first(marks)
+        p += 8
     return True
 
 
 @kernel
-def _read_signal(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, words: Bytes) -> int:
+def _read_signal(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, words: Words) -> int:
     """``--- SIGX {...} ---``: OP_NOTE for a signal without an address of interest, OP_FAULT, or OP_SLOW."""
     if not begins(b, p, end, words, WORD_SIGNAL):
         return OP_SLOW
@@ -144,7 +151,7 @@ def _second_argument(b: Bytes, p: int, end: int) -> int:
 
 
 @kernel
-def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Bytes) -> bool:
+def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Words) -> bool:
     """True if a call of `MAYBE` is one that is only counted. Its arguments begin at `p` and `second`."""
     if op == OP_PRCTL:
         number = WORD_PR_VMA
@@ -168,10 +175,10 @@ def _only_counted(b: Bytes, p: int, second: int, end: int, op: int, words: Bytes
 
 @kernel
 def lex_line(
-    b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, plain: Words, words: Bytes
+    b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, plain: Words, words: Words, known: Words
 ) -> int:
     """One line b[p:end] into row `i`; its OP_*."""
-    p = read_head(b, p, end, rows, i)
+    p = read_head(b, p, end, rows, i, known)
     if p < 0 or p >= end:
         return OP_SLOW
     rows[i, L_STATE] = 0
@@ -186,7 +193,7 @@ def lex_line(
             return OP_SLOW
         p += 5
         rows[i, L_STATE] = ST_RESUMED
-    op, q = find_name(b, p, WORDS, names, T_CALLS)
+    op, q = find_call(b, p, names)
     if op <= 0:
         return OP_SLOW
     if rows[i, L_STATE] == ST_RESUMED:
@@ -218,12 +225,21 @@ def lex_line(
         if op != OP_FCNTL or second < 0 or at(b, second) != 70:  # F
             return OP_SLOW
         op = OP_FDCTL
-    return _lex_call(b, q + 1, end, rows, i, op, names, plain, words)
+    return _lex_call(b, q + 1, end, rows, i, op, names, plain, words, known)
 
 
 @kernel
 def _lex_call(
-    b: Bytes, p: int, end: int, rows: Words, i: int, op: int, names: Words, plain: Words, words: Bytes
+    b: Bytes,
+    p: int,
+    end: int,
+    rows: Words,
+    i: int,
+    op: int,
+    names: Words,
+    plain: Words,
+    words: Words,
+    known: Words,
 ) -> int:
     """The rest of a call whose arguments begin at `p`."""
     fd_index = -1
@@ -237,7 +253,7 @@ def _lex_call(
     for k in range(6):
         rows[i, L_A0 + k] = 0
     string_index = 1 if op == OP_OPENAT else 0 if op == OP_OPEN else -1
-    count, p = read_arguments(b, p, end, rows, i, fd_index, string_index, names)
+    count, p = read_arguments(b, p, end, rows, i, fd_index, string_index, names, known)
     if p < 0 or count < least:
         return OP_SLOW
     if op >= OP_PLAIN:
@@ -254,18 +270,35 @@ def _lex_call(
     return op if read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
 
 
-@entry("int64(uint8[::1], int64[::1], int64, int64[:, ::1], int64[:, :, ::1], int64[:, ::1], uint8[:, ::1])")
+@entry(
+    "int64(uint8[::1], int64, int64, int64[:, ::1], int64[:, :, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])"
+)
 def lex_lines(
-    b: Bytes, ends: Words, first: int, rows: Words, names: Words, plain: Words, words: Bytes
+    b: Bytes, start: int, stop: int, rows: Words, names: Words, plain: Words, words: Words, known: Words
 ) -> int:
-    """Lex the lines that end at the newlines `ends`; the first begins at `first`. Fills a row a line."""
-    start = first
-    for i in range(len(ends)):
-        end = ends[i]
-        stop = end
-        if stop > start and at(b, stop - 1) == 13:
-            stop -= 1
-        rows[i, L_BEGIN] = start
-        rows[i, L_OP] = lex_line(b, start, stop, rows, i, names, plain, words) if stop > start else OP_SLOW
-        start = end + 1
-    return 0
+    """Lex the lines of b[start:stop], which ends in a newline with `SLACK` bytes behind it. Fills a row a line.
+
+    All rows but the last may be used: of the row behind those of lines L_BEGIN is where the next line begins.
+    `known` is what this thread remembers (see `lexparts`). Gives the number of lines.
+    """
+    n = 0
+    limit = len(rows) - 1
+    bits, at_bits = newline_bits(b, start), start
+    while start < stop and n < limit:
+        while bits == 0:
+            at_bits += 64
+            bits = newline_bits(b, at_bits)
+        newline = at_bits + word(trailing_zeros(bits))
+        bits = without_first(bits)
+        end = newline
+        if end > start and at(b, end - 1) == 13:
+            end -= 1
+        rows[n, L_BEGIN] = start
+        op = OP_SLOW
+        if end > start:
+            op = lex_line(b, start, end, rows, n, names, plain, words, known)
+        rows[n, L_OP] = op
+        start = newline + 1
+        n += 1
+    rows[n, L_BEGIN] = start
+    return n

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import Bytes, Words, entry, kernel
-from .scan import LOWER_A, MINUS, ZERO, word
+from .scan import LOWER_A, MINUS, ZERO
+from .wide import word
 
 STEP_WORDS = 3
 S_WHAT, S_FROM, S_TO = 0, 1, 2

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from ...machinecode.ready import Progress
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
-from ..compiled import scan
 from ..compiled.fastblocks import FastBlocks
 from ..compiled.stracefollow import add_path, follow
 from ..compiled.stracelex import lex_lines
+from ..compiled.wide import SLACK
 from ..filetypes import file_type
 from .args import BadLine, unescape, value
 from .calls import apply
@@ -34,7 +34,8 @@ from .read import CHILD, Log, StraceReader
 if TYPE_CHECKING:
     from ...machinecode.load import Function
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 19
+_USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
 _FOLLOW = cast("Function", follow)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
@@ -61,12 +62,28 @@ _EXEC = re.compile(
 Words = npt.NDArray[np.int64]
 
 
-class _Block(NamedTuple):
-    """A stretch of whole lines: the ends of the lines, where the first begins, the rows that lexing fills."""
+class _Room:
+    """What lexing writes to: rows, one more than lines, and what it remembers of lines. Of one block at a time."""
 
-    ends: Words
-    first: int
-    rows: Words
+    def __init__(self) -> None:
+        self.rows: Words = np.zeros((BLOCK_BYTES // _USUAL_LINE + 1, lex.W), dtype=np.int64)
+        self.known: Words = np.zeros((lex.KNOWN_ROWS, lex.KNOWN_WORDS), dtype=np.int64)
+
+
+class _Block(NamedTuple):
+    """Lines that stand together: how many, and the room with their rows; behind these the row with their end."""
+
+    lines: int
+    room: _Room
+
+    @property
+    def end(self) -> int:
+        """Where the line behind the last one begins."""
+        return self.end_of(self.lines - 1) + 1
+
+    def end_of(self, line: int) -> int:
+        """Where the newline of a line stands."""
+        return int(self.room.rows[line + 1, lex.L_BEGIN]) - 1
 
 
 class FastStraceReader(StraceReader):
@@ -89,6 +106,7 @@ class FastStraceReader(StraceReader):
         self._counts = np.zeros(MAX_IGNORED, dtype=np.int64)
         self._names = known_names()
         self._learned: set[bytes] = set()
+        self._rooms: list[_Room] = []  # that no block has
         self._words_of: tuple[object, object, object] = (None, None, None)
         self._words: list[int] = []
         for word, number in self._names.counted.items():
@@ -99,10 +117,12 @@ class FastStraceReader(StraceReader):
     def read_all(self) -> None:
         """Read every line."""
         whole = len(self.data)
-        for block in self._lexed():
-            self._follow(block)
-            if self.progress is not None:
-                self.progress("read", self.offset_of(block), whole)
+        for blocks in self._lexed():
+            for block in blocks:
+                self._follow(block)
+                self._rooms.append(block.room)
+                if self.progress is not None:
+                    self.progress("read", block.end, whole)
         end = self.data.rfind(b"\n") + 1
         if end < len(self.data):  # the last line lacks its newline
             self.offset = len(self.data)
@@ -115,19 +135,14 @@ class FastStraceReader(StraceReader):
             if count:
                 self.model.ignored[name] = self.model.ignored.get(name, 0) + count
 
-    @staticmethod
-    def offset_of(block: _Block) -> int:
-        """How much of the log is read with this block."""
-        return int(block.ends[-1]) + 1
-
-    def _lexed(self) -> Iterator[_Block]:
+    def _lexed(self) -> Iterator[list[_Block]]:
         """The blocks in order, lexed."""
         if self.threads < 2:
             for start, end in self._cuts():
                 yield self._lex(start, end)
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[Future[_Block]] = deque()
+            waiting: deque[Future[list[_Block]]] = deque()
             for start, end in self._cuts():
                 waiting.append(pool.submit(self._lex, start, end))
                 if len(waiting) > self.threads:
@@ -136,27 +151,48 @@ class FastStraceReader(StraceReader):
                 yield waiting.popleft().result()
 
     def _cuts(self) -> Iterator[tuple[int, int]]:
-        """Begin and end (behind a newline) of each block."""
-        start, last = 0, self.data.rfind(b"\n") + 1
+        """Begin and end (behind a newline) of each block; the last lines, behind which little stands, are the last."""
+        last = self.data.rfind(b"\n") + 1
+        start, most = 0, self.data.rfind(b"\n", 0, max(len(self.data) - SLACK, 0)) + 1
         while start < last:
-            end = self.data.find(b"\n", min(start + BLOCK_BYTES, last - 1)) + 1
+            whole = most if start < most else last
+            end = self.data.find(b"\n", min(start + BLOCK_BYTES, whole - 1)) + 1
             yield start, end
             start = end
 
-    def _lex(self, start: int, end: int) -> _Block:
-        ends = np.flatnonzero(self._bytes[start:end] == scan.NEWLINE) + start
-        rows = np.empty((len(ends), lex.W), dtype=np.int64)
-        lex_lines(self._bytes, ends, start, rows, self._names.words, self._names.plain, self._names.texts)
-        return _Block(ends, start, rows)
+    def _lex(self, start: int, end: int) -> list[_Block]:
+        if end + SLACK <= len(self.data):
+            return self._lex_from(self._bytes, 0, start, end)
+        text = np.frombuffer(self.data[start:end] + bytes(SLACK), dtype=np.uint8)
+        return self._lex_from(text, start, 0, end - start)
+
+    def _lex_from(self, text: npt.NDArray[np.uint8], base: int, start: int, end: int) -> list[_Block]:
+        """The lines of text[start:end]; it stands at `base` of the log."""
+        blocks: list[_Block] = []
+        while start < end:
+            try:
+                room = self._rooms.pop()
+            except IndexError:
+                room = _Room()
+            names = self._names
+            count = lex_lines(text, start, end, room.rows, names.words, names.plain, names.texts, room.known)
+            start = int(room.rows[count, lex.L_BEGIN])
+            if base:
+                room.rows[: count + 1, lex.L_BEGIN] += base
+                for place in (lex.L_ARG, lex.L_SHOWN):
+                    told = room.rows[:count, place] != 0
+                    room.rows[:count, place][told] += base << 24
+            blocks.append(_Block(count, room))
+        return blocks
 
     # -- following
 
     def _follow(self, block: _Block) -> None:
         """Make the events of a block."""
-        at, count = 0, len(block.ends)
+        at, count = 0, block.lines
         out = self.model.out
         state = self._state
-        text = _FOLLOW.words_of(self._bytes, block.rows)
+        text = _FOLLOW.words_of(self._bytes, block.room.rows)
         while at < count:
             state[fo.S_USED] = out.used
             at = _FOLLOW.with_words([*text, at, count, *self._tables()])
@@ -183,21 +219,21 @@ class FastStraceReader(StraceReader):
 
     def _by_hand(self, block: _Block, at: int) -> int:
         """Give a line to the plain reader, and those behind it that continue it: the row to go on with."""
+        rows = block.room.rows
         while True:
-            start = int(block.rows[at, lex.L_BEGIN])
-            end = int(block.ends[at])
+            start, end = int(rows[at, lex.L_BEGIN]), block.end_of(at)
             self.offset = end + 1
             line = self.data[start:end]
             number = int(self._state[fo.S_LINE]) + at + 1
             if self._birth(line, number) or self._exec(line, number):
                 return at + 1
             self._read_plainly(line, number)
-            if block.rows[at, lex.L_OP] != lex.OP_SLOW:
-                self._learn_path(block.rows[at])
+            if rows[at, lex.L_OP] != lex.OP_SLOW:
+                self._learn_path(rows[at])
             else:
                 self._learn_name(line)
             at += 1
-            if not self._open or at >= len(block.ends):
+            if not self._open or at >= block.lines:
                 return at
 
     def _read_plainly(self, line: bytes, number: int) -> None:

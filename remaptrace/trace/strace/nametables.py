@@ -118,9 +118,11 @@ def known_names() -> NameTables:
     return _known().copy()
 
 
-def _texts() -> npt.NDArray[np.uint8]:
-    table = np.zeros((len(lex.TEXTS), 32), dtype=np.uint8)
-    for row, word in enumerate(lex.TEXTS):
-        table[row, 0] = len(word)
-        table[row, 1 : len(word) + 1] = np.frombuffer(word, dtype=np.uint8)
+def _texts() -> Words:
+    """The texts that lexing compares: of each its length, its bytes as three words, and which bits of them count."""
+    table = np.zeros((len(lex.TEXTS), 7), dtype=np.int64)
+    for row, text in enumerate(lex.TEXTS):
+        table[row, 0] = len(text)
+        table[row, 1:4] = np.frombuffer(text.ljust(24, b"\0"), "<i8")
+        table[row, 4:7] = np.frombuffer((b"\xff" * len(text)).ljust(24, b"\0"), "<i8")
     return table

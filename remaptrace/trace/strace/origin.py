@@ -13,7 +13,7 @@ from mmap import mmap
 
 from ...lateclasses import dataclass
 from .args import raw
-from .places import Places, page_of, placed_by, places_of, unlike_x86
+from .places import Places, lines_with, page_of, placed_by, places_of, unlike_x86
 
 _LOOKED_AT = 1 << 20
 
@@ -147,7 +147,8 @@ def _of_elf(head: bytes, highest: int) -> str:
     A debugger or linker reads headers of other machines, too.
     """
     found: set[str] = set()
-    for match in islice(_ELF.finditer(head), _ELF_READS):
+    shown = (match for start, end in lines_with(head, b'"\\') for match in _ELF.finditer(head, start, end))
+    for match in islice(shown, _ELF_READS):
         header = raw(match.group(1))
         if len(header) < 20:
             continue

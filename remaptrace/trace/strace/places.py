@@ -7,6 +7,7 @@ them tells how wide it is; all of them, whatever their lengths, lie at multiples
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 
@@ -73,13 +74,26 @@ class Places:
         return max(self.results, default=0)
 
 
+def lines_with(text: bytes, word: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of each line of `text` in which `word` stands; an expression would look at every line, slowly."""
+    at = text.find(word)
+    while at >= 0:
+        end = text.find(b"\n", at)
+        end = len(text) if end < 0 else end
+        yield text.rfind(b"\n", 0, at) + 1, end
+        at = text.find(word, end)
+
+
 def places_of(head: bytes) -> Places:
     """The addresses in the first bytes of a log."""
     out = Places(head=head)
     at = head.find(b"execve(")
     if at >= 0 and (given := _ENVIRONMENT.match(head, at)) is not None:
         out.stack = int(given.group(1), 16)
-    for match in islice(_ADDRESS.finditer(head), _RESULTS):
+    results = (
+        match for start, end in lines_with(head, b"= 0x") for match in _ADDRESS.finditer(head, start, end)
+    )
+    for match in islice(results, _RESULTS):
         address = int(match.group(4), 16)
         if address >> 31 == 0x1_FFFF_FFFF:  # the sign of a 32-bit address, extended by an old strace
             address &= 0xFFFF_FFFF

@@ -21,9 +21,12 @@ def sizes_told(log: bytes | mmap) -> dict[str, int]:
 
     A file whose size the log tells twice, and differently, is left out.
     """
+    head = bytes(log[:_LOOKED_AT])
+    if b"st_size=" not in head:
+        return {}
     opened: dict[tuple[bytes, bytes], tuple[str, int]] = {}
     found: dict[str, set[int]] = {}
-    for number, line in enumerate(bytes(log[:_LOOKED_AT]).split(b"\n")):
+    for number, line in enumerate(head.split(b"\n")):
         stat = _STAT.search(line) if b"st_size=" in line else None
         match = None if stat else _OPEN.search(line) if b"open" in line else None
         if not (stat or match):
