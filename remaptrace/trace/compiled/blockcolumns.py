@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .columnwords import C_PLACE, C_WIDTH, write8, write16, write32, write64
 from .jit import Words, entry, kernel
-from .scan import word
+from .wide import word
 
 C_USED, C_ROOM, C_SPAN = 2, 3, 4
 """More words of the row of a column that grows: how many numbers it has and how many it has room for; and what came
