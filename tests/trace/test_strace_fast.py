@@ -13,7 +13,7 @@ from benchmarks.genlog import generate
 from remaptrace.abi import kinds as ev
 from remaptrace.errors import InputError
 from remaptrace.machinecode import ready
-from remaptrace.trace import detect
+from remaptrace.trace import detect, opening
 from remaptrace.trace.events import Trace
 from remaptrace.trace.strace import door
 from remaptrace.trace.strace import read as strace
@@ -265,9 +265,9 @@ def test_a_large_log_is_read_where_it_lies_as_if_it_were_copied(
     for name, text in {"plain": data, "colours": data.replace(b"mmap(", b"\x1b[1mmmap\x1b[0m(", 3)}.items():
         path = tmp_path / name
         path.write_bytes(text)
-        monkeypatch.setattr(detect, "_MAP_FROM", 1 << 40)
+        monkeypatch.setattr(opening, "MAP_FROM", 1 << 40)
         copied = detect.load([str(path)])[0]
-        monkeypatch.setattr(detect, "_MAP_FROM", 0)
+        monkeypatch.setattr(opening, "MAP_FROM", 0)
         mapped = detect.load([str(path)])[0]
         assert mapped.notes == copied.notes
         assert mapped.strings == copied.strings

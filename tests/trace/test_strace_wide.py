@@ -164,3 +164,10 @@ def test_blocks_of_short_lines_take_several_rooms(monkeypatch: pytest.MonkeyPatc
     short = b"".join(b"%d brk(%d) = 1\n" % (number % 9 + 1, number) for number in range(3000)) + b"\n" * 3000
     for threads in (1, 3):
         assert_same(short + b"5 munmap(0x1000, 4096) = 0\n" + short, threads)
+
+
+def test_a_line_that_a_notice_broke_goes_on_in_the_next_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remaptrace.trace.strace.fast.BLOCK_BYTES", 1)
+    lines = [b"7 munmap(strace: Process 8 attached", b"7 munmap(0x1000, 4096) = 0", b"0x1000, 4096) = 0"]
+    for order in ((0, 2), (0, 1), (1, 0, 1), (0, 0, 2, 1), (1, 0, 2, 1, 1, 0, 1, 0)):
+        assert_same(b"".join(lines[line] + b"\n" for line in order))

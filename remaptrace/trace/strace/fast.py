@@ -66,7 +66,7 @@ class _Room:
     """What lexing writes to: rows, one more than lines, and what it remembers of lines. Of one block at a time."""
 
     def __init__(self) -> None:
-        self.rows: Words = np.zeros((BLOCK_BYTES // _USUAL_LINE + 1, lex.W), dtype=np.int64)
+        self.rows: Words = np.zeros((BLOCK_BYTES // _USUAL_LINE + 2, lex.W), dtype=np.int64)
         self.known: Words = np.zeros((lex.KNOWN_ROWS, lex.KNOWN_WORDS), dtype=np.int64)
 
 
@@ -189,7 +189,8 @@ class FastStraceReader(StraceReader):
 
     def _follow(self, block: _Block) -> None:
         """Make the events of a block."""
-        at, count = 0, block.lines
+        count = block.lines
+        at = self._by_hand(block, 0) if self._open else 0  # a notice broke the last line before
         out = self.model.out
         state = self._state
         text = _FOLLOW.words_of(self._bytes, block.room.rows)
