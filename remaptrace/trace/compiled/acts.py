@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
 from .columnwords import C_PLACE, C_WIDTH, number
 from .jit import Bytes, Words, entry, kernel
-from .scan import word
+from .wide import word
 
 ACT_COLUMNS = ("kind", "task", "ret", "a0", "a1", "a2", "a3")
 _KIND, _TASK, _RET, _A0, _A1, _A2, _A3 = range(7)
