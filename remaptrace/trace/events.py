@@ -295,6 +295,19 @@ def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.sort(np.where(found >= 1 << bits - 1, found - (1 << bits), found)).astype(values.dtype)
 
 
+def firsts(values: IntArray, number: int) -> npt.NDArray[np.int64]:
+    """Where each of 0 .. `number` - 1 stands first in `values`, which are all of these; -1: nowhere."""
+    found = np.full(number, -1, dtype=np.int64)
+    for first in range(0, len(values), _MANY):
+        part = values[first : first + _MANY]
+        rows = np.flatnonzero(found[part] < 0)
+        if len(rows):
+            found[part[rows][::-1]] = rows[::-1] + first  # the last to be written is the first of all
+            if found.min() >= 0:
+                break
+    return found
+
+
 def has_accesses(trace: Trace) -> bool:
     """Whether a recording shows accesses or page faults, and not only calls and signals."""
     return bool(np.isin(trace.columns["kind"], ACCESSES).any())

@@ -86,24 +86,51 @@ class Part:
         return self._fields[name]
 
 
+class _Column:
+    """A column of `Result.columns`: it takes memory from the first chunk on that has another number than before."""
+
+    def __init__(self, events: int, dtype: type[np.integer[Any]]) -> None:
+        self._events, self._dtype = events, dtype
+        self._numbers: npt.NDArray[np.integer[Any]] | None = None
+        self._only: npt.NDArray[np.integer[Any]] = np.zeros(1, dtype)
+        self._done = 0
+
+    def add(self, values: npt.NDArray[Any]) -> None:
+        """Those of the next events."""
+        first, last = self._done, self._done + len(values)
+        self._done = last
+        if self._numbers is None:
+            if first == 0:
+                self._only[:] = values[:1]
+            if (values == self._only).all():
+                return
+            self._numbers = np.empty(self._events, self._dtype)
+            self._numbers[:first] = self._only
+        self._numbers[first:last] = values
+
+    def whole(self) -> npt.NDArray[np.integer[Any]]:
+        """Of all events so far."""
+        if self._numbers is None:
+            return np.broadcast_to(self._only, self._done)
+        return self._numbers[: self._done]
+
+
 class Columns:
     """The columns of a result, each as narrow as its numbers are: takes one chunk after the other."""
 
     def __init__(self, events: int, counters: bool, resident: bool = False) -> None:
-        """`events`: how many there will be. `counters` and `resident`: those of `Result.columns` that few ask for."""
+        """`events`: how many there will be. `counters`, `resident`: those of `Result.columns` that few ask for."""
         more = [*(COUNTERS if counters else ()), *(["rss"] if counters or resident else ())]
-        self._columns: dict[str, npt.NDArray[np.integer[Any]]] = {
-            **{name: np.empty(events, dtype) for name, (_, _, dtype) in _FIELDS.items()},
-            **{name: np.empty(events, np.int64) for name in more},
+        self._columns = {
+            **{name: _Column(events, dtype) for name, (_, _, dtype) in _FIELDS.items()},
+            **{name: _Column(events, np.int64) for name in more},
         }
-        self._done = 0
 
     def add(self, rows: Part) -> None:
         """The results of the next events."""
         for name, column in self._columns.items():
-            column[self._done : self._done + len(rows)] = rows.column(name)
-        self._done += len(rows)
+            column.add(rows.column(name))
 
     def whole(self) -> dict[str, npt.NDArray[np.integer[Any]]]:
-        """Every column, of all events so far."""
-        return {name: column[: self._done] for name, column in self._columns.items()}
+        """Every column, of all events so far; nothing is to be written into those of one number."""
+        return {name: column.whole() for name, column in self._columns.items()}

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...counting import counted
-from ..events import Trace, has_accesses
+from ..events import Trace, firsts, has_accesses
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
 from .elf import Files
@@ -158,8 +158,9 @@ def _starts(trace: Trace) -> list[tuple[int, int, str]]:
         path = trace.strings[int(trace.columns["a0"][event])]
         out.append((event + 1, int(task[event]), path or "(program)"))
     roots = trace.tasks["parent"] < 0
-    firsts = np.unique(task, return_index=True)[1]
-    begins = firsts[(kind[firsts] == ev.K_BRK) & (trace.columns["a0"][firsts] == 0) & (ret[firsts] > 0)]
+    first = firsts(task, len(trace.tasks))
+    first = first[first >= 0]
+    begins = first[(kind[first] == ev.K_BRK) & (trace.columns["a0"][first] == 0) & (ret[first] > 0)]
     for event in begins.tolist():
         if roots[int(task[event])]:
             out.append((event, int(task[event]), "(program)"))

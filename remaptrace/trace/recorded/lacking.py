@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
 
 from ...abi import kinds as ev
 from ...patterns import pattern
-from ..events import Trace, are_memory_calls
+from ..events import Trace, are_memory_calls, firsts
 from ..wording import BEGAN_BEFORE
 from .loader import displaced_parts
 
@@ -31,6 +30,10 @@ _ELISION = pattern(
 """A line that stands for others: ``[...]``, ``... 3000 more lines ...``, ``<snip>``, ``(many more of the same)``."""
 
 _OWN_AREAS = (ev.K_INIT_MM, ev.K_INIT_VMA, ev.K_EXEC)
+_TELLS = are_memory_calls(np.arange(256)) | np.isin(np.arange(256), _OWN_AREAS)
+"""Of each kind of event whether it tells where the areas of a process come from."""
+_PIECE = 1 << 17
+"""Events that are looked at together."""
 
 
 def say_what_is_missing(trace: Trace) -> None:
@@ -72,10 +75,7 @@ def _late(trace: Trace) -> None:
     roots = {int(trace.tasks["pid"][row]) for row in np.flatnonzero(trace.tasks["parent"] < 0).tolist()}
     if not len(trace) or not roots:
         return
-    kind = trace.columns["kind"]
-    calls = _first_by_process(trace, are_memory_calls(kind))
-    begun = _first_by_process(trace, np.isin(kind, _OWN_AREAS))
-    late = [pid for pid in sorted(roots & calls.keys()) if begun.get(pid, len(trace)) > calls[pid]]
+    late = sorted(_begins_with_calls(trace, roots))
     if not late:
         return
     if late == [0]:
@@ -91,13 +91,19 @@ def _late(trace: Trace) -> None:
     )
 
 
-def _first_by_process(trace: Trace, wanted: npt.NDArray[np.bool_]) -> dict[int, int]:
-    """The first of the `wanted` events of each process that has one."""
-    events = np.flatnonzero(wanted)[::-1]
-    first = np.full(len(trace.tasks), -1, dtype=np.int64)
-    first[trace.columns["task"][events]] = events  # the last to be written is the first event
-    out: dict[int, int] = {}
-    for pid, event in zip(trace.tasks["pid"].tolist(), first.tolist(), strict=True):
-        if event >= 0:
-            out[pid] = min(event, out.get(pid, event))
-    return out
+def _begins_with_calls(trace: Trace, roots: set[int]) -> set[int]:
+    """Which of the processes `roots` call for memory before anything gives them areas."""
+    pids, numbers, _ = np.unique(trace.tasks["pid"], return_inverse=True, return_counts=True)
+    open_ = np.isin(pids, sorted(roots))
+    late: set[int] = set()
+    for first in range(0, len(trace), _PIECE):
+        kind, task = (trace.columns[name][first : first + _PIECE] for name in ("kind", "task"))
+        rows = np.flatnonzero(_TELLS[kind] & open_[numbers][task])
+        process = numbers[task[rows]]
+        at = firsts(process, len(pids))
+        told = np.flatnonzero(at >= 0)
+        late.update(pids[told[are_memory_calls(kind[rows[at[told]]])]].tolist())
+        open_[told] = False
+        if not open_.any():
+            break
+    return late

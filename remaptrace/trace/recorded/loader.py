@@ -44,6 +44,8 @@ def is_library(path: str) -> bool:
     return path.startswith(_LIBRARIES) and "/../" not in path and (name.endswith(".so") or ".so." in name)
 
 
+_PIECE = 1 << 17
+"""Events that are looked at together."""
 _REACH = 1 << 16
 """Bytes behind a library's first mapping that its last page may take: the largest page of any machine."""
 
@@ -56,12 +58,16 @@ def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
     """
     columns = trace.columns
     kinds, places = columns["kind"], columns["ret"]
-    maps = np.isin(kinds, (ev.K_MMAP, ev.K_OLD_MMAP)) & (columns["a4"] >= 0) & (places > 0)
-    if not maps.any():
-        return []
-    flags = columns["a3"].astype(np.int64)  # columns are as narrow as what is in them
-    maps &= flags & MAP["denywrite"] != 0
-    if not (maps & (flags & MAP_FIXED != 0)).any():
+    maps = np.zeros(len(kinds), dtype=np.bool_)
+    over = False
+    for first in range(0, len(kinds), _PIECE):
+        part = kinds[first : first + _PIECE]
+        rows = np.flatnonzero((part == ev.K_MMAP) | (part == ev.K_OLD_MMAP)) + first
+        flags = columns["a3"][rows].astype(np.int64)  # columns are as narrow as what is in them
+        rows = rows[(flags & MAP["denywrite"] != 0) & (columns["a4"][rows] >= 0) & (places[rows] > 0)]
+        maps[rows] = True
+        over = over or bool((columns["a3"][rows].astype(np.int64) & MAP_FIXED != 0).any())
+    if not over:
         return []
     found: list[tuple[int, int]] = []
     whole: dict[tuple[int, int], tuple[int, int, int] | None] = {}
@@ -75,7 +81,7 @@ def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
             continue
         key = pid, int(columns["a4"][event])
         start, length = int(places[event]), int(columns["a1"][event])
-        if not flags[event] & MAP_FIXED:
+        if not int(columns["a3"][event]) & MAP_FIXED:
             whole[key] = start, start + length + _REACH, event
         elif columns["a5"][event] == 0:
             whole[key] = None  # aligned to huge pages: the room was mapped without the file

@@ -14,7 +14,7 @@ import numpy as np
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD
 from ...counting import counted
-from ..events import Trace
+from ..events import Trace, firsts
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
 
@@ -72,7 +72,7 @@ def note_silent_threads(trace: Trace) -> None:
     births = np.flatnonzero((columns["kind"] == ev.K_FORK) & (columns["flags"] & ev.EVF_MADE == 0))
     births = births[columns["a1"][births].astype(np.int64) & CLONE_THREAD != 0]
     born = columns["a0"][births].astype(np.int64)
-    if not len(born) or np.isin(columns["task"], born).any():
+    if not len(born) or (firsts(columns["task"], len(trace.tasks))[born] >= 0).any():
         return
     threads = (
         "the thread that the log shows being born does"
