@@ -130,6 +130,16 @@ def is_kept(room: str, name: str) -> bool:
 
 def known_object(room: str, name: str) -> str:
     """Where the machine code of `name` is kept, as far as an earlier process found out; empty: one has to find out."""
-    folder = recalled(_subject(room), os.path.dirname(os.path.dirname(SHIPPED)))
-    path = "" if folder is None else os.path.join(cache_place(), room, folder, f"{name}.code")
-    return path if path and may_use(path) else ""
+    kept_in = os.path.join(cache_place(), room)
+    folder = _recalled.get(kept_in)
+    if folder is None:
+        folder = recalled(_subject(room), os.path.dirname(os.path.dirname(SHIPPED)))
+        if folder is None:
+            return ""
+        _recalled[kept_in] = folder
+    path = os.path.join(kept_in, folder, f"{name}.code")
+    return path if may_use(path) else ""
+
+
+_recalled: dict[str, str] = {}
+"""Folders that were found so, by what they lie in: the sources of a process are those that it began with."""

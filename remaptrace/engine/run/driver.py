@@ -36,7 +36,6 @@ from ...errors import TraceRefused
 from ...lateclasses import replace
 from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
-from ...trace.cutting import first_events
 from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
@@ -127,6 +126,8 @@ def replay(
     def look(event: int) -> Snapshot | None:
         if later is not None and later.knows(event):
             return later.look(event)
+        from ...trace.cutting import first_events
+
         return replay(
             first_events(trace, event + 1),
             machine,

@@ -16,13 +16,14 @@ from ...abi.kinds import FILE_DEVICE, FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE,
 from ...abi.prctl import PR_SET_MM_BRK, PR_SET_MM_START_BRK, PRCTL_OPTIONS
 from ...lateclasses import dataclass, field
 from ...patterns import pattern
+from . import ANSWERS_OF
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of, restore
 from .shownrules import shown_rules
 from .startareas import put_initial
 from .steps import STEPS
 from .untoldranges import CONTINUE, WRITEPROTECT, continued, writeprotects
 
-_ANSWERED = pattern(r"^answers of Linux (\d+\.\d+(?:\.\d+)?)\b")
+_ANSWERED = pattern(rf"^{ANSWERS_OF}(\d+\.\d+(?:\.\d+)?)\b")
 _LEFT_OUT = pattern(r"calls left out: ([a-z0-9_ ,]+)")
 _TOLD: tuple[tuple[str, str, Any], ...] = (
     ("ANON_VMA_NAME on", "anon_vma_name", True),

@@ -7,7 +7,7 @@ events for all turns at once. References to other steps' results become rows of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from ...abi.fcntl import MFD_ALLOW_SEALING
 from ...abi.kinds import EVF_OBSERVE, K_FORK, K_FORK_STEP, K_INIT_MM, K_INIT_VMA, K_MAKEFILE, K_SPECIAL_FILE
 from ...abi.special import SHOWN_NAMES
 from .expect import check_expect, expected_result, looks
-from .loops import MAX_EVENTS, Value, evaluate, is_expression, shuffled
 from .steps import STEPS, SYSCTL_WORDS, Step
 from .table import WIDTH, EventTable
 from .values import CONVERTERS, Key, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from .loops import Value
 
 BAD_FD = 777
 _STEP_KEYS = ("expect", "pid", "as")
@@ -50,10 +52,14 @@ class Builder(EventTable):
 
     def knows(self, text: str) -> bool:
         """True if `text` looks like an expression over the names known here."""
+        from .loops import is_expression
+
         return is_expression(text, self.env)
 
     def expression(self, text: str, field: str) -> Value:
         """The value of an expression; Problem at `field`."""
+        from .loops import evaluate
+
         try:
             return evaluate(text, self.env)
         except Problem as p:
@@ -341,6 +347,7 @@ class Builder(EventTable):
 
     def repeat(self, loop: Any, line: int, index: int, depth: int) -> None:
         """The events of a `repeat`: those of its steps, `count` times, interleaved by turn."""
+        from .loops import MAX_EVENTS, shuffled
         from .repeat import read_loop, size_of
 
         head = read_loop(self, loop)

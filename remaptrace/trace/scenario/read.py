@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
 from ...lateclasses import dataclass
 from ..events import Trace
-from .answered import Completed, UntoldFile, answered_kernel, complete, told_rules
+from . import ANSWERS_OF
 from .build import Builder, begin
 from .canonical import read_steps, split
 from .expect import check_areas
@@ -23,7 +23,9 @@ from .look import KEYS
 from .values import Key, Problem, did_you_mean
 from .yamldoc import Document, decode, load
 from .yamlmini import NotCanonical, check_text
-from .yamlplace import locate
+
+if TYPE_CHECKING:
+    from .answered import Completed, UntoldFile
 
 _RESOURCES = ("nodes", "nr_hugepages", "nr_overcommit_hugepages")
 _MACHINE_KEYS = ("arch", "kernel", "host", "ram", "swap", *_RESOURCES, "set")
@@ -56,7 +58,7 @@ def read_canonical(text: str, name: str, path: str) -> Trace | None:
     try:
         check_text(text)
         root, steps, line = split(text)
-        if answered_kernel(str(root.get("about") or "")):
+        if _answered_kernel(str(root.get("about") or "")):
             return None  # gaps are filled from what stands behind them
         started = _begin(root)
         read_steps(started.b, steps, line)
@@ -70,6 +72,8 @@ def build(document: Document, name: str = "") -> Trace:
     try:
         return _build(document, name)
     except Problem as p:
+        from .yamlplace import locate
+
         line, column, found = locate(document.text, p.path)
         rows = document.text.splitlines()
         raise InputError(
@@ -82,6 +86,15 @@ def build(document: Document, name: str = "") -> Trace:
             found[:200],
             p.expected,
         ) from None
+
+
+def _answered_kernel(about: str) -> str:
+    """`answered.answered_kernel`, of which most scenarios have nothing."""
+    if not about.startswith(ANSWERS_OF):
+        return ""
+    from .answered import answered_kernel
+
+    return answered_kernel(about)
 
 
 @dataclass
@@ -124,7 +137,9 @@ def _begin(root: Any, lines: dict[int, list[int]] | None = None) -> _Started:
     _check_top(root)
     machine = _machine(root)
     completed = None
-    if answered_kernel(str(root.get("about") or "")):
+    if _answered_kernel(str(root.get("about") or "")):
+        from .answered import complete
+
         completed = complete(root, (lines or {}).get(id(root["steps"]), []))
     b = Builder(root.get("page_size", 4096))
     _variables(b, root.get("vars") or {})
@@ -157,8 +172,10 @@ def _finish(started: _Started, root: dict[str, Any], path: str, name: str) -> Tr
     b, machine = started.b, started.machine
     _final(b, root, len(b.top))
     about = str(root.get("about") or "")
-    answered = answered_kernel(about)
+    answered = _answered_kernel(about)
     if answered and "kernel" not in machine:
+        from .answered import told_rules
+
         machine["kernel"] = f"linux-{answered}"
         shown = started.completed.rules if started.completed else {}
         machine = {**told_rules(about), **shown, **machine}

@@ -10,10 +10,11 @@ import numpy as np
 
 from ...abi.kinds import EVF_MADE
 from ..events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, Expectation, Trace
-from .loops import IntArray, Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from .loops import IntArray, Value
 
 
 WIDTH = len(COLUMNS)
