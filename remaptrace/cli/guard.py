@@ -7,10 +7,10 @@ leaves, unless the command answers signals itself (`interrupts`). The same threa
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # without its enums, see `cli.main`
 import os
 import re
 import select
-import signal
 import sys
 import threading
 import time

@@ -83,9 +83,9 @@ def _families() -> dict[tuple[str, str], list[str]]:
     """(name or alias, era) -> files, those of older kernels first; several where kernels of one era differ."""
     out: dict[tuple[str, str], list[str]] = {}
     for name in arch_names():
-        data = presets.resolved("arches", name)
-        for word in (name, *data.get("aliases", ())):
-            out.setdefault((word, data["era"]), []).append(name)
+        era = presets.inherited("arches", name, "era")
+        for word in (name, *(presets.inherited("arches", name, "aliases") or ())):
+            out.setdefault((word, era), []).append(name)
     for files in out.values():
         files.sort(key=lambda file: _range(file)[0])
     return out
@@ -93,8 +93,8 @@ def _families() -> dict[tuple[str, str], list[str]]:
 
 def _range(file: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """The first version that a file describes, and the first one that it does not; (0, 0): no bound."""
-    data = presets.resolved("arches", file)
-    first, last = (_version(data[key]) if data.get(key) else (0, 0) for key in ("since", "before"))
+    since, before = (presets.inherited("arches", file, key) for key in ("since", "before"))
+    first, last = (_version(text) if text else (0, 0) for text in (since, before))
     return first, last
 
 
@@ -105,7 +105,7 @@ def _version(text: str) -> tuple[int, int]:
 
 def describes(file: str, kernel: Kernel) -> bool:
     """Whether the preset file `file` holds for `kernel`: its era, and its versions where it names some."""
-    if presets.resolved("arches", file)["era"] != kernel.era:
+    if presets.inherited("arches", file, "era") != kernel.era:
         return False
     first, last = _range(file)
     if first == last == (0, 0):

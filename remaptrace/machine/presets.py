@@ -51,6 +51,11 @@ def chain(room: str, name: str) -> list[tuple[str, Mapping]]:
     return files
 
 
+def inherited(room: str, name: str, key: str) -> Any:
+    """What `resolved` has under `key`, if that is no mapping; None if it is not there."""
+    return next((data[key] for _, data in reversed(chain(room, name)) if key in data), None)
+
+
 @cache
 def resolved(room: str, name: str) -> Mapping:
     """Preset `name` with all its bases merged below it; not to be changed."""

@@ -36,8 +36,12 @@ def length(cell: Cell) -> int:
     return sum(_columns(text) for text, _ in spans(cell))
 
 
+_FIRST_COMBINING = "\u0300"
+"""The first character that takes no column, or two."""
+
+
 def _columns(text: str) -> int:
-    if text.isascii():
+    if text.isascii() or max(text) < _FIRST_COMBINING:
         return len(text)
     from unicodedata import combining, east_asian_width
 

@@ -1,6 +1,6 @@
 """Modules of short commands from one file: importlib looks for, opens and reads hundreds otherwise.
 
-A finder stands in front of the one that searches sys.path, and answers for modules that the bundle has. It is as exact
+A finder stands in front of those of the interpreter, and answers for modules that the bundle has. It is as exact
 as .pyc files, and more: a module counts only while its source has the size and the times that it had when its code was
 kept (the time of its last change of any kind too, which nobody can set), and only while nothing that would be found
 before it can have appeared: the folders of packages have their times, those of sys.path the same names of such modules
@@ -14,12 +14,16 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from _frozen_importlib import (  # type: ignore[import-not-found]
+    BuiltinImporter,
+    FrozenImporter,
+    ModuleSpec,
+)
 from _frozen_importlib_external import (  # type: ignore[import-not-found]
     MAGIC_NUMBER,
     ExtensionFileLoader,
     PathFinder,
     SourceFileLoader,
-    spec_from_file_location,
 )
 from binascii import crc32
 
@@ -29,7 +33,7 @@ from ..kept import cache_place, identity, may_use
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from importlib.machinery import ModuleSpec
+    from importlib.machinery import ModuleSpec as Spec
     from types import CodeType, ModuleType
     from typing import Any, TypeAlias
 
@@ -58,7 +62,8 @@ def searched() -> list[str]:
 def place() -> str:
     """Where the bundle of this interpreter and this search path is kept."""
     digest = blake2b(digest_size=8)
-    how = (sys.version, MAGIC_NUMBER.hex(), str(sys.flags.optimize), str(sys.pycache_prefix))
+    frozen = str(getattr(sys, "_xoptions", {}).get("frozen_modules"))
+    how = (sys.version, MAGIC_NUMBER.hex(), str(sys.flags.optimize), str(sys.pycache_prefix), frozen)
     for part in (*how, PACKAGES, *searched()):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     return os.path.join(cache_place(), "modules", f"{digest.hexdigest()}.bundle")
@@ -94,7 +99,7 @@ class Bundle:
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    ) -> Spec | None:
         """As finders do; None: the others shall look."""
         entry = self.modules.get(fullname)
         if entry is None:
@@ -106,10 +111,11 @@ class Bundle:
         if not self.same_folders(fullname) or identity(file) != known:
             return None
         loader = Loader(fullname, file, self) if length else ExtensionFileLoader(fullname, file)
-        spec: ModuleSpec | None = spec_from_file_location(
-            fullname, file, loader=loader, submodule_search_locations=inside or None
-        )
-        if spec is not None and length:
+        spec: Spec = ModuleSpec(fullname, loader, origin=file, is_package=package)
+        spec.has_location = True
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations += inside
+        if length:
             spec.cached = cached  # else it is put together again for each
         self.given.add(fullname)
         return spec
@@ -205,5 +211,14 @@ def installed() -> Bundle | None:
     """Have modules come from the bundle from now on; None if there is none, or imports are not the usual ones."""
     bundle = opened(place()) if may_bundle() else None
     if bundle is not None:
-        sys.meta_path.insert(sys.meta_path.index(PathFinder), bundle)  # type: ignore[arg-type]
+        at = sys.meta_path.index(PathFinder)
+        if sys.meta_path[at - len(_FIRST) : at] == _FIRST:
+            at -= len(
+                _FIRST
+            )  # they found nothing of the bundle when it was written, and it is the same interpreter
+        sys.meta_path.insert(at, bundle)  # type: ignore[arg-type]
     return bundle
+
+
+_FIRST: list[Any] = [BuiltinImporter, FrozenImporter]
+"""The interpreter's finders of modules that are in it."""
