@@ -12,7 +12,6 @@ from .. import errorcodes as ec
 from ..abi.kinds import ACCESSES
 from ..abi.rows import EV_WORDS
 from ..engine import arena
-from ..engine.run.engines import COMPILE_FROM
 from ..engine.state import H_ERROR, kalloc
 from ..engine.whatif.words import (
     P_DONTNEED,
@@ -59,6 +58,8 @@ PASSES = {
 _LOOP = "whatif.loop.rewrite"
 _INTERPRETED_BELOW = 2_000
 """Events below which loading compiled code does not pay, unless it came with the package."""
+_COMPILE_FROM = 60_000
+"""Events from which compiling the passes, half a minute once, takes no longer than `advise` takes with plain Python."""
 _ROOM = 1 << 16
 _ROOM_INTERPRETED = 1 << 12
 _AHEAD = 4
@@ -83,7 +84,7 @@ def _compiled(events: int, engine: str) -> bool:
         return True
     from ..machinecode.folders import can_compile
 
-    if events >= COMPILE_FROM and can_compile():
+    if events >= _COMPILE_FROM and can_compile():
         return True
     return events >= _INTERPRETED_BELOW and is_compiled(WHATIF, _LOOP)
 
