@@ -31,30 +31,30 @@ TRUTHS = ("map_counts", "map_lines", "faults")
 
 
 def ground_of(
-    result: Result,
-    answers: npt.NDArray[np.int64],
-    agree: npt.NDArray[np.bool_],
-    faults: npt.NDArray[np.int64],
-    tallies: dict[str, Tally],
+    result: Result, agree: npt.NDArray[np.bool_], faults: npt.NDArray[np.int64], tallies: dict[str, Tally]
 ) -> Ground:
-    """The ground of a comparison: `answers` are the compared events, `agree` which of them came out equal.
+    """The ground of a comparison: `agree` says of every event whether its answer was compared and came out equal.
 
     `faults` are the events of recorded faults that agree.
     """
     placed = assumed = guessed = 0
-    for first in range(0, len(answers), PIECE):
-        events = answers[first : first + PIECE][agree[first : first + PIECE]]
-        flags = result.columns["flags"][events]
-        by_guess = (flags & RSF_GUESSED) != 0
-        by_assumption = ((flags & RSF_ASSUMED) != 0) & ~by_guess
-        guessed += int(by_guess.sum())
-        assumed += int(by_assumption.sum())
-        placed += int((_placed(result, events) & ~by_assumption & ~by_guess).sum())
+    for first in range(0, len(agree), PIECE):
+        part = slice(first, first + PIECE)
+        free = agree[part]
+        flags = result.columns["flags"][part]
+        if flags.any():
+            by_guess = free & ((flags & RSF_GUESSED) != 0)
+            by_assumption = free & ((flags & RSF_ASSUMED) != 0) & ~by_guess
+            guessed += int(by_guess.sum())
+            assumed += int(by_assumption.sum())
+            free = free & ~by_assumption & ~by_guess
+        may_be_placed = free & _MAY_PLACE[result.trace.columns["kind"][part]]
+        placed += _placed(result, np.flatnonzero(may_be_placed) + first)
     flags = result.columns["flags"][faults]
     proved = (flags & RSF_ASSUMED) != 0
     taken = ((flags & RSF_KIND) != 0) & ~proved
     return Ground(
-        free=int(agree.sum()) - guessed - assumed - placed,
+        free=int(np.count_nonzero(agree)) - guessed - assumed - placed,
         placed=placed,
         assumed=assumed,
         guessed=guessed,
@@ -65,12 +65,16 @@ def ground_of(
     )
 
 
-def _placed(result: Result, events: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which of `events` answered with an address that the replay took from the recording."""
+_MAY_PLACE = np.isin(np.arange(256), (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT, ev.K_BRK))
+"""Of each kind of event whether its answer may be an address that the kernel chose."""
+
+
+def _placed(result: Result, events: npt.NDArray[np.int64]) -> int:
+    """How many of `events` answered with an address that the replay took from the recording."""
+    if not result.followed:
+        return 0
     columns = result.trace.columns
     kind, ret, a0, a1, a3 = (columns[c][events].astype(np.int64) for c in ("kind", "ret", "a0", "a1", "a3"))
-    if not result.followed:
-        return np.zeros(len(events), dtype=bool)
     fixed = np.zeros(len(events), dtype=bool)
     maps = (kind == ev.K_MMAP) | (kind == ev.K_OLD_MMAP)
     fixed |= maps & ((a3 & _FIXED) != 0)
@@ -80,4 +84,4 @@ def _placed(result: Result, events: npt.NDArray[np.int64]) -> npt.NDArray[np.boo
     fixed |= attaches & (a1 != 0)
     asks = (kind == ev.K_BRK) & (a0 == 0)  # where the heap begins is told, not found
     done = (ret >= 0) | (ret < -4095)
-    return np.asarray(((maps | moves | attaches) & ~fixed | asks) & done)
+    return int(np.count_nonzero(((maps | moves | attaches) & ~fixed | asks) & done))

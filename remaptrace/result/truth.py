@@ -52,8 +52,8 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
     trace = result.trace
     tallies: dict[str, Tally] = {}
     found: list[Disagreement] = []
-    compared, equal = _answered(result)
-    every = (_answers(result, compared, equal), _counts(result), _counters(result), _maps(result))
+    compared, agree = _answered(result)
+    every = (_answers(result, compared, agree), _counts(result), _counters(result), _maps(result))
     for what, tally, disagreements in chain.from_iterable(every):
         if tally.total:
             tallies[what] = tally
@@ -76,7 +76,7 @@ def check_recorded(result: Result, name: str = "", path: str = "", seconds: floa
         seconds=seconds,
         arch=result.machine.arch.label,
         kernel=result.machine.kernel.name,
-        ground=ground_of(result, compared, equal, faults[same], tallies),
+        ground=ground_of(result, agree, faults[same], tallies),
     )
 
 
@@ -106,16 +106,17 @@ _BELIEVED = (ev.K_IO_SETUP, ev.K_IO_DESTROY)
 """Calls whose recorded answers the replay takes: rings that lie in no log decide them."""
 
 
-def _answered(result: Result) -> tuple[npt.NDArray[np.int64], Bools]:
-    """The events whose recorded result is compared, and which of them came out equal."""
-    wanted, equal = np.zeros(len(result.trace), dtype=bool), np.zeros(len(result.trace), dtype=bool)
-    for first in range(0, len(wanted), PIECE):
+def _answered(result: Result) -> tuple[Bools, Bools]:
+    """Of every event whether its recorded result is compared, and whether it came out equal."""
+    compared, agree = np.zeros(len(result.trace), dtype=bool), np.zeros(len(result.trace), dtype=bool)
+    for first in range(0, len(compared), PIECE):
         part = slice(first, first + PIECE)
-        wanted[part], equal[part] = _answered_in(result, part)
-    compared = np.flatnonzero(wanted)
+        compared[part], agree[part] = _answered_in(result, part)
     if not result.followed:
-        equal[compared] |= _placed_by_itself(result, compared)
-    return compared, equal[wanted]
+        events = np.flatnonzero(compared)
+        agree[events] |= _placed_by_itself(result, events)
+    agree &= compared
+    return compared, agree
 
 
 def _answered_in(result: Result, part: slice) -> tuple[Bools, Bools]:
@@ -157,16 +158,14 @@ def _placed_by_itself(result: Result, compared: npt.NDArray[np.int64]) -> Bools:
     return equal
 
 
-def _answers(result: Result, compared: npt.NDArray[np.int64], equal: Bools) -> Found:
+def _answers(result: Result, compared: Bools, agree: Bools) -> Found:
     trace, kinds = result.trace, result.trace.columns["kind"]
-
-    def words(i: int) -> tuple[str, str]:
-        event = int(compared[i])
-        kind = int(kinds[event])
-        recorded, simulated = trace.columns["ret"][event], result.columns["ret"][event]
-        return result_text(int(recorded), kind), result_text(int(simulated), kind)
-
-    yield _tally(trace, "answers", compared, equal, words)
+    found: list[Disagreement] = []
+    for event in np.flatnonzero(compared != agree)[:FIRST].tolist():
+        sides = (columns["ret"][event] for columns in (trace.columns, result.columns))
+        expected, simulated = (result_text(int(ret), int(kinds[event])) for ret in sides)
+        found.append(_differ(trace, _FIELD["answers"], event, expected, simulated))
+    yield "answers", Tally(int(np.count_nonzero(agree)), int(np.count_nonzero(compared))), found
 
 
 def _truth(result: Result) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]] | None:

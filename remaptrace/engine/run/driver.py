@@ -348,14 +348,16 @@ class _Run:
         kinds, flags = events[:, E_KIND], events[:, E_FLAGS]
         if self.trace.taken is not None:
             flags[self.trace.taken[base : base + len(events)]] |= EVF_TAKEN
-        flags[wants_observation(kinds) & (not self.trace.recorded)] |= EVF_OBSERVE
+        if not self.trace.recorded:
+            flags[wants_observation(kinds)] |= EVF_OBSERVE
         for event in self.observer.behind:
             if base <= event < base + len(events):
                 flags[event - base] |= EVF_OBSERVE
         if self.watch is not None:
             self.reporting = flags & EVF_OBSERVE != 0
             flags |= EVF_OBSERVE
-        stops = set(np.flatnonzero(kinds == K_EXIT).tolist()) if self.ends else set()
+        narrow = self.trace.columns["kind"][base : base + len(events)]
+        stops = set(np.flatnonzero(narrow == K_EXIT).tolist()) if self.ends else set()
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         return sorted(stops)
 

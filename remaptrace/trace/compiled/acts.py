@@ -18,12 +18,13 @@ MAPS, UNMAPS, MOVES = 1, 2, 3
 
 RING = 1024
 """Acts that are kept, a power of two: more than WINDOW and STEPS together."""
-A_LOW, A_HIGH, A_MAPS, A_CHOSEN, A_TASK, A_EVENT = 0, 1, 2, 3, 4, 5
+A_LOW, A_HIGH, A_MAPS, A_CHOSEN, A_TASK, A_EVENT, A_NUMBER = 0, 1, 2, 3, 4, 5, 6
 """Words of an act: what it maps or unmaps, bytes; whether it maps; whether the kernel chose where, and nothing was
-there; whose it is and which event."""
+there; whose it is, which event, the how manieth act."""
 RING_WORDS = 8
-N_EVENT, N_ACTS = 0, 1
-"""Where a pass goes on: the next event, and how many acts there were before it."""
+N_EVENT, N_ACTS, N_CHOSEN = 0, 1, 2
+"""Where a pass goes on: the next event, how many acts there were before it, and how many whose place was chosen."""
+STATE_WORDS = 3
 P_MAPPING, P_MAKER, P_PLACE, P_LATEST, P_MAPPED = 0, 1, 2, 3, 4
 """Words of a pair of acts: the events; a place that both have; the event of the latest act upon it before the mapping,
 -1: none among those looked at; whether that mapped."""
@@ -45,6 +46,7 @@ def _keep(ring: Words, act: int, low: int, length: int, maps: int, chosen: int, 
     ring[place, A_CHOSEN] = chosen
     ring[place, A_TASK] = task
     ring[place, A_EVENT] = event
+    ring[place, A_NUMBER] = act
     return act + 1
 
 
@@ -104,7 +106,8 @@ def _pair(ring: Words, pids: Words, mapping: int, maker: int, back: int, out: Wo
 
 
 @entry(
-    "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64, int64, int64, int64[:, ::1], int64[::1], int64[:, ::1])"
+    "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64, int64, int64, int64[:, ::1], int64[:, ::1],"
+    " int64[::1], int64[:, ::1])"
 )
 def near_pairs(
     columns: Words,
@@ -115,16 +118,19 @@ def near_pairs(
     window: int,
     back: int,
     ring: Words,
+    chosen: Words,
     state: Words,
     out: Words,
 ) -> int:
     """Pairs of a mapping whose place the kernel chose and, behind it, what unmaps of it and its thread does next.
 
-    They are at most `steps` acts and `window` events apart, of one process and of two threads. Goes on where `state`
-    says until event `last` or until `out` may be too short: how many rows of `out` are filled.
+    They are at most `steps` acts and `window` events apart, of one process and of two threads. `ring` keeps acts,
+    `chosen` those whose place the kernel chose. Goes on where `state` says until event `last`, or until `out` may be
+    too short: how many rows of it are filled.
     """
     n = 0
     acts = word(state[N_ACTS])
+    kept = word(state[N_CHOSEN])
     event = word(state[N_EVENT])
     while event < last and n + 2 * steps <= len(out):
         before = acts
@@ -133,26 +139,30 @@ def near_pairs(
             mine = before & (RING - 1)
             if ring[mine, A_MAPS] == 0:
                 task, low, high = word(ring[mine, A_TASK]), word(ring[mine, A_LOW]), word(ring[mine, A_HIGH])
-                act = before - 1
-                while act >= 0 and act >= before - steps:
-                    at = act & (RING - 1)
-                    if event - ring[at, A_EVENT] > window:
+                one = kept - 1
+                while one >= 0:
+                    at = one & (RING - 1)
+                    if event - chosen[at, A_EVENT] > window or chosen[at, A_NUMBER] < before - steps:
                         break
                     # one branch for both: each of them alone goes either way
-                    over = (low < ring[at, A_HIGH]) & (high > ring[at, A_LOW])
+                    over = (low < chosen[at, A_HIGH]) & (high > chosen[at, A_LOW])
                     if (
                         over
-                        and ring[at, A_CHOSEN] != 0
-                        and ring[at, A_TASK] != task
-                        and pids[ring[at, A_TASK]] == pids[task]
-                        and not _acts_between(columns, word(ring[at, A_EVENT]), event, task)
+                        and chosen[at, A_TASK] != task
+                        and pids[chosen[at, A_TASK]] == pids[task]
+                        and not _acts_between(columns, word(chosen[at, A_EVENT]), event, task)
                     ):
-                        _pair(ring, pids, act, before, back, out, n)
+                        _pair(ring, pids, word(chosen[at, A_NUMBER]), before, back, out, n)
                         n += 1
-                    act -= 1
+                    one -= 1
+            elif ring[mine, A_CHOSEN] != 0:
+                for i in range(RING_WORDS):
+                    chosen[kept & (RING - 1), i] = ring[mine, i]
+                kept += 1
             before += 1
         event += 1
     state[N_ACTS] = acts
+    state[N_CHOSEN] = kept
     state[N_EVENT] = event
     return n
 

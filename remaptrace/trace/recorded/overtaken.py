@@ -66,7 +66,7 @@ def _compiled_candidates(trace: Trace) -> list[tuple[int, int]] | None:
     if columns is None:
         return None
     ring = np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
-    state, out = np.zeros(2, dtype=np.int64), np.zeros((1 << 12, 3), dtype=np.int64)
+    state, out = np.zeros(compiled.STATE_WORDS, dtype=np.int64), np.zeros((1 << 12, 3), dtype=np.int64)
     found = [out[:0]]
     while state[compiled.N_EVENT] < len(trace):
         count = compiled.walls(

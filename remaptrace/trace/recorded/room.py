@@ -165,23 +165,15 @@ class _Compiled:
 
     def pairs(self) -> Ints:
         """As `_Pieces.pairs`, by the events of what unmaps."""
-        ring = np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
-        state = np.zeros(2, dtype=np.int64)
+        ring, chosen = (np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64) for _ in range(2))
+        state = np.zeros(compiled.STATE_WORDS, dtype=np.int64)
         out = np.zeros((1 << 12, compiled.PAIR_WORDS), dtype=np.int64)
         found = [out[:0]]
         while state[compiled.N_EVENT] < len(self._trace):
             count = compiled.near_pairs(
-                self._columns,
-                self._sorts,
-                self._pids,
-                len(self._trace),
-                _STEPS,
-                _WINDOW,
-                _BACK,
-                ring,
-                state,
+                self._columns, self._sorts, self._pids, len(self._trace), _STEPS, _WINDOW, _BACK, ring, chosen, state,
                 out,
-            )
+            )  # fmt: skip
             found.append(out[:count].copy())
         return np.concatenate(found)
 
