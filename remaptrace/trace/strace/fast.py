@@ -34,7 +34,7 @@ from .read import CHILD, Log, StraceReader
 if TYPE_CHECKING:
     from ...machinecode.load import Function
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 _USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
 _FOLLOW = cast("Function", follow)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
