@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import BinaryIO
 
-_DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/(?:self|thread-self|(?P<pid>\d+))/fd)/(?P<fd>\d+)\Z")
+_DESCRIPTOR = r"/(?:dev/fd|proc/(?:self|thread-self|(?P<pid>\d+))/fd)/(?P<fd>\d+)\Z"  # compiled when needed
 _MOST_LINKS = 40  # as the kernel follows (fs/namei.c: MAXSYMLINKS)
 _unfinished: set[str] = set()
 """Temporary files of this process that are neither renamed nor taken away yet."""
@@ -57,7 +57,7 @@ def own_descriptor(path: str) -> int | None:
     """The descriptor of this process that `path` names, such as 1 for /dev/stdout; None for any other path."""
     at = os.path.abspath(path)
     for _ in range(_MOST_LINKS):
-        match = _DESCRIPTOR.match(at)
+        match = re.match(_DESCRIPTOR, at)
         if match:
             return int(match["fd"]) if match["pid"] in (None, str(os.getpid())) else None
         try:

@@ -65,7 +65,9 @@ def cache_folder(room: str) -> Path:
     """
     from .. import sources as own
 
-    return cache_root() / room / remembered(_subject(room), str(own.PACKAGE), lambda: _key(room))
+    found = cache_root() / room / remembered(_subject(room), str(own.PACKAGE), lambda: _key(room))
+    _recalled.pop(str(found.parent), None)
+    return found
 
 
 def _subject(room: str) -> str:
@@ -131,15 +133,13 @@ def is_kept(room: str, name: str) -> bool:
 def known_object(room: str, name: str) -> str:
     """Where the machine code of `name` is kept, as far as an earlier process found out; empty: one has to find out."""
     kept_in = os.path.join(cache_place(), room)
-    folder = _recalled.get(kept_in)
-    if folder is None:
-        folder = recalled(_subject(room), os.path.dirname(os.path.dirname(SHIPPED)))
-        if folder is None:
-            return ""
-        _recalled[kept_in] = folder
+    if kept_in not in _recalled:
+        found = recalled(_subject(room), os.path.dirname(os.path.dirname(SHIPPED)))
+        _recalled[kept_in] = "" if found is None else found
+    folder = _recalled[kept_in]
     path = os.path.join(kept_in, folder, f"{name}.code")
-    return path if may_use(path) else ""
+    return path if folder and may_use(path) else ""
 
 
 _recalled: dict[str, str] = {}
-"""Folders that were found so, by what they lie in: the sources of a process are those that it began with."""
+"""Folders found so, by what they lie in; empty: none. The sources of a process are those that it began with."""

@@ -26,11 +26,14 @@ def begin() -> None:
 
 def end() -> None:
     """Behind the answer: keep what a short command loaded from elsewhere, for the next one."""
-    from contextlib import suppress
     from time import process_time
 
+    from .bundle import found_elsewhere
+
     for bundle, before in _begun:
-        if process_time() < _LONG:
+        if process_time() < _LONG and found_elsewhere(bundle, before):
+            from contextlib import suppress
+
             from .bundling import keep_modules
 
             with suppress(OSError):  # the cache cannot be written, or is not this user's

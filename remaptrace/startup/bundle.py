@@ -32,7 +32,7 @@ from ..kept import cache_place, identity, may_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Set
     from importlib.machinery import ModuleSpec as Spec
     from types import CodeType, ModuleType
     from typing import Any, TypeAlias
@@ -172,6 +172,20 @@ class Loader(SourceFileLoader):  # type: ignore[misc]
         """The module's code."""
         code: CodeType | None = self._bundle.code(fullname) or super().get_code(fullname)
         return code
+
+
+def spec_of(name: str) -> Spec | None:
+    """How a module was found; None for one that was made otherwise, or is another by its own name."""
+    spec: Spec | None = getattr(sys.modules.get(name), "__spec__", None)
+    return spec if spec is not None and spec.name == name else None
+
+
+def found_elsewhere(bundle: Bundle | None, before: Set[str]) -> list[str]:
+    """Modules that came behind `before`, of files by the interpreter's own loaders, and were not of `bundle`."""
+    given = before if bundle is None else before | bundle.given
+    kinds = (SourceFileLoader, ExtensionFileLoader)
+    new = ((name, spec_of(name)) for name in list(sys.modules) if name not in given)
+    return [name for name, spec in new if spec is not None and type(spec.loader) in kinds]
 
 
 def packed(table: dict[str, Any], codes: Iterable[bytes]) -> tuple[bytes, ...]:

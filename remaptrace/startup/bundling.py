@@ -9,7 +9,7 @@ import time
 from binascii import crc32
 from contextlib import suppress
 from importlib import invalidate_caches
-from importlib.machinery import ExtensionFileLoader, PathFinder, SourceFileLoader
+from importlib.machinery import PathFinder, SourceFileLoader
 
 from ..kept import identity, make_folder, settled
 from ..outfile import write_file
@@ -18,7 +18,6 @@ from . import bundle as reading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Set
-    from importlib.machinery import ModuleSpec
 
     from ..kept import Identity
     from .bundle import Bundle, Entry
@@ -35,8 +34,7 @@ def keep_modules(bundle: Bundle | None, before: Set[str]) -> bool:
     """
     if sys.dont_write_bytecode or not reading.may_bundle():
         return False
-    given = before if bundle is None else before | bundle.given
-    names = [name for name in list(sys.modules) if name not in given and _is_new(name)]
+    names = reading.found_elsewhere(bundle, before)
     if not names or not _searched_alone({name for name in names if "." not in name}):
         return False
     invalidate_caches()
@@ -57,18 +55,6 @@ def keep_modules(bundle: Bundle | None, before: Set[str]) -> bool:
     return True
 
 
-def _is_new(name: str) -> bool:
-    """True for a module that the interpreter's own loaders loaded, of a file of its own."""
-    spec = _spec(name)
-    return spec is not None and type(spec.loader) in (SourceFileLoader, ExtensionFileLoader)
-
-
-def _spec(name: str) -> ModuleSpec | None:
-    """How a module was found; None for one that was made otherwise, or is another by its own name."""
-    spec: ModuleSpec | None = getattr(sys.modules.get(name), "__spec__", None)
-    return spec if spec is not None and spec.name == name else None
-
-
 def _searched_alone(wanted: set[str]) -> bool:
     """True if no folder of sys.path that a bundle is not for, where `python -m` was started, has one of `wanted`."""
     folders = reading.searched()
@@ -85,7 +71,7 @@ class _Found:
 
     def take(self, name: str) -> None:
         """Add a module that this process loaded, if the interpreter would load the same now."""
-        spec = _spec(name)
+        spec = reading.spec_of(name)
         if spec is None or spec.origin is None or (known := settled(spec.origin, self.now)) is None:
             return
         parent = sys.modules.get(name.rpartition(".")[0])

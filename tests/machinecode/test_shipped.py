@@ -69,7 +69,7 @@ def test_shipped_code_runs_where_there_is_no_compiler(folder: Path, tmp_path: Pa
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split(" ", 1)[1].strip() == str([0, 0, int.from_bytes(b"mmap", "big"), 17])
+    assert done.stdout.split(" ", 1)[1].strip() == str([int.from_bytes(b"mmap", "little"), 0, 0, 17])
     assert not list(tmp_path.iterdir())
 
 
@@ -91,7 +91,7 @@ def test_where_no_shipped_object_is_for_the_processor_llvm_alone_makes_one(
     kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (len(words) + 2))
     assert kind(call)(*words, 0, 17) == 0
     (slot,) = np.flatnonzero(names[0, :, 3] != -1)
-    assert names[0, slot].tolist() == [0, 0, int.from_bytes(b"mmap", "big"), 17]
+    assert names[0, slot].tolist() == [int.from_bytes(b"mmap", "little"), 0, 0, 17]
 
 
 def test_damaged_bitcode_is_not_taken(used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,6 +194,9 @@ def documents() -> st.SearchStrategy[str]:
             "vars: {own: 2}\n",
             "about: 'x'\nlayout: top-down # y\n",
             "nome: x\n",
+            "name: ten\narch: x86_64\npage_size: 4096\n",
+            "name: true\nname: x\n",
+            "name: null\nlayout: yes\n",
         ]
     )
     tail = st.one_of(

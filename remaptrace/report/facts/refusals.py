@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from ...engine.why import (
     WHY_RLIMIT_MEMLOCK,
     WHY_TEXT,
 )
+from ...patterns import pattern
 from ...result.result import Result
 from ...trace.wording import Place, place, result_text
 
@@ -45,7 +45,7 @@ _WITH_NUMBERS = (
 _BELIEVED = (WHY_LOW_ADDRESS, WHY_HUGE_POOL)
 """Reasons that may be in the state only because the refusal was recorded (`advice.callreasons.BELIEVED`)."""
 
-_NUMBERS = re.compile(r"[0-9][0-9,]*")
+_NUMBERS = pattern(r"[0-9][0-9,]*")
 
 
 def refusal_notes(result: Result) -> list[str]:

@@ -44,6 +44,7 @@ _AREA = pattern(
     rf"- \{{start: {_NUMBER}, end: {_NUMBER}, perms: ([r-][w-][x-][ps]), offset: {_NUMBER},"
     rf" file: {VALUE}(?:(, vmflags: ){VALUE})?\}}\n"
 )
+_PLAIN_HEAD = pattern(r"(?:[a-z_]+: (?:[A-Za-z][A-Za-z0-9_]*|[1-9][0-9]{0,17})\n)+\Z")
 _RESULT = pattern(r"\{result: (0x[0-9a-f]{1,15})\}\Z")
 TAIL_KEYS = ("vmas", "name", "about", "arch", "page_size", "machine", "vars", "files", "layout", "initial")
 _SLOW = 500  # steps without a quick way that are read here before their share is looked at
@@ -275,6 +276,15 @@ def read_steps(b: Builder, text: str, line: int) -> None:
     _Steps(b).read(text, line)
 
 
+def _plain_head(text: str) -> dict[str, Any] | None:
+    """What lines of words and numbers say, each under another key; None for any other text."""
+    if not _PLAIN_HEAD.match(text):
+        return None
+    rows = [line.split(": ") for line in text.splitlines()]
+    part = {key: scalar(value) for key, value in rows}
+    return part if len(part) == len(rows) else None
+
+
 def split(text: str) -> tuple[dict[str, Any], str, int]:
     """The document without its steps, the text of the steps, and the line where that begins.
 
@@ -292,7 +302,8 @@ def split(text: str) -> tuple[dict[str, Any], str, int]:
         if piece.strip():
             areas = _END_AREAS.match(piece)
             listed = _areas(areas[1]) if areas is not None else None
-            part = {"vmas": listed} if listed is not None else parse(piece.split("\n"), first, {})
+            part: Any = {"vmas": listed} if listed is not None else _plain_head(piece)
+            part = part or parse(piece.split("\n"), first, {})
             if type(part) is not dict or "steps" in part or part.keys() & root.keys():
                 raise NotCanonical
             root |= part
