@@ -9,6 +9,9 @@ from __future__ import annotations
 import mmap
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..abi.mman import MAP_NORESERVE
@@ -77,7 +80,11 @@ def _share_of_address_space() -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return 1 << 62
-    with open("/proc/self/statm", encoding="ascii") as file:
+    used = 0
+    with (
+        suppress(OSError),
+        open("/proc/self/statm", encoding="ascii") as file,
+    ):  # not every container has /proc
         used = int(file.read().split()[0]) * resource.getpagesize()
     return max(0, limit - used) // 4
 
