@@ -10,8 +10,6 @@ import mmap
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..abi.mman import MAP_NORESERVE

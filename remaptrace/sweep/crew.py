@@ -44,7 +44,8 @@ def in_order(
     workers: int,
     here: Callable[[Piece], bool] = lambda _: False,
 ) -> Iterator[Any]:
-    """The rows that `work` gives for each of `pieces`, in order, from `workers` processes, each as soon as it is there.
+    """The rows that `work` gives for each of `pieces`, in order, from `workers` processes, each as soon as it is there
+    or, where it gives a list, all of them at once.
 
     Pieces that are to be done `here` are done by this process at their turn. What `work` raises is raised here at the
     turn of its piece. WorkerLost if a process ends before its time.
@@ -128,9 +129,9 @@ class _Crew:
                 end = at + _LENGTH + int.from_bytes(held[at : at + _LENGTH], "little")
                 if len(held) < end:
                     break
-                piece, failed, row = pickle.loads(held[at + _LENGTH : end])
-                self._rows.setdefault(piece, deque()).append((failed, row))
-                self._open -= failed or row is None
+                piece, failed, rows = pickle.loads(held[at + _LENGTH : end])
+                self._rows.setdefault(piece, deque()).extend((failed, row) for row in rows)
+                self._open -= failed or rows[-1] is None
                 at = end
             del held[:at]
 
@@ -165,11 +166,14 @@ def _be_worker(
             at[:] = number
             piece = int.from_bytes(number, "little")
             try:
-                for row in work(pieces[piece]):
-                    _tell(writing, (piece, False, row))
-                _tell(writing, (piece, False, None))
+                rows = work(pieces[piece])
+                if not isinstance(rows, list):
+                    for row in rows:
+                        _tell(writing, (piece, False, (row,)))
+                    rows = []
+                _tell(writing, (piece, False, (*rows, None)))
             except Exception as error:  # raised where it is waited for
-                _tell(writing, (piece, True, _that_can_be_sent(error)))
+                _tell(writing, (piece, True, (_that_can_be_sent(error),)))
     finally:
         os._exit(0)
 

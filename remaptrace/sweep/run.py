@@ -50,7 +50,7 @@ def _cells(group: Sequence[Job], workers: int, done: Container[Key]) -> Iterator
         from ..engine.run.driver import prepare
 
         prepare(trace)
-    yield from _shared_out([[job] for job in group], lambda cell: _row(cell[0], trace, done), workers)
+    yield from _shared_out([[job] for job in group], lambda cell: list(_row(cell[0], trace, done)), workers)
 
 
 def _row(job: Job, trace: Trace | RemapTraceError, done: Container[Key]) -> Iterator[Row]:
@@ -66,7 +66,11 @@ def _traces(groups: Groups, workers: int, done: Container[Key]) -> Iterator[Row]
     if len(groups) >= 2 * workers or not is_compiled():
         yield from run_jobs(groups[0], done)  # here, so that the processes begin with everything loaded
         groups = groups[1:]
-    yield from _shared_out(groups, lambda group: run_jobs(group, done), workers, _must_stay)
+
+    def rows(group: Sequence[Job]) -> Iterable[Row]:
+        return _rows(group, done) if len(group) == 1 else run_jobs(group, done)
+
+    yield from _shared_out(groups, rows, workers, _must_stay)
 
 
 def _must_stay(group: Sequence[Job]) -> bool:

@@ -6,8 +6,11 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +337,41 @@ def test_what_nobody_counted_is_an_empty_cell_in_every_table(traces: Path, tmp_p
         }
         assert None not in [by_name["nine"][c] for c in COLUMNS if c != "error"]
         assert all(row["seconds"] is not None for row in rows)
+
+
+def _at_work(group: int) -> list[str]:
+    """Processes of a group that are more than what is left of one that nobody has asked about."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, of = path.read_text().rpartition(")")[2].split()[:3]
+            if int(of) == group and state not in "ZX":
+                found.append(path.parent.name)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_of_two_processes_that_is_ended_leaves_whole_rows_in_order_and_nobody_at_work(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    for name in range(60):
+        scenario(tmp_path, f"s{name:03}", 300)
+    command = [sys.executable, "-m", "remaptrace", "sweep", str(tmp_path), "-j", "2", "-o"]
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what jobs in the background start would ignore it
+    cut, whole = tmp_path / "cut.csv", tmp_path / "whole.csv"
+    child = subprocess.Popen([*command, str(cut)], stderr=subprocess.DEVNULL, start_new_session=True)
+    while not cut.exists() or cut.read_bytes().count(b"\n") < 4:
+        time.sleep(0.01)
+    child.send_signal(number)
+    assert child.wait() in (128 + number, -number)
+    while _at_work(child.pid):  # whoever is killed with its parent may take a moment
+        time.sleep(0.01)
+    kept = cut.read_text().splitlines()
+    assert all(line.count(",") == len(COLUMNS) - 1 for line in kept)
+    for path in (cut, whole):
+        assert subprocess.run([*command, str(path)], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    wanted = facts(list(csv.DictReader(whole.open())))
+    assert facts(list(csv.DictReader(cut.open()))) == wanted
+    assert facts(list(csv.DictReader(kept))) == wanted[: len(kept) - 1]
