@@ -32,7 +32,6 @@ bench: $(DEV)
 # Compiles the engine and the readers for every level of processor, and packs them into dist/.
 wheel: $(READY)
 	$(BIN)/python -m remaptrace.machinecode.ship
-	$(BIN)/python -m tools.manpages share
 	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
