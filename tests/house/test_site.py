@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_man_reads_them_without_a_warning(tmp_path: Path) -> None:
         )
         assert done.returncode == 0 and done.stderr == "", done.stderr
         assert "EXIT STATUS" in done.stdout
+
+
+def test_building_makes_what_is_packed(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools")
+    for name in ("setup.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("tools", "remaptrace"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    subprocess.run([sys.executable, "setup.py", "--version"], cwd=tmp_path, check=True, capture_output=True)
+    made = {str(path.relative_to(tmp_path / "share")) for path in (tmp_path / "share").rglob("*.*")}
+    assert {f"man/man1/{name}" for name in pages()} <= made
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        needed = tomllib.load(file)["build-system"]["requires"]
+    assert any(one.startswith("click") for one in needed)
 
 
 def test_completions_go_where_shells_look_and_into_the_wheel() -> None:
