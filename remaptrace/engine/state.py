@@ -199,9 +199,11 @@ MM_LASTTABLE = 29  # ... and the table
 MM_MDWE = 30
 MM_ASLR = 31
 MM_HERE = 34  # the VMA near which this call begins, see vmaset.look_ahead, 0: unknown ...
-MM_NEAR = 35  # ... and the next call
-MM_LEAF = 36  # the leaf where to look for the area of the next call but one, 0: unknown ...
-MM_LEAF_2 = 37  # ... and of the one behind it
+MM_NEAR = 35  # ... the next call ...
+MM_NEAR_2 = 32  # ... and the one behind it
+MM_LEAF = 36  # the leaf where to look for the area of the call behind that, 0: unknown ...
+MM_LEAF_2 = 37  # ... and those of the two calls
+MM_LEAF_3 = 33  # that follow
 MM_PKEYS = (
     38  # protection keys handed out, a bit each, key 0 inverted where there are keys, see areas/pkeys.py
 )

@@ -22,6 +22,7 @@ from ..jit import NO_KEY, RANK_WIDTH, apart, kernel, rank, trailing_zeros, wrap
 from ..state import (
     MM_LEAF,
     MM_LEAF_2,
+    MM_LEAF_3,
     MM_SET,
     V_HOME,
     Mem,
@@ -300,6 +301,8 @@ def _forget(m: Mem, mm: int, node: int) -> int:
         m[mm + MM_LEAF] = 0
     if m[mm + MM_LEAF_2] == node:
         m[mm + MM_LEAF_2] = 0
+    if m[mm + MM_LEAF_3] == node:
+        m[mm + MM_LEAF_3] = 0
     return 0
 
 

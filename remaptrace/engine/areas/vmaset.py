@@ -15,7 +15,9 @@ from ..state import (
     MM_HERE,
     MM_LEAF,
     MM_LEAF_2,
+    MM_LEAF_3,
     MM_NEAR,
+    MM_NEAR_2,
     MM_PEAK,
     MM_SET,
     V_END,
@@ -29,9 +31,9 @@ from ..state import (
 from .areatree import (
     N_BOUND,
     N_COUNT,
-    N_GAPS,
     N_LEVEL,
     N_REFS,
+    N_WORDS,
     change_gap,
     change_key,
     change_vma,
@@ -50,6 +52,8 @@ from .areatree import (
 from .changelog import note
 
 LINE = 8  # words that come into the processor's caches together
+LOOK_NEAR, LOOK_FAR = 2, 5
+"""Calls ahead of which an area, and the leaf where it stands, is looked for: as many as `mm` has words for."""
 
 
 @kernel
@@ -82,27 +86,29 @@ def find_vma(m: Mem, mm: int, addr: int) -> int:
 def _fetch_leaf(m: Mem, root: int, addr: int) -> int:
     """The leaf where the area near `addr` stands; the processor is asked to fetch it."""
     leaf = leaf_for(m, root, addr)
-    for i in range(leaf, leaf + N_GAPS, LINE):
+    for i in range(leaf, leaf + N_WORDS, LINE):
         prefetch(m, i)
     return leaf
 
 
 @kernel
 def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
-    """Note the VMA near `addr`, where the next call begins, and let the processor fetch it meanwhile.
+    """Note the VMA near `addr`, where the next call but one begins, and let the processor fetch it meanwhile.
 
-    A replay knows what comes next. `far` is where the call begins that comes two calls later: its leaf is
-    fetched now and looked into then. What is noted is only a place to begin with: `find_vma` looks whether it
-    fits.
+    A replay knows what comes next. `far` is where the call begins that comes LOOK_FAR calls later: its leaf is
+    fetched now and looked into when that call is LOOK_NEAR calls ahead; the neighbours of its area are fetched one
+    call later. What is noted is only a place to begin with: `find_vma` looks whether it fits.
     """
-    v = m[mm + MM_NEAR]
+    v = m[mm + MM_NEAR_2]
     leaf = m[mm + MM_LEAF]
     root = m[mm + MM_SET]
-    m[mm + MM_HERE] = v
+    m[mm + MM_HERE] = m[mm + MM_NEAR]
     if root == 0:
         return 0
+    m[mm + MM_NEAR] = v
     m[mm + MM_LEAF] = m[mm + MM_LEAF_2]
-    m[mm + MM_LEAF_2] = _fetch_leaf(m, root, far)
+    m[mm + MM_LEAF_2] = m[mm + MM_LEAF_3]
+    m[mm + MM_LEAF_3] = _fetch_leaf(m, root, far)
     if v != 0:
         if (
             ult(addr - m[v + V_START], m[v + V_END] - m[v + V_START]) != 0
@@ -113,7 +119,7 @@ def look_ahead(m: Mem, mm: int, addr: int, far: int) -> int:
     if leaf == 0:
         leaf = leaf_for(m, root, addr)
     v = m[leaf + N_REFS + slot_near(m, leaf, addr)]
-    m[mm + MM_NEAR] = v
+    m[mm + MM_NEAR_2] = v
     for i in range(v, v + V_WORDS, LINE):
         prefetch(m, i)
     return 0
@@ -217,11 +223,13 @@ def _one_less(m: Mem, mm: int, vma: int) -> int:
     cache = m[mm + MM_CACHE]
     here = m[mm + MM_HERE]
     near = m[mm + MM_NEAR]
+    then = m[mm + MM_NEAR_2]
     m[mm + MM_CACHE] = (
         0 if cache == vma else cache
     )  # stores, not branches: which of them it is nobody can foretell
     m[mm + MM_HERE] = 0 if here == vma else here
     m[mm + MM_NEAR] = 0 if near == vma else near
+    m[mm + MM_NEAR_2] = 0 if then == vma else then
     return 0
 
 

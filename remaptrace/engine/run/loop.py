@@ -41,7 +41,7 @@ from ...abi.rows import (
     RSF_UNMODELLED,
 )
 from ..areas.changelog import close_event
-from ..areas.vmaset import look_ahead
+from ..areas.vmaset import LOOK_FAR, LOOK_NEAR, look_ahead
 from ..belief.refusal import REFUSE, loosen, note_answer, note_not_shown, settle, tighten
 from ..jit import COMPILED, entry, kernel, wrap
 from ..marks import ALIVE
@@ -228,8 +228,8 @@ def replay(m: Mem, ev: Mem, rs: Mem, rc: Mem, counted: int, base: int, first: in
         task = task_of(m, ev[row + E_TASK])
         mm = m[task + T_MM]
         if mm != 0 and m[mm + MM_COUNT] >= _MANY:
-            soon = min(i + 1, last - 1) * EV_WORDS
-            far = min(i + 3, last - 1) * EV_WORDS
+            soon = min(i + LOOK_NEAR, last - 1) * EV_WORDS
+            far = min(i + LOOK_FAR, last - 1) * EV_WORDS
             look_ahead(m, mm, ev[soon + E_ARGS], ev[far + E_ARGS])
         outcome = OUT_NONE
         if m[task + T_ALIVE] == ALIVE:
