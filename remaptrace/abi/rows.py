@@ -16,7 +16,7 @@ T_NONE, T_ABSOLUTE, T_OF_DAY, T_RELATIVE = 0, 1, 2, 3
 RS_RET = 0  # value, or -errno; for accesses 0
 RS_FAULTS = 1  # faults of this event: minor (32 bits), major (32)
 RS_STATE = (
-    2  # map_count of the task's mm after it, -1: no mm (32); byte read, -1: none (16); OUT_* (8); RSF_* (8)
+    2  # map_count of the task's mm after it, -1: no mm (32); byte read, -1: none (16); RSF_* (8); OUT_* (8)
 )
 RS_REST = 3  # WHY_* of the refusal, 0: none (8); present pages, without those of hugetlbfs (VmRSS, 56)
 RS_WORDS = 4

@@ -26,8 +26,12 @@ NO_KEY = 0x7FFF_FFFF_FFFF_FFFF
 """Above every key, see `rank`."""
 RANK_WIDTH = 16
 """Words that `rank` looks at."""
+IN_LINE = 0xFEDC_BA98_7654_3210 - (1 << 64)
+"""The order of words that ascend as they lie, see `nearest`."""
 _SIGN = -0x8000_0000_0000_0000
 _U64 = 0xFFFF_FFFF_FFFF_FFFF
+_ONES = 0x1111_1111_1111_1111
+_DIGITS = "0123456789abcdef"
 
 if COMPILED:
     from llvmlite import ir
@@ -111,14 +115,32 @@ if COMPILED:
         below: int = _below(m, first, min(key, NO_KEY - 1) + 1)
         return below
 
+    @kernel
+    def nearest(m: Any, first: int, order: int, key: int) -> int:
+        """Which of the RANK_WIDTH words from `first` on is the greatest that is <= `key`, or the lowest of all.
+
+        `order` has the numbers of the words in ascending order, four bits each.
+        """
+        return (order >> (max(rank(m, first, key) - 1, 0) << 2)) & 15
+
     @_intrinsic  # type: ignore[untyped-decorator]
-    def trailing_zeros(typing: Any, word: Any) -> Any:
+    def _trailing_zeros(typing: Any, word: Any) -> Any:
         """How many bits below the lowest that is set; `word` is not 0."""
 
         def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.cttz(arguments[0], ir.IntType(1)(1))
 
         return types.int64(types.int64), lowered
+
+    @kernel
+    def place_in(order: int, number: int) -> int:
+        """Where `number` stands among the sixteen numbers of four bits in `order`, the lowest first.
+
+        Of a difference of words the lowest four zero bits are found exactly, whatever is above them.
+        """
+        differ = order ^ number * _ONES
+        below: int = _trailing_zeros((differ - _ONES) & ~differ & (_ONES << 3))
+        return below >> 2
 
     @kernel
     def wrap(value: int) -> int:
@@ -155,9 +177,25 @@ else:
         """How many of the RANK_WIDTH words from `first` on are <= `key`, in whatever order; NO_KEY never is."""
         return bisect_right(sorted(m[first : first + RANK_WIDTH].tolist()), min(key, NO_KEY - 1))
 
-    def trailing_zeros(word: int) -> int:
-        """How many bits below the lowest that is set; `word` is not 0."""
-        return (word & -word).bit_length() - 1
+    def nearest(m: Any, first: int, order: int, key: int) -> int:
+        """Which of the RANK_WIDTH words from `first` on is the greatest that is <= `key`, or the lowest of all.
+
+        `order` has the numbers of the words in ascending order, four bits each.
+        """
+        if order == IN_LINE:
+            return max(bisect_right(m, key, first, first + RANK_WIDTH) - first - 1, 0)
+        found = order & 15
+        words = m[first : first + RANK_WIDTH].tolist()
+        best = words[found]
+        for i, word in enumerate(words):
+            if best < word <= key:
+                best = word
+                found = i
+        return found
+
+    def place_in(order: int, number: int) -> int:
+        """Where `number` stands among the sixteen numbers of four bits in `order`, the lowest first."""
+        return 15 - f"{order & _U64:016x}".index(_DIGITS[number])
 
     def wrap(value: int) -> int:
         """`value` modulo 2**64 as a signed word."""

@@ -18,7 +18,7 @@ the kernel's tree (red-black until 6.0, maple since 6.1) costs.
 
 from __future__ import annotations
 
-from ..jit import NO_KEY, RANK_WIDTH, apart, kernel, rank, trailing_zeros, wrap
+from ..jit import IN_LINE, NO_KEY, RANK_WIDTH, apart, kernel, nearest, place_in, rank, wrap
 from ..state import (
     MM_LEAF,
     MM_LEAF_2,
@@ -43,9 +43,6 @@ N_REFS = N_KEYS + FAN
 N_GAPS = N_REFS + FAN  # of a free slot 0
 N_WORDS = N_GAPS + FAN
 
-_ONES = 0x1111_1111_1111_1111
-_EIGHTS = _ONES * 8 - (1 << 64)
-_IN_LINE = 0xFEDC_BA98_7654_3210 - (1 << 64)  # N_ORDER with every place in its own slot
 
 
 @kernel
@@ -74,14 +71,8 @@ def home_slot(home: int) -> int:
 
 @kernel
 def place_at(m: Mem, home: int) -> int:
-    """How many entries are in front of the one at `home`: the place of its slot in N_ORDER.
-
-    In a difference of words the lowest four zero bits are found exactly, whatever is above them.
-    """
-    differ = m[home_node(home) + N_ORDER] ^ home_slot(home) * _ONES
-    zero = wrap(differ - _ONES) & ~differ & _EIGHTS
-    below: int = trailing_zeros(zero)
-    return below >> 2
+    """How many entries are in front of the one at `home`."""
+    return place_in(m[(home >> 4) + N_ORDER], home & 15)
 
 
 @kernel
@@ -93,7 +84,7 @@ def place_of(m: Mem, node: int, key: int) -> int:
 @kernel
 def slot_near(m: Mem, node: int, key: int) -> int:
     """The slot of the last entry of `node` whose key is <= `key`, or of the first entry."""
-    return slot_at(m, node, max(place_of(m, node, key), 0))
+    return nearest(m, node + N_KEYS, m[node + N_ORDER], key)
 
 
 @kernel
@@ -107,7 +98,7 @@ def leaf_for(m: Mem, root: int, key: int) -> int:
     """The leaf where a VMA that starts at `key` is or belongs."""
     node = root
     for _ in range(m[root + N_LEVEL]):
-        node = m[node + N_REFS + slot_near(m, node, key)]
+        node = m[node + N_REFS + nearest(m, node + N_KEYS, m[node + N_ORDER], key)]
     return node
 
 
@@ -150,10 +141,11 @@ def change_key(m: Mem, vma: int, new: int) -> int:
 
 @kernel
 def change_gap(m: Mem, vma: int, gap: int) -> int:
-    """Store the free space below `vma`; the bounds above it are not raised."""
+    """Store the free space below `vma`; the bounds above it are not raised. Gives the leaf."""
     home = m[vma + V_HOME]
-    m[home_node(home) + N_GAPS + home_slot(home)] = gap
-    return home_node(home)
+    leaf = home >> 4
+    m[leaf + N_GAPS + (home & 15)] = gap
+    return leaf
 
 
 @kernel
@@ -180,7 +172,7 @@ def node_new(m: Mem, level: int) -> int:
     node = kalloc(m, N_WORDS)
     if node != 0:
         m[node + N_LEVEL] = level
-        m[node + N_ORDER] = _IN_LINE
+        m[node + N_ORDER] = IN_LINE
         for i in range(node + N_KEYS, node + N_KEYS + RANK_WIDTH):
             m[i] = NO_KEY
     return node
@@ -326,10 +318,11 @@ def _drop_entry(m: Mem, node: int, at: int) -> int:
 @kernel
 def remove_entry(m: Mem, mm: int, home: int) -> int:
     """Take the entry at `home` out of its leaf; empty nodes go, an only child becomes root."""
-    at = place_at(m, home)
+    leaf = home_node(home)
+    at = place_in(m[leaf + N_ORDER], home & 15)
     if at == 0:
-        return _remove_first(m, mm, home_node(home))
-    _drop_entry(m, home_node(home), at)
+        return _remove_first(m, mm, leaf)
+    _drop_entry(m, leaf, at)
     return 0
 
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 # column: its word of a result row, its lowest bit there, its type
 _FIELDS: dict[str, tuple[int, int, type[np.integer[Any]]]] = {
     "ret": (RS_RET, 0, np.int64),
-    "outcome": (RS_STATE, 48, np.uint8),
+    "outcome": (RS_STATE, 56, np.uint8),
     "minor": (RS_FAULTS, 0, np.int32),
     "major": (RS_FAULTS, 32, np.int32),
     "map_count": (RS_STATE, 0, np.int32),
     "value": (RS_STATE, 32, np.int16),
-    "flags": (RS_STATE, 56, np.uint8),
+    "flags": (RS_STATE, 48, np.uint8),
     "why": (RS_REST, 0, np.uint8),
 }
 _PRESENT_BITS = 8  # where VmRSS begins in RS_REST

@@ -191,9 +191,11 @@ def _fill(m: Mem, rs: Mem, out: int, task: int, outcome: int) -> int:
     if mm != 0:
         count = m[mm + MM_COUNT]
         present = m[mm + MM_RSS] - m[mm + MM_HUGETLB]
-    rs[out + RS_FAULTS] = min(m[G_MINFLT], MOST_FAULTS) | min(m[G_MAJFLT], MOST_FAULTS) << 32
-    state = count & 0xFFFF_FFFF | (m[G_VALUE] & 0xFFFF) << 32 | outcome << 48 | m[G_RSFLAGS] << 56
-    rs[out + RS_STATE] = wrap(state)
+    faults = 0
+    if m[G_MINFLT] != 0 or m[G_MAJFLT] != 0:
+        faults = min(m[G_MINFLT], MOST_FAULTS) | min(m[G_MAJFLT], MOST_FAULTS) << 32
+    rs[out + RS_FAULTS] = faults
+    rs[out + RS_STATE] = count & 0xFFFF_FFFF | (m[G_VALUE] & 0xFFFF) << 32 | m[G_RSFLAGS] << 48 | outcome << 56
     rs[out + RS_REST] = m[G_WHY] | present << 8
     return 0
 
