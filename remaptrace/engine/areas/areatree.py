@@ -44,7 +44,6 @@ N_GAPS = N_REFS + FAN  # of a free slot 0
 N_WORDS = N_GAPS + FAN
 
 
-
 @kernel
 def slot_at(m: Mem, node: int, place: int) -> int:
     """The slot of the entry of `node` that has `place` entries with lower keys."""

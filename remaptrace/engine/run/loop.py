@@ -195,7 +195,9 @@ def _fill(m: Mem, rs: Mem, out: int, task: int, outcome: int) -> int:
     if m[G_MINFLT] != 0 or m[G_MAJFLT] != 0:
         faults = min(m[G_MINFLT], MOST_FAULTS) | min(m[G_MAJFLT], MOST_FAULTS) << 32
     rs[out + RS_FAULTS] = faults
-    rs[out + RS_STATE] = count & 0xFFFF_FFFF | (m[G_VALUE] & 0xFFFF) << 32 | m[G_RSFLAGS] << 48 | outcome << 56
+    rs[out + RS_STATE] = (
+        count & 0xFFFF_FFFF | (m[G_VALUE] & 0xFFFF) << 32 | m[G_RSFLAGS] << 48 | outcome << 56
+    )
     rs[out + RS_REST] = m[G_WHY] | present << 8
     return 0
 
