@@ -33,6 +33,8 @@ def _shown(text: str) -> str:
 
 def length(cell: Cell) -> int:
     """Columns that a cell takes. Names of files may have wide characters; numbers do not."""
+    if isinstance(cell, str) and cell.isascii() and cell.isprintable():
+        return len(cell)  # the most
     return sum(_columns(text) for text, _ in spans(cell))
 
 

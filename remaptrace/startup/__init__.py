@@ -26,11 +26,11 @@ def begin() -> None:
 
 def end() -> None:
     """Behind the answer: keep what a short command loaded from elsewhere, for the next one."""
-    from time import process_time
-
-    from .bundle import found_elsewhere
-
     for bundle, before in _begun:
+        from time import process_time
+
+        from .bundle import found_elsewhere
+
         if process_time() < _LONG and found_elsewhere(bundle, before):
             from contextlib import suppress
 

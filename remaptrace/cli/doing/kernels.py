@@ -24,7 +24,6 @@ def kernels(
     from ...machine.load import kernel_names, load_kernel
     from ...machine.versions.derive import ground_of
     from ...report import machines
-    from ...report.jsontext import to_json
 
     facts: Kernels | KernelsCompare
     if not_modelled:
@@ -44,6 +43,8 @@ def kernels(
         }
         sheet = machines.kernel_list_sheet(kernels, width())
     if form == "json":
+        from ...report.jsontext import to_json
+
         write_text([to_json(facts)], output)
     elif form == "plain":
         write_text([sheet.text()], output)
