@@ -200,3 +200,26 @@ def test_objects_of_the_package_go_through_pickle_and_match_statements() -> None
     error = InputError("RT002", "no such file", path="x")
     assert pickle.loads(pickle.dumps(error)).args == error.args
     assert vars(copy.copy(error))["code"] == "RT002"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_hundredth_object_is_as_the_first(shape: Callable[[Any], type]) -> None:
+    """The first are made without a compiled __init__; wrong arguments are refused in between as ever."""
+    late, _ = pair(shape)
+    for args, kwargs in ARGUMENTS:
+        answers = set()
+        for made in (late, *(shape(lateclasses) for _ in range(2))):
+            for _ in range(50):
+                try:
+                    one = made(*args, **kwargs)
+                except TypeError as error:
+                    answers.add(str(error))
+                else:
+                    answers.add(repr((list(vars(one).items()), one.__class__.__qualname__)))
+        assert len(answers) == 1, answers
+
+
+def test_each_object_has_a_list_of_its_own() -> None:
+    made = plain(lateclasses)
+    objects = [made(1) for _ in range(40)]
+    assert len({id(one.c) for one in objects}) == 40
