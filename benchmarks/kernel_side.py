@@ -9,6 +9,7 @@ from pathlib import Path
 
 from remaptrace.native.launch import compiler
 
+from .spent import folder
 from .workloads import Workload
 
 _SOURCE = Path(__file__).with_name("kernel_ops.c")
@@ -16,8 +17,7 @@ _SOURCE = Path(__file__).with_name("kernel_ops.c")
 
 @cache
 def _program() -> str:
-    folder = tempfile.mkdtemp(prefix="remaptrace-bench-")
-    target = str(Path(folder) / "kernel_ops")
+    target = str(folder() / "kernel_ops")
     cc = compiler()
     if cc is None:
         raise SystemExit("benchmarks against the running kernel need a C compiler")
@@ -27,7 +27,7 @@ def _program() -> str:
 
 def nanoseconds(workload: Workload) -> float:
     """Nanoseconds of the timed rows for one call: the fastest round of two runs."""
-    with tempfile.NamedTemporaryFile() as file:
+    with tempfile.NamedTemporaryFile(dir=folder()) as file:
         workload.rows.tofile(file.name)
         command = [_program(), file.name, str(workload.setup), str(workload.rounds)]
         runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)]

@@ -17,6 +17,7 @@ from typing import Any
 
 from remaptrace.trace.stored.columnfile import write_columns
 
+from . import spent
 from .engine_side import trace_of
 from .workloads import random_mix
 
@@ -43,7 +44,7 @@ def main() -> int:
     """Make and open the page of each trace."""
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory(dir=spent.folder()) as folder, sync_playwright() as driver:
         traces = sys.argv[1:]
         if not traces:
             mix = Path(folder) / "mix.rtcols"

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from . import spent
+
 LOOP = """
 import mmap
 for _ in range(5000):
@@ -73,7 +75,7 @@ def seconds(front: list[str], program: list[str], folder: Path) -> float | None:
 
 def main(rounds: int = 3) -> None:
     """Print the table in Markdown."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=spent.folder()) as name:
         folder = Path(name)
         every, fronts = programs(folder), recorders()
         best: dict[tuple[str, str], float] = {}

@@ -41,7 +41,8 @@ def folder() -> Path:
             shutil.rmtree(left, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that it is taken away
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that it is taken away
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     return path
 
 
