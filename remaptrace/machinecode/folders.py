@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     READERS: (
         *(
             f"trace.compiled.{name}"
-            for name in ("acts", "blockcolumns", "kernellines", "kernellives", "scan")
+            for name in ("acts", "blockcolumns", "kernellines", "kernellives", "lives", "scan")
         ),
         *(f"trace.compiled.{name}" for name in ("stracefollow", "stracelex", "writelines")),
         *_COMPILER,

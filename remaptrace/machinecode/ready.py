@@ -22,7 +22,7 @@ _STRACE = (
 )
 WRITER = "writelines.write_lines"
 """What writes lines from columns."""
-_PASSES = ("acts.near_pairs", "acts.latest_acts", "acts.walls")
+_PASSES = ("acts.near_pairs", "acts.latest_acts", "acts.walls", "lives.count_lives")
 """What numpy does where they are not at hand."""
 FUNCTIONS = tuple(dict.fromkeys((*_STRACE, *_KERNEL_TEXT, WRITER, *_PASSES)))
 _MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}

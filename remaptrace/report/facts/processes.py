@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
 from ...result.ground import PIECE
 from ...result.result import Result
+from ...trace.compiled import lives as compiled
+from ...trace.compiled.described import described, pays
 from ...trace.events import Trace
 from ...trace.wording import place
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 COURSE = 60
 """Points of a course of VMA counts."""
+_FEW = 1 << 14
+"""Processes for which a row is kept while a part of the trace is looked at."""
 
 
 def process_rows(trace: Trace) -> npt.NDArray[np.int64]:
@@ -83,12 +88,38 @@ class _Lives:
         self._seen, self._begun = (np.zeros(number, dtype=np.bool_) for _ in range(2))
         # of each part: the processes that act in it, their highest counts, their last counts
         self._parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]] = []
+        if self._by_machine_code(result, of_task):
+            return
         narrow = of_task.astype(np.int16) if number < 1 << 15 else of_task  # sorted by digits, in one pass
         counts, task = result.columns["map_count"], trace.columns["task"]
-        for point in range(self._points):
-            low, high = (-(-len(trace) * at // self._points) for at in (point, point + 1))
+        for low, high in self._bounds(len(trace)):
             alive = np.flatnonzero(counts[low:high] >= 0)
             self._add(narrow[task[low:high][alive]], counts[low:high][alive], alive + low)
+
+    def _bounds(self, events: int) -> list[tuple[int, int]]:
+        """Of each part the first event and the one behind it."""
+        ends = [-(-events * at // self._points) for at in range(self._points + 1)]
+        return list(pairwise(ends))
+
+    def _by_machine_code(self, result: Result, of_task: npt.NDArray[np.int64]) -> bool:
+        """The same event by event, where machine code for that pays and is at hand."""
+        trace, number = result.trace, len(self.peak)
+        if number > _FEW or not pays("lives.count_lives", len(trace)):
+            return False
+        named = {**trace.columns, "map_count": result.columns["map_count"]}
+        columns = described(named, compiled.LIFE_COLUMNS)
+        if columns is None:
+            return False
+        lives = np.zeros((number, compiled.LIFE_WORDS), dtype=np.int64)
+        lives[:, [compiled.LIFE_PEAK, compiled.LIFE_PEAK_AT]] = -1
+        part, least = np.empty((number, 2), dtype=np.int64), 1 if trace.recorded else 0
+        for low, high in self._bounds(len(trace)):
+            part[:] = -1
+            compiled.count_lives(columns, of_task, low, high, least, EVF_MADE, lives, part)
+            who = np.flatnonzero(part[:, compiled.P_HIGHEST] >= 0)
+            self._parts.append((who, part[who, compiled.P_HIGHEST], part[who, compiled.P_LAST]))
+        self.start, self.end, self.peak, self.peak_at = (np.ascontiguousarray(lives[:, i]) for i in range(4))
+        return True
 
     def _add(
         self, owner: npt.NDArray[Any], values: npt.NDArray[np.integer[Any]], events: npt.NDArray[np.intp]

@@ -17,7 +17,7 @@ from ...abi import kinds as ev
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
 from ..compiled import acts as compiled
 from ..compiled.described import described, pays
-from ..events import Trace
+from ..events import Trace, distinct
 
 _WINDOW = 48
 """Events between the two lines, at most."""
@@ -264,7 +264,7 @@ def _latest(
     good as none.
     """
     key = of << _ADDRESS_BITS | place
-    places = np.unique(key)
+    places = distinct(key)
     parts: list[tuple[Ints, Ints, npt.NDArray[np.bool_]]] = []
     total = 0
     stretches = _Stretches(pid, of, place)
@@ -302,7 +302,7 @@ class _Stretches:
     """
 
     def __init__(self, pid: Ints, of: Ints, place: Ints) -> None:
-        processes = np.unique(of)
+        processes = distinct(of)
         self.rows = np.full(int(pid.max()) + 1, -1, dtype=np.int64)
         self.rows[processes] = np.arange(len(processes))
         self.count = max(_STRETCHES // (len(processes) + 1), 1)
