@@ -28,7 +28,7 @@ from .args import BadLine, unescape, value
 from .calls import apply
 from .lines import Result, call_name, read_head, unfinished
 from .model import Call, Model, Pending, Task
-from .nametables import MAX_IGNORED, known_names
+from .nametables import MAX_IGNORED, NameTables, known_names
 from .read import CHILD, Log, StraceReader
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 _USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
-_FOLLOW = cast("Function", follow)
+_FOLLOW, _LEX = cast("Function", follow), cast("Function", lex_lines)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
 
@@ -65,9 +65,11 @@ Words = npt.NDArray[np.int64]
 class _Room:
     """What lexing writes to: rows, one more than lines, and what it remembers of lines. Of one block at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: NameTables) -> None:
         self.rows: Words = np.zeros((BLOCK_BYTES // _USUAL_LINE + 2, lex.W), dtype=np.int64)
         self.known: Words = np.zeros((lex.KNOWN_ROWS, lex.KNOWN_WORDS), dtype=np.int64)
+        self.row_words = _FOLLOW.words_of(self.rows)
+        self.lex_words = _LEX.words_of(self.rows, names.words, names.plain, names.texts, self.known)
 
 
 class _Block(NamedTuple):
@@ -169,13 +171,13 @@ class FastStraceReader(StraceReader):
     def _lex_from(self, text: npt.NDArray[np.uint8], base: int, start: int, end: int) -> list[_Block]:
         """The lines of text[start:end]; it stands at `base` of the log."""
         blocks: list[_Block] = []
+        words = _LEX.words_of(text)
         while start < end:
             try:
                 room = self._rooms.pop()
             except IndexError:
-                room = _Room()
-            names = self._names
-            count = lex_lines(text, start, end, room.rows, names.words, names.plain, names.texts, room.known)
+                room = _Room(self._names)
+            count = _LEX.with_words([*words, start, end, *room.lex_words])
             start = int(room.rows[count, lex.L_BEGIN])
             if base:
                 room.rows[: count + 1, lex.L_BEGIN] += base
@@ -193,7 +195,7 @@ class FastStraceReader(StraceReader):
         at = self._by_hand(block, 0) if self._open else 0  # a notice broke the last line before
         out = self.model.out
         state = self._state
-        text = _FOLLOW.words_of(self._bytes, block.room.rows)
+        text = [*_FOLLOW.words_of(self._bytes), *block.room.row_words]
         while at < count:
             state[fo.S_USED] = out.used
             at = _FOLLOW.with_words([*text, at, count, *self._tables()])

@@ -14,6 +14,7 @@ from itertools import islice
 from ...lateclasses import dataclass, field
 
 _RESULTS = 5000
+_RESULT = b"= 0x"
 _ADDRESS = re.compile(
     rb"(?:\b(mmap2?|old_mmap|mmap_pgoff|mremap|brk)\((NULL|0x0|0)?(?:, (\d{1,18}|0x[0-9a-f]{1,16}), )?[^\n]*?"
     rb"|<\.\.\. (?:mmap2?|mremap|brk) resumed>[^\n]*?)"
@@ -84,21 +85,26 @@ def lines_with(text: bytes, word: bytes) -> Iterator[tuple[int, int]]:
         at = text.find(word, end)
 
 
+def _results(head: bytes) -> Iterator[tuple[bytes, bytes | None, bytes | None, bytes | None]]:
+    """What `_ADDRESS` finds: address, call, hint, length. Looks on only where another result stands in the line."""
+    for start, end in lines_with(head, _RESULT):
+        at = start
+        while at >= 0 and (match := _ADDRESS.search(head, at, end)) is not None:
+            yield match[4], match[1], match[2], match[3]
+            at = match.end() if head.find(_RESULT, match.end(), end) >= 0 else -1
+
+
 def places_of(head: bytes) -> Places:
     """The addresses in the first bytes of a log."""
     out = Places(head=head)
     at = head.find(b"execve(")
     if at >= 0 and (given := _ENVIRONMENT.match(head, at)) is not None:
         out.stack = int(given.group(1), 16)
-    results = (
-        match for start, end in lines_with(head, b"= 0x") for match in _ADDRESS.finditer(head, start, end)
-    )
-    for match in islice(results, _RESULTS):
-        address = int(match.group(4), 16)
+    for address_, name, hint, length in islice(_results(head), _RESULTS):
+        address = int(address_, 16)
         if address >> 31 == 0x1_FFFF_FFFF:  # the sign of a 32-bit address, extended by an old strace
             address &= 0xFFFF_FFFF
         out.results.append(address)
-        name, hint, length = match.group(1), match.group(2), match.group(3)
         if name == b"brk":
             out.brk = out.brk or address
         elif name not in (None, b"mremap") and hint and length:
