@@ -13,10 +13,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...abi.rows import B_A0, B_FLAGS, B_KIND, B_LINE, B_OTHER_END, B_RET, B_SOURCE, B_TASK, B_TIME
-from .jit import Bytes, Halves, Words, kernel
+from .jit import Bytes, Halves, Words, eight, kernel
 from .scan import BACKSLASH, SLASH
-from .wide import at, word
+from .wide import at, each, word, zero_marks
 
 S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
 S_IGNORE = 8  # + OP_*: the number under which a call without effect is counted
@@ -26,21 +28,33 @@ W_TASK = 12
 HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
 HAS_RET = 1
 PATH_LENGTH = (1 << 24) - 1
+_BACKSLASHES = each(BACKSLASH)
+_BASIS, _PRIME, _HALF_WORD = np.uint64(0xCBF2_9CE4_8422_2325), np.uint64(0x0000_0100_0000_01B3), np.uint64(29)
 
 
 @kernel
 def hash_path(b: Bytes, start: int, length: int) -> int:
-    """A hash of b[start:start + length]."""
-    h = -3750763034362895579
-    for i in range(start, start + length):
-        h = (h ^ at(b, i)) * 1099511628211
-    return h ^ (h >> 29)
+    """A hash of b[start:start + length]: eight bytes at a time, then what is left."""
+    h = _BASIS
+    i = 0
+    while i + 8 <= length:
+        h = (h ^ eight(b, start + i)) * _PRIME
+        h ^= h >> _HALF_WORD
+        i += 8
+    while i < length:
+        h = (h ^ np.uint64(at(b, start + i))) * _PRIME
+        i += 1
+    return word(h ^ (h >> _HALF_WORD))
 
 
 @kernel
 def same_bytes(b: Bytes, one: int, other: int, length: int) -> bool:
     """True if two stretches of the log hold the same bytes."""
     i = 0
+    while i + 8 <= length:
+        if eight(b, one + i) != eight(b, other + i):
+            return False
+        i += 8
     while i < length and at(b, one + i) == at(b, other + i):
         i += 1
     return i == length
@@ -99,7 +113,10 @@ def is_ordinary(b: Bytes, start: int, length: int, shown: bool) -> bool:
     if at(b, start) != SLASH and not shown:
         return False
     special = at(b, start + 1) == 112 or at(b, start + 1) == 100  # /p, /d
-    for i in range(start, start + length):
+    first = start
+    while not special and first + 8 <= start + length and zero_marks(eight(b, first) ^ _BACKSLASHES) == 0:
+        first += 8
+    for i in range(first, start + length):
         if at(b, i) == BACKSLASH:
             return False
         if (
