@@ -18,7 +18,6 @@ from ..lateclasses import dataclass
 from . import archwords as A
 from . import presets
 from .archbits import Bits, signed
-from .system.options import DECIDES
 from .versions.derive import release
 
 if TYPE_CHECKING:
@@ -55,11 +54,12 @@ class Arch:
     @property
     def settings(self) -> dict[str, str]:
         """Rules that follow from options which this architecture cannot have (`without`)."""
-        return {
-            rule: value
-            for option in self.data.get("without", ())
-            for rule, value in DECIDES[option].absent.items()
-        }
+        lacking = self.data.get("without", ())
+        if not lacking:
+            return {}
+        from .system.options import DECIDES
+
+        return {rule: value for option in lacking for rule, value in DECIDES[option].absent.items()}
 
     @property
     def label(self) -> str:

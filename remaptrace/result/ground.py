@@ -15,14 +15,11 @@ from ..abi import kinds as ev
 from ..abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_FIXED
 from ..abi.rows import RSF_ASSUMED, RSF_GUESSED, RSF_KIND
 from .agreement import Ground, Tally
-from .result import Result
+from .result import PIECE, Result
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-
-PIECE = 1 << 18
-"""Events that are looked at together: what is made of all of a large recording at once would double its memory."""
 
 _FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 

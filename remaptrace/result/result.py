@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .changes import Changes
 
 
+PIECE = 1 << 18
+"""Events that are looked at together: what is made of all of a large recording at once would double its memory."""
+
+
 @dataclass(frozen=True)
 class VmaRow:
     """One area of a snapshot. Addresses and offset in bytes; `vm_flags` as in engine.vmflags."""

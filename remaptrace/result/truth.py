@@ -34,8 +34,8 @@ from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .elsewhere import is_nameless, only_in, same_flags
 from .faults import compared_faults, race_notes, raced_faults
-from .ground import PIECE, ground_of
-from .result import Result, VmaRow
+from .ground import ground_of
+from .result import PIECE, Result, VmaRow
 
 _COUNTERS = ("total_vm", "data_vm", "stack_vm", "locked_vm")
 _SHOWN_NAMES = ("[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]")

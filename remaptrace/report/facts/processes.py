@@ -9,8 +9,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
-from ...result.ground import PIECE
-from ...result.result import Result
+from ...result.result import PIECE, Result
 from ...trace.compiled import lives as compiled
 from ...trace.compiled.described import described, pays
 from ...trace.events import Trace

@@ -20,10 +20,8 @@ from ...abi.outcomes import NAMES, OUT_NONE, OUT_OK
 from ...abi.rows import RSF_ASSUMED, RSF_UNMODELLED
 from ...engine.why import TAKEN, WHY_NO_BREAK, WHY_NONE
 from ...machine.versions.ground import basis_of
-from ...result.agreement import CheckOutcome, Disagreement, Ground
-from ...result.ground import PIECE
 from ...result.manyareas import grouped
-from ...result.result import Result, Snapshot
+from ...result.result import PIECE, Result, Snapshot
 from ...trace.events import Trace, are_memory_calls
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 
     from ...machine.kernel import Kernel
     from ...machine.machine import Machine
+    from ...result.agreement import CheckOutcome, Disagreement, Ground
     from ..documents.run import (
         Accesses,
         Agreement,
