@@ -96,7 +96,10 @@ class _Found:
             file, _, package, known = entry[:4]
             if name in self.modules or settled(file, self.now) != known:
                 continue
-            if not self._folders_settled(name, file, package) or not bundle.same_folders(name):
+            looked = reading.looked_in(file, package)[0 if "." in name else 1 :]
+            if not self._folders_settled(name, file, package):
+                continue
+            if any(self.folders[one] != bundle.folders.get(one) for one in looked):
                 continue
             data = bundle.data(name)
             if data is not None:
@@ -104,13 +107,9 @@ class _Found:
 
     def data(self) -> tuple[bytes, ...] | None:
         """The bundle; None if a file or a folder changed meanwhile."""
-        wanted = {name for name in self.modules if "." not in name}
-        tops = {}
-        for folder in reading.searched():
-            names = reading.names_in(folder, wanted)
-            if names is None:
-                return None
-            tops[folder] = settled(folder, self.now), names
+        tops = self._tops()
+        if tops is None:
+            return None
         modules: dict[str, Entry] = {}
         at = 0
         for name, ((file, cached, package, known, _, length, checksum), _data) in self.modules.items():
@@ -122,6 +121,23 @@ class _Found:
             return None
         table = {"folders": self.folders, "tops": tops, "modules": modules}
         return reading.packed(table, [data for _, data in self.modules.values()])
+
+    def _tops(self) -> dict[str, tuple[Identity | None, list[str]]] | None:
+        """What each folder of sys.path has of the modules that are looked for there; None if one is found elsewhere."""
+        files = {name: entry[0] for name, (entry, _) in self.modules.items() if "." not in name}
+        tops: dict[str, tuple[Identity | None, list[str]]] = {}
+        for folder in reading.searched():
+            known, names = settled(folder, self.now), reading.names_in(folder, set(files))
+            if names is None:
+                return None
+            tops[folder] = known, names
+        invalidate_caches()
+        for name, file in files.items():
+            spec = PathFinder.find_spec(name)
+            if spec is None or spec.origin != file:
+                return None
+        same = all(reading.names_in(folder, set(files)) == names for folder, (_, names) in tops.items())
+        return tops if same else None
 
     def _folders_settled(self, name: str, file: str, package: bool) -> bool:
         """True if the folders in which the module `name` was looked for may be known by their times."""

@@ -226,3 +226,23 @@ def test_finders_of_others_come_first_and_hooks_of_others_forbid_it(kept: Path) 
     )
     code = _WORK.replace("mine = bundle", "sys.path.append('relative')\nmine = bundle")
     assert worked(kept, code=code).stdout.startswith("a a a ---")
+
+
+@pytest.mark.parametrize(
+    ("shadow_path", "expected"), [("before/one.py", "b a a"), ("modules/pkg/sub/__init__.py", "a a b")]
+)
+def test_what_appears_while_a_process_runs_is_found_by_the_next(
+    kept: Path, shadow_path: str, expected: str
+) -> None:
+    """The process had its modules from a bundle, and keeps them again with another one behind the change."""
+    (kept / "modules" / "two.py").write_text("", encoding="utf-8")
+    change = (
+        "import os, time, two\n"
+        f"os.makedirs(os.path.dirname({str(kept / shadow_path)!r}), exist_ok=True)\n"
+        f"open({str(kept / shadow_path)!r}, 'w').write('WHO = \"b\"')\n"
+        "time.sleep(0.05)\n"
+    )
+    for _ in range(2):
+        code = _WORK.replace("bundling.keep_modules", f"{change}bundling.keep_modules")
+        assert worked(kept, code=code).stdout.startswith(("a a a ", expected))
+        assert said(kept).startswith(expected)
