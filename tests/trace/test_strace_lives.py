@@ -1,255 +1,233 @@
-"""Threads and processes in strace text: births before their cause, deaths, ids that change hands."""
+"""Births, execve and ends in any order and form: the compiled reader follows them as the plain one does."""
 
-from pathlib import Path
+from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 
-from remaptrace import load
-from remaptrace.abi.calls import KIND_NAMES
-from remaptrace.trace.strace.door import read_strace
+from remaptrace.abi import kinds as ev
 from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.read import StraceReader
-from remaptrace.trace.wording import counts_are_lower_bounds
+from tools.fuzzing.mutate import mutated
 
-from .strace_case_file import event_text
-
-
-def events(text: str) -> list[str]:
-    trace = read_strace(text.encode(), name="log")
-    assert trace.skipped == []
-    return [event_text(trace, number) for number in range(len(trace))]
+THREAD = "CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|CLONE_SETTLS"
+PROCESS = "CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD"
+SPAWN = "CLONE_VM|CLONE_VFORK|SIGCHLD"
+FLAGS = (THREAD, THREAD, PROCESS, PROCESS, SPAWN, "CLONE_FILES|SIGCHLD", "SIGCHLD", "0x11")
+PATHS = ("/bin/sh", "/bin/ls", "ls", '/usr/bin/a\\"b', "/srv/with space")
 
 
-def test_a_child_that_speaks_first_is_born_before_its_first_line() -> None:
-    assert events(
-        "10 vfork( <unfinished ...>\n11 munmap(0x1000, 4096) = 0\n10 <... vfork resumed>) = 11\n"
-    ) == [
-        "10 fork child=1 flags=0x4100 = 11",
-        "11 munmap addr=0x1000 length=0x1000 = 0",
-        "10 mark name='vfork' = 11",
-    ]
+class Processes:
+    """Makes lines of processes that are born, execute and end; some of them cannot be."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.living = [100]
+        self.under_way: dict[int, tuple[str, str, int]] = {}  # by thread: name, rest, child
+        self.unborn: list[int] = []
+        self.next = 101
+        self.lines: list[str] = []
+        self.clock = 1_700_000_000_000_000
+        self.stamps = rng.choice(("", "absolute", "day", "relative"))
+        self.took = rng.random() < 0.5
+
+    def say(self, tid: int, text: str) -> None:
+        self.clock += self.rng.randrange(5, 4000)
+        seconds, part = divmod(self.clock, 10**6)
+        stamp = {
+            "": "",
+            "absolute": f"{seconds}.{part:06d} ",
+            "day": f"{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{part:06d} ",
+            "relative": f"0.{part % 10**5:06d} ",
+        }[self.stamps]
+        if self.took and " = " in text and not text.endswith("?"):
+            text += " <0.000017>"
+        self.lines.append(f"{tid:<5d} {stamp}{text}")
+
+    def fresh(self) -> int:
+        if self.rng.random() < 0.15:
+            return self.rng.choice((7, 8, 9, 100))  # an id that comes again
+        self.next += 1
+        return self.next
+
+    def birth(self, tid: int) -> None:
+        rng, child = self.rng, self.fresh()
+        form = rng.choice(("clone", "clone", "clone3", "fork", "vfork"))
+        flags = rng.choice(FLAGS)
+        stack = rng.choice(("NULL", "0x7f0012"))
+        first, rest = f"{form}(", ")"
+        if form == "clone":
+            first, rest = f"clone(child_stack={stack}, flags={flags}", ", child_tidptr=0x7f2a10)"
+        elif form == "clone3":
+            first = f"clone3({{flags={flags}, exit_signal=SIGCHLD, stack_size=0x7000}}"
+            rest = f" => {{parent_tid=[{child}]}}, 88)"
+        if form == "clone3" and rng.random() < 0.3:
+            rest = ", 88)"
+        if form == "clone" and rng.random() < 0.2:
+            rest = rng.choice((")", f", parent_tid=[{child}], tls=0x7f11)", ", pidfd=[5])", "|CLONE_IO)"))
+        if rng.random() < 0.6:
+            self.say(tid, f"{first} <unfinished ...>")
+            self.under_way[tid] = form, rest, child
+            self.unborn.append(child)
+        else:
+            self.say(tid, f"{first}{rest} = {child}")
+            self.living.append(child)
+
+    def resume(self, tid: int) -> None:
+        rng = self.rng
+        form, rest, child = self.under_way.pop(tid)
+        result = str(child)
+        if form != "execve" and rng.random() < 0.08:
+            result = rng.choice(
+                ("-1 EAGAIN (Resource temporarily unavailable)", "0", "? ERESTARTNOINTR (To go on)")
+            )
+        self.say(tid, f"<... {form} resumed>{rest} = {result}")
+        if child in self.unborn:
+            self.unborn.remove(child)
+            self.living.append(child)
+
+    def execve(self, tid: int) -> None:
+        rng = self.rng
+        arguments = rng.choice(('["ls", "-l"]', "[]", '["a"..., "b)] = 3"]', '["x", ...]'))
+        call = f'execve("{rng.choice(PATHS)}", {arguments}, 0x7ffc6fad0b80 /* {rng.choice(("1 var", "23 vars"))} */'
+        result = rng.choice(("0", "0", "0", "-1 ENOENT (No such file or directory)"))
+        if rng.random() < 0.3:
+            self.say(tid, call + " <unfinished ...>")
+            self.under_way[tid] = "execve", ")", 0
+        else:
+            self.say(tid, f"{call}) = {result}")
+
+    def end(self, tid: int) -> None:
+        rng = self.rng
+        way = rng.randrange(5)
+        code = rng.choice((0, 1, 255))
+        if way < 3:
+            self.say(tid, f"{rng.choice(('exit_group', 'exit_group', 'exit'))}({code}) = ?")
+        if way != 2:
+            self.say(
+                tid, f"+++ exited with {code} +++" if rng.random() < 0.9 else "+++ killed by SIGKILL +++"
+            )
+        if tid in self.living and rng.random() < 0.9:
+            self.living.remove(tid)
+
+    def other(self, tid: int) -> None:
+        rng = self.rng
+        fd, path = rng.randrange(3, 9), rng.choice(("/lib/a.so", "/lib/b.so", "/tmp/c"))
+        self.say(
+            tid,
+            rng.choice(
+                (
+                    f'openat(AT_FDCWD, "{path}", O_RDONLY{rng.choice(("", "|O_CLOEXEC"))}) = {fd}',
+                    f"mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, {fd}<{path}>, 0) = 0x7f0000{rng.randrange(256):02x}0000",
+                    f"dup2({fd}, {rng.choice((1, 9, 70000))}) = {fd}"
+                    if rng.random() < 0.2
+                    else f"close({fd}) = 0",
+                    "getpid() = 5",
+                    "munmap(0x7f0000000000, 4096) = 0",
+                    "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=5} ---",
+                    "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10} ---",
+                    "set_robust_list(0x7f20a3f96a20, 24) = 0",
+                    "futex(0x7f20, FUTEX_WAKE_PRIVATE, 1 <unfinished ...>",
+                )
+            ),
+        )
+
+    def run(self, count: int) -> bytes:
+        rng = self.rng
+        while len(self.lines) < count:
+            tid = rng.choice(self.living or [100])
+            if self.unborn and rng.random() < 0.3:
+                tid = rng.choice(self.unborn)
+            if tid in self.under_way and rng.random() < 0.9:
+                self.resume(tid)
+                continue
+            act = rng.random()
+            if act < 0.25 and len(self.living) < 60:
+                self.birth(tid)
+            elif act < 0.4:
+                self.execve(tid)
+            elif act < 0.5:
+                self.end(tid)
+            else:
+                self.other(tid)
+        return "\n".join(self.lines).encode() + b"\n"
 
 
-def test_of_two_forks_under_way_the_log_tells_whose_child_came_first() -> None:
-    text = (
-        "10 clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>\n"
-        "10 <... clone resumed>, child_tidptr=0x7f) = 20\n"
-        "10 clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>\n"
-        "20 vfork( <unfinished ...>\n"
-        "31 munmap(0x1000, 4096) = 0\n"
-        "32 munmap(0x2000, 4096) = 0\n"
-        "10 <... clone resumed>, child_tidptr=0x7f) = 32\n"
-        "20 <... vfork resumed>) = 31\n"
+def assert_followed_alike(data: bytes) -> FastStraceReader:
+    plain, fast = StraceReader(data, "log"), FastStraceReader(data, "log")
+    plain.read_all()
+    fast.read_all()
+    assert plain.exits == fast.exits
+    assert plain.understood == fast.understood
+    one, other = plain.finish(), fast.finish()
+    for name, column in one.columns.items():
+        assert np.array_equal(column, other.columns[name]), name
+    assert np.array_equal(one.tasks, other.tasks)
+    for field in ("strings", "skipped", "unmodelled", "ignored", "notes"):
+        assert getattr(one, field) == getattr(other, field), field
+    assert plain.model.by_pid.keys() == fast.model.by_pid.keys()
+    assert plain.model.pidfds == fast.model.pidfds
+    return fast
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_processes_of_any_course_are_followed_alike(seed: int) -> None:
+    assert_followed_alike(Processes(random.Random(seed)).run(250))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_mangled_lines_of_births_and_ends_are_followed_alike(seed: int) -> None:
+    rng = random.Random(seed)
+    lines = Processes(rng).run(200).split(b"\n")
+    assert_followed_alike(
+        b"\n".join(mutated(line, rng, 2) if rng.random() < 0.2 else line for line in lines) + b"\n"
     )
-    trace = read_strace(text.encode(), name="log")
-    assert trace.notes == []
-    assert trace.tasks["parent"].tolist() == [-1, 0, 1, 0]
-    assert trace.tasks["tid"].tolist() == [10, 20, 31, 32]
 
 
-def test_a_thread_belongs_to_the_process_of_its_maker() -> None:
-    trace = read_strace(
-        b"10 clone3({flags=CLONE_VM|CLONE_THREAD|CLONE_FILES, exit_signal=0}, 88) = 11\n"
-        b"11 clone3({flags=CLONE_VM|CLONE_THREAD|CLONE_FILES, exit_signal=0}, 88) = 12\n",
-        name="log",
+def usual(processes: int) -> bytes:
+    """A shell that starts programs one after the other, as strace -f -o shows it."""
+    lines = ['9 execve("/bin/sh", ["sh"], 0x7ffc6fad0b80 /* 12 vars */) = 0']
+    births = (
+        ("vfork(", "vfork resumed>"),
+        (f"clone(child_stack=NULL, flags={PROCESS}", "clone resumed>, child_tidptr=0x7f2a10"),
+        ("clone3({flags=CLONE_VM|CLONE_VFORK, exit_signal=SIGCHLD}", "clone3 resumed>, 88"),
     )
-    assert trace.tasks["pid"].tolist() == [10, 10, 10]
-    assert trace.tasks["parent"].tolist() == [-1, 0, 1]
+    for i in range(processes):
+        child = 10 + i
+        first, second = births[i % 3]
+        lines += [
+            f"9 {first} <unfinished ...>",
+            f'{child} execve("/usr/local/bin/ls", ["ls"], 0x5581 /* 12 vars */) = -1 ENOENT (No such file)',
+            f'{child} execve("/bin/ls", ["ls", "-l"...], 0x5581 /* 12 vars */ <unfinished ...>',
+            f"9 <... {second}) = {child}",
+            f"{child} <... execve resumed>) = 0",
+            f"{child} mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000",
+            f"{child} exit_group(3) = ?",
+            f"{child} +++ exited with 3 +++",
+            "9 --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=10} ---",
+            f"9 wait4(-1, [{{WIFEXITED(s) && WEXITSTATUS(s) == 3}}], 0, NULL) = {child}",
+        ]
+    return "\n".join(lines).encode() + b"\n"
 
 
-def test_the_end_of_a_group_ends_its_threads_once() -> None:
-    assert events(
-        "10 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 11\n"
-        "11 futex(0x1000, FUTEX_WAIT_PRIVATE, 0, NULL <unfinished ...>\n"
-        "10 exit_group(3 <unfinished ...>\n"
-        "11 <... futex resumed>) = ?\n"
-        "11 +++ exited with 3 +++\n"
-        "10 <... exit_group resumed>) = ?\n"
-        "10 +++ exited with 3 +++\n"
-    ) == [
-        "10 fork child=1 flags=0x10100 = 11",
-        "11 exit code=3 group=0",
-        "10 exit code=3 group=1",
-    ]
+def test_programs_that_a_shell_starts_need_the_plain_reader_for_no_line_but_the_first() -> None:
+    read: list[bytes] = []
+    data = usual(9000)
 
+    class Watched(FastStraceReader):
+        def read_line(self, line: bytes, number: int) -> None:
+            read.append(line)
+            super().read_line(line, number)
 
-def test_a_signal_kills_every_thread() -> None:
-    assert events(
-        "10 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 11\n"
-        "11 +++ killed by SIGSEGV (core dumped) +++\n"
-        "10 +++ killed by SIGSEGV (core dumped) +++\n"
-    ) == ["10 fork child=1 flags=0x10100 = 11", "11 exit code=139 group=1"]
-
-
-def test_a_thread_that_executes_goes_on_as_the_leader() -> None:
-    assert events(
-        "10 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 11\n"
-        "10 pause( <unfinished ...>\n"
-        '11 execve("/bin/true", ["true"], 0x7f /* 1 var */ <unfinished ...>\n'
-        "10 <... pause resumed>) = ?\n"
-        "10 +++ superseded by execve in pid 11 +++\n"
-        "10 <... execve resumed>) = 0\n"
-        "10 brk(NULL) = 0x5000\n"
-    ) == [
-        "10 fork child=1 flags=0x10100 = 11",
-        "10 execve path='/bin/true' maps=0x0 = 0",
-        "10 brk addr=0x0 = 0x5000",
-    ]
-
-
-def test_a_thread_id_used_again_is_another_life() -> None:
-    trace = read_strace(
-        b"10 vfork() = 11\n11 exit_group(0) = ?\n11 +++ exited with 0 +++\n"
-        b"10 vfork() = 11\n11 brk(NULL) = 0x5000\n",
-        name="log",
-    )
-    assert trace.tasks["tid"].tolist() == [10, 11, 11]
-    assert trace.columns["task"].tolist() == [0, 1, 0, 2]
-
-
-def test_an_id_used_again_without_a_word_of_the_end_ends_the_old_life() -> None:
-    assert events("10 vfork() = 11\n11 brk(NULL) = 0x5000\n10 vfork() = 11\n11 brk(NULL) = 0x6000\n") == [
-        "10 fork child=1 flags=0x4100 = 11",
-        "11 brk addr=0x0 = 0x5000",
-        "11 exit code=0 group=0",
-        "10 fork child=2 flags=0x4100 = 11",
-        "11 brk addr=0x0 = 0x6000",
-    ]
-
-
-def test_concurrent_calls_stand_in_the_order_of_their_returns() -> None:
-    assert events(
-        "10 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 11\n"
-        "10 munmap(0x1000, 4096 <unfinished ...>\n"
-        "11 munmap(0x2000, 4096 <unfinished ...>\n"
-        "11 <... munmap resumed>) = 0\n"
-        "10 <... munmap resumed>) = 0\n"
-    )[1:] == ["11 munmap addr=0x2000 length=0x1000 = 0", "10 munmap addr=0x1000 length=0x1000 = 0"]
-
-
-def test_a_call_that_is_made_again_counts_once() -> None:
-    assert events(
-        "10 munmap(0x1000, 4096) = ? ERESTARTNOINTR (To be restarted)\n10 munmap(0x1000, 4096) = 0\n"
-    ) == ["10 munmap addr=0x1000 length=0x1000 = 0"]
-
-
-def test_a_call_that_never_returned_is_marked() -> None:
-    assert events("10 munmap(0x1000, 4096) = ?\n10 +++ killed by SIGKILL +++\n") == [
-        "10 munmap addr=0x1000 length=0x1000 unfinished",
-        "10 exit code=137 group=1",
-    ]
-
-
-def test_a_result_without_its_call_is_reported_and_skipped() -> None:
-    trace = read_strace(b"10 <... mmap resumed>) = 0x7f0000001000\n10 brk(NULL) = 0x5000\n", name="log")
-    assert [(bad.line, bad.code) for bad in trace.skipped] == [(1, "RT303")]
-    assert trace.columns["line"].tolist() == [2]
-
-
-def test_lines_without_an_id_belong_to_the_process_that_is_named_later() -> None:
-    trace = read_strace(
-        b"brk(NULL) = 0x5000\n"
-        b"vfork(strace: Process 11 attached\n"
-        b" <unfinished ...>\n"
-        b"[pid 11] brk(NULL) = 0x5000\n"
-        b"[pid 10] <... vfork resumed>) = 11\n"
-        b"[pid 11] +++ exited with 0 +++\n"
-        b"brk(NULL) = 0x5000\n",
-        name="log",
-    )
-    assert trace.skipped == []
-    assert trace.tasks["tid"].tolist() == [10, 11]
-    kinds = [KIND_NAMES[k] for k in trace.columns["kind"].tolist()]
-    assert kinds == ["brk", "fork", "brk", "mark", "exit", "brk"]
-    assert trace.columns["task"].tolist() == [0, 0, 1, 0, 1, 0]
-
-
-def test_clocks_that_pass_midnight_go_on() -> None:
-    trace = read_strace(b"10 23:59:59.5 brk(NULL) = 0x5000\n10 00:00:00.5 brk(NULL) = 0x5000\n", name="log")
-    assert (trace.columns["time"][1] - trace.columns["time"][0]) == 1_000_000_000
-
-
-def test_differences_of_time_add_up_over_all_lines() -> None:
-    trace = read_strace(
-        b"10      0.000001 brk(NULL) = 0x5000\n10      0.000002 getpid() = 10\n"
-        b"10      0.000004 brk(NULL) = 0x5000\n",
-        name="log",
-    )
-    assert trace.columns["time"].tolist() == [1000, 7000]
-
-
-def test_advice_to_another_process_is_an_event_of_that_process() -> None:
-    assert events(
-        "10 vfork() = 11\n"
-        "10 pidfd_open(11, 0) = 5\n"
-        "10 process_madvise(5, [{iov_base=0x1000, iov_len=4096}, {iov_base=0x8000, iov_len=8192},"
-        " {iov_base=0x9000, iov_len=4096}], 3, MADV_COLD, 0) = 4096\n"
-    )[2:] == [
-        "11 process_madvise addr=0x1000 length=0x1000 advice=0x14 pidfd=0x5 flags=0x0 index=0x0 = 4096",
-        "11 process_madvise addr=0x8000 length=0x2000 advice=0x14 pidfd=0x5 flags=0x0 index=0x1",
-    ]
-
-
-@pytest.mark.parametrize(
-    "fork",
-    [
-        b"10 clone(child_stack=NULL, flags=SIGCHLD) = 10\n",
-        b"10 vfork( <unfinished ...>\n10 <... vfork resumed>) = 10\n",
-    ],
-)
-@pytest.mark.parametrize("reader", [StraceReader, FastStraceReader])
-def test_a_fork_that_returns_its_callers_own_id_is_a_bad_line(
-    fork: bytes, reader: type[StraceReader]
-) -> None:
-    strace = reader(b"10 munmap(0x1000, 4096) = 0\n" + fork + b"10 munmap(0x2000, 4096) = 0\n", "log")
-    strace.read_all()
-    trace = strace.finish()
-    assert [bad.line for bad in trace.skipped] == [1 + fork.count(b"\n")]
-    assert trace.tasks["tid"].tolist() == [10]
-    assert [event_text(trace, number) for number in range(len(trace))] == [
-        "10 munmap addr=0x1000 length=0x1000 = 0",
-        "10 munmap addr=0x2000 length=0x1000 = 0",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("acts", "silent"),
-    [("", True), ("+++ exited with 0 +++\n", False), ("munmap(0x7f0000000000, 4096) = 0\n", False)],
-)
-def test_threads_that_are_born_and_do_nothing_may_have_mapped_unseen(
-    tmp_path: Path, acts: str, silent: bool
-) -> None:
-    """strace without -f shows their births alone."""
-    flags = "CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD"
-    log = tmp_path / "log"
-    born = "".join(f"7 clone(child_stack=0x1, flags={flags}) = {tid}\n" for tid in (8, 9))
-    log.write_text(
-        born + "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000\n"
-    )
-    if acts:
-        log.write_text(log.read_text() + f"8 {acts}")
-    trace = load(str(log))
-    assert any("none of the 2 threads" in note for note in trace.notes) == silent
-    assert counts_are_lower_bounds([note for note in trace.notes if "threads" in note]) == silent
-
-
-@pytest.mark.parametrize(
-    ("call", "errno", "words"),
-    [
-        ("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x3b4c7650)", "ENOMEM", "a child is charged"),
-        ("clone3({flags=CLONE_VM|CLONE_FS|CLONE_THREAD, exit_signal=0}, 88)", "ENOMEM", "memory was short"),
-        ("fork()", "EAGAIN", "RLIMIT_NPROC"),
-    ],
-)  # fmt: skip
-def test_a_refused_birth_is_told_with_what_it_can_come_from(call: str, errno: str, words: str) -> None:
-    log = (
-        f'1 execve("/bin/a", ["a"], 0x7ffc0 /* 2 vars */) = 0\n1 {call} = -1 {errno} (refused)\n'
-        + "1 brk(NULL) = 0x5000\n"
-    )
-    notes = read_strace((log + f"1 {call} = -1 {errno} (refused)\n").encode(), name="log").notes
-    (note,) = [note for note in notes if "refused" in note]
-    assert note.startswith(
-        f"{call.partition('(')[0]} refused with {errno} at line 2, and 1 more: not simulated"
-    )
-    likeliest = note.partition("the likeliest first: ")[2].partition("; ")[0]
-    assert words in likeliest
+    reader = Watched(data, "log")
+    reader.read_all()
+    trace = reader.finish()
+    assert len(read) < 60  # first paths and names, and where tables grow
+    kinds = np.bincount(trace.columns["kind"].astype(np.int64), minlength=ev.K_EXIT + 1)
+    assert kinds[ev.K_FORK] == kinds[ev.K_EXIT] == kinds[ev.K_MARK] == 9000
+    assert kinds[ev.K_EXEC] == 9001
+    assert len(reader.exits) == 9000
+    assert all(one.called and one.status == 3 for one in reader.exits)
+    assert_followed_alike(usual(300))

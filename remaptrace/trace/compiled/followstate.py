@@ -4,8 +4,11 @@
 | --- | --- |
 | state int64[ST_WORDS] | S_* words |
 | tids int32[2**22] | 1 + task row of a living thread id, 0 none |
+| living int32[2**22] | living threads of each process id |
 | tasks int64[rows, W_TASK] | descriptor table of the task and the first part of its call, see T_* |
 | files int32[rows, width] | KnownFiles.table |
+| users int32[rows], free int32[rows + 1] | KnownFiles.users and KnownFiles.free |
+| lives int64[LIFE_ROWS, 4] | births and ends that the model does not know of yet: a LIFE_*, and its words |
 | paths int64[numbers, 3] | of each string number: where its text stands in the log, its FILE_*, chain |
 | buckets int32[...] | first string number of each hash of a path, 0 none |
 | counts int64[...] | how often each ignored call came |
@@ -21,10 +24,25 @@ from .scan import BACKSLASH, SLASH
 from .wide import at, each, word, zero_marks
 
 S_UNNAMED, S_CLOCK, S_DAY, S_UNDERSTOOD, S_USED, S_LINE, S_SOURCE = 0, 1, 2, 3, 4, 5, 6
+S_TASKS = 7  # rows of tasks in use
 S_IGNORE = 8  # + OP_*: the number under which a call without effect is counted
-ST_WORDS = 32
+S_LIVES = 40  # rows of lives in use
+S_FAR = 41  # 1: some descriptor is beyond the tables
+S_BEFORE = 42  # events before those of the block
+S_BIRTHS = 43  # births of which `tasks` holds the first part ...
+S_FORKING = 44  # ... and whose child has not spoken yet ...
+S_FORKER = 45  # ... the task of the latest
+S_ASKS = 46  # 1: whose child speaks first the plain reader must tell
+S_MARKS = 48  # + OP_* - OP_CLONE: the string number of its name, 0: none yet
+ST_WORDS = 64
 T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
-W_TASK = 12
+T_THREAD, T_PROCESS, T_PARENT = 11, 12, 13
+T_CHILD = 14  # 1 + row of the thread that spoke before the birth under way returned, 0: none
+W_TASK = 16
+LIFE_ROWS = 4096
+LIFE_BORN = 0  # row
+LIFE_DIED = 1  # row
+LIFE_ENDED = 2  # +++ exited +++: thread, status, 2 * events before it + 1 if it was dead already
 HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
 HAS_RET = 1
 PATH_LENGTH = (1 << 24) - 1

@@ -65,7 +65,7 @@ def span_of(start: int, stop: int) -> int:
 
 
 @kernel
-def _read_sum(b: Bytes, p: int, names: Words) -> tuple[int, int]:
+def read_sum(b: Bytes, p: int, names: Words) -> tuple[int, int]:
     """Numbers and names joined by ``|``: value, position behind."""
     total = 0
     while True:
@@ -91,10 +91,10 @@ def _read_sum(b: Bytes, p: int, names: Words) -> tuple[int, int]:
 
 @kernel
 def read_names(b: Bytes, p: int, names: Words, known: Words) -> tuple[int, int]:
-    """`_read_sum` of what begins with a name: value, position behind. `known` remembers texts.
+    """`read_sum` of what begins with a name: value, position behind. `known` remembers texts.
 
     A row of it is the length of a text up to a comma, a parenthesis or a blank, its value, and its bytes with zeros
-    behind them. What `_read_sum` makes of a text that ends there hangs on nothing behind it.
+    behind them. What `read_sum` makes of a text that ends there hangs on nothing behind it.
     """
     n, left = 0, 8
     mixed = x = np.uint64(0)
@@ -107,7 +107,7 @@ def read_names(b: Bytes, p: int, names: Words, known: Words) -> tuple[int, int]:
         n += left
     last = at(b, p + n)
     if left == 8 or last not in (COMMA, RIGHT, BLANK):
-        return _read_sum(b, p, names)
+        return read_sum(b, p, names)
     slot = word(mixed >> _SHIFT) & (SUMS - 1)
     same = known[slot, 0] == n and known[slot, 2 + (n >> 3)] == word(x)
     k = 0
@@ -116,7 +116,7 @@ def read_names(b: Bytes, p: int, names: Words, known: Words) -> tuple[int, int]:
         k += 8
     if same:
         return word(known[slot, 1]), p + n
-    v, q = _read_sum(b, p, names)
+    v, q = read_sum(b, p, names)
     if q == p + n:
         known[slot, 0] = n
         known[slot, 1] = v
@@ -178,7 +178,7 @@ def read_arguments(
             v = 0
             p = q + 1
         else:
-            v, p = read_names(b, p, names, known) if UPPER_A <= c <= UPPER_Z else _read_sum(b, p, names)
+            v, p = read_names(b, p, names, known) if UPPER_A <= c <= UPPER_Z else read_sum(b, p, names)
             if p < 0:
                 return count, -1
             if at(b, p) == LESS:

@@ -24,7 +24,17 @@ OP_SLOW, OP_NOTE, OP_NOTE_OF_TASK, OP_FAULT = 0, 1, 2, 3
 OP_OPENAT, OP_OPEN, OP_CLOSE = 4, 5, 6
 OP_FCNTL, OP_IOCTL, OP_PRCTL, OP_ARCH_PRCTL = 7, 8, 9, 10  # of these a row is one that is only counted
 OP_DUP, OP_DUP2, OP_DUP3, OP_FDCTL = 11, 12, 13, 14  # OP_FDCTL: a fcntl that may concern descriptors
-OP_PLAIN = 16  # + row of the table of plain calls
+OP_CLONE, OP_CLONE3, OP_FORK_CALL, OP_VFORK, OP_EXECVE, OP_EXIT_CALL, OP_EXIT_GROUP = (
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+)
+OP_ENDED = 22  # +++ exited with 0 +++
+OP_PLAIN = 24  # + row of the table of plain calls
 OP_IGNORED = 64  # + number
 ST_UNFINISHED, ST_RESUMED = 1, 2
 P_KIND, P_LEAST, P_MOST, P_FD, P_PAGES, P_RETURNS = 0, 1, 2, 3, 4, 5
@@ -53,6 +63,12 @@ TEXTS = (
     b"DRM",
     b"PAGEMAP",
     b"KVM_CREATE_V",
+    b"child_stack=",
+    b"flags=",
+    b"pidfd",
+    b" => {",
+    b"+++ exited with ",
+    b" +++",
 )
 """Texts that lines are compared with, by these numbers."""
 
@@ -80,7 +96,13 @@ TEXTS = (
     WORD_DRM,
     WORD_PAGEMAP,
     WORD_KVM_CREATE,
-) = range(22)
+    WORD_STACK,
+    WORD_FLAGS,
+    WORD_PIDFD,
+    WORD_GIVES,
+    WORD_ENDED,
+    WORD_ENDED_END,
+) = range(28)
 
 SUMS, LONGEST_SUM = 256, 48
 KNOWN_ROWS, KNOWN_WORDS = SUMS + 1, 2 + LONGEST_SUM // 8 + 1

@@ -1,14 +1,23 @@
 """Rows of lexed strace lines to events: whose thread, calls in two parts, descriptors with known paths.
 
 Goes on until a line that the plain reader must look at: one that was not lexed, a thread not seen before, the
-end of a call whose beginning the plain reader keeps, a path that is new. What both share: `followstate`.
+end of a call whose beginning the plain reader keeps, a path that is new. What both share: `followstate`. Births and
+ends: `followlives`.
 """
 
 from __future__ import annotations
 
-from ...abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
-from ...abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD, K_SIGNAL
+from ...abi.kinds import K_SIGNAL
 from ...abi.rows import B_A0, B_FLAGS, B_OTHER_END, T_OF_DAY, T_RELATIVE
+from .calls.followfiles import count_failed, finish_close, finish_descriptor, finish_open
+from .calls.followlives import (
+    begin_birth,
+    finish_birth,
+    finish_ended,
+    finish_execve,
+    finish_exit,
+    first_words,
+)
 from .followstate import (
     PATH_LENGTH,
     S_CLOCK,
@@ -24,9 +33,7 @@ from .followstate import (
     T_FILES,
     T_LINE,
     T_PENDING,
-    find_path,
     hash_path,
-    is_ordinary,
     path_is_known,
     put_event,
 )
@@ -38,25 +45,25 @@ from .lexrows import (
     L_CLOCK,
     L_OP,
     L_RET,
-    L_SHOWN,
     L_STATE,
     L_TID,
     L_TIME,
     L_TOOK,
     OP_ARCH_PRCTL,
+    OP_CLONE,
     OP_CLOSE,
     OP_DUP,
-    OP_DUP2,
-    OP_DUP3,
+    OP_ENDED,
+    OP_EXECVE,
     OP_FAULT,
     OP_FCNTL,
-    OP_FDCTL,
     OP_IGNORED,
     OP_NOTE,
     OP_NOTE_OF_TASK,
     OP_OPENAT,
     OP_PLAIN,
     OP_SLOW,
+    OP_VFORK,
     P_FD,
     P_KIND,
     ST_RESUMED,
@@ -65,6 +72,7 @@ from .lexrows import (
 from .wide import word
 
 _LAST_MOMENT = 1 << 62
+EVENTS_OF_LINE = 2  # at most: a birth that the first words of a thread show, and their own
 _HALF_DAY = 43_200_000_000_000
 
 
@@ -139,153 +147,6 @@ def _finish_plain(
 
 
 @kernel
-def _finish_open(
-    b: Bytes,
-    rows: Words,
-    i: int,
-    task: int,
-    line: int,
-    time: int,
-    state: Words,
-    tasks: Words,
-    files: Halves,
-    paths: Words,
-    buckets: Halves,
-    counts: Words,
-    out: Words,
-) -> bool:
-    """open or openat returned. False: the path is new, relative, or one of our own descriptors."""
-    fd = rows[i, L_RET]
-    relative = rows[i, L_OP] == OP_OPENAT
-    if fd < 0:
-        return _count_failed(fd, rows[i, L_OP], state, counts)
-    span = rows[i, L_ARG]
-    if span == 0 or fd >= files.shape[1]:
-        return False
-    if not is_ordinary(b, span >> 24, span & PATH_LENGTH, rows[i, L_SHOWN] != 0):
-        return False
-    if rows[i, L_SHOWN] != 0:
-        span = rows[i, L_SHOWN]
-    number = find_path(b, span, paths, buckets)
-    if number == 0:
-        return False
-    flags = rows[i, L_A0 + 2] if relative else rows[i, L_A0 + 1]
-    files[tasks[task, T_FILES], fd] = 1 + 2 * number + (1 if flags & O_CLOEXEC else 0)
-    new = put_event(out, state, K_OPEN, task, fd, line, time)
-    out[B_A0, new] = number
-    out[B_A0 + 1, new] = flags
-    out[B_A0 + 2, new] = paths[number, 1]
-    return True
-
-
-@kernel
-def _finish_close(
-    rows: Words,
-    i: int,
-    task: int,
-    line: int,
-    time: int,
-    state: Words,
-    tasks: Words,
-    files: Halves,
-    counts: Words,
-    out: Words,
-) -> bool:
-    """close returned. False: the descriptor is too large for the table."""
-    if rows[i, L_RET] < 0:
-        return _count_failed(rows[i, L_RET], OP_CLOSE, state, counts)
-    fd = rows[i, L_A0]
-    if fd < 0 or fd >= files.shape[1]:
-        return False
-    files[tasks[task, T_FILES], fd] = 0
-    new = put_event(out, state, K_CLOSE, task, rows[i, L_RET], line, time)
-    out[B_A0, new] = fd
-    return True
-
-
-@kernel
-def _copy_descriptor(
-    rows: Words,
-    i: int,
-    task: int,
-    line: int,
-    time: int,
-    cloexec: int,
-    state: Words,
-    tasks: Words,
-    files: Halves,
-    out: Words,
-) -> bool:
-    """dup and its kin returned a descriptor. False: one of the two is beyond the table."""
-    old, new = rows[i, L_A0], rows[i, L_RET]
-    table = tasks[task, T_FILES]
-    if old >= files.shape[1] or new >= files.shape[1]:
-        return False
-    path = max(word(files[table, old]) - 1, 0) >> 1
-    files[table, new] = 1 + 2 * path + cloexec
-    place = put_event(out, state, K_DUP, task, new, line, time)
-    out[B_A0, place] = old
-    out[B_A0 + 1, place] = new if rows[i, L_OP] in (OP_DUP2, OP_DUP3) else -1
-    out[B_A0 + 2, place] = cloexec
-    return True
-
-
-@kernel
-def _finish_descriptor(
-    b: Bytes,
-    rows: Words,
-    i: int,
-    task: int,
-    line: int,
-    time: int,
-    state: Words,
-    tasks: Words,
-    files: Halves,
-    paths: Words,
-    counts: Words,
-    out: Words,
-) -> bool:
-    """dup, dup2, dup3 or fcntl returned. False: not plain."""
-    op, ret, fd = rows[i, L_OP], rows[i, L_RET], rows[i, L_A0]
-    if ret < 0:
-        return _count_failed(ret, op, state, counts)
-    table = tasks[task, T_FILES]
-    if fd < 0 or (rows[i, L_ARG] != 0 and not path_is_known(b, rows[i, L_ARG], fd, table, files, paths)):
-        return False
-    if rows[i, L_SHOWN] != 0 and not path_is_known(b, rows[i, L_SHOWN], fd, table, files, paths):
-        return False
-    if op != OP_FDCTL:
-        if fd == ret:
-            counts[state[S_IGNORE + op]] += 1
-            return True
-        cloexec = 1 if op == OP_DUP3 and rows[i, L_A0 + 2] & O_CLOEXEC else 0
-        return _copy_descriptor(rows, i, task, line, time, cloexec, state, tasks, files, out)
-    command = rows[i, L_A0 + 1]
-    if command in (F_DUPFD, F_DUPFD_CLOEXEC):
-        cloexec = 1 if command == F_DUPFD_CLOEXEC else 0
-        return _copy_descriptor(rows, i, task, line, time, cloexec, state, tasks, files, out)
-    if command != F_SETFD or fd >= files.shape[1]:
-        return False
-    cloexec = rows[i, L_A0 + 2] & 1
-    known = word(files[table, fd])
-    if known != 0:
-        files[table, fd] = (((known - 1) & ~1) | cloexec) + 1
-    place = put_event(out, state, K_SETFD, task, ret, line, time)
-    out[B_A0, place] = fd
-    out[B_A0 + 1, place] = cloexec
-    return True
-
-
-@kernel
-def _count_failed(ret: int, op: int, state: Words, counts: Words) -> bool:
-    """A call failed and changed nothing. False: `ret` is no error number."""
-    if ret < -4095:
-        return False
-    counts[state[S_IGNORE + op]] += 1
-    return True
-
-
-@kernel
 def _begin(rows: Words, i: int, task: int, line: int, tasks: Words) -> int:
     """Keep the first part of a call."""
     tasks[task, T_PENDING] = rows[i, L_OP]
@@ -316,9 +177,48 @@ def _fault(rows: Words, i: int, task: int, line: int, time: int, state: Words, o
     return 0
 
 
+@kernel
+def _finish_life(
+    b: Bytes,
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    tids: Halves,
+    living: Halves,
+    tasks: Words,
+    files: Halves,
+    users: Halves,
+    free: Halves,
+    lives: Words,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    out: Words,
+) -> bool:
+    """A birth, an execve or an exit is whole."""
+    op = rows[i, L_OP]
+    if op <= OP_VFORK:
+        return finish_birth(
+            rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives, out
+        )
+    if op != OP_EXECVE:
+        return finish_exit(
+            rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives, out
+        )
+    if rows[i, L_RET] < 0:
+        return count_failed(rows[i, L_RET], op, state, counts)
+    return finish_execve(
+        b, rows, i, task, line, time, state, living, tasks, files, users, paths, buckets, out
+    )
+
+
 @entry(
-    "int64(uint8[::1], int64[:, ::1], int64, int64, int64[::1], int32[::1], int64[:, ::1], int32[:, ::1],"
-    " int64[:, ::1], int32[::1], int64[::1], int64[:, ::1], int64[:, ::1])"
+    "int64(uint8[::1], int64[:, ::1], int64, int64, int64[::1], int32[::1], int32[::1], int64[:, ::1],"
+    " int32[:, ::1], int32[::1], int32[::1], int64[:, ::1], int64[:, ::1], int32[::1], int64[::1], int64[:, ::1],"
+    " int64[:, ::1])"
 )
 def follow(
     b: Bytes,
@@ -327,8 +227,12 @@ def follow(
     last: int,
     state: Words,
     tids: Halves,
+    living: Halves,
     tasks: Words,
     files: Halves,
+    users: Halves,
+    free: Halves,
+    lives: Words,
     paths: Words,
     buckets: Halves,
     counts: Words,
@@ -339,7 +243,7 @@ def follow(
     limit = out.shape[1]
     for i in range(first, last):
         op = rows[i, L_OP]
-        if op == OP_SLOW or state[S_USED] >= limit:
+        if op == OP_SLOW or state[S_USED] + EVENTS_OF_LINE > limit:
             return i
         if op == OP_NOTE:
             _clock(rows, i, state)
@@ -351,10 +255,24 @@ def follow(
             task = state[S_UNNAMED]
         elif tid < len(tids):
             task = word(tids[tid]) - 1
+        line = state[S_LINE] + i + 1
+        if op == OP_ENDED:
+            if tid <= 0 or tid >= len(tids) or (task >= 0 and tasks[task, T_PENDING] != 0):
+                return i
+            clock, day = state[S_CLOCK], state[S_DAY]
+            time = _clock(rows, i, state)
+            if not finish_ended(
+                rows, i, tid, task, line, time, state, tids, living, tasks, files, users, free, lives, out
+            ):
+                state[S_CLOCK], state[S_DAY] = clock, day
+                return i
+            state[S_UNDERSTOOD] += 1
+            continue
+        if task < 0:
+            task = first_words(rows, i, line, state, tids, living, tasks, files, users, free, lives, out, tid)
         if task < 0:
             return i
         pending = tasks[task, T_PENDING]
-        line = state[S_LINE] + i + 1
         maybe = OP_FCNTL <= op <= OP_ARCH_PRCTL
         resumed = rows[i, L_STATE] == ST_RESUMED
         if resumed and op != OP_NOTE_OF_TASK:
@@ -374,6 +292,8 @@ def follow(
             tasks[task, T_PENDING] = 0
         elif rows[i, L_STATE] == ST_UNFINISHED:
             _begin(rows, i, task, line, tasks)
+            if OP_CLONE <= op <= OP_VFORK:
+                begin_birth(task, tasks, state)
         elif op != OP_NOTE_OF_TASK and not maybe:
             if resumed:
                 _resume(rows, i, task, tasks)
@@ -381,14 +301,19 @@ def follow(
             before = word(state[S_USED])
             if op >= OP_PLAIN:
                 done = _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out)
+            elif op >= OP_CLONE:
+                done = _finish_life(
+                    b, rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives,
+                    paths, buckets, counts, out,
+                )  # fmt: skip
             elif op == OP_CLOSE:
-                done = _finish_close(rows, i, task, line, time, state, tasks, files, counts, out)
+                done = finish_close(rows, i, task, line, time, state, tasks, files, counts, out)
             elif op >= OP_DUP:
-                done = _finish_descriptor(
+                done = finish_descriptor(
                     b, rows, i, task, line, time, state, tasks, files, paths, counts, out
                 )
             else:
-                done = _finish_open(
+                done = finish_open(
                     b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out
                 )
             if not done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...abi.kinds import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
+from .calls.lexlives import lex_ended, lex_life, lex_life_resumed
 from .jit import Bytes, Words, eight, entry, kernel, newline_bits, trailing_zeros
 from .lexhead import read_head
 from .lexparts import begins, is_word, read_arguments, read_result
@@ -16,8 +17,10 @@ from .lexrows import (
     L_STATE,
     L_TOOK,
     OP_ARCH_PRCTL,
+    OP_CLONE,
     OP_DUP,
     OP_DUP2,
+    OP_EXIT_GROUP,
     OP_FAULT,
     OP_FCNTL,
     OP_FDCTL,
@@ -65,6 +68,7 @@ from .scan import (
     LEFT,
     LESS,
     MINUS,
+    PLUS,
     QUOTE,
     RIGHT,
     T_SYMBOLS,
@@ -188,6 +192,8 @@ def lex_line(
     c = at(b, p)
     if c == MINUS:
         return _read_signal(b, p, end, rows, i, names, words)
+    if c == PLUS:
+        return lex_ended(b, p, end, rows, i, words)
     if c == LESS:
         if not begins(b, p, end, words, WORD_RESUMED):
             return OP_SLOW
@@ -206,6 +212,8 @@ def lex_line(
             p += 1
         if OP_FCNTL <= op <= OP_ARCH_PRCTL:
             return op if _is_one_call(b, q, end) else OP_SLOW
+        if OP_CLONE <= op <= OP_EXIT_GROUP:
+            return lex_life_resumed(b, q + 9, end, rows, i, op, names, words)
         if at(b, p) != RIGHT:
             return OP_SLOW
         returns = plain[op - OP_PLAIN, P_RETURNS] if op >= OP_PLAIN else RETURNS_ANY
@@ -225,6 +233,8 @@ def lex_line(
         if op != OP_FCNTL or second < 0 or at(b, second) != 70:  # F
             return OP_SLOW
         op = OP_FDCTL
+    if OP_CLONE <= op <= OP_EXIT_GROUP:
+        return lex_life(b, q + 1, end, rows, i, op, names, words)
     return _lex_call(b, q + 1, end, rows, i, op, names, plain, words, known)
 
 

@@ -7,7 +7,6 @@ reads as it would read any. The result is the same as if it had read all of them
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,16 +19,16 @@ from ...machinecode.ready import Progress
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
 from ..compiled.fastblocks import FastBlocks
-from ..compiled.stracefollow import add_path, follow
+from ..compiled.stracefollow import EVENTS_OF_LINE, add_path, follow
 from ..compiled.stracelex import lex_lines
 from ..compiled.wide import SLACK
 from ..filetypes import file_type
-from .args import BadLine, unescape, value
-from .calls import apply
-from .lines import Result, call_name, read_head, unfinished
-from .model import Call, Model, Pending, Task
+from .args import unescape
+from .lines import call_name, read_head, unfinished
+from .model import FORKS, Model, Pending, Task
 from .nametables import MAX_IGNORED, NameTables, known_names
 from .read import CHILD, Log, StraceReader
+from .threads import Exit
 
 if TYPE_CHECKING:
     from ...machinecode.load import Function
@@ -42,22 +41,6 @@ _BUCKETS = 1 << 16
 
 _ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
 """Words of lines that may end other threads, with what they have under way."""
-
-_MORE = rb"(?:, (?!pidfd)[a-z_]+=(?:\w+|\[\d+\]))*"
-_BIRTH = re.compile(
-    rb"([1-9]\d{0,7}) +(?:([1-8]\d{8,9})\.(\d{6}) )?"
-    rb"(?:clone\((?:child_stack=\w+, )?flags=([A-Z_|]+)" + _MORE + rb"\)"
-    rb"|clone3\(\{flags=([A-Z_|]+)" + _MORE + rb"\}(?: => \{(?!pidfd)[a-z_]+=\[\d+\]\})?, \d+\))"
-    rb" += ([1-9]\d{0,8})(?: <\d+\.\d+>)?\Z"
-)
-"""The usual lines of births: thread, time, flags, the thread that is born."""
-
-_EXEC = re.compile(
-    rb"([1-9]\d{0,7}) +(?:([1-8]\d{8,9})\.(\d{6}) )?"
-    rb"execve\((\"[^\"\\]+\"), (\[(?:\"[^\"\\]*\"(?:\.\.\.)?, )*(?:\"[^\"\\]*\"(?:\.\.\.)?|\.\.\.)?\]),"
-    rb" (0x[0-9a-f]+ /\* \d+ vars? \*/)\) += 0(?: <\d+\.\d+>)?\Z"
-)
-"""The usual line of an execve: thread, time, the three arguments."""
 
 Words = npt.NDArray[np.int64]
 
@@ -104,12 +87,14 @@ class FastStraceReader(StraceReader):
         self._tids = np.zeros(_MAX_TIDS, dtype=np.int32)
         self._tasks = np.zeros((64, fo.W_TASK), dtype=np.int64)
         self._paths = np.zeros((1024, 3), dtype=np.int64)
+        self._living = np.zeros(_MAX_TIDS, dtype=np.int32)
+        self._lives = np.zeros((fo.LIFE_ROWS, 4), dtype=np.int64)
         self._buckets = np.zeros(_BUCKETS, dtype=np.int32)
         self._counts = np.zeros(MAX_IGNORED, dtype=np.int64)
         self._names = known_names()
         self._learned: set[bytes] = set()
         self._rooms: list[_Room] = []  # that no block has
-        self._words_of: tuple[object, object, object] = (None, None, None)
+        self._words_of: tuple[object, ...] = ()
         self._words: list[int] = []
         for word, number in self._names.counted.items():
             self._state[word] = number
@@ -129,6 +114,7 @@ class FastStraceReader(StraceReader):
         if end < len(self.data):  # the last line lacks its newline
             self.offset = len(self.data)
             self._read_plainly(self.data[end:], int(self._state[fo.S_LINE]) + 1)
+        self._learn_lives()
         for living in [one for tasks in self.model.by_pid.values() for one in tasks]:
             self._hold(living)
         self._bytes = self._bytes[:0].copy()  # a mapped file can be closed now
@@ -197,12 +183,12 @@ class FastStraceReader(StraceReader):
         state = self._state
         text = [*_FOLLOW.words_of(self._bytes), *block.room.row_words]
         while at < count:
-            state[fo.S_USED] = out.used
+            state[fo.S_USED], state[fo.S_BEFORE] = out.used, len(out) - out.used
             at = _FOLLOW.with_words([*text, at, count, *self._tables()])
             out.used = int(state[fo.S_USED])
             if at >= count:
                 break
-            if out.room() == 0:
+            if out.room() < EVENTS_OF_LINE:
                 out.flush()
                 continue
             at = self._by_hand(block, at)
@@ -210,13 +196,15 @@ class FastStraceReader(StraceReader):
 
     def _tables(self) -> list[int]:
         """The words of all that `follow` keeps, taken anew where a table has grown."""
-        files, out = self.model.files.table, self.model.out.block
-        of = self._words_of
-        if of[0] is not self._tasks or of[1] is not files or of[2] is not self._paths:
-            self._words_of = self._tasks, files, self._paths
+        files, out = self.model.files, self.model.out.block
+        grown = self._tasks, files.table, files.users, files.free, self._paths
+        if len(self._words_of) != len(grown) or any(
+            a is not b for a, b in zip(self._words_of, grown, strict=True)
+        ):
+            self._words_of = grown
             self._words = _FOLLOW.words_of(
-                self._state, self._tids, self._tasks, files, self._paths, self._buckets, self._counts,
-                self._names.plain, out,
+                self._state, self._tids, self._living, self._tasks, files.table, files.users, files.free,
+                self._lives, self._paths, self._buckets, self._counts, self._names.plain, out,
             )  # fmt: skip
         return self._words
 
@@ -228,8 +216,6 @@ class FastStraceReader(StraceReader):
             self.offset = end + 1
             line = self.data[start:end]
             number = int(self._state[fo.S_LINE]) + at + 1
-            if self._birth(line, number) or self._exec(line, number):
-                return at + 1
             self._read_plainly(line, number)
             if rows[at, lex.L_OP] != lex.OP_SLOW:
                 self._learn_path(rows[at])
@@ -241,6 +227,8 @@ class FastStraceReader(StraceReader):
 
     def _read_plainly(self, line: bytes, number: int) -> None:
         state, model = self._state, self.model
+        self._learn_lives()
+        self._hold_births()
         self._clock, self._day = int(state[fo.S_CLOCK]), int(state[fo.S_DAY])
         head = read_head(self._open + line)  # of a line that a notice broke, its beginning
         tid = head.tid
@@ -267,69 +255,43 @@ class FastStraceReader(StraceReader):
             self._note_pending(task)
         unnamed = self._unnamed()
         state[fo.S_UNNAMED] = unnamed.row if unnamed is not None else -1
-        self._room_for_paths()
-
-    def _birth(self, line: bytes, number: int) -> bool:
-        """What `_read_plainly` does with the usual line of a birth. False: another line, or not so simple."""
-        match = _BIRTH.match(line)
-        if match is None or self._open:
-            return False
-        tid, seconds, part, flags, flags_3, born = match.group(1, 2, 3, 4, 5, 6)
-        task, child = self._between_calls(tid), int(born)
-        if task is None or child in self.model.by_tid:
-            return False
-        try:
-            bits = value(flags or flags_3) & ~0xFF
-        except BadLine:
-            return False
-        time = self._begin_usual(task, line, seconds, part)
-        self.model.born(task, child, bits, number, time)
-        self._end_usual()
-        return True
-
-    def _exec(self, line: bytes, number: int) -> bool:
-        """The same for the usual line of an execve by the only thread of its process, which ends no other."""
-        match = _EXEC.match(line)
-        if match is None or self._open:
-            return False
-        tid, seconds, part, *arguments = match.groups()
-        model, task = self.model, self._between_calls(tid)
-        if task is None or len(model.by_pid[task.pid]) > 1 or self.names.real(b"execve") != b"execve":
-            return False
-        time = self._begin_usual(task, line, seconds, part)
-        apply(model, Call(task, b"execve", arguments, Result(0), number, time))
-        self._end_usual()
-        self._room_for_paths()
-        return True
-
-    def _between_calls(self, tid: bytes) -> Task | None:
-        """The living thread `tid`, if no call of it waits for its second part."""
-        task = self.model.by_tid.get(int(tid))
-        if task is None or not task.alive or task.pending is not None:
-            return None
-        return None if self._tasks[task.row, fo.T_PENDING] else task
-
-    def _begin_usual(self, task: Task, line: bytes, seconds: bytes | None, part: bytes) -> int:
-        """Before the call of a usual line of `task`: the time, ns."""
-        time = 0 if seconds is None else int(seconds) * 1_000_000_000 + int(part) * 1000
-        self.model.out.source = self.source
-        self.understood += 1
-        self.model.forking.pop(task.row, None)
-        self._note_other_end(line, time)
-        return time
-
-    def _end_usual(self) -> None:
-        self.model.out.other_end = 0
-        self._note_changed()
+        state[fo.S_ASKS] = bool(model.forking) or (self._root is not None and self._root.tid == 0)
+        state[fo.S_FAR] = model.files.has_far
+        for op, name in enumerate((b"clone", b"clone3", b"fork", b"vfork")):
+            state[fo.S_MARKS + op] = model.number_of(name.decode())
+        if len(model.strings) > len(self._paths):
+            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
 
     def _note_changed(self) -> None:
         for changed in self.model.changed:
             self._note_task(changed)
         self.model.changed.clear()
 
-    def _room_for_paths(self) -> None:
-        if len(self.model.strings) > len(self._paths):
-            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
+    def _learn_lives(self) -> None:
+        """Let the model know which threads were born and ended since the last line that the plain reader read."""
+        state, model, tasks = self._state, self.model, self._tasks
+        for what, one, status, at in self._lives[: int(state[fo.S_LIVES])].tolist():
+            if what == fo.LIFE_BORN:
+                tid, pid, parent = tasks[one, fo.T_THREAD : fo.T_PARENT + 1].tolist()
+                model.new_task(tid, pid, parent, int(tasks[one, fo.T_FILES]))
+            elif what == fo.LIFE_DIED:
+                model.forget(model.tasks[one])
+            else:
+                self.exits.append(Exit(one, status, at >> 1, bool(at & 1)))
+        state[fo.S_LIVES] = 0
+        model.changed.clear()  # nothing of it is new to the machine
+
+    def _hold_births(self) -> None:
+        """Hand the births under way to the plain reader, which must tell whose child speaks."""
+        state, model = self._state, self.model
+        if not state[fo.S_BIRTHS]:
+            return
+        pending = self._tasks[: len(model.tasks), fo.T_PENDING]
+        for row in np.flatnonzero((pending >= lex.OP_CLONE) & (pending <= lex.OP_VFORK)).tolist():
+            self._hold(model.tasks[row])
+        state[fo.S_BIRTHS] = state[fo.S_FORKING] = 0
+        begun = {row: task.pending.line for row, task in model.forking.items() if task.pending is not None}
+        model.forking = {row: model.forking[row] for row in sorted(begun, key=begun.__getitem__)}
 
     def _in_a_call(self) -> list[Task]:
         """The living tasks of whose call only the first part was seen: all that the end of others changes."""
@@ -348,7 +310,9 @@ class FastStraceReader(StraceReader):
         name, first_part = call_name(text), unfinished(text)
         assert name is not None and first_part is not None
         name = self.names.real(name)
-        self.model.pend(task, Pending(name, first_part[0], int(self._tasks[task.row, fo.T_LINE])))
+        spoke = int(self._tasks[task.row, fo.T_CHILD])
+        child = self.model.tasks[spoke - 1] if spoke and name in FORKS else None
+        self.model.pend(task, Pending(name, first_part[0], int(self._tasks[task.row, fo.T_LINE]), child))
         self._tasks[task.row, fo.T_PENDING] = fo.HELD  # a line may name one thread twice
 
     def _note_pending(self, task: Task) -> None:
@@ -357,8 +321,13 @@ class FastStraceReader(StraceReader):
     def _note_task(self, task: Task) -> None:
         while task.row >= len(self._tasks):
             self._tasks = np.concatenate([self._tasks, np.zeros_like(self._tasks)])
+        parent = self.model.parents[task.row]
         self._tasks[task.row, fo.T_FILES] = task.files
+        self._tasks[task.row, fo.T_THREAD : fo.T_PARENT + 1] = task.tid, task.pid, parent
+        self._state[fo.S_TASKS] = len(self.model.tasks)
         self._note_pending(task)
+        if 0 < task.pid < _MAX_TIDS:
+            self._living[task.pid] = len(self.model.by_pid.get(task.pid, ()))
         if 0 < task.tid < _MAX_TIDS:
             named = self.model.by_tid.get(task.tid)
             if named is task:

@@ -2,14 +2,24 @@
 
 Only used to tell when a log names the path of a descriptor that no call in it opened; the replay keeps
 the real descriptor tables. One int32 matrix, a row a table, so that compiled readers look into it: 0 is
-unknown or closed, else 1 + 2 * string number + close-on-exec.
+unknown or closed, else 1 + 2 * string number + close-on-exec. They take and give back tables, too: `users` (int32)
+counts who has each, `free` (int32) is a stack of those that nobody has, behind its height.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 _MAX_WIDTH = 1 << 16
+
+
+def _stack(first: int, last: int) -> npt.NDArray[np.int32]:
+    """The rows first..last-1, the first on top, and room for all below `last`."""
+    stack = np.zeros(last + 1, dtype=np.int32)
+    stack[0] = last - first
+    stack[1 : last - first + 1] = np.arange(last - 1, first - 1, -1)
+    return stack
 
 
 class KnownFiles:
@@ -17,18 +27,24 @@ class KnownFiles:
 
     def __init__(self) -> None:
         self.table = np.zeros((8, 64), dtype=np.int32)
-        self.users = [0] * 8
-        self._free = list(range(7, -1, -1))
+        self.users = np.zeros(8, dtype=np.int32)
+        self.free = _stack(0, 8)
         self._far: dict[tuple[int, int], int] = {}
+
+    @property
+    def has_far(self) -> bool:
+        """True if some descriptor is kept aside."""
+        return bool(self._far)
 
     def new(self) -> int:
         """The row of an empty table with one user."""
-        if not self._free:
+        if not self.free[0]:
             rows = len(self.users)
             self.table = np.concatenate([self.table, np.zeros_like(self.table)])
-            self.users += [0] * rows
-            self._free = list(range(2 * rows - 1, rows - 1, -1))
-        row = self._free.pop()
+            self.users = np.concatenate([self.users, np.zeros_like(self.users)])
+            self.free = _stack(rows, 2 * rows)
+        row = int(self.free[self.free[0]])
+        self.free[0] -= 1
         self.users[row] = 1
         return row
 
@@ -51,7 +67,8 @@ class KnownFiles:
         self.users[row] -= 1
         if self.users[row] == 0:
             self.close_range(row, 0, 1 << 31)
-            self._free.append(row)
+            self.free[0] += 1
+            self.free[self.free[0]] = row
 
     def get(self, row: int, fd: int) -> int:
         """The word of descriptor `fd`: 0 unknown, else 1 + 2 * string number + close-on-exec."""

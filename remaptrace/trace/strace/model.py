@@ -101,7 +101,9 @@ class Model:
     by_tid: dict[int, Task] = field(default_factory=dict)
     by_pid: dict[int, list[Task]] = field(default_factory=dict)  # the living
     changed: list[Task] = field(default_factory=list)  # born, buried, renamed, with other descriptors
-    forking: dict[int, Task] = field(default_factory=dict)  # by row: forks under way
+    forking: dict[int, Task] = field(
+        default_factory=dict
+    )  # by row: forks under way, in the order of their lines
     pidfds: dict[tuple[int, int], int] = field(default_factory=dict)  # (descriptor table, fd): pid
     unmodelled: dict[str, int] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
@@ -161,7 +163,7 @@ class Model:
         self.by_pid.setdefault(tid, []).extend(group)
         task.tid = task.pid = tid
         self.by_tid[tid] = task
-        self.changed.append(task)
+        self.changed += group
 
     def pend(self, task: Task, pending: Pending | None, *, returned: bool = False) -> None:
         """The call that `task` has under way is `pending`, or none; that before did not return, or has `returned`."""
@@ -169,10 +171,9 @@ class Model:
         if before is not None and not returned and before.child is None and before.name not in _NO_RETURN:
             self.left_out.append((before.line, before.name.decode("utf-8", "replace")))
         task.pending = pending
+        self.forking.pop(task.row, None)
         if pending is not None and pending.name in FORKS:
             self.forking[task.row] = task
-        else:
-            self.forking.pop(task.row, None)
 
     def task_of(self, tid: int, line: int, time: int) -> Task:
         """The task that a line of thread `tid` belongs to; if it is new, its birth is worked out here."""
@@ -272,14 +273,18 @@ class Model:
     def bury(self, task: Task) -> None:
         """Forget what a thread had open and under way."""
         if task.alive:
-            task.alive = False
-            self.changed.append(task)
             self.pend(task, None)
             self.files.drop(task.files)
-            living = self.by_pid[task.pid]
-            living.remove(task)
-            if not living:
-                del self.by_pid[task.pid]
+            self.forget(task)
+
+    def forget(self, task: Task) -> None:
+        """A living thread without a call under way, whose descriptors are dropped, is no more."""
+        task.alive = False
+        self.changed.append(task)
+        living = self.by_pid[task.pid]
+        living.remove(task)
+        if not living:
+            del self.by_pid[task.pid]
 
     def executed(self, call: Call, path: str) -> None:
         """An execve succeeded: other threads are gone, descriptors marked so are closed."""

@@ -32,6 +32,13 @@ _SPECIAL = {
     b"dup": lex.OP_DUP,
     b"dup2": lex.OP_DUP2,
     b"dup3": lex.OP_DUP3,
+    b"clone": lex.OP_CLONE,
+    b"clone3": lex.OP_CLONE3,
+    b"fork": lex.OP_FORK_CALL,
+    b"vfork": lex.OP_VFORK,
+    b"execve": lex.OP_EXECVE,
+    b"exit": lex.OP_EXIT_CALL,
+    b"exit_group": lex.OP_EXIT_GROUP,
 }
 _NUMBERED = {f"syscall_{number:#x}".encode(): name for number, name in NEW_CALLS.items() if name in PLAIN} | {
     alias: name for alias, name in ALIASES.items() if name in PLAIN

@@ -413,8 +413,9 @@ def finish(model: Model, sources: list[str], skipped: list[Skipped], name: str) 
     """The trace that a model holds."""
     model.note_left_out()
     tasks = np.zeros(len(model.tasks), dtype=TASK_DTYPE)
-    for task, parent in zip(model.tasks, model.parents, strict=True):
-        tasks[task.row] = (task.tid, task.pid, 0, parent)
+    tasks["tid"] = [task.tid for task in model.tasks]
+    tasks["pid"] = [task.pid for task in model.tasks]
+    tasks["parent"] = model.parents
     return Trace(
         mark_untold(model.out.finish()),
         tasks,
