@@ -29,10 +29,12 @@ types: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
 
-# Compiles the engine and the readers for every level of processor, and packs them into dist/.
+# Compiles the engine and the readers for every level of processor, and packs them into dist/. The same commit gives the
+# same bytes: times of files are that of the commit.
 wheel: $(READY)
 	$(BIN)/python -m remaptrace.machinecode.ship
 	rm -rf build
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 315532800)} \
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 $(READY): pyproject.toml

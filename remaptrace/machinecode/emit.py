@@ -13,8 +13,8 @@ _PASSES = 2  # the first finds that no error exists, the second makes use of it
 _KNOWN = re.compile(r"llvm\.|mem(cpy|set|move|cmp)$")
 
 _OBJECT = re.compile(r"numba\.dynamic\.globals\.([0-9a-f]+)")
-_POINTER = re.compile(
-    r"(numba\.dynamic\.globals\.[0-9a-f]+ = [a-z_ ]*global ptr )inttoptr \(i64 \d+ to ptr\)"
+_POINTER = re.compile(  # LLVM numbers equal names of modules that it links
+    r"(numba\.dynamic\.globals\.[0-9a-f]+(?:\.\d+)? = [a-z_ ]*global ptr )inttoptr \(i64 \d+ to ptr\)"
 )
 
 

@@ -18,6 +18,7 @@ import pytest
 from remaptrace import kept
 from remaptrace.errors import ReplayError
 from remaptrace.machinecode import build, load, ship, shipped
+from remaptrace.machinecode.emit import portable_bitcode
 from remaptrace.machinecode.image import placed
 from remaptrace.machinecode.target import LEVELS, Level, own_level
 from remaptrace.sources import PACKAGE
@@ -111,6 +112,25 @@ def test_code_is_made_again_byte_for_byte(folder: Path, tmp_path: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             assert (tmp_path / "again" / path.relative_to(folder)).read_bytes() == path.read_bytes()
+
+
+def test_no_address_of_this_process_is_in_bitcode() -> None:
+    """numba enters those of Python objects; where LLVM links modules it numbers their equal names."""
+    llvm = pytest.importorskip("llvmlite.binding")
+
+    def bitcode(address: int) -> bytes:
+        names = (f"numba.dynamic.globals.{address:x}{more}" for more in ("", ".1", ".27"))
+        lines = [f"@{name} = linkonce global ptr inttoptr (i64 {address} to ptr)" for name in names]
+        return portable_bitcode(llvm.parse_assembly("\n".join(lines)))
+
+    assert bitcode(0x7F5500001230) == bitcode(0x7F2200004560)
+    assert "inttoptr" not in str(llvm.parse_bitcode(bitcode(0x7F5500001230)))
+
+
+@pytest.mark.parametrize("name", ["writelines.write_lines"])
+def test_bitcode_of_a_function_that_calls_others_is_made_again_byte_for_byte(name: str) -> None:
+    pytest.importorskip("numba")
+    assert build.make_bitcode("trace", name) == build.make_bitcode("trace", name)
 
 
 def test_it_is_used_only_for_its_sources(used: Path) -> None:
