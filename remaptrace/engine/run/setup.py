@@ -91,10 +91,11 @@ def _alloc(m: Any, words: int) -> int:
 def _tasks(m: Any, trace: Trace) -> None:
     count = len(trace.tasks)
     table = _alloc(m, count)
-    for i in range(count):
+    ids = zip(trace.tasks["tid"].tolist(), trace.tasks["pid"].tolist(), strict=True)
+    for i, (tid, pid) in enumerate(ids):
         task = _alloc(m, T_WORDS)
-        m[task + T_TID] = int(trace.tasks[i]["tid"])
-        m[task + T_PID] = int(trace.tasks[i]["pid"])
+        m[task + T_TID] = tid
+        m[task + T_PID] = pid
         m[table + i] = task
     m[G_TASKS] = table
     m[G_NTASKS] = count
