@@ -59,10 +59,9 @@ class Flaw(Exception):
 def prove(trace: Trace) -> None:
     """Raise Flaw for the first table, number or field of `trace` that does not hold."""
     _fields(trace)
-    _columns(trace)
+    present = _columns(trace)
     _tasks(trace)
     kinds = trace.columns["kind"]
-    present = _kinds_in(kinds)
     _in_table(trace, slice(None), "task", len(trace.tasks), "task")
     if "source" in trace.columns:
         _in_table(trace, slice(None), "source", max(len(trace.sources), 1), "source")
@@ -155,7 +154,8 @@ def _maps_hold(m: MapsFile) -> bool:
 # ---- columns and what they name --------------------------------------------------------------
 
 
-def _columns(trace: Trace) -> None:
+def _columns(trace: Trace) -> IntArray:
+    """The columns hold whole numbers, as many of each, and known kinds: the kinds that there are."""
     columns = trace.columns
     for name in COLUMNS:
         if name not in columns:
@@ -170,7 +170,8 @@ def _columns(trace: Trace) -> None:
         if len(column) != length:
             raise Flaw(f"column '{name}' has {len(column)} rows, 'kind' has {length}")
     kinds = columns["kind"]
-    if not KIND_NAMES.keys() >= set(_kinds_in(kinds).tolist()):
+    present = _kinds_in(kinds)
+    if not KIND_NAMES.keys() >= set(present.tolist()):
         known = _KNOWN[kinds.astype(np.uint8)] & (kinds >= 0) & (kinds < len(_KNOWN))
         wrong = np.flatnonzero(~known)
         raise _flaw(trace, int(wrong[0]), "kind", "is not known", f"one of {len(KIND_NAMES)} kinds")
@@ -178,6 +179,7 @@ def _columns(trace: Trace) -> None:
     for name in ("line", "origin"):
         if name in columns:
             _within(trace, slice(None), name, 0, (1 << 63) - 1, name)
+    return present
 
 
 def _tasks(trace: Trace) -> None:

@@ -106,10 +106,10 @@ def run_facts(
 def trace_facts(trace: Trace, processes: int) -> TraceFacts:
     """The trace itself: where it comes from, how long it is, what could not be read."""
     span: int | None = None
-    if "time" in trace.columns and len(trace):
-        times = trace.columns["time"]
-        known = times[times != 0]
-        span = int(known.max() - known.min()) if len(known) else None
+    if "time" in trace.columns:
+        parts = (trace.columns["time"][at : at + PIECE] for at in range(0, len(trace), PIECE))
+        ends = [(int(known.min()), int(known.max())) for part in parts if len(known := part[part != 0])]
+        span = max(high for _, high in ends) - min(low for low, _ in ends) if ends else None
     return {
         "name": trace.name,
         "format": trace.format,

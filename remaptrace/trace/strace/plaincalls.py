@@ -76,9 +76,8 @@ def mark_untold(columns: dict[str, IntArray]) -> dict[str, IntArray]:
 
     That is the new address of mremap beside MREMAP_DONTUNMAP without MREMAP_FIXED.
     """
-    refused = np.flatnonzero(
-        (columns["kind"] == K_MREMAP) & (columns["ret"] == -EINVAL) & (columns["a4"] == 0)
-    )
+    moves = np.flatnonzero(columns["kind"] == K_MREMAP)
+    refused = moves[(columns["ret"][moves] == -EINVAL) & (columns["a4"][moves] == 0)]
     if len(refused):
         flags = columns["a3"][refused].astype(np.int64) & (MREMAP_DONTUNMAP | MREMAP_FIXED)
         columns["flags"] = columns["flags"].astype(np.int32)
