@@ -118,3 +118,24 @@ assert np.array([datetime.datetime(2026, 1, 2, 3)], dtype="M8[s]")[0].item().hou
 """
     result = done(home, "-c", code)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_short_run_loads_nothing_that_it_does_not_use(home: Path) -> None:
+    """Each of these takes longer to load than ten steps to replay."""
+    unused = ("inspect", "ast", "pickle", "platform", "textwrap", "json", "pathlib", "click", "rich", "yaml")
+    unused = (
+        *unused,
+        "numpy._typing",
+        "numpy.linalg",
+        "numpy.ma",
+        "numba",
+        "llvmlite",
+        "hashlib",
+        "dataclasses",
+    )
+    code = _WATCHED + f"\nprint(sorted(set({unused!r}) & set(sys.modules)), file=sys.stderr)\n"
+    whole = _SCENARIO.replace("{length", "{addr: 0x100000000000, length")  # in the form that is read at once
+    (home / "t.yaml").write_text(f"name: t\n{whole}", encoding="utf-8")
+    for _ in range(2):  # presets are parsed by the first
+        seen = done(home, "-c", code, "run", "t.yaml")
+    assert seen.stderr.splitlines()[-1] == "[]"

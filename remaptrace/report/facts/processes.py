@@ -10,8 +10,7 @@ import numpy as np
 from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
 from ...result.result import PIECE, Result
-from ...trace.compiled import lives as compiled
-from ...trace.compiled.described import described, pays
+from ...trace.compiled import pays
 from ...trace.events import Trace
 from ...trace.wording import place
 
@@ -105,6 +104,9 @@ class _Lives:
         trace, number = result.trace, len(self.peak)
         if number > _FEW or not pays("lives.count_lives", len(trace)):
             return False
+        from ...trace.compiled import lives as compiled
+        from ...trace.compiled.described import described
+
         named = {**trace.columns, "map_count": result.columns["map_count"]}
         columns = described(named, compiled.LIFE_COLUMNS)
         if columns is None:

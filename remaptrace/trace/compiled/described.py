@@ -1,4 +1,4 @@
-"""Columns as machine code takes them (`columnwords`), and whether there is machine code for what is asked of them."""
+"""Columns as machine code takes them (`columnwords`)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ import numpy as np
 from ..events import IntArray
 from .columnwords import C_PLACE, C_WIDTH, UNSIGNED
 from .jit import Words
-
-MANY = 1 << 18
-"""Events from which machine code pays that has to be loaded for one pass over them."""
-_COMPILE_FROM = 1 << 21
-"""Events from which it is compiled for them where it is not at hand, as a reader and the engine are: a second or so."""
-
-
-def pays(name: str, events: int) -> bool:
-    """True when `events` are many and machine code of function `name` is at hand, or worth making."""
-    if events < MANY:
-        return False
-    from ...machinecode.folders import READERS, can_compile
-    from ...machinecode.ready import is_compiled
-
-    return is_compiled(READERS, name) or (events >= _COMPILE_FROM and can_compile())
 
 
 def described(columns: Mapping[str, IntArray], names: Sequence[str]) -> Words | None:

@@ -13,7 +13,8 @@ import numpy as np
 from ...abi import kinds as ev
 from ...abi.mman import MAP_32BIT, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN
 from ..compiled import acts as compiled
-from ..compiled.described import described, pays
+from ..compiled import pays
+from ..compiled.described import described
 from ..events import IntArray, Trace
 from .room import makers_of_room
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ...abi import kinds as ev
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
 from ..compiled import acts as compiled
-from ..compiled.described import described, pays
+from ..compiled import pays
+from ..compiled.described import described
 from ..events import Trace, distinct
 
 _WINDOW = 48
