@@ -156,7 +156,12 @@ def _made(room: str, name: str, form: str) -> bytes:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", __name__, room, name, form],
-        env={**os.environ, "NUMBA_OPT": "0", "PYTHONPATH": os.pathsep.join(paths)},
+        env={
+            **os.environ,
+            "NUMBA_OPT": "0",
+            "PYTHONHASHSEED": "0",  # numba goes through sets: the same sources give the same bytes
+            "PYTHONPATH": os.pathsep.join(paths),
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
