@@ -231,3 +231,32 @@ def test_programs_that_a_shell_starts_need_the_plain_reader_for_no_line_but_the_
     assert len(reader.exits) == 9000
     assert all(one.called and one.status == 3 for one in reader.exits)
     assert_followed_alike(usual(300))
+
+
+@pytest.mark.parametrize(
+    ("stamps", "moments"),
+    [
+        (
+            ("0.000100", "5.000100", "0.000050", "0.000100"),
+            (100_000, 5_000_250_000, 5_000_250_000, 5_000_350_000),
+        ),
+        (
+            ("23:59:58.000100", "23:59:59.000100", "00:00:01.000050", "00:00:01.000100"),
+            (86_398_000_100_000, 86_401_000_050_000, 86_401_000_050_000, 86_401_000_100_000),
+        ),
+    ],
+)
+def test_a_thread_that_speaks_before_its_birth_returns_is_born_at_the_moment_of_its_line(
+    stamps: tuple[str, ...], moments: tuple[int, ...]
+) -> None:
+    calls = ("9 %s brk(NULL) = 0x1000", "9 %s vfork( <unfinished ...>", "10 %s brk(NULL) = 0x1000")
+    lines = [
+        call % stamp for call, stamp in zip((*calls, "9 %s <... vfork resumed>) = 10"), stamps, strict=True)
+    ]
+    data = "\n".join(lines).encode() + b"\n"
+    plain = StraceReader(data, "log")
+    plain.read_all()
+    columns = plain.finish().columns
+    assert columns["kind"].tolist() == [ev.K_BRK, ev.K_FORK, ev.K_BRK, ev.K_MARK]
+    assert columns["time"].tolist() == list(moments)
+    assert_followed_alike(data)

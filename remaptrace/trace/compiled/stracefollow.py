@@ -269,7 +269,12 @@ def follow(
             state[S_UNDERSTOOD] += 1
             continue
         if task < 0:
-            task = first_words(rows, i, line, state, tids, living, tasks, files, users, free, lives, out, tid)
+            clock, day = state[S_CLOCK], state[S_DAY]
+            time = _clock(rows, i, state)
+            state[S_CLOCK], state[S_DAY] = clock, day
+            task = first_words(
+                rows, i, line, state, tids, living, tasks, files, users, free, lives, out, tid, time
+            )
         if task < 0:
             return i
         pending = tasks[task, T_PENDING]

@@ -218,7 +218,7 @@ class StraceReader:
             self._announced |= {int(n) for n in re.findall(rb"Process (\d{1,9})", text[broken:])}
             self._open = line[: head.start + broken]
             return
-        task, time = self._task(head, name, number), self._time(head)
+        task = self._task(head, name, number, time := self._time(head))
         name = self.names.real(name)
         first_part = lines.unfinished(text)
         if not concerns_memory(name) or (name in MAYBE and only_counted(text)):
@@ -264,10 +264,10 @@ class StraceReader:
     def _resumed(self, head: lines.Head, name: bytes, rest: bytes, number: int) -> None:
         name = self.names.real(name)
         self.understood += 1
+        time = self._time(head)
         if head.tid is not None and head.tid in self.model.by_tid and not self.model.by_tid[head.tid].alive:
-            self._time(head)
             return
-        task, time = self._task(head, name, number, resumed=True), self._time(head)
+        task = self._task(head, name, number, time, resumed=True)
         pending = task.pending
         if not concerns_memory(name) or (pending is None and name in MAYBE):
             if swallowed(self.names, name + b"(" + rest):
@@ -312,14 +312,14 @@ class StraceReader:
         self.understood += 1
         time = self._time(head)
         if parts[0] in (b"SIGSEGV", b"SIGBUS") and parts[1]:
-            task = self._task(head, b"", number)
+            task = self._task(head, b"", number, time)
             signal(self.model, Call(task, parts[0], [], lines.Result(None), number, time), parts[1])
 
     # -- whose line it is, and when
 
-    def _task(self, head: lines.Head, name: bytes, number: int, *, resumed: bool = False) -> Task:
+    def _task(self, head: lines.Head, name: bytes, number: int, time: int, *, resumed: bool = False) -> Task:
         if self.own_tid is not None:
-            return self.model.task_of(self.own_tid, number, head.time)
+            return self.model.task_of(self.own_tid, number, time)
         if head.tid is None:
             return self._unnamed() or self._begin()
         if head.tid > MAX_TID or head.tid == 0:
@@ -330,7 +330,7 @@ class StraceReader:
             born = head.tid in self._announced or (not self._announced and root.row in self.model.forking)
             if waits or not born:
                 self._name_root(head.tid)
-        return self.model.task_of(head.tid, number, head.time)
+        return self.model.task_of(head.tid, number, time)
 
     def _begin(self) -> Task:
         """The process whose lines carry no id: 0 until its id shows, but that of the only one strace attached to."""

@@ -36,7 +36,7 @@ from ..followstate import (
     put_event,
 )
 from ..jit import Bytes, Halves, Words, kernel
-from ..lexrows import L_A0, L_ARG, L_OP, L_RET, L_STATE, L_TIME, OP_CLONE, OP_EXIT_GROUP, OP_VFORK, ST_RESUMED
+from ..lexrows import L_A0, L_ARG, L_OP, L_RET, L_STATE, OP_CLONE, OP_EXIT_GROUP, OP_VFORK, ST_RESUMED
 from ..wide import word
 
 
@@ -123,6 +123,7 @@ def first_words(
     lives: Words,
     out: Words,
     tid: int,
+    time: int,
 ) -> int:
     """The row of a thread that speaks first in row `i`, while the one birth that is under way made it; -1: not so."""
     if state[S_FORKING] != 1 or state[S_ASKS] != 0 or tid <= 0 or rows[i, L_STATE] == ST_RESUMED:
@@ -132,7 +133,6 @@ def first_words(
     if op < OP_CLONE or op > OP_VFORK or tasks[parent, T_CHILD] != 0:
         return -1
     flags = word(tasks[parent, T_ARGS])
-    time = word(rows[i, L_TIME])
     row = _born(state, tids, living, tasks, files, users, free, lives, out, parent, tid, flags, line, time)
     if row >= 0:
         tasks[parent, T_CHILD] = row + 1
