@@ -23,9 +23,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 COMPILED = __name__.startswith("remaptrace._jitted.")
 
 NO_KEY = 0x7FFF_FFFF_FFFF_FFFF
-"""Above every key, see `rank`."""
+"""Above every key, see `nearest`."""
 RANK_WIDTH = 16
-"""Words that `rank` looks at."""
+"""Words that `nearest` looks at."""
 IN_LINE = 0xFEDC_BA98_7654_3210 - (1 << 64)
 """The order of words that ascend as they lie, see `nearest`."""
 _SIGN = -0x8000_0000_0000_0000
@@ -107,21 +107,14 @@ if COMPILED:
         return types.int64(m, types.int64, types.int64), lowered
 
     @kernel
-    def rank(m: Any, first: int, key: int) -> int:
-        """How many of the RANK_WIDTH words from `first` on are <= `key`, in whatever order; NO_KEY never is.
-
-        Nothing branches on a comparison: the outcome of one that decides what to compare next cannot be predicted.
-        """
-        below: int = _below(m, first, min(key, NO_KEY - 1) + 1)
-        return below
-
-    @kernel
     def nearest(m: Any, first: int, order: int, key: int) -> int:
         """Which of the RANK_WIDTH words from `first` on is the greatest that is <= `key`, or the lowest of all.
 
-        `order` has the numbers of the words in ascending order, four bits each.
+        `order` has the numbers of the words in ascending order, four bits each. NO_KEY never is <= `key`. Nothing
+        branches on a comparison: the outcome of one that decides what to compare next cannot be predicted.
         """
-        return (order >> (max(rank(m, first, key) - 1, 0) << 2)) & 15
+        below: int = _below(m, first, min(key, NO_KEY - 1) + 1)
+        return (order >> (max(below - 1, 0) << 2)) & 15
 
     @_intrinsic  # type: ignore[untyped-decorator]
     def _trailing_zeros(typing: Any, word: Any) -> Any:
@@ -173,25 +166,20 @@ else:
         """Nothing to do in plain Python."""
         return 0
 
-    def rank(m: Any, first: int, key: int) -> int:
-        """How many of the RANK_WIDTH words from `first` on are <= `key`, in whatever order; NO_KEY never is."""
-        return bisect_right(sorted(m[first : first + RANK_WIDTH].tolist()), min(key, NO_KEY - 1))
-
     def nearest(m: Any, first: int, order: int, key: int) -> int:
         """Which of the RANK_WIDTH words from `first` on is the greatest that is <= `key`, or the lowest of all.
 
-        `order` has the numbers of the words in ascending order, four bits each.
+        `order` has the numbers of the words in ascending order, four bits each. NO_KEY never is <= `key`.
         """
+        if key == NO_KEY:
+            key -= 1
         if order == IN_LINE:
             return max(bisect_right(m, key, first, first + RANK_WIDTH) - first - 1, 0)
-        found = order & 15
-        words = m[first : first + RANK_WIDTH].tolist()
-        best = words[found]
-        for i, word in enumerate(words):
-            if best < word <= key:
-                best = word
-                found = i
-        return found
+        at = 0  # four bits a place
+        for step in (32, 16, 8, 4):
+            if m[first + (order >> at + step & 15)] <= key:
+                at += step
+        return order >> at & 15
 
     def place_in(order: int, number: int) -> int:
         """Where `number` stands among the sixteen numbers of four bits in `order`, the lowest first."""

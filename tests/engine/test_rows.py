@@ -12,7 +12,7 @@ import pytest
 from remaptrace.abi.outcomes import OUT_PKUERR
 from remaptrace.abi.rows import MOST_FAULTS, RSF_DIVERGED, RSF_KIND
 from remaptrace.engine.arena import new_arena
-from remaptrace.engine.jit import IN_LINE, NO_KEY, RANK_WIDTH, nearest, place_in, rank, wrap
+from remaptrace.engine.jit import IN_LINE, NO_KEY, RANK_WIDTH, nearest, place_in, wrap
 from remaptrace.engine.run.columns import Columns, Rows
 from remaptrace.engine.run.driver import replay
 from remaptrace.engine.run.loop import _fill
@@ -109,9 +109,10 @@ def test_places_and_nearest_words_follow_the_order_of_slots() -> None:
             order = wrap(sum(slot << (4 * place) for place, slot in enumerate(slots)))
             m = memoryview(array("q", [7, *words]))
             assert [place_in(order, slot) for slot in slots] == list(range(RANK_WIDTH))
-            for key in (-1, 0, 500, 999, 1 << 40, *keys):
+            for key in (-1, 0, 500, 999, 1 << 40, NO_KEY - 1, NO_KEY, *keys):
                 below = sum(one <= key for one in keys)
-                assert rank(m, 1, key) == below
                 assert nearest(m, 1, order, key) == slots[max(below - 1, 0)]
     in_line = memoryview(array("q", range(0, 160, 10)))
     assert [nearest(in_line, 0, IN_LINE, key) for key in (-5, 0, 9, 10, 155, 1 << 50)] == [0, 0, 0, 1, 15, 15]
+    few = memoryview(array("q", [0, 10, *[NO_KEY] * (RANK_WIDTH - 2)]))
+    assert [nearest(few, 0, IN_LINE, key) for key in (5, 10, NO_KEY - 1, NO_KEY)] == [0, 1, 1, 1]

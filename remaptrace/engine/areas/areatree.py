@@ -10,7 +10,7 @@ and a search looks at few nodes that do not help.
 An entry stays in the slot that it was put into, which what it stands for knows (V_HOME, N_HOME); which slots are
 used, in the order of their keys, says one word (N_ORDER). So nothing is moved when an entry comes or goes, and only
 searches compare keys. How many keys are <= another is the same number in any order, and places without an entry have
-the key NO_KEY: a whole node is compared with a key at once (`jit.rank`).
+the key NO_KEY: a whole node is compared with a key at once (`jit.nearest`).
 
 Sizes, addresses and gaps are bytes. The structure is the engine's own and says nothing about what
 the kernel's tree (red-black until 6.0, maple since 6.1) costs.
@@ -18,7 +18,7 @@ the kernel's tree (red-black until 6.0, maple since 6.1) costs.
 
 from __future__ import annotations
 
-from ..jit import IN_LINE, NO_KEY, RANK_WIDTH, apart, kernel, nearest, place_in, rank, wrap
+from ..jit import IN_LINE, NO_KEY, RANK_WIDTH, apart, kernel, nearest, place_in, wrap
 from ..state import (
     MM_LEAF,
     MM_LEAF_2,
@@ -72,12 +72,6 @@ def home_slot(home: int) -> int:
 def place_at(m: Mem, home: int) -> int:
     """How many entries are in front of the one at `home`."""
     return place_in(m[(home >> 4) + N_ORDER], home & 15)
-
-
-@kernel
-def place_of(m: Mem, node: int, key: int) -> int:
-    """How many entries of `node` are in front of the last one whose key is <= `key`; -1 if there is none."""
-    return rank(m, node + N_KEYS, key) - 1
 
 
 @kernel

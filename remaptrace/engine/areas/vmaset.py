@@ -31,6 +31,7 @@ from ..state import (
 from .areatree import (
     N_BOUND,
     N_COUNT,
+    N_KEYS,
     N_LEVEL,
     N_REFS,
     N_WORDS,
@@ -42,7 +43,6 @@ from .areatree import (
     leaf_for,
     node_new,
     place_at,
-    place_of,
     put_entry,
     raise_bounds,
     remove_entry,
@@ -141,10 +141,10 @@ def find_before(m: Mem, mm: int, addr: int) -> int:
     if root == 0:
         return 0
     leaf = leaf_for(m, root, addr - 1)
-    place = place_of(m, leaf, addr - 1)
-    if place < 0:
+    slot = slot_near(m, leaf, addr - 1)
+    if m[leaf + N_KEYS + slot] >= addr:
         return 0
-    return m[leaf + N_REFS + slot_at(m, leaf, place)]
+    return m[leaf + N_REFS + slot]
 
 
 @kernel
