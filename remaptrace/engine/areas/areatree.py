@@ -176,12 +176,11 @@ def put_entry(m: Mem, node: int, at: int, key: int, ref: int, gap: int) -> int:
     """Put an entry at place `at` of a node that has room."""
     count = m[node + N_COUNT]
     order = m[node + N_ORDER]
-    bits = count << 2
-    slot = (order >> bits) & 15
-    front = (1 << (at << 2)) - 1
-    behind = ((1 << bits) - 1) & ~front
-    rest = ~(front | behind << 4 | 15 << (at << 2))
-    m[node + N_ORDER] = wrap((order & front) | (order & behind) << 4 | slot << (at << 2) | (order & rest))
+    here = at << 2
+    last = count << 2
+    slot = (order >> last) & 15
+    behind = (1 << last) - (1 << here)  # entries that go on by a place
+    m[node + N_ORDER] = wrap(order & ~(behind | 15 << last) | (order & behind) << 4 | slot << here)
     m[node + N_KEYS + slot] = key
     m[node + N_REFS + slot] = ref
     m[node + N_GAPS + slot] = gap
@@ -296,12 +295,11 @@ def _drop_entry(m: Mem, node: int, at: int) -> int:
     """Take the entry at place `at` out of `node`; how many are left."""
     count = m[node + N_COUNT] - 1
     order = m[node + N_ORDER]
-    slot = (order >> (at << 2)) & 15
-    front = (1 << (at << 2)) - 1
-    bits = count << 2
-    behind = ((1 << bits) - 1) & ~front
-    rest = ~(front | behind << 4 | 15 << (at << 2))
-    m[node + N_ORDER] = wrap((order & front) | (order >> 4 & behind) | slot << bits | (order & rest))
+    here = at << 2
+    last = count << 2
+    slot = (order >> here) & 15
+    behind = (1 << last) - (1 << here)  # where the entries behind it go
+    m[node + N_ORDER] = wrap(order & ~(behind | 15 << last) | order >> 4 & behind | slot << last)
     m[node + N_KEYS + slot] = NO_KEY
     m[node + N_GAPS + slot] = 0
     m[node + N_COUNT] = count
