@@ -243,6 +243,28 @@ def test_searches_stay_exact_while_bounds_are_lowered(seed: int) -> None:
         space.check()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_nodes_of_full_width_keep_their_slots_in_order(seed: int) -> None:
+    rng = random.Random(seed)
+    space = Space()
+    for round_ in range(300):
+        start = 2 * rng.randrange(200)
+        if space.free(start, start + 1):
+            space.insert(start, start + 1)
+        elif len(space.rows) > 40:
+            space.remove(bisect_right([row[0] for row in space.rows], start) - 1)
+        if round_ % 10 == 0:
+            space.check()
+    for number in (0, len(space.rows) // 2, -1):
+        start, end, _ = space.rows[number]
+        assert vs.find_before(space.m, space.mm, end) == space.at(number)
+        assert vs.find_vma(space.m, space.mm, start) == space.at(number)
+    assert vs.find_before(space.m, space.mm, space.rows[0][0]) == 0
+    assert vs.find_vma(space.m, space.mm, NO_KEY) == 0
+    assert vs.find_before(space.m, space.mm, NO_KEY) == space.at(-1)
+    space.check()
+
+
 @pytest.mark.parametrize("step", [1, -1])
 def test_runs_in_one_direction_keep_the_tree_right(step: int) -> None:
     space = Space()
