@@ -146,6 +146,20 @@ def test_blanks_and_lines_of_every_length_are_read_alike() -> None:
     assert_same(b"\n".join(lines * 3))
 
 
+@pytest.mark.parametrize("behind", [b"<unfinished ...>", b"</a>", b"</a> <0.000003>", b"<>"])
+@pytest.mark.parametrize("result", [b"-1", b"-22", b"-4096", b"0", b"3"])
+def test_a_result_that_something_in_angles_touches_is_read_alike(result: bytes, behind: bytes) -> None:
+    calls = (
+        b"munmap(0x1000, 4096)",
+        b"brk(NULL)",
+        b"dup(3)",
+        b'open("/a", O_RDONLY)',
+        b"close(3)",
+        b"vfork()",
+    )
+    assert_same(b"".join(b"7 %s = %s%s\n" % (call, result, behind) for call in calls))
+
+
 @pytest.mark.parametrize("cut", range(0, 200, 7))
 def test_nothing_behind_the_end_of_a_mapped_log_is_read(cut: int, tmp_path: Path) -> None:
     """The page behind its last one cannot be read: the process would end here."""

@@ -245,7 +245,7 @@ def read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, r
     rows[i, L_SHOWN] = 0
     if at(b, p) == LESS:
         start, stop, p = scan_annotation(b, p, end)
-        if p < 0:
+        if p < 0 or v < 0:  # no error has a path
             return False
         rows[i, L_SHOWN] = span_of(start, stop)
     elif v == -1 and at(b, p) == BLANK and at(b, p + 1) == 69:  # E
