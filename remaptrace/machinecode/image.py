@@ -25,6 +25,7 @@ CELLS = {
 """For each machine what stands in front of the address in a cell."""
 MACHINES = {"x86_64": 62, "aarch64": 183}
 _NOEXEC_SEAL = 0x8  # memfd.h: the file is never a program (6.3); it may be mapped as code
+_CODE = mmap.PROT_READ | mmap.PROT_EXEC
 _alive: list[mmap.mmap] = []
 """The code lives as long as they do."""
 
@@ -44,16 +45,34 @@ def placed(image: bytes) -> int:
     for name in (name for bit, name in enumerate(OUTSIDE) if mask >> bit & 1):
         struct.pack_into("<Q", whole, cells + 8, _address_of(name))
         cells += 16
-    file = _memory_file()
     try:
-        if os.write(file, whole) != len(whole):
-            raise OSError("memory is short")
-        memory = mmap.mmap(file, len(whole), flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC)
-    finally:
-        os.close(file)
+        memory = _mapped(whole)
+    except OSError:  # no such files here (a sandbox), or they may not be code
+        memory = _changed(whole)
     _alive.append(memory)
     address: int = _start(memory) + entry
     return address
+
+
+def _mapped(code: bytearray) -> mmap.mmap:
+    """Code in a file without a name: also where memory that was written may never be code (PR_SET_MDWE)."""
+    file = _memory_file()
+    try:
+        if os.write(file, code) != len(code):
+            raise OSError("memory is short")
+        return mmap.mmap(file, len(code), flags=mmap.MAP_PRIVATE, prot=_CODE)
+    finally:
+        os.close(file)
+
+
+def _changed(code: bytearray) -> mmap.mmap:
+    """Memory that is written, then code."""
+    memory = mmap.mmap(-1, len(code), flags=mmap.MAP_PRIVATE)
+    memory[:] = code
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    if protect(ctypes.c_void_p(_start(memory)), ctypes.c_size_t(len(code)), _CODE):
+        raise OSError(ctypes.get_errno(), "no code can be put into memory here")
+    return memory
 
 
 def _memory_file() -> int:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import errorcodes as ec
+from ..errors import ReplayError
 from .folders import known_object, object_file
 from .image import FORMAT, placed
 from .objectfile import read_object, write_object
@@ -22,7 +24,7 @@ _alive: list[Any] = []
 class Function:
     """A compiled function: takes ints and contiguous arrays, gives an int. The interpreter's lock is free meanwhile.
 
-    Its machine code is linked at the first call, and made first if it is not on disk: that raises ReplayError RT605
+    Its machine code is linked at the first call, and made first if it is not on disk: each raises ReplayError RT605
     when it fails. An array is passed by its address alone or, with `whole_arrays`, as numba passes it: owner, sizes,
     data, shape, strides.
     """
@@ -83,7 +85,14 @@ class Function:
             code = make_object(self._room, self._name)
             with suppress(OSError):  # where nothing can be kept it is compiled every time, as announced
                 write_object(path, code)
-        return placed(code) if code.startswith(FORMAT) else _address(code)
+        if not code.startswith(FORMAT):
+            return _address(code)
+        try:
+            return placed(code)
+        except OSError as error:
+            raise ReplayError(
+                ec.RT_NOT_COMPILED, "machine code cannot be put into memory here", found=str(error)
+            ) from None
 
 
 def _start(array: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import shutil
 import struct
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 from llvmlite import binding as llvm
 
-from remaptrace.machinecode import image, linking
+from remaptrace.errors import ReplayError
+from remaptrace.machinecode import image, linking, load
 from remaptrace.machinecode.emit import object_of
 from remaptrace.machinecode.target import LEVELS, SYMBOL, Level, level_machine, own_level
 
@@ -94,6 +96,18 @@ def own() -> bytes:
     return linking.image_of(made(level), SYMBOL)
 
 
+def no_memory_files(*_: object) -> int:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.fixture(params=["a file without a name", "no such files, as in a sandbox"])
+def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which code is put into memory."""
+    if "sandbox" in request.param:
+        monkeypatch.setattr(os, "memfd_create", no_memory_files)
+
+
+@pytest.mark.usefixtures("memory")
 def test_an_image_runs(own: bytes) -> None:
     call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
         image.placed(own)
@@ -105,6 +119,7 @@ def test_an_image_runs(own: bytes) -> None:
         assert bytes(room)[32 : size + 1] == b"\7" * (size - 32) + b"\0"
 
 
+@pytest.mark.usefixtures("memory")
 def test_pages_of_code_cannot_be_written(own: bytes) -> None:
     address = image.placed(own)
     for line in Path("/proc/self/maps").read_text().splitlines():
@@ -113,6 +128,20 @@ def test_pages_of_code_cannot_be_written(own: bytes) -> None:
             assert line.split()[1] == "r-xp"
             return
     raise AssertionError("the code is nowhere")
+
+
+def test_where_no_memory_may_be_code_a_run_says_so(own: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_code: bytearray) -> mmap.mmap:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(image, "_mapped", refused)
+    monkeypatch.setattr(image, "_changed", refused)
+    monkeypatch.setattr(load, "shipped_address", lambda *_: 0)
+    monkeypatch.setattr(load, "known_object", lambda *_: "kept")
+    monkeypatch.setattr(load, "read_object", lambda _: own)
+    with pytest.raises(ReplayError, match="cannot be put into memory") as error:
+        load.Function("engine", "run.loop.replay").link()
+    assert error.value.code == "RT605" and "Permission denied" in str(error.value.found)
 
 
 @pytest.mark.parametrize(
