@@ -48,6 +48,8 @@ _HEAD = 16
 """Bytes in front of the table: this format, the table's length and checksum. Offsets of code count from its end."""
 _HOOKS = ["zipimport", "_frozen_importlib_external"]
 """The modules of the hooks for sys.path that an interpreter begins with."""
+_FIRST: list[Any] = [BuiltinImporter, FrozenImporter]
+"""The interpreter's finders of modules that are in it."""
 
 
 def searched() -> list[str]:
@@ -83,6 +85,11 @@ def looked_in(file: str, package: bool) -> list[str]:
     """The folder in which a module is looked for, and that of a package in which its __init__ is."""
     folder = os.path.dirname(file)
     return [os.path.dirname(folder), folder] if package else [folder]
+
+
+def known_by_times(fullname: str, file: str, package: bool) -> list[str]:
+    """The same without folders of sys.path, which have names of modules instead (`Bundle.fits`)."""
+    return looked_in(file, package)[0 if "." in fullname else 1 :]
 
 
 class Bundle:
@@ -152,7 +159,7 @@ class Bundle:
     def same_folders(self, fullname: str) -> bool:
         """True if nothing came into, or went from, the folders of packages in which a module is looked for."""
         file, _, package = self.modules[fullname][:3]
-        for folder in looked_in(file, package)[0 if "." in fullname else 1 :]:
+        for folder in known_by_times(fullname, file, package):
             same = self._same.get(folder)
             if same is None:
                 same = self._same[folder] = identity(folder) == self.folders.get(folder, ())
@@ -203,9 +210,13 @@ def opened(path: str) -> Bundle | None:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
-    head = os.pread(file, _HEAD, 0)
-    length = int.from_bytes(head[8:12], "little")
-    data = os.pread(file, min(length, os.fstat(file).st_size), _HEAD)
+    try:
+        head = os.pread(file, _HEAD, 0)
+        length = int.from_bytes(head[8:12], "little")
+        data = os.pread(file, min(length, os.fstat(file).st_size), _HEAD)
+    except OSError:
+        os.close(file)
+        return None
     whole = head[:8] == _FORMAT and len(data) == length
     if whole and crc32(data) == int.from_bytes(head[12:], "little"):
         bundle = Bundle(file, marshal.loads(data), _HEAD + length)
@@ -226,13 +237,7 @@ def installed() -> Bundle | None:
     bundle = opened(place()) if may_bundle() else None
     if bundle is not None:
         at = sys.meta_path.index(PathFinder)
-        if sys.meta_path[at - len(_FIRST) : at] == _FIRST:
-            at -= len(
-                _FIRST
-            )  # they found nothing of the bundle when it was written, and it is the same interpreter
-        sys.meta_path.insert(at, bundle)  # type: ignore[arg-type]
+        begin = at - len(_FIRST)
+        # these found nothing of the bundle when it was written, and it is the same interpreter
+        sys.meta_path.insert(begin if sys.meta_path[begin:at] == _FIRST else at, bundle)  # type: ignore[arg-type]
     return bundle
-
-
-_FIRST: list[Any] = [BuiltinImporter, FrozenImporter]
-"""The interpreter's finders of modules that are in it."""

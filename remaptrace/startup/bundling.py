@@ -18,12 +18,15 @@ from . import bundle as reading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Set
+    from importlib.machinery import ModuleSpec as Spec
+    from types import CodeType
 
     from ..kept import Identity
     from .bundle import Bundle, Entry
 
 _MOST = 8
 """Bundles that are kept: one for each interpreter and search path."""
+_SECOND = 10**9
 
 
 def keep_modules(bundle: Bundle | None, before: Set[str]) -> bool:
@@ -84,7 +87,7 @@ class _Found:
         data = b""
         if isinstance(again.loader, SourceFileLoader):
             try:
-                data = marshal.dumps(again.loader.get_code(name))
+                data = marshal.dumps(_code(again, known))
             except (OSError, ImportError, SyntaxError, ValueError):
                 return
         cached = again.cached or ""
@@ -96,7 +99,7 @@ class _Found:
             file, _, package, known = entry[:4]
             if name in self.modules or settled(file, self.now) != known:
                 continue
-            looked = reading.looked_in(file, package)[0 if "." in name else 1 :]
+            looked = reading.known_by_times(name, file, package)
             if not self._folders_settled(name, file, package):
                 continue
             if any(self.folders[one] != bundle.folders.get(one) for one in looked):
@@ -141,13 +144,28 @@ class _Found:
 
     def _folders_settled(self, name: str, file: str, package: bool) -> bool:
         """True if the folders in which the module `name` was looked for may be known by their times."""
-        for one in reading.looked_in(file, package)[0 if "." in name else 1 :]:
+        for one in reading.known_by_times(name, file, package):
             if one not in self.folders:
                 known = settled(one, self.now)
                 if known is None:
                     return False
                 self.folders[one] = known
         return True
+
+
+def _code(spec: Spec, known: Identity) -> CodeType | None:
+    """The code of a source file that is `known`: of its .pyc file if that cannot be of what it was a moment before.
+
+    A .pyc file knows its source by size and second: one that was written in the second of an edit may be of what was
+    there before, and whoever takes it away to be rid of that would find the same in the bundle. OSError, SyntaxError.
+    """
+    loader, file = spec.loader, spec.origin
+    assert isinstance(loader, SourceFileLoader) and file is not None
+    written = identity(spec.cached) if spec.cached else None
+    if written is None or written[0] - known[0] > _SECOND:
+        return loader.get_code(spec.name)
+    code: CodeType = loader.source_to_code(loader.get_data(file), file)
+    return code
 
 
 def _forget_old(folder: str) -> None:

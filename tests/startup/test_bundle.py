@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import subprocess
 import sys
 import time
@@ -101,6 +102,20 @@ def test_an_edit_is_noticed_even_with_the_old_size_and_time(kept: Path, name: st
     expected = " ".join("b" if one == name else "a" for one in names)
     assert said(kept).startswith(expected)
     assert said(kept) == f"{expected} bbb"
+
+
+def test_compiled_code_of_what_was_there_in_the_same_second_is_not_kept(home: Path) -> None:
+    path = home / "modules" / "one.py"
+    second = int(time.time()) - 10
+    os.utime(path, ns=(0, second * 10**9 + 1))
+    old = Path(py_compile.compile(str(path), doraise=True) or "")
+    os.utime(old, ns=(0, second * 10**9 + 2))
+    path.write_text("WHO = 'b'\n", encoding="utf-8")
+    os.utime(path, ns=(0, second * 10**9 + 3))
+    assert said(home).startswith("a ")  # as Python has it: size and second are the same
+    old.unlink()
+    assert said(home).startswith("b ")
+    assert said(home) == "b a a bbb"
 
 
 def shadow(path: str) -> Callable[[Path], None]:
