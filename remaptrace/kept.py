@@ -7,7 +7,8 @@ made again. Folders are made 0700, files 0600.
 
 What was found out by reading many files is kept with their identities (`remembered`): a file that has the times and the
 size that it had is the file that it was, since the time of its last change of any kind cannot be set by anyone. What
-changed a moment ago may change again within the same tick of the clock, so that nothing is kept of it yet.
+changed a moment ago may change again within the same tick of the clock, so that nothing is kept of it yet. Where that
+time is a whole second, it is one that somebody chose for an image of a file system, and the content is part of it.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias, TypeVar
 
     StrPath: TypeAlias = str | os.PathLike[str]
-    Identity: TypeAlias = tuple[int, int, int]
+    Identity: TypeAlias = tuple[int, int, int, bytes]
     T = TypeVar("T")
 
-_SETTLED = 2 * 10**9
+_SECOND = 10**9
+_SETTLED = 2 * _SECOND
 """Nanoseconds for which a file has not changed, so that another change gives it another time."""
 _SEAL = 32  # bytes of the checksum in front of a kept file
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -169,12 +171,26 @@ def damaged(path: StrPath) -> None:
 
 
 def identity(path: str) -> Identity | None:
-    """What changes when the file or folder `path` does: its times in nanoseconds, its size; None if there is none."""
+    """What changes when the file or folder `path` does: its times in nanoseconds, its size; None if there is none.
+
+    Images (squashfs, ISO 9660) are made with times that their maker chose, often one for all: there a checksum of the
+    content, or of the names, joins them; else it is empty.
+    """
     try:
         found = os.stat(path)
+        content = b"" if found.st_ctime_ns % _SECOND else _content(path, stat.S_ISDIR(found.st_mode))
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, content
+
+
+def _content(path: str, folder: bool) -> bytes:
+    if folder:
+        data = b"\0".join(sorted(map(os.fsencode, os.listdir(path))))
+    else:
+        with open(path, "rb") as file:
+            data = file.read()
+    return blake2b(data, digest_size=16).digest()
 
 
 def settled(path: str, now: int) -> Identity | None:

@@ -118,6 +118,28 @@ def test_compiled_code_of_what_was_there_in_the_same_second_is_not_kept(home: Pa
     assert said(home) == "b a a bbb"
 
 
+@pytest.mark.parametrize("name", ["one", "pkg/__init__", "pkg/sub"])
+def test_what_lies_in_an_image_with_one_time_for_all_is_known_by_its_content(home: Path, name: str) -> None:
+    """Two images at the same place: only what is in the files differs."""
+    frozen = """
+real = os.stat
+def stat(path, **more):
+    found = real(path, **more)
+    if not str(path).startswith(FOLDER):
+        return found
+    return os.stat_result((*found[:7], 0, 0, 0), {"st_mtime_ns": 0, "st_ctime_ns": 0})
+os.stat = stat
+""".replace("FOLDER", repr(str(home / "modules")))
+    code = _WORK.replace("kept._SETTLED = 0", f"import os{frozen}")
+    for _ in range(2):
+        said_ = worked(home, "-X", "pycache_prefix=/nowhere", code=code).stdout.strip()
+    assert said_ == "a a a bbb"
+    (home / "modules" / f"{name}.py").write_text("WHO = 'b'\n", encoding="utf-8")
+    names = ["one", "pkg/__init__", "pkg/sub"]
+    expected = " ".join("b" if one == name else "a" for one in names)
+    assert worked(home, "-X", "pycache_prefix=/nowhere", code=code).stdout.startswith(expected)
+
+
 def shadow(path: str) -> Callable[[Path], None]:
     def made(home: Path) -> None:
         (home / path).parent.mkdir(exist_ok=True)
