@@ -44,10 +44,8 @@ def answered(args: list[str], begin: Callable[[], None] | None = None) -> int | 
     if begin is not None:
         begin()
     if command in ("run", "check"):
-        from ..startup.numpylate import load_numpy
         from .entry import guarded
 
-        load_numpy()
         return guarded(args, lambda: _done(command, words))
     from .entry import ended
 
@@ -72,11 +70,14 @@ def _done(command: str, words: list[str]) -> int:
         from .doing import explain
 
         explain.told(*words)
-    elif command == "run":
-        from .doing import run
-
-        return run.run(tuple(words))
     else:
+        from ..startup.numpylate import load_numpy
+
+        load_numpy()
+        if command == "run":
+            from .doing import run
+
+            return run.run(tuple(words))
         from .doing import check
 
         return check.check(tuple(words))

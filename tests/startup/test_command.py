@@ -86,6 +86,15 @@ def test_the_library_loads_modules_as_ever(home: Path) -> None:
     assert not (home / "cache" / "modules").exists()
 
 
+@pytest.mark.parametrize("words", [["run", "t.yaml"], ["check", "t.yaml"]])
+def test_a_numpy_that_cannot_be_loaded_is_no_finding(home: Path, words: list[str]) -> None:
+    (home / "numpy.py").write_text("raise ImportError('no numpy')\n", encoding="utf-8")
+    result = done(home, "-m", "remaptrace", *words)
+    assert result.returncode == 70
+    assert result.stderr.startswith("internal error: ImportError: no numpy")
+    assert "Traceback" not in result.stderr
+
+
 def test_numpy_is_whole_behind_its_import(home: Path) -> None:
     code = """
 import sys
