@@ -146,18 +146,27 @@ def test_blanks_and_lines_of_every_length_are_read_alike() -> None:
     assert_same(b"\n".join(lines * 3))
 
 
-@pytest.mark.parametrize("behind", [b"<unfinished ...>", b"</a>", b"</a> <0.000003>", b"<>"])
-@pytest.mark.parametrize("result", [b"-1", b"-22", b"-4096", b"0", b"3"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        *(
+            b"<unfinished ...>",
+            b"<detached ...>",
+            b"<ptrace(SYSCALL):No such process>",
+            b"<unfinished ...> <0.000003>",
+        ),
+        *(b"</a>", b"</a> <0.000003>", b"</a ...>", b"<>", b"<pipe:[5]>", b"<anon_inode:inotify>"),
+    ],
+)
+@pytest.mark.parametrize("result", [b"-1", b"-22", b"-4096", b"0", b"3", b"0x10000"])
 def test_a_result_that_something_in_angles_touches_is_read_alike(result: bytes, behind: bytes) -> None:
-    calls = (
-        b"munmap(0x1000, 4096)",
-        b"brk(NULL)",
-        b"dup(3)",
-        b'open("/a", O_RDONLY)',
-        b"close(3)",
-        b"vfork()",
-    )
-    assert_same(b"".join(b"7 %s = %s%s\n" % (call, result, behind) for call in calls))
+    calls = (b"munmap(0x1000, 4096", b"brk(NULL", b"dup(3", b'open("/a", O_RDONLY', b"close(3", b"vfork(")
+    whole = b"".join(b"7 %s) = %s%s\n" % (call, result, behind) for call in calls)
+    for call in calls:
+        name = call.partition(b"(")[0]
+        assert_same(
+            whole + b"7 %s <unfinished ...>\n7 <... %s resumed>) = %s%s\n" % (call, name, result, behind)
+        )
 
 
 @pytest.mark.parametrize("cut", range(0, 200, 7))

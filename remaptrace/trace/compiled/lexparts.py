@@ -28,6 +28,7 @@ from .scan import (
     T_ERRORS,
     T_SYMBOLS,
     UNDERSCORE,
+    UNSQUARE,
     UPPER_A,
     UPPER_Z,
     ZERO,
@@ -246,6 +247,10 @@ def read_result(b: Bytes, p: int, end: int, rows: Words, i: int, names: Words, r
     if at(b, p) == LESS:
         start, stop, p = scan_annotation(b, p, end)
         if p < 0 or v < 0:  # no error has a path
+            return False
+        if (
+            at(b, start) != SLASH and at(b, stop - 1) != UNSQUARE
+        ):  # neither </a> nor <pipe:[5]>: <unfinished ...>
             return False
         rows[i, L_SHOWN] = span_of(start, stop)
     elif v == -1 and at(b, p) == BLANK and at(b, p + 1) == 69:  # E
