@@ -22,9 +22,8 @@ import time
 
 from .digests import blake2b
 
-TYPE_CHECKING = (
-    False  # what modules are found by (`startup.bundle`) stands on few itself: no `typing`, no `contextlib`
-)
+# what modules are found by (`startup.bundle`) stands on few itself: no `typing`, no `contextlib`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -202,16 +201,18 @@ def settled(path: str, now: int) -> Identity | None:
 def remembered(subject: str, root: str, make: Callable[[], tuple[T, Sequence[str]]]) -> T:
     """What `make` gives with the files and folders that it read, or what it gave when these were as they are now.
 
-    The value is one that `marshal` knows; without a file it is not kept. `subject` and the folder `root` name it in the
-    user's cache folder.
+    The value is one that `marshal` knows; without a file it is not kept. The source of the function `make` counts as
+    read: it says what the value is made of and looks like. `subject` and the folder `root` name it in the user's cache
+    folder.
     """
     found: T | None = recalled(subject, root)
     if found is not None:
         return found
     now = time.time_ns()  # what changes from here on has not settled
     value, read = make()
-    files = [(file, settled(file, now)) for file in read]
-    if files and all(known is not None for _, known in files):
+    maker: str = make.__code__.co_filename  # type: ignore[attr-defined]
+    files = [(file, settled(file, now)) for file in (*read, maker)]
+    if read and all(known is not None for _, known in files):
         try:
             keep(_memory(subject, root), marshal.dumps((files, value)))  # type: ignore[arg-type]
         except OSError:

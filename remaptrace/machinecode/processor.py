@@ -45,9 +45,8 @@ def model() -> str:
     """A name for this processor as far as code made for it may depend on it: without clocks and numbers of its own."""
     digest = blake2b(digest_size=8)
     for at, leaf in enumerate(_leaves() or ()):
-        digest.update(
-            repr(leaf[4:] if at else leaf[:1] + leaf[4:]).encode()
-        )  # the first: family, model, stepping
+        first = leaf[:1] if at == 0 else []  # family, model, stepping
+        digest.update(repr(first + leaf[4:]).encode())
     for word in _OF_MODELS:
         digest.update(_cpuinfo().get(word, "").encode() + b"\0")
     return digest.hexdigest()

@@ -193,3 +193,20 @@ def test_a_full_cache_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "cache" / "room" / "a"
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=True)
     assert done.stdout == b"refused\n" and os.listdir(path.parent) == []
+
+
+def test_what_was_found_out_is_found_out_again_by_a_function_that_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, source = tmp_path / "read", tmp_path / "maker.py"
+    read.write_text("words")
+
+    def found(value: int) -> Any:
+        names: dict[str, Any] = {}
+        source.write_text(f"def make(): return {value}, [{str(read)!r}]\n")
+        exec(compile(source.read_text(), source, "exec"), names)
+        monkeypatch.setattr(cache, "_SETTLED", -(10**9))  # the files of this test are new
+        return cache.remembered("subject", str(tmp_path), names["make"])
+
+    assert found(10) == 10 and cache.recalled("subject", str(tmp_path)) == 10
+    assert found(200) == 200 and cache.recalled("subject", str(tmp_path)) == 200
