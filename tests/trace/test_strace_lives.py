@@ -260,3 +260,15 @@ def test_a_thread_that_speaks_before_its_birth_returns_is_born_at_the_moment_of_
     assert columns["kind"].tolist() == [ev.K_BRK, ev.K_FORK, ev.K_BRK, ev.K_MARK]
     assert columns["time"].tolist() == list(moments)
     assert_followed_alike(data)
+
+
+@pytest.mark.parametrize("birth", ["clone3({[]})= 8", "clone(flags=SIGCHLD) = 8 fork() = 9", "fork() = 0x8"])
+def test_a_call_under_way_of_who_has_the_id_of_a_newborn_is_told_as_left_out(birth: str) -> None:
+    calls = (
+        "7 brk(NULL) = 0x1000",
+        "8 brk(NULL) = 0x1000",
+        "8 munmap(0x1000, 4096 <unfinished ...>",
+        f"7 {birth}",
+    )
+    data = "\n".join(calls).encode() + b"\n"
+    assert any("munmap at line 3" in note for note in assert_followed_alike(data).model.notes)

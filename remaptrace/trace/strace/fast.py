@@ -7,6 +7,7 @@ reads as it would read any. The result is the same as if it had read all of them
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,7 +28,7 @@ from .args import unescape
 from .lines import call_name, read_head, unfinished
 from .model import FORKS, Model, Pending, Task
 from .nametables import MAX_IGNORED, NameTables, known_names
-from .read import CHILD, Log, StraceReader
+from .read import Log, StraceReader
 from .threads import Exit
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _BUCKETS = 1 << 16
 
 _ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
 """Words of lines that may end other threads, with what they have under way."""
+_MAKES_OTHERS = (b"clone", b"fork")
+_ANSWER = re.compile(rb"= (0x[0-9a-fA-F]{1,16}|[1-9]\d{0,18})\b")
 
 Words = npt.NDArray[np.int64]
 
@@ -240,10 +243,13 @@ class FastStraceReader(StraceReader):
                 self._hold(living)
         elif task is not None:
             self._hold(task)
-        born = CHILD.search(line)  # whoever has the id of a thread that is born ends
-        if not others and born is not None and (named := model.by_tid.get(int(born[1], 0))) is not None:
-            others = [named]
-            self._hold(named)
+        if not others and any(
+            word in line for word in _MAKES_OTHERS
+        ):  # whoever has the id of who is born ends
+            ids = {int(answer, 0) for answer in _ANSWER.findall(line)}
+            others = [named for tid in ids if (named := model.by_tid.get(tid)) is not None]
+            for named in others:
+                self._hold(named)
         self.read_line(line, number)
         state[fo.S_CLOCK], state[fo.S_DAY] = self._clock, self._day
         if task is not None:
