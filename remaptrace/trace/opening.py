@@ -53,6 +53,8 @@ def text_of(path: str) -> bytes | mmap:
                 if not is_compressed(lies[:INPUT_BLOCK]):
                     return lies
         head = file.read(INPUT_BLOCK)
+        if not head:
+            raise _empty(path)
         if len(head) < INPUT_BLOCK and not is_compressed(head):
             text: bytes | mmap = head
         else:
@@ -62,8 +64,6 @@ def text_of(path: str) -> bytes | mmap:
             for piece in plain_blocks(chain((head,), iter(lambda: file.read(INPUT_BLOCK), b"")), shown(path)):
                 spool.add(piece)
             text = spool.whole()
-    if not len(text):
-        raise _empty(path)
     return text
 
 

@@ -6,6 +6,7 @@ import os
 import py_compile
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 import remaptrace
 
 PACKAGES = str(Path(remaptrace.__file__).parents[1])
+PYTHON = (sys.executable, "-S")
+"""An interpreter without the finder of an editable package, which forbids bundles."""
+LIBRARIES = sysconfig.get_path("purelib")
 _WORK = """
 import sys
 from remaptrace import kept
@@ -46,12 +50,12 @@ def home(tmp_path: Path) -> Path:
 def worked(home: Path, *flags: str, code: str = _WORK, **more: str) -> subprocess.CompletedProcess[str]:
     """One process that imports the modules and keeps them."""
     time.sleep(0.02)  # a tick: what is written next has another time
-    path = os.pathsep.join([str(home / "before"), str(home / "modules"), PACKAGES])
+    path = os.pathsep.join([str(home / "before"), str(home / "modules"), PACKAGES, LIBRARIES])
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     env |= {"PYTHONPATH": path, "REMAPTRACE_CACHE": str(home / "cache"), **more}
     (home / "work.py").write_text(code, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, *flags, str(home / "work.py")], env=env, capture_output=True, text=True, check=False
+        [*PYTHON, *flags, str(home / "work.py")], env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -242,10 +246,10 @@ def test_what_changed_a_moment_ago_is_not_kept(home: Path) -> None:
 def test_several_processes_may_keep_at_once(home: Path) -> None:
     said(home)
     (home / "work.py").write_text(_WORK, encoding="utf-8")
-    path = os.pathsep.join([str(home / "before"), str(home / "modules"), PACKAGES])
+    path = os.pathsep.join([str(home / "before"), str(home / "modules"), PACKAGES, LIBRARIES])
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     env |= {"PYTHONPATH": path, "REMAPTRACE_CACHE": str(home / "cache")}
-    command: Sequence[str] = [sys.executable, str(home / "work.py")]
+    command: Sequence[str] = [*PYTHON, str(home / "work.py")]
     pipe = subprocess.PIPE
     all_ = [subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True) for _ in range(6)]
     for process in all_:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import remaptrace
+from .test_bundle import LIBRARIES, PACKAGES, PYTHON
 
-PACKAGES = str(Path(remaptrace.__file__).parents[1])
 _SCENARIO = "steps:\n- mmap: {length: 4096, prot: rw, flags: [private, anonymous], fd: -1, offset: 0}\n"
 _WATCHED = """
 import sys
@@ -28,8 +26,13 @@ except SystemExit as end:
 
 def done(cwd: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"PYTHONPATH": PACKAGES, "COLUMNS": "100", "REMAPTRACE_CACHE": str(cwd / "cache"), **more}
-    command = (sys.executable, *command)
+    env |= {
+        "PYTHONPATH": os.pathsep.join((PACKAGES, LIBRARIES)),
+        "COLUMNS": "100",
+        "REMAPTRACE_CACHE": str(cwd / "cache"),
+        **more,
+    }
+    command = (*PYTHON, *command)
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
