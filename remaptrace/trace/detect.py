@@ -20,6 +20,7 @@ from .events import Trace
 from .formats import BY_NAME, HEAD, log_text, recognise, strace_text
 from .opening import (
     PACKED,
+    PACKED_END,
     SET_ENDING,
     bare_name,
     can_be_read_again,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from ..machinecode.ready import Progress
 
 FORMATS = tuple(BY_NAME)
-_SCENARIO = pattern(r".+\.ya?ml(\.gz|\.zst|\.xz|\.bz2)?\Z")
-_WITH_HOST = pattern(r"(.+)\.(?:ya?ml|jsonl)(?:\.gz|\.zst|\.xz|\.bz2)?\Z")
+_SCENARIO = pattern(rf".+\.ya?ml{PACKED_END}\Z")
+_WITH_HOST = pattern(rf"(.+)\.(?:ya?ml|jsonl){PACKED_END}\Z")
 _RECORDINGS = tuple(f"{name}.txt{packed}" for name in ("ftrace", "perf", "strace") for packed in PACKED)
 _FAMILY = pattern(r"(.+)\.(\d+)\Z")
 

@@ -56,15 +56,13 @@ def text_of(path: str) -> bytes | mmap:
         if not head:
             raise _empty(path)
         if len(head) < INPUT_BLOCK and not is_compressed(head):
-            text: bytes | mmap = head
-        else:
-            from .incoming.spool import Spool
+            return head
+        from .incoming.spool import Spool
 
-            spool = Spool(SPOOL_FROM)
-            for piece in plain_blocks(chain((head,), iter(lambda: file.read(INPUT_BLOCK), b"")), shown(path)):
-                spool.add(piece)
-            text = spool.whole()
-    return text
+        spool = Spool(SPOOL_FROM)
+        for piece in plain_blocks(chain((head,), iter(lambda: file.read(INPUT_BLOCK), b"")), shown(path)):
+            spool.add(piece)
+        return spool.whole()
 
 
 def _empty(path: str) -> InputError:
@@ -129,6 +127,8 @@ def decompressed(data: bytes, path: str) -> bytes:
 
 PACKED = ("", ".gz", ".zst", ".xz", ".bz2")
 """How names end of files that hold what the name in front says."""
+PACKED_END = "(?:" + "|".join(ending.replace(".", r"\.") for ending in PACKED[1:]) + ")?"
+"""The same as the end of a regular expression."""
 _SETS = (
     *(".rtset.zst", ".rtset.gz", ".rtset", ".tar.zst", ".tzst", ".tar.gz", ".tgz"),
     *(".tar.xz", ".txz", ".tar.bz2", ".tar"),

@@ -14,11 +14,10 @@ from ...abi.kinds import K_INIT_MM, K_INIT_VMA
 from ...abi.vmflags import PERMS_FLAGS_SHIFT, PERMS_TOLD, bits_of_words
 from ...lateclasses import replace
 from ..events import MapsFile, MapsRow
+from ..opening import PACKED_END
 from .areas import is_gate, read_areas
 
-_NAME = re.compile(
-    r"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|end|peak|start)\.s?maps(?:\.gz|\.zst|\.xz|\.bz2)?$"
-)
+_NAME = re.compile(rf"(?:.*/)?(?P<tid>\d+)\.(?P<moment>exec\d+|exit|end|peak|start)\.s?maps{PACKED_END}$")
 
 _STARTSTACK, _START_BRK = 28 - 3, 47 - 3  # behind the name, which is the second field
 _PERM_BITS = {"r": 1, "w": 2, "x": 4, "s": 8}

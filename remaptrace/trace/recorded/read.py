@@ -20,7 +20,7 @@ from ...errors import InputError
 from ...lateclasses import dataclass
 from ..events import MapsFile, Skipped, Trace
 from ..insertion import Insert, StringNumbers, insert
-from ..opening import PACKED, read_input, text_of
+from ..opening import PACKED, PACKED_END, read_input, text_of
 from .assumed import assume_execs
 from .faults import add_faults
 from .initial import add_maps, add_told
@@ -139,7 +139,7 @@ def _maps_of(trace: Trace, path: Path) -> MapsFile:
 
 def _stat_beside(path: Path) -> Path | None:
     """`maps/PID.MOMENT.stat` of `maps/PID.MOMENT.maps`."""
-    head = re.sub(r"\.s?maps(?:\.gz|\.zst|\.xz|\.bz2)?$", "", path.name)
+    head = re.sub(rf"\.s?maps{PACKED_END}$", "", path.name)
     return _existing(path.with_name(head + ".stat")) if head != path.name else None
 
 

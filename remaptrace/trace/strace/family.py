@@ -9,12 +9,13 @@ from heapq import merge
 from ...errorcodes import RT_LINE
 from ...errors import InputError
 from ..events import Trace
+from ..opening import PACKED_END
 from ..unborn import orphans
 from .model import MAX_TID, Model
 from .read import StraceReader, finish
 from .threads import Exit, groups_of, joined_note
 
-_SUFFIX = re.compile(r"\.(\d{1,10})(?:\.(?:gz|zst))?\Z")
+_SUFFIX = re.compile(rf"\.(\d{{1,10}}){PACKED_END}\Z")
 
 
 def read_strace_files(files: Sequence[tuple[str, bytes]], threads_of: int | None = None) -> Trace:
