@@ -8,7 +8,7 @@ thread could have been overtaken. Columns are those of ACT_COLUMNS.
 from __future__ import annotations
 
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
-from .columnwords import C_PLACE, C_WIDTH, number
+from .columnwords import number_of
 from .jit import Bytes, Words, entry, kernel
 from .wide import word
 
@@ -32,11 +32,6 @@ PAIR_WORDS = 5
 
 
 @kernel
-def _at(columns: Words, column: int, event: int) -> int:
-    return number(columns[column, C_PLACE], columns[column, C_WIDTH], event)
-
-
-@kernel
 def _keep(ring: Words, act: int, low: int, length: int, maps: int, chosen: int, task: int, event: int) -> int:
     """Act number `act`; the number of the next."""
     place = act & (RING - 1)
@@ -53,20 +48,24 @@ def _keep(ring: Words, act: int, low: int, length: int, maps: int, chosen: int, 
 @kernel
 def _acts(columns: Words, sorts: Bytes, pids: Words, event: int, ring: Words, acts: int) -> int:
     """Keep the acts of `event` behind the `acts` before it; how many there are now."""
-    sort = word(sorts[_at(columns, _KIND, event) & 255])
+    sort = word(sorts[number_of(columns, _KIND, event) & 255])
     if sort == 0:
         return acts
-    task = _at(columns, _TASK, event)
-    ret = _at(columns, _RET, event)
+    task = number_of(columns, _TASK, event)
+    ret = number_of(columns, _RET, event)
     if pids[task] < 0 or -4095 <= ret < 0:
         return acts
-    a0, a1, a3 = _at(columns, _A0, event), _at(columns, _A1, event), _at(columns, _A3, event)
+    a0, a1, a3 = (
+        number_of(columns, _A0, event),
+        number_of(columns, _A1, event),
+        number_of(columns, _A3, event),
+    )
     if sort == MAPS:
         chosen = 1 if a3 & (MAP_FIXED | MAP_FIXED_NOREPLACE) == 0 else 0
         return _keep(ring, acts, ret, a1, 1, chosen, task, event)
     if sort == UNMAPS:
         return _keep(ring, acts, a0, a1, 0, 0, task, event)
-    a2 = _at(columns, _A2, event)
+    a2 = number_of(columns, _A2, event)
     if (ret != a0 and a3 & MREMAP_DONTUNMAP == 0) or a2 < a1:
         stays = a2 if ret == a0 else 0
         acts = _keep(ring, acts, a0 + stays, a1 - stays, 0, 0, task, event)
@@ -77,7 +76,7 @@ def _acts(columns: Words, sorts: Bytes, pids: Words, event: int, ring: Words, ac
 def _acts_between(columns: Words, first: int, last: int, task: int) -> bool:
     """Whether `task` has an event behind event `first` and in front of `last`."""
     event = first + 1
-    while event < last and _at(columns, _TASK, event) != task:
+    while event < last and number_of(columns, _TASK, event) != task:
         event += 1
     return event < last
 
@@ -276,10 +275,10 @@ def walls(
     acts = word(state[N_ACTS])
     event = word(state[N_EVENT])
     while event < last and n + window <= len(out):
-        if _at(columns, _KIND, event) == kind and _at(columns, _A0, event) == 0:
-            place = _at(columns, _RET, event)
-            if place > above and _at(columns, _A3, event) & not_flags == 0:
-                task = _at(columns, _TASK, event)
+        if number_of(columns, _KIND, event) == kind and number_of(columns, _A0, event) == 0:
+            place = number_of(columns, _RET, event)
+            if place > above and number_of(columns, _A3, event) & not_flags == 0:
+                task = number_of(columns, _TASK, event)
                 act = acts - 1
                 while act >= 0 and event - ring[act & (RING - 1), F_EVENT] <= window:
                     at = act & (RING - 1)
@@ -289,7 +288,7 @@ def walls(
                         out[n, 2] = event
                         n += 1
                     act -= 1
-                size = (_at(columns, _A1, event) + 4095) & ~4095
+                size = (number_of(columns, _A1, event) + 4095) & ~4095
                 at = acts & (RING - 1)
                 ring[at, F_EVENT] = event
                 ring[at, F_END] = place + size

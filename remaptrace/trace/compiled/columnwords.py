@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jit import COMPILED, kernel
+from .jit import COMPILED, Words, kernel
 
 C_PLACE, C_WIDTH = 0, 1
 """Words of a column's row: the address of its first number; bytes of a number, and UNSIGNED if it is never negative."""
@@ -87,3 +87,9 @@ def number(place: int, width: int, at: int) -> int:
     else:
         value = _read32u(place, at)
     return value
+
+
+@kernel
+def number_of(columns: Words, column: int, at: int) -> int:
+    """Number `at` of row `column` of a table of columns."""
+    return number(columns[column, C_PLACE], columns[column, C_WIDTH], at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .columnwords import C_PLACE, C_WIDTH, number
+from .columnwords import number_of
 from .jit import Words, entry
 from .wide import word
 
@@ -27,11 +27,11 @@ def count_lives(
     """
     counted = 0
     for event in range(first, last):
-        count = number(columns[_COUNT, C_PLACE], columns[_COUNT, C_WIDTH], event)
+        count = number_of(columns, _COUNT, event)
         if count < 0:
             continue
         counted += 1
-        owner = word(owners[number(columns[_TASK, C_PLACE], columns[_TASK, C_WIDTH], event)])
+        owner = word(owners[number_of(columns, _TASK, event)])
         lives[owner, LIFE_END] = count
         if count > lives[owner, LIFE_PEAK]:
             lives[owner, LIFE_PEAK] = count
@@ -40,7 +40,7 @@ def count_lives(
         if count > part[owner, P_HIGHEST]:
             part[owner, P_HIGHEST] = count
         if lives[owner, LIFE_BEGUN] == 0:
-            flags = number(columns[_FLAGS, C_PLACE], columns[_FLAGS, C_WIDTH], event)
+            flags = number_of(columns, _FLAGS, event)
             if flags & made == 0 and count >= least:
                 lives[owner, LIFE_START] = count
                 lives[owner, LIFE_SEEN] = 1
