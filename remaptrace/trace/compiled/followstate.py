@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ...abi.rows import B_A0, B_FLAGS, B_KIND, B_LINE, B_OTHER_END, B_RET, B_SOURCE, B_TASK, B_TIME
@@ -46,6 +48,20 @@ LIFE_ENDED = 2  # +++ exited +++: thread, status, 2 * events before it + 1 if it
 HELD = -1  # T_PENDING: the plain reader keeps the first part of a call
 HAS_RET = 1
 PATH_LENGTH = (1 << 24) - 1
+
+
+class Threads(NamedTuple):
+    """The tables that tell who lives and what descriptors they have."""
+
+    tids: Halves
+    living: Halves
+    tasks: Words
+    files: Halves
+    users: Halves
+    free: Halves
+    lives: Words
+
+
 _BACKSLASHES = each(BACKSLASH)
 _BASIS, _PRIME, _HALF_WORD = np.uint64(0xCBF2_9CE4_8422_2325), np.uint64(0x0000_0100_0000_01B3), np.uint64(29)
 

@@ -33,6 +33,7 @@ from .followstate import (
     T_FILES,
     T_LINE,
     T_PENDING,
+    Threads,
     hash_path,
     path_is_known,
     put_event,
@@ -186,13 +187,7 @@ def _finish_life(
     line: int,
     time: int,
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     paths: Words,
     buckets: Halves,
     counts: Words,
@@ -201,18 +196,92 @@ def _finish_life(
     """A birth, an execve or an exit is whole."""
     op = rows[i, L_OP]
     if op <= OP_VFORK:
-        return finish_birth(
-            rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives, out
-        )
+        return finish_birth(rows, i, task, line, time, state, threads, out)
     if op != OP_EXECVE:
-        return finish_exit(
-            rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives, out
-        )
+        return finish_exit(rows, i, task, line, time, state, threads, out)
     if rows[i, L_RET] < 0:
         return count_failed(rows[i, L_RET], op, state, counts)
-    return finish_execve(
-        b, rows, i, task, line, time, state, living, tasks, files, users, paths, buckets, out
-    )
+    return finish_execve(b, rows, i, task, line, time, state, threads, paths, buckets, out)
+
+
+@kernel
+def _finish(
+    b: Bytes,
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    threads: Threads,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    plain: Words,
+    out: Words,
+) -> bool:
+    """A call that has an event of its own is whole."""
+    op = rows[i, L_OP]
+    tasks, files = threads.tasks, threads.files
+    if op >= OP_PLAIN:
+        return _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out)
+    if op >= OP_CLONE:
+        return _finish_life(b, rows, i, task, line, time, state, threads, paths, buckets, counts, out)
+    if op == OP_CLOSE:
+        return finish_close(rows, i, task, line, time, state, tasks, files, counts, out)
+    if op >= OP_DUP:
+        return finish_descriptor(b, rows, i, task, line, time, state, tasks, files, paths, counts, out)
+    return finish_open(b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out)
+
+
+@kernel
+def _of_task(
+    b: Bytes,
+    rows: Words,
+    i: int,
+    task: int,
+    line: int,
+    time: int,
+    state: Words,
+    threads: Threads,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    plain: Words,
+    out: Words,
+) -> bool:
+    """What a line says of a thread that is known. False: not plain."""
+    op = rows[i, L_OP]
+    tasks = threads.tasks
+    pending = tasks[task, T_PENDING]
+    maybe = OP_FCNTL <= op <= OP_ARCH_PRCTL
+    resumed = rows[i, L_STATE] == ST_RESUMED
+    if resumed and op != OP_NOTE_OF_TASK:
+        if pending != (0 if maybe else op):
+            return False
+    elif op >= OP_OPENAT and pending != 0:  # held by the plain reader, or it counts what did not return
+        return False
+    if op == OP_FAULT:
+        _fault(rows, i, task, line, time, state, out)
+    elif maybe and not resumed:
+        counts[state[S_IGNORE + op]] += 1
+        tasks[task, T_PENDING] = 0
+    elif op >= OP_IGNORED:
+        counts[op - OP_IGNORED] += 1
+        tasks[task, T_PENDING] = 0
+    elif rows[i, L_STATE] == ST_UNFINISHED:
+        _begin(rows, i, task, line, tasks)
+        if OP_CLONE <= op <= OP_VFORK:
+            begin_birth(task, tasks, state)
+    elif op != OP_NOTE_OF_TASK and not maybe:
+        if resumed:
+            _resume(rows, i, task, tasks)
+        before = word(state[S_USED])
+        if not _finish(b, rows, i, task, line, time, state, threads, paths, buckets, counts, plain, out):
+            return False
+        _note_other_end(rows, i, time, before, state, out)
+        tasks[task, T_PENDING] = 0
+    return True
 
 
 @entry(
@@ -241,14 +310,11 @@ def follow(
 ) -> int:
     """Make events of rows first..last-1 until one is not plain or the block is full: the row to go on with."""
     limit = out.shape[1]
+    threads = Threads(tids, living, tasks, files, users, free, lives)
     for i in range(first, last):
         op = rows[i, L_OP]
         if op == OP_SLOW or state[S_USED] + EVENTS_OF_LINE > limit:
             return i
-        if op == OP_NOTE:
-            _clock(rows, i, state)
-            state[S_UNDERSTOOD] += 1
-            continue
         tid = rows[i, L_TID]
         task = -1
         if tid < 0:
@@ -256,75 +322,20 @@ def follow(
         elif tid < len(tids):
             task = word(tids[tid]) - 1
         line = state[S_LINE] + i + 1
-        if op == OP_ENDED:
-            if tid <= 0 or tid >= len(tids) or (task >= 0 and tasks[task, T_PENDING] != 0):
-                return i
-            clock, day = state[S_CLOCK], state[S_DAY]
-            time = _clock(rows, i, state)
-            if not finish_ended(
-                rows, i, tid, task, line, time, state, tids, living, tasks, files, users, free, lives, out
-            ):
-                state[S_CLOCK], state[S_DAY] = clock, day
-                return i
-            state[S_UNDERSTOOD] += 1
-            continue
-        if task < 0:
-            clock, day = state[S_CLOCK], state[S_DAY]
-            time = _clock(rows, i, state)
-            state[S_CLOCK], state[S_DAY] = clock, day
-            task = first_words(
-                rows, i, line, state, tids, living, tasks, files, users, free, lives, out, tid, time
-            )
-        if task < 0:
-            return i
-        pending = tasks[task, T_PENDING]
-        maybe = OP_FCNTL <= op <= OP_ARCH_PRCTL
-        resumed = rows[i, L_STATE] == ST_RESUMED
-        if resumed and op != OP_NOTE_OF_TASK:
-            if pending != (0 if maybe else op):
-                return i
-        elif op >= OP_OPENAT and pending != 0:  # held by the plain reader, or it counts what did not return
-            return i
         clock, day = state[S_CLOCK], state[S_DAY]
         time = _clock(rows, i, state)
-        if op == OP_FAULT:
-            _fault(rows, i, task, line, time, state, out)
-        elif maybe and not resumed:
-            counts[state[S_IGNORE + op]] += 1
-            tasks[task, T_PENDING] = 0
-        elif op >= OP_IGNORED:
-            counts[op - OP_IGNORED] += 1
-            tasks[task, T_PENDING] = 0
-        elif rows[i, L_STATE] == ST_UNFINISHED:
-            _begin(rows, i, task, line, tasks)
-            if OP_CLONE <= op <= OP_VFORK:
-                begin_birth(task, tasks, state)
-        elif op != OP_NOTE_OF_TASK and not maybe:
-            if resumed:
-                _resume(rows, i, task, tasks)
-            done = False
-            before = word(state[S_USED])
-            if op >= OP_PLAIN:
-                done = _finish_plain(b, rows, i, task, line, time, state, tasks, files, paths, plain, out)
-            elif op >= OP_CLONE:
-                done = _finish_life(
-                    b, rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives,
-                    paths, buckets, counts, out,
-                )  # fmt: skip
-            elif op == OP_CLOSE:
-                done = finish_close(rows, i, task, line, time, state, tasks, files, counts, out)
-            elif op >= OP_DUP:
-                done = finish_descriptor(
-                    b, rows, i, task, line, time, state, tasks, files, paths, counts, out
-                )
-            else:
-                done = finish_open(
-                    b, rows, i, task, line, time, state, tasks, files, paths, buckets, counts, out
-                )
-            if not done:
-                state[S_CLOCK], state[S_DAY] = clock, day
-                return i
-            _note_other_end(rows, i, time, before, state, out)
-            tasks[task, T_PENDING] = 0
+        done = True
+        if op == OP_ENDED:
+            done = 0 < tid < len(tids) and (task < 0 or tasks[task, T_PENDING] == 0)
+            done = done and finish_ended(rows, i, tid, task, line, time, state, threads, out)
+        elif op != OP_NOTE:
+            if task < 0:
+                task = first_words(rows, i, line, state, threads, out, tid, time)
+            done = task >= 0 and _of_task(
+                b, rows, i, task, line, time, state, threads, paths, buckets, counts, plain, out
+            )
+        if not done:  # the plain reader has the clock as it was
+            state[S_CLOCK], state[S_DAY] = clock, day
+            return i
         state[S_UNDERSTOOD] += 1
     return last

@@ -32,6 +32,7 @@ from ..followstate import (
     T_PENDING,
     T_PROCESS,
     T_THREAD,
+    Threads,
     find_path,
     put_event,
 )
@@ -54,13 +55,7 @@ def _write_down(state: Words, lives: Words, what: int, a: int, b: int, c: int) -
 @kernel
 def _born(
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     out: Words,
     parent: int,
     tid: int,
@@ -69,6 +64,7 @@ def _born(
     time: int,
 ) -> int:
     """A new thread of `parent` and its fork event (strace.model.Model.born): its row, or -1."""
+    tids, living, tasks, files, users, free, lives = threads
     row = word(state[S_TASKS])
     if row >= len(tasks) or state[S_LIVES] + 2 > len(lives):
         return -1
@@ -114,18 +110,13 @@ def first_words(
     i: int,
     line: int,
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     out: Words,
     tid: int,
     time: int,
 ) -> int:
     """The row of a thread that speaks first in row `i`, while the one birth that is under way made it; -1: not so."""
+    tasks = threads.tasks
     if state[S_FORKING] != 1 or state[S_ASKS] != 0 or tid <= 0 or rows[i, L_STATE] == ST_RESUMED:
         return -1
     parent = word(state[S_FORKER])
@@ -133,7 +124,7 @@ def first_words(
     if op < OP_CLONE or op > OP_VFORK or tasks[parent, T_CHILD] != 0:
         return -1
     flags = word(tasks[parent, T_ARGS])
-    row = _born(state, tids, living, tasks, files, users, free, lives, out, parent, tid, flags, line, time)
+    row = _born(state, threads, out, parent, tid, flags, line, time)
     if row >= 0:
         tasks[parent, T_CHILD] = row + 1
         state[S_FORKING] -= 1
@@ -158,16 +149,11 @@ def finish_birth(
     line: int,
     time: int,
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     out: Words,
 ) -> bool:
     """A birth returned (strace.model.Model.forked)."""
+    tasks = threads.tasks
     tid = word(rows[i, L_RET])
     resumed = rows[i, L_STATE] == ST_RESUMED
     if resumed and tasks[task, T_CHILD] != 0:
@@ -180,7 +166,7 @@ def finish_birth(
         state[S_BIRTHS] -= 1
         return True
     flags = word(rows[i, L_A0])
-    if _born(state, tids, living, tasks, files, users, free, lives, out, task, tid, flags, line, time) < 0:
+    if _born(state, threads, out, task, tid, flags, line, time) < 0:
         return False
     if resumed:
         state[S_BIRTHS] -= 1
@@ -197,15 +183,13 @@ def finish_execve(
     line: int,
     time: int,
     state: Words,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
+    threads: Threads,
     paths: Words,
     buckets: Halves,
     out: Words,
 ) -> bool:
     """execve succeeded, of the only thread of a process, with descriptors of its own (Model.executed)."""
+    living, tasks, files, users = threads.living, threads.tasks, threads.files, threads.users
     pid, table = word(tasks[task, T_PROCESS]), word(tasks[task, T_FILES])
     if pid <= 0 or pid >= len(living) or living[pid] != 1 or users[table] != 1 or state[S_FAR] != 0:
         return False
@@ -231,16 +215,11 @@ def finish_exit(
     line: int,
     time: int,
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     out: Words,
 ) -> bool:
     """A thread ended, of a whole process the only one (Model.end)."""
+    tids, living, tasks, files, users, free, lives = threads
     group = 1 if rows[i, L_OP] == OP_EXIT_GROUP else 0
     pid, table = word(tasks[task, T_PROCESS]), word(tasks[task, T_FILES])
     if pid <= 0 or pid >= len(living) or (group == 1 and living[pid] != 1):
@@ -273,22 +252,15 @@ def finish_ended(
     line: int,
     time: int,
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     out: Words,
 ) -> bool:
     """``+++ exited with N +++``, also of a thread (`task` -1) whose call of exit came before."""
+    lives = threads.lives
     if state[S_LIVES] + 2 > len(lives):
         return False
     before = word(state[S_BEFORE]) + word(state[S_USED])
-    if task >= 0 and not finish_exit(
-        rows, i, task, line, time, state, tids, living, tasks, files, users, free, lives, out
-    ):
+    if task >= 0 and not finish_exit(rows, i, task, line, time, state, threads, out):
         return False
     _write_down(state, lives, LIFE_ENDED, tid, rows[i, L_A0], 2 * before + (1 if task < 0 else 0))
     return True
