@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from ...abi.errnos import ENOMEM
 from ...abi.vmflags import VM_MAYWRITE, VM_SHARED
-from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_PAGE_SHIFT
+from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_LEVELS, A_PAGE_SHIFT
 from ...machine.rules import R_HUGETLB_RESTORE
 from ..files.hugepool import hugepage_put, pool_unreserve, region_del
 from ..files.pagecache import hugefile_drop, hugefile_find
 from ..jit import apart, kernel
 from ..pages.frames import bytes_fill, frame
-from ..pages.pgwalk import HUGE_ENTRY, next_leaf, pmd_ensure, pmd_lookup, pmd_word, span_end
+from ..pages.pgwalk import HUGE_ENTRY, level_shift, next_leaf, pmd_ensure, pmd_lookup, pmd_word, span_end
 from ..pages.pte import (
     MARKER_UFFD_WP,
     mk_pte_marker,
@@ -151,12 +151,31 @@ def hugetlb_protect(m: Mem, mm: int, start: int, end: int, protect: int) -> int:
 
 
 @kernel
+def _copy_tables(m: Mem, old: int, new: int, addr: int, end: int) -> int:
+    """Give the child's [addr, end) the tables that the parent has there for huge pages, empty ones too: 0 or -ENOMEM.
+
+    The kernel makes them before it looks at the entry (huge_pte_alloc in mm/hugetlb.c:copy_hugetlb_page_range); where
+    there is one, walkers find an entry without a page instead of a hole.
+    """
+    if m[H_ARCH + A_LEVELS] == 2:  # the top table is the one
+        return 0
+    shift = level_shift(m, 2)
+    while addr < end:
+        if pmd_lookup(m, old, addr) != 0 and pmd_ensure(m, new, addr) == 0:
+            return -ENOMEM
+        addr = ((addr >> shift) + 1) << shift
+    return 0
+
+
+@kernel
 def hugetlb_copy(m: Mem, old: int, new: int, vma: int, protected: int) -> int:
     """Share the huge pages of the parent's area with the child's tables: 0 or -ENOMEM (arena full).
 
     `protected` 1: the child's area keeps its registration for write protection.
     """
     end = m[vma + V_END]
+    if _copy_tables(m, old, new, m[vma + V_START], end) < 0:
+        return -ENOMEM
     cow = 1 if m[vma + V_FLAGS] & (VM_SHARED | VM_MAYWRITE) == VM_MAYWRITE else 0
     addr = next_leaf(m, old, m[vma + V_START], end)
     while addr < end:
