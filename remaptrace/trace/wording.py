@@ -69,8 +69,8 @@ def place(trace: Trace, event: int) -> Place:
     source = int(columns["source"][event]) if "source" in columns else 0
     return Place(
         event=event,
-        pid=int(trace.tasks[task]["pid"]) if known else 0,
-        tid=int(trace.tasks[task]["tid"]) if known else 0,
+        pid=int(trace.tasks["pid"][task]) if known else 0,
+        tid=int(trace.tasks["tid"][task]) if known else 0,
         file=trace.sources[source] if source < len(trace.sources) else "",
         line=int(columns["line"][event]) if "line" in columns else 0,
     )

@@ -18,7 +18,7 @@ SETS = ["ls", "redis-bgsave", "fuzz-2"]
 
 @pytest.fixture(autouse=True)
 def copies_before_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moments, "_SHARE", 1e9)
+    monkeypatch.setattr(moments, "_SPACING", 0.0)
     monkeypatch.setattr(driver, "CHUNK_INTERPRETED", 7)
     monkeypatch.setattr(driver, "CHUNK", 7)
 
@@ -70,7 +70,7 @@ def test_looks_in_any_order_show_the_same(program: Path) -> None:
 def test_a_copy_goes_where_one_lies_that_nobody_keeps() -> None:
     trace = load(str(PROGRAMS[0]))
     run = driver._Run(trace, machine_of(trace), driver.load_engine(compiled=False), False, False)
-    kept = moments.Moments(run.m, "first")
+    kept = moments.Moments(run.m, "first", 40)
     places = set()
     for event in range(1, 40):
         kept.in_front(event)

@@ -58,6 +58,7 @@ from ..state import (
     MM_START_BRK,
     MM_TABLES,
     MM_TOTAL,
+    MM_WORDS,
     N_ATTRIBUTES,
     O_ID,
     O_INODE,
@@ -346,24 +347,25 @@ def pages_row(m: View, mm: int, addr: int, count: int) -> PagesRow:
 
 def mm_facts(m: View, mm: int) -> dict[str, int]:
     """The numbers of an address space: layout in bytes, sizes in pages."""
+    words = m[mm : mm + MM_WORDS].tolist()
     return {
-        "mmap_base": m[mm + MM_BASE],
-        "free_area_cache": m[mm + MM_FAC],
-        "cached_hole_size": _hole_size(m, m[mm + MM_CHS]),
-        "areas": m[mm + MM_COUNT],
-        "peak_areas": m[mm + MM_PEAK],
-        "total_pages": m[mm + MM_TOTAL],
-        "data_pages": m[mm + MM_DATA],
-        "stack_pages": m[mm + MM_STACK],
-        "exec_pages": m[mm + MM_EXEC],
-        "locked_pages": m[mm + MM_LOCKED],
-        "start_brk": m[mm + MM_START_BRK],
-        "brk": m[mm + MM_BRK],
-        "stack_pointer": m[mm + MM_STACK_PTR],
-        "legacy": m[mm + MM_LEGACY],
-        "page_tables": m[mm + MM_TABLES],
-        "minor_faults": m[mm + MM_MINFLT],
-        "major_faults": m[mm + MM_MAJFLT],
+        "mmap_base": words[MM_BASE],
+        "free_area_cache": words[MM_FAC],
+        "cached_hole_size": _hole_size(m, words[MM_CHS]),
+        "areas": words[MM_COUNT],
+        "peak_areas": words[MM_PEAK],
+        "total_pages": words[MM_TOTAL],
+        "data_pages": words[MM_DATA],
+        "stack_pages": words[MM_STACK],
+        "exec_pages": words[MM_EXEC],
+        "locked_pages": words[MM_LOCKED],
+        "start_brk": words[MM_START_BRK],
+        "brk": words[MM_BRK],
+        "stack_pointer": words[MM_STACK_PTR],
+        "legacy": words[MM_LEGACY],
+        "page_tables": words[MM_TABLES],
+        "minor_faults": words[MM_MINFLT],
+        "major_faults": words[MM_MAJFLT],
     }
 
 

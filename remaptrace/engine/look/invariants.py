@@ -41,9 +41,11 @@ from ..state import (
     G_COMMITTED,
     G_INODE_LIST,
     G_MM_LIST,
+    G_NO_TABLES,
     G_NPATHS,
     G_NTASKS,
     G_PATHS,
+    G_SPACES,
     G_TASKS,
     H_ARCH,
     H_FREE,
@@ -99,6 +101,8 @@ def violations(m: Any) -> list[str]:
         out += _areas(m, mm)
         out += _vmaset(m, mm)
         out += _counters(m, mm)
+    if len(spaces) != m[G_SPACES]:
+        out.append(f"there are {len(spaces)} address spaces, the counter says {m[G_SPACES]}")
     out += _references(m, spaces)
     out += _commitment(m, spaces)
     out += _pages(m, spaces)
@@ -277,6 +281,8 @@ def _pages(m: Any, spaces: list[int]) -> Iterator[str]:
     """Every PTE inside an area; frames counted by what maps them; present pages and tables counted."""
     mapped = Counter[int]()
     limit = m[H_ARCH + A_TASK_SIZE]
+    if m[G_NO_TABLES] and _tables(m, m[G_NO_TABLES], m[H_ARCH + A_LEVELS] - 1):
+        yield "the top page table of address spaces without pages names tables"
     for mm in spaces:
         present = inside = everything = 0
         for vma in vmas(m, mm):

@@ -222,23 +222,19 @@ class Observer:
         """The address spaces that live at the end, one snapshot each (of the first task), and notes."""
         m = self.m
         shots: list[Snapshot] = []
-        seen: set[int] = set()
-        tasks = [self._task(row) for row in range(m[G_NTASKS])]
-        spaces = list(dict.fromkeys(m[task + T_MM] for task in tasks if m[task + T_ALIVE] == ALIVE))
-        spaces = [mm for mm in spaces if mm]
+        spaces: dict[int, int] = {}  # the first task of each
+        for row, task in enumerate(m[m[G_TASKS] : m[G_TASKS] + m[G_NTASKS]].tolist()):
+            if m[task + T_ALIVE] == ALIVE and m[task + T_MM]:
+                spaces.setdefault(m[task + T_MM], row)
         if sum(m[mm + MM_COUNT] for mm in spaces) >= _MANY_ROWS:
-            rows = inspect.rows_of_all(m, spaces, self.trace.strings)
+            rows = inspect.rows_of_all(m, list(spaces), self.trace.strings)
             self._at_end.update(zip(spaces, rows, strict=True))
-        for row in range(m[G_NTASKS]):
-            task = self._task(row)
-            mm = m[task + T_MM]
-            if m[task + T_ALIVE] == ALIVE and mm and mm not in seen:
-                seen.add(mm)
-                self._peak = max(self._peak, m[mm + MM_PEAK])
-                shots.append(self.snapshot(-1, row, whole=self.pages and not self.trace.recorded))
-                self._at_end[mm] = shots[-1].vmas
-                if -1 in self._with_pages:
-                    self._add_pages(shots[-1], mm, self._with_pages[-1])
+        for mm, row in spaces.items():
+            self._peak = max(self._peak, m[mm + MM_PEAK])
+            shots.append(self.snapshot(-1, row, whole=self.pages and not self.trace.recorded))
+            self._at_end[mm] = shots[-1].vmas
+            if -1 in self._with_pages:
+                self._add_pages(shots[-1], mm, self._with_pages[-1])
         notes = []
         if self._dropped:
             notes.append(f"areas of {self._dropped} processes at their exit were not kept")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from ...machine.archwords import A_HUGE_SHIFT, A_INDEX_BITS, A_LEVEL_SHIFT, A_LEVELS, A_PAGE_SHIFT
 from ..jit import apart, kernel, shr, ult
-from ..state import H_ARCH, MM_LASTLEAF, MM_LASTTABLE, MM_PGD, MM_TABLES, Mem, kalloc, kfree
+from ..state import G_NO_TABLES, H_ARCH, MM_LASTLEAF, MM_LASTTABLE, MM_PGD, MM_TABLES, Mem, kalloc, kfree
 
 HUGE_ENTRY = -1
 
@@ -31,8 +31,18 @@ def table_words(m: Mem, level: int) -> int:
 
 @kernel
 def pgd_new(m: Mem) -> int:
-    """An empty top table; 0: the arena is full."""
-    return kalloc(m, table_words(m, m[H_ARCH + A_LEVELS] - 1))
+    """An empty top table; 0: the arena is full.
+
+    Of three levels and more it is one for all, until `pmd_ensure` makes an address space its own: a log without
+    accesses may have thousands of address spaces and no pages. On two levels entries of the top table are written
+    where `pmd_lookup` finds them.
+    """
+    level = m[H_ARCH + A_LEVELS] - 1
+    if level < 2:
+        return kalloc(m, table_words(m, level))
+    if m[G_NO_TABLES] == 0:
+        m[G_NO_TABLES] = kalloc(m, table_words(m, level))
+    return m[G_NO_TABLES]
 
 
 @kernel
@@ -68,6 +78,11 @@ def pmd_ensure(m: Mem, mm: int, addr: int) -> int:
     level = m[H_ARCH + A_LEVELS] - 1
     shift = level_shift(m, level)
     table = m[mm + MM_PGD]
+    if table == m[G_NO_TABLES]:
+        table = kalloc(m, table_words(m, level))
+        if table == 0:
+            return 0
+        m[mm + MM_PGD] = table
     while level > 1:
         slot = table + (shr(addr, shift) & ((1 << m[H_ARCH + A_INDEX_BITS + level]) - 1))
         level -= 1
@@ -261,6 +276,7 @@ def pgd_free(m: Mem, mm: int) -> int:
     """Free every table of `mm`, the top one too; PTEs must have been zapped."""
     levels = m[H_ARCH + A_LEVELS]
     free_tables(m, mm, 0, 1 << level_shift(m, levels - 1) + m[H_ARCH + A_INDEX_BITS + levels - 1])
-    kfree(m, m[mm + MM_PGD], table_words(m, levels - 1))
+    if m[mm + MM_PGD] != m[G_NO_TABLES]:
+        kfree(m, m[mm + MM_PGD], table_words(m, levels - 1))
     m[mm + MM_PGD] = 0
     return 0

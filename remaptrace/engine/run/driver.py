@@ -119,7 +119,7 @@ def replay(
 
         run.recorder = Recorder(run.view, trace.strings)
     if peak:
-        run.moments = Moments(run.m, peak)
+        run.moments = Moments(run.m, peak, len(trace))
     result = run.go(counters, progress)
     later = _Later(run) if peak else None
 

@@ -57,6 +57,7 @@ from ..state import (
     G_NEXT_RETSOURCE,
     G_REC_RET,
     G_RSFLAGS,
+    G_SPACES,
     G_STUCK,
     G_TAKE,
     G_TIGHTENED,
@@ -80,6 +81,7 @@ from ..tasks.process import task_of
 from ..uffd.register import uffd_release
 from ..why import NOT_MINE
 from .access import recorded_fault, signal_fits, touch
+from .ahead import MANY_SPACES, fetch_ahead
 from .dispatch import other_call
 from .memorycalls import memory_call
 from .pressure import stop_after
@@ -231,6 +233,8 @@ def replay(m: Mem, ev: Mem, rs: Mem, rc: Mem, counted: int, base: int, first: in
         _clear(m, event, flags, ev[row + E_RET])
         task = task_of(m, ev[row + E_TASK])
         mm = m[task + T_MM]
+        if m[G_SPACES] >= MANY_SPACES:
+            fetch_ahead(m, ev, i, last)
         if mm != 0 and m[mm + MM_COUNT] >= _MANY:
             soon = min(i + LOOK_NEAR, last - 1) * EV_WORDS
             far = min(i + LOOK_FAR, last - 1) * EV_WORDS

@@ -1,12 +1,16 @@
 """Where a replay was on the way to its peak: so that its address space can be looked at without beginning anew.
 
 Which event has the most areas is only known at the end, and a look has to be asked for ahead. A machine is one flat
-array, so that a copy of what it has used is a place to go on from. Copies are taken between chunks of events, as often
-as a tenth of the time pays for; the one in front of the peak so far and the latest are kept.
+array, so that a copy of what it has used is a place to go on from. Copies are taken between chunks of events; the one
+in front of the peak so far and the latest are kept.
+
+How often: of a replay of T seconds whose copies take C seconds each, one every t, copies take T / t * C and the way
+from a copy to the peak t / 2, wherever the peak is. Together that is least for t = sqrt(2 * T * C).
 """
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +29,10 @@ if TYPE_CHECKING:
 PEAKS = ("first", "last")
 """Of several events with the most areas: which one is going to be looked at."""
 
-_SHARE = 0.1
-"""Of the time spent on replaying, what copies may take."""
-_SECONDS_PER_WORD, _SECONDS_PER_NEW_WORD = 1e-9, 3e-9
-"""Of a copy into memory that was used before, and into new memory."""
+_SPACING = 1.0
+"""How much of the best time between copies has to pass."""
+_SECONDS_PER_WORD, _SECONDS_PER_NEW_WORD = 1e-9, 5e-9
+"""Of a copy into memory that was used before, and into new memory, until one was taken."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,9 @@ class Moment:
 
 
 class Moments:
-    """Takes copies of the machine in `m`; `wanted` is one of PEAKS (ValueError)."""
+    """Takes copies of the machine in `m`, which replays `events` events; `wanted` is one of PEAKS (ValueError)."""
 
-    def __init__(self, m: Any, wanted: str) -> None:
+    def __init__(self, m: Any, wanted: str, events: int) -> None:
         if wanted not in PEAKS:
             raise ValueError(f"peak={wanted!r}, not {' or '.join(PEAKS)}")
         self._m = _words(m)
@@ -52,7 +56,9 @@ class Moments:
         self._best: Moment | None = None
         self._spare: Moment | None = None  # one that nobody keeps
         self._most = -1
-        self._since = time.thread_time()
+        self._events = events
+        self._new, self._again = _SECONDS_PER_NEW_WORD, _SECONDS_PER_WORD
+        self._began = self._since = time.thread_time()
 
     def in_front(self, event: int) -> None:
         """The chunk that begins with `event` is next."""
@@ -60,10 +66,13 @@ class Moments:
         top, frames = int(m[H_TOP]), int(m[H_NFRAMES]) * F_WORDS
         if self._latest is not self._best:
             self._spare = self._latest
-        old = self._spare
-        cost = _SECONDS_PER_NEW_WORD if old is None else _SECONDS_PER_WORD
-        if event == 0 or (top + frames) * cost > _SHARE * (time.thread_time() - self._since):
+        old, now = self._spare, time.thread_time()
+        if event == 0:
             return  # in front of the first event there is nothing to keep
+        cost = (top + frames) * (self._new if old is None else self._again)
+        whole = (now - self._began) * self._events / event
+        if now - self._since < _SPACING * math.sqrt(2 * whole * cost):
+            return
         at = int(m[H_FRAMES])
         self._latest = Moment(
             event,
@@ -72,6 +81,11 @@ class Moments:
         )
         self._spare = None
         self._since = time.thread_time()
+        rate = (self._since - now) / (top + frames)
+        if old is None:
+            self._new = rate
+        else:
+            self._again = rate
 
     def behind(self, kinds: npt.NDArray[np.integer[Any]], rows: Part) -> None:
         """A chunk was replayed: the kinds of its events, its results."""

@@ -15,6 +15,7 @@ from ..state import (
     G_COMMITTED,
     G_MM_LIST,
     G_NEXT_ID,
+    G_SPACES,
     H_ARCH,
     MM_AIO,
     MM_FIRST,
@@ -44,6 +45,7 @@ def mm_new(m: Mem) -> int:
     m[mm + MM_PGD] = pgd_new(m)
     m[mm + MM_NEXT] = m[G_MM_LIST]
     m[G_MM_LIST] = mm
+    m[G_SPACES] += 1
     return mm
 
 
@@ -72,6 +74,7 @@ def exit_mmap(m: Mem, mm: int) -> int:
 @kernel
 def _unlist(m: Mem, mm: int) -> int:
     """Take `mm` out of the list of all address spaces."""
+    m[G_SPACES] -= 1
     before = m[G_MM_LIST]
     if before == mm:
         m[G_MM_LIST] = m[mm + MM_NEXT]

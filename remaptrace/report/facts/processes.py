@@ -30,16 +30,15 @@ _FEW = 1 << 14
 
 def process_rows(trace: Trace) -> npt.NDArray[np.int64]:
     """For every task row the number of its process: threads belong to the latest leader with their pid."""
-    numbers = np.zeros(len(trace.tasks), dtype=np.int64)
+    numbers: list[int] = []
     latest: dict[int, int] = {}
     count = 0
-    for i, task in enumerate(trace.tasks):
-        pid = int(task["pid"])
-        if int(task["tid"]) == pid or pid not in latest:
+    for tid, pid in zip(trace.tasks["tid"].tolist(), trace.tasks["pid"].tolist(), strict=True):
+        if tid == pid or pid not in latest:
             latest[pid] = count
             count += 1
-        numbers[i] = latest[pid]
-    return numbers
+        numbers.append(latest[pid])
+    return np.array(numbers, dtype=np.int64)
 
 
 def process_facts(result: Result) -> list[ProcessFacts]:
@@ -52,19 +51,26 @@ def process_facts(result: Result) -> list[ProcessFacts]:
     present = np.flatnonzero(found.peak >= 0)
     if not len(present):
         return []
-    leaders = {int(of_task[i]): i for i in range(len(of_task) - 1, -1, -1)}
+    leaders = np.zeros(int(of_task.max()) + 1, dtype=np.int64)
+    leaders[of_task[::-1]] = np.arange(len(of_task) - 1, -1, -1)
     names = names_of(trace, of_task)
+    columns = trace.tasks["pid"][leaders], found.start, found.peak, found.end, found.peak_at
     out: list[ProcessFacts] = [
         {
-            "pid": int(trace.tasks["pid"][leaders[number]]),
+            "pid": pid,
             "name": names.get(number, ""),
-            "start": int(found.start[number]),
-            "peak": int(found.peak[number]),
-            "end": int(found.end[number]),
-            "peak_at": place(trace, int(found.peak_at[number])),
+            "start": start,
+            "peak": peak,
+            "end": end,
+            "peak_at": place(trace, peak_at),
             "course": course,
         }
-        for number, course in zip(present.tolist(), found.courses(present), strict=True)
+        for number, pid, start, peak, end, peak_at, course in zip(
+            present.tolist(),
+            *(column[present].tolist() for column in columns),
+            found.courses(present),
+            strict=True,
+        )
     ]
     return sorted(out, key=lambda p: -p["peak"])
 
@@ -184,24 +190,26 @@ def names_of(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
     known: dict[int, str] = {}
     executed: dict[int, list[tuple[int, str]]] = {}
     tasks = trace.columns["task"]
-    for i, number in enumerate(of_task.tolist()):
-        text = trace.strings[int(trace.tasks[i]["name"])]
-        if text:
+    numbers = of_task.tolist()
+    for name, number in zip(trace.tasks["name"].tolist(), numbers, strict=True):
+        if name and (text := trace.strings[name]):
             known.setdefault(number, text)
-    for event in np.flatnonzero(trace.columns["kind"] == ev.K_EXEC).tolist():
-        path = trace.strings[int(trace.columns["a0"][event])]
-        if path:
-            executed.setdefault(int(of_task[int(tasks[event])]), []).append((event, path.rpartition("/")[2]))
-    names = known | {number: execs[-1][1] for number, execs in executed.items()}
+    execs = np.flatnonzero(trace.columns["kind"] == ev.K_EXEC)
+    paths, owners = trace.columns["a0"][execs].tolist(), of_task[tasks[execs]].tolist()
+    for event, path, number in zip(execs.tolist(), paths, owners, strict=True):
+        if text := trace.strings[path]:
+            executed.setdefault(number, []).append((event, text.rpartition("/")[2]))
+    names = known | {number: found[-1][1] for number, found in executed.items()}
     born: dict[int, str] = {}  # names of processes that have them from their parents
-    nameless = [i for i, number in enumerate(of_task.tolist()) if number not in names]
+    nameless = [i for i, number in enumerate(numbers) if number not in names]
     begins = _begins(trace, nameless) if nameless else {}
-    for i, number in enumerate(of_task.tolist()):
-        parent = int(trace.tasks[i]["parent"])
-        if number in names or not 0 <= parent < len(of_task):
+    parents = trace.tasks["parent"]
+    for i in nameless:
+        number, parent = numbers[i], int(parents[i])
+        if number in names or not 0 <= parent < len(numbers):
             continue
         first = begins.get(i, len(trace))
-        above = int(of_task[parent])
+        above = numbers[parent]
         earlier = [name for event, name in executed.get(above, ()) if event < first]
         text = earlier[-1] if earlier else known.get(above) or born.get(above, "")
         if text:
