@@ -15,14 +15,16 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from .laterparts import Parts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 
-_OF_LINALG = ("eigvals", "inv", "lstsq", "matrix_power")
-"""What numpy itself calls of its linear algebra."""
+_OF_LINALG = ("matrix_power",)
+"""What the matrix class of numpy calls of its linear algebra."""
 
 
 class _Late(ModuleType):
@@ -33,6 +35,8 @@ class _Late(ModuleType):
         self.__dict__.update(answers)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__path__":  # `from ... import` asks whether it is a package
+            raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)
@@ -73,14 +77,18 @@ def load_numpy() -> None:
         # a text as it is; no signature: `inspect` itself, asked for one later, looks at the function
         _Late("inspect", cleandoc=lambda text: text, signature=lambda _function: None),
         _Package("numpy.linalg", **{name: _later("numpy.linalg", name) for name in _OF_LINALG}),
+        # for its authors, numpy compares signatures of its functions with those of their dispatchers
+        _Late("numpy._utils._inspect", getargspec=lambda _function: ((), None, None, None)),
         *_datetime(),
         *map(_Late, ("ast", "pickle", "platform", "textwrap")),
     ]
     late = [one for one in late if one.__name__ not in sys.modules]
     sys.modules.update((one.__name__, one) for one in late)
     try:
-        import numpy  # noqa: F401
+        with Parts() as parts:
+            import numpy
     finally:
         for one in late:
             if sys.modules.get(one.__name__) is one:
                 del sys.modules[one.__name__]
+    parts.leave(numpy)

@@ -19,7 +19,7 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -281,18 +281,36 @@ _MANY = 1 << 17
 
 
 def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The values that occur, ascending: `np.unique`, which loads numpy.ma (a tenth of numpy) unless it counts, too.
+    """The values that occur, ascending: `np.unique` for numbers, of which a short run has no use otherwise.
 
     Of many narrow values a table is made in place of sorting them.
     """
     bits = 8 * values.dtype.itemsize
     if len(values) < _MANY or bits > 16 or values.dtype.kind != "i":
-        return np.unique(values, return_counts=True)[0]
+        ordered = np.sort(values)
+        new = np.ones(len(ordered), dtype=np.bool_)
+        np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+        return ordered[new]
     there = np.zeros(1 << bits, dtype=np.bool_)  # the negative ones at its end
     for first in range(0, len(values), _MANY):
         there[values[first : first + _MANY]] = True
     found = np.flatnonzero(there)
     return np.sort(np.where(found >= 1 << bits - 1, found - (1 << bits), found)).astype(values.dtype)
+
+
+def one_of(values: npt.NDArray[np.integer[Any]], wanted: Iterable[int]) -> npt.NDArray[np.bool_]:
+    """Which of `values` are among few `wanted`: `np.isin`, of which a short run has no use otherwise."""
+    found = np.zeros(len(values), dtype=np.bool_)
+    for number in wanted:
+        found |= values == number
+    return found
+
+
+def repeated(value: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    """A column of `count` rows that are the first of `value`: `np.broadcast_to` of it, which nobody can write to."""
+    column: npt.NDArray[Any] = np.ndarray(count, value.dtype, value, strides=(0,))
+    column.flags.writeable = False
+    return column
 
 
 def firsts(values: IntArray, number: int) -> npt.NDArray[np.int64]:
@@ -310,7 +328,7 @@ def firsts(values: IntArray, number: int) -> npt.NDArray[np.int64]:
 
 def has_accesses(trace: Trace) -> bool:
     """Whether a recording shows accesses or page faults, and not only calls and signals."""
-    return bool(np.isin(trace.columns["kind"], ACCESSES).any())
+    return bool(one_of(trace.columns["kind"], ACCESSES).any())
 
 
 class TraceBuilder:

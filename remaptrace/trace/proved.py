@@ -28,6 +28,7 @@ from .events import (
     Skipped,
     Trace,
     distinct,
+    one_of,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _PLACES = ("line", "time", "other_end", "source", "origin", "stack")
 _MARKS = 0xFFFF  # bits of `flags` that may have a meaning
 _LEAST_PAGE = 4096
-_KNOWN = np.isin(np.arange(256), list(KIND_NAMES))
+_KNOWN = one_of(np.arange(256), KIND_NAMES)
 """Whether a number is that of a kind of event."""
 _CHILDREN = (ev.K_FORK, ev.K_FORK_STEP)
 _NOT_COMPUTED = frozenset({"child", "type", "vm_perms", "rule", "disk", "fill", "folio", "mode", "maps"})
@@ -279,7 +280,7 @@ def _initial_areas(trace: Trace) -> None:
         event = int(rows[np.flatnonzero((offset < 0) | (offset % _LEAST_PAGE != 0))[0]])
         raise _flaw(trace, event, "a3", "is no offset of a page", "a multiple of the page size")
     task = columns["task"][rows].astype(np.int64)
-    together = np.concatenate(([0], np.cumsum((np.diff(rows) != 1) | (np.diff(task) != 0))))
+    together = np.concatenate(([0], np.cumsum((rows[1:] != rows[:-1] + 1) | (task[1:] != task[:-1]))))
     order = np.lexsort((start, together))
     same = together[order][1:] == together[order][:-1]
     over = np.flatnonzero(same & (start[order][1:] < end[order][:-1]))
@@ -337,7 +338,7 @@ def _sorted_events(trace: Trace, events: npt.NDArray[np.int64], what: str) -> No
     wrong = np.flatnonzero((events < 0) | (events >= len(trace)))
     if len(wrong):
         raise Flaw(f"{what} of event {int(events[wrong[0]])}, there are {len(trace)} events")
-    wrong = np.flatnonzero(np.diff(events) < 0)
+    wrong = np.flatnonzero(events[1:] < events[:-1])
     if len(wrong):
         event = int(events[wrong[0] + 1])
         raise Flaw(f"{what} of event {event} come too late", event, expected="in the order of events")

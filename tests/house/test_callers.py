@@ -25,6 +25,8 @@ OFFERED = {"result.changes.at_event": "rows of the change log behind one event, 
 
 _CLICK = ("shell_complete", "list_commands", "get_command", "format_commands", "resolve_command")
 """Methods that click calls."""
+_IMPORT = ("create_module", "exec_module")
+"""Methods of loaders that an import calls."""
 _TEXTUAL = ("compose", "on_", "action_")
 """Beginnings of methods that textual calls, in `browse.app`."""
 _BY_NAME = ("handles", "_intrinsic")
@@ -76,7 +78,7 @@ def _definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
         if isinstance(node, ast.ClassDef):
             methods = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
             shown = any(ast.unparse(base).startswith(("App", "ModalScreen")) for base in node.bases)
-            called = (*_CLICK, *_TEXTUAL) if shown else _CLICK
+            called = (*_CLICK, *_IMPORT, *(_TEXTUAL if shown else ()))
             out += [inner for inner in methods if not inner.name.startswith(called)]
     return out
 

@@ -106,7 +106,7 @@ from remaptrace.startup.numpylate import load_numpy
 _prepare_numpy()
 load_numpy()
 late = {"ast", "inspect", "pickle", "platform", "textwrap", "tokenize", "datetime"}
-late = (late | {"numpy._typing", "numpy.linalg"}) & set(sys.modules)
+late = (late | {"numpy._typing", "numpy.linalg", "numpy.lib", "numpy._utils._inspect"}) & set(sys.modules)
 assert not late, late
 import inspect, io, pickle
 import numpy as np
@@ -118,6 +118,7 @@ assert pickle.loads(pickle.dumps(np.arange(3))).tolist() == [0, 1, 2]
 np.save(file := io.BytesIO(), np.array([{1: 2}], dtype=object), allow_pickle=True)
 file.seek(0)
 assert np.load(file, allow_pickle=True)[0] == {1: 2}
+assert np.lib is sys.modules["numpy.lib"] and np.emath is np.lib.scimath
 np.lib.introspect, np.show_config(mode="dicts"), np.info(np.mean, output=io.StringIO())
 assert npt.NDArray[np.int64].__origin__ is np.ndarray
 import numpy.ma, numpy.random, numpy.polynomial, numpy.testing
@@ -132,6 +133,25 @@ assert np.array([datetime.datetime(2026, 1, 2, 3)], dtype="M8[s]")[0].item().hou
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_numpy_has_every_name_behind_its_import(home: Path) -> None:
+    """Those of parts that are loaded later, too, however they are asked for."""
+    listed = "import numpy as np\nwords = sorted(dir(np)), sorted(np.__all__)\n"
+    late = (
+        "from remaptrace.cli import _prepare_numpy\nfrom remaptrace.startup.numpylate import load_numpy\n"
+        f"_prepare_numpy()\nload_numpy()\n{listed}assert all(hasattr(np, name) for name in words[0])\n"
+    )
+    plain = done(home, "-c", f"{listed}print(words)")
+    found = done(home, "-c", f"{late}print(words)")
+    assert found.stdout == plain.stdout.replace("'_typing', ", "")
+    wild = f"{late.partition(listed)[0]}from numpy import *\nprint(poly1d.__module__, isin([1, 2], 2))"
+    taken = done(home, "-c", wild)
+    assert taken.stdout == "numpy [False  True]\n"
+    same = "assert np.bincount is np.lib._function_base_impl.bincount"
+    assert done(home, "-c", f"{late}{same}").stderr == ""
+    missing = done(home, "-c", f"{late}np.nothing")
+    assert missing.stderr.endswith("AttributeError: module 'numpy' has no attribute 'nothing'\n")
+
+
 def test_a_short_run_loads_nothing_that_it_does_not_use(home: Path) -> None:
     """Each of these takes longer to load than ten steps to replay."""
     unused = ("inspect", "ast", "pickle", "platform", "textwrap", "json", "pathlib", "click", "rich", "yaml")
@@ -139,6 +159,7 @@ def test_a_short_run_loads_nothing_that_it_does_not_use(home: Path) -> None:
         *unused,
         "numpy._typing",
         "numpy.linalg",
+        "numpy.lib",
         "numpy.ma",
         "numba",
         "llvmlite",

@@ -22,7 +22,7 @@ from ...lateclasses import replace
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
-from ...trace.events import Trace
+from ...trace.events import Trace, one_of
 from ..marks import ALIVE
 from ..state import (
     G_COMMITTED,
@@ -68,7 +68,7 @@ _KEPT_ROWS = 500_000
 
 def wants_observation(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which events of a scenario report something that only a look at the state tells."""
-    return np.isin(kinds, _OBSERVING)
+    return one_of(kinds, _OBSERVING)
 
 
 def _asked_areas(trace: Trace) -> tuple[dict[int, dict[int, int]], set[int]]:

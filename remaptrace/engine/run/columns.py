@@ -19,6 +19,7 @@ from ...abi.rows import (
     RS_STATE,
     RS_WORDS,
 )
+from ...trace.events import repeated
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,7 +112,7 @@ class _Column:
     def whole(self) -> npt.NDArray[np.integer[Any]]:
         """Of all events so far."""
         if self._numbers is None:
-            return np.broadcast_to(self._only, self._done)
+            return repeated(self._only, self._done)
         return self._numbers[: self._done]
 
 

@@ -36,7 +36,7 @@ from ...errors import TraceRefused
 from ...lateclasses import replace
 from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
-from ...trace.events import Trace
+from ...trace.events import Trace, one_of
 from ...trace.proved import Flaw, prove
 from .. import arena
 from ..look.observe import Observer, wants_observation
@@ -413,7 +413,7 @@ def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
     order = np.argsort(events[:, E_TASK], kind="stable")
     kinds, tasks = events[order, E_KIND], events[order, E_TASK]
     refused = np.zeros(len(order), dtype=bool)
-    signal = (kinds == K_SIGNAL) & np.isin(events[order, E_ARGS], (SIGSEGV, SIGBUS))
+    signal = (kinds == K_SIGNAL) & one_of(events[order, E_ARGS], (SIGSEGV, SIGBUS))
     refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
     faults = kinds == K_FAULT
     events[order[faults & ~refused], E_FLAGS] |= EVF_HAS_RET

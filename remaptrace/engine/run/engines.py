@@ -11,7 +11,7 @@ import numpy as np
 from ... import errorcodes as ec
 from ...abi.kinds import K_EXECUTE, K_READ, K_WRITE
 from ...errors import UsageError
-from ...trace.events import Trace
+from ...trace.events import Trace, one_of
 
 if TYPE_CHECKING:
     from ...machinecode.load import Function
@@ -43,7 +43,7 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
         return "compiled"
     weight = len(trace)
     kinds = trace.columns["kind"]
-    touched = trace.columns["a2"][np.isin(kinds, (K_READ, K_WRITE, K_EXECUTE))]
+    touched = trace.columns["a2"][one_of(kinds, (K_READ, K_WRITE, K_EXECUTE))]
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:

@@ -138,8 +138,8 @@ class _Lives:
         if len(self.peak) > 1:
             order = np.argsort(owner, kind="stable")
             owner, values, events = owner[order], values[order], events[order]
-        heads = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
-        ends = np.r_[heads[1:], len(owner)]
+        heads = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+        ends = np.concatenate((heads[1:], [len(owner)]))
         who, highest, last = owner[heads], np.maximum.reduceat(values, heads), values[ends - 1]
         self._parts.append((who, highest, last))
         self.end[who] = last
@@ -226,8 +226,10 @@ def _begins(trace: Trace, tasks: list[int]) -> dict[int, int]:
         part = trace.columns["task"][first : first + PIECE]
         rows = np.flatnonzero(wanted[part])
         if len(rows):
-            new, at = np.unique(part[rows], return_index=True)
-            found.update(zip(new.tolist(), (rows[at] + first).tolist(), strict=True))
+            at = np.full(len(wanted), -1)
+            at[part[rows][::-1]] = rows[::-1] + first  # the last to be written is the first of all
+            new = np.flatnonzero(at >= 0)
+            found.update(zip(new.tolist(), at[new].tolist(), strict=True))
             wanted[new] = False
             if not wanted.any():
                 break

@@ -24,6 +24,7 @@ from ...engine.why import (
 )
 from ...patterns import pattern
 from ...result.result import Result
+from ...trace.events import one_of
 from ...trace.wording import Place, place, result_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _NUMBERS = pattern(r"[0-9][0-9,]*")
 def refusal_notes(result: Result) -> list[str]:
     """One sentence for each kind of refusal of a recording whose reason has numbers, or is not shown by it."""
     why = result.columns["why"]
-    events = np.flatnonzero(np.isin(why, (*TAKEN, *_WITH_NUMBERS, *_BELIEVED)))
+    events = np.flatnonzero(one_of(why, (*TAKEN, *_WITH_NUMBERS, *_BELIEVED)))
     groups: dict[tuple[int, ...], list[int]] = {}
     believed = _first_believed(result, why[events])
     for event in events.tolist():

@@ -22,7 +22,7 @@ from ...engine.why import TAKEN, WHY_NO_BREAK, WHY_NONE
 from ...machine.versions.ground import basis_of
 from ...result.manyareas import grouped
 from ...result.result import PIECE, Result, Snapshot
-from ...trace.events import Trace, are_memory_calls
+from ...trace.events import Trace, are_memory_calls, one_of
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
 from .processes import process_facts
@@ -98,7 +98,7 @@ def run_facts(
         "memory": memory_facts(result, peak),
         "assumed_areas": _assumed(result),
         "not_modelled": _not_modelled(result),
-        "taken_refusals": int(np.isin(result.columns["why"], TAKEN).sum()),
+        "taken_refusals": int(one_of(result.columns["why"], TAKEN).sum()),
         "notes": [*trace.notes, *result.notes, *refusal_notes(result)],
     }
 
@@ -170,7 +170,7 @@ def call_facts(result: Result) -> list[CallFacts]:
     births = forks[trace.columns["a1"][forks].astype(np.int64) & CLONE_THREAD != 0]
     births = births[_is_call(result, births)]
     counts[ev.K_FORK] -= len(births)
-    thread = np.isin(refusals, births)
+    thread = np.isin(refusals, births) if len(births) else np.zeros(len(refusals), dtype=np.bool_)
     out: list[CallFacts] = []
     for kind in [*np.flatnonzero(counts).tolist(), *([_NEW_THREAD] if len(births) else [])]:
         if kind not in _CALLS and kind != _NEW_THREAD:
@@ -242,7 +242,7 @@ def access_facts(result: Result) -> Accesses:
     trace = result.trace
     kinds, outcomes = trace.columns["kind"], result.columns["outcome"]
     minor, major = result.columns["minor"], result.columns["major"]
-    rows = np.flatnonzero(np.isin(kinds, ACCESSES) & (outcomes != OUT_NONE))
+    rows = np.flatnonzero(one_of(kinds, ACCESSES) & (outcomes != OUT_NONE))
     mine = outcomes[rows]
     found: list[RefusedAccesses] = []
     for number in np.flatnonzero(np.bincount(mine, minlength=1)).tolist():

@@ -1,0 +1,41 @@
+"""What a short run asks of columns without numpy's library is what that library says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from remaptrace.trace.events import distinct, one_of, repeated
+
+_COLUMNS = [
+    np.array([], dtype=np.int64),
+    np.array([7], dtype=np.uint8),
+    np.array([3, -1, 3, 250, -1, 0], dtype=np.int16),
+    np.random.default_rng(1).integers(-(1 << 62), 1 << 62, 500).repeat(2),
+    np.random.default_rng(2).integers(-300, 300, 200_000).astype(np.int16),
+    np.random.default_rng(3).integers(0, 5, 200_000),
+]
+
+
+@pytest.mark.parametrize("values", _COLUMNS)
+def test_the_distinct_values_are_those_of_numpy(values: np.ndarray) -> None:
+    found = distinct(values)
+    assert found.dtype == values.dtype
+    assert np.array_equal(found, np.unique(values))
+
+
+@pytest.mark.parametrize("values", _COLUMNS)
+@pytest.mark.parametrize("wanted", [(), (3,), (-1, 250, 1 << 40), (0, 7, 7)])
+def test_values_are_among_few_as_numpy_says(values: np.ndarray, wanted: tuple[int, ...]) -> None:
+    found = one_of(values, wanted)
+    assert found.dtype == np.bool_
+    assert np.array_equal(found, np.isin(values, wanted))
+
+
+@pytest.mark.parametrize("count", [0, 1, 10**7])
+def test_a_repeated_value_takes_no_memory_and_cannot_be_written(count: int) -> None:
+    column = repeated(np.array([5], dtype=np.int16), count)
+    assert (column.shape, column.dtype, column.strides) == ((count,), np.int16, (0,))
+    assert count * 5 == int(column.sum())
+    with pytest.raises(ValueError, match="read-only"):
+        column[:] = 1
