@@ -112,7 +112,6 @@ EVF_TAKEN = 256  # refused for a reason that only the recording shows (Trace.tak
 
 MEMORY_CALLS = range(K_MMAP, K_OPEN)
 """Kinds of the calls on memory."""
-FILE_CALLS = range(K_OPEN, K_FORK)
 ACCESSES = (K_READ, K_WRITE, K_EXECUTE, K_FAULT)
 """Kinds of a program's own accesses; K_SIGNAL says how one before it ended."""
 MORE_MEMORY_CALLS = range(K_UFFD_API, K_PROCESS_VM + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # without the enums of `signal`: they are a tenth of a short command
 import gc
+import os
 import sys
 
 
@@ -12,6 +13,11 @@ def main() -> None:
     # nothing is begun: Ctrl-C ends it without words
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    if not os.path.isdir(os.path.dirname(__file__)):  # in a zip: refused there
+        from ..machine.presetcache import all_presets
+        from .entry import ended
+
+        sys.exit(ended(lambda: len(all_presets())))
     _prepare_numpy()
     from ..startup import begin
     from .front import answered
@@ -38,7 +44,6 @@ def _leave(status: int) -> None:
     waits for the usual end: a debugger, a profiler, another thread, or output that cannot be written.
     """
     import atexit
-    import os
 
     from ..startup import end
 
@@ -61,7 +66,6 @@ def _leave(status: int) -> None:
 
 def _prepare_numpy() -> None:
     """Numpy without its threads, of which nothing here makes use, and its docstrings, a tenth of what it loads."""
-    import os
     from types import ModuleType
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -156,6 +156,14 @@ OTHERS: tuple[ErrorCode, ...] = (
         " words are shown. Interpreted replay needs no compiler.",
         advice="Set REMAPTRACE_ENGINE=interpreted, or see whether the cache folder (REMAPTRACE_CACHE) can be written.",
     ),
+    ErrorCode(
+        ec.RT_IN_ARCHIVE,
+        "inside an archive",
+        "The package lies in a zip (a zipapp, a .pyz, a zip in PYTHONPATH). Presets, machine code and the programs that"
+        " ask other kernels are files beside its sources, and some of them are given to other programs by name.",
+        "PYTHONPATH=remaptrace.zip python -m remaptrace run trace.txt",
+        "Unpack the archive, or install: pip install ., pipx install ., or a wheel (make wheel).",
+    ),
     # -- RT8xx: the running kernel, sweeps
     ErrorCode(
         ec.RT_COMPILER,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..abi.mman import MAP_NORESERVE
+from ..abi.mman import MADV_HUGEPAGE, MAP_NORESERVE
 from ..machine.archwords import N_ARCH
 from ..machine.rules import N_RULES
 from .state import (
@@ -65,8 +65,9 @@ def reserve(huge: bool) -> tuple[mmap.mmap, int, int]:
         except (OSError, ValueError, OverflowError) as error:
             failure = error if isinstance(error, OSError) else OSError(str(error))
             continue
-        if huge and hasattr(mmap, "MADV_HUGEPAGE"):
-            area.madvise(mmap.MADV_HUGEPAGE)
+        if huge:
+            with suppress(OSError):  # a kernel without them
+                area.madvise(MADV_HUGEPAGE)
         return area, words, frames
     raise failure or OSError("no memory for the arena")
 

@@ -10,7 +10,8 @@ import os
 from functools import cache
 from typing import Any
 
-from ..errors import InputError
+from ..errorcodes import RT_IN_ARCHIVE
+from ..errors import InputError, UsageError
 from ..kept import remembered
 
 ROOMS = ("kernels", "arches")
@@ -22,7 +23,18 @@ _FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "presets")
 
 @cache
 def all_presets() -> Parsed:
-    """Every preset file of every room. InputError RT406 for one that is not a mapping."""
+    """Every preset file of every room. InputError RT406 for one that is not a mapping.
+
+    UsageError RT607 if the package is no folder: what is read beside its sources (presets, machine code, programs for
+    other kernels) has to be files.
+    """
+    if not os.path.isdir(_FOLDER):
+        raise UsageError(
+            RT_IN_ARCHIVE,
+            "remaptrace cannot be run from inside an archive: it reads files that lie beside its sources",
+            found=_FOLDER,
+            expected="a folder: the archive unpacked, or pip install",
+        )
     return remembered("presets", _FOLDER, _parsed)
 
 

@@ -16,7 +16,7 @@ from .image import CELLS, FORMAT, HEAD, OUTSIDE
 # elf.h
 _ELF, _REL, _RELA, _PROGBITS, _SYMTAB = b"\x7fELF\x02\x01", 9, 4, 1, 2
 _ALLOC, _WRITE = 0x2, 0x1
-_UNDEFINED, _LOWEST_RESERVED = 0, 0xFF00
+_UNDEFINED = 0
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")

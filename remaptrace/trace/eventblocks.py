@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi.kinds import EVF_HAS_RET
+from ..abi.mman import MADV_HUGEPAGE
 from .events import COLUMNS, IntArray, signed
 
 FIELDS = (*COLUMNS, "line", "time", "source", "other_end")
@@ -58,9 +59,9 @@ def _anonymous(size: int) -> mmap.mmap:
 
 def _in_large_pages(memory: mmap.mmap) -> mmap.mmap:
     """`memory`, of which the kernel may give large pages where it is large: a fault for each small one costs more."""
-    if len(memory) >= _LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+    if len(memory) >= _LARGE:
         with suppress(OSError):  # a kernel without them
-            memory.madvise(mmap.MADV_HUGEPAGE)
+            memory.madvise(MADV_HUGEPAGE)
     return memory
 
 

@@ -31,7 +31,7 @@ _TEXTUAL = ("compose", "on_", "action_")
 """Beginnings of methods that textual calls, in `browse.app`."""
 _BY_NAME = ("handles", "_intrinsic")
 """Decorators that register a function under names of its own."""
-_IMPORTED = ("abi.", "report.documents.", "engine.state", "machine.archwords", "trace.compiled.scan")
+_IMPORTED = ("abi.", "report.documents.", "engine.state", "machine.archwords")
 """Modules of numbers in families, and of types: a name of a family may wait for its use."""
 
 

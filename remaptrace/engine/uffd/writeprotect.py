@@ -56,7 +56,7 @@ from ..state import (
 from .fill import bad_range
 
 WP_ASYNC, WP_UNPOPULATED = UFFD_FEATURES["wp_async"], UFFD_FEATURES["wp_unpopulated"]
-_WRITEPROTECT_WP, _WRITEPROTECT_DONTWAKE = 1, 2
+_WRITEPROTECT_WP = 1
 
 
 @kernel

@@ -24,11 +24,10 @@ from .wide import (
     zero_marks,
 )
 
-NEWLINE, BLANK, QUOTE, PERCENT, LEFT, RIGHT, STAR, COMMA, MINUS, DOT, SLASH, COLON = (
+NEWLINE, BLANK, QUOTE, LEFT, RIGHT, STAR, COMMA, MINUS, DOT, SLASH, COLON = (
     10,
     32,
     34,
-    37,
     40,
     41,
     42,

@@ -157,6 +157,11 @@ class _Pieces:
         return _latest(len(self._trace), self._pid, self._pieces, mapping, of, place)
 
 
+def _ring() -> Ints:
+    """Room for the latest events of all processes, as the machine code goes round in it."""
+    return np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
+
+
 class _Compiled:
     """The same by machine code, event by event; `pids` of each task, -1: its process has one thread."""
 
@@ -166,7 +171,7 @@ class _Compiled:
 
     def pairs(self) -> Ints:
         """As `_Pieces.pairs`, by the events of what unmaps."""
-        ring, chosen = (np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64) for _ in range(2))
+        ring, chosen = _ring(), _ring()
         state = np.zeros(compiled.STATE_WORDS, dtype=np.int64)
         out = np.zeros((1 << 12, compiled.PAIR_WORDS), dtype=np.int64)
         found = [out[:0]]
@@ -187,11 +192,10 @@ class _Compiled:
         questions[:, compiled.Q_PLACE] = stretches.numbers[order]
         upon = np.zeros((len(stretches.places), 2), dtype=np.int64)
         upon[:, compiled.U_LATEST] = -1
-        ring = np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
         last = int(mapping.max()) + 1
         met = compiled.latest_acts(
             self._columns, self._sorts, self._pids, last, stretches.places, stretches.rows, stretches.below,
-            stretches.count, stretches.lowest, stretches.shift, upon, questions, ring, _MOST,
+            stretches.count, stretches.lowest, stretches.shift, upon, questions, _ring(), _MOST,
         )  # fmt: skip
         if met < 0:
             questions[:, compiled.Q_LATEST] = -1

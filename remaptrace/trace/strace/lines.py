@@ -59,6 +59,7 @@ _EXITED = re.compile(rb"\+\+\+ exited with (\d+) \+\+\+\Z")
 _KILLED = re.compile(rb"\+\+\+ killed by (SIG\w+|\d+)(?: \(core dumped\))? \+\+\+\Z")
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)(?:<[^>]*>)? \+\+\+\Z")
 _SIGNAL = re.compile(rb"--- (SIG\w+|\d+) (\{.*\}|\(.*\).*) ---\Z", re.DOTALL)
+_TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
 _STOPPED = re.compile(rb"--- stopped by (SIG\w+|\d+) ---\Z")
 _NOTICE = re.compile(
     rb"strace: (?:Process \d+(?:<[^>]*>)? attached|\[ Process PID=\d+ runs in (?:32 bit|64 bit|x32) mode\. \]"
@@ -215,6 +216,12 @@ def notice_at(text: bytes) -> int:
 def is_noise(line: bytes) -> bool:
     """True for lines that are no calls by intent: stack frames, notices, hex dumps, summary tables."""
     return _NOISE.match(line) is not None
+
+
+def duration(text: bytes) -> int:
+    """The nanoseconds that -T puts behind a call, -1: it does not."""
+    took = _TOOK.search(text)
+    return -1 if took is None else int(took.group(1)) * 1_000_000_000 + int(took.group(2).ljust(9, b"0"))
 
 
 def exit_code(text: bytes) -> int | None:

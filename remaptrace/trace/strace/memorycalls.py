@@ -79,7 +79,7 @@ def _process_madvise(model: Model, call: Call) -> None:
     failed later has no result of its own.
     """
     pidfd = model.descriptor(call, argument(call, 0))
-    ranges = [fields(item) for item in list_items(argument(call, 1))]
+    ranges, all_shown = _ranges(argument(call, 1))
     advice, flags = value(argument(call, 3)), value(argument(call, 4))
     if not ranges:
         unmodelled(model, call, "process_madvise")
@@ -89,8 +89,7 @@ def _process_madvise(model: Model, call: Call) -> None:
         unmodelled(model, call, "process_madvise(of a process not in the log)")
         return
     left = call.result.value
-    for index, one in enumerate(ranges):
-        base, length = value(one.get(b"iov_base", b"0")), value(one.get(b"iov_len", b"0"))
+    for index, (base, length) in enumerate(ranges):
         done = left if left is None or left < 0 else length if left >= length else None
         arguments = (base, length, advice, pidfd, flags, index)
         injected = ev.EVF_INJECTED if call.result.injected else 0
@@ -98,6 +97,23 @@ def _process_madvise(model: Model, call: Call) -> None:
         if done is None or done < 0:
             return
         left = (left or 0) - length
+    if left and not all_shown:
+        unmodelled(model, call, "process_madvise (of ranges that are not shown)")
+
+
+def _ranges(vector: bytes) -> tuple[list[tuple[int, int]], bool]:
+    """Address and length of the ranges that an iovec shows, up to one that it does not, and whether that is all.
+
+    strace leaves out what is beyond 32 (``...``), and shows an address for what it cannot read.
+    """
+    shown_ranges = []
+    items = list_items(vector)
+    for item in items:
+        members = fields(item)
+        if b"iov_base" not in members or b"iov_len" not in members:
+            break
+        shown_ranges.append((value(members[b"iov_base"]), value(members[b"iov_len"])))
+    return shown_ranges, bool(items) and len(shown_ranges) == len(items)
 
 
 @handles("process_vm_writev")
@@ -106,21 +122,23 @@ def _process_vm_writev(model: Model, call: Call) -> None:
 
     Nothing of a process that is not in the log is simulated, so a call on one has no effect here.
     """
-    ranges = [fields(item) for item in list_items(argument(call, 3))]
+    ranges, all_shown = _ranges(argument(call, 3))
     left = call.result.value
-    if not ranges or left is None:
-        unmodelled(model, call, "process_vm_writev")
-        return
     target = model.by_tid.get(value(argument(call, 0)))
-    if left <= 0 or target is None or not target.alive:
+    if left is not None and (left <= 0 or target is None or not target.alive):
         ignored(model, call)
         return
-    for one in ranges:
-        base, length = value(one.get(b"iov_base", b"0")), value(one.get(b"iov_len", b"0"))
+    if left is None or target is None or not ranges:
+        unmodelled(model, call, "process_vm_writev")
+        return
+    for base, length in ranges:
         done = min(length, left)
         if done > 0:
             model.out.add(ev.K_PROCESS_VM, target.row, (base, done, 1), done, 0, call.line, call.time)
-        left -= done
+        left -= max(done, 0)
+    if left > 0:
+        told = "of more bytes than its ranges hold" if all_shown else "to ranges that are not shown"
+        unmodelled(model, call, f"process_vm_writev ({told})")
 
 
 def _vma_name(model: Model, call: Call) -> int:

@@ -49,7 +49,6 @@ _FORK_RETURN = re.compile(
     re.MULTILINE,
 )
 CHILD = re.compile(rb"(?:clone3?|v?fork)(?:\(| resumed>)[^\n]*\) += (0x[0-9a-f]{1,16}|[1-9]\d{0,18})\b")
-_TOOK = re.compile(rb" <(\d{1,9})\.(\d{1,9})>\r?\Z")
 _WITH_RESULT = re.compile(rb"\b([a-z_][a-z0-9_]*|SYS_\d+)\([^\n]*?\) *= (?:-?\d|\?)")
 _MMAP2_OFFSET = re.compile(
     rb"(?:mmap2|mmap_pgoff)\((?![^\n]*MAP_ANON)[^\n,]*, [1-9]\d*, [^\n]*, (0x[0-9a-f]{1,16}|0|[1-9]\d{0,18})\) *= 0x"
@@ -116,7 +115,7 @@ class StraceReader:
                 day += 2 * _HALF_DAY
                 time += 2 * _HALF_DAY
             clock = time
-            took = _duration(line)
+            took = lines.duration(line)
             if took > 0 and lines.call_name(line[head.start :]) not in FORKS:
                 time += took
             timed.append((time, self.source, number, line))
@@ -251,7 +250,7 @@ class StraceReader:
 
     def _note_other_end(self, text: bytes, time: int, way: int = 1) -> None:
         """The next event is that of a call whose text ends with how long it took, or does not."""
-        took = _duration(text)
+        took = lines.duration(text)
         other = time + way * took
         self.model.out.other_end = other if took >= 0 and time and 0 < other <= LAST_MOMENT else 0
 
@@ -265,13 +264,16 @@ class StraceReader:
         name = self.names.real(name)
         self.understood += 1
         time = self._time(head)
-        if head.tid is not None and head.tid in self.model.by_tid and not self.model.by_tid[head.tid].alive:
+        if head.tid in self.model.by_tid and not self.model.by_tid[head.tid].alive:
             return
+        known = len(self.model.tasks)
         task = self._task(head, name, number, time, resumed=True)
-        pending = task.pending
-        if not concerns_memory(name) or (pending is None and name in MAYBE):
+        pending, began_before = task.pending, len(self.model.tasks) > known
+        if not concerns_memory(name) or (pending is None and name in MAYBE and not began_before):
             if swallowed(self.names, name + b"(" + rest):
                 raise BadLine(RT_LINE, 0, rest, "one call in a line")
+            if began_before:  # its first part would have counted it
+                count_only(self.model, self.names, name, rest)
             return
         if pending is None or pending.name != name:
             raise BadLine(RT_RESUMED, 0, rest, "the beginning of this call before it")
@@ -312,8 +314,8 @@ class StraceReader:
         self.understood += 1
         time = self._time(head)
         if parts[0] in (b"SIGSEGV", b"SIGBUS") and parts[1]:
-            task = self._task(head, b"", number, time)
-            signal(self.model, Call(task, parts[0], [], lines.Result(None), number, time), parts[1])
+            told = Call(self._task(head, b"", number, time), parts[0], [], lines.Result(None), number, time)
+            signal(self.model, told, parts[1])
 
     # -- whose line it is, and when
 
@@ -396,12 +398,6 @@ class StraceReader:
         trace.arch, trace.foreign = self.origin.arch, self.origin.foreign
         self.stacks.attach(trace)
         return trace
-
-
-def _duration(text: bytes) -> int:
-    """The nanoseconds that -T puts behind a call, -1: it does not."""
-    took = _TOOK.search(text)
-    return -1 if took is None else int(took.group(1)) * 1_000_000_000 + int(took.group(2).ljust(9, b"0"))
 
 
 def _is_whole(text: bytes) -> bool:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from ...abi import kinds as ev
 from ...abi.errnos import EAGAIN, ENOMEM
-from ...errorcodes import RT_ARGUMENT
-from .args import BadLine, fields, string, value
-from .handlers import argument, handles, ignored
+from ...abi.mman import CLONE_PIDFD, RLIM_AS, RLIM_DATA, RLIM_MEMLOCK, RLIM_STACK
+from ...errorcodes import RT_ARGUMENT, RT_LINE
+from .args import BadLine, fields, list_items, string, value
+from .handlers import argument, handles, ignored, unmodelled
 from .model import MAX_TID, Call, Model, directory_of
 
 
 @handles("setrlimit", "prlimit64", "prlimit")
 def _setrlimit(model: Model, call: Call) -> None:
+    """A limit that was set: of the caller, or of another process of the log, which prlimit may name."""
     first = 0 if call.name == b"setrlimit" else 1
-    members = fields(call.args[first + 1]) if len(call.args) > first + 1 else {}
-    pid = value(call.args[0]) if first and call.args else 0
-    if not call.succeeded or b"rlim_cur" not in members or pid not in (0, call.task.pid):
+    new = argument(call, first + 1)
+    pid = value(call.args[0]) if first else 0
+    task = call.task if pid in (0, call.task.pid) else model.by_tid.get(pid)
+    if not call.succeeded or new == b"NULL" or task is None or not task.alive:
         ignored(model, call)
         return
-    soft = value(members[b"rlim_cur"])
-    model.add(call, ev.K_SETRLIMIT, (value(call.args[first]), soft), call.result.value)
+    members, resource = fields(new), value(call.args[first])
+    if b"rlim_cur" in members:
+        call.task = task
+        model.add(call, ev.K_SETRLIMIT, (resource, value(members[b"rlim_cur"])), call.result.value)
+    elif resource in (RLIM_DATA, RLIM_STACK, RLIM_MEMLOCK, RLIM_AS):
+        unmodelled(model, call, f"{call.name.decode()} (the limit is not shown)")
+    else:
+        ignored(model, call)
 
 
 @handles("setuid", "setreuid", "setresuid", "setuid32", "setreuid32", "setresuid32")
@@ -43,15 +52,30 @@ def _fork(model: Model, call: Call) -> None:
         return
     if not 0 < tid <= MAX_TID or tid == call.task.tid:
         raise BadLine(RT_ARGUMENT, 0, call.name, "the id of another thread as the result")
+    fd = _pidfd_of_birth(model, call)
     model.forked(call, tid)
-    for token in call.args:
-        at = token.find(b"pidfd=[")
-        if at >= 0:
-            fd_token = token[at + 7 :].partition(b"]}")[0]
-            fd = value(fd_token.rstrip(b"]"))
-            model.files.put(call.task.files, fd, model.string("anon_inode:[pidfd]"), cloexec=True)
-            model.pidfds[call.task.files, fd] = tid
-            model.add(call, ev.K_PIDFD, (tid, 0), fd)
+    if fd is not None:
+        model.files.put(call.task.files, fd, model.string("anon_inode:[pidfd]"), cloexec=True)
+        model.pidfds[call.task.files, fd] = tid
+        model.add(call, ev.K_PIDFD, (tid, 0), fd)
+
+
+def _pidfd_of_birth(model: Model, call: Call) -> int | None:
+    """The descriptor of the child that the kernel stored, with CLONE_PIDFD; None if there is none or it is not shown.
+
+    clone3 shows it as ``{pidfd=[3], parent_tid=[20]}`` behind the arrow; clone stores it where else it stores the
+    id, and strace calls it ``parent_tid=[3]``.
+    """
+    if call.name == b"clone3":
+        stored = fields(argument(call, 0).partition(b" => ")[2]).get(b"pidfd", b"")
+    else:
+        text, name = call.name + b"(" + b", ".join(call.args) + b")", b"parent_tid="
+        shown_ids = (token[len(name) :] for token in call.args if token.startswith(name))
+        stored = next(shown_ids, b"")
+        if not stored or not model.fork_flags(call.name, text) & CLONE_PIDFD:
+            return None
+    listed = list_items(stored)
+    return value(listed[0]) if len(listed) == 1 else None
 
 
 @handles("execve", "execveat")
@@ -74,11 +98,16 @@ def _exit(model: Model, call: Call) -> None:
 
 def signal(model: Model, call: Call, description: bytes) -> None:
     """A signal of the kernel about an address (SIGSEGV, SIGBUS) explains the access before it."""
-    number = value(call.name)
-    if number not in (7, 11):
+    if value(call.name) not in (7, 11):
         return
     members = fields(description)
-    if b"si_code" in members and b"si_addr" in members:
-        code, address = value(members[b"si_code"]), value(members[b"si_addr"])
-        if 0 < code < 0x80:
-            model.out.add(ev.K_SIGNAL, call.task.row, (number, code, address), None, 0, call.line, call.time)
+    if not members:  # "(Segmentation fault)" of an old strace: no address
+        return
+    if b"si_code" not in members:
+        raise BadLine(RT_LINE, 0, description, "si_code= of a signal")
+    code = value(members[b"si_code"])
+    if 0 < code < 0x80:
+        if b"si_addr" not in members:
+            raise BadLine(RT_LINE, 0, description, "si_addr= of a signal of the kernel")
+        numbers = value(call.name), code, value(members[b"si_addr"])
+        model.out.add(ev.K_SIGNAL, call.task.row, numbers, None, 0, call.line, call.time)

@@ -13,7 +13,7 @@ A birth in two parts has its flags in the first and may show in the second what 
 from __future__ import annotations
 
 from ....abi.kinds import RETURNS_ANY
-from ....abi.mman import CLONE_VFORK, CLONE_VM
+from ....abi.mman import CLONE_PIDFD, CLONE_VFORK, CLONE_VM
 from ..jit import Bytes, Words, kernel
 from ..lexparts import begins, is_word, read_result, read_sum, span_of
 from ..lexrows import (
@@ -157,7 +157,9 @@ def _lex_birth(b: Bytes, p: int, end: int, rows: Words, i: int, op: int, names: 
         if p < 0:
             return OP_SLOW
         p = _skip_members(b, p, end, words)
-        if p < 0:
+        if p < 0 or (
+            op == OP_CLONE and flags & CLONE_PIDFD != 0
+        ):  # the kernel stored a descriptor, see the plain reader
             return OP_SLOW
         if op == OP_CLONE3:
             if at(b, p) != RIGHT_BRACE:
