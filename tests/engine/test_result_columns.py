@@ -51,3 +51,29 @@ def test_a_column_of_one_number_takes_no_memory(number: int) -> None:
     value = columns.whole()["value"]
     assert value.tolist() == [number] * 6
     assert value.strides == (0,)
+
+
+@given(CHUNKS, st.lists(st.integers(0, 2), min_size=40, max_size=40), st.integers(0, 6))
+def test_answers_as_recorded_are_the_recorded_column(
+    chunks: list[list[int]], noise: list[int], equal: int
+) -> None:
+    every = [number for chunk in chunks for number in chunk]
+    begin = sum(map(len, chunks[:equal]))
+    recorded = np.array((every[:begin] + noise)[: len(every)], dtype=np.int64)
+    columns = Columns(len(every), counters=False, recorded=recorded)
+    for chunk in chunks:
+        columns.add(Chunk(chunk))  # type: ignore[arg-type]
+    whole = columns.whole()["ret"]
+    assert whole.tolist() == every
+    assert whole.dtype == np.int64
+    if every and recorded.tolist() == every:
+        assert np.shares_memory(whole, recorded)
+        assert not whole.flags.writeable
+        assert recorded.flags.writeable
+
+
+def test_a_narrower_recorded_column_is_not_taken() -> None:
+    recorded = np.array([1, 2], dtype=np.int32)
+    columns = Columns(2, counters=False, recorded=recorded)
+    columns.add(Chunk([1, 2]))  # type: ignore[arg-type]
+    assert columns.whole()["ret"].dtype == np.int64

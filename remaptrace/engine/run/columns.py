@@ -88,12 +88,18 @@ class Part:
 
 
 class _Column:
-    """A column of `Result.columns`: it takes memory from the first chunk on that has another number than before."""
+    """A column of `Result.columns`: it takes memory from the first chunk on that has another number than before.
 
-    def __init__(self, events: int, dtype: type[np.integer[Any]]) -> None:
+    With `like`, a column of as many numbers of the same type, from the first chunk on that is not equal to that.
+    """
+
+    def __init__(
+        self, events: int, dtype: type[np.integer[Any]], like: npt.NDArray[np.integer[Any]] | None = None
+    ) -> None:
         self._events, self._dtype = events, dtype
         self._numbers: npt.NDArray[np.integer[Any]] | None = None
         self._only: npt.NDArray[np.integer[Any]] = np.zeros(1, dtype)
+        self._like = like if like is not None and like.dtype == dtype else None
         self._done = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
@@ -101,29 +107,50 @@ class _Column:
         first, last = self._done, self._done + len(values)
         self._done = last
         if self._numbers is None:
+            if self._like is not None:
+                if (values == self._like[first:last]).all():
+                    return
+                if first == 0:
+                    self._like = None
             if first == 0:
                 self._only[:] = values[:1]
-            if (values == self._only).all():
+            if self._like is None and (values == self._only).all():
                 return
             self._numbers = np.empty(self._events, self._dtype)
-            self._numbers[:first] = self._only
+            self._numbers[:first] = self._only if self._like is None else self._like[:first]
         self._numbers[first:last] = values
 
     def whole(self) -> npt.NDArray[np.integer[Any]]:
         """Of all events so far."""
-        if self._numbers is None:
+        if self._numbers is not None:
+            return self._numbers[: self._done]
+        if self._like is None or not self._done:
             return repeated(self._only, self._done)
-        return self._numbers[: self._done]
+        shared = self._like[: self._done]
+        shared.flags.writeable = False
+        return shared
 
 
 class Columns:
     """The columns of a result, each as narrow as its numbers are: takes one chunk after the other."""
 
-    def __init__(self, events: int, counters: bool, resident: bool = False) -> None:
-        """`events`: how many there will be. `counters`, `resident`: those of `Result.columns` that few ask for."""
+    def __init__(
+        self,
+        events: int,
+        counters: bool,
+        resident: bool = False,
+        recorded: npt.NDArray[np.integer[Any]] | None = None,
+    ) -> None:
+        """`events`: how many there will be. `counters`, `resident`: those of `Result.columns` that few ask for.
+
+        `recorded`: answers that may be those of the replay, too, which are then not written down a second time.
+        """
         more = [*(COUNTERS if counters else ()), *(["rss"] if counters or resident else ())]
         self._columns = {
-            **{name: _Column(events, dtype) for name, (_, _, dtype) in _FIELDS.items()},
+            **{
+                name: _Column(events, dtype, recorded if name == "ret" else None)
+                for name, (_, _, dtype) in _FIELDS.items()
+            },
             **{name: _Column(events, np.int64) for name in more},
         }
 
@@ -133,5 +160,5 @@ class Columns:
             column.add(rows.column(name))
 
     def whole(self) -> dict[str, npt.NDArray[np.integer[Any]]]:
-        """Every column, of all events so far; nothing is to be written into those of one number."""
+        """Every column, of all events so far; nothing is to be written into them."""
         return {name: column.whole() for name, column in self._columns.items()}

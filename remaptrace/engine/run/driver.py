@@ -269,7 +269,9 @@ class _Run:
     def go(self, counters: bool, progress: Progress | None) -> Result:
         """Replay every event."""
         total = len(self.trace)
-        columns = Columns(total, counters, resident=self.recorder is not None)
+        columns = Columns(
+            total, counters, resident=self.recorder is not None, recorded=self.trace.columns["ret"]
+        )
         sizes = Sizes(self.trace) if self.follow else None
         self.counted = counters or (sizes is not None and sizes.wanted)
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
