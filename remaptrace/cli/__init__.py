@@ -33,7 +33,7 @@ def main() -> None:
     sys.exit(guarded(sys.argv[1:]))
 
 
-_COLLECT_FROM = 50_000
+_COLLECT_FROM = 100_000
 """New objects from which the collector of cycles looks for garbage: what is imported is none."""
 
 

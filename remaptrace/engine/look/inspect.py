@@ -222,7 +222,7 @@ def _as_columns(m: View, words: Words, areas: Words, mm: int, strings: Sequence[
     found = _words_of(words, areas)
     opened, inode = found[V_FILE], found[V_INODE]
     inode = _each(lambda o, i: np.where(o != 0, words[o + O_INODE], i), opened, inode)
-    objects, file = np.unique(inode, return_inverse=True) if inode.any() else (inode[:1], inode)
+    objects, file = _numbered(inode) if inode.any() else (inode[:1], inode)
     columns = [
         *(found[word] for word in _IN_ORDER),
         _each(lambda o: np.where(o != 0, words[o + O_ID], 0), opened),
@@ -234,6 +234,17 @@ def _as_columns(m: View, words: Words, areas: Words, mm: int, strings: Sequence[
     columns += [found[V_ATTRIBUTES + i] for i in range(N_ATTRIBUTES)]
     files = [file_name(m, one, strings) if one else "" for one in objects.tolist()]
     return ManyAreas(columns, files, layout_of(m, mm), shown_of(m), strings)
+
+
+def _numbered(objects: Words) -> tuple[Words, Words]:
+    """What occurs in `objects`, ascending, and the number therein of each; most are 0, which is not sorted."""
+    some = np.flatnonzero(objects)
+    found, numbers = np.unique(objects[some], return_inverse=True)
+    if len(some) == len(objects):
+        return found, numbers
+    every = np.zeros(len(objects), dtype=np.int64)
+    every[some] = numbers + 1
+    return np.concatenate([np.zeros(1, dtype=np.int64), found]), every
 
 
 def _each(made: Callable[..., Words], *of: Words) -> Words:

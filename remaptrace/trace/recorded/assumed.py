@@ -33,7 +33,7 @@ from .execareas import (
     unplaced_special,
     usual_interpreter,
 )
-from .loader import Start, first_calls
+from .loader import Start, first_calls_of_all
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -70,8 +70,9 @@ def assume_execs(trace: Trace, string: Callable[[str], int], folder: Path | None
     like_x86 = trace.arch is None or trace.arch.startswith(_LIKE_X86_64)
     touched: _Touched | None = None
     inserts: list[Insert] = []
-    for before, task, program in _starts(trace):
-        start = first_calls(trace, before, task)
+    starts = _starts(trace)
+    shown = first_calls_of_all(trace, [(before, task) for before, task, _ in starts])
+    for (before, task, program), start in zip(starts, shown, strict=True):
         placed = exec_areas(program, start, files, string)
         if not isinstance(placed, str) and not (placed.unplaced and seen):
             inserts.append(Insert(before, ev.K_INIT_MM, task, (start.brk, 0, placed.base, 0, 0), flags=_MADE))

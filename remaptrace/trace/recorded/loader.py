@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 
 from ...abi import kinds as ev
@@ -90,15 +93,60 @@ def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
     return found
 
 
+_TOGETHER = 1 << 17
+"""Events among which the first calls of many programs are looked for at once."""
+_NAMES = ("kind", "a0", "a1", "a2", "a3", "a4", "a5", "ret")
+
+
 def first_calls(trace: Trace, start: int, task: int) -> Start:
     """What the program that `task` began to execute in front of event `start` did first."""
     columns, pids = trace.columns, trace.tasks["pid"]
     stop = min(start + _SCANNED, len(trace))
     mine = start + np.flatnonzero(pids[columns["task"][start:stop]] == pids[task])
+    return _start_of(trace, zip(*(columns[name][mine].tolist() for name in _NAMES), strict=True))
+
+
+def first_calls_of_all(trace: Trace, starts: Sequence[tuple[int, int]]) -> Iterator[Start]:
+    """`first_calls` of each of many (event, task), whose events ascend.
+
+    Where they lie close, what each would look at is much the same: events are sorted by process once.
+    """
+    first = 0
+    while first < len(starts):
+        low = starts[first][0]
+        last = bisect_left(starts, (low + _TOGETHER, 0), first)
+        some = starts[first:last]
+        if len(some) * _SCANNED <= _TOGETHER:
+            yield from (first_calls(trace, *one) for one in some)
+        else:
+            yield from _sorted_once(trace, some)
+        first = last
+
+
+def _sorted_once(trace: Trace, starts: Sequence[tuple[int, int]]) -> Iterator[Start]:
+    low, end = starts[0][0], min(starts[-1][0] + _SCANNED, len(trace))
+    numbers = np.unique(trace.tasks["pid"], return_inverse=True, return_counts=True)[1]
+    narrow = numbers.astype(np.int16) if numbers.max(initial=0) < 1 << 15 else numbers  # sorted by digits
+    whose = narrow[trace.columns["task"][low:end]]
+    order = np.argsort(whose, kind="stable")
+    keys = whose[order] * np.int64(end - low) + order  # ascend, as both do
+    events, tasks = np.array(starts, dtype=np.int64).T
+    begin = numbers[tasks] * (end - low)
+    firsts = np.searchsorted(keys, begin + events - low)
+    lasts = np.searchsorted(keys, begin + np.minimum(events + _SCANNED, end) - low)
+    counts = lasts - firsts
+    ends = np.cumsum(counts)
+    rows = order[np.arange(ends[-1]) + np.repeat(firsts - ends + counts, counts)] + low
+    words = list(zip(*(trace.columns[name][rows].tolist() for name in _NAMES), strict=True))
+    for end_, count in zip(ends.tolist(), counts.tolist(), strict=True):
+        yield _start_of(trace, words[end_ - count : end_])
+
+
+def _start_of(trace: Trace, calls: Iterable[tuple[int, ...]]) -> Start:
+    """What the calls of one process say, up to its end or its next exec."""
     found = Start(sizes=trace.file_sizes)
     opened: dict[int, str] = {}
-    words = (columns[name][mine].tolist() for name in ("kind", "a0", "a1", "a2", "a3", "a4", "a5", "ret"))
-    for kind, a0, a1, a2, a3, a4, a5, ret in zip(*words, strict=True):
+    for kind, a0, a1, a2, a3, a4, a5, ret in calls:
         if kind in (ev.K_EXEC, ev.K_EXIT) and ret >= 0:
             break
         found.calls += 1

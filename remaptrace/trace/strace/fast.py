@@ -39,6 +39,8 @@ _USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
 _FOLLOW, _LEX = cast("Function", follow), cast("Function", lex_lines)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
+_OF_BIRTH = [*range(fo.T_THREAD, fo.T_PARENT + 1), fo.T_FILES]
+"""What the machine keeps of a task that the model has to know: thread, process, parent, descriptors."""
 
 _ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
 """Words of lines that may end other threads, with what they have under way."""
@@ -275,11 +277,13 @@ class FastStraceReader(StraceReader):
 
     def _learn_lives(self) -> None:
         """Let the model know which threads were born and ended since the last line that the plain reader read."""
-        state, model, tasks = self._state, self.model, self._tasks
-        for what, one, status, at in self._lives[: int(state[fo.S_LIVES])].tolist():
+        state, model = self._state, self.model
+        lives = self._lives[: int(state[fo.S_LIVES])]
+        born = lives[lives[:, 0] == fo.LIFE_BORN, 1]
+        words = iter(self._tasks[born][:, _OF_BIRTH].tolist() if len(born) else ())
+        for what, one, status, at in lives.tolist():
             if what == fo.LIFE_BORN:
-                tid, pid, parent = tasks[one, fo.T_THREAD : fo.T_PARENT + 1].tolist()
-                model.new_task(tid, pid, parent, int(tasks[one, fo.T_FILES]))
+                model.new_task(*next(words))
             elif what == fo.LIFE_DIED:
                 model.forget(model.tasks[one])
             else:
