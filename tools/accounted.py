@@ -22,7 +22,7 @@ from remaptrace.trace.strace.fast import FastStraceReader
 from remaptrace.trace.strace.model import Model, Pending, Task
 from remaptrace.trace.strace.read import StraceReader
 from remaptrace.trace.tracepoints import ftrace, perf, perftrace
-from remaptrace.trace.tracepoints.records import KernelText, matrix
+from remaptrace.trace.tracepoints.records import KernelText
 from remaptrace.trace.tracepoints.scan import read_lines
 from tools.fuzzing.corpus import seeds
 from tools.fuzzing.judges import Finding, refused, same_records, same_traces
@@ -203,7 +203,7 @@ def _kernel(data: bytes, seen: Counter[str], form: str) -> list[bytes]:
 
     def plain() -> KernelText:
         read_lines(data[:-1], watch, form, compiled=False)
-        text: KernelText = reader.finish(matrix(reader.rows))
+        text: KernelText = reader.finish(reader.rows.matrix())
         return text
 
     compiled = ftrace.ftrace_records if form == "ftrace" else perf.perf_records

@@ -109,9 +109,9 @@ def command(
 
         out.write_text([to_json(mapstext.maps_facts(snapshot, place(found[0], event)))], output)
     elif smaps:
-        out.write_text([mapstext.smaps_text(snapshot, machine.page_size, known)], output)
+        out.write_text(mapstext.smaps_text(snapshot, machine.page_size, known), output)
     else:
-        out.write_text([mapstext.maps_text(snapshot, known)], output)
+        out.write_text(mapstext.maps_lines(snapshot.vmas, known), output)
 
 
 def _show_areas(
@@ -134,7 +134,7 @@ def _show_areas(
     behind = event - (int(trace.columns["kind"][event]) == K_EXIT)
     rows = result.changes.areas_at(behind, int(trace.columns["task"][event])) or ()
     _announce(trace, event)
-    out.write_text([maps_lines(rows, identities(trace.maps))], path)
+    out.write_text(maps_lines(rows, identities(trace.maps)), path)
 
 
 def _moment(trace: Trace, machine: Machine, placing: str | None, at: int | None, pid: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ..result.result import Snapshot, VmaRow
@@ -50,30 +50,24 @@ def identities(maps: Sequence[MapsFile]) -> Identities:
     return {row.name: (row.dev, row.inode) for file in maps for row in file.rows if row.inode}
 
 
-def maps_text(snapshot: Snapshot, known: Identities | None = None) -> str:
-    """All areas of a snapshot, a line each."""
-    return maps_lines(snapshot.vmas, known)
-
-
-def maps_lines(rows: Sequence[VmaRow], known: Identities | None = None) -> str:
+def maps_lines(rows: Iterable[VmaRow], known: Identities | None = None) -> Iterator[str]:
     """Areas, a line each."""
-    return "".join(maps_line(row, known) + "\n" for row in rows)
+    return (maps_line(row, known) + "\n" for row in rows)
 
 
-def smaps_text(snapshot: Snapshot, page_size: int, known: Identities | None = None) -> str:
-    """All areas with their resident pages and VmFlags; the fields that the replay knows."""
-    lines = []
+def smaps_text(snapshot: Snapshot, page_size: int, known: Identities | None = None) -> Iterator[str]:
+    """All areas with their resident pages and VmFlags, one after the other; the fields that the replay knows."""
     resident = snapshot.facts.get("resident", [])
     for i, row in enumerate(snapshot.vmas):
-        lines += [
+        lines = [
             maps_line(row, known),
             _size("Size", row.end - row.start),
             _size("KernelPageSize", page_size),
         ]
         if i < len(resident):
             lines += [_size(label, resident[i][key] * page_size) for label, key in SMAPS_FIELDS]
-        lines.append(f"VmFlags: {row.vmflags}")
-    return "".join(line + "\n" for line in lines)
+        lines.append(f"VmFlags: {row.vmflags}\n")
+        yield "\n".join(lines)
 
 
 def _size(label: str, amount: int) -> str:

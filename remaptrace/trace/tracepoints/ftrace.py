@@ -29,6 +29,7 @@ from .records import (
     R_TID,
     KernelText,
     Records,
+    Rows,
     span,
     text_of,
 )
@@ -69,7 +70,7 @@ class _FtraceText:
     def __init__(self, data: bytes, source: int) -> None:
         self.calls = CallNames()
         self.words = EventText(self.calls, "x86_64")
-        self.rows: list[tuple[int, ...]] = []
+        self.rows = Rows()
         self._data = data
         self._source = source
         self._skipped: list[Skipped] = []

@@ -37,6 +37,7 @@ from .records import (
     R_TIME,
     KernelText,
     Records,
+    Rows,
     matrix,
     span,
 )
@@ -105,7 +106,7 @@ class _PerfText:
         arch = _ARCH.search(data, 0, 65536)
         self.calls = CallNames()
         self.words = EventText(self.calls, arch[1].decode("utf-8", "replace") if arch else "x86_64")
-        self.rows: list[tuple[int, ...]] = []
+        self.rows = Rows()
         self._data = data
         self._source = source
         self._software: list[tuple[int, ...]] = []

@@ -6,6 +6,9 @@ ftrace and perf text make it; `kernelevents` turns it into a trace.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,10 +44,37 @@ def _word(value: int) -> int:
     return (value + _HALF) % (2 * _HALF) - _HALF
 
 
-def matrix(rows: list[tuple[int, ...]]) -> Records:
-    """Records that were collected one by one. Numbers are words: what is printed as 2^63 or more is negative."""
-    rows = [row if all(-_HALF <= v < _HALF for v in row) else tuple(map(_word, row)) for row in rows]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), RECORD_WORDS).T.copy()
+class Rows:
+    """Records that are collected one by one, eight bytes a number: a text may have millions of odd lines."""
+
+    def __init__(self) -> None:
+        self._words = array("q")
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: tuple[int, ...]) -> None:
+        """One more. Numbers are words: what is printed as 2^63 or more is negative."""
+        try:
+            self._words.extend(row)
+        except OverflowError:
+            del self._words[self._count * RECORD_WORDS :]
+            self._words.extend(map(_word, row))
+        self._count += 1
+
+    def matrix(self) -> Records:
+        """All of them, a column each."""
+        words = np.array(self._words, dtype=np.int64)
+        return np.ascontiguousarray(words.reshape(self._count, RECORD_WORDS).T)
+
+
+def matrix(rows: Iterable[tuple[int, ...]]) -> Records:
+    """Some records, a column each."""
+    collected = Rows()
+    for row in rows:
+        collected.append(row)
+    return collected.matrix()
 
 
 def span(start: int, end: int) -> int:

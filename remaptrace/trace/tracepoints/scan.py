@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ...machinecode import ready
 from ..syscalls import TABLES, X86_64
 from .plan import CallNames
-from .records import R_LINE, R_OP, RECORD_WORDS, Records, matrix
+from .records import R_LINE, R_OP, RECORD_WORDS, Records, Rows
 from .text import EventText
 
 COMPILED_FROM = 512 << 10
@@ -24,6 +24,7 @@ _BEHIND = 64
 """Bytes behind the last line that the machine may look at."""
 
 _PIECE, _NEWLINE = 1 << 17, 10
+_SOME = 1 << 14
 
 _ALIASES = (
     *("newstat", "newfstat", "newlstat", "newuname", "sendfile64", "umount", "mmap_pgoff", "fadvise64_64"),
@@ -37,7 +38,7 @@ class LineReader(Protocol):
 
     calls: CallNames
     words: EventText
-    rows: list[tuple[int, ...]]
+    rows: Rows
 
     def line(self, line: bytes, line_number: int, offset: int) -> None:
         """Take one line: append at most one record to `rows`."""
@@ -53,7 +54,7 @@ def read_lines(data: bytes, reader: LineReader, form: str, *, compiled: bool | N
     for line_number, line in enumerate(data.split(b"\n"), 1):
         reader.line(line.removesuffix(b"\r"), line_number, start)
         start += len(line) + 1
-    return matrix(reader.rows)
+    return reader.rows.matrix()
 
 
 def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:
@@ -80,16 +81,17 @@ def _by_machine(data: bytes, reader: LineReader, form: str) -> Records:
     for part, size, base in parts:
         kernel_lines(part, size, base, line, number, records, used, odd, words, *tables, needed, counts)
         used, odds, line = counts.tolist()
-        for place, line_number, start, end in odd[:odds].tolist():
-            before = len(reader.rows)
-            reader.line(data[start:end].removesuffix(b"\r"), line_number, start)
-            if len(reader.rows) > before:
-                places.append(place)
+        for some in range(0, odds, _SOME):
+            for place, line_number, start, end in odd[some : min(some + _SOME, odds)].tolist():
+                before = len(reader.rows)
+                reader.line(data[start:end].removesuffix(b"\r"), line_number, start)
+                if len(reader.rows) > before:
+                    places.append(place)
     if -1 in places:  # a record where the machine expected none
-        return _by_line(records[:, :used], matrix(reader.rows))
+        return _by_line(records[:, :used], reader.rows.matrix())
     records = records[:, :used]
     if places:
-        records[:, places] = matrix(reader.rows)
+        records[:, places] = reader.rows.matrix()
     kept = records[R_OP] != 0
     return records if kept.all() else np.ascontiguousarray(records[:, kept])
 
