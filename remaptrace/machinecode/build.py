@@ -27,8 +27,11 @@ from .directcalls import return_values
 from .emit import make_private, mark, object_of, portable_bitcode, retargeted
 from .folders import ENGINE, READERS, WHATIF, folder_now, object_file
 from .image import MACHINES
+from .lean.answers import remember_answers
+from .lean.onemodule import linked, put_off_linking
+from .lean.passes import lean_compiler
+from .lean.room import with_room
 from .linking import LinkError, image_of
-from .linkonce import linked, put_off_linking
 from .objectfile import read_object, write_object
 from .shipped import is_shipped, shipped_bitcode
 from .target import SYMBOL, target_machine
@@ -45,7 +48,8 @@ class Jit:
 
         self._options = options
         self._apart: dict[Any, tuple[str, ...]] = {}
-        self._njit = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options, **(inner or {}))
+        inside = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **options, **(inner or {})}
+        self._njit = numba.njit(pipeline_class=lean_compiler(), **inside)
 
     def kernel(self, function: F) -> F:
         """`function` for calls from other compiled functions.
@@ -101,8 +105,10 @@ class Entry:
         import numba
         from llvmlite import binding as llvm
 
-        return_values()
+        remember_answers()
         once = put_off_linking()
+        if once:
+            return_values()  # numba itself would look for what is called instead of an error
         compiled = numba.cfunc(self._signature, **self._options)(self._function)
         module = linked(compiled._library) if once else llvm.parse_assembly(compiled.inspect_llvm())
         make_private(module, compiled.native_name)
@@ -195,14 +201,19 @@ def keep_object(room: str, name: str) -> None:
         ) from error
 
 
+def entry_of(room: str, name: str) -> Entry:
+    """Function `name` of `room`, with numba around it."""
+    module, _, function = name.rpartition(".")
+    entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)
+    return entry
+
+
 def main() -> None:
     """The process that `make_object` starts: ROOM NAME FORM; an object file or bitcode goes to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once: numba would go on
     end_with_parent()
     room, name, form = sys.argv[1:]
-    module, _, function = name.rpartition(".")
-    entry: Entry = getattr(import_module(f"{_PACKAGES[room]}.{module}"), function)
-    whole = entry.module()
+    whole = with_room(lambda: entry_of(room, name).module())
     sys.stdout.buffer.write(portable_bitcode(whole) if form == "bitcode" else native_code(whole))
 
 

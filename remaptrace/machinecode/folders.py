@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 ENGINE, READERS, WHATIF = "engine", "trace", "whatif"
 _COMPILER = tuple(
-    f"machinecode.{name}" for name in ("build", "emit", "image", "linking", "linkonce", "target")
+    f"machinecode.{name}"
+    for name in (
+        *("build", "directcalls", "emit", "image", "linking", "target"),
+        *("lean.answers", "lean.lowering", "lean.onemodule", "lean.passes", "lean.room"),
+    )
 )
 ROOMS: dict[str, tuple[str, ...]] = {
     ENGINE: ("engine.run.loop", *_COMPILER),

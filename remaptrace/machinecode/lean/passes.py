@@ -1,0 +1,152 @@
+"""The passes of numba that a plain function needs: one of integers and bare addresses.
+
+It has no closures, no contexts, no literals that are asked for, nothing that numba would put in line and nothing whose
+life has an end: ten of numba's passes are left out, and liveness is not computed, which numba does nine times. A
+function that is not plain, or that the short way refuses, goes numba's whole way.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=1)
+def lean_compiler() -> Any:
+    """A class for numba's `pipeline_class`: numba's own if this numba is built otherwise."""
+    from numba.core import compiler
+
+    try:
+        return _lean_compiler()
+    except (ImportError, AttributeError):
+        return compiler.Compiler
+
+
+def _lean_compiler() -> Any:
+    from numba.core import (
+        compiler,
+        compiler_machinery,
+        errors,
+        ir_utils,
+        postproc,
+        ssa,
+        transforms,
+        typed_passes,
+        types,
+        untyped_passes,
+    )
+
+    from .lowering import lean_lowering
+
+    lower = lean_lowering()
+    function_pass: Any = compiler_machinery.FunctionPass
+    lowering_pass: Any = typed_passes.BaseNativeLowering
+    strip_pass: Any = typed_passes.PreLowerStripPhis
+    usual: Any = compiler.Compiler
+    failing: Any = errors
+    lifetime = postproc.VariableLifetime
+    for owner, name in (
+        (strip_pass, "_strip_phi_nodes"),
+        (usual, "_compile_core"),
+        (usual, "define_pipelines"),
+    ):
+        getattr(owner, name)  # AttributeError before anything is begun
+
+    class Loops(function_pass):  # type: ignore[misc]
+        """What numba's `IRProcessing` does for a function that is no generator."""
+
+        _name = "remaptrace_loops"
+
+        def __init__(self) -> None:
+            super().__init__()
+
+        def run_pass(self, state: Any) -> bool:
+            code = state.func_ir
+            code.blocks = transforms.canonicalize_cfg(code.blocks)
+            code.variable_lifetime = lifetime(code.blocks)
+            code.generator_info = None
+            return True
+
+    class Assignments(function_pass):  # type: ignore[misc]
+        """numba's `ReconstructSSA`: every variable is assigned once."""
+
+        _name = "remaptrace_assignments"
+
+        def __init__(self) -> None:
+            super().__init__()
+
+        def run_pass(self, state: Any) -> bool:
+            code = state.func_ir = ssa.reconstruct_ssa(state.func_ir)
+            code._definitions = ir_utils.build_definitions(code.blocks)
+            code.variable_lifetime = lifetime(code.blocks)
+            return True
+
+    class Joins(strip_pass):  # type: ignore[misc]
+        """numba's `PreLowerStripPhis`: where ways join, each brings its value."""
+
+        _name = "remaptrace_joins"
+
+        def run_pass(self, state: Any) -> bool:
+            state.func_ir = self._strip_phi_nodes(state.func_ir)
+            return True
+
+    class Lowering(lowering_pass):  # type: ignore[misc]
+        """numba's `NativeLowering` with another class."""
+
+        _name = "remaptrace_lowering"
+
+        @property
+        def lowering_class(self) -> Any:
+            return lower
+
+    for one in (Loops, Assignments, Joins, Lowering):
+        compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)(one)
+    passes = compiler_machinery.PassManager("plain")
+    for each in (
+        untyped_passes.TranslateByteCode,
+        untyped_passes.FixupArgs,
+        Loops,
+        untyped_passes.RewriteSemanticConstants,
+        untyped_passes.DeadBranchPrune,
+        Assignments,
+        typed_passes.NopythonTypeInference,
+        Joins,
+        Lowering,
+        typed_passes.NoPythonBackend,
+    ):
+        passes.add_pass(each, each.__name__)
+    passes.finalize()
+    kinds: Any = types
+    plain = (kinds.Integer, kinds.Boolean, kinds.CPointer)
+
+    class Lean(usual):  # type: ignore[misc]
+        """For plain functions the short way first; what it refuses numba tries again as it always does.
+
+        What numba refuses too is not tried again by those that call it: each of them would do so twice.
+        """
+
+        short = True
+        refused = False
+
+        def define_pipelines(self) -> Any:
+            return [passes] if self.short else super().define_pipelines()
+
+        def _compile_core(self) -> Any:
+            state = self.state
+            library = state.library
+            self.short = all(isinstance(one, plain) for one in state.args)
+            if self.short:
+                try:
+                    return super()._compile_core()
+                except failing.NumbaError:
+                    if Lean.refused:
+                        raise
+                self.short = False
+                state.func_ir, state.library, state.status.fail_reason = None, library, None
+            try:
+                return super()._compile_core()
+            except failing.NumbaError:
+                Lean.refused = True
+                raise
+
+    return Lean
