@@ -123,7 +123,7 @@ class Sheet:
         """Add rows with aligned columns. `align` has l or r a column; a missing last cell is empty.
 
         Where the rows would be wider than the sheet, column `flexible` is cut with an ellipsis, or, with
-        `wrap`, goes on in further lines.
+        `wrap`, goes on in further lines; then columns stand closer.
         """
         count = len(align)
         widths = [max((length(row[i]) for row in rows if i < len(row)), default=0) for i in range(count)]
@@ -133,6 +133,8 @@ class Sheet:
                 widths[flexible] = max(8, widths[flexible] - over)
                 if wrap:
                     rows = [part for row in rows for part in _wrapped(row, flexible, widths[flexible])]
+        while gap > 2 and sum(widths) + gap * (count - 1) > self.width:
+            gap -= 1
         for row in rows:
             out: list[Span] = []
             for i, cell in enumerate(row):

@@ -101,3 +101,12 @@ def test_a_title_keeps_every_word_and_the_width(title: str, width: int) -> None:
     lines = sheet.text().splitlines()
     assert max(map(len, lines)) <= width
     assert " ".join(" ".join(lines).split()) == f"{title} on linux-6.18 with a=no, b=100407 12 events"
+
+
+def test_columns_stand_closer_before_a_table_is_wider_than_the_sheet() -> None:
+    rows = [["madvise", "done", "ENOSYS", "1", "ftrace.txt.gz:1517"]]
+    wide, narrow = Sheet(60), Sheet(46)
+    wide.table(rows, "lllrl")
+    narrow.table(rows, "lllrl")
+    assert wide.text() == "madvise   done   ENOSYS   1   ftrace.txt.gz:1517\n"
+    assert narrow.text() == "madvise  done  ENOSYS  1  ftrace.txt.gz:1517\n"

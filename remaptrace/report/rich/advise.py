@@ -39,7 +39,8 @@ def advise_sheet(facts: Facts, width: int = 80, rows: int = _ROWS) -> Sheet:
     sheet.blank()
     for note in facts["notes"]:
         sheet.paragraph(note, "dim", hang=2)
-    sheet.line((f"of {who}, at its peak: {event_place(facts['peak_at'], trace['sources'])}", "dim"))
+    peak = event_place(facts["peak_at"], trace["sources"])
+    sheet.paragraph(f"of {who}, at its peak: {peak}", "dim", hang=2)
     return sheet
 
 

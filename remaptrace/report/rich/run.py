@@ -165,7 +165,8 @@ def _calls(sheet: Sheet, facts: Facts, most: int) -> None:
         done = sum(c["done"] for c in rest)
         refusals = sum(r["count"] for c in rest for r in c["refused"])
         names = ", ".join(c["name"] for c in rest[:4]) + (", ..." if len(rest) > 4 else "")
-        sheet.line((f"{names}: {number(done)} done, {number(refusals)} refused; -n 0 shows all", "dim"))
+        text = f"{names}: {number(done)} done, {number(refusals)} refused; -n 0 shows all"
+        sheet.paragraph(text, "dim", hang=2)
 
 
 def _refusals(refused: Sequence[Refusal], sources: Sequence[str]) -> list[Span]:
