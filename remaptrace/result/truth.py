@@ -28,7 +28,7 @@ from ..abi import kinds as ev
 from ..abi.errnos import ERRNO_NOT_SHOWN
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..lateclasses import replace
-from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses
+from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses, occurs
 from ..trace.opening import last_name
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
@@ -275,9 +275,7 @@ def _told_flags(recorded: MapsFile, areas: tuple[VmaRow, ...]) -> Iterator[tuple
 
 def _shows_files(trace: Trace) -> bool:
     """Whether a trace shows descriptors come and go; if not, one that it maps again may be of another file."""
-    return bool(
-        np.isin(trace.columns["kind"], (ev.K_OPEN, ev.K_CLOSE, ev.K_CLOSE_RANGE, ev.K_KNOWN_FD)).any()
-    )
+    return occurs(trace.columns["kind"], (ev.K_OPEN, ev.K_CLOSE, ev.K_CLOSE_RANGE, ev.K_KNOWN_FD))
 
 
 def compare_maps(

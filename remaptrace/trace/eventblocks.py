@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..abi.kinds import EVF_HAS_RET
-from ..abi.mman import MADV_HUGEPAGE
 from .events import COLUMNS, IntArray, signed
 
 FIELDS = (*COLUMNS, "line", "time", "source", "other_end")
@@ -30,7 +28,6 @@ _SIGNED: tuple[tuple[np.dtype[np.signedinteger[Any]], int], ...] = tuple(
 )
 """Signed types and the greatest value of each, the narrowest first."""
 _FIRST_ROOM = 1 << 16  # bytes
-_LARGE = 4 << 20  # bytes
 
 
 def narrowest(column: npt.NDArray[np.int64]) -> np.dtype[np.signedinteger[Any]]:
@@ -53,16 +50,10 @@ def narrow(column: npt.NDArray[np.int64]) -> IntArray:
 
 
 def _anonymous(size: int) -> mmap.mmap:
-    """Private memory of `size` bytes; shared memory, Python's default, could not grow."""
-    return _in_large_pages(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-
-
-def _in_large_pages(memory: mmap.mmap) -> mmap.mmap:
-    """`memory`, of which the kernel may give large pages where it is large: a fault for each small one costs more."""
-    if len(memory) >= _LARGE:
-        with suppress(OSError):  # a kernel without them
-            memory.madvise(MADV_HUGEPAGE)
-    return memory
+    """Private memory of `size` bytes; shared memory, Python's default, could not grow. In small pages: a large one that
+    nobody has used for a while may have to be brought by the host first, which takes longer than faults of small ones.
+    """
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 class Growing:
@@ -87,7 +78,6 @@ class Growing:
         end = (self.used + more) * self._dtype.itemsize
         if end > len(self._memory):
             self._memory.resize(max(end, 2 * len(self._memory)))
-            _in_large_pages(self._memory)
         return np.frombuffer(self._memory, self._dtype)
 
     def append(self, values: npt.NDArray[np.int64], low: int, high: int) -> None:

@@ -19,7 +19,7 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -300,10 +300,32 @@ def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def one_of(values: npt.NDArray[np.integer[Any]], wanted: Iterable[int]) -> npt.NDArray[np.bool_]:
     """Which of `values` are among few `wanted`: `np.isin`, of which a short run has no use otherwise."""
+    if len(values) and values.strides == (0,):  # a column of one number
+        return repeated(one_of(values[:1].copy(), wanted), len(values))
     found = np.zeros(len(values), dtype=np.bool_)
     for number in wanted:
         found |= values == number
     return found
+
+
+def rows_where(
+    test: Callable[..., npt.NDArray[np.bool_]], *columns: npt.NDArray[Any]
+) -> npt.NDArray[np.intp]:
+    """Where `test` of columns of one length holds. It is asked of some rows at a time, whose masks the caches hold: for
+    each mask of all of a large trace memory would have to be made.
+    """
+    found = [
+        np.flatnonzero(test(*(column[first : first + _MANY] for column in columns))) + first
+        for first in range(0, len(columns[0]), _MANY)
+    ]
+    return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, dtype=np.intp), *found])
+
+
+def occurs(values: npt.NDArray[np.integer[Any]], wanted: Iterable[int]) -> bool:
+    """Whether one of few `wanted` is among `values`."""
+    numbers = tuple(wanted)
+    parts = (values[first : first + _MANY] for first in range(0, len(values), _MANY))
+    return any(bool((part == number).any()) for part in parts for number in numbers)
 
 
 def repeated(value: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
@@ -328,7 +350,7 @@ def firsts(values: IntArray, number: int) -> npt.NDArray[np.int64]:
 
 def has_accesses(trace: Trace) -> bool:
     """Whether a recording shows accesses or page faults, and not only calls and signals."""
-    return bool(one_of(trace.columns["kind"], ACCESSES).any())
+    return occurs(trace.columns["kind"], ACCESSES)
 
 
 class TraceBuilder:

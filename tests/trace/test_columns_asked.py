@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from remaptrace.trace.events import distinct, one_of, repeated
+from remaptrace.trace.events import distinct, occurs, one_of, repeated, rows_where
 
 _COLUMNS = [
     np.array([], dtype=np.int64),
@@ -39,3 +39,20 @@ def test_a_repeated_value_takes_no_memory_and_cannot_be_written(count: int) -> N
     assert count * 5 == int(column.sum())
     with pytest.raises(ValueError, match="read-only"):
         column[:] = 1
+
+
+@pytest.mark.parametrize("wanted", [(), (5,), (4, 5), (4,)])
+def test_a_repeated_value_is_asked_once(wanted: tuple[int, ...]) -> None:
+    found = one_of(repeated(np.array([5], dtype=np.int16), 10**7), wanted)
+    assert (len(found), found.strides) == (10**7, (0,))
+    assert bool(found.all()) == (5 in wanted) == bool(found.any())
+
+
+@pytest.mark.parametrize("values", _COLUMNS)
+@pytest.mark.parametrize("wanted", [(), (3,), (-1, 250, 1 << 40), (0, 7, 7)])
+def test_rows_and_values_are_found_piece_by_piece(values: np.ndarray, wanted: tuple[int, ...]) -> None:
+    mask = np.isin(values, wanted)
+    assert occurs(values, wanted) == mask.any()
+    rows = rows_where(lambda part, same: one_of(part, wanted) & (part == same), values, values.copy())
+    assert rows.dtype == np.intp
+    assert np.array_equal(rows, np.flatnonzero(mask))

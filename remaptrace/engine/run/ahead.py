@@ -1,8 +1,9 @@
 """Looking ahead among many address spaces: what the next calls need is fetched while the present one is replayed.
 
 `vmaset.look_ahead` looks ahead in one address space that has many areas. Among thousands of address spaces with few
-areas each, every call waits for a chain: the task, its address space, the root of its areas, a leaf, an area. Each link
-is asked for some calls before the next one is followed. Nothing is noted: what is there when the call comes counts.
+areas each, every call waits for a chain: the task, its address space, the root of its areas, a leaf, an area, the areas
+beside it. Each link is asked for some calls before the next one is followed. Nothing is noted: what is there when the
+call comes counts.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from ...abi.rows import E_ARGS, E_TASK, EV_WORDS
 from ..areas.areatree import N_LEVEL, N_REFS, N_WORDS, leaf_for, slot_near
 from ..areas.vmaset import LINE
 from ..jit import COMPILED, apart, kernel, prefetch
-from ..state import G_TASKS, MM_SET, MM_WORDS, T_MM, T_PROC, T_WORDS, V_WORDS, Mem
+from ..state import G_TASKS, MM_SET, MM_WORDS, T_MM, T_PROC, T_WORDS, V_NEXT, V_PREV, V_WORDS, Mem
 
 MANY_SPACES = 200 if COMPILED else 1 << 62
 """Address spaces from which it pays: fewer stay in the processor's caches. Plain Python has nothing to fetch."""
-_AREA, _LEAF, _ROOT, _SPACE, _TASK = 2, 3, 5, 7, 9
+_NEXT, _AREA, _LEAF, _ROOT, _SPACE, _TASK = 1, 2, 3, 5, 7, 9
 """Calls ahead of which each is fetched."""
 
 
@@ -42,6 +43,15 @@ def fetch_ahead(m: Mem, ev: Mem, now: int, last: int) -> int:
         addr = ev[row + E_ARGS]
         leaf = leaf_for(m, root, addr)
         _fetch(m, m[leaf + N_REFS + slot_near(m, leaf, addr)], V_WORDS)
+    row = min(now + _NEXT, last - 1) * EV_WORDS
+    mm = _space(m, ev, row)
+    root = m[mm + MM_SET] if mm != 0 else 0
+    if root != 0:
+        addr = ev[row + E_ARGS]
+        leaf = leaf_for(m, root, addr)
+        area = m[leaf + N_REFS + slot_near(m, leaf, addr)]
+        prefetch(m, m[area + V_NEXT])
+        prefetch(m, m[area + V_PREV])
     row = min(now + _LEAF, last - 1) * EV_WORDS
     mm = _space(m, ev, row)
     root = m[mm + MM_SET] if mm != 0 else 0

@@ -89,7 +89,10 @@ class Moments:
 
     def behind(self, kinds: npt.NDArray[np.integer[Any]], rows: Part) -> None:
         """A chunk was replayed: the kinds of its events, its results."""
-        most = int(rows.column("map_count")[kinds != K_EXIT].max(initial=-1))
+        counts = rows.column("map_count")
+        if counts.max(initial=-1) < self._most:
+            return
+        most = int(counts[kinds != K_EXIT].max(initial=-1))
         if most > self._most or (self._last and most == self._most):
             if self._best is not self._latest:
                 self._spare = self._best

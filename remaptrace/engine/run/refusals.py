@@ -16,7 +16,7 @@ from ...machine.limitrules import R_MAX_MAP_COUNT
 from ...machine.machine import Machine
 from ...machine.own import own_machine
 from ...result.result import Result
-from ...trace.events import Trace, distinct
+from ...trace.events import Trace, distinct, occurs, rows_where
 from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKE_UNSEEN, TAKEN
@@ -38,7 +38,7 @@ def taking(trace: Trace, machine: Machine) -> tuple[int, int]:
         bits |= TAKE_LIMIT
     if all(values[name] == limits[name] for name in _OF_CHARGE):
         bits |= TAKE_CHARGE
-    if not (trace.columns["kind"] == K_FAULT).any():
+    if not occurs(trace.columns["kind"], (K_FAULT,)):
         bits |= TAKE_UNSEEN
     return bits, int(limits["max_map_count"])
 
@@ -53,7 +53,7 @@ def settle(trace: Trace, replay: Callable[[Trace, Machine], Result]) -> None:
     """Set `trace.taken`: the events that are refused on the machine that recorded because the recording says so."""
     if not trace.recorded or trace.taken is not None or _rewritten(trace):
         return
-    if not _refusals(trace).any():
+    if not len(_refusals(trace)):
         trace.taken = np.zeros(len(trace), dtype=bool)
         return
     trace.taken = np.isin(replay(trace, _own(trace)).columns["why"], TAKEN)
@@ -64,8 +64,8 @@ class Sizes:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.refused = _refusals(trace) if trace.recorded else np.zeros(len(trace), dtype=bool)
-        self.wanted = bool(self.refused.any())
+        self.refused = _refusals(trace) if trace.recorded else np.zeros(0, dtype=np.intp)
+        self.wanted = len(self.refused) > 0
         self.at_refusals: dict[int, tuple[int, int, int]] = {}
         self.most: dict[int, tuple[int, int]] = {}
 
@@ -75,8 +75,10 @@ class Sizes:
             return
         part = slice(base, base + len(rows))
         total, data, locked = (rows.column(name) for name in ("total_vm", "data_vm", "locked_vm"))
-        for row in np.flatnonzero(self.refused[part]).tolist():
-            self.at_refusals[base + row] = int(total[row]), int(data[row]), int(locked[row])
+        first, last = np.searchsorted(self.refused, [part.start, part.stop]).tolist()
+        for event in self.refused[first:last].tolist():
+            row = event - base
+            self.at_refusals[event] = int(total[row]), int(data[row]), int(locked[row])
         pids = self.trace.tasks["pid"][self.trace.columns["task"][part]]
         for pid in distinct(pids).tolist():
             mine = pids == pid
@@ -103,11 +105,15 @@ def proofs(m: Any) -> list[str]:
     return notes
 
 
-def _refusals(trace: Trace) -> npt.NDArray[np.bool_]:
-    flags, ret = trace.columns["flags"], trace.columns["ret"]
-    refused = (ret < 0) & (ret >= -4095)
-    refused |= (trace.columns["kind"] == K_BRK) & (ret >= 0) & (ret < trace.columns["a0"])
-    return np.asarray(refused & ((flags & (EVF_HAS_RET | EVF_INJECTED)) == EVF_HAS_RET))
+def _refusals(trace: Trace) -> npt.NDArray[np.intp]:
+    """Events that the recording shows refused, a break that stays among them."""
+
+    def refused(kind: Any, ret: Any, a0: Any, flags: Any) -> npt.NDArray[np.bool_]:
+        found = (ret < 0) & (ret >= -4095)
+        found |= (kind == K_BRK) & (ret >= 0) & (ret < a0)
+        return np.asarray(found & ((flags & (EVF_HAS_RET | EVF_INJECTED)) == EVF_HAS_RET))
+
+    return rows_where(refused, *(trace.columns[name] for name in ("kind", "ret", "a0", "flags")))
 
 
 def _rewritten(trace: Trace) -> bool:

@@ -11,7 +11,7 @@ from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
 from ...result.result import PIECE, Result
 from ...trace.compiled import pays
-from ...trace.events import Trace
+from ...trace.events import Trace, rows_where
 from ...trace.wording import place
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def names_of(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
     for name, number in zip(trace.tasks["name"].tolist(), numbers, strict=True):
         if name and (text := trace.strings[name]):
             known.setdefault(number, text)
-    execs = np.flatnonzero(trace.columns["kind"] == ev.K_EXEC)
+    execs = rows_where(lambda kind: kind == ev.K_EXEC, trace.columns["kind"])
     paths, owners = trace.columns["a0"][execs].tolist(), of_task[tasks[execs]].tolist()
     for event, path, number in zip(execs.tolist(), paths, owners, strict=True):
         if text := trace.strings[path]:

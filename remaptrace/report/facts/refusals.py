@@ -24,7 +24,7 @@ from ...engine.why import (
 )
 from ...patterns import pattern
 from ...result.result import Result
-from ...trace.events import one_of
+from ...trace.events import one_of, rows_where
 from ...trace.wording import Place, place, result_text
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _NUMBERS = pattern(r"[0-9][0-9,]*")
 def refusal_notes(result: Result) -> list[str]:
     """One sentence for each kind of refusal of a recording whose reason has numbers, or is not shown by it."""
     why = result.columns["why"]
-    events = np.flatnonzero(one_of(why, (*TAKEN, *_WITH_NUMBERS, *_BELIEVED)))
+    events = rows_where(lambda part: one_of(part, (*TAKEN, *_WITH_NUMBERS, *_BELIEVED)), why)
     groups: dict[tuple[int, ...], list[int]] = {}
     believed = _first_believed(result, why[events])
     for event in events.tolist():

@@ -22,7 +22,7 @@ from ...engine.why import TAKEN, WHY_NO_BREAK, WHY_NONE
 from ...machine.versions.ground import basis_of
 from ...result.manyareas import grouped
 from ...result.result import PIECE, Result, Snapshot
-from ...trace.events import Trace, are_memory_calls, one_of
+from ...trace.events import Trace, are_memory_calls, one_of, rows_where
 from ...trace.wording import event_text, place
 from .memory import memory_facts, not_recorded
 from .processes import process_facts
@@ -98,7 +98,7 @@ def run_facts(
         "memory": memory_facts(result, peak),
         "assumed_areas": _assumed(result),
         "not_modelled": _not_modelled(result),
-        "taken_refusals": int(one_of(result.columns["why"], TAKEN).sum()),
+        "taken_refusals": len(rows_where(lambda why: one_of(why, TAKEN), result.columns["why"])),
         "notes": [*trace.notes, *result.notes, *refusal_notes(result)],
     }
 
@@ -108,7 +108,8 @@ def trace_facts(trace: Trace, processes: int) -> TraceFacts:
     span: int | None = None
     if "time" in trace.columns:
         parts = (trace.columns["time"][at : at + PIECE] for at in range(0, len(trace), PIECE))
-        ends = [(int(known.min()), int(known.max())) for part in parts if len(known := part[part != 0])]
+        known = (part if part.all() else part[part != 0] for part in parts)
+        ends = [(int(part.min()), int(part.max())) for part in known if len(part)]
         span = max(high for _, high in ends) - min(low for low, _ in ends) if ends else None
     return {
         "name": trace.name,
@@ -242,7 +243,7 @@ def access_facts(result: Result) -> Accesses:
     trace = result.trace
     kinds, outcomes = trace.columns["kind"], result.columns["outcome"]
     minor, major = result.columns["minor"], result.columns["major"]
-    rows = np.flatnonzero(one_of(kinds, ACCESSES) & (outcomes != OUT_NONE))
+    rows = rows_where(lambda kind, out: one_of(kind, ACCESSES) & (out != OUT_NONE), kinds, outcomes)
     mine = outcomes[rows]
     found: list[RefusedAccesses] = []
     for number in np.flatnonzero(np.bincount(mine, minlength=1)).tolist():

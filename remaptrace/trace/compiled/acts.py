@@ -8,7 +8,7 @@ thread could have been overtaken. Columns are those of ACT_COLUMNS.
 from __future__ import annotations
 
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
-from .columnwords import number_of
+from .columnwords import C_PLACE, C_WIDTH, number, number_of
 from .jit import Bytes, Words, entry, kernel
 from .wide import word
 
@@ -25,6 +25,8 @@ RING_WORDS = 8
 N_EVENT, N_ACTS, N_CHOSEN = 0, 1, 2
 """Where a pass goes on: the next event, how many acts there were before it, and how many whose place was chosen."""
 STATE_WORDS = 3
+TOGETHER = 1024
+"""Events of which those that may be acts are picked at once: `picked` has room for so many."""
 P_MAPPING, P_MAKER, P_PLACE, P_LATEST, P_MAPPED = 0, 1, 2, 3, 4
 """Words of a pair of acts: the events; a place that both have; the event of the latest act upon it before the mapping,
 -1: none among those looked at; whether that mapped."""
@@ -46,11 +48,20 @@ def _keep(ring: Words, act: int, low: int, length: int, maps: int, chosen: int, 
 
 
 @kernel
+def _pick(columns: Words, sorts: Bytes, event: int, last: int, picked: Words) -> int:
+    """Enter into `picked` which of the next events may be acts; how many. Nothing branches: which, nobody can guess."""
+    place, width = columns[_KIND, C_PLACE], columns[_KIND, C_WIDTH]
+    n = 0
+    for at in range(event, min(event + TOGETHER, last)):
+        picked[n] = at
+        n += 1 if sorts[number(place, width, at) & 255] != 0 else 0
+    return n
+
+
+@kernel
 def _acts(columns: Words, sorts: Bytes, pids: Words, event: int, ring: Words, acts: int) -> int:
-    """Keep the acts of `event` behind the `acts` before it; how many there are now."""
+    """Keep the acts of `event`, one that was picked, behind the `acts` before it; how many there are now."""
     sort = word(sorts[number_of(columns, _KIND, event) & 255])
-    if sort == 0:
-        return acts
     task = number_of(columns, _TASK, event)
     ret = number_of(columns, _RET, event)
     if pids[task] < 0 or -4095 <= ret < 0:
@@ -60,11 +71,10 @@ def _acts(columns: Words, sorts: Bytes, pids: Words, event: int, ring: Words, ac
         number_of(columns, _A1, event),
         number_of(columns, _A3, event),
     )
-    if sort == MAPS:
-        chosen = 1 if a3 & (MAP_FIXED | MAP_FIXED_NOREPLACE) == 0 else 0
-        return _keep(ring, acts, ret, a1, 1, chosen, task, event)
-    if sort == UNMAPS:
-        return _keep(ring, acts, a0, a1, 0, 0, task, event)
+    if sort != MOVES:  # one as likely as the other: a choice, not a branch
+        maps = 1 if sort == MAPS else 0
+        chosen = maps if a3 & (MAP_FIXED | MAP_FIXED_NOREPLACE) == 0 else 0
+        return _keep(ring, acts, ret if maps != 0 else a0, a1, maps, chosen, task, event)
     a2 = number_of(columns, _A2, event)
     if (ret != a0 and a3 & MREMAP_DONTUNMAP == 0) or a2 < a1:
         stays = a2 if ret == a0 else 0
@@ -106,7 +116,7 @@ def _pair(ring: Words, pids: Words, mapping: int, maker: int, back: int, out: Wo
 
 @entry(
     "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64, int64, int64, int64[:, ::1], int64[:, ::1],"
-    " int64[::1], int64[:, ::1])"
+    " int64[::1], int64[::1], int64[:, ::1])"
 )
 def near_pairs(
     columns: Words,
@@ -118,6 +128,7 @@ def near_pairs(
     back: int,
     ring: Words,
     chosen: Words,
+    picked: Words,
     state: Words,
     out: Words,
 ) -> int:
@@ -130,8 +141,18 @@ def near_pairs(
     n = 0
     acts = word(state[N_ACTS])
     kept = word(state[N_CHOSEN])
-    event = word(state[N_EVENT])
-    while event < last and n + 2 * steps <= len(out):
+    begin = word(state[N_EVENT])
+    at_pick = count = 0
+    while n + 2 * steps <= len(out):
+        if at_pick == count:  # all of these are done
+            if begin >= last:
+                break
+            count = _pick(columns, sorts, begin, last, picked)
+            at_pick = 0
+            begin = min(begin + TOGETHER, last)
+            continue
+        event = word(picked[at_pick])
+        at_pick += 1
         before = acts
         acts = _acts(columns, sorts, pids, event, ring, acts)
         while before < acts:
@@ -159,10 +180,9 @@ def near_pairs(
                     chosen[kept & (RING - 1), i] = ring[mine, i]
                 kept += 1
             before += 1
-        event += 1
     state[N_ACTS] = acts
     state[N_CHOSEN] = kept
-    state[N_EVENT] = event
+    state[N_EVENT] = picked[at_pick] if at_pick < count else begin
     return n
 
 
@@ -192,7 +212,7 @@ U_LATEST, U_MAPPED = 0, 1
 
 @entry(
     "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64[::1], int64[::1], int64[::1], int64, int64, int64,"
-    " int64[:, ::1], int64[:, ::1], int64[:, ::1], int64)"
+    " int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], int64)"
 )
 def latest_acts(
     columns: Words,
@@ -208,9 +228,10 @@ def latest_acts(
     upon: Words,
     questions: Words,
     ring: Words,
+    picked: Words,
     most: int,
 ) -> int:
-    """Answer `questions`, sorted by events before `last`: the latest act upon a place in front of an event.
+    """Answer `questions`, sorted by events before `last`: the latest act upon a place in front of an event, an act.
 
     `places` are sorted by process and address. Process p has row ``rows[p]``, -1: no place is its own; of a row the
     memory is counted in stretches of 1 << `shift` bytes from `lowest` on, the last without an end: in front of stretch
@@ -218,14 +239,22 @@ def latest_acts(
     """
     met = 0
     question = 0
-    for event in range(last):
+    begin = at_pick = count = 0
+    while begin < last or at_pick < count:
+        if at_pick == count:
+            count = _pick(columns, sorts, begin, last, picked)
+            at_pick = 0
+            begin += TOGETHER
+            continue
+        event = word(picked[at_pick])
+        at_pick += 1
         while question < len(questions) and questions[question, Q_EVENT] == event:
             place = word(questions[question, Q_PLACE])
             questions[question, Q_LATEST] = upon[place, U_LATEST]
             questions[question, Q_MAPPED] = upon[place, U_MAPPED]
             question += 1
-        count = _acts(columns, sorts, pids, event, ring, 0)
-        for act in range(count):
+        made = _acts(columns, sorts, pids, event, ring, 0)
+        for act in range(made):
             row = word(rows[pids[ring[act, A_TASK]]])
             if row < 0:
                 continue

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...counting import counted
-from ..events import Trace, firsts, has_accesses
+from ..events import Trace, firsts, has_accesses, rows_where
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
 from .elf import Files
@@ -154,8 +154,9 @@ def _starts(trace: Trace) -> list[tuple[int, int, str]]:
     """(event in front of which areas go, task, program): execs without maps, logs that begin behind one."""
     kind, task, ret = trace.columns["kind"], trace.columns["task"], trace.columns["ret"]
     out: list[tuple[int, int, str]] = []
-    execs = (kind == ev.K_EXEC) & (ret >= 0) & (trace.columns["a1"] == 0)
-    for event in np.flatnonzero(execs).tolist():
+    execs = rows_where(lambda kind: kind == ev.K_EXEC, kind)
+    execs = execs[(ret[execs] >= 0) & (trace.columns["a1"][execs] == 0)]
+    for event in execs.tolist():
         path = trace.strings[int(trace.columns["a0"][event])]
         out.append((event + 1, int(task[event]), path or "(program)"))
     roots = trace.tasks["parent"] < 0

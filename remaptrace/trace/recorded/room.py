@@ -18,7 +18,7 @@ from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
 from ..compiled import acts as compiled
 from ..compiled import pays
 from ..compiled.described import described
-from ..events import Trace, distinct
+from ..events import Trace, distinct, rows_where
 
 _WINDOW = 48
 """Events between the two lines, at most."""
@@ -162,6 +162,10 @@ def _ring() -> Ints:
     return np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
 
 
+def _picked() -> Ints:
+    return np.zeros(compiled.TOGETHER, dtype=np.int64)
+
+
 class _Compiled:
     """The same by machine code, event by event; `pids` of each task, -1: its process has one thread."""
 
@@ -171,14 +175,14 @@ class _Compiled:
 
     def pairs(self) -> Ints:
         """As `_Pieces.pairs`, by the events of what unmaps."""
-        ring, chosen = _ring(), _ring()
+        ring, chosen, picked = _ring(), _ring(), _picked()
         state = np.zeros(compiled.STATE_WORDS, dtype=np.int64)
         out = np.zeros((1 << 12, compiled.PAIR_WORDS), dtype=np.int64)
         found = [out[:0]]
         while state[compiled.N_EVENT] < len(self._trace):
             count = compiled.near_pairs(
-                self._columns, self._sorts, self._pids, len(self._trace), _STEPS, _WINDOW, _BACK, ring, chosen, state,
-                out,
+                self._columns, self._sorts, self._pids, len(self._trace), _STEPS, _WINDOW, _BACK, ring, chosen, picked,
+                state, out,
             )  # fmt: skip
             found.append(out[:count].copy())
         return np.concatenate(found)
@@ -195,7 +199,8 @@ class _Compiled:
         last = int(mapping.max()) + 1
         met = compiled.latest_acts(
             self._columns, self._sorts, self._pids, last, stretches.places, stretches.rows, stretches.below,
-            stretches.count, stretches.lowest, stretches.shift, upon, questions, _ring(), _MOST,
+            stretches.count, stretches.lowest, stretches.shift, upon, questions, _ring(), _picked(),
+            _MOST,
         )  # fmt: skip
         if met < 0:
             questions[:, compiled.Q_LATEST] = -1
@@ -339,7 +344,8 @@ class _Stretches:
 def _last_exec(trace: Trace, pid: Ints, of: Ints, event: Ints) -> Ints:
     """The last execve of the same process (`of`) before each event, -1: none."""
     columns = trace.columns
-    execs = np.flatnonzero((columns["kind"] == ev.K_EXEC) & (columns["ret"] >= 0))
+    execs = rows_where(lambda kind: kind == ev.K_EXEC, columns["kind"])
+    execs = execs[columns["ret"][execs] >= 0]
     length = len(trace) + 1
     stamp = np.sort(pid[columns["task"][execs]] * length + execs)
     at = np.searchsorted(stamp, of * length + event) - 1

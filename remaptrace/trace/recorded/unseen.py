@@ -14,7 +14,7 @@ import numpy as np
 from ...abi import kinds as ev
 from ...abi.mman import CLONE_THREAD
 from ...counting import counted
-from ..events import Trace, firsts
+from ..events import Trace, firsts, one_of, rows_where
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
 
@@ -49,7 +49,7 @@ def _unexplained(trace: Trace) -> list[tuple[int, int]]:
     pid_of = trace.tasks["pid"].tolist()
     breaks: dict[int, int] = {}
     found: list[tuple[int, int]] = []
-    wanted = np.flatnonzero(np.isin(columns["kind"], (ev.K_BRK, ev.K_FORK)))
+    wanted = rows_where(lambda kind: one_of(kind, (ev.K_BRK, ev.K_FORK)), columns["kind"])
     names = ("kind", "task", "a0", "ret", "flags")
     for event, kind, task, a0, ret, flags in zip(
         wanted.tolist(), *(columns[name][wanted].tolist() for name in names), strict=True
@@ -69,7 +69,8 @@ def _unexplained(trace: Trace) -> list[tuple[int, int]]:
 def note_silent_threads(trace: Trace) -> None:
     """A note where every thread that a log shows being born does nothing in it: strace without -f, one id traced."""
     columns = trace.columns
-    births = np.flatnonzero((columns["kind"] == ev.K_FORK) & (columns["flags"] & ev.EVF_MADE == 0))
+    births = rows_where(lambda kind: kind == ev.K_FORK, columns["kind"])
+    births = births[columns["flags"][births] & ev.EVF_MADE == 0]
     births = births[columns["a1"][births].astype(np.int64) & CLONE_THREAD != 0]
     born = columns["a0"][births].astype(np.int64)
     if not len(born) or (firsts(columns["task"], len(trace.tasks))[born] >= 0).any():

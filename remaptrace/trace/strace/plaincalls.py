@@ -11,7 +11,7 @@ from ...abi.errnos import EINVAL
 from ...abi.kinds import EVF_TAKEN, K_MREMAP, RETURNS_ADDRESS, RETURNS_ANY, RETURNS_BREAK
 from ...abi.mman import MREMAP_DONTUNMAP, MREMAP_FIXED
 from ...errorcodes import RT_ARGUMENT
-from ..events import IntArray
+from ..events import IntArray, rows_where
 from ..symbols import LEFT_OUT
 from .args import BadLine, value
 from .handlers import ignored
@@ -76,7 +76,7 @@ def mark_untold(columns: dict[str, IntArray]) -> dict[str, IntArray]:
 
     That is the new address of mremap beside MREMAP_DONTUNMAP without MREMAP_FIXED.
     """
-    moves = np.flatnonzero(columns["kind"] == K_MREMAP)
+    moves = rows_where(lambda kind: kind == K_MREMAP, columns["kind"])
     refused = moves[(columns["ret"][moves] == -EINVAL) & (columns["a4"][moves] == 0)]
     if len(refused):
         flags = columns["a3"][refused].astype(np.int64) & (MREMAP_DONTUNMAP | MREMAP_FIXED)
