@@ -10,7 +10,7 @@ C_USED, C_ROOM, C_SPAN = 2, 3, 4
 """More words of the row of a column that grows: how many numbers it has and how many it has room for; and what came
 last spans: the bits that a number x or ~x of it has, as the number that has them all."""
 GROWING_WORDS = 5
-MOST = (1 << 63) - 1
+_ALL_BITS = (1 << 63) - 1
 
 
 @kernel
@@ -29,7 +29,7 @@ def _put(block: Words, row: int, used: int, place: int, width: int, first: int) 
     if width == 8:
         for i in range(used):
             write64(place, first + i, word(block[row, i]))
-        span = MOST
+        span = _ALL_BITS
     elif width == 4:
         for i in range(used):
             value = word(block[row, i])
