@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
 
 from .machine.machine import Machine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .advice.whole import Advice
     from .blame import Reason

@@ -4,17 +4,41 @@
 module compiles up to six methods for each class while it is imported, and loads `inspect`: a fifth of a short command.
 Here a class compiles its __init__ when some objects were made; comparing and showing go through the names of fields.
 The functions of `dataclasses` (`fields`, `asdict`, `replace`, `is_dataclass`) take these classes as their own.
+
+`NamedTuple` is that of `typing` without a look at what annotations say: that module compiles each of them, too.
 """
 
 from __future__ import annotations
 
 from _operator import attrgetter
+from collections import namedtuple
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
+    from typing import NamedTuple
 else:
+
+    class _NamedTuples(type):
+        """Makes a named tuple of the fields that a class body annotates, with its methods."""
+
+        def __new__(cls, name, bases, body):
+            """The class."""
+            if not bases:
+                return super().__new__(cls, name, bases, body)
+            fields = body.get("__annotations__", {})
+            defaults = [body[field] for field in fields if field in body]
+            made = namedtuple(name, fields, defaults=defaults, module=body["__module__"])
+            made.__annotations__ = fields
+            for key, value in body.items():
+                if key not in fields and key not in ("__annotations__", "__module__"):
+                    setattr(made, key, value)
+            return made
+
+    class NamedTuple(metaclass=_NamedTuples):
+        """A class whose base this is becomes a named tuple."""
+
     _MISSING = object()
     _COMPILED_FROM = 16
     """Objects from which compiling an __init__ pays: it takes as long as making thirty without."""
@@ -246,4 +270,4 @@ else:
         return next(base.__annotations__[name] for base in cls.__mro__[:-1] if name in base.__annotations__)
 
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["NamedTuple", "dataclass", "field", "replace"]

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import BinaryIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 
 _DESCRIPTOR = r"/(?:dev/fd|proc/(?:self|thread-self|(?P<pid>\d+))/fd)/(?P<fd>\d+)\Z"  # compiled when needed
 _MOST_LINKS = 40  # as the kernel follows (fs/namei.c: MAXSYMLINKS)
@@ -55,6 +58,8 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes], *, private
 
 def own_descriptor(path: str) -> int | None:
     """The descriptor of this process that `path` names, such as 1 for /dev/stdout; None for any other path."""
+    import re  # loading it takes longer than a short run that writes nothing should
+
     at = os.path.abspath(path)
     for _ in range(_MOST_LINKS):
         match = re.match(_DESCRIPTOR, at)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from .patterns import pattern
+from .patterns import IGNORECASE, pattern
 
 _SIZE = pattern(
-    r"(-?(?:0x[0-9a-f]+|[0-9][0-9_]*|[0-9]{1,3}(?:,[0-9]{3})+))(?:\.([0-9]{1,6}))? ?(k|m|g|t|p)?(i?b)?", re.I
+    r"(-?(?:0x[0-9a-f]+|[0-9][0-9_]*|[0-9]{1,3}(?:,[0-9]{3})+))(?:\.([0-9]{1,6}))? ?(k|m|g|t|p)?(i?b)?",
+    IGNORECASE,
 )
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from ..lateclasses import NamedTuple
 from . import kinds as ev
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # without its enums, see `cli.main`
 import os
-import re
 import select
 import sys
-import threading
 import time
+from _thread import start_new_thread
 from contextlib import suppress
 from types import FrameType
 
@@ -21,7 +20,7 @@ from ..errorcodes import RT_MEMORY, RT_USAGE
 from ..errors import EXIT_INPUT, UsageError
 from ..interrupts import is_answered
 from ..outfile import forget_unfinished
-from ..patterns import pattern
+from ..patterns import IGNORECASE, pattern
 from ..sizes import parse_size
 
 _GRACE = 0.6
@@ -34,7 +33,7 @@ _SHARE = 0.75
 """Of the machine's memory, or of the control group's, that a run may take unless told otherwise."""
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE = pattern(r"(\d{1,18})\s*([kmgt]?)(?:i?b)?\Z", re.IGNORECASE)
+_SIZE = pattern(r"(\d{1,18})\s*([kmgt]?)(?:i?b)?\Z", IGNORECASE)
 
 
 class Terminated(KeyboardInterrupt):
@@ -87,7 +86,7 @@ def start(limit: int) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(reading, limit), daemon=True).start()
+    start_new_thread(_watch, (reading, limit))
 
 
 def listen(while_at_work: bool) -> None:

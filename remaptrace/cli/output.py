@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ..errorcodes import RT_OUTPUT
 from ..errors import RemapTraceError
 from ..outfile import write_file
 from ..report.formats import PICTURES, ending_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..report.layout import Sheet
 

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 from ..errorcodes import RT_CONFIG
 from ..errors import InputError
@@ -14,7 +13,10 @@ from ..lateclasses import dataclass, replace
 from ..machine.kernel import parsed_settings
 from ..printable import printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..machine.kernel import Kernel
     from ..machine.machine import Machine
     from ..result.agreement import CheckOutcome

@@ -10,7 +10,6 @@ import mmap
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from ..abi.mman import MADV_HUGEPAGE, MAP_NORESERVE
 from ..machine.archwords import N_ARCH
@@ -29,6 +28,11 @@ from .state import (
     H_TOP,
     HEAP,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _WORD = 8
 

@@ -16,12 +16,15 @@ Layout of the arena::
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from ..abi.attributes import ATTRIBUTES
 from ..machine.archwords import N_ARCH
 from ..machine.rules import N_RULES
 from .jit import kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
 
 Mem: TypeAlias = memoryview
 """The arena as kernels see it: numpy int64 array (compiled) or memoryview (interpreted)."""

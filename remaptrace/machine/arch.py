@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, UsageError
 from ..lateclasses import dataclass
@@ -20,7 +19,10 @@ from . import presets
 from .archbits import Bits, signed
 from .versions.derive import release
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .kernel import Kernel
 
 PROTS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")

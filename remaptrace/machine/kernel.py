@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
@@ -12,6 +11,11 @@ from ..sizes import parse_size
 from . import presets
 from .rules import RULES, Rule
 from .system.described import with_searches
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 PAGES_OF = {"ram": "ram_pages", "swap": "swap_pages"}
 """Overrides given as sizes ("64M"); the rule counts pages."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
 
 from ..errorcodes import RT_CONFIG
 from ..errors import InputError
@@ -20,6 +19,11 @@ from . import presets
 from .kernel import Kernel, override
 from .named import kernel_names, preset_kernel
 from .versions.derive import derive, release, released, stands_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 __all__ = ["is_path", "kernel_names", "load_kernel", "read_kernel_file"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from ..defaults import DEFAULT_ARCH, DEFAULT_KERNEL
 from ..display import html_table, one_line
@@ -20,7 +19,10 @@ from .kernel import Kernel, override
 from .load import kernel_names, load_kernel
 from .rules import N_RULES, RULES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy as np
     import numpy.typing as npt
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ..defaults import DEFAULT_ARCH
 from ..errorcodes import RT_ARCH
@@ -13,7 +12,9 @@ from .versions.releases import default_for, preset_for, preset_of_folder
 
 _NAMES = "NAME (`remaptrace arches` lists them)"
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
 
     class Source(Protocol):
         """What a trace says of the machine that it comes from."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
 
 from ..errorcodes import RT_IN_ARCHIVE
 from ..errors import InputError, UsageError
 from ..kept import remembered
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
 ROOMS = ("kernels", "arches")
-Parsed = dict[str, dict[str, dict[str, Any]]]
+Parsed: TypeAlias = "dict[str, dict[str, dict[str, Any]]]"
 """room -> name -> content."""
 
 _FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "presets")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from ..errors import InputError, UsageError
 from .presetcache import all_presets
 
-Mapping = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+Mapping: TypeAlias = "dict[str, Any]"
 
 
 def suggest(word: str, choices: list[str]) -> str:

@@ -5,9 +5,11 @@ Rules stand in three modules, registered in this order whoever is imported first
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ..lateclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
 
 
 @dataclass(frozen=True)

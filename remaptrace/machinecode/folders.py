@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..digests import blake2b
@@ -17,6 +16,7 @@ from ..errors import UsageError
 from ..kept import cache_place, cache_root, may_use, recalled, remembered
 from . import SHIPPED
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -7,11 +7,16 @@ for the address, which is entered when it is loaded. `linking` makes images.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import struct
-from typing import Any
+
+from .calling import address_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 HEAD = struct.Struct("<8sIIIIII32x")
 """Format, ELF number of the machine, bytes in all, offsets of the entry and of the cells, which cells; a cache line."""
@@ -43,7 +48,7 @@ def placed(image: bytes) -> int:
         raise ValueError("no image for this machine")
     whole = bytearray(image)
     for name in (name for bit, name in enumerate(OUTSIDE) if mask >> bit & 1):
-        struct.pack_into("<Q", whole, cells + 8, _address_of(name))
+        struct.pack_into("<Q", whole, cells + 8, address_of(name))
         cells += 16
     try:
         memory = _mapped(whole)
@@ -69,6 +74,8 @@ def _changed(code: bytearray) -> mmap.mmap:
     """Memory that is written, then code."""
     memory = mmap.mmap(-1, len(code), flags=mmap.MAP_PRIVATE)
     memory[:] = code
+    import ctypes
+
     protect = ctypes.CDLL(None, use_errno=True).mprotect
     if protect(ctypes.c_void_p(_start(memory)), ctypes.c_size_t(len(code)), _CODE):
         raise OSError(ctypes.get_errno(), "no code can be put into memory here")
@@ -80,11 +87,6 @@ def _memory_file() -> int:
         return os.memfd_create("remaptrace", os.MFD_CLOEXEC | _NOEXEC_SEAL)
     except OSError:  # an older kernel
         return os.memfd_create("remaptrace", os.MFD_CLOEXEC)
-
-
-def _address_of(name: str) -> int:
-    """Where a function of the C library is."""
-    return ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value or 0
 
 
 def _start(memory: Any) -> int:

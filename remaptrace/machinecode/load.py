@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import ctypes
-import threading
+from _thread import allocate_lock
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
 from .. import errorcodes as ec
 from ..errors import ReplayError
+from .calling import function_at
 from .folders import known_object, object_file
 from .image import FORMAT, placed
 from .objectfile import read_object, write_object
 from .shipped import shipped_address
 from .target import SYMBOL, target_machine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _alive: list[Any] = []
 """LLVM's engines: the code lives as long as they do."""
@@ -33,7 +37,7 @@ class Function:
         self._room, self._name = room, name
         self._words = _described if whole_arrays else _placed
         self._address = 0
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._prototypes: dict[int, Any] = {}
 
     def __call__(self, *arguments: Any) -> int:
@@ -69,8 +73,7 @@ class Function:
     def _prototype(self, words: int) -> Any:
         self.link()
         with self._lock:
-            kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * words)
-            self._prototypes[words] = kind(self._address)
+            self._prototypes[words] = function_at(self._address, words)
             return self._prototypes[words]
 
     def _link(self) -> int:

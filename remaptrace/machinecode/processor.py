@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ..digests import blake2b
+from .calling import address_of, function_at, halves_at
 
 _ECX, _EBX = 2, 1
 _LEAF_1, _LEAF_7, _LEAF_80000001 = 0, 1, 2  # sys/platform/x86.h: CPUID_INDEX_...
@@ -71,15 +72,11 @@ def _asked() -> frozenset[str] | None:
 
 def _leaves() -> list[list[int]] | None:
     """What cpuid says by leaf: eax to edx, and what of them may be used."""
-    import ctypes
-
     try:
-        leaf_of = ctypes.CDLL(None).__x86_get_cpuid_feature_leaf
-    except (OSError, AttributeError):
+        leaf_of = function_at(address_of("__x86_get_cpuid_feature_leaf"), 1)
+    except OSError:
         return None
-    leaf_of.restype = ctypes.POINTER(ctypes.c_uint32 * 8)
-    leaf_of.argtypes = (ctypes.c_uint,)
-    return [list(leaf_of(leaf).contents) for leaf in (_LEAF_1, _LEAF_7, _LEAF_80000001)]
+    return [halves_at(leaf_of(leaf), 8) for leaf in (_LEAF_1, _LEAF_7, _LEAF_80000001)]
 
 
 def _read() -> frozenset[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any
 
 from ..lateclasses import dataclass
 from .folders import processor_features
 from .processor import abilities
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 SYMBOL = "entry"
 """The name of the one function that an object file offers."""

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from ..errorcodes import RT_USAGE
 from ..errors import UsageError
 from ..lateclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from ..result.result import Result
 
-Facts = Mapping[str, Any]
+Facts: TypeAlias = "Mapping[str, Any]"
 
 _JSON = "jsontext:to_json"
 TEXTS: dict[str, dict[str, str]] = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
 
 from ..counting import counted, number
 from ..trace.wording import counts_are_lower_bounds
 from .errortext import printable
 from .layout import Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from ..trace.wording import Place
     from .documents.advise import RemedyFacts
     from .documents.run import Agreement, GroundAnswers, GroundFaults, InFile, MachineFacts, Run, SourcePlace

@@ -5,10 +5,13 @@ Made by ``result.truth`` (recorded runs) and ``result.expect`` (scenarios), read
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ..errors import RemapTraceError
 from ..lateclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 
 FIRST = 20
 """How many disagreements are kept in full; the tallies count all of them."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 from ..abi.attributes import ATTRIBUTES
 from ..abi.vmanames import shown_name
 from ..abi.vmflags import VM_EXEC, VM_LOCKONFAULT, VM_MAYSHARE, VM_READ, VM_SOFTDIRTY, VM_WRITE, VMFLAG_NAMES
-from ..lateclasses import dataclass
+from ..lateclasses import NamedTuple, dataclass
 from .result import VmaRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAMED = list(ATTRIBUTES).index("named")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os.path import splitext
-from typing import Any
 
 from ..abi.errnos import errno_name
 from ..abi.kinds import K_EXECUTE, K_FORK, K_FORK_STEP, K_FORK_WAIT, K_MAKEFILE, K_READ
@@ -24,6 +23,11 @@ from ..trace.scenario.startareas import PART, part_of
 from ..trace.wording import event_text, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
 from .result import PagesRow, Result, Snapshot, VmaRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _U64 = 1 << 64
 _NOTHING = "no answer"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ..trace.wording import event_text, place
 from .agreement import CheckOutcome, Disagreement, Tally
 from .result import Result
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import numpy.typing as npt
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
 
@@ -11,7 +10,10 @@ from ..abi.attributes import ATTRIBUTES
 from .arearow import AreaWords, Layout, Shown, area_row, heap_touches
 from .result import VmaRow
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias, overload
+
     import numpy.typing as npt
 
     from .areacolumns import AreaColumns
@@ -92,10 +94,13 @@ class ManyAreas(Sequence[VmaRow]):
             for words in self._rows(slice(first, first + _AT_ONCE)):
                 yield self._row(words)
 
-    @overload
-    def __getitem__(self, at: int) -> VmaRow: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, at: int) -> VmaRow: ...
+        @overload
+        def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
+
     def __getitem__(self, at: int | slice) -> VmaRow | tuple[VmaRow, ...]:
         if isinstance(at, slice):
             return tuple(self._row(words) for words in self._rows(at))
@@ -144,10 +149,13 @@ class LateAreas(Sequence[VmaRow]):
     def __iter__(self) -> Iterator[VmaRow]:
         return iter(self._rows())
 
-    @overload
-    def __getitem__(self, at: int) -> VmaRow: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, at: int) -> VmaRow: ...
+        @overload
+        def __getitem__(self, at: slice) -> tuple[VmaRow, ...]: ...
+
     def __getitem__(self, at: int | slice) -> VmaRow | tuple[VmaRow, ...]:
         return self._rows()[at]
 

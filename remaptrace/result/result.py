@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +13,10 @@ from ..display import html_table, one_line
 from ..lateclasses import dataclass, field
 from ..trace.events import Trace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
     from ..arrowstream import ArrowTable

@@ -1,7 +1,7 @@
 """What the command line's own process does to begin sooner: modules read from one file instead of hundreds.
 
-`bundle` finds modules there, `bundling` writes them behind a report. A process that imports remaptrace as a library
-has nothing of it.
+`bundle` finds modules there, `bundling` writes them behind a report; `expressions` are kept with them. A process that
+imports remaptrace as a library has nothing of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ def begin() -> None:
     """Have modules come from a bundle from now on, where there is one."""
     from .bundle import installed
 
-    _begun.append((installed(), frozenset(sys.modules)))
+    bundle = installed()
+    _begun.append((bundle, frozenset(sys.modules)))
+    if bundle is not None:
+        from .expressions import recall_from
+
+        recall_from(bundle)
 
 
 def end() -> None:
@@ -29,9 +34,10 @@ def end() -> None:
     for bundle, before in _begun:
         from time import process_time
 
+        from ..patterns import unknown
         from .bundle import found_elsewhere
 
-        if process_time() < _LONG and found_elsewhere(bundle, before):
+        if process_time() < _LONG and (unknown or found_elsewhere(bundle, before)):
             from contextlib import suppress
 
             from .bundling import keep_modules

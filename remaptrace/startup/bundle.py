@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from ..kept import Identity
+    from ..patterns import Key
 
+    Piece: TypeAlias = tuple[int, int, int]
     Entry: TypeAlias = tuple[str, str, bool, Identity, int, int, int]
 
 PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """The folder of sys.path that this package is in."""
-_FORMAT = b"rtbundl2"
+_FORMAT = b"rtbundl3"
 _HEAD = 16
 """Bytes in front of the table: this format, the table's length and checksum. Offsets of code count from its end."""
 _HOOKS = ["zipimport", "_frozen_importlib_external"]
@@ -100,6 +102,7 @@ class Bundle:
         self.folders: dict[str, Identity] = table["folders"]
         self.tops: dict[str, tuple[Identity | None, list[str]]] = table["tops"]
         self.modules: dict[str, Entry] = table["modules"]
+        self.expressions: dict[Key, Piece] = table["expressions"]
         self._path = list(sys.path)
         self._same: dict[str, bool] = {}
         self.given: set[str] = set()
@@ -140,7 +143,10 @@ class Bundle:
 
     def data(self, fullname: str) -> bytes | None:
         """The same as bytes."""
-        offset, length, checksum = self.modules[fullname][4:]
+        return self.piece(*self.modules[fullname][4:])
+
+    def piece(self, offset: int, length: int, checksum: int) -> bytes | None:
+        """Bytes that lie behind the table; None if they are damaged."""
         try:
             data = os.pread(self._file, length, self._base + offset)
         except OSError:

@@ -1,4 +1,4 @@
-"""Writing the bundle of modules: behind a report, when a command loaded modules that no bundle gave it."""
+"""Writing the bundle of modules: behind a report, when a command loaded, or compiled, what no bundle gave it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from contextlib import suppress
 from importlib import invalidate_caches
 from importlib.machinery import PathFinder, SourceFileLoader
 
+from .. import patterns
 from ..kept import identity, make_folder, settled
 from ..outfile import write_file
 from . import bundle as reading
+from .expressions import kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from ..kept import Identity
-    from .bundle import Bundle, Entry
+    from ..patterns import Key
+    from .bundle import Bundle, Entry, Piece
 
 _MOST = 8
 """Bundles that are kept: one for each interpreter and search path."""
@@ -32,19 +35,22 @@ _SECOND = 10**9
 def keep_modules(bundle: Bundle | None, before: Set[str]) -> bool:
     """Keep the modules that this process loaded after `before` were there, with those of `bundle`; True if it did.
 
+    The regular expressions that were compiled are kept with them.
+
     Nothing is written where everything came from `bundle`, where the interpreter was told to write no code
     (PYTHONDONTWRITEBYTECODE), or where imports are not the interpreter's own. OSError.
     """
     if sys.dont_write_bytecode or not reading.may_bundle():
         return False
     names = reading.found_elsewhere(bundle, before)
-    if not names or not _searched_alone({name for name in names if "." not in name}):
+    if not (names or patterns.unknown) or not _searched_alone({name for name in names if "." not in name}):
         return False
     invalidate_caches()
     found = _Found()
     for name in names:
         found.take(name)
-    if not found.modules:
+    found.expressions = {key: kept(key) for key in patterns.unknown}
+    if not (found.modules or found.expressions):
         return False
     if bundle is not None:
         found.join(bundle)
@@ -70,6 +76,7 @@ class _Found:
     def __init__(self) -> None:
         self.modules: dict[str, tuple[Entry, bytes]] = {}
         self.folders: dict[str, Identity] = {}
+        self.expressions: dict[Key, bytes] = {}
         self.now = time.time_ns()
 
     def take(self, name: str) -> None:
@@ -107,6 +114,10 @@ class _Found:
             data = bundle.data(name)
             if data is not None:
                 self.modules[name] = entry, data
+        for key, place in bundle.expressions.items():
+            piece = bundle.piece(*place)
+            if piece is not None:
+                self.expressions.setdefault(key, piece)
 
     def data(self) -> tuple[bytes, ...] | None:
         """The bundle; None if a file or a folder changed meanwhile."""
@@ -122,8 +133,14 @@ class _Found:
             at += length
         if any(identity(folder) != known for folder, known in self.folders.items()):
             return None
-        table = {"folders": self.folders, "tops": tops, "modules": modules}
-        return reading.packed(table, [data for _, data in self.modules.values()])
+        expressions: dict[Key, Piece] = {}
+        for key, data in self.expressions.items():
+            expressions[key] = at, len(data), crc32(data)
+            at += len(data)
+        table = {"folders": self.folders, "tops": tops, "modules": modules, "expressions": expressions}
+        return reading.packed(
+            table, [*(data for _, data in self.modules.values()), *self.expressions.values()]
+        )
 
     def _tops(self) -> dict[str, tuple[Identity | None, list[str]]] | None:
         """What each folder of sys.path has of the modules that are looked for there; None if one is found elsewhere."""

@@ -15,6 +15,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from ..patterns import IGNORECASE, pattern
 from .laterparts import Parts
 
 TYPE_CHECKING = False
@@ -80,7 +81,8 @@ def load_numpy() -> None:
         # for its authors, numpy compares signatures of its functions with those of their dispatchers
         _Late("numpy._utils._inspect", getargspec=lambda _function: ((), None, None, None)),
         *_datetime(),
-        *map(_Late, ("ast", "pickle", "platform", "textwrap")),
+        _Late("re", compile=pattern, I=IGNORECASE),
+        *map(_Late, ("ast", "ctypes", "pickle", "platform", "textwrap")),
     ]
     late = [one for one in late if one.__name__ not in sys.modules]
     sys.modules.update((one.__name__, one) for one in late)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import InputError, UsageError
@@ -33,6 +32,7 @@ from .opening import (
 )
 from .stored.magic import MAGICS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -20,7 +20,6 @@ narrowest that fits is welcome); the replay widens them to int64 a chunk at a ti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -28,9 +27,12 @@ from ..abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
 from ..abi.errnos import errno_name
 from ..abi.kinds import ACCESSES, EVF_HAS_RET, MEMORY_CALLS
 from ..display import html_table, one_line
-from ..lateclasses import dataclass, field
+from ..lateclasses import NamedTuple, dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     import numpy.typing as npt
 
 

@@ -6,15 +6,14 @@ order matters: what is certain stands before what is likely. Modules are importe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..lateclasses import dataclass
-from ..patterns import pattern
+from ..patterns import MULTILINE, pattern
 from .events import Trace
 from .stored.magic import MAGICS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..machinecode.ready import Progress
 
@@ -163,7 +162,7 @@ def _ftrace_looks(head: bytes) -> bool:
 _EVENT = pattern(
     rb"[: ](?:sys_\w+(?:\(| -> )|sys_(?:enter|exit)|page_fault_user: |sched_process_|task_newtask: )"
     rb"|^# tracer: nop|LOST .*EVENTS|^\d+ \d+ \d+ type: ",
-    re.MULTILINE,
+    MULTILINE,
 )
 
 

@@ -11,12 +11,12 @@ import stat
 import sys
 from contextlib import contextmanager, suppress
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import InputError
 from .incoming.unpacking import INPUT_BLOCK, is_compressed, plain_blocks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from mmap import mmap

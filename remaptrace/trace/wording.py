@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict
 
 from .. import errorcodes as ec
 from ..abi import kinds as ev
@@ -13,6 +12,10 @@ from ..abi.errnos import errno_name
 from ..abi.signals import PF_FETCH, PF_WRITE
 from ..errors import InputError
 from .events import Trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypedDict
 
 ONLY_FAILED = (
     "every call of the log failed, as strace -Z, -e status=failed and perf trace --failure record: what succeeded,"
@@ -31,14 +34,18 @@ def counts_are_lower_bounds(notes: Iterable[str]) -> bool:
     return any(BEGAN_BEFORE in note or NOT_COUNTED in note for note in notes)
 
 
-class Place(TypedDict):
-    """The way back from a number to its source."""
+if TYPE_CHECKING:
 
-    event: int  # row of the trace; -1: the end
-    pid: int
-    tid: int
-    file: str  # as it was named when opened
-    line: int  # from 1; 0: none
+    class Place(TypedDict):
+        """The way back from a number to its source."""
+
+        event: int  # row of the trace; -1: the end
+        pid: int
+        tid: int
+        file: str  # as it was named when opened
+        line: int  # from 1; 0: none
+else:
+    Place = dict
 
 
 def not_expressible(trace: Trace, event: int, what: str, expected: str) -> InputError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
 import shutil
 import subprocess
@@ -29,7 +28,10 @@ def test_the_processor_says_no_more_than_the_kernel_lists() -> None:
 
 
 def test_where_the_c_library_does_not_tell_the_kernel_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    def missing(name: str) -> int:
+        raise OSError(name)
+
+    monkeypatch.setattr(processor, "address_of", missing)
     assert processor._asked() is None
     assert processor.abilities() == processor._read()
 

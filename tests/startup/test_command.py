@@ -58,7 +58,7 @@ def test_a_later_command_says_what_the_first_said(home: Path, words: list[str]) 
 def test_a_file_of_the_users_that_shadows_a_module_is_no_less_found(home: Path) -> None:
     for _ in range(3):
         assert done(home, "-m", "remaptrace", "run", "t.yaml").returncode == 0
-    (home / "ctypes.py").write_text("print('mine')\nfrom nowhere import nothing\n", encoding="utf-8")
+    (home / "struct.py").write_text("print('mine')\nfrom nowhere import nothing\n", encoding="utf-8")
     plain = done(home, "-m", "remaptrace", "run", "t.yaml", REMAPTRACE_CACHE=str(home / "other"))
     bundled = done(home, "-m", "remaptrace", "run", "t.yaml")
     assert bundled.stdout.startswith("mine")
@@ -154,7 +154,22 @@ def test_numpy_has_every_name_behind_its_import(home: Path) -> None:
 
 def test_a_short_run_loads_nothing_that_it_does_not_use(home: Path) -> None:
     """Each of these takes longer to load than ten steps to replay."""
-    unused = ("inspect", "ast", "pickle", "platform", "textwrap", "json", "pathlib", "click", "rich", "yaml")
+    unused = (
+        "typing",
+        "re",
+        "ctypes",
+        "threading",
+        "inspect",
+        "ast",
+        "pickle",
+        "platform",
+        "textwrap",
+        "json",
+        "pathlib",
+        "click",
+        "rich",
+        "yaml",
+    )
     unused = (
         *unused,
         "numpy._typing",
@@ -169,6 +184,7 @@ def test_a_short_run_loads_nothing_that_it_does_not_use(home: Path) -> None:
     code = _WATCHED + f"\nprint(sorted(set({unused!r}) & set(sys.modules)), file=sys.stderr)\n"
     whole = _SCENARIO.replace("{length", "{addr: 0x100000000000, length")  # in the form that is read at once
     (home / "t.yaml").write_text(f"name: t\n{whole}", encoding="utf-8")
-    for _ in range(2):  # presets are parsed by the first
-        seen = done(home, "-c", code, "run", "t.yaml")
+    for _ in range(2):  # the first parses presets, compiles expressions, and writes what it loaded
+        assert done(home, "-m", "remaptrace", "run", "t.yaml").returncode == 0
+    seen = done(home, "-c", code, "run", "t.yaml")
     assert seen.stderr.splitlines()[-1] == "[]"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from ...report.formats import PAGES, ending_of
 from .. import output as out
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...report.documents.advise import Advise, AdviseGrowth, AdviseMap
     from ...report.documents.check import Check
     from ...report.documents.diff import Diff, DiffRecordings

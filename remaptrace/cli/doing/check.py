@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ...errorcodes import RT_USAGE
 from ...errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, KSFT_SKIP, RemapTraceError, UsageError
@@ -15,6 +14,7 @@ from .. import output as out
 from .. import session
 from ..answers.pages import is_page, write_page
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...result.agreement import CheckOutcome
     from ...result.result import Result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from ...errors import EXIT_FINDINGS, EXIT_INPUT, EXIT_OK, InputError
 from ...report.formats import made, output_for, text
@@ -12,7 +11,10 @@ from .. import output as out
 from .. import session
 from ..answers.pages import is_page, write_page
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...report.documents.run import Run
     from ...result.result import Result
 

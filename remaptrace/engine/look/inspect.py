@@ -7,7 +7,6 @@ changes nothing but the caches of lookups. Addresses and offsets are bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -80,12 +79,15 @@ from ..state import (
     V_WORDS,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     import numpy.typing as npt
 
 
 Words: TypeAlias = "npt.NDArray[np.int64]"
-View = Any
+View: TypeAlias = "Any"
 """A memoryview of the arena."""
 
 _WORD = 1 << 64

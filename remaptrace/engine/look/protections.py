@@ -13,7 +13,6 @@ protection in this sense, unless VM_MANYPROTS makes it one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ...abi.vmflags import VM_MANYPROTS
 from ...machine.archwords import A_PAGE_SHIFT
@@ -22,6 +21,11 @@ from ...result.result import ProtectionRange, Protections
 from ..pages import pgwalk, pte
 from ..state import H_ARCH, MM_TABLES, V_END, V_FLAGS, V_START
 from .inspect import vmas
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _LETTERS = ("---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx")  # r + 2w + 4x
 

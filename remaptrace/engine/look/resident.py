@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..pages import pte
 from ..state import F_FLAGS, F_MAPCOUNT, FF_ANON, FF_DIRTY, FF_ZERO, MM_COUNT, MM_TABLES, V_END, V_START
 from .inspect import frame_of, vmas
 from .protections import ptes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 COUNTS = ("rss", "anonymous", "shared", "dirty", "huge", "swap", "file_ptes", "guards")
 """Pages present; of them private copies, mapped more than once, dirty, in huge pages; then absent ones."""

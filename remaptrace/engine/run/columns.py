@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +20,10 @@ from ...abi.rows import (
 )
 from ...trace.events import repeated
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
 # column: its word of a result row, its lowest bit there, its type

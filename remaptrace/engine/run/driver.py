@@ -6,9 +6,8 @@ through the loop in chunks, and result columns are narrowed chunk by chunk, so m
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,7 +55,10 @@ from .setup import set_up
 from .shown import shown_by
 from .telling import broken, notes_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
     from ..look.changes import Recorder
@@ -372,7 +374,7 @@ class _Later:
 
     def __init__(self, run: _Run) -> None:
         self._run, self._moments, self._at_end = run, run.moments, run.ends
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def knows(self, event: int) -> bool:
         """Whether a look behind `event` needs no new replay."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ...abi.kinds import K_EXECUTE, K_READ, K_WRITE
 from ...errors import UsageError
 from ...trace.events import Trace, one_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...machinecode.load import Function
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +19,10 @@ from ...abi.kinds import K_EXIT
 from ...lateclasses import dataclass
 from ..state import F_WORDS, G_LOG, H_FRAMES, H_NFRAMES, H_TOP
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
     from .columns import Part

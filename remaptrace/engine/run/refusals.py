@@ -7,7 +7,6 @@ calls, the question is what it would have answered: only what the machine that r
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +21,10 @@ from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKE_UNSEEN, TAKEN
 from .columns import Part
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
 

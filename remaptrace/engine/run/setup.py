@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ... import errorcodes as ec
@@ -33,6 +31,11 @@ from ..state import (
     T_WORDS,
     kalloc,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _BRACKETED = {
     "[heap]": marks.NAME_HEAP,

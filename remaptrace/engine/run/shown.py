@@ -5,13 +5,16 @@ A recorded success decides, unless the machine was told otherwise (a kernel file
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...abi import kinds as ev
 from ...machine.rules import RULES
 from ...trace.events import Trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _EVIDENCE: tuple[tuple[str, int, int, int, str], ...] = (
     ("pkeys", ev.K_PKEY_ALLOC, 0, 16, "the processor has protection keys: pkeys=16"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ... import errorcodes as ec
 from ...errors import ReplayError
 from ...machine.archwords import A_HUGE_SHIFT
@@ -25,6 +23,10 @@ from ..state import (
     H_ARCH,
 )
 from .refusals import proofs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def broken(trace: Trace, error: int, event: int) -> ReplayError:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 
 from ...defaults import DEFAULT_KERNEL
 from ...patterns import pattern
 from .. import presets
 from .derive import stands_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 """The kernel of a trace that names none."""
 _NEWEST_26 = "linux-2.6.21"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
 
 from ...result.agreement import CheckOutcome
 from .run import agreement_facts
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from ..documents.check import Check
     from ..documents.run import Tally
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +13,10 @@ from ...trace.compiled import pays
 from ...trace.events import Trace, rows_where
 from ...trace.wording import place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
     from ..documents.run import (

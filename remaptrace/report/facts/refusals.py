@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from ...abi.calls import KIND_NAMES
@@ -27,7 +25,10 @@ from ...result.result import Result
 from ...trace.events import one_of, rows_where
 from ...trace.wording import Place, place, result_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
     from ...advice.causes import Refusal

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 
@@ -28,7 +27,10 @@ from .memory import memory_facts, not_recorded
 from .processes import process_facts
 from .refusals import refusal_facts, refusal_notes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final, Literal
+
     import numpy.typing as npt
 
     from ...machine.kernel import Kernel
@@ -309,7 +311,7 @@ _UNSEEN = ("resident", "page_tables")
 
 def _told(facts: Mapping[str, Any], calls_only: bool) -> MmFacts:
     told = {k: None if calls_only and k in _UNSEEN else v for k, v in facts.items()}
-    return cast("MmFacts", told)  # of `engine.look.inspect.mm_facts`
+    return told  # type: ignore[return-value]  # of `engine.look.inspect.mm_facts`
 
 
 def agreement_facts(outcome: CheckOutcome) -> Agreement:

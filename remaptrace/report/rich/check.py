@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ...counting import counted, number
 from ..errortext import printable
@@ -11,6 +10,7 @@ from ..layout import Cell, Sheet
 from ..phrases import noun, nouns
 from .run import write_differences
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..documents.check import Check as Facts
     from ..documents.run import Agreement

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ...counting import counted, number
 from ..errortext import printable
@@ -19,6 +18,7 @@ from ..phrases import (
     process_words,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..documents.run import Difference, MachineFacts, Peak, Refusal, TraceFacts
     from ..documents.run import Run as Facts

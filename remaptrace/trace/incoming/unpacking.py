@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from ... import errorcodes as ec
 from ...errors import InputError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

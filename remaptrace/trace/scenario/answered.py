@@ -10,11 +10,10 @@ same gaps are errors.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from ...abi.kinds import FILE_DEVICE, FILE_REGULAR, FILE_SHMEM, FILE_UNMAPPABLE, FILE_ZERO
 from ...abi.prctl import PR_SET_MM_BRK, PR_SET_MM_START_BRK, PRCTL_OPTIONS
-from ...lateclasses import dataclass, field
+from ...lateclasses import NamedTuple, dataclass, field
 from ...patterns import pattern
 from . import ANSWERS_OF
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of, restore
@@ -22,6 +21,10 @@ from .shownrules import shown_rules
 from .startareas import put_initial
 from .steps import STEPS
 from .untoldranges import CONTINUE, WRITEPROTECT, continued, writeprotects
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ANSWERED = pattern(rf"^{ANSWERS_OF}(\d+\.\d+(?:\.\d+)?)\b")
 _LEFT_OUT = pattern(r"calls left out: ([a-z0-9_ ,]+)")

@@ -7,8 +7,6 @@ events for all turns at once. References to other steps' results become rows of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from ... import errorcodes as ec
@@ -22,7 +20,10 @@ from .steps import STEPS, SYSCTL_WORDS, Step
 from .table import WIDTH, EventTable
 from .values import CONVERTERS, Key, Problem, did_you_mean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .loops import Value
 
 BAD_FD = 777

@@ -8,11 +8,9 @@ NotCanonical, and the full reader starts over.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 from operator import call
-from typing import Any
 
 from ...abi.calls import Arg as Field
 from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
@@ -24,6 +22,12 @@ from .steps import STEPS, Step
 from .values import CONVERTERS, Problem
 from .yamldoc import scalar
 from .yamlmini import VALUE, NotCanonical, parse, value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from typing import Any
+
 
 _NUMBER = r"(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,18}|0)"
 _PATTERNS = {

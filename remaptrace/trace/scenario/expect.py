@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ... import errorcodes as ec
 from ...abi import signals as names
 from ...abi.calls import Arg as Field
@@ -13,7 +11,10 @@ from ..answers import NUMBERS
 from .steps import Step
 from .values import Key, Problem, did_you_mean, number
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .build import Builder
 
 OUTCOMES = ("ok", "SIGSEGV", "SIGBUS", "LIVELOCK", "BUG", "OOM", "UNDELIVERED", "WAITS")

@@ -8,11 +8,13 @@ it was written. See `answered`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .steps import STEPS
 
-Steps = list[dict[str, Any]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+Steps: TypeAlias = "list[dict[str, Any]]"
 _REGISTERED = frozenset(("um", "uw", "ui"))
 _QUIET = frozenset(
     (

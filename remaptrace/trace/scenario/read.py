@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 from ... import errorcodes as ec
 from ...errors import InputError
@@ -24,7 +23,10 @@ from .values import Key, Problem, did_you_mean
 from .yamldoc import Document, decode, load
 from .yamlmini import NotCanonical, check_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .answered import Completed, UntoldFile
 
 _RESOURCES = ("nodes", "nr_hugepages", "nr_overcommit_hugepages")

@@ -5,9 +5,12 @@ Only what could not have been answered so otherwise; see `answered`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .leftout import Steps, expected_of, number_of, operation_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _GIGANTIC = "30<<"
 

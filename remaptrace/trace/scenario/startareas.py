@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...counting import counted
 from .leftout import PAGE, areas_of, expected_of, number_of, operation_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 MMAP_BASE = 0x7FFFF7FFF000
 """Where the search of an x86-64 program ends that is not randomised and has a stack limit of 8 MiB."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from ...abi.kinds import EVF_MADE
 from ..events import COLUMNS, RELOCATION_DTYPE, TASK_DTYPE, Expectation, Trace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, overload
+
     import numpy.typing as npt
 
     from .loops import IntArray, Value
@@ -49,10 +51,13 @@ class Expectations(Sequence[Expectation]):
             return iter(self._made)
         return (self[i] for i in range(len(self)))
 
-    @overload
-    def __getitem__(self, index: int) -> Expectation: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Expectation]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> Expectation: ...
+        @overload
+        def __getitem__(self, index: slice) -> list[Expectation]: ...
+
     def __getitem__(self, index: int | slice) -> Expectation | list[Expectation]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]

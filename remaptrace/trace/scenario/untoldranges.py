@@ -8,10 +8,13 @@ one of the calls between them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...lateclasses import dataclass, field
 from .leftout import PAGE, Steps, expected_of, number_of, operation_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 WRITEPROTECT, CONTINUE = "uffdio_writeprotect", "uffdio_continue"
 _FILL = frozenset(("uffdio_copy", "uffdio_zeropage", "uffdio_move", "uffdio_poison", "uffdio_continue"))

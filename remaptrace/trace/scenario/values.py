@@ -6,19 +6,20 @@ int64 array with one value for each turn of the loops around the step.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ... import errorcodes as ec
 from ...abi import vmanames
 from ...abi.calls import Arg as Field
 from ...abi.mman import HUGE_DEFAULT, HUGE_SIZE_SHIFT, PROT
-from ...patterns import pattern
+from ...patterns import IGNORECASE, pattern
 from ...sizes import parse_size
 from .steps import SYSCTLS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     import numpy as np
     import numpy.typing as npt
 
@@ -31,7 +32,7 @@ _LETTERS = {
     "".join(p): sum({"r": 1, "w": 2, "x": 4}[c] for c in p)
     for p in ("r", "w", "x", "rw", "wr", "rx", "xr", "wx", "xw", "rwx", "rxw", "wrx", "wxr", "xrw", "xwr")
 }
-_SHIFTED = pattern(r"(\d{1,2}) ?<< ?(?:map|mfd|shm)_huge_shift\Z", re.IGNORECASE)
+_SHIFTED = pattern(r"(\d{1,2}) ?<< ?(?:map|mfd|shm)_huge_shift\Z", IGNORECASE)
 _WORD = pattern(r"[A-Za-z_]\w*\Z")
 _KERNELS_PREFIX = pattern(
     r"(?:UFFDIO_(?:\w+_)?MODE|UFFD_FEATURE|UFFD|MPOL_MF|MPOL_F|MPOL|FALLOC_FL|F_SEAL|PKEY|PROT|MAP|MADV|MREMAP|MLOCK"

@@ -8,12 +8,15 @@ text, whatever version of YAML one has in mind.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ... import errorcodes as ec
 from ...errors import InputError
 from ...lateclasses import dataclass, field
 from ...patterns import pattern
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 MAX_DEPTH = 40
 MAX_NODES = 20_000_000  # aliases expanded

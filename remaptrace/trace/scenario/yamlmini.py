@@ -7,10 +7,13 @@ caller takes the full reader; what is accepted means exactly what it means there
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...patterns import pattern
 from .yamldoc import scalar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _MAX_DEPTH = 16
 _INSIDE = r"[A-Za-z0-9_./+()*<>=~^|&%@-]"
