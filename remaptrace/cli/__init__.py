@@ -30,8 +30,14 @@ def main() -> None:
     begin()
     from .entry import guarded
 
-    sys.exit(guarded(sys.argv[1:]))
+    status = guarded(sys.argv[1:])
+    if sys.argv[1:2] and sys.argv[1] in _PLAINLY_ENDED:
+        _leave(status)
+    sys.exit(status)
 
+
+_PLAINLY_ENDED = ("run", "check", "maps", "diff", "sweep", "advise")
+"""Commands whose files are whole and closed when they have answered."""
 
 _COLLECT_FROM = 100_000
 """New objects from which the collector of cycles looks for garbage: what is imported is none."""
@@ -40,7 +46,7 @@ _COLLECT_FROM = 100_000
 def _leave(status: int) -> None:
     """End the process here, with nothing taken apart first: that takes a tenth of a short run.
 
-    For commands that write to standard output alone; what was registered for the end is done. Returns where someone
+    For commands that leave nothing open; what was registered for the end is done. Returns where someone
     waits for the usual end: a debugger, a profiler, another thread, or output that cannot be written.
     """
     import atexit

@@ -71,9 +71,6 @@ def _done(command: str, words: list[str]) -> int:
 
         explain.told(*words)
     else:
-        from ..startup.numpylate import load_numpy
-
-        load_numpy()
         if command == "run":
             from .doing import run
 

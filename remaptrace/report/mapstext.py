@@ -11,7 +11,7 @@ from .errortext import printable
 from .layout import Cell, Sheet
 
 if TYPE_CHECKING:
-    from ..trace.wording import Place
+    from ..abi.places import Place
     from .documents.machines import Maps
     from .documents.run import MmFacts
 

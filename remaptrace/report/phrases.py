@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from ..trace.wording import Place
+    from ..abi.places import Place
     from .documents.advise import RemedyFacts
     from .documents.run import Agreement, GroundAnswers, GroundFaults, InFile, MachineFacts, Run, SourcePlace
 

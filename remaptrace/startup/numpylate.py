@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _frozen_importlib import _find_spec  # type: ignore[import-not-found,attr-defined]
 from importlib import import_module
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from .laterparts import Parts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.machinery import ModuleSpec as Spec
     from typing import Any
 
 
@@ -70,10 +72,44 @@ def _datetime() -> list[_Late]:
     return [_Late("datetime", datetime_CAPI=datetime_CAPI)]
 
 
-def load_numpy() -> None:
-    """Import numpy, unless it is there."""
-    if "numpy" in sys.modules:
-        return
+class Numpy:
+    """A finder in front of all others, which finds numpy once: the import then finds what stands for modules."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> Spec | None:
+        """As finders do; None: the others shall look."""
+        if fullname != "numpy":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec: Spec | None = _find_spec(fullname, path, target)
+        execute = getattr(getattr(spec, "loader", None), "exec_module", None)
+        if spec is not None and execute is not None:
+            spec.loader = _Loader(spec.loader, execute)  # type: ignore[assignment]
+        return spec
+
+
+def prepare_numpy() -> None:
+    """Have numpy come so when it is imported, unless it is there."""
+    if "numpy" not in sys.modules:
+        sys.meta_path.insert(0, Numpy())  # type: ignore[arg-type]
+
+
+class _Loader:
+    """The loader of numpy, until it has loaded it."""
+
+    def __init__(self, loader: object, execute: Callable[[ModuleType], None]) -> None:
+        self._loader, self._execute = loader, execute
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Make the module of its code, as that loader does."""
+        if module.__spec__ is not None:
+            module.__spec__.loader = module.__loader__ = self._loader  # type: ignore[assignment]
+        _load(module, self._execute)
+
+
+def _load(numpy: ModuleType, execute: Callable[[ModuleType], None]) -> None:
     late = [
         # a text as it is; no signature: `inspect` itself, asked for one later, looks at the function
         _Late("inspect", cleandoc=lambda text: text, signature=lambda _function: None),
@@ -88,7 +124,7 @@ def load_numpy() -> None:
     sys.modules.update((one.__name__, one) for one in late)
     try:
         with Parts() as parts:
-            import numpy
+            execute(numpy)
     finally:
         for one in late:
             if sys.modules.get(one.__name__) is one:

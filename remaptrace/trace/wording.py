@@ -15,7 +15,7 @@ from .events import Trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from ..abi.places import Place
 
 ONLY_FAILED = (
     "every call of the log failed, as strace -Z, -e status=failed and perf trace --failure record: what succeeded,"
@@ -32,20 +32,6 @@ NOT_COUNTED = "it is missing from the counts"
 def counts_are_lower_bounds(notes: Iterable[str]) -> bool:
     """Whether the notes of a trace say that areas which were there are in no count."""
     return any(BEGAN_BEFORE in note or NOT_COUNTED in note for note in notes)
-
-
-if TYPE_CHECKING:
-
-    class Place(TypedDict):
-        """The way back from a number to its source."""
-
-        event: int  # row of the trace; -1: the end
-        pid: int
-        tid: int
-        file: str  # as it was named when opened
-        line: int  # from 1; 0: none
-else:
-    Place = dict
 
 
 def not_expressible(trace: Trace, event: int, what: str, expected: str) -> InputError:
@@ -69,18 +55,18 @@ _TABLES = {
 def place(trace: Trace, event: int) -> Place:
     """Where `event` comes from."""
     if event < 0 or event >= len(trace):
-        return Place(event=-1, pid=0, tid=0, file=trace.sources[0] if trace.sources else "", line=0)
+        return {"event": -1, "pid": 0, "tid": 0, "file": trace.sources[0] if trace.sources else "", "line": 0}
     columns = trace.columns
     task = int(columns["task"][event])
     known = 0 <= task < len(trace.tasks)
     source = int(columns["source"][event]) if "source" in columns else 0
-    return Place(
-        event=event,
-        pid=int(trace.tasks["pid"][task]) if known else 0,
-        tid=int(trace.tasks["tid"][task]) if known else 0,
-        file=trace.sources[source] if source < len(trace.sources) else "",
-        line=int(columns["line"][event]) if "line" in columns else 0,
-    )
+    return {
+        "event": event,
+        "pid": int(trace.tasks["pid"][task]) if known else 0,
+        "tid": int(trace.tasks["tid"][task]) if known else 0,
+        "file": trace.sources[source] if source < len(trace.sources) else "",
+        "line": int(columns["line"][event]) if "line" in columns else 0,
+    }
 
 
 def event_text(trace: Trace, event: int) -> str:

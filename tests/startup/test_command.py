@@ -102,9 +102,9 @@ def test_numpy_is_whole_behind_its_import(home: Path) -> None:
     code = """
 import sys
 from remaptrace.cli import _prepare_numpy
-from remaptrace.startup.numpylate import load_numpy
+from remaptrace.startup.numpylate import prepare_numpy
 _prepare_numpy()
-load_numpy()
+prepare_numpy()
 late = {"ast", "inspect", "pickle", "platform", "textwrap", "tokenize", "datetime"}
 late = (late | {"numpy._typing", "numpy.linalg", "numpy.lib", "numpy._utils._inspect"}) & set(sys.modules)
 assert not late, late
@@ -137,8 +137,8 @@ def test_numpy_has_every_name_behind_its_import(home: Path) -> None:
     """Those of parts that are loaded later, too, however they are asked for."""
     listed = "import numpy as np\nwords = sorted(dir(np)), sorted(np.__all__)\n"
     late = (
-        "from remaptrace.cli import _prepare_numpy\nfrom remaptrace.startup.numpylate import load_numpy\n"
-        f"_prepare_numpy()\nload_numpy()\n{listed}assert all(hasattr(np, name) for name in words[0])\n"
+        "from remaptrace.cli import _prepare_numpy\nfrom remaptrace.startup.numpylate import prepare_numpy\n"
+        f"_prepare_numpy()\nprepare_numpy()\n{listed}assert all(hasattr(np, name) for name in words[0])\n"
     )
     plain = done(home, "-c", f"{listed}print(words)")
     found = done(home, "-c", f"{late}print(words)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from ...trace.wording import Place
+from ...abi.places import Place
 from .diff import Grown, ProcessName
 from .run import MachineFacts, TraceFacts
 

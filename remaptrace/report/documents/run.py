@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
-from ...trace.wording import Place
+from ...abi.places import Place
 
 
 class InFile(TypedDict):

@@ -16,12 +16,13 @@ from ...advice.whatif import remaining
 from ...advice.whole import Advice
 from ...counting import counted, number
 from ...trace.events import Trace
-from ...trace.wording import Place, counts_are_lower_bounds, event_text, place
+from ...trace.wording import counts_are_lower_bounds, event_text, place
 from .dump import share_of, size_words
 from .processes import process_facts
 from .run import machine_facts, trace_facts
 
 if TYPE_CHECKING:
+    from ...abi.places import Place
     from ...lookup.measure import Cost
     from ..documents.advise import (
         Advise,

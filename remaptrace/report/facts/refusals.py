@@ -23,7 +23,7 @@ from ...engine.why import (
 from ...patterns import pattern
 from ...result.result import Result
 from ...trace.events import one_of, rows_where
-from ...trace.wording import Place, place, result_text
+from ...trace.wording import place, result_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ...abi.places import Place
     from ...advice.causes import Refusal
     from ..documents.run import RefusalReason
 

@@ -11,7 +11,7 @@ from ..facts.run import rule_ground
 from ..phrases import nouns, saved_words
 
 if TYPE_CHECKING:
-    from ...trace.wording import Place
+    from ...abi.places import Place
     from ..documents.advise import Advise, AdviseGrowth, AdviseMap
     from ..documents.check import Check
     from ..documents.diff import Diff, DiffRecordings
