@@ -48,18 +48,23 @@ class Jit:
 
         self._options = options
         self._apart: dict[Any, tuple[str, ...]] = {}
-        inside = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **options, **(inner or {})}
-        self._njit = numba.njit(pipeline_class=lean_compiler(), **inside)
+        plain = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **options}
+        lean = lean_compiler()
+        self._njit = numba.njit(pipeline_class=lean, **plain, **(inner or {}))
+        self._njit_apart = numba.njit(pipeline_class=lean, **plain)
 
     def kernel(self, function: F) -> F:
         """`function` for calls from other compiled functions.
 
         A constant argument is taken as any other int: numba would compile the function again for each constant.
         """
+        return self._compiled(function, self._njit)
+
+    def _compiled(self, function: F, njit: Any) -> F:
         from numba import types
         from numba.core.sigutils import normalize_signature
 
-        compiled: Any = self._njit(function)
+        compiled: Any = njit(function)
         compile_as = compiled.compile
 
         def compile_plain(signature: Any) -> Any:
@@ -73,13 +78,13 @@ class Jit:
 
     def apart(self, function: F) -> F:
         """`kernel` for what is never made part of its callers: they stay small and keep their registers."""
-        compiled = self.kernel(function)
+        compiled = self._compiled(function, self._njit_apart)
         self._apart[compiled] = ("noinline",)
         return compiled
 
     def seldom(self, function: F) -> F:
         """`apart` for what few events need: the code in front of it is laid out for passing it by."""
-        compiled = self.kernel(function)
+        compiled = self._compiled(function, self._njit_apart)
         self._apart[compiled] = ("noinline", "cold")
         return compiled
 

@@ -15,6 +15,7 @@ Progress = Callable[[str, int, int], None]
 _KERNEL_TEXT = ("kernellines.kernel_lines", "scan.add_name")
 _STRACE = (
     "stracelex.lex_lines",
+    "stracefollow.read_lines",
     "stracefollow.follow",
     "stracefollow.add_path",
     "scan.add_name",

@@ -98,10 +98,14 @@ class Growing:
 
 
 class EventBlocks:
-    """Events in the order in which they are added; memory is that of the finished columns."""
+    """Events in the order in which they are added; memory is that of the finished columns.
 
-    def __init__(self) -> None:
-        self.block = np.zeros((len(FIELDS), BLOCK), dtype=np.int64)
+    `most`: how many events a block takes.
+    """
+
+    def __init__(self, most: int = BLOCK) -> None:
+        self.most = most
+        self.block = np.zeros((len(FIELDS), most), dtype=np.int64)
         self.used = 0
         self._columns = [Growing() for _ in FIELDS]
         self._before = 0
@@ -123,7 +127,7 @@ class EventBlocks:
         time: int = 0,
     ) -> None:
         """Append an event. Values of more than 63 bits become signed words."""
-        if self.used == BLOCK:
+        if self.used == self.most:
             self.flush()
         if ret is not None:
             flags |= EVF_HAS_RET
@@ -135,7 +139,7 @@ class EventBlocks:
 
     def room(self) -> int:
         """How many events the current block still takes."""
-        return BLOCK - self.used
+        return self.most - self.used
 
     def flush(self) -> None:
         """Narrow the current block and begin another."""

@@ -15,6 +15,8 @@ from .jit import COMPILED, Words, kernel
 C_PLACE, C_WIDTH = 0, 1
 """Words of a column's row: the address of its first number; bytes of a number, and UNSIGNED if it is never negative."""
 UNSIGNED = 16
+SIXTEEN = 16
+"""Words that are looked at, or copied as numbers of a column, at a time."""
 
 if COMPILED:
     from llvmlite import ir
@@ -50,6 +52,51 @@ if COMPILED:
 
         return extending.intrinsic(write)
 
+    def _sixteen(context: Any, builder: Any, array: Any, kind: Any, at: Any) -> Any:
+        """Sixteen words of a table from number `at` of it on."""
+        start = context.make_array(kind)(context, builder, array).data
+        words = ir.VectorType(ir.IntType(64), SIXTEEN)
+        place = builder.bitcast(builder.gep(start, [at]), words.as_pointer())
+        return builder.load(place, align=8)
+
+    @extending.intrinsic  # type: ignore[untyped-decorator]
+    def span_of_sixteen(typing: Any, table: Any, at: Any) -> Any:
+        """The bits that a number x or ~x has of sixteen, which begin at number `at` of a table."""
+
+        def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            words = _sixteen(context, builder, arguments[0], signature.args[0], arguments[1])
+            signs = builder.ashr(words, ir.Constant(words.type, [63] * SIXTEEN))
+            bits, n = builder.xor(words, signs), SIXTEEN
+            while n > 1:  # halves on each other
+                n //= 2
+                kind = ir.VectorType(ir.IntType(32), n)
+                nothing = ir.Constant(bits.type, ir.Undefined)
+                low, high = (
+                    builder.shuffle_vector(bits, nothing, ir.Constant(kind, list(range(first, first + n))))
+                    for first in (0, n)
+                )
+                bits = builder.or_(low, high)
+            return builder.extract_element(bits, ir.IntType(32)(0))
+
+        return types.int64(table, types.int64), lowered
+
+    def _copying(bits: int) -> Any:
+        def copy(typing: Any, table: Any, at: Any, place: Any, to: Any) -> Any:
+            def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                table, at, place, to = arguments
+                words = _sixteen(context, builder, table, signature.args[0], at)
+                narrow = ir.VectorType(ir.IntType(bits), SIXTEEN)
+                if bits < 64:
+                    words = builder.trunc(words, narrow)
+                target = builder.bitcast(_number_at(builder, bits, [place, to]), narrow.as_pointer())
+                builder.store(words, target, align=bits // 8)
+                return ir.IntType(64)(0)
+
+            return types.int64(table, types.int64, types.int64, types.int64), lowered
+
+        return extending.intrinsic(copy)
+
+    copy8, copy16, copy32, copy64 = (_copying(bits) for bits in (8, 16, 32, 64))
     read8, read16, read32, read64 = (_reading(bits, True) for bits in (8, 16, 32, 64))
     _read8u, _read16u, _read32u = (_reading(bits, False) for bits in (8, 16, 32))
     write8, write16, write32, write64 = (_writing(bits) for bits in (8, 16, 32, 64))
@@ -64,6 +111,15 @@ else:
         """Addresses are machine code's alone."""
         raise NotImplementedError
 
+    def span_of_sixteen(table: Words, at: int) -> int:
+        """As wide as machine code takes them at a time."""
+        raise NotImplementedError
+
+    def _uncopied(table: Words, at: int, place: int, to: int) -> int:
+        """Addresses are machine code's alone."""
+        raise NotImplementedError
+
+    copy8 = copy16 = copy32 = copy64 = _uncopied
     read8 = read16 = read32 = read64 = _read8u = _read16u = _read32u = _unread
     write8 = write16 = write32 = write64 = _unwritten
 

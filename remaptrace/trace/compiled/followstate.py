@@ -35,6 +35,7 @@ S_BIRTHS = 43  # births of which `tasks` holds the first part ...
 S_FORKING = 44  # ... and whose child has not spoken yet ...
 S_FORKER = 45  # ... the task of the latest
 S_ASKS = 46  # 1: whose child speaks first the plain reader must tell
+S_LINES = 47  # rows of lines that are lexed and not all followed
 S_MARKS = 48  # + OP_* - OP_CLONE: the string number of its name, 0: none yet
 ST_WORDS = 64
 T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5

@@ -50,9 +50,9 @@ if COMPILED:
     trailing_zeros: Callable[[Eight], Eight] = _trailing_zeros
     _intrinsic: Any = intrinsic
 
-    _LITTLE = sys.byteorder == "little"
+    LITTLE = sys.byteorder == "little"
 
-    def _loaded(kind: Any, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def loaded(kind: Any, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         """A value of `kind` that stands in an array of bytes from a place on, wherever that is."""
         start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         place = builder.bitcast(builder.gep(start, [arguments[1]]), kind.as_pointer())
@@ -66,8 +66,8 @@ if COMPILED:
         """
 
         def lowered(*of: Any) -> Any:
-            whole = _loaded(ir.IntType(64), *of)
-            return whole if _LITTLE else of[1].bswap(whole)
+            whole = loaded(ir.IntType(64), *of)
+            return whole if LITTLE else of[1].bswap(whole)
 
         return types.uint64(b, types.int64), lowered
 
@@ -77,14 +77,14 @@ if COMPILED:
 
         def lowered(*of: Any) -> Any:
             kind = ir.VectorType(ir.IntType(8), 64)
-            same = of[1].icmp_unsigned("==", _loaded(kind, *of), ir.Constant(kind, [10] * 64))
+            same = of[1].icmp_unsigned("==", loaded(kind, *of), ir.Constant(kind, [10] * 64))
             bits = of[1].bitcast(same, ir.IntType(64))
-            return bits if _LITTLE else of[1].bitreverse(bits)
+            return bits if LITTLE else of[1].bitreverse(bits)
 
         return types.uint64(b, types.int64), lowered
 
     _jit = Jit({"forceinline": True}, nogil=True, **_uncounted())
-    kernel = _jit.kernel
+    kernel, apart = _jit.kernel, _jit.seldom
 
     def entry(signature: str) -> Callable[[F], F]:
         """Machine code can be made of a function, which numba knows as `signature`: it becomes an `Entry`."""
@@ -112,6 +112,8 @@ else:
     def kernel(function: F) -> F:
         """Leave `function` as it is: only its compiled form is called."""
         return function
+
+    apart = kernel
 
     def entry(signature: str) -> Callable[[F], F]:
         """Call the machine code of a function, made at the first call if it is not on disk."""

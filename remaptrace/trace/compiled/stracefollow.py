@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ...abi.kinds import K_SIGNAL
 from ...abi.rows import B_A0, B_FLAGS, B_OTHER_END, T_OF_DAY, T_RELATIVE
+from .blockcolumns import put_block
 from .calls.followfiles import count_failed, finish_close, finish_descriptor, finish_open
 from .calls.followlives import (
     begin_birth,
@@ -20,10 +21,12 @@ from .calls.followlives import (
 )
 from .followstate import (
     PATH_LENGTH,
+    S_BEFORE,
     S_CLOCK,
     S_DAY,
     S_IGNORE,
     S_LINE,
+    S_LINES,
     S_UNDERSTOOD,
     S_UNNAMED,
     S_USED,
@@ -70,6 +73,7 @@ from .lexrows import (
     ST_RESUMED,
     ST_UNFINISHED,
 )
+from .stracelex import lex_rows
 from .wide import word
 
 _LAST_MOMENT = 1 << 62
@@ -284,37 +288,33 @@ def _of_task(
     return True
 
 
-@entry(
-    "int64(uint8[::1], int64[:, ::1], int64, int64, int64[::1], int32[::1], int32[::1], int64[:, ::1],"
-    " int32[:, ::1], int32[::1], int32[::1], int64[:, ::1], int64[:, ::1], int32[::1], int64[::1], int64[:, ::1],"
-    " int64[:, ::1])"
-)
-def follow(
+@kernel
+def follow_rows(
     b: Bytes,
     rows: Words,
     first: int,
     last: int,
     state: Words,
-    tids: Halves,
-    living: Halves,
-    tasks: Words,
-    files: Halves,
-    users: Halves,
-    free: Halves,
-    lives: Words,
+    threads: Threads,
     paths: Words,
     buckets: Halves,
     counts: Words,
     plain: Words,
     out: Words,
+    columns: Words,
 ) -> int:
-    """Make events of rows first..last-1 until one is not plain or the block is full: the row to go on with."""
+    """See `follow`."""
     limit = out.shape[1]
-    threads = Threads(tids, living, tasks, files, users, free, lives)
+    tids, tasks = threads.tids, threads.tasks
     for i in range(first, last):
         op = rows[i, L_OP]
-        if op == OP_SLOW or state[S_USED] + EVENTS_OF_LINE > limit:
+        if op == OP_SLOW:
             return i
+        if state[S_USED] + EVENTS_OF_LINE > limit:
+            if not put_block(out, word(state[S_USED]), columns):
+                return i
+            state[S_BEFORE] += state[S_USED]
+            state[S_USED] = 0
         tid = rows[i, L_TID]
         task = -1
         if tid < 0:
@@ -339,3 +339,86 @@ def follow(
             return i
         state[S_UNDERSTOOD] += 1
     return last
+
+
+@entry(
+    "int64(uint8[::1], int64[:, ::1], int64, int64, int64[::1], int32[::1], int32[::1], int64[:, ::1],"
+    " int32[:, ::1], int32[::1], int32[::1], int64[:, ::1], int64[:, ::1], int32[::1], int64[::1], int64[:, ::1],"
+    " int64[:, ::1], int64[:, ::1])"
+)
+def follow(
+    b: Bytes,
+    rows: Words,
+    first: int,
+    last: int,
+    state: Words,
+    tids: Halves,
+    living: Halves,
+    tasks: Words,
+    files: Halves,
+    users: Halves,
+    free: Halves,
+    lives: Words,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    plain: Words,
+    out: Words,
+    columns: Words,
+) -> int:
+    """Make events of rows first..last-1 until one is not plain: the row to go on with.
+
+    A full block of events goes to `columns` (see `blockcolumns`); stops where one of them must be made wider or longer.
+    """
+    threads = Threads(tids, living, tasks, files, users, free, lives)
+    return follow_rows(b, rows, first, last, state, threads, paths, buckets, counts, plain, out, columns)
+
+
+@entry(
+    "int64(uint8[::1], int64, int64[:, ::1], int64, int64, int64[:, :, ::1], int64[:, ::1], int64[:, ::1], int64[::1],"
+    " int64[::1],"
+    " int32[::1], int32[::1], int64[:, ::1], int32[:, ::1], int32[::1], int32[::1], int64[:, ::1], int64[:, ::1],"
+    " int32[::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])"
+)
+def read_lines(
+    b: Bytes,
+    stop: int,
+    rows: Words,
+    first: int,
+    lines: int,
+    names: Words,
+    words: Words,
+    known: Words,
+    forms: Words,
+    state: Words,
+    tids: Halves,
+    living: Halves,
+    tasks: Words,
+    files: Halves,
+    users: Halves,
+    free: Halves,
+    lives: Words,
+    paths: Words,
+    buckets: Halves,
+    counts: Words,
+    plain: Words,
+    out: Words,
+    columns: Words,
+) -> int:
+    """Lex and follow the lines of b[:stop], a room of `rows` at a time: what is written for one is read from the cache.
+
+    Rows first..lines-1 are those of lines lexed already; behind them L_BEGIN is where the next line begins. Stops as
+    `follow` does: gives the row to go on with, and in S_LINES how many are lexed, 0 when all is done.
+    """
+    threads = Threads(tids, living, tasks, files, users, free, lives)
+    while True:
+        at = follow_rows(b, rows, first, lines, state, threads, paths, buckets, counts, plain, out, columns)
+        if at < lines:
+            state[S_LINES] = lines
+            return at
+        state[S_LINE] += lines
+        begin = word(rows[lines, L_BEGIN])
+        if begin >= stop:
+            state[S_LINES] = 0
+            return 0
+        first, lines = 0, lex_rows(b, begin, stop, rows, names, plain, words, known, forms)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...abi.kinds import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
+from .alike.forms import LONGEST_LINE, SHORTEST_LINE, key_of, like_before
+from .alike.remember import remember
 from .calls.lexlives import lex_ended, lex_life, lex_life_resumed
 from .jit import Bytes, Words, eight, entry, kernel, newline_bits, trailing_zeros
 from .lexhead import read_head
@@ -13,6 +17,7 @@ from .lexrows import (
     L_ARG,
     L_BEGIN,
     L_OP,
+    L_RET,
     L_SHOWN,
     L_STATE,
     L_TOOK,
@@ -68,6 +73,7 @@ from .scan import (
     LEFT,
     LESS,
     MINUS,
+    NEWLINE,
     PLUS,
     QUOTE,
     RIGHT,
@@ -82,7 +88,10 @@ from .scan import (
 )
 from .wide import at, each, first_mark, without_first, word, zero_marks
 
-_LEFTS, _LESSES = each(LEFT), each(LESS)
+_AT_ONCE = 64
+"""Lines whose ends and keys are found before the first of them is read: what waits for the one does not wait for the
+other, and a processor looks ahead over few lines only."""
+_LEFTS, _LESSES, _NO_KEY = each(LEFT), each(LESS), each(0)
 
 
 @kernel
@@ -280,35 +289,75 @@ def _lex_call(
     return op if read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
 
 
+@kernel
+def _newline(b: Bytes, p: int) -> int:
+    """Where the line that begins at `p` ends. Of 128 bytes without a branch, which could not be foretold."""
+    first, second = word(trailing_zeros(newline_bits(b, p))), word(trailing_zeros(newline_bits(b, p + 64)))
+    length = 64 + second if first == 64 else first
+    while length & 63 == 0 and at(b, p + length) != NEWLINE:
+        length += word(trailing_zeros(newline_bits(b, p + length)))
+    return p + length
+
+
+@kernel
+def lex_rows(
+    b: Bytes,
+    start: int,
+    stop: int,
+    rows: Words,
+    names: Words,
+    plain: Words,
+    words: Words,
+    known: Words,
+    forms: Words,
+) -> int:
+    """See `lex_lines`."""
+    n = 0
+    limit = len(rows) - 1
+    while start < stop and n < limit:
+        first, last = n, min(n + _AT_ONCE, limit)
+        while start < stop and n < last:
+            newline = _newline(b, start)
+            end = newline
+            if end > start and at(b, end - 1) == 13:
+                end -= 1
+            key = key_of(b, start, end - start) if SHORTEST_LINE <= end - start <= LONGEST_LINE else _NO_KEY
+            rows[n, L_BEGIN] = start
+            rows[n, L_RET] = end
+            rows[n, L_A0] = word(key)
+            start = newline + 1
+            n += 1
+        for i in range(first, n):
+            p, end, key = word(rows[i, L_BEGIN]), word(rows[i, L_RET]), np.uint64(rows[i, L_A0])
+            op = like_before(b, p, end - p, key, rows, i, forms) if key != 0 else -1
+            if op < 0:
+                rows[i, L_BEGIN] = p
+                op = lex_line(b, p, end, rows, i, names, plain, words, known) if end > p else OP_SLOW
+                if key != 0 and op != OP_SLOW:
+                    remember(b, p, end - p, key, rows, i, op, plain, forms)
+            rows[i, L_OP] = op
+    rows[n, L_BEGIN] = start
+    return n
+
+
 @entry(
-    "int64(uint8[::1], int64, int64, int64[:, ::1], int64[:, :, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])"
+    "int64(uint8[::1], int64, int64, int64[:, ::1], int64[:, :, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1],"
+    " int64[::1])"
 )
 def lex_lines(
-    b: Bytes, start: int, stop: int, rows: Words, names: Words, plain: Words, words: Words, known: Words
+    b: Bytes,
+    start: int,
+    stop: int,
+    rows: Words,
+    names: Words,
+    plain: Words,
+    words: Words,
+    known: Words,
+    forms: Words,
 ) -> int:
     """Lex the lines of b[start:stop], which ends in a newline with `SLACK` bytes behind it. Fills a row a line.
 
     All rows but the last may be used: of the row behind those of lines L_BEGIN is where the next line begins.
-    `known` is what this thread remembers (see `lexparts`). Gives the number of lines.
+    `known` and `forms` are what this thread remembers (see `lexparts`, `alike`). Gives the number of lines.
     """
-    n = 0
-    limit = len(rows) - 1
-    bits, at_bits = newline_bits(b, start), start
-    while start < stop and n < limit:
-        while bits == 0:
-            at_bits += 64
-            bits = newline_bits(b, at_bits)
-        newline = at_bits + word(trailing_zeros(bits))
-        bits = without_first(bits)
-        end = newline
-        if end > start and at(b, end - 1) == 13:
-            end -= 1
-        rows[n, L_BEGIN] = start
-        op = OP_SLOW
-        if end > start:
-            op = lex_line(b, start, end, rows, n, names, plain, words, known)
-        rows[n, L_OP] = op
-        start = newline + 1
-        n += 1
-    rows[n, L_BEGIN] = start
-    return n
+    return lex_rows(b, start, stop, rows, names, plain, words, known, forms)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .jit import Bytes, Eight, eight, kernel, trailing_zeros
 
-SLACK = 64
+SLACK = 256
 """Bytes that can be read behind the last newline of a text that is read so."""
 
 _EACH = 0x0101_0101_0101_0101

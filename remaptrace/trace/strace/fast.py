@@ -19,8 +19,9 @@ import numpy.typing as npt
 from ...machinecode.ready import Progress
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
+from ..compiled.alike.forms import FORMS_WORDS
 from ..compiled.fastblocks import FastBlocks
-from ..compiled.stracefollow import EVENTS_OF_LINE, add_path, follow
+from ..compiled.stracefollow import EVENTS_OF_LINE, add_path, follow, read_lines
 from ..compiled.stracelex import lex_lines
 from ..compiled.wide import SLACK
 from ..filetypes import file_type
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 _USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
-_FOLLOW, _LEX = cast("Function", follow), cast("Function", lex_lines)
+LINES_AT_ONCE, EVENTS_AT_ONCE = 255, 504
+"""Lines that one thread lexes and follows, and events that it puts into columns, at once: what a cache holds."""
+_FOLLOW, _LEX, _READ = cast("Function", follow), cast("Function", lex_lines), cast("Function", read_lines)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
 _OF_BIRTH = [*range(fo.T_THREAD, fo.T_PARENT + 1), fo.T_FILES]
@@ -50,14 +53,23 @@ _ANSWER = re.compile(rb"= (0x[0-9a-fA-F]{1,16}|[1-9]\d{0,18})\b")
 Words = npt.NDArray[np.int64]
 
 
+def _aligned(words: int) -> Words:
+    """Zeros that begin where a cache line does."""
+    memory = np.zeros(words + 8, dtype=np.int64)
+    return memory[(-memory.__array_interface__["data"][0] // 8) % 8 :][:words]
+
+
 class _Room:
     """What lexing writes to: rows, one more than lines, and what it remembers of lines. Of one block at a time."""
 
-    def __init__(self, names: NameTables) -> None:
-        self.rows: Words = np.zeros((BLOCK_BYTES // _USUAL_LINE + 2, lex.W), dtype=np.int64)
+    def __init__(self, names: NameTables, lines: int) -> None:
+        self.rows: Words = _aligned((lines + 1) * lex.W).reshape(lines + 1, lex.W)
         self.known: Words = np.zeros((lex.KNOWN_ROWS, lex.KNOWN_WORDS), dtype=np.int64)
+        self.forms: Words = _aligned(FORMS_WORDS)
+        memory = self.known, self.forms
         self.row_words = _FOLLOW.words_of(self.rows)
-        self.lex_words = _LEX.words_of(self.rows, names.words, names.plain, names.texts, self.known)
+        self.lex_words = _LEX.words_of(self.rows, names.words, names.plain, names.texts, *memory)
+        self.known_words = _READ.words_of(names.words, names.texts, *memory)
 
 
 class _Block(NamedTuple):
@@ -82,7 +94,8 @@ class FastStraceReader(StraceReader):
     def __init__(
         self, data: Log, name: str, source: int = 0, threads: int = 1, progress: Progress | None = None
     ) -> None:
-        super().__init__(data, name, source, Model(out=FastBlocks()))
+        self._events = FastBlocks(EVENTS_AT_ONCE)
+        super().__init__(data, name, source, Model(out=self._events))
         self.threads = threads
         self.progress = progress
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(data, dtype=np.uint8)
@@ -99,6 +112,7 @@ class FastStraceReader(StraceReader):
         self._names = known_names()
         self._learned: set[bytes] = set()
         self._rooms: list[_Room] = []  # that no block has
+        self._few = _Room(self._names, LINES_AT_ONCE)
         self._words_of: tuple[object, ...] = ()
         self._words: list[int] = []
         for word, number in self._names.counted.items():
@@ -108,13 +122,17 @@ class FastStraceReader(StraceReader):
 
     def read_all(self) -> None:
         """Read every line."""
-        whole = len(self.data)
-        for blocks in self._lexed():
-            for block in blocks:
-                self._follow(block)
-                self._rooms.append(block.room)
-                if self.progress is not None:
-                    self.progress("read", block.end, whole)
+        if self.threads < 2:
+            for start, end in self._cuts():
+                if end + SLACK <= len(self.data):
+                    self._read_through(start, end)
+                else:
+                    self._follow_all(self._lex(start, end))
+                self._tell(end)
+        else:
+            for blocks in self._lexed():
+                self._follow_all(blocks)
+                self._tell(blocks[-1].end)
         end = self.data.rfind(b"\n") + 1
         if end < len(self.data):  # the last line lacks its newline
             self.offset = len(self.data)
@@ -128,12 +146,12 @@ class FastStraceReader(StraceReader):
             if count:
                 self.model.ignored[name] = self.model.ignored.get(name, 0) + count
 
+    def _tell(self, end: int) -> None:
+        if self.progress is not None:
+            self.progress("read", end, len(self.data))
+
     def _lexed(self) -> Iterator[list[_Block]]:
-        """The blocks in order, lexed."""
-        if self.threads < 2:
-            for start, end in self._cuts():
-                yield self._lex(start, end)
-            return
+        """The blocks in order, lexed ahead by other threads."""
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque[Future[list[_Block]]] = deque()
             for start, end in self._cuts():
@@ -167,7 +185,7 @@ class FastStraceReader(StraceReader):
             try:
                 room = self._rooms.pop()
             except IndexError:
-                room = _Room(self._names)
+                room = _Room(self._names, BLOCK_BYTES // _USUAL_LINE + 1)
             count = _LEX.with_words([*words, start, end, *room.lex_words])
             start = int(room.rows[count, lex.L_BEGIN])
             if base:
@@ -180,28 +198,60 @@ class FastStraceReader(StraceReader):
 
     # -- following
 
+    def _read_through(self, start: int, end: int) -> None:
+        """Make the events of data[start:end], each few lines lexed and followed at once."""
+        room, text, state = self._few, _READ.words_of(self._bytes), self._state
+        begin, at, lines = start, 0, 0
+        while True:
+            if at == lines and self._open:  # a notice broke the last line
+                state[fo.S_LINE] += lines
+                if begin >= end:
+                    return
+                lines = _LEX.with_words([*text, begin, end, *room.lex_words])
+                begin, at = int(room.rows[lines, lex.L_BEGIN]), self._by_hand(_Block(lines, room), 0)
+                continue
+            room.rows[lines, lex.L_BEGIN] = begin
+            at = self._follow_on(_READ, [*text, end, *room.row_words, at, lines, *room.known_words])
+            lines = int(state[fo.S_LINES])
+            if not lines:
+                return
+            begin = int(room.rows[lines, lex.L_BEGIN])
+            if self._events.room() >= EVENTS_OF_LINE:
+                at = self._by_hand(_Block(lines, room), at)
+            else:
+                self._events.flush()
+
+    def _follow_on(self, function: Function, words: list[int]) -> int:
+        """What `follow` or `read_lines` answers."""
+        out, state = self._events, self._state
+        state[fo.S_USED], state[fo.S_BEFORE] = out.used, len(out) - out.used
+        at = function.with_words([*words, *self._tables()])
+        out.taken(int(state[fo.S_BEFORE]), int(state[fo.S_USED]))
+        return at
+
+    def _follow_all(self, blocks: list[_Block]) -> None:
+        for block in blocks:
+            self._follow(block)
+            self._rooms.append(block.room)
+
     def _follow(self, block: _Block) -> None:
         """Make the events of a block."""
         count = block.lines
         at = self._by_hand(block, 0) if self._open else 0  # a notice broke the last line before
-        out = self.model.out
-        state = self._state
         text = [*_FOLLOW.words_of(self._bytes), *block.room.row_words]
         while at < count:
-            state[fo.S_USED], state[fo.S_BEFORE] = out.used, len(out) - out.used
-            at = _FOLLOW.with_words([*text, at, count, *self._tables()])
-            out.used = int(state[fo.S_USED])
+            at = self._follow_on(_FOLLOW, [*text, at, count])
             if at >= count:
                 break
-            if out.room() < EVENTS_OF_LINE:
-                out.flush()
-                continue
-            at = self._by_hand(block, at)
-        state[fo.S_LINE] += count
+            if self._events.room() >= EVENTS_OF_LINE:
+                at = self._by_hand(block, at)
+            else:
+                self._events.flush()
+        self._state[fo.S_LINE] += count
 
     def _tables(self) -> list[int]:
         """The words of all that `follow` keeps, taken anew where a table has grown."""
-        files, out = self.model.files, self.model.out.block
+        files, out = self.model.files, self._events
         grown = self._tasks, files.table, files.users, files.free, self._paths
         if len(self._words_of) != len(grown) or any(
             a is not b for a, b in zip(self._words_of, grown, strict=True)
@@ -209,7 +259,7 @@ class FastStraceReader(StraceReader):
             self._words_of = grown
             self._words = _FOLLOW.words_of(
                 self._state, self._tids, self._living, self._tasks, files.table, files.users, files.free,
-                self._lives, self._paths, self._buckets, self._counts, self._names.plain, out,
+                self._lives, self._paths, self._buckets, self._counts, self._names.plain, out.block, out.table,
             )  # fmt: skip
         return self._words
 

@@ -1,0 +1,120 @@
+"""What is remembered of lines, and lines that are like these.
+
+The table `forms` (int64[FORMS_WORDS]) begins with the keys of lines that were seen once. Behind them are pairs of
+forms; the key of a line (`key_of`) tells the pair in which its form is, if it has one. A form:
+
+| word | meaning |
+| --- | --- |
+| F_KEY, F_LENGTH | the key, 0: none; bytes of the line |
+| F_SAME, F_DECIMAL, F_HEXADECIMAL | PARTS words each, a bit a byte: the same, some decimal, some hexadecimal digit |
+| F_LEAST | the least result; below it, or of an error, another line is no line of this form |
+| F_DECIMALS, F_HEXADECIMALS | how many numbers there are |
+| F_OTHER, F_MISSES | of a pair (in its first): which gives way next; lines of one of its keys that were of neither |
+| F_TEXT | the text, LONGEST_LINE bytes |
+| F_ROW | the row, with zeros where numbers of the line are, and texts told from its beginning on |
+| F_NUMBERS | the numbers, see `vectors` |
+
+A number of more than eight digits is two.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..jit import Bytes, Eight, Words, kernel
+from ..lexrows import L_ARG, L_BEGIN, L_OP, L_RET, L_SHOWN, W
+from ..wide import word
+from .bytebits import copy_row, decimal_bits, hexadecimal_bits, odd_bits, same_bits
+from .vectors import NUMBER_WORDS, add_numbers
+
+SHORTEST_LINE, LONGEST_LINE = 8, 256
+"""Bytes of a line that can be of a form."""
+PARTS = LONGEST_LINE // 64
+F_KEY, F_LENGTH, F_LEAST, F_DECIMALS, F_HEXADECIMALS, F_OTHER, F_MISSES = 0, 1, 2, 3, 4, 5, 6
+F_SAME, F_DECIMAL, F_HEXADECIMAL, F_ROW, F_NUMBERS = 8, 12, 16, 24, 40
+F_TEXT = F_NUMBERS + NUMBER_WORDS
+FORM_WORDS = F_TEXT + LONGEST_LINE // 8
+SEEN, PAIRS = 1024, 512
+FORMS_WORDS = SEEN + 2 * PAIRS * FORM_WORDS
+_BITS = np.array([(1 << n) - 1 for n in range(65)], dtype=np.uint64)
+"""So many bits, from a table: what is told by a branch would often be foretold wrong."""
+_FACTORS = tuple(
+    map(
+        np.uint64,
+        (0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0xD6E8_FEB8_6659_FD93),
+    )
+)
+_FOLD, _PAIR, _1 = np.uint64(32), np.uint64(55), np.uint64(1)
+
+
+@kernel
+def bits_within(n: int, part: int) -> Eight:
+    """A bit for each byte of 64 of a line of `n` bytes."""
+    bits: Eight = _BITS[np.uint64(min(max(n - 64 * part, 0), 64))]
+    return bits
+
+
+@kernel
+def _mixed(b: Bytes, p: int, n: int, part: int) -> Eight:
+    """What tells 64 bytes from others that differ in more than digits."""
+    others = ~hexadecimal_bits(b, p + 64 * part) & bits_within(n, part)
+    mixed: Eight = others * _FACTORS[0] + (others & odd_bits(b, p + 64 * part)) * _FACTORS[1]
+    return mixed
+
+
+@kernel
+def key_of(b: Bytes, p: int, n: int) -> Eight:
+    """A key of the line b[p:p+n]: the same for lines that differ in digits alone. Never 0."""
+    key = _mixed(b, p, n, 0) + np.uint64(n)
+    key = (key ^ (key >> _FOLD)) * _FACTORS[2] + _mixed(b, p, n, 1)
+    if n > 128:
+        key = (key ^ (key >> _FOLD)) * _FACTORS[2] + _mixed(b, p, n, 2)
+        key = (key ^ (key >> _FOLD)) * _FACTORS[2] + _mixed(b, p, n, 3)
+    key = (key ^ (key >> _FOLD)) * _FACTORS[3]
+    return (key ^ (key >> _FOLD)) | _1
+
+
+@kernel
+def pair_of(key: Eight) -> int:
+    """Where the two forms begin that a line of this key may have."""
+    return SEEN + word(key >> _PAIR) * (2 * FORM_WORDS)
+
+
+@kernel
+def _differs(b: Bytes, p: int, forms: Words, at: int, part: int) -> Eight:
+    """Where 64 bytes of a line are not as the form says."""
+    begin = p + 64 * part
+    wrong = ~same_bits(b, begin, forms, at + F_TEXT + 8 * part) & np.uint64(forms[at + F_SAME + part])
+    wrong |= ~decimal_bits(b, begin) & np.uint64(forms[at + F_DECIMAL + part])
+    wrong |= ~hexadecimal_bits(b, begin) & np.uint64(forms[at + F_HEXADECIMAL + part])
+    return Eight(wrong)
+
+
+@kernel
+def _is_of(b: Bytes, p: int, n: int, key: Eight, forms: Words, at: int) -> bool:
+    """Whether the line has all that those of the form at `at` share."""
+    if np.uint64(forms[at + F_KEY]) != key or forms[at + F_LENGTH] != n:
+        return False
+    wrong = _differs(b, p, forms, at, 0) | _differs(b, p, forms, at, 1)
+    if n > 128:
+        wrong |= _differs(b, p, forms, at, 2) | _differs(b, p, forms, at, 3)
+    return word(wrong) == 0
+
+
+@kernel
+def like_before(b: Bytes, p: int, n: int, key: Eight, rows: Words, i: int, forms: Words) -> int:
+    """The line b[p:p+n] into row `i` if it is of a form that is remembered: its OP_*, else -1."""
+    at = pair_of(key)
+    if not _is_of(b, p, n, key, forms, at):
+        at += FORM_WORDS
+        if not _is_of(b, p, n, key, forms, at):
+            return -1
+    copy_row(forms, at + F_ROW, rows, i * W)
+    small = add_numbers(b, p, forms, at + F_NUMBERS, rows, i * W)
+    if small != 0 or rows[i, L_RET] < forms[at + F_LEAST]:
+        return -1
+    begin = p << 24
+    rows[i, L_BEGIN] = p
+    rows[i, L_ARG] += begin if rows[i, L_ARG] != 0 else 0
+    rows[i, L_SHOWN] += begin if rows[i, L_SHOWN] != 0 else 0
+    return word(rows[i, L_OP])
