@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.genlog import generate
 from remaptrace.trace.compiled import lexrows as lex
-from remaptrace.trace.compiled.alike.forms import FORM_WORDS, FORMS_WORDS, LONGEST_LINE, SEEN
+from remaptrace.trace.compiled.alike.forms import FORM_WORDS, FORMS_WORDS, LONGEST_FORM, SEEN
 from remaptrace.trace.compiled.stracelex import lex_lines
 from remaptrace.trace.compiled.wide import SLACK
 from remaptrace.trace.strace.nametables import known_names
@@ -210,9 +210,9 @@ def test_lines_changed_in_several_places_are_read_as_if_they_stood_alone(
         191,
         192,
         193,
-        LONGEST_LINE - 1,
-        LONGEST_LINE,
-        LONGEST_LINE + 1,
+        LONGEST_FORM - 1,
+        LONGEST_FORM,
+        LONGEST_FORM + 1,
         640,
     ],
 )

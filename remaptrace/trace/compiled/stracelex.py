@@ -6,7 +6,7 @@ import numpy as np
 
 from ...abi.kinds import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
-from .alike.forms import LONGEST_LINE, SHORTEST_LINE, key_of, like_before
+from .alike.forms import LONGEST_FORM, SHORTEST_FORM, key_of, like_before
 from .alike.remember import remember
 from .calls.lexlives import lex_ended, lex_life, lex_life_resumed
 from .jit import Bytes, Words, eight, entry, kernel, newline_bits, trailing_zeros
@@ -321,7 +321,7 @@ def lex_rows(
             end = newline
             if end > start and at(b, end - 1) == 13:
                 end -= 1
-            key = key_of(b, start, end - start) if SHORTEST_LINE <= end - start <= LONGEST_LINE else _NO_KEY
+            key = key_of(b, start, end - start) if SHORTEST_FORM <= end - start <= LONGEST_FORM else _NO_KEY
             rows[n, L_BEGIN] = start
             rows[n, L_RET] = end
             rows[n, L_A0] = word(key)

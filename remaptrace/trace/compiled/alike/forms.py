@@ -10,7 +10,7 @@ forms; the key of a line (`key_of`) tells the pair in which its form is, if it h
 | F_LEAST | the least result; below it, or of an error, another line is no line of this form |
 | F_DECIMALS, F_HEXADECIMALS | how many numbers there are |
 | F_OTHER, F_MISSES | of a pair (in its first): which gives way next; lines of one of its keys that were of neither |
-| F_TEXT | the text, LONGEST_LINE bytes |
+| F_TEXT | the text, LONGEST_FORM bytes |
 | F_ROW | the row, with zeros where numbers of the line are, and texts told from its beginning on |
 | F_NUMBERS | the numbers, see `vectors` |
 
@@ -27,17 +27,15 @@ from ..wide import word
 from .bytebits import copy_row, decimal_bits, hexadecimal_bits, odd_bits, same_bits
 from .vectors import NUMBER_WORDS, add_numbers
 
-SHORTEST_LINE, LONGEST_LINE = 8, 256
+SHORTEST_FORM, LONGEST_FORM = 8, 256
 """Bytes of a line that can be of a form."""
-PARTS = LONGEST_LINE // 64
+PARTS = LONGEST_FORM // 64
 F_KEY, F_LENGTH, F_LEAST, F_DECIMALS, F_HEXADECIMALS, F_OTHER, F_MISSES = 0, 1, 2, 3, 4, 5, 6
 F_SAME, F_DECIMAL, F_HEXADECIMAL, F_ROW, F_NUMBERS = 8, 12, 16, 24, 40
 F_TEXT = F_NUMBERS + NUMBER_WORDS
-FORM_WORDS = F_TEXT + LONGEST_LINE // 8
+FORM_WORDS = F_TEXT + LONGEST_FORM // 8
 SEEN, PAIRS = 1024, 512
 FORMS_WORDS = SEEN + 2 * PAIRS * FORM_WORDS
-_BITS = np.array([(1 << n) - 1 for n in range(65)], dtype=np.uint64)
-"""So many bits, from a table: what is told by a branch would often be foretold wrong."""
 _FACTORS = tuple(
     map(
         np.uint64,
@@ -50,8 +48,8 @@ _FOLD, _PAIR, _1 = np.uint64(32), np.uint64(55), np.uint64(1)
 @kernel
 def bits_within(n: int, part: int) -> Eight:
     """A bit for each byte of 64 of a line of `n` bytes."""
-    bits: Eight = _BITS[np.uint64(min(max(n - 64 * part, 0), 64))]
-    return bits
+    left = min(max(n - 64 * part, 0), 64)  # no branch: it would often be foretold wrong
+    return ((_1 << np.uint64(left & 63)) - _1) | np.uint64(-(left >> 6))
 
 
 @kernel

@@ -91,7 +91,7 @@ from .forms import (
     F_SAME,
     F_TEXT,
     FORM_WORDS,
-    LONGEST_LINE,
+    LONGEST_FORM,
     PARTS,
     SEEN,
     bits_within,
@@ -351,7 +351,7 @@ def remember(
     forms[form + F_LEAST] = -1 << 63
     if not _numbers(b, p, p + n, op, plain, forms, form):
         return 0
-    for k in range(LONGEST_LINE // 8):
+    for k in range(LONGEST_FORM // 8):
         forms[form + F_TEXT + k] = word(eight(b, p + 8 * k))
     for part in range(PARTS):
         others = np.uint64(forms[form + F_DECIMAL + part] | forms[form + F_HEXADECIMAL + part])
