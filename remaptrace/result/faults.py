@@ -11,6 +11,7 @@ from ..abi import kinds as ev
 from ..abi.outcomes import NAMES, OUT_ACCERR, OUT_BUSERR, OUT_KERNELSEGV, OUT_MAPERR, OUT_OK
 from ..abi.rows import RSF_DEAD
 from ..abi.signals import PF_KIND, PF_PROT, PF_UNKNOWN, PF_UNSURE, PF_USER, SIGBUS, SIGSEGV
+from ..trace.events import one_of, rows_where
 from .result import Result
 
 if TYPE_CHECKING:
@@ -29,10 +30,8 @@ def compared_faults(
     """
     columns = result.trace.columns
     kinds = columns["kind"]
-    mask = (kinds == ev.K_FAULT) | (kinds == ev.K_SIGNAL)
-    if (result.columns["flags"] & RSF_DEAD).any():
-        mask &= (result.columns["flags"] & RSF_DEAD) == 0
-    at = np.flatnonzero(mask)
+    at = rows_where(lambda kind: one_of(kind, (ev.K_FAULT, ev.K_SIGNAL)), kinds)
+    at = at[(result.columns["flags"][at] & RSF_DEAD) == 0]
     tasks = columns["task"][at]
     order = np.argsort(tasks, kind="stable")
     at, tasks = at[order], tasks[order]
@@ -80,9 +79,9 @@ def raced_faults(result: Result) -> npt.NDArray[np.int64]:
     It is a race if the latest event of some other thread of the process is a fault on that page.
     """
     columns = result.trace.columns
-    hits = (columns["kind"] == ev.K_FAULT) & (result.columns["value"] == -1)
-    hits &= result.columns["outcome"] == OUT_OK
-    raced = [i for i in np.flatnonzero(hits).tolist() if _is_raced(result, i)]
+    hits = rows_where(lambda kind: kind == ev.K_FAULT, columns["kind"])
+    hits = hits[(result.columns["value"][hits] == -1) & (result.columns["outcome"][hits] == OUT_OK)]
+    raced = [i for i in hits.tolist() if _is_raced(result, i)]
     return np.array(raced, dtype=np.int64)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..abi import kinds as ev
 from ..abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_FIXED
 from ..abi.rows import RSF_ASSUMED, RSF_GUESSED, RSF_KIND
+from ..trace.events import one_of
 from .agreement import Ground, Tally
 from .result import PIECE, Result
 
@@ -45,7 +46,7 @@ def ground_of(
             guessed += int(by_guess.sum())
             assumed += int(by_assumption.sum())
             free = free & ~by_assumption & ~by_guess
-        may_be_placed = free & _MAY_PLACE[result.trace.columns["kind"][part]]
+        may_be_placed = free & one_of(result.trace.columns["kind"][part], _MAY_PLACE)
         placed += _placed(result, np.flatnonzero(may_be_placed) + first)
     flags = result.columns["flags"][faults]
     proved = (flags & RSF_ASSUMED) != 0
@@ -62,8 +63,8 @@ def ground_of(
     )
 
 
-_MAY_PLACE = np.isin(np.arange(256), (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT, ev.K_BRK))
-"""Of each kind of event whether its answer may be an address that the kernel chose."""
+_MAY_PLACE = (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT, ev.K_BRK)
+"""Kinds of events whose answer may be an address that the kernel chose."""
 
 
 def _placed(result: Result, events: npt.NDArray[np.int64]) -> int:

@@ -28,7 +28,16 @@ from ..abi import kinds as ev
 from ..abi.errnos import ERRNO_NOT_SHOWN
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..lateclasses import replace
-from ..trace.events import MapsFile, MapsRow, Trace, are_memory_calls, has_accesses, occurs
+from ..trace.events import (
+    MapsFile,
+    MapsRow,
+    Trace,
+    are_memory_calls,
+    has_accesses,
+    occurs,
+    one_of,
+    rows_where,
+)
 from ..trace.opening import last_name
 from ..trace.wording import event_text, place, result_text
 from .agreement import FIRST, CheckOutcome, Disagreement, Tally
@@ -124,7 +133,7 @@ def _answered_in(result: Result, part: slice) -> tuple[Bools, Bools]:
     columns = result.trace.columns
     flags, kinds = columns["flags"][part], columns["kind"][part]
     skip = ev.EVF_INJECTED | ev.EVF_MADE | ev.EVF_UNFINISHED
-    wanted = are_memory_calls(kinds) & ~np.isin(kinds, _BELIEVED)
+    wanted = are_memory_calls(kinds) & ~one_of(kinds, _BELIEVED)
     wanted &= ((flags & ev.EVF_HAS_RET) != 0) & ((flags & skip) == 0)
     wanted &= (result.columns["flags"][part] & (RSF_UNMODELLED | RSF_DEAD)) == 0
     recorded, simulated = columns["ret"][part], result.columns["ret"][part]
@@ -169,7 +178,7 @@ def _placed_by_itself(result: Result, compared: npt.NDArray[np.int64]) -> Bools:
 def _answers(result: Result, compared: Bools, agree: Bools) -> Found:
     trace, kinds = result.trace, result.trace.columns["kind"]
     found: list[Disagreement] = []
-    for event in np.flatnonzero(compared != agree)[:FIRST].tolist():
+    for event in rows_where(lambda one, other: one != other, compared, agree)[:FIRST].tolist():
         sides = (columns["ret"][event] for columns in (trace.columns, result.columns))
         expected, simulated = (result_text(int(ret), int(kinds[event])) for ret in sides)
         found.append(_differ(trace, _FIELD["answers"], event, expected, simulated))
