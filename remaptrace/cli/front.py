@@ -38,25 +38,45 @@ def answered(args: list[str], begin: Callable[[], None] | None = None) -> int | 
 
         return _told(f"remaptrace {__version__}\n")
     command, *words = args
+    jobs: int | None = None
+    if command == "sweep" and len(words) > 2:
+        words, jobs = _without_jobs(words)
     least, most = _PLAIN.get(command, (1, 0))
     if not least <= len(words) <= most or any(not word or word.startswith("-") for word in words):
         return None
     if begin is not None:
         begin()
-    if command in ("run", "check"):
+    if command in ("run", "check", "sweep"):
         from .entry import guarded
 
-        return guarded(args, lambda: _done(command, words))
+        return guarded(args, lambda: _done(command, words, jobs))
     from .entry import ended
 
     return ended(lambda: _done(command, words))
 
 
-_PLAIN = {"kernels": (0, 0), "arches": (0, 0), "explain": (0, 1), "run": (1, 1 << 30), "check": (1, 1 << 30)}
+_MANY = (1, 1 << 30)
+_PLAIN = {
+    "kernels": (0, 0),
+    "arches": (0, 0),
+    "explain": (0, 1),
+    "run": _MANY,
+    "check": _MANY,
+    "sweep": _MANY,
+}
 """How few and how many words, none of them an option or ``-``, a command may have to be done at once."""
 
 
-def _done(command: str, words: list[str]) -> int:
+def _without_jobs(words: list[str]) -> tuple[list[str], int | None]:
+    """The words of a sweep without ``-j N`` in front of its traces or behind them, and that number."""
+    for place, rest in ((words[:2], words[2:]), (words[-2:], words[:-2])):
+        name, number = place
+        if name == "-j" and number.isascii() and number.isdigit() and number[0] != "0" and len(number) < 6:
+            return rest, int(number)
+    return words, None
+
+
+def _done(command: str, words: list[str], jobs: int | None = None) -> int:
     """Do what the plain form of a command asks for; the exit status."""
     if command == "kernels":
         from .doing import kernels
@@ -70,11 +90,15 @@ def _done(command: str, words: list[str]) -> int:
         from .doing import explain
 
         explain.told(*words)
-    else:
-        if command == "run":
-            from .doing import run
+    elif command == "run":
+        from .doing import run
 
-            return run.run(tuple(words))
+        return run.run(tuple(words))
+    elif command == "sweep":
+        from .doing import sweep
+
+        return sweep.sweep(tuple(words), jobs=jobs)
+    else:
         from .doing import check
 
         return check.check(tuple(words))

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .bundle import Bundle
 
-_LONG = 0.5
+_LONG = 3.0
 """Seconds of processor time from which a command does not gain from what a bundle spares."""
 _begun: list[tuple[Bundle | None, frozenset[str]]] = []
 

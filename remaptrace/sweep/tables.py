@@ -14,13 +14,16 @@ import json
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, TextIO
 
 from .. import errorcodes as ec
 from ..errors import InputError, RemapTraceError, UsageError
 from ..outfile import own_descriptor, write_file
 from .jobs import COLUMNS, Key, Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any, TextIO
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 
@@ -94,7 +97,7 @@ class Table:
     def __init__(self, path: Path | None, stream: TextIO | None = None, kind: str = "csv") -> None:
         self.path = path
         self.kind = table_format(path) if path else kind
-        self._grows = Path(f"{path}.part") if path and self.kind == "parquet" else path
+        self._grows = path.with_name(f"{path.name}.part") if path and self.kind == "parquet" else path
         self._line_kind = "csv" if self.kind == "csv" else "jsonl"
         self._stream = stream
         self.done: set[Key] = set()
