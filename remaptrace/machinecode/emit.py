@@ -7,9 +7,12 @@ from typing import Any
 
 from .target import SYMBOL
 
-_INLINE = 225  # LLVM's own threshold at this level
-_LEVEL = 3
-_PASSES = 2  # the first finds that no error exists, the second makes use of it
+_WHOLE = (3, 225)
+"""LLVM's best level, and its own threshold of that level for putting functions in line."""
+_EACH = (1, 0)
+"""Every function is made small for itself."""
+_MANY = 400
+"""Functions of an engine; readers and what rewrites have a hundred or two."""
 _KNOWN = re.compile(r"llvm\.|mem(cpy|set|move|cmp)$")
 
 _OBJECT = re.compile(r"numba\.dynamic\.globals\.([0-9a-f]+)")
@@ -63,6 +66,16 @@ def mark(module: Any, name: str, attributes: tuple[str, ...]) -> None:
         function.add_function_attribute(attribute)
 
 
+def _passes(module: Any) -> tuple[tuple[int, int], ...]:
+    """What goes over a module, as levels and thresholds: the first finds that no error exists, the second uses that.
+
+    Where LLVM chooses among many functions its least level does for the first, in a third of the time, and the code
+    is as fast. In readers, most of whose functions are put in line at once, it does not find what it should.
+    """
+    made = sum(not one.is_declaration for one in module.functions)
+    return (_EACH if made >= _MANY else _WHOLE), _WHOLE
+
+
 def object_of(module: Any, machine: Any) -> bytes:
     """The object file that LLVM makes of a module for a machine.
 
@@ -70,9 +83,9 @@ def object_of(module: Any, machine: Any) -> bytes:
     """
     from llvmlite import binding as llvm
 
-    for _ in range(_PASSES):
-        tuning = llvm.create_pipeline_tuning_options(speed_level=_LEVEL)
-        tuning.inlining_threshold = _INLINE
+    for level, inline in _passes(module):
+        tuning = llvm.create_pipeline_tuning_options(speed_level=level)
+        tuning.inlining_threshold = inline
         tuning.loop_vectorization = False  # the loops are short
         builder = llvm.create_pass_builder(machine, tuning)
         builder.getModulePassManager().run(module, builder)
