@@ -28,8 +28,10 @@ def main() -> None:
         _leave(status)
         sys.exit(status)
     begin()
+    from ..startup.numpylate import prepare_numpy
     from .entry import guarded
 
+    prepare_numpy()
     status = guarded(sys.argv[1:])
     if sys.argv[1:2] and sys.argv[1] in _PLAINLY_ENDED:
         _leave(status)

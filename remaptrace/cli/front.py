@@ -47,7 +47,10 @@ def answered(args: list[str], begin: Callable[[], None] | None = None) -> int | 
     if begin is not None:
         begin()
     if command in ("run", "check", "sweep"):
+        from ..startup.numpylate import prepare_numpy
         from .entry import guarded
+
+        prepare_numpy()
 
         return guarded(args, lambda: _done(command, words, jobs))
     from .entry import ended

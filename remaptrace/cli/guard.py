@@ -76,7 +76,7 @@ def _memory() -> int:
     """Bytes of memory of this machine, or of the control group if that is less."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError), open(name, encoding="ascii") as file:
+        with suppress(OSError, ValueError), open(name, "rb") as file:  # text would load a codec
             whole = min(whole, int(file.read()))
     return whole
 

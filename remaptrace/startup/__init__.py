@@ -27,9 +27,6 @@ def begin() -> None:
         from .expressions import recall_from
 
         recall_from(bundle)
-    from .numpylate import prepare_numpy
-
-    prepare_numpy()
 
 
 def end() -> None:

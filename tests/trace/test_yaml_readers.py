@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from remaptrace.errors import InputError
 from remaptrace.trace.scenario.read import build, read_canonical, read_scenario
-from remaptrace.trace.scenario.yamldoc import load
+from remaptrace.trace.scenario.yamldoc import decode, load
 from remaptrace.trace.scenario.yamlmini import NotCanonical, check_text, parse
 
 from .traces_alike import assert_alike
@@ -265,3 +265,12 @@ def test_forms_outside_the_subset_are_left_to_the_full_reader(text: str) -> None
     with pytest.raises(NotCanonical):
         check_text(text)
         parse(text.split("\n"), 1, {})
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_byte_that_is_no_utf_8_is_told_where_it_is(mark: bytes) -> None:
+    """Behind a byte order mark, too: its three bytes were counted, and another byte was shown."""
+    with pytest.raises(InputError) as told:
+        decode(mark + "name: é\nsteps: ".encode() + b"\xff\n", "x.yaml")
+    assert (told.value.line, told.value.column, told.value.found) == (2, 8, "byte 0xff")
+    assert decode(mark + b"name: x\n", "x.yaml") == "name: x\n"

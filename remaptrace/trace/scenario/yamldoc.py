@@ -55,12 +55,16 @@ def scalar(text: str) -> Any:
     return text
 
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 def decode(data: bytes | str, path: str) -> str:
     """The text of a document; InputError at the first byte that is not UTF-8."""
     if isinstance(data, str):
         return data
+    data = data.removeprefix(_BYTE_ORDER_MARK)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as e:
         line = data.count(b"\n", 0, e.start) + 1
         column = e.start - (data.rfind(b"\n", 0, e.start) + 1) + 1
