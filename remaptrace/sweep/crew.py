@@ -6,21 +6,24 @@ A process forked behind what was read and loaded shares it, and nothing is sent 
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # without its enums
 import gc
 import mmap
 import os
-import pickle
 import select
-import signal
 import time
+from _pickle import dumps, loads  # type: ignore[import-not-found]  # without what is Python of it, and `re`
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
 
 from ..parent import end_with_parent
 
-Piece = TypeVar("Piece")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn, TypeVar
+
+    Piece = TypeVar("Piece")
 _AHEAD = 32
 """Pieces for each process that are begun before their turn at most: their rows wait here."""
 _TOGETHER = 0.005
@@ -129,7 +132,7 @@ class _Crew:
                 end = at + _LENGTH + int.from_bytes(held[at : at + _LENGTH], "little")
                 if len(held) < end:
                     break
-                piece, failed, rows = pickle.loads(held[at + _LENGTH : end])
+                piece, failed, rows = loads(held[at + _LENGTH : end])
                 self._rows.setdefault(piece, deque()).extend((failed, row) for row in rows)
                 self._open -= failed or rows[-1] is None
                 at = end
@@ -181,14 +184,14 @@ def _be_worker(
 def _that_can_be_sent(error: Exception) -> Exception:
     """`error`, or its words where nobody can put it together again."""
     try:
-        pickle.loads(pickle.dumps(error))
+        loads(dumps(error))
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 
 
 def _tell(writing: int, message: tuple[int, bool, Any]) -> None:
-    data = pickle.dumps(message)
+    data = dumps(message)
     data = len(data).to_bytes(_LENGTH, "little") + data
     while data:
         data = data[os.write(writing, data) :]

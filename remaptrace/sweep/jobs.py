@@ -6,18 +6,20 @@ import itertools
 import os
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from ..errors import RemapTraceError
 from ..lateclasses import dataclass, field, replace
 from ..printable import printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from ..machine.machine import Machine
     from ..trace.detect import Item
     from ..trace.events import Trace
 
-Row = dict[str, Any]
+Row: TypeAlias = "dict[str, Any]"
 Key = tuple[str, str, str]
 """What names a cell in a table: trace, architecture, kernel."""
 

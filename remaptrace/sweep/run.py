@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from .. import errorcodes as ec
 from ..errors import InputError, RemapTraceError, ReplayError, UsageError
 from .crew import WorkerLost, in_order
 from .jobs import Job, Key, Row, by_trace, read, run_jobs, run_on
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..trace.events import Trace
 

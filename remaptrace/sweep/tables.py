@@ -8,9 +8,8 @@ wait in a JSON Lines file beside it (``NAME.part``) until the sweep is complete.
 
 from __future__ import annotations
 
-import csv
+import _csv  # `csv` loads `re`
 import io
-import json
 import os
 import sys
 from contextlib import suppress
@@ -44,8 +43,10 @@ def format_row(row: Row, kind: str) -> str:
     """One row as a line of text."""
     if kind == "csv":
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow([row[c] for c in COLUMNS])
+        _csv.writer(text, lineterminator="\n").writerow([row[c] for c in COLUMNS])
         return text.getvalue()
+    import json
+
     return json.dumps({c: row[c] for c in COLUMNS}) + "\n"
 
 
@@ -160,9 +161,13 @@ class Table:
                         found=lines[0][:60],
                         expected=header,
                     )
+                import csv
+
                 rows = list(csv.DictReader(lines))
                 lines = lines[1:]
             else:
+                import json
+
                 rows = [json.loads(line) for line in lines]
             done = set()
             for row, line in zip(rows, lines, strict=True):
@@ -222,6 +227,8 @@ class Table:
         write_file(self._grows, lines)
 
     def _to_parquet(self) -> None:
+        import json
+
         parquet, arrow = _parquet()
         assert self._grows is not None
         rows = [json.loads(line) for line in self._grows.read_text(encoding="utf-8").splitlines()]
