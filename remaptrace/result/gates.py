@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -107,11 +106,15 @@ def _break(trace: Trace, name: str, bound: int, value: int, event: int, what: st
 
 def baseline_text(sources: Mapping[str, Mapping[str, int]]) -> str:
     """The text of a baseline file: the measures of each source, by its path."""
+    import json  # only where a baseline is
+
     return json.dumps({"schema": SCHEMA, "sources": dict(sorted(sources.items()))}, indent=1) + "\n"
 
 
 def read_baseline(data: bytes, path: str) -> dict[str, dict[str, int]]:
     """The measures in a baseline file. InputError if it is none."""
+    import json
+
     expected = "what --write-baseline wrote"
     try:
         found = json.loads(data)

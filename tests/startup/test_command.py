@@ -188,7 +188,8 @@ def test_a_short_run_loads_nothing_that_it_does_not_use(home: Path) -> None:
         assert done(home, "-m", "remaptrace", "run", "t.yaml").returncode == 0
     seen = done(home, "-c", code, "run", "t.yaml")
     assert seen.stderr.splitlines()[-1] == "[]"
-    for _ in range(2):
-        assert done(home, "-m", "remaptrace", "sweep", "t.yaml", "-j", "1").returncode == 0
-    seen = done(home, "-c", code, "sweep", "t.yaml", "-j", "1")
-    assert seen.stderr.splitlines()[-1] == "[]"
+    for words in (["sweep", "t.yaml", "-j", "1"], ["check", "t.yaml"]):
+        for _ in range(2):
+            assert done(home, "-m", "remaptrace", *words).returncode == 0
+        seen = done(home, "-c", code, *words)
+        assert seen.stderr.splitlines()[-1] == "[]"
