@@ -8,8 +8,13 @@ counts who has each, `free` (int32) is a stack of those that nobody has, behind 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from ...abi.kinds import K_CLOSE, K_CLOSE_RANGE, K_EXEC, K_OPEN
 
 _MAX_WIDTH = 1 << 16
 
@@ -117,3 +122,30 @@ class KnownFiles:
             self.table[row, fd] = word
         else:
             self._far[row, fd] = word
+
+
+NO_CLOSES = (
+    "descriptors are returned again, but the log shows no close: which file one means is taken from the latest call"
+    " that returned it, and is wrong for those that came otherwise (record close, dup, memfd_create and recvmsg too,"
+    " or use strace -y)"
+)
+
+
+def closes_left_out(columns: Mapping[str, npt.NDArray[Any]], tasks: npt.NDArray[Any]) -> bool:
+    """True if a log shows no close at all, and a call returned a descriptor that was open by what it shows."""
+    kinds = columns["kind"]
+    if np.isin(kinds, (K_CLOSE, K_CLOSE_RANGE)).any():
+        return False
+    at = np.flatnonzero((kinds == K_OPEN) | (kinds == K_EXEC))
+    open_now: set[tuple[int, int]] = set()
+    execs: dict[int, int] = {}
+    processes = tasks["pid"][columns["task"][at]].tolist()
+    for kind, pid, fd in zip(kinds[at].tolist(), processes, columns["ret"][at].tolist(), strict=True):
+        if kind == K_EXEC:
+            execs[pid] = execs.get(pid, 0) + 1
+            continue
+        life = (pid << 32 | execs.get(pid, 0), fd)
+        if life in open_now:
+            return True
+        open_now.add(life)
+    return False

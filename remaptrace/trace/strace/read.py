@@ -27,6 +27,7 @@ from . import lines
 from .args import BadLine, split_arguments, value
 from .callnames import CallNames
 from .calls import MAYBE, apply, concerns_memory, count_only, known_calls, only_counted, swallowed
+from .knownfiles import NO_CLOSES, closes_left_out
 from .model import FORKS, MAX_TID, Call, Model, Pending, Task
 from .origin import origin_of
 from .plaincalls import mark_untold
@@ -412,8 +413,11 @@ def finish(model: Model, sources: list[str], skipped: list[Skipped], name: str) 
     tasks["tid"] = [task.tid for task in model.tasks]
     tasks["pid"] = [task.pid for task in model.tasks]
     tasks["parent"] = model.parents
+    columns = model.out.finish()
+    if closes_left_out(columns, tasks):
+        model.note(NO_CLOSES)
     return Trace(
-        mark_untold(model.out.finish()),
+        mark_untold(columns),
         tasks,
         model.strings,
         sources,
