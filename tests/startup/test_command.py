@@ -120,7 +120,7 @@ file.seek(0)
 assert np.load(file, allow_pickle=True)[0] == {1: 2}
 assert np.lib is sys.modules["numpy.lib"] and np.emath is np.lib.scimath
 np.lib.introspect, np.show_config(mode="dicts"), np.info(np.mean, output=io.StringIO())
-assert npt.NDArray[np.int64].__origin__ is np.ndarray
+assert getattr(npt.NDArray, "__value__", npt.NDArray[np.int64]).__origin__ is np.ndarray
 import numpy.ma, numpy.random, numpy.polynomial, numpy.testing
 assert np.linalg.eigh(np.eye(2)).eigenvalues.tolist() == [1, 1]
 assert np.polyfit([0, 1, 2], [1, 3, 5], 1).round(6).tolist() == [2, 1]
