@@ -40,6 +40,7 @@ _USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
 LINES_AT_ONCE, EVENTS_AT_ONCE = 255, 504
 """Lines that one thread lexes and follows, and events that it puts into columns, at once: what a cache holds."""
 _FOLLOW, _LEX, _READ = cast("Function", follow), cast("Function", lex_lines), cast("Function", read_lines)
+_ADD_PATH = cast("Function", add_path)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
 _BUCKETS = 1 << 16
 _OF_BIRTH = [*range(fo.T_THREAD, fo.T_PARENT + 1), fo.T_FILES]
@@ -115,6 +116,8 @@ class FastStraceReader(StraceReader):
         self._few = _Room(self._names, LINES_AT_ONCE)
         self._words_of: tuple[object, ...] = ()
         self._words: list[int] = []
+        self._text = _FOLLOW.words_of(self._bytes)
+        self._paths_words = self._paths, _ADD_PATH.words_of(self._paths, self._buckets)
         for word, number in self._names.counted.items():
             self._state[word] = number
 
@@ -200,7 +203,7 @@ class FastStraceReader(StraceReader):
 
     def _read_through(self, start: int, end: int) -> None:
         """Make the events of data[start:end], each few lines lexed and followed at once."""
-        room, text, state = self._few, _READ.words_of(self._bytes), self._state
+        room, text, state = self._few, self._text, self._state
         begin, at, lines = start, 0, 0
         while True:
             if at == lines and self._open:  # a notice broke the last line
@@ -238,7 +241,7 @@ class FastStraceReader(StraceReader):
         """Make the events of a block."""
         count = block.lines
         at = self._by_hand(block, 0) if self._open else 0  # a notice broke the last line before
-        text = [*_FOLLOW.words_of(self._bytes), *block.room.row_words]
+        text = [*self._text, *block.room.row_words]
         while at < count:
             at = self._follow_on(_FOLLOW, [*text, at, count])
             if at >= count:
@@ -395,6 +398,11 @@ class FastStraceReader(StraceReader):
 
     # -- learning
 
+    def _tables_of_paths(self) -> list[int]:
+        if self._paths_words[0] is not self._paths:
+            self._paths_words = self._paths, _ADD_PATH.words_of(self._paths, self._buckets)
+        return self._paths_words[1]
+
     def _learn_path(self, row: Words) -> None:
         """Remember where the path stands that made the machine stop."""
         span = int(row[lex.L_SHOWN]) or int(row[lex.L_ARG])
@@ -404,7 +412,8 @@ class FastStraceReader(StraceReader):
         path = unescape(self.data[start : start + length])
         number = self.model.number_of(path)
         if number:
-            add_path(self._bytes, span, number, file_type(path, shown=True), self._paths, self._buckets)
+            kind = file_type(path, shown=True)
+            _ADD_PATH.with_words([*self._text, span, number, kind, *self._tables_of_paths()])
 
     def _learn_name(self, line: bytes) -> None:
         """Let the machine count further calls of this name by itself if it is one that is only counted."""
