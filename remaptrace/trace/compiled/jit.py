@@ -84,7 +84,7 @@ if COMPILED:
         return types.uint64(b, types.int64), lowered
 
     _jit = Jit({"forceinline": True}, nogil=True, **_uncounted())
-    kernel, apart = _jit.kernel, _jit.seldom
+    kernel, apart, seldom = _jit.kernel, _jit.apart, _jit.seldom
 
     def entry(signature: str) -> Callable[[F], F]:
         """Machine code can be made of a function, which numba knows as `signature`: it becomes an `Entry`."""
@@ -113,7 +113,7 @@ else:
         """Leave `function` as it is: only its compiled form is called."""
         return function
 
-    apart = kernel
+    apart = seldom = kernel
 
     def entry(signature: str) -> Callable[[F], F]:
         """Call the machine code of a function, made at the first call if it is not on disk."""

@@ -107,4 +107,6 @@ TEXTS = (
 SUMS, LONGEST_SUM = 256, 48
 KNOWN_ROWS, KNOWN_WORDS = SUMS + 1, 2 + LONGEST_SUM // 8 + 1
 """What one thread remembers: rows of `lexparts.read_names`, and in the last one the second of the line before: the
-eight bytes that begin it, the three behind them up to its point, its number."""
+eight bytes that begin it, the three behind them up to its point, its number, and in FEW_NUMBERS whether most lines of
+late are of calls that are only counted: to read these is faster than to look for their forms."""
+FEW_NUMBERS = 3

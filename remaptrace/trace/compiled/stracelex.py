@@ -9,10 +9,11 @@ from ...abi.signals import SIGBUS, SIGSEGV
 from .alike.forms import LONGEST_FORM, SHORTEST_FORM, key_of, like_before
 from .alike.remember import remember
 from .calls.lexlives import lex_ended, lex_life, lex_life_resumed
-from .jit import Bytes, Words, eight, entry, kernel, newline_bits, trailing_zeros
+from .jit import Bytes, Words, apart, eight, entry, kernel, newline_bits, trailing_zeros
 from .lexhead import read_head
 from .lexparts import begins, is_word, read_arguments, read_result
 from .lexrows import (
+    FEW_NUMBERS,
     L_A0,
     L_ARG,
     L_BEGIN,
@@ -45,6 +46,7 @@ from .lexrows import (
     P_RETURNS,
     ST_RESUMED,
     ST_UNFINISHED,
+    SUMS,
     WORD_ADDRESS,
     WORD_ARCH,
     WORD_ARCH_SHSTK,
@@ -289,6 +291,41 @@ def _lex_call(
     return op if read_result(b, p + 1, end, rows, i, names, returns) else OP_SLOW
 
 
+@apart
+def _lex_all(
+    b: Bytes,
+    start: int,
+    stop: int,
+    rows: Words,
+    n: int,
+    last: int,
+    names: Words,
+    plain: Words,
+    words: Words,
+    known: Words,
+) -> int:
+    """Lines of b[start:stop] into rows n..last-1, each by itself: the row behind, whose L_BEGIN is the next line."""
+    bits, at_bits = newline_bits(b, start), start
+    while start < stop and n < last:
+        while bits == 0:
+            at_bits += 64
+            bits = newline_bits(b, at_bits)
+        newline = at_bits + word(trailing_zeros(bits))
+        bits = without_first(bits)
+        end = newline
+        if end > start and at(b, end - 1) == 13:
+            end -= 1
+        rows[n, L_BEGIN] = start
+        op = OP_SLOW
+        if end > start:
+            op = lex_line(b, start, end, rows, n, names, plain, words, known)
+        rows[n, L_OP] = op
+        start = newline + 1
+        n += 1
+    rows[n, L_BEGIN] = start
+    return n
+
+
 @kernel
 def _newline(b: Bytes, p: int) -> int:
     """Where the line that begins at `p` ends. Of 128 bytes without a branch, which could not be foretold."""
@@ -316,26 +353,39 @@ def lex_rows(
     limit = len(rows) - 1
     while start < stop and n < limit:
         first, last = n, min(n + _AT_ONCE, limit)
-        while start < stop and n < last:
-            newline = _newline(b, start)
-            end = newline
-            if end > start and at(b, end - 1) == 13:
-                end -= 1
-            key = key_of(b, start, end - start) if SHORTEST_FORM <= end - start <= LONGEST_FORM else _NO_KEY
-            rows[n, L_BEGIN] = start
-            rows[n, L_RET] = end
-            rows[n, L_A0] = word(key)
-            start = newline + 1
-            n += 1
+        if known[SUMS, FEW_NUMBERS] != 0:
+            n = _lex_all(b, start, stop, rows, n, last, names, plain, words, known)
+            start = word(rows[n, L_BEGIN])
+        else:
+            while start < stop and n < last:
+                newline = _newline(b, start)
+                end = newline
+                if end > start and at(b, end - 1) == 13:
+                    end -= 1
+                key = _NO_KEY
+                if SHORTEST_FORM <= end - start <= LONGEST_FORM:
+                    key = key_of(b, start, end - start)
+                rows[n, L_BEGIN] = start
+                rows[n, L_RET] = end
+                rows[n, L_A0] = word(key)
+                start = newline + 1
+                n += 1
+            for i in range(first, n):
+                p, end, key = word(rows[i, L_BEGIN]), word(rows[i, L_RET]), np.uint64(rows[i, L_A0])
+                op = like_before(b, p, end - p, key, rows, i, forms) if key != 0 else -1
+                if op >= 0:
+                    rows[i, L_OP] = op
+                else:
+                    rows[i, L_BEGIN] = p
+                    _lex_all(b, p, p + 1, rows, i, i + 1, names, plain, words, known)
+                    if key != 0 and rows[i, L_OP] != OP_SLOW:
+                        remember(b, p, end - p, key, rows, i, word(rows[i, L_OP]), plain, forms)
+        numbers = others = 0
         for i in range(first, n):
-            p, end, key = word(rows[i, L_BEGIN]), word(rows[i, L_RET]), np.uint64(rows[i, L_A0])
-            op = like_before(b, p, end - p, key, rows, i, forms) if key != 0 else -1
-            if op < 0:
-                rows[i, L_BEGIN] = p
-                op = lex_line(b, p, end, rows, i, names, plain, words, known) if end > p else OP_SLOW
-                if key != 0 and op != OP_SLOW:
-                    remember(b, p, end - p, key, rows, i, op, plain, forms)
-            rows[i, L_OP] = op
+            op = rows[i, L_OP]
+            numbers += 1 if OP_OPENAT <= op < OP_IGNORED else 0
+            others += 1 if op >= OP_IGNORED or 0 < op < OP_OPENAT else 0
+        known[SUMS, FEW_NUMBERS] = 1 if numbers < others else 0
     rows[n, L_BEGIN] = start
     return n
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ....abi.kinds import RETURNS_ADDRESS, RETURNS_ANY, RETURNS_BREAK, RETURNS_ZERO
 from ....abi.rows import T_ABSOLUTE, T_NONE, T_OF_DAY
-from ..jit import Bytes, Eight, Words, apart, eight, kernel
+from ..jit import Bytes, Eight, Words, eight, kernel, seldom
 from ..lexrows import (
     L_A0,
     L_ARG,
@@ -311,7 +311,7 @@ def _numbers(b: Bytes, p: int, end: int, op: int, plain: Words, forms: Words, fo
     return _result(b, p, q, end, returns, forms, form) and _duration(b, p, end, forms, form)
 
 
-@apart
+@seldom
 def remember(
     b: Bytes, p: int, n: int, key: Eight, rows: Words, i: int, op: int, plain: Words, forms: Words
 ) -> int:
