@@ -33,6 +33,8 @@ PEAKS = ("first", "last")
 
 _SPACING = 1.0
 """How much of the best time between copies has to pass."""
+_SHARE = 0.25
+"""Of the time since the last copy, what the next may take: a machine that only grows has its peak at the end."""
 _SECONDS_PER_WORD, _SECONDS_PER_NEW_WORD = 1e-9, 5e-9
 """Of a copy into memory that was used before, and into new memory, until one was taken."""
 
@@ -73,7 +75,7 @@ class Moments:
             return  # in front of the first event there is nothing to keep
         cost = (top + frames) * (self._new if old is None else self._again)
         whole = (now - self._began) * self._events / event
-        if now - self._since < _SPACING * math.sqrt(2 * whole * cost):
+        if now - self._since < _SPACING * max(math.sqrt(2 * whole * cost), cost / _SHARE):
             return
         at = int(m[H_FRAMES])
         self._latest = Moment(
