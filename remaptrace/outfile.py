@@ -113,8 +113,7 @@ def _fill(file: BinaryIO, chunks: Iterable[bytes]) -> None:
         _write(file, chunks)
         file.flush()
     except BaseException:
-        raw = file.detach()  # type: ignore[attr-defined]  # a BufferedWriter
-        raw.close()
+        file.raw.close()  # type: ignore[attr-defined]  # of a BufferedWriter, whose own methods write first
         raise
     file.close()
 

@@ -115,6 +115,7 @@ def test_an_output_that_cannot_be_written_leaves_nothing(
     assert shown.err.startswith("error RT502: cannot write: No such file or directory")
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_an_error_with_a_code(remaptrace: Run, scenario: str) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
