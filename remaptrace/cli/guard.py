@@ -110,6 +110,10 @@ def _watch(reading: int, limit: int) -> None:
         memory = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     deadline, status = 0.0, 0
     while True:
+        if limit and memory >= 0:
+            used = int(os.pread(memory, 100, 0).split()[1]) * page
+            if used > limit:
+                leave(EXIT_INPUT, _too_much(used, limit))
         wait = _LOOK if not deadline else max(0.0, min(_LOOK, deadline - time.monotonic()))
         ready, _, _ = select.select([reading], [], [], wait)
         if ready:
@@ -118,10 +122,6 @@ def _watch(reading: int, limit: int) -> None:
                     deadline, status = time.monotonic() + _GRACE, 128 + number
         if deadline and time.monotonic() >= deadline:
             leave(status, "\ninterrupted\n")
-        if limit and memory >= 0:
-            used = int(os.pread(memory, 100, 0).split()[1]) * page
-            if used > limit:
-                leave(EXIT_INPUT, _too_much(used, limit))
 
 
 def _too_much(used: int, limit: int) -> str:

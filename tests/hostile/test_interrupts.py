@@ -135,6 +135,15 @@ def test_more_memory_than_the_limit_ends_with_its_code(tmp_path: Path) -> None:
     assert done.returncode == 3 and b"RT606" in done.stderr
 
 
+def test_a_limit_that_a_command_is_above_when_it_begins_ends_even_a_short_one(tmp_path: Path) -> None:
+    source = tmp_path / "t.yaml"
+    source.write_text("steps: [{dump: {}}]\n")
+    done = subprocess.run(
+        [*RUN, "--limit-memory", "1k", "run", str(source)], capture_output=True, check=False
+    )
+    assert done.returncode == 3 and b"RT606" in done.stderr
+
+
 def test_a_limit_that_is_no_size_is_usage() -> None:
     done = subprocess.run([*RUN, "run", "--limit-memory", "much"], capture_output=True, check=False)
     assert done.returncode == 2 and b"RT501" in done.stderr
