@@ -13,6 +13,8 @@ def main() -> None:
     # nothing is begun: Ctrl-C ends it without words
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    if sys.stderr is None:  # closed before we began: what is told there is told to nobody
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if not os.path.isdir(os.path.dirname(__file__)):  # in a zip: refused there
         from ..machine.presetcache import all_presets
         from .entry import ended

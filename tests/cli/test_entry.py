@@ -196,3 +196,12 @@ def test_an_error_that_cannot_be_written_keeps_its_exit_status(tmp_path: Path) -
     command = [sys.executable, "-m", "remaptrace", "run", str(tmp_path / "nothing")]
     with open("/dev/full", "w", encoding="utf-8") as full:
         assert subprocess.run(command, stderr=full, check=False).returncode == 3
+
+
+def test_a_closed_standard_error_changes_no_exit_status(tmp_path: Path) -> None:
+    trace, table = tmp_path / "t.yaml", tmp_path / "t.csv"
+    trace.write_text("steps: [{dump: {}}]\n", encoding="utf-8")
+    sweep = f"sweep {trace} --arch x86_64 --kernel linux-6.12 -o {table}"
+    for words, status in (("explain", 0), (f"run {trace}", 0), (sweep, 0), (sweep, 0), ("run --nothing", 2)):
+        command = f"{sys.executable} -m remaptrace {words} >/dev/null 2>&-"
+        assert subprocess.run(["bash", "-c", command], check=False).returncode == status, words
