@@ -61,7 +61,7 @@ def _leave(status: int) -> None:
     others = threading is not None and any(
         not one.daemon for one in threading.enumerate() if one is not threading.main_thread()
     )
-    if others or sys.flags.inspect or sys.getprofile() is not None or sys.gettrace() is not None:
+    if others or sys.flags.inspect or _is_watched():
         return
     atexit._run_exitfuncs()
     try:
@@ -72,6 +72,18 @@ def _leave(status: int) -> None:
     except (OSError, ValueError):
         return
     os._exit(status)
+
+
+def _is_watched() -> bool:
+    """Whether a debugger or profiler is at work, by the old ways or, since Python 3.12, as a tool of sys.monitoring."""
+    if sys.getprofile() is not None or sys.gettrace() is not None:
+        return True
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and any(map(monitoring.get_tool, range(_TOOLS)))
+
+
+_TOOLS = 6
+"""Numbers that tools of sys.monitoring have."""
 
 
 def _prepare_numpy() -> None:
