@@ -82,9 +82,30 @@ class Numpy:
         sys.meta_path.remove(self)  # type: ignore[arg-type]
         spec: Spec | None = _find_spec(fullname, path, target)
         execute = getattr(getattr(spec, "loader", None), "exec_module", None)
-        if spec is not None and execute is not None:
+        if spec is not None and execute is not None and _is_tried(spec.origin):
             spec.loader = _Loader(spec.loader, execute)  # type: ignore[assignment]
         return spec
+
+
+def _is_tried(file: str | None) -> bool:
+    """Whether the numpy with this __init__ is of a version that is known to import what stands for modules.
+
+    Any other is imported as it is: what it takes from them while it is loaded is not known, and no second attempt is
+    possible behind a failed one.
+    """
+    try:
+        with open(os.path.join(os.path.dirname(file or ""), "version.py"), "rb") as text:
+            version = text.read(_HEAD).partition(b'version = "')[2].partition(b'"')[0]
+    except OSError:
+        return False
+    major, minor, *_ = *version.split(b"."), b"", b""
+    return major == _TRIED_MAJOR and minor.isdigit() and int(minor) <= _TRIED_MINOR
+
+
+_TRIED_MAJOR, _TRIED_MINOR = b"2", 5
+"""The versions of numpy whose import was tried so: from 2.0 to this one."""
+_HEAD = 512
+"""Bytes of its version.py that have the version."""
 
 
 def prepare_numpy() -> None:

@@ -133,6 +133,30 @@ assert np.array([datetime.datetime(2026, 1, 2, 3)], dtype="M8[s]")[0].item().hou
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        ("2.0.0", "_Late"),
+        ("2.5.5", "_Late"),
+        ("1.26.4", "module"),
+        ("2.6.0.dev0+git", "module"),
+        ("3.0.0", "module"),
+        ("2", "module"),
+        ("", "module"),
+    ],
+)
+def test_numpy_of_a_version_that_was_not_tried_is_imported_as_it_is(
+    home: Path, version: str, kind: str
+) -> None:
+    folder = home / "numpy"
+    folder.mkdir()
+    (folder / "version.py").write_text(f'version = "{version}"\n', encoding="utf-8")
+    (folder / "__init__.py").write_text("import textwrap\nprint(type(textwrap).__name__)\n", encoding="utf-8")
+    code = "from remaptrace.startup.numpylate import prepare_numpy\nprepare_numpy()\nimport numpy"
+    result = done(home, "-c", code, PYTHONPATH=os.pathsep.join((str(home), PACKAGES)))
+    assert (result.stdout.strip(), result.stderr) == (kind, "")
+
+
 def test_numpy_has_every_name_behind_its_import(home: Path) -> None:
     """Those of parts that are loaded later, too, however they are asked for."""
     listed = "import numpy as np\nwords = sorted(dir(np)), sorted(np.__all__)\n"
