@@ -14,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
 
-"""The kernel of a trace that names none."""
 _NEWEST_26 = "linux-2.6.21"
 
 _RELEASE = pattern(r"(?:linux-|Linux )?(\d+)\.(\d+)(?:\.(\d+))?")
