@@ -8,9 +8,9 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...abi.kinds import EVF_MADE
-from ...result.result import PIECE, Result
+from ...result.result import Result
 from ...trace.compiled import pays
-from ...trace.events import Trace, rows_where
+from ...trace.events import Trace, firsts, rows_where
 from ...trace.wording import place
 
 TYPE_CHECKING = False
@@ -53,8 +53,7 @@ def process_facts(result: Result) -> list[ProcessFacts]:
     present = np.flatnonzero(found.peak >= 0)
     if not len(present):
         return []
-    leaders = np.zeros(int(of_task.max()) + 1, dtype=np.int64)
-    leaders[of_task[::-1]] = np.arange(len(of_task) - 1, -1, -1)
+    leaders = firsts(of_task, int(of_task.max()) + 1)
     names = names_of(trace, of_task)
     columns = trace.tasks["pid"][leaders], found.start, found.peak, found.end, found.peak_at
     out: list[ProcessFacts] = [
@@ -204,35 +203,17 @@ def names_of(trace: Trace, of_task: npt.NDArray[np.int64]) -> dict[int, str]:
     names = known | {number: found[-1][1] for number, found in executed.items()}
     born: dict[int, str] = {}  # names of processes that have them from their parents
     nameless = [i for i, number in enumerate(numbers) if number not in names]
-    begins = _begins(trace, nameless) if nameless else {}
-    parents = trace.tasks["parent"]
+    if not nameless:
+        return names
+    begins, parents = firsts(tasks, len(numbers)).tolist(), trace.tasks["parent"]
     for i in nameless:
         number, parent = numbers[i], int(parents[i])
         if number in names or not 0 <= parent < len(numbers):
             continue
-        first = begins.get(i, len(trace))
+        first = begins[i] if begins[i] >= 0 else len(trace)
         above = numbers[parent]
         earlier = [name for event, name in executed.get(above, ()) if event < first]
         text = earlier[-1] if earlier else known.get(above) or born.get(above, "")
         if text:
             names[number] = born[number] = text
     return names
-
-
-def _begins(trace: Trace, tasks: list[int]) -> dict[int, int]:
-    """The first event of each of `tasks` that has one."""
-    wanted = np.zeros(len(trace.tasks), dtype=np.bool_)
-    wanted[tasks] = True
-    found: dict[int, int] = {}
-    for first in range(0, len(trace), PIECE):
-        part = trace.columns["task"][first : first + PIECE]
-        rows = np.flatnonzero(wanted[part])
-        if len(rows):
-            at = np.full(len(wanted), -1)
-            at[part[rows][::-1]] = rows[::-1] + first  # the last to be written is the first of all
-            new = np.flatnonzero(at >= 0)
-            found.update(zip(new.tolist(), at[new].tolist(), strict=True))
-            wanted[new] = False
-            if not wanted.any():
-                break
-    return found
