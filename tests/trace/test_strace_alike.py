@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from remaptrace.trace.compiled.stracelex import lex_lines
 from remaptrace.trace.compiled.wide import SLACK
 from remaptrace.trace.strace.nametables import known_names
 
-from .test_strace_fast import SEED_LINES, assert_same
+from .test_strace_fast import DATA, RECORDED, SEED_LINES, assert_same, content
 
 HEADS = [
     b"",
@@ -249,3 +250,27 @@ def test_logs_of_changed_lines_are_read_alike() -> None:
     rng = random.Random(11)
     lines = [line for line in generate(3000, seed=9, split=0.4).splitlines() if b"clone" not in line]
     assert_same(b"\n".join([*lines, *(changed(line, rng) for line in lines)]) + b"\n")
+
+
+@pytest.mark.parametrize(
+    "name", [b"x (12, 3)", b"a b(1, 4096, 7", b"(sd-pam) 0x10", b"1 munmap(12, 3", b"(7)"]
+)
+@pytest.mark.parametrize(
+    "call", [b"munmap(12, 3) = 0", b"dup2(1, 7) = 7", b"pread64(1, 4096, 7, 0) = 7", b"brk(NULL) = 0x1000"]
+)
+def test_numbers_in_the_name_of_a_thread_are_none_of_its_call(lexer: Lexer, name: bytes, call: bytes) -> None:
+    rng = random.Random(len(name))
+    line = b"4003<%s> %s" % (name, call)
+    lines = [line] * 4 + [changed(line, rng) for _ in range(60)]
+    lines += [line.replace(name, changed(name, rng)) for _ in range(20)]
+    assert_alike(lexer, lines)
+    assert_same(b"\n".join([*lines, b""]))
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted(DATA.glob("f*.gz")), *RECORDED], ids=lambda path: path.parts[-2] + path.name
+)
+def test_recorded_logs_with_other_digits_are_read_as_the_plain_reader_reads_them(path: Path) -> None:
+    rng = random.Random(path.name)
+    lines = [line for line in content(path).splitlines()[:1500] for _ in range(rng.randrange(1, 3))]
+    assert_same(b"\n".join([*(changed(line, rng) if rng.random() < 0.3 else line for line in lines), b""]))

@@ -77,7 +77,7 @@ def add_decimal(
 ) -> int:
     """So many decimal digits at `q` are times `scale` part of word `target` of the row.
 
-    `whole` 1: a number as C writes it, without zeros in front of it.
+    `whole` 1: a number as C writes it, without zeros in front of it. 0: it is not, there is no room for it.
     """
     many = word(forms[form + F_DECIMALS])
     if length == 0 or length > LONGEST_DECIMAL or many + (length + 7) // 8 > DECIMALS:
@@ -97,7 +97,8 @@ def add_decimal(
         many += 1
         done += some
     forms[form + F_DECIMALS] = many
-    return mark(forms, form, F_DECIMAL, q - p, length)
+    mark(forms, form, F_DECIMAL, q - p, length)
+    return 1
 
 
 @kernel
@@ -121,7 +122,8 @@ def add_hexadecimal(
         many += 1
         done += some
     forms[form + F_HEXADECIMALS] = many
-    return mark(forms, form, F_HEXADECIMAL, q - p, length)
+    mark(forms, form, F_HEXADECIMAL, q - p, length)
+    return 1
 
 
 @kernel

@@ -26,14 +26,14 @@ from ..lexrows import (
     L_TIME,
     L_TOOK,
     OP_ARCH_PRCTL,
-    OP_CLOSE,
+    OP_CLONE,
     OP_DUP,
+    OP_ENDED,
+    OP_FAULT,
     OP_FCNTL,
-    OP_FDCTL,
     OP_IGNORED,
     OP_NOTE,
     OP_NOTE_OF_TASK,
-    OP_OPENAT,
     OP_PLAIN,
     P_FD,
     P_MOST,
@@ -78,9 +78,7 @@ from .digits import (
 )
 from .forms import (
     F_DECIMAL,
-    F_DECIMALS,
     F_HEXADECIMAL,
-    F_HEXADECIMALS,
     F_KEY,
     F_LEAST,
     F_LENGTH,
@@ -155,9 +153,11 @@ def _head(b: Bytes, p: int, end: int, forms: Words, form: int) -> int:
             if forms[row + L_TID] != 0:
                 return -1
         q += length
-        while at(b, p) != SQUARE and q < end and at(b, q) != BLANK:  # its name
+        if at(b, q) == LESS:  # its name: blanks and parentheses may be in it
+            while q < end and at(b, q) != GREATER:
+                q += 1
             q += 1
-        if at(b, q) == UNSQUARE:
+        elif at(b, q) == UNSQUARE:
             q += 1
         q = skip_blanks(b, q)
     if forms[row + L_CLOCK] != T_NONE:
@@ -186,12 +186,12 @@ def _argument(b: Bytes, p: int, q: int, k: int, of_file: bool, forms: Words, for
     if hexadecimal:
         if of_file or length > _LONGEST_HEX:
             return True
-        add_hexadecimal(b, p, first, length, L_A0 + k, 0, forms, form)
+        added = add_hexadecimal(b, p, first, length, L_A0 + k, 0, forms, form)
     else:
         if at(b, q) == ZERO or length > (_LONGEST_FD if of_file else LONGEST_DECIMAL):
             return True
-        add_decimal(b, p, first, length, L_A0 + k, 1, 1, forms, form)
-    return True
+        added = add_decimal(b, p, first, length, L_A0 + k, 1, 1, forms, form)
+    return added == 0 or word(forms[form + F_ROW + L_A0 + k]) == 0
 
 
 @kernel
@@ -204,14 +204,8 @@ def _arguments(b: Bytes, p: int, q: int, end: int, op: int, plain: Words, forms:
         last = min(word(plain[op - OP_PLAIN, P_MOST]), 5 if plain[op - OP_PLAIN, P_PAGES] else 6)
     k = 0
     while q < end:
-        if k < last and is_digit(at(b, q)):
-            before = word(forms[form + F_DECIMALS] + forms[form + F_HEXADECIMALS])
-            _argument(b, p, q, k, k == fd_index, forms, form)
-            if (
-                forms[form + F_DECIMALS] + forms[form + F_HEXADECIMALS] > before
-                and forms[form + F_ROW + L_A0 + k] != 0
-            ):
-                return -1
+        if k < last and is_digit(at(b, q)) and not _argument(b, p, q, k, k == fd_index, forms, form):
+            return -1
         while q < end and at(b, q) not in (COMMA, RIGHT, BLANK):
             if at(b, q) == QUOTE:
                 behind = scan_string(b, q, end) + 1
@@ -284,7 +278,7 @@ def _duration(b: Bytes, p: int, end: int, forms: Words, form: int) -> bool:
 
 @kernel
 def _numbers(b: Bytes, p: int, end: int, op: int, plain: Words, forms: Words, form: int) -> bool:
-    """Find the numbers of a line. False: it becomes no form."""
+    """Find the numbers of a line of other than faults and lives. False: it becomes no form."""
     q = _head(b, p, end, forms, form)
     if q < 0:
         return False
@@ -293,8 +287,6 @@ def _numbers(b: Bytes, p: int, end: int, op: int, plain: Words, forms: Words, fo
             q += 1
         leave_open(b, p, q, end, op >= OP_IGNORED, forms, form)
         return True
-    if not (OP_OPENAT <= op <= OP_CLOSE or OP_DUP <= op <= OP_FDCTL or op >= OP_PLAIN):
-        return False
     if forms[form + F_ROW + L_STATE] == ST_RESUMED:
         while q < end and at(b, q) != GREATER:
             q += 1
@@ -316,6 +308,8 @@ def remember(
     b: Bytes, p: int, n: int, key: Eight, rows: Words, i: int, op: int, plain: Words, forms: Words
 ) -> int:
     """Make a form of the line b[p:p+n], which row `i` is of, with `op`: once it was seen before."""
+    if op == OP_FAULT or OP_CLONE <= op <= OP_ENDED:  # rows of their own: no form gives way to these
+        return 0
     seen = word(key & _SEEN)
     if np.uint64(forms[seen]) != key:
         forms[seen] = word(key)
