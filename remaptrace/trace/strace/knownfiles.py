@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...abi.kinds import K_CLOSE, K_CLOSE_RANGE, K_EXEC, K_OPEN
+from ..events import occurs, one_of, rows_where
 
 _MAX_WIDTH = 1 << 16
 
@@ -134,9 +135,9 @@ NO_CLOSES = (
 def closes_left_out(columns: Mapping[str, npt.NDArray[Any]], tasks: npt.NDArray[Any]) -> bool:
     """True if a log shows no close at all, and a call returned a descriptor that was open by what it shows."""
     kinds = columns["kind"]
-    if np.isin(kinds, (K_CLOSE, K_CLOSE_RANGE)).any():
+    if occurs(kinds, (K_CLOSE, K_CLOSE_RANGE)):
         return False
-    at = np.flatnonzero((kinds == K_OPEN) | (kinds == K_EXEC))
+    at = rows_where(lambda kind: one_of(kind, (K_OPEN, K_EXEC)), kinds)
     open_now: set[tuple[int, int]] = set()
     execs: dict[int, int] = {}
     processes = tasks["pid"][columns["task"][at]].tolist()
