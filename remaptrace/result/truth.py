@@ -145,8 +145,9 @@ def _answered_in(result: Result, part: slice) -> tuple[Bools, Bools]:
 
 def _is_one(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     """Whether both are the same memory: a replay whose answers are all as recorded has the column of its trace."""
-    same = ("data", "typestr", "shape", "strides")
-    return all(one.__array_interface__[key] == other.__array_interface__[key] for key in same)
+    ours, theirs = one.__array_interface__, other.__array_interface__
+    same = all(ours[key] == theirs[key] for key in ("typestr", "shape", "strides"))
+    return same and ours["data"][0] == theirs["data"][0]  # the other word of it: who may write
 
 
 _PLACING = (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_MREMAP, ev.K_SHMAT)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace as with_fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from remaptrace.abi import kinds as ev
 from remaptrace.api import replay
+from remaptrace.result import truth
 from remaptrace.result.agreement import CheckOutcome
 from remaptrace.result.result import VmaRow
 from remaptrace.result.truth import check_recorded, compare_maps
@@ -145,3 +147,13 @@ def test_text_without_faults_is_not_blamed_for_stacks_that_grow() -> None:
 
     assert outcome(change, "strace").agrees
     assert not outcome(change, "ftrace").agrees
+
+
+def test_a_column_that_is_that_of_the_trace_is_known_as_such() -> None:
+    recorded = np.arange(10, dtype=np.int64)
+    simulated = recorded[:]
+    simulated.flags.writeable = False  # as results have it
+    assert truth._is_one(recorded[2:5], simulated[2:5])
+    assert not truth._is_one(recorded[2:5], simulated[3:6])
+    assert not truth._is_one(recorded[2:5], simulated[2:6])
+    assert not truth._is_one(recorded, recorded.copy())
