@@ -15,6 +15,8 @@ def main() -> None:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     if sys.stderr is None:  # closed before we began: what is told there is told to nobody
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:  # the same; that it cannot be written is told as on a full disk
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115
     if not os.path.isdir(os.path.dirname(__file__)):  # in a zip: refused there
         from ..machine.presetcache import all_presets
         from .entry import ended

@@ -66,6 +66,7 @@ def ended(work: Callable[[], int]) -> int:
         return EXIT_PIPE
     except RemapTraceError as error:
         _show(error)
+        _silence_output_that_fails()
         return error.exit_status
     except MemoryError as error:
         _show(InputError(RT_MEMORY, "there is not enough memory", found=str(error)))
@@ -113,6 +114,15 @@ def _interrupted(signal: KeyboardInterrupt) -> int:
 def _silence_output() -> None:
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _silence_output_that_fails() -> None:
+    """What could not be written is written again as the interpreter ends, which would end with 120 and say so, too."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _silence_output()
 
 
 def _show(error: RemapTraceError) -> None:

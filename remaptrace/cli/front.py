@@ -152,6 +152,7 @@ def _told(text: str) -> int:
         sys.stdout.flush()
     except OSError as error:
         from .entry import failed
+        from .output import unwritten
 
-        return failed(error)
+        return failed(error if isinstance(error, BrokenPipeError) else unwritten("standard output", error))
     return 0

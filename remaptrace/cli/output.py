@@ -78,14 +78,14 @@ def write_text(parts: Iterable[str], path: str | None) -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise _failed("standard output", error) from None
+            raise unwritten("standard output", error) from None
         return
     try:
         write_file(path, (part.encode("utf-8", "surrogateescape") for part in parts))
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _failed(path, error) from None
+        raise unwritten(path, error) from None
 
 
 def write_bytes(data: bytes, path: str) -> None:
@@ -95,10 +95,11 @@ def write_bytes(data: bytes, path: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _failed(path, error) from None
+        raise unwritten(path, error) from None
 
 
-def _failed(path: str, error: OSError) -> OutputError:
+def unwritten(path: str, error: OSError) -> OutputError:
+    """The error that tells that `path` cannot be written, RT502."""
     return OutputError(
         RT_OUTPUT,
         f"cannot write: {error.strerror or error}",

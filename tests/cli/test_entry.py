@@ -205,3 +205,38 @@ def test_a_closed_standard_error_changes_no_exit_status(tmp_path: Path) -> None:
     for words, status in (("explain", 0), (f"run {trace}", 0), (sweep, 0), (sweep, 0), ("run --nothing", 2)):
         command = f"{sys.executable} -m remaptrace {words} >/dev/null 2>&-"
         assert subprocess.run(["bash", "-c", command], check=False).returncode == status, words
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("output", ["/dev/full", "&-"])
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_output_that_cannot_be_written_is_an_error_told_once(
+    tmp_path: Path, output: str, unbuffered: dict[str, str]
+) -> None:
+    trace = tmp_path / "t.yaml"
+    trace.write_text(
+        "steps: [{mmap: {length: 4096, prot: r, flags: [private, anonymous]}}]\n", encoding="utf-8"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | unbuffered
+    said = "Bad file descriptor" if output == "&-" else "No space left on device"
+    one_kernel = f"sweep {trace} --arch x86_64 --kernel linux-6.12"
+    reports = (
+        f"run {trace}",
+        f"run {trace} --format json",
+        f"maps {trace}",
+        one_kernel,
+        "kernels",
+        "explain RT102",
+    )
+    for words in (*reports, "--help", "sweep --help", "--version"):
+        command = f"{sys.executable} -m remaptrace {words} >{output}"
+        done = subprocess.run(["bash", "-c", command], env=environment, stderr=-1, text=True, check=False)
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("#")]  # those tell of pids
+        assert done.returncode == 3, words
+        assert lines[:2] == [f"error RT502: cannot write: {said}", "  standard output"], words
+        assert "Exception ignored" not in done.stderr
+    kept = f"run {trace} -o {tmp_path}/report.txt >{output}"
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m remaptrace {kept}"], env=environment, check=False
+    )
+    assert done.returncode == 0 and (tmp_path / "report.txt").read_text(encoding="utf-8")

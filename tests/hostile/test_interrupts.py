@@ -36,7 +36,7 @@ def _children_of(group: int) -> list[int]:
 def test_warm_ends_at_once_and_leaves_no_compiler(
     tmp_path: Path, number: signal.Signals, to_group: bool, after: float
 ) -> None:
-    env = {**os.environ, "REMAPTRACE_CACHE": str(tmp_path / "cache")}
+    env = {**os.environ, "REMAPTRACE_CACHE": str(tmp_path / "cache"), "REMAPTRACE_SHIPPED": "0"}
     running = subprocess.Popen([*RUN, "warm"], env=env, stderr=subprocess.DEVNULL, start_new_session=True)
     time.sleep(after)
     (os.killpg if to_group else os.kill)(running.pid, number)
@@ -51,7 +51,7 @@ def test_warm_ends_at_once_and_leaves_no_compiler(
 
 
 def test_a_killed_warm_takes_its_compilers_with_it(tmp_path: Path) -> None:
-    env = {**os.environ, "REMAPTRACE_CACHE": str(tmp_path / "cache")}
+    env = {**os.environ, "REMAPTRACE_CACHE": str(tmp_path / "cache"), "REMAPTRACE_SHIPPED": "0"}
     running = subprocess.Popen([*RUN, "warm"], env=env, stderr=subprocess.DEVNULL, start_new_session=True)
     time.sleep(5)
     running.kill()
