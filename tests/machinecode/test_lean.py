@@ -217,3 +217,27 @@ def test_frames_have_room_and_nothing_is_collected_meanwhile() -> None:
     with pytest.raises(ZeroDivisionError):
         with_room(lambda: 1 // 0)
     assert gc.isenabled() == before
+
+
+def test_libraries_that_are_not_read_have_what_numba_gives_its_own() -> None:
+    """numba 0.63.0 asks each for what that very class has set up."""
+    script = """
+from numba.core import codegen
+base = codegen.CPUCodeLibrary
+usual = base.__init__
+
+def set_up(self, codegen, name):
+    usual(self, codegen, name)
+    self.asked_for = 7
+
+base.__init__ = set_up
+import numba
+numba.njit(lambda: 1)
+from numba.core.registry import cpu_target
+from remaptrace.machinecode.lean.onemodule import put_off_linking
+assert put_off_linking()
+library = cpu_target.target_context.codegen().create_library("part")
+print(type(library).__name__, library.asked_for, library._final_module, library.written)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "Unread 7 None []\n", done.stderr

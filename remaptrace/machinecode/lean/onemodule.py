@@ -36,9 +36,10 @@ def put_off_linking() -> bool:
         """A library whose modules LLVM has not read."""
 
         def __init__(self, codegen: Any, name: str) -> None:
-            super(base, self).__init__(codegen, name)
-            self._linking_libraries: list[Any] = []
-            self._final_module = self._shared_module = None
+            maker._create_empty_module = empty  # numba has LLVM read it: without what is numbered through
+            super().__init__(codegen, name)
+            maker._create_empty_module = create_empty_module
+            self._final_module = None
             self.written: list[Any] = []
 
         def add_ir_module(self, module: Any) -> None:
