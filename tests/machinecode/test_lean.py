@@ -119,6 +119,7 @@ def test_one_module_of_text_makes_the_code_that_linked_modules_make() -> None:
         ("return a + 1", ["plain"]),
         ("x, y = (a, 2)\n    return x * y", ["plain"]),
         ("if a > 3:\n        raise ValueError('never seen')\n    return a", ["plain", "nopython"]),
+        ("if a > 3:\n        x = a * 2\n        return x\n    return x", ["plain", "nopython"]),
     ],
 )
 def test_plain_functions_go_the_short_way_and_others_numbas(body: str, ways: list[str]) -> None:
@@ -135,6 +136,29 @@ print(lowered)
 """
     # the entry is numba's
     assert _said(script, count=True) == f"{ways}\n"
+
+
+def test_generators_go_numbas_way() -> None:
+    script = """
+@jit.kernel
+def below(a):
+    for i in range(a):
+        yield i
+
+@jit.kernel
+def part(a):
+    total = 0
+    for i in below(a):
+        total += i
+    return total
+
+def whole(a):
+    return part(a)
+
+jit.entry(whole, "int64(int64)").module()
+print(lowered)
+"""
+    assert _said(script, count=True).startswith("['plain', 'nopython'")
 
 
 def test_what_numba_refuses_is_refused_once() -> None:

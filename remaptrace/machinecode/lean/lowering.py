@@ -100,9 +100,11 @@ def lean_lowering() -> Any:
                 raise errors.LoweringError(f"{kind.__name__} is not plain", loc=self.loc)
 
         def loadvar(self, name: str) -> Any:
-            if name in self._singly_assigned_vars:
-                return self._blk_local_varmap[name]
-            return self.builder.load(self.getvar(name))
+            if name not in self._singly_assigned_vars:
+                return self.builder.load(self.getvar(name))
+            if name not in self._blk_local_varmap:
+                raise errors.LoweringError(f"{name} is used where no way assigns it", loc=self.loc)
+            return self._blk_local_varmap[name]
 
         def getvar(self, name: str) -> Any:
             place = self.varmap.get(name)

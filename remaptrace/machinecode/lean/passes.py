@@ -134,7 +134,7 @@ def _lean_compiler() -> Any:
         def _compile_core(self) -> Any:
             state = self.state
             library = state.library
-            self.short = all(isinstance(one, plain) for one in state.args)
+            self.short = not state.func_id.is_generator and all(isinstance(one, plain) for one in state.args)
             if self.short:
                 try:
                     return super()._compile_core()
