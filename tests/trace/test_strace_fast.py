@@ -336,3 +336,27 @@ def test_protections_that_are_left_out_are_told_alike() -> None:
     assert not any(
         "PROT_" in note for note in read_strace(b"7 " + calls[2].encode() + b"\n", name="log").notes
     )
+
+
+@pytest.mark.parametrize("before", [b"", b"munmap(0x7f147ac4000, 4096) = 0\n"])
+@pytest.mark.parametrize("between", [b"", b"[pid 311] munmap(0x7f147ac4000, 4096) = 0\n"])
+@pytest.mark.parametrize("tid", [b"[pid 310] ", b"310 "])
+def test_a_call_under_way_stays_when_the_id_of_its_thread_shows(
+    before: bytes, between: bytes, tid: bytes
+) -> None:
+    born = b"clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f0) = 311\n"
+    begun, ended = b"munmap(0x7f147ac4000, 4096 <unfinished ...>\n", tid + b"<... munmap resumed>) = 0\n"
+    for log in (before + begun + between + ended, before + born + begun + between + ended):
+        assert_same(log)
+    trace = read_with(FastStraceReader(before + begun + ended, "log"))
+    assert isinstance(trace, Trace)
+    assert not trace.skipped
+    assert trace.columns["kind"].tolist() == [ev.K_MUNMAP] * (1 + len(before.splitlines()))
+
+
+def test_a_call_that_did_not_return_before_the_id_of_its_thread_showed_is_left_out_aloud() -> None:
+    log = b"munmap(0x7f147ac4000, 4096 <unfinished ...>\n310 munmap(0x7f147ac4000, 8192) = 0\n"
+    assert_same(log)
+    trace = read_with(FastStraceReader(log, "log"))
+    assert isinstance(trace, Trace)
+    assert any("did not return" in note for note in trace.notes)

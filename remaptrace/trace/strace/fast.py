@@ -291,6 +291,8 @@ class FastStraceReader(StraceReader):
         head = read_head(self._open + line)  # of a line that a notice broke, its beginning
         tid = head.tid
         task = model.by_tid.get(tid) if tid is not None else self._unnamed()
+        if task is None and self._root is not None and self._root.tid == 0:
+            task = self._root  # whose id this may be
         others: list[Task] = []
         if any(word in line for word in _ENDS_OTHERS):
             others = self._in_a_call()
