@@ -11,6 +11,10 @@ from contextlib import suppress
 from ..errorcodes import RT_MEMORY, RT_OUTPUT
 from ..errors import EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, RemapTraceError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
 EXIT_PIPE = 141  # as a shell reports SIGPIPE
 
 
@@ -62,11 +66,11 @@ def ended(work: Callable[[], int]) -> int:
         return _interrupted(signal)
     except BrokenPipeError:
         # The reader is gone: nothing to say, and the interpreter must not flush into the pipe again.
-        _silence_output()
+        _silence(sys.stdout)
         return EXIT_PIPE
     except RemapTraceError as error:
         _show(error)
-        _silence_output_that_fails()
+        _silence_if_it_fails(sys.stdout)
         return error.exit_status
     except MemoryError as error:
         _show(InputError(RT_MEMORY, "there is not enough memory", found=str(error)))
@@ -82,7 +86,7 @@ def ended(work: Callable[[], int]) -> int:
                 _show(answer)
                 return answer.exit_status
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            _silence_output()
+            _silence(sys.stdout)
             _show(
                 InputError(RT_OUTPUT, f"cannot write: {error.strerror}", error.filename or "standard output")
             )
@@ -111,18 +115,19 @@ def _interrupted(signal: KeyboardInterrupt) -> int:
     return EXIT_TERMINATED if type(signal).__name__ == "Terminated" else EXIT_INTERRUPTED
 
 
-def _silence_output() -> None:
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _silence(stream: TextIO | None) -> None:
+    """Let nothing more of `stream` reach where it goes, nor fail there."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _silence_output_that_fails() -> None:
+def _silence_if_it_fails(stream: TextIO | None) -> None:
     """What could not be written is written again as the interpreter ends, which would end with 120 and say so, too."""
-    if sys.stdout is not None:
+    if stream is not None:
         try:
-            sys.stdout.flush()
+            stream.flush()
         except OSError:
-            _silence_output()
+            _silence(stream)
 
 
 def _show(error: RemapTraceError) -> None:
@@ -133,7 +138,7 @@ def _show(error: RemapTraceError) -> None:
         text = text.replace("error", "\x1b[31m\x1b[1merror\x1b[0m", 1)
     with suppress(OSError):  # standard error is full or gone: the exit status still tells
         sys.stderr.write(text)
-        sys.stderr.flush()
+    _silence_if_it_fails(sys.stderr)
 
 
 def _innermost(error: BaseException) -> str:

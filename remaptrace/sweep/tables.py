@@ -100,7 +100,7 @@ class Table:
         self.kind = table_format(path) if path else kind
         self._grows = path.with_name(f"{path.name}.part") if path and self.kind == "parquet" else path
         self._line_kind = "csv" if self.kind == "csv" else "jsonl"
-        self._stream = stream
+        self._stream = stream if path is None else None  # a file of our own, once it is open
         self.done: set[Key] = set()
         self._kept = _Kept()
         self._on_disk = False
