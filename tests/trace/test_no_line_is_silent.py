@@ -307,6 +307,10 @@ def test_a_limit_that_is_not_shown_is_not_modelled_and_one_of_another_process_is
     assert hidden.unmodelled == {"setrlimit (the limit is not shown)": 1} and hidden.ignored == {
         "prlimit64": 1
     }
+    asked = read(
+        BEFORE + "".join(f"7 prlimit64(0, 0x3, {none}, 0x7ffc0000) = 0\n" for none in ("0", "0x0", "NULL"))
+    )
+    assert not asked.unmodelled and asked.ignored == {"prlimit64": 3}
     other = read(BEFORE + "7 prlimit64(8, RLIMIT_AS, {rlim_cur=4096*1024, rlim_max=4096*1024}, NULL) = 0\n")
     at = other.columns["kind"].tolist().index(K_SETRLIMIT)
     assert other.tasks["pid"][other.columns["task"][at]] == 8

@@ -10,6 +10,9 @@ from .args import BadLine, fields, list_items, string, value
 from .handlers import argument, handles, ignored, unmodelled
 from .model import MAX_TID, Call, Model, directory_of
 
+_NO_POINTER = (b"NULL", b"0", b"0x0")
+"""As strace prints it, also with raw arguments, and ltrace."""
+
 
 @handles("setrlimit", "prlimit64", "prlimit")
 def _setrlimit(model: Model, call: Call) -> None:
@@ -18,7 +21,7 @@ def _setrlimit(model: Model, call: Call) -> None:
     new = argument(call, first + 1)
     pid = value(call.args[0]) if first else 0
     task = call.task if pid in (0, call.task.pid) else model.by_tid.get(pid)
-    if not call.succeeded or new == b"NULL" or task is None or not task.alive:
+    if not call.succeeded or new in _NO_POINTER or task is None or not task.alive:
         ignored(model, call)
         return
     members, resource = fields(new), value(call.args[first])
