@@ -33,33 +33,40 @@ def _space(m: Mem, ev: Mem, row: int) -> int:
     return m[m[m[G_TASKS] + ev[row + E_TASK]] + T_MM]
 
 
+@kernel
+def _root(m: Mem, ev: Mem, row: int) -> int:
+    """The root of the areas of that address space, 0: none."""
+    mm = _space(m, ev, row)
+    return m[mm + MM_SET] if mm != 0 else 0
+
+
+@kernel
+def _area(m: Mem, root: int, addr: int) -> int:
+    """The area at `addr`, or near it."""
+    leaf = leaf_for(m, root, addr)
+    return m[leaf + N_REFS + slot_near(m, leaf, addr)]
+
+
 @apart
 def fetch_ahead(m: Mem, ev: Mem, now: int, last: int) -> int:
     """Fetch a link of each of the chains that the calls behind row `now` of `ev` will follow; rows end at `last`."""
     row = min(now + _AREA, last - 1) * EV_WORDS
-    mm = _space(m, ev, row)
-    root = m[mm + MM_SET] if mm != 0 else 0
+    root = _root(m, ev, row)
     if root != 0:
-        addr = ev[row + E_ARGS]
-        leaf = leaf_for(m, root, addr)
-        _fetch(m, m[leaf + N_REFS + slot_near(m, leaf, addr)], V_WORDS)
+        _fetch(m, _area(m, root, ev[row + E_ARGS]), V_WORDS)
     row = min(now + _NEXT, last - 1) * EV_WORDS
-    mm = _space(m, ev, row)
-    root = m[mm + MM_SET] if mm != 0 else 0
+    root = _root(m, ev, row)
     if root != 0:
-        addr = ev[row + E_ARGS]
-        leaf = leaf_for(m, root, addr)
-        area = m[leaf + N_REFS + slot_near(m, leaf, addr)]
+        area = _area(m, root, ev[row + E_ARGS])
         prefetch(m, m[area + V_NEXT])
         prefetch(m, m[area + V_PREV])
     row = min(now + _LEAF, last - 1) * EV_WORDS
-    mm = _space(m, ev, row)
-    root = m[mm + MM_SET] if mm != 0 else 0
+    root = _root(m, ev, row)
     if root != 0 and m[root + N_LEVEL] != 0:
         _fetch(m, leaf_for(m, root, ev[row + E_ARGS]), N_WORDS)
-    mm = _space(m, ev, min(now + _ROOT, last - 1) * EV_WORDS)
-    if mm != 0:
-        _fetch(m, m[mm + MM_SET], N_WORDS)
+    root = _root(m, ev, min(now + _ROOT, last - 1) * EV_WORDS)
+    if root != 0:
+        _fetch(m, root, N_WORDS)
     task = m[m[G_TASKS] + ev[min(now + _SPACE, last - 1) * EV_WORDS + E_TASK]]
     _fetch(m, m[task + T_MM], MM_WORDS)
     prefetch(m, m[task + T_PROC])
