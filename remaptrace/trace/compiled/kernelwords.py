@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import Bytes, kernel
-from .scan import LOWER_X, MINUS, NEWLINE, NINE, ZERO
+from .scan import LOWER_X, MINUS, NEWLINE, NINE, RETURN, ZERO
 from .wide import at, scan_decimal, scan_hex
 
 EVENT_WORDS = (
@@ -39,7 +39,6 @@ FixedWords = tuple[Bytes, ...]
 
 ODD, OTHER = -1, -2
 """Results of a line that is not plain: a record but for the plain reader, or none is expected. Else its end."""
-_RETURN = 13
 
 
 @kernel
@@ -70,7 +69,7 @@ def scan_small(b: Bytes, p: int) -> tuple[int, int]:
 @kernel
 def at_end(b: Bytes, p: int) -> int:
     """`p` if the line ends there, else ODD."""
-    return p if at(b, p) == NEWLINE or (at(b, p) == _RETURN and at(b, p + 1) == NEWLINE) else ODD
+    return p if at(b, p) == NEWLINE or (at(b, p) == RETURN and at(b, p + 1) == NEWLINE) else ODD
 
 
 @kernel

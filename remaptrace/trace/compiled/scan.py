@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import Bytes, Words, eight, entry, kernel
+from .jit import Bytes, Words, eight, entry, kernel, newline_bits, trailing_zeros
 from .wide import (
     at,
     below_digits,
@@ -48,7 +48,7 @@ LESS, EQUAL, GREATER, QUESTION, SQUARE, BACKSLASH, UNSQUARE, UNDERSCORE, BAR = (
     95,
     124,
 )
-LEFT_BRACE, RIGHT_BRACE, PLUS = 123, 125, 43
+LEFT_BRACE, RIGHT_BRACE, PLUS, RETURN = 123, 125, 43, 13
 ZERO, NINE, UPPER_A, UPPER_Z, LOWER_A, LOWER_F, LOWER_Z, LOWER_X = 48, 57, 65, 90, 97, 102, 122, 120
 SECOND = 1_000_000_000
 WORDS, CAPITALS = 0, 1
@@ -278,3 +278,19 @@ def scan_fraction(b: Bytes, p: int) -> tuple[int, int]:
     if q < 0 or digits > 9:
         return v, -1
     return v * power_of_ten(9 - digits), q
+
+
+@kernel
+def newline_from(b: Bytes, p: int) -> int:
+    """Where the line that begins at `p` ends. Of 128 bytes without a branch, which could not be foretold."""
+    first, second = word(trailing_zeros(newline_bits(b, p))), word(trailing_zeros(newline_bits(b, p + 64)))
+    length = 64 + second if first == 64 else first
+    while length & 63 == 0 and at(b, p + length) != NEWLINE:
+        length += word(trailing_zeros(newline_bits(b, p + length)))
+    return p + length
+
+
+@kernel
+def without_return(b: Bytes, start: int, end: int) -> int:
+    """The end of line b[start:end] without a carriage return."""
+    return end - 1 if end > start and at(b, end - 1) == RETURN else end

@@ -75,7 +75,6 @@ from .scan import (
     LEFT,
     LESS,
     MINUS,
-    NEWLINE,
     PLUS,
     QUOTE,
     RIGHT,
@@ -85,8 +84,10 @@ from .scan import (
     find_call,
     find_name,
     is_word_letter,
+    newline_from,
     scan_annotation,
     scan_number,
+    without_return,
 )
 from .wide import at, each, first_mark, without_first, word, zero_marks
 
@@ -312,9 +313,7 @@ def _lex_all(
             bits = newline_bits(b, at_bits)
         newline = at_bits + word(trailing_zeros(bits))
         bits = without_first(bits)
-        end = newline
-        if end > start and at(b, end - 1) == 13:
-            end -= 1
+        end = without_return(b, start, newline)
         rows[n, L_BEGIN] = start
         op = OP_SLOW
         if end > start:
@@ -327,13 +326,44 @@ def _lex_all(
 
 
 @kernel
-def _newline(b: Bytes, p: int) -> int:
-    """Where the line that begins at `p` ends. Of 128 bytes without a branch, which could not be foretold."""
-    first, second = word(trailing_zeros(newline_bits(b, p))), word(trailing_zeros(newline_bits(b, p + 64)))
-    length = 64 + second if first == 64 else first
-    while length & 63 == 0 and at(b, p + length) != NEWLINE:
-        length += word(trailing_zeros(newline_bits(b, p + length)))
-    return p + length
+def _lex_by_forms(
+    b: Bytes,
+    start: int,
+    stop: int,
+    rows: Words,
+    first: int,
+    last: int,
+    names: Words,
+    plain: Words,
+    words: Words,
+    known: Words,
+    forms: Words,
+) -> int:
+    """`_lex_all`, where lines like a line before are read by comparing. Ends and keys of all lines are found first."""
+    n = first
+    while start < stop and n < last:
+        newline = newline_from(b, start)
+        end = without_return(b, start, newline)
+        key = _NO_KEY
+        if SHORTEST_FORM <= end - start <= LONGEST_FORM:
+            key = key_of(b, start, end - start)
+        rows[n, L_BEGIN] = start
+        rows[n, L_RET] = end
+        rows[n, L_A0] = word(key)
+        start = newline + 1
+        n += 1
+    for i in range(first, n):
+        p, end, key = word(rows[i, L_BEGIN]), word(rows[i, L_RET]), np.uint64(rows[i, L_A0])
+        op = like_before(b, p, end - p, key, rows, i, forms) if key != 0 else -1
+        if op >= 0:
+            rows[i, L_OP] = op
+        else:
+            rows[i, L_BEGIN] = p
+            _lex_all(b, p, p + 1, rows, i, i + 1, names, plain, words, known)
+            if key != 0 and rows[i, L_OP] != OP_SLOW:
+                remember(b, p, end - p, key, rows, i, word(rows[i, L_OP]), plain, forms)
+    rows[n, L_BEGIN] = start
+    return n
 
 
 @kernel
@@ -351,42 +381,20 @@ def lex_rows(
     """See `lex_lines`."""
     n = 0
     limit = len(rows) - 1
+    rows[0, L_BEGIN] = start
     while start < stop and n < limit:
         first, last = n, min(n + _AT_ONCE, limit)
         if known[SUMS, FEW_NUMBERS] != 0:
             n = _lex_all(b, start, stop, rows, n, last, names, plain, words, known)
-            start = word(rows[n, L_BEGIN])
         else:
-            while start < stop and n < last:
-                newline = _newline(b, start)
-                end = newline
-                if end > start and at(b, end - 1) == 13:
-                    end -= 1
-                key = _NO_KEY
-                if SHORTEST_FORM <= end - start <= LONGEST_FORM:
-                    key = key_of(b, start, end - start)
-                rows[n, L_BEGIN] = start
-                rows[n, L_RET] = end
-                rows[n, L_A0] = word(key)
-                start = newline + 1
-                n += 1
-            for i in range(first, n):
-                p, end, key = word(rows[i, L_BEGIN]), word(rows[i, L_RET]), np.uint64(rows[i, L_A0])
-                op = like_before(b, p, end - p, key, rows, i, forms) if key != 0 else -1
-                if op >= 0:
-                    rows[i, L_OP] = op
-                else:
-                    rows[i, L_BEGIN] = p
-                    _lex_all(b, p, p + 1, rows, i, i + 1, names, plain, words, known)
-                    if key != 0 and rows[i, L_OP] != OP_SLOW:
-                        remember(b, p, end - p, key, rows, i, word(rows[i, L_OP]), plain, forms)
+            n = _lex_by_forms(b, start, stop, rows, n, last, names, plain, words, known, forms)
+        start = word(rows[n, L_BEGIN])
         numbers = others = 0
         for i in range(first, n):
             op = rows[i, L_OP]
             numbers += 1 if OP_OPENAT <= op < OP_IGNORED else 0
             others += 1 if op >= OP_IGNORED or 0 < op < OP_OPENAT else 0
         known[SUMS, FEW_NUMBERS] = 1 if numbers < others else 0
-    rows[n, L_BEGIN] = start
     return n
 
 
