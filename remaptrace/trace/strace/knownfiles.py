@@ -138,14 +138,14 @@ def closes_left_out(columns: Mapping[str, npt.NDArray[Any]], tasks: npt.NDArray[
     if occurs(kinds, (K_CLOSE, K_CLOSE_RANGE)):
         return False
     at = rows_where(lambda kind: one_of(kind, (K_OPEN, K_EXEC)), kinds)
-    open_now: set[tuple[int, int]] = set()
+    open_now: set[tuple[int, int, int]] = set()
     execs: dict[int, int] = {}
     processes = tasks["pid"][columns["task"][at]].tolist()
     for kind, pid, fd in zip(kinds[at].tolist(), processes, columns["ret"][at].tolist(), strict=True):
         if kind == K_EXEC:
             execs[pid] = execs.get(pid, 0) + 1
             continue
-        life = (pid << 32 | execs.get(pid, 0), fd)
+        life = (pid, execs.get(pid, 0), fd)
         if life in open_now:
             return True
         open_now.add(life)
