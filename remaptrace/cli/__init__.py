@@ -67,9 +67,8 @@ def _leave(status: int) -> None:
         return
     atexit._run_exitfuncs()
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         end()
     except (OSError, ValueError):
         return

@@ -58,8 +58,7 @@ def ended(work: Callable[[], int]) -> int:
     """The exit status of `work`, or of what it raises, with words about it."""
     try:
         status = work()
-        if sys.stdout is not None:  # None: it was closed before we began
-            sys.stdout.flush()
+        sys.stdout.flush()
         return status
     except KeyboardInterrupt as signal:
         sys.stderr.write("\ninterrupted\n")
@@ -115,19 +114,17 @@ def _interrupted(signal: KeyboardInterrupt) -> int:
     return EXIT_TERMINATED if type(signal).__name__ == "Terminated" else EXIT_INTERRUPTED
 
 
-def _silence(stream: TextIO | None) -> None:
+def _silence(stream: TextIO) -> None:
     """Let nothing more of `stream` reach where it goes, nor fail there."""
-    if stream is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _silence_if_it_fails(stream: TextIO | None) -> None:
+def _silence_if_it_fails(stream: TextIO) -> None:
     """What could not be written is written again as the interpreter ends, which would end with 120 and say so, too."""
-    if stream is not None:
-        try:
-            stream.flush()
-        except OSError:
-            _silence(stream)
+    try:
+        stream.flush()
+    except OSError:
+        _silence(stream)
 
 
 def _show(error: RemapTraceError) -> None:
