@@ -43,16 +43,14 @@ def startup() -> Iterator[Row]:
         "arches": (tool("arches"), 5, 3),
         "explain RT102": (tool("explain", "RT102"), 5, 3),
     }
+    programs = sorted((ROOT / "traces" / "conformance").glob("linux-6*/*.yaml"))[:110]
+    bounds[f"check of {len(programs)} programs"] = tool("check", *programs), 35, 20
     commands = {name: command for name, (command, _, _) in bounds.items()}
     found = in_turn({"python": [bare_python(), "-c", "pass"], **commands}, turns=9)
     bare = found["python"].cpu
     for name, (_, bound, stretch) in bounds.items():
         yield Row("start-up against python3 -c pass", name, found[name].cpu / bare, bound, at_least=False,
                   detail=f"{1000 * found[name].cpu:.0f} / {1000 * bare:.0f} ms", stretch=stretch)  # fmt: skip
-    programs = sorted((ROOT / "traces" / "conformance").glob("linux-6*/*.yaml"))[:110]
-    checked = in_turn({"check": tool("check", *programs)}, turns=2)["check"].cpu
-    yield Row("start-up against python3 -c pass", f"check of {len(programs)} programs", checked / bare, 35,
-              at_least=False, detail=f"{1000 * checked:.0f} ms", stretch=20)  # fmt: skip
 
 
 def beside_run() -> Iterator[Row]:
@@ -68,7 +66,7 @@ def beside_run() -> Iterator[Row]:
             tool("diff", path, "--kernel", "linux-6.18", "--kernel", "linux-6.1"), 1.5, None,
         ),
     }  # fmt: skip
-    found = in_turn({"run": tool("run", path), **{n: c for n, (c, _, _) in bounds.items()}}, turns=2)
+    found = in_turn({"run": tool("run", path), **{n: c for n, (c, _, _) in bounds.items()}})
     own = found["run"].cpu
     for name, (_, bound, stretch) in bounds.items():
         yield Row("a log of 1,000,000 lines, against run of it", name, found[name].cpu / own, bound,
@@ -89,7 +87,7 @@ def sweep() -> Iterator[Row]:
     small = [_scenario(f"small-{i}") for i in range(1000)]
     large = [path, *kernels]
     for name, arguments in (("1,000 small scenarios", small), (f"{len(_KERNELS)} kernels of a log", large)):
-        found = in_turn({j: tool("sweep", *arguments, "-j", j) for j in ("1", "2")}, turns=2)
+        found = in_turn({j: tool("sweep", *arguments, "-j", j) for j in ("1", "2")})
         gain = found["1"].wall / found["2"].wall
         yield Row(group, f"-j 2 against -j 1, {name}", gain, 1.7, detail=f"{found['2'].wall:.2f} s")
 
