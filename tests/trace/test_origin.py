@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from remaptrace import load
 from remaptrace.abi import kinds as ev
@@ -13,6 +15,7 @@ from remaptrace.errors import InputError
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.recorded.elf import machines_of
 from remaptrace.trace.strace.origin import origin_of
+from remaptrace.trace.strace.places import FOUR_GIB, X86_64_END, Places
 
 
 def mapped(*places: tuple[int, int], call: str = "mmap") -> bytes:
@@ -188,3 +191,27 @@ def test_cacheflush_of_mips_has_other_arguments_than_that_of_arm() -> None:
     )
     assert "MIPS" in origin_of(log.format("20, BCACHE").encode()).note
     assert "ARM" in origin_of(log.format("0x2aaaf000, 0, 0x1, 0").encode()).note
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["mmap(NULL, 4096, ", "brk(", "<... mmap resumed>", "fcntl(3, F_GETFL", "mremap("]),
+            st.sampled_from(
+                [0x1000, 0xBFFF_F000, FOUR_GIB - 1, FOUR_GIB, 0x7F20_A3F9_6000, X86_64_END - 1, X86_64_END]
+                + [X86_64_END + 1, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_9000_0000, 1 << 56]
+                + [0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_0000_0000, 0x8002]
+            ),
+            st.sampled_from(["x", "016x", "014x"]),
+        ),
+        max_size=8,
+    )
+)
+def test_what_is_asked_of_the_highest_address_is_told_without_it(lines: list[tuple[str, int, str]]) -> None:
+    head = "".join(f"{call}) = 0x{address:{form}}\n" for call, address, form in lines).encode()
+    places, highest = Places(head), Places(head).highest
+    assert places.is_wide == (highest >= FOUR_GIB)
+    assert places.is_beyond_x86 == (highest > X86_64_END)
+    assert places.highest == highest
+    assert places.results == Places(head).results

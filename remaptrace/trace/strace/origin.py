@@ -13,7 +13,7 @@ from mmap import mmap
 
 from ...lateclasses import dataclass
 from .args import raw
-from .places import Places, lines_with, page_of, placed_by, places_of, unlike_x86
+from .places import Places, lines_with, page_of, placed_by, unlike_x86
 
 _LOOKED_AT = 1 << 20
 
@@ -38,6 +38,7 @@ _ELF = re.compile(
     rb'\b(?:read|pread(?:64)?)\(\d+(?:<[^\n"]*>)?, "(\\(?:177|x7f)(?:ELF|\\x45\\x4c\\x46)(?:[^"\\\n]|\\.)*)"'
 )
 """A loader reads the headers of libraries; strace shows the first 32 bytes of them."""
+_ELF_BEGINS = (b'"\\177', b'"\\x7f')
 _ELF_READS = 4
 _MACHINES: dict[tuple[int, int], str] = {
     (1, 2): "sparc", (1, 3): "i386", (1, 4): "m68k", (1, 8): "mips", (2, 8): "mips64", (1, 15): "parisc",
@@ -60,10 +61,10 @@ _CALLS: tuple[tuple[tuple[bytes, ...], bytes, str], ...] = (
 """Beginnings of calls that one architecture has, and a pattern of what stands behind them."""
 _OLD_32 = re.compile(rb"^[^\"\n]*\b(?:mmap2|old_mmap|fcntl64|_llseek|stat64|fstat64)\(", re.MULTILINE)
 _MODE = re.compile(rb"\[ Process PID=\d+ runs in (32|64|x32)(?: bit)? mode\. \]")
+_MODE_BEGINS = b"[ Process PID="
 _NARROW = re.compile(rb"\[ Process PID=\d+ runs in (?:32 bit|x32) mode\. \]")
 
 _MIPS_END = 0x8000_0000
-_X86_64_END, _4_GIB = 0x7FFF_FFFF_F000, 1 << 32
 _I386_END, _ARM_END = 0xC000_0000, 0xBF00_0000
 _I386_PROGRAM = 0x0804_8000
 """Where linkers put programs of i386; those of ARM, MIPS and others lie below, and so do their breaks."""
@@ -97,15 +98,14 @@ class Origin:
 def origin_of(data: bytes | mmap) -> Origin:
     """What the first megabyte of a log tells of its machine."""
     head = bytes(data[:_LOOKED_AT])
-    places = places_of(head)
-    highest = places.highest
-    named, how = _named(head, highest)
-    mode = _MODE.search(head)
-    if highest < _4_GIB and mode and mode.group(1) == b"x32":
+    places = Places(head)
+    named, how = _named(head, places)
+    mode = _MODE.search(head) if _MODE_BEGINS in head else None
+    if mode and mode.group(1) == b"x32" and not places.is_wide:
         return Origin("ia32", "x86_64", _X32_NOTE)
-    if highest > _X86_64_END:
+    if places.is_beyond_x86:
         return _beyond_x86(head, named, how, places)
-    if highest < _4_GIB and (
+    if not places.is_wide and (
         named in ("i386", "arm", *_OTHER_32) or _OLD_32.search(head) or (mode and mode.group(1) == b"32")
     ):
         return _of_32_bits(named, how, places, bool(mode))
@@ -115,7 +115,7 @@ def origin_of(data: bytes | mmap) -> Origin:
         return Origin(
             None, "", f"the log is of {named}, {how}: x86-64 stands in for it unless --arch names it"
         )
-    narrow = len(set(_NARROW.findall(head)))
+    narrow = len(set(_NARROW.findall(head))) if mode else 0
     if narrow:
         return Origin(
             note=f"{_MIXED_NOTE} ({narrow} {'time' if narrow == 1 else 'times'} in the first megabyte)"
@@ -125,12 +125,12 @@ def origin_of(data: bytes | mmap) -> Origin:
 
 def named_in(text: bytes) -> str:
     """The architecture that headers, paths or calls of `text` name, empty if none does."""
-    return _named(text, places_of(text).highest)[0]
+    return _named(text, Places(text))[0]
 
 
-def _named(head: bytes, highest: int) -> tuple[str, str]:
+def _named(head: bytes, places: Places) -> tuple[str, str]:
     """The architecture that headers, paths or calls name, empty if none does, and which of them did."""
-    found = _of_elf(head, highest)
+    found = _of_elf(head, places)
     if found:
         return found, _BY_HEADERS
     for hint in _MAY_TELL.finditer(head):
@@ -141,11 +141,13 @@ def _named(head: bytes, highest: int) -> tuple[str, str]:
     return next((arch for words, behind, arch in _CALLS if _is_called(head, words, behind)), ""), _BY_NAMES
 
 
-def _of_elf(head: bytes, highest: int) -> str:
+def _of_elf(head: bytes, places: Places) -> str:
     """The machine of the first ELF headers that the log reads, if they are all of one, whose addresses these can be.
 
     A debugger or linker reads headers of other machines, too.
     """
+    if not any(word in head for word in _ELF_BEGINS):
+        return ""
     found: set[str] = set()
     shown = (match for start, end in lines_with(head, b'"\\') for match in _ELF.finditer(head, start, end))
     for match in islice(shown, _ELF_READS):
@@ -156,7 +158,7 @@ def _of_elf(head: bytes, highest: int) -> str:
         number = int.from_bytes(header[18:20], "little" if low_first else "big")
         name = _MACHINES.get((header[4], number), "")
         found.add("ppc64le" if name == "ppc64" and low_first else name)
-        if header[4] == 1 and highest >= _4_GIB:
+        if header[4] == 1 and places.is_wide:
             return ""
     return found.pop() if len(found) == 1 else ""
 

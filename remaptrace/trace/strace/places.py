@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 
-from ...lateclasses import dataclass, field
-
 _RESULTS = 5000
 _RESULT = b"= 0x"
 _ADDRESS = re.compile(
@@ -49,20 +47,64 @@ _X86_64_PLACES = (
 """Where x86-64 places mappings: early kernels upwards from a third of 39 bits, later ones of 47, or from the top."""
 
 
-@dataclass
-class Places:
-    """Addresses of a log."""
+_BEYOND_X86_64 = re.compile(rb"= 0x(?:[0-9a-f]{13}|[89a-f][0-9a-f]{11}|7f{8}[0-9a-f]{3})")
+"""What stands where an address above X86_64_END does, among other things."""
+X86_64_END, FOUR_GIB = 0x7FFF_FFFF_F000, 1 << 32
 
-    results: list[int] = field(default_factory=list)
-    """What mmap, mremap and brk returned."""
-    free: list[tuple[int, int]] = field(default_factory=list)
-    """Address and length, in bytes, of mappings whose place the kernel chose."""
-    brk: int = 0
-    """The first answer of brk, 0: none."""
-    stack: int = 0
-    """Where the first execve was given its environment: on a stack, which ends the address space; 0: not shown."""
-    head: bytes = b""
-    """The text that they stand in."""
+
+class Places:
+    """Addresses in the first bytes of a log, `head`. Read as far as somebody asks: most logs tell otherwise whose they
+    are.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self._results: list[int] = []
+        self._free: list[tuple[int, int]] = []
+        self._brk = 0
+        self._to_come = self._read()
+
+    def _read(self) -> Iterator[int]:
+        """Each address, when what it tells has been noted."""
+        for address_, name, hint, length in islice(_results(self.head), _RESULTS):
+            address = int(address_, 16)
+            if address >> 31 == 0x1_FFFF_FFFF:  # the sign of a 32-bit address, extended by an old strace
+                address &= 0xFFFF_FFFF
+            self._results.append(address)
+            if name == b"brk":
+                self._brk = self._brk or address
+            elif name not in (None, b"mremap") and hint and length:
+                self._free.append((address, int(length, 16 if length.startswith(b"0x") else 10)))
+            yield address
+
+    def _read_all(self) -> None:
+        for _ in self._to_come:
+            pass
+
+    @property
+    def results(self) -> list[int]:
+        """What mmap, mremap and brk returned."""
+        self._read_all()
+        return self._results
+
+    @property
+    def free(self) -> list[tuple[int, int]]:
+        """Address and length, in bytes, of mappings whose place the kernel chose."""
+        self._read_all()
+        return self._free
+
+    @property
+    def brk(self) -> int:
+        """The first answer of brk, 0: none."""
+        self._read_all()
+        return self._brk
+
+    @cached_property
+    def stack(self) -> int:
+        """Where the first execve was given its environment: on a stack, which ends the address space; 0: not shown."""
+        at = self.head.find(b"execve(")
+        given = _ENVIRONMENT.match(self.head, at) if at >= 0 else None
+        return int(given.group(1), 16) if given is not None else 0
 
     @cached_property
     def named(self) -> list[int]:
@@ -73,6 +115,18 @@ class Places:
     @property
     def highest(self) -> int:
         return max(self.results, default=0)
+
+    @cached_property
+    def is_wide(self) -> bool:
+        """Whether some address is not below 4 GiB."""
+        return any(address >= FOUR_GIB for address in self._results) or any(
+            address >= FOUR_GIB for address in self._to_come
+        )
+
+    @cached_property
+    def is_beyond_x86(self) -> bool:
+        """Whether some address is above X86_64_END."""
+        return _BEYOND_X86_64.search(self.head) is not None and self.highest > X86_64_END
 
 
 def lines_with(text: bytes, word: bytes) -> Iterator[tuple[int, int]]:
@@ -92,24 +146,6 @@ def _results(head: bytes) -> Iterator[tuple[bytes, bytes | None, bytes | None, b
         while at >= 0 and (match := _ADDRESS.search(head, at, end)) is not None:
             yield match[4], match[1], match[2], match[3]
             at = match.end() if head.find(_RESULT, match.end(), end) >= 0 else -1
-
-
-def places_of(head: bytes) -> Places:
-    """The addresses in the first bytes of a log."""
-    out = Places(head=head)
-    at = head.find(b"execve(")
-    if at >= 0 and (given := _ENVIRONMENT.match(head, at)) is not None:
-        out.stack = int(given.group(1), 16)
-    for address_, name, hint, length in islice(_results(head), _RESULTS):
-        address = int(address_, 16)
-        if address >> 31 == 0x1_FFFF_FFFF:  # the sign of a 32-bit address, extended by an old strace
-            address &= 0xFFFF_FFFF
-        out.results.append(address)
-        if name == b"brk":
-            out.brk = out.brk or address
-        elif name not in (None, b"mremap") and hint and length:
-            out.free.append((address, int(length, 16 if length.startswith(b"0x") else 10)))
-    return out
 
 
 def page_of(places: Places, sizes: tuple[int, ...]) -> int:
