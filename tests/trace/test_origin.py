@@ -193,16 +193,20 @@ def test_cacheflush_of_mips_has_other_arguments_than_that_of_arm() -> None:
     assert "ARM" in origin_of(log.format("0x2aaaf000, 0, 0x1, 0").encode()).note
 
 
+_CALLS = ("mmap(NULL, 4096, ", "brk(", "<... mmap resumed>", "fcntl(3, F_GETFL", "mremap(")
+_ADDRESSES = (
+    *(0x1000, 0x8002, 0xBFFF_F000, FOUR_GIB - 1, FOUR_GIB, 0x7F20_A3F9_6000, X86_64_END - 1, X86_64_END),
+    *(X86_64_END + 1, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_9000_0000, 1 << 56),
+    *(0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_0000_0000),
+)
+
+
 @settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["mmap(NULL, 4096, ", "brk(", "<... mmap resumed>", "fcntl(3, F_GETFL", "mremap("]),
-            st.sampled_from(
-                [0x1000, 0xBFFF_F000, FOUR_GIB - 1, FOUR_GIB, 0x7F20_A3F9_6000, X86_64_END - 1, X86_64_END]
-                + [X86_64_END + 1, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_9000_0000, 1 << 56]
-                + [0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_0000_0000, 0x8002]
-            ),
+            st.sampled_from(_CALLS),
+            st.sampled_from(_ADDRESSES),
             st.sampled_from(["x", "016x", "014x"]),
         ),
         max_size=8,
