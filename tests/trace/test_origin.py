@@ -15,7 +15,7 @@ from remaptrace.errors import InputError
 from remaptrace.trace.detect import read_data
 from remaptrace.trace.recorded.elf import machines_of
 from remaptrace.trace.strace.origin import origin_of
-from remaptrace.trace.strace.places import FOUR_GIB, X86_64_END, Places
+from remaptrace.trace.strace.places import END_OF_32_BITS, X86_64_END, Places
 
 
 def mapped(*places: tuple[int, int], call: str = "mmap") -> bytes:
@@ -195,7 +195,16 @@ def test_cacheflush_of_mips_has_other_arguments_than_that_of_arm() -> None:
 
 _CALLS = ("mmap(NULL, 4096, ", "brk(", "<... mmap resumed>", "fcntl(3, F_GETFL", "mremap(")
 _ADDRESSES = (
-    *(0x1000, 0x8002, 0xBFFF_F000, FOUR_GIB - 1, FOUR_GIB, 0x7F20_A3F9_6000, X86_64_END - 1, X86_64_END),
+    *(
+        0x1000,
+        0x8002,
+        0xBFFF_F000,
+        END_OF_32_BITS - 1,
+        END_OF_32_BITS,
+        0x7F20_A3F9_6000,
+        X86_64_END - 1,
+        X86_64_END,
+    ),
     *(X86_64_END + 1, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_9000_0000, 1 << 56),
     *(0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_0000_0000),
 )
@@ -215,7 +224,7 @@ _ADDRESSES = (
 def test_what_is_asked_of_the_highest_address_is_told_without_it(lines: list[tuple[str, int, str]]) -> None:
     head = "".join(f"{call}) = 0x{address:{form}}\n" for call, address, form in lines).encode()
     places, highest = Places(head), Places(head).highest
-    assert places.is_wide == (highest >= FOUR_GIB)
+    assert places.is_wide == (highest >= END_OF_32_BITS)
     assert places.is_beyond_x86 == (highest > X86_64_END)
     assert places.highest == highest
     assert places.results == Places(head).results

@@ -49,7 +49,7 @@ _X86_64_PLACES = (
 
 _BEYOND_X86_64 = re.compile(rb"= 0x(?:[0-9a-f]{13}|[89a-f][0-9a-f]{11}|7f{8}[0-9a-f]{3})")
 """What stands where an address above X86_64_END does, among other things."""
-X86_64_END, FOUR_GIB = 0x7FFF_FFFF_F000, 1 << 32
+X86_64_END, END_OF_32_BITS = 0x7FFF_FFFF_F000, 1 << 32
 
 
 class Places:
@@ -119,8 +119,8 @@ class Places:
     @cached_property
     def is_wide(self) -> bool:
         """Whether some address is not below 4 GiB."""
-        return any(address >= FOUR_GIB for address in self._results) or any(
-            address >= FOUR_GIB for address in self._to_come
+        return any(address >= END_OF_32_BITS for address in self._results) or any(
+            address >= END_OF_32_BITS for address in self._to_come
         )
 
     @cached_property
