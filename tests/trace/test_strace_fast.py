@@ -360,3 +360,51 @@ def test_a_call_that_did_not_return_before_the_id_of_its_thread_showed_is_left_o
     trace = read_with(FastStraceReader(log, "log"))
     assert isinstance(trace, Trace)
     assert any("did not return" in note for note in trace.notes)
+
+
+_OPENED = (
+    *("/a", "/b", "/dev/zero", "/dev/null", "/dev/shm/x", "/proc/self/maps", "/proc/self/fd/3", "/dev/fd/3"),
+    *(
+        "/sys/bus/resource0",
+        "/memfd:x",
+        "relative",
+        "/with blank",
+        r"/\141",
+        r"/\141b",
+        "/ab",
+        r"/\303\251",
+        "/\xe9",
+    ),
+)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(_OPENED),
+            st.sampled_from((None, None, *_OPENED, "/dev/null<char 1:3>", "/a>(deleted)", "pipe:[5]")),
+            st.sampled_from(("openat(AT_FDCWD, ", "open(", "openat(3</srv>, ", "unfinished")),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+@example([(r"/\141", None, "open("), ("/a", None, "open("), (r"/\141", None, "open("), ("/a", None, "open(")])
+def test_paths_that_are_opened_for_the_first_time_are_read_alike(
+    calls: list[tuple[str, str | None, str]],
+) -> None:
+    text = ""
+    for at, (path, shown, call) in enumerate(calls):
+        answer = f"{3 + at % 5}" + ("" if shown is None else f"<{shown}" + ">" * (not shown.endswith(")")))
+        if call == "unfinished":
+            text += f'10 open("{path}", O_RDONLY <unfinished ...>\n11 brk(NULL) = 0x1000\n'
+            text += f"10 <... open resumed>) = {answer}\n"
+        else:
+            text += f'10 {call}"{path}", O_RDONLY|O_CLOEXEC) = {answer}\n'
+        text += f"10 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, {3 + at % 5}<{shown or path}>, 0) = 0x7f0000000000\n"
+    assert_same(text.encode("latin-1"))
+
+
+def test_more_new_paths_than_a_table_holds_are_read_alike() -> None:
+    assert_same(b"".join(b'10 open("/some/%d", O_RDONLY) = 3\n10 close(3) = 0\n' % at for at in range(3000)))

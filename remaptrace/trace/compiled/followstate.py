@@ -37,6 +37,7 @@ S_FORKER = 45  # ... the task of the latest
 S_ASKS = 46  # 1: whose child speaks first the plain reader must tell
 S_LINES = 47  # rows of lines that are lexed and not all followed
 S_MARKS = 48  # + OP_* - OP_CLONE: the string number of its name, 0: none yet
+S_NEW_PATH = 52  # where the path stands that alone kept a call that opens it from being followed, 0: none
 ST_WORDS = 64
 T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
 T_THREAD, T_PROCESS, T_PARENT = 11, 12, 13

@@ -20,11 +20,11 @@ from ...machinecode.ready import Progress
 from ..compiled import followstate as fo
 from ..compiled import lexrows as lex
 from ..compiled.alike.forms import FORMS_WORDS
+from ..compiled.calls.logpaths import LogPaths
 from ..compiled.fastblocks import FastBlocks
-from ..compiled.stracefollow import EVENTS_OF_LINE, add_path, follow, read_lines
+from ..compiled.stracefollow import EVENTS_OF_LINE, follow, read_lines
 from ..compiled.stracelex import lex_lines
 from ..compiled.wide import SLACK
-from ..filetypes import file_type
 from .args import unescape
 from .lines import call_name, read_head, unfinished
 from .model import FORKS, Model, Pending, Task
@@ -40,9 +40,7 @@ _USUAL_LINE = 64  # bytes: a block of shorter lines takes several rooms
 LINES_AT_ONCE, EVENTS_AT_ONCE = 255, 504
 """Lines that one thread lexes and follows, and events that it puts into columns, at once: what a cache holds."""
 _FOLLOW, _LEX, _READ = cast("Function", follow), cast("Function", lex_lines), cast("Function", read_lines)
-_ADD_PATH = cast("Function", add_path)
 _MAX_TIDS = 1 << 22  # pid_max of a 64-bit kernel
-_BUCKETS = 1 << 16
 _OF_BIRTH = [*range(fo.T_THREAD, fo.T_PARENT + 1), fo.T_FILES]
 """What the machine keeps of a task that the model has to know: thread, process, parent, descriptors."""
 
@@ -50,6 +48,9 @@ _ENDS_OTHERS = (b"+++ superseded", b"+++ killed", b"exit_group", b"execve")
 """Words of lines that may end other threads, with what they have under way."""
 _MAKES_OTHERS = (b"clone", b"fork")
 _ANSWER = re.compile(rb"= (0x[0-9a-fA-F]{1,16}|[1-9]\d{0,18})\b")
+
+_PLAIN_PATH = re.compile(rb"/[\w.+,:/@~-]+", re.ASCII)
+"""Paths that the plain reader takes as they stand."""
 
 Words = npt.NDArray[np.int64]
 
@@ -105,10 +106,8 @@ class FastStraceReader(StraceReader):
         self._state[fo.S_SOURCE] = source
         self._tids = np.zeros(_MAX_TIDS, dtype=np.int32)
         self._tasks = np.zeros((64, fo.W_TASK), dtype=np.int64)
-        self._paths = np.zeros((1024, 3), dtype=np.int64)
         self._living = np.zeros(_MAX_TIDS, dtype=np.int32)
         self._lives = np.zeros((fo.LIFE_ROWS, 4), dtype=np.int64)
-        self._buckets = np.zeros(_BUCKETS, dtype=np.int32)
         self._counts = np.zeros(MAX_IGNORED, dtype=np.int64)
         self._names = known_names()
         self._learned: set[bytes] = set()
@@ -117,7 +116,7 @@ class FastStraceReader(StraceReader):
         self._words_of: tuple[object, ...] = ()
         self._words: list[int] = []
         self._text = _FOLLOW.words_of(self._bytes)
-        self._paths_words = self._paths, _ADD_PATH.words_of(self._paths, self._buckets)
+        self._paths = LogPaths(data, self._text)
         for word, number in self._names.counted.items():
             self._state[word] = number
 
@@ -254,21 +253,23 @@ class FastStraceReader(StraceReader):
 
     def _tables(self) -> list[int]:
         """The words of all that `follow` keeps, taken anew where a table has grown."""
-        files, out = self.model.files, self._events
-        grown = self._tasks, files.table, files.users, files.free, self._paths
+        files, paths, out = self.model.files, self._paths, self._events
+        grown = self._tasks, files.table, files.users, files.free, paths.table
         if len(self._words_of) != len(grown) or any(
             a is not b for a, b in zip(self._words_of, grown, strict=True)
         ):
             self._words_of = grown
             self._words = _FOLLOW.words_of(
                 self._state, self._tids, self._living, self._tasks, files.table, files.users, files.free,
-                self._lives, self._paths, self._buckets, self._counts, self._names.plain, out.block, out.table,
+                self._lives, paths.table, paths.buckets, self._counts, self._names.plain, out.block, out.table,
             )  # fmt: skip
         return self._words
 
     def _by_hand(self, block: _Block, at: int) -> int:
-        """Give a line to the plain reader, and those behind it that continue it: the row to go on with."""
+        """Give a line, and those that continue it, to the plain reader, or learn its path: the row to go on with."""
         rows = block.room.rows
+        if self._learn_new_path():
+            return at
         while True:
             start, end = int(rows[at, lex.L_BEGIN]), block.end_of(at)
             self.offset = end + 1
@@ -322,8 +323,7 @@ class FastStraceReader(StraceReader):
         state[fo.S_FAR] = model.files.has_far
         for op, name in enumerate((b"clone", b"clone3", b"fork", b"vfork")):
             state[fo.S_MARKS + op] = model.number_of(name.decode())
-        if len(model.strings) > len(self._paths):
-            self._paths = np.concatenate([self._paths, np.zeros_like(self._paths)])
+        self._paths.make_room(len(model.strings))
 
     def _note_changed(self) -> None:
         for changed in self.model.changed:
@@ -400,22 +400,24 @@ class FastStraceReader(StraceReader):
 
     # -- learning
 
-    def _tables_of_paths(self) -> list[int]:
-        if self._paths_words[0] is not self._paths:
-            self._paths_words = self._paths, _ADD_PATH.words_of(self._paths, self._buckets)
-        return self._paths_words[1]
+    def _learn_new_path(self) -> bool:
+        """Tell the machine the path for which alone it stopped at a call that opens it. False: that is not so.
+
+        Only what the plain reader would take as it stands: it is a string of the log from here on, as it would be then.
+        """
+        span, self._state[fo.S_NEW_PATH] = int(self._state[fo.S_NEW_PATH]), 0
+        text = self._paths.text_at(span)
+        if _PLAIN_PATH.fullmatch(text) is None:
+            return False
+        number = self.model.string(text.decode())
+        self._paths.make_room(len(self.model.strings))
+        return self._paths.add(span, number, text.decode())
 
     def _learn_path(self, row: Words) -> None:
         """Remember where the path stands that made the machine stop."""
         span = int(row[lex.L_SHOWN]) or int(row[lex.L_ARG])
-        if span == 0:
-            return
-        start, length = span >> 24, span & 0xFFFFFF
-        path = unescape(self.data[start : start + length])
-        number = self.model.number_of(path)
-        if number:
-            kind = file_type(path, shown=True)
-            _ADD_PATH.with_words([*self._text, span, number, kind, *self._tables_of_paths()])
+        path = unescape(self._paths.text_at(span))
+        self._paths.add(span, self.model.number_of(path), path)
 
     def _learn_name(self, line: bytes) -> None:
         """Let the machine count further calls of this name by itself if it is one that is only counted."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from ....abi.fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC
 from ....abi.kinds import K_CLOSE, K_DUP, K_OPEN, K_SETFD
 from ....abi.rows import B_A0
-from ..followstate import PATH_LENGTH, S_IGNORE, T_FILES, find_path, is_ordinary, path_is_known, put_event
+from ..followstate import (
+    PATH_LENGTH,
+    S_IGNORE,
+    S_NEW_PATH,
+    T_FILES,
+    find_path,
+    is_ordinary,
+    path_is_known,
+    put_event,
+)
 from ..jit import Bytes, Halves, Words, kernel
 from ..lexrows import (
     L_A0,
@@ -38,7 +47,7 @@ def finish_open(
     counts: Words,
     out: Words,
 ) -> bool:
-    """open or openat returned. False: the path is new, relative, or one of our own descriptors."""
+    """open or openat returned. False: the path is new (S_NEW_PATH), relative, or one of our own descriptors."""
     fd = rows[i, L_RET]
     relative = rows[i, L_OP] == OP_OPENAT
     if fd < 0:
@@ -52,6 +61,7 @@ def finish_open(
         span = rows[i, L_SHOWN]
     number = find_path(b, span, paths, buckets)
     if number == 0:
+        state[S_NEW_PATH] = span
         return False
     flags = rows[i, L_A0 + 2] if relative else rows[i, L_A0 + 1]
     files[tasks[task, T_FILES], fd] = 1 + 2 * number + (1 if flags & O_CLOEXEC else 0)
