@@ -7,6 +7,7 @@ comes first, the frame table behind it, see `remaptrace.engine.state`.
 from __future__ import annotations
 
 import mmap
+from _weakref import ref
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
@@ -104,14 +105,20 @@ def new_arena(
 
     Returns a numpy int64 array for compiled code, a memoryview for plain Python; both keep the mapping
     alive. `small` (tests) takes the smallest size; without `huge` a compiled run, of few events, has no huge pages, of
-    which the first alone would take longer to clear. Raises OSError if the system grants no size.
+    which the first alone would take longer to clear, and may take the mapping of one before it. Raises OSError if the
+    system grants no size.
     """
-    area, words, frames = reserve(huge=compiled and huge) if not small else _smallest()
+    lent = compiled and not huge and not small
+    area, words, frames = (_used_before() if lent else None) or (
+        reserve(huge=compiled and huge) if not small else _smallest()
+    )
     m: Any
     if compiled:
         import numpy as np
 
         m = np.frombuffer(area, dtype=np.int64)
+        if lent:
+            _lend(m, area, words, frames)
     else:
         m = memoryview(area).cast("q")
     m[H_TOP] = HEAP
@@ -120,9 +127,50 @@ def new_arena(
     m[H_FRAMES] = words
     m[H_NFRAMES] = 1
     m[H_MAXFRAMES] = frames
-    for at, given in ((H_RULES, array("q", rules[:N_RULES])), (H_ARCH, array("q", archwords[:N_ARCH]))):
-        m[at : at + len(given)] = memoryview(given)
+    for at, given in ((H_RULES, rules[:N_RULES]), (H_ARCH, archwords[:N_ARCH])):
+        m[at : at + len(given)] = given if compiled else memoryview(array("q", given))
     return m
+
+
+_LITTLE = 1 << 17
+"""Words (1 MiB) of a machine up to which its arena serves the next one: clearing them takes less than faulting in new
+pages and taking the old ones away, and no more than that stays in memory.
+"""
+_MOST_SPARE = 2
+_spare: list[tuple[mmap.mmap, int, int]] = []
+"""Arenas of small machines that nobody has any more, as `reserve` gave them."""
+_lent: dict[int, Any] = {}
+
+
+def _lend(m: Any, area: mmap.mmap, words: int, frames: int) -> None:
+    """Keep `area` for the next machine as soon as nobody has its array `m` any more, nor a view of it."""
+
+    def back(_: object) -> None:
+        del _lent[id(area)]
+        if len(_spare) < _MOST_SPARE and _used(area) <= _LITTLE:
+            _spare.append((area, words, frames))
+
+    _lent[id(area)] = ref(m, back)
+
+
+def _used(area: mmap.mmap) -> int:
+    with memoryview(area) as octets, octets.cast("q") as m:
+        return int(m[H_TOP] + m[H_NFRAMES] * F_WORDS)
+
+
+def _used_before() -> tuple[mmap.mmap, int, int] | None:
+    """An arena that nobody has any more, as empty as a new one; None: there is none."""
+    import numpy as np
+
+    try:
+        area, words, frames = _spare.pop()
+    except IndexError:
+        return None
+    m = np.frombuffer(area, dtype=np.int64)
+    top, end = int(m[H_TOP]), words + int(m[H_NFRAMES]) * F_WORDS
+    m[:top] = 0  # behind them nothing was ever written
+    m[words:end] = 0
+    return area, words, frames
 
 
 def _smallest() -> tuple[mmap.mmap, int, int]:

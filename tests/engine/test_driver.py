@@ -200,6 +200,7 @@ def test_a_full_arena_ends_the_replay_with_the_event(monkeypatch: pytest.MonkeyP
     from remaptrace.engine import arena
 
     monkeypatch.setattr(arena, "SIZES", ((1 << 14, 1 << 10),))
+    monkeypatch.setattr(arena, "_spare", [])
     steps = (
         "- repeat:\n    count: 2000\n    var: i\n    steps:\n    - mmap: {addr: 0x10000000 + i * 8192, "
         "length: 4096, prot: rw, flags: [private, fixed, anonymous], fd: -1, offset: 0}\n"

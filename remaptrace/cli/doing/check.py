@@ -44,7 +44,7 @@ def check(
     """Replay every item of the paths and compare with its truth; the exit status."""
     from ...trace.detect import discover
 
-    gates = _Gates(bounds, baseline)
+    gates = _Gates(bounds, baseline, measures=write_baseline is not None)
     try:
         items = discover(paths, maps=maps, threads_of=threads_of)
     except RemapTraceError as error:
@@ -88,23 +88,27 @@ _NOT_KEPT = "not in the baseline: nothing of it was tried"
 
 
 class _Gates:
-    """The bounds that --max and --baseline set, and what was measured."""
+    """The bounds that --max and --baseline set, and what was measured, if somebody wants that."""
 
-    def __init__(self, bounds: tuple[str, ...], baseline: str | None) -> None:
+    def __init__(self, bounds: tuple[str, ...], baseline: str | None, measures: bool) -> None:
         from ...result.gates import parsed_bounds, read_baseline
         from ...trace.opening import read_input
 
         self.bounds = parsed_bounds(bounds)
         self.baseline = read_baseline(read_input(baseline), baseline) if baseline is not None else None
         self.measured: dict[str, dict[str, int]] = {}
+        self.measures = measures
         self.kept: set[str] = set()
 
     def tried(self, outcome: CheckOutcome, item: Item, result: Result) -> CheckOutcome:
         """`outcome` with the bounds tried on `result`."""
+        if not (self.measures or self.bounds) and self.baseline is None:
+            return outcome
         from ...result.gates import baseline_key, measured, with_gates
 
         path = item.paths[0]
-        self.measured[path] = measured(result)
+        if self.measures:
+            self.measured[path] = measured(result)
         outcome = with_gates(outcome, result, self.bounds, "--max") if self.bounds else outcome
         if self.baseline is None:
             return outcome
