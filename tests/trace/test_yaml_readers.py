@@ -240,6 +240,30 @@ def test_what_a_word_means_in_one_scenario_is_nothing_in_another() -> None:
         assert trace.expects[0].fields == {"result": expected}
 
 
+@pytest.mark.parametrize("made", [("a", "b"), ("b",), ("c", "b"), ("a", "b")])
+def test_a_step_whose_meaning_its_scenario_makes_is_read_anew(made: tuple[str, ...]) -> None:
+    """The same texts mean other descriptors, references, processes and results wherever they stand."""
+    files = "".join(f"- memfd: {{id: {name}, pages: 1, fill: true}}\n" for name in made)
+    text = f"""name: x
+steps:
+{files}- mmap: {{addr: 0x10000, length: 4096, prot: rw, flags: [shared, fixed], fd: b, offset: 0}}
+  expect: {{result: 0x10000}}
+- munmap: {{addr: '@{len(made)}+0x1000', length: 4096}}
+  expect: {{result: 0}}
+- munmap: {{addr: 0x20000, length: 4096}}
+  expect: {{result: 0}}
+- fork: {{}}
+- munmap: {{addr: 0x20000, length: 4096}}
+  expect: {{result: 0}}
+- munmap: {{addr: 0xffffffffffffffff, length: 4096}}
+  expect: {{error: EINVAL}}
+"""
+    for _ in range(2):
+        quick = read_canonical(text, "n", "p.yaml")
+        assert quick is not None
+        assert_alike(quick, build(load(text, "p.yaml"), "n"))
+
+
 @given(listings(), areas(""))
 def test_both_ways_through_lists_of_areas_agree(listing: str, end: str) -> None:
     text = f"name: x\nsteps:\n- munmap: {{addr: 0, length: 4096}}\n{listing}\nvmas:\n{end}"

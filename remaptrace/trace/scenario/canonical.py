@@ -3,7 +3,8 @@
 Steps on one line, `expect` on the next, fields in the order of the table. Each shape of step has a
 regular expression made from the table; what does not fit goes through the same converters as any
 other scenario, so that both ways give the same trace. Anything unusual, errors included, raises
-NotCanonical, and the full reader starts over.
+NotCanonical, and the full reader starts over. What the text of a step means wherever it stands is
+remembered: programs are repeated for other kernels, steps within a program.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from functools import lru_cache, partial
 from operator import call
 
 from ...abi.calls import Arg as Field
-from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE
+from ...abi.kinds import EVF_HAS_RET, EVF_OBSERVE, K_DUMP
 from ...abi.rows import E_FLAGS, E_RET
 from ...patterns import pattern
 from .build import Builder
 from .expect import check_expect, expected_result
 from .steps import STEPS, Step
+from .table import octets_of
 from .values import CONVERTERS, Problem
 from .yamldoc import scalar
 from .yamlmini import VALUE, NotCanonical, parse, value_of
@@ -26,7 +28,7 @@ from .yamlmini import VALUE, NotCanonical, parse, value_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from typing import Any
+    from typing import Any, TypeAlias
 
 
 _NUMBER = r"(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,18}|0)"
@@ -39,25 +41,24 @@ _PATTERNS = {
     "fd": r"(-1|[A-Za-z0-9_]+)",
 }
 _OMITTED = {"read": ("value", "pages", "sp"), "exec": ("value", "pages", "sp"), "write": ("pages", "sp")}
-_ITEM = pattern(
-    r"- ([a-z_0-9]+): (\{[^{}\n]*\}|[0-9][0-9a-fx]*|'@[0-9a-fx+-]+')\n(?:  expect: (\{[^{}\n]*\})\n)?(?=- |[a-z]|\Z)"
-)
-_LISTING = pattern(r"- dump: \{\}\n  expect:\n    vmas:\n((?:    - \{[^{}\n]*\}\n)+)(?=- |[a-z]|\Z)")
+_LISTING = pattern(r"dump: \{\}\n  expect:\n    vmas:\n((?:    - \{[^{}\n]*\}(?:\n|\Z))+)\Z")
 _END_AREAS = pattern(r"vmas:\n((?:- \{[^{}\n]*\}\n)+)\Z")
 _AREA = pattern(
-    rf"- \{{start: {_NUMBER}, end: {_NUMBER}, perms: ([r-][w-][x-][ps]), offset: {_NUMBER},"
-    rf" file: {VALUE}(?:(, vmflags: ){VALUE})?\}}\n"
+    rf" *- \{{start: {_NUMBER}, end: {_NUMBER}, perms: ([r-][w-][x-][ps]), offset: {_NUMBER},"
+    rf" file: {VALUE}(?:(, vmflags: ){VALUE})?\}}\Z"
 )
 _PLAIN_HEAD = pattern(r"(?:[a-z_]+: (?:[A-Za-z][A-Za-z0-9_]*|[1-9][0-9]{0,17})\n)+\Z")
-_RESULT = pattern(r"\{result: (0x[0-9a-f]{1,15})\}\Z")
-TAIL_KEYS = ("vmas", "name", "about", "arch", "page_size", "machine", "vars", "files", "layout", "initial")
+_EXPECT = r"(?:\n  expect: (\{result: (0x[0-9a-f]{1,15})\}|\{[^{}\n]*\}))?\Z"
+_TAIL = pattern(r"\n(?:vmas|name|about|arch|page_size|machine|vars|files|layout|initial):")
 _SLOW = 500  # steps without a quick way that are read here before their share is looked at
 _integer = partial(int, base=0)
 
 
 @lru_cache(maxsize=1)
 def _shapes() -> dict[str, tuple[Step, re.Pattern[str], tuple[Field, ...], tuple[int, ...]]]:
-    """For each plain operation: its pattern, its fields in order, and the defaults behind them."""
+    """For each plain operation: the pattern of what stands behind its name, its fields in order, and the defaults
+    behind them. Groups of the pattern are the fields, the `expect`, and a result that is all of it.
+    """
     shapes = {}
     for step in STEPS.values():
         fields = [f for f in step.args if isinstance(f, Field)]
@@ -71,9 +72,9 @@ def _shapes() -> dict[str, tuple[Step, re.Pattern[str], tuple[Field, ...], tuple
         ):
             continue
         if step.scalar and len(shown) == 1:
-            shape = _PATTERNS[shown[0].form] + r"\Z"
+            shape = _PATTERNS[shown[0].form] + _EXPECT
         else:
-            shape = r"\{" + ", ".join(f"{f.name}: {_PATTERNS[f.form]}" for f in shown) + r"\}\Z"
+            shape = r"\{" + ", ".join(f"{f.name}: {_PATTERNS[f.form]}" for f in shown) + r"\}" + _EXPECT
         rest = tuple(f.default or 0 for f in fields if f.name in omitted)
         shapes[step.name] = (step, pattern(shape), tuple(shown), (*rest, *(0,) * (6 - len(fields))))
     return shapes
@@ -97,6 +98,13 @@ _NUMBERS: dict[tuple[str, int], dict[str, int]] = {}
 _ANSWERS: dict[tuple[str, str], tuple[dict[str, Any], int, int]] = {}
 """What texts mean in every scenario: words of flags and protections, answers of steps."""
 _MOST_KEPT = 1 << 14
+_Read: TypeAlias = "tuple[bytes, dict[str, Any] | None, str, int]"
+"""A step: its row (of the first process), fields of its `expect` (None: it has none), operation, number of lines."""
+_STEPS: dict[str, _Read] = {}
+_ENTRIES: dict[str, dict[str, Any]] = {}
+_AREAS: dict[str, dict[str, Any]] = {}
+"""What whole steps are in every scenario, what others hold, and areas of lists, by their texts."""
+_MOST_STEPS, _LONGEST = 1 << 12, 1 << 9
 
 
 class _Memo(dict[str, int]):
@@ -152,8 +160,10 @@ class _Steps:
             return None
         step, pattern, fields, rest = shape
         converters = [self.converter(step, field) for field in fields]
+        owners = [getattr(converter, "__self__", None) for converter in converters]
+        words = [(i, memo.everywhere) for i, memo in enumerate(owners) if isinstance(memo, _Memo)]
         flags = EVF_OBSERVE if step.observe else 0
-        plan = (step, pattern.match, converters, rest, step.kind, flags, step.returns)
+        plan = (step, pattern.match, converters, rest, flags, words)
         self.plans[operation] = plan
         return plan
 
@@ -166,55 +176,62 @@ class _Steps:
         )
 
     def read(self, text: str, line: int) -> None:
-        """Append the events of `text`, which begins in line `line`."""
+        """Append the events of `text`, which begins in line `line`, with a step."""
         b = self.b
-        at, index, slow = 0, 0, 0
-        match = _ITEM.match
-        while at < len(text):
-            item = match(text, at)
-            if item is not None and self.quick(item[1], item[2], item[3], line, index):
-                at = item.end()
-                line += 1 if item[3] is None else 2
+        index = slow = 0
+        for index, item in enumerate(text[2:-1].split("\n- ")):
+            found = _STEPS.get(item) or self.quick(item) or _listing(item)
+            if found is not None:
+                octets, fields, operation, lines = found
+                event = b.count
+                if fields is not None:
+                    b.expects.append((event, index, line, fields, {}))
+                b.append_octets(octets, line)
+                b.top.append((event, operation))
+                line += lines
             else:
                 slow += 1
                 if slow > _SLOW and slow > index - slow:
                     raise NotCanonical  # the full reader is faster at this
-                at, line = self.slow(text, at, line, index)
-            index += 1
-        b.step = index
+                line = self.slow(item, line, index)
+        b.step = index + 1
 
-    def quick(self, operation: str, args: str, expect: str | None, line: int, index: int) -> bool:
-        """Append one step's event if it has a quick way; otherwise leave everything as it was."""
+    def quick(self, item: str) -> _Read | None:
+        """One step, `item` without its dash, if it has a quick way; None leaves everything as it was."""
+        operation, _, told = item.partition(": ")
         plan = self.plans.get(operation) or self.plan(operation)
         if plan is None:
-            return False
-        step, fits, converters, rest, kind, flags, returns = plan
-        found = fits(args)
+            return None
+        step, fits, converters, rest, flags, words = plan
+        found = fits(told)
         if found is None:
-            return False
+            return None
+        *texts, expect, result = found.groups()
         b = self.b
         b.step_name = operation
         references = len(b.relocations)
         try:
-            values = map(call, converters, found.groups())
-            row = [kind, b.task, *values, *rest, 0, flags]
+            values = map(call, converters, texts)
+            row = [step.kind, 0, *values, *rest, 0, flags]
         except Problem:
             del b.relocations[references:]
-            return False
-        event = b.count
-        if expect is not None:
-            result = _RESULT.match(expect) if returns else None
-            if result is not None:
-                value = int(result[1], 16)
-                fields: dict[str, Any] = {"result": value}
-                row[E_RET], row[E_FLAGS] = value, flags | EVF_HAS_RET
-            else:
-                fields, row[E_RET], more = self.answer(step, expect)
-                row[E_FLAGS] = flags | more
-            b.expects.append((event, index, line, fields, {}))
-        b.append(row, line)
-        b.top.append((event, operation))
-        return True
+            return None
+        everywhere = "'" not in item and all(texts[i] in kept for i, kept in words)
+        fields: dict[str, Any] | None = None
+        if expect is None:
+            pass
+        elif result is not None and step.returns:
+            value = int(result, 16)
+            fields = {"result": value}
+            row[E_RET], row[E_FLAGS] = value, flags | EVF_HAS_RET
+        else:
+            fields, row[E_RET], more = self.answer(step, expect)
+            row[E_FLAGS] = flags | more
+            everywhere = everywhere and (step.name, expect) in _ANSWERS
+        read = (octets_of(row), fields, operation, 1 if expect is None else 2)
+        if everywhere and len(_STEPS) < _MOST_STEPS:
+            _STEPS[item] = read
+        return read
 
     def answer(self, step: Step, text: str) -> tuple[dict[str, Any], int, int]:
         """Fields, recorded result and event flags of an `expect`, remembered by its text."""
@@ -235,42 +252,57 @@ class _Steps:
                 kept[key] = known
         return known
 
-    def slow(self, text: str, at: int, line: int, index: int) -> tuple[int, int]:
-        """Append the step that begins at `at` through the common way; where the next one begins."""
+    def slow(self, item: str, line: int, index: int) -> int:
+        """Append the step `item` through the common way; the line where the next one begins."""
         b = self.b
-        listing = _LISTING.match(text, at)
-        areas = _areas(listing[1]) if listing is not None else None
-        if listing is not None and areas is not None:
-            b.add({"dump": {}, "expect": {"vmas": areas}}, line, index)
-            return listing.end(), line + 3 + len(areas)
-        end = text.find("\n- ", at)
-        end = len(text) if end < 0 else end + 1
-        piece = text[at:end]
         numbers: dict[int, list[int]] = {}
-        entries = parse(piece.split("\n"), line, numbers)
-        if type(entries) is not list or len(entries) != 1:
-            raise NotCanonical
+        entry = _ENTRIES.get(item)
+        if entry is None:
+            entries = parse(f"- {item}\n".split("\n"), line, numbers)
+            if type(entries) is not list or len(entries) != 1:
+                raise NotCanonical
+            entry, line_of = entries[0], numbers[id(entries)][0]
+            if len(numbers) == 1 and line_of == line and len(item) < _LONGEST and len(_ENTRIES) < _MOST_STEPS:
+                _ENTRIES[item] = entry  # with no list in it whose lines somebody asks for
+        else:
+            line_of = line
         b.document_lines = numbers
-        b.add(entries[0], numbers[id(entries)][0], index)
-        return end, line + piece.count("\n")
+        b.add(entry, line_of, index)
+        return line + item.count("\n") + 1
 
 
-def _areas(text: str) -> list[dict[str, Any]] | None:
+_LOOK = octets_of((K_DUMP, *(0,) * 8, EVF_OBSERVE))
+"""The row of a step `dump`."""
+
+
+def _listing(item: str) -> _Read | None:
+    """A step that lists areas, each in the usual form; None for any other."""
+    listing = _LISTING.match(item)
+    areas = _areas(listing[1].split("\n")) if listing is not None else None
+    return None if areas is None else (_LOOK, {"vmas": areas}, "dump", 3 + len(areas))
+
+
+def _areas(lines: list[str]) -> list[dict[str, Any]] | None:
     """The areas of a list, one a line, if each tells what such lists tell of areas, in order; else None."""
-    found = _AREA.findall(text)
-    if len(found) != text.count("\n"):
-        return None
     areas: list[dict[str, Any]] = []
-    for start, end, perms, offset, quoted, plain, more, quoted_flags, flags in found:
-        area = {
-            "start": int(start, 0),
-            "end": int(end, 0),
-            "perms": perms,
-            "offset": int(offset, 0),
-            "file": scalar(plain) if plain else quoted,
-        }
-        if more:
-            area["vmflags"] = scalar(flags) if flags else quoted_flags
+    for line in lines:
+        area = _AREAS.get(line)
+        if area is None:
+            found = _AREA.match(line)
+            if found is None:
+                return None
+            start, end, perms, offset, quoted, plain, more, quoted_flags, flags = found.groups()
+            area = {
+                "start": int(start, 0),
+                "end": int(end, 0),
+                "perms": perms,
+                "offset": int(offset, 0),
+                "file": scalar(plain) if quoted is None else quoted,
+            }
+            if more:
+                area["vmflags"] = scalar(flags) if quoted_flags is None else quoted_flags
+            if len(_AREAS) < _MOST_STEPS:
+                _AREAS[line] = area
         areas.append(area)
     return areas
 
@@ -298,14 +330,14 @@ def split(text: str) -> tuple[dict[str, Any], str, int]:
     if start < 0:
         raise NotCanonical
     begin = start + len("\nsteps:\n")
-    tails = [at for key in TAIL_KEYS if (at := text.find(f"\n{key}:", begin)) >= 0]
-    end = min(tails) + 1 if tails else len(text)
+    tail = _TAIL.search(text, begin)
+    end = len(text) if tail is None else tail.start() + 1
     line = text.count("\n", 0, begin) + 1
     root: dict[str, Any] = {}
     for piece, first in ((text[: start + 1], 1), (text[end:], line + text.count("\n", begin, end))):
         if piece.strip():
             areas = _END_AREAS.match(piece)
-            listed = _areas(areas[1]) if areas is not None else None
+            listed = _areas(areas[1][:-1].split("\n")) if areas is not None else None
             part: Any = {"vmas": listed} if listed is not None else _plain_head(piece)
             part = part or parse(piece.split("\n"), first, {})
             if type(part) is not dict or "steps" in part or part.keys() & root.keys():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +24,14 @@ WIDTH = len(COLUMNS)
 
 _KEPT = 1 << 16
 """Expectations up to which they are kept as objects: several stages go through them."""
+
+
+def octets_of(row: Sequence[int]) -> bytes:
+    """A row of the table as it lies in memory; numbers of 64 bits without a sign become such that have one."""
+    try:
+        return array("q", row).tobytes()
+    except OverflowError:
+        return array("q", (v - (1 << 64) if v >> 63 > 0 else v for v in row)).tobytes()
 
 
 class Expectations(Sequence[Expectation]):
@@ -115,11 +124,16 @@ class EventTable:
 
     def append(self, row: Sequence[int], line: int) -> None:
         """One event outside loops."""
-        try:
-            self.flat.extend(row)
-        except OverflowError:
-            del self.flat[self.count * WIDTH :]
-            self.flat.extend(v - (1 << 64) if v >> 63 > 0 else v for v in row)
+        self.flat.frombytes(octets_of(row))
+        self.lines.append(line)
+        self.count += 1
+        self.events = self.count
+
+    def append_octets(self, octets: bytes, line: int) -> None:
+        """The same of a row as `octets_of` gives it: by the process at work, whichever the row names."""
+        if self.task:
+            octets = octets[:8] + self.task.to_bytes(8, sys.byteorder) + octets[16:]
+        self.flat.frombytes(octets)
         self.lines.append(line)
         self.count += 1
         self.events = self.count
@@ -159,6 +173,9 @@ class EventTable:
     def _relocation_table(self) -> npt.NDArray[np.void] | None:
         if not self.relocations:
             return None
+        if not self.loops:
+            table = np.array(self.relocations, dtype=RELOCATION_DTYPE)
+            return table[np.argsort(table["event"], kind="stable")]
         parts = []
         for events, arg, source, addend in self.relocations:
             part = np.zeros(np.size(events), dtype=RELOCATION_DTYPE)
