@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from remaptrace.abi import kinds as ev
 from remaptrace.abi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE
 from remaptrace.machinecode.folders import READERS
 from remaptrace.machinecode.ready import is_compiled
+from remaptrace.trace.compiled import acts as compiled_acts
 from remaptrace.trace.eventblocks import narrow as narrowed
 from remaptrace.trace.events import TASK_DTYPE, Trace
 from remaptrace.trace.recorded import overtaken, room
@@ -175,7 +177,8 @@ def test_a_slow_twin_finds_the_same(
 def test_machine_code_finds_in_long_logs_what_numpy_finds(
     seed: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where columns are narrow, and where far too many acts lie upon the places."""
+    """Also where columns are narrow. Far too many acts upon the places: it asks of fewer places, and may know more."""
+    every = room._MOST
     monkeypatch.setattr(room, "_MOST", most)
     monkeypatch.setattr(room, "_BACK", 3)
     trace = of_six_threads(random.Random(seed), 9000, narrow=True)
@@ -183,8 +186,38 @@ def test_machine_code_finds_in_long_logs_what_numpy_finds(
     for compiled in (False, True):
         monkeypatch.setattr(room, "pays", lambda name, events, compiled=compiled: compiled)
         found.append(makers_of_room(trace))
+    if most == every:
+        assert found[0] == found[1]
+        assert found[0]
+        return
+    monkeypatch.setattr(room, "_MOST", every)
+    found.append(makers_of_room(trace))
+    for less, more in itertools.pairwise(found):
+        assert all(more[event] <= first for event, first in less.items())
+
+
+@NEEDS_CODE
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("stretches,rows", [(compiled_acts.STRETCHES, compiled_acts.ROWS), (8, 3)])
+def test_mappings_that_are_left_out_took_no_room(
+    seed: int, stretches: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Areas in several stretches, unaligned ones, addresses above 2**63, too many stretches; little room for notes."""
+    rng = random.Random(seed)
+    trace = of_six_threads(rng, 9000)
+    kinds = trace.columns["kind"]
+    high, wide = rng.choice((0, 1 << 46, -(1 << 40))), rng.choice((1, 96, 100))
+    for name, named in (("a0", (ev.K_MUNMAP, ev.K_MREMAP)), ("ret", (ev.K_MMAP, ev.K_MREMAP))):
+        column = trace.columns[name]
+        trace.columns[name] = np.where(np.isin(kinds, named), high + (column - 0x10000) * wide, column)
+    trace.columns["a1"] *= rng.choice((1, wide, 4096 * 30))
+    monkeypatch.setattr(compiled_acts, "STRETCHES", stretches)
+    monkeypatch.setattr(compiled_acts, "ROWS", rows)
+    found = []
+    for compiled in (False, True):
+        monkeypatch.setattr(room, "pays", lambda name, events, compiled=compiled: compiled)
+        found.append(makers_of_room(trace))
     assert found[0] == found[1]
-    assert found[0] or most < room._MOST
 
 
 @NEEDS_CODE

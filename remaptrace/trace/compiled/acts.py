@@ -22,9 +22,16 @@ A_LOW, A_HIGH, A_MAPS, A_CHOSEN, A_TASK, A_EVENT, A_NUMBER = 0, 1, 2, 3, 4, 5, 6
 """Words of an act: what it maps or unmaps, bytes; whether it maps; whether the kernel chose where, and nothing was
 there; whose it is, which event, the how manieth act."""
 RING_WORDS = 8
-N_EVENT, N_ACTS, N_CHOSEN = 0, 1, 2
-"""Where a pass goes on: the next event, how many acts there were before it, and how many whose place was chosen."""
-STATE_WORDS = 3
+N_EVENT, N_ACTS, N_CHOSEN, N_ROWS, N_WALKED, N_FULL = 0, 1, 2, 3, 4, 5
+"""Where a pass goes on: the next event, how many acts there were before it, how many of them are kept as chosen; rows
+of pages that are in use, stretches that were walked over, whether these became too many."""
+STATE_WORDS = 6
+STRETCHES, ROWS = 1 << 16, 1 << 15
+"""Room for stretches of 2 MiB, a power of two, and for their rows of pages, fewer."""
+ROW_WORDS = 8
+_MOST_PIDS = (1 << 20) - 1
+_WALK = 16
+"""Stretches that an act may walk over, all acts together: more are not worth it."""
 TOGETHER = 1024
 """Events of which those that may be acts are picked at once: `picked` has room for so many."""
 P_MAPPING, P_MAKER, P_PLACE, P_LATEST, P_MAPPED = 0, 1, 2, 3, 4
@@ -83,6 +90,65 @@ def _acts(columns: Words, sorts: Bytes, pids: Words, event: int, ring: Words, ac
 
 
 @kernel
+def _row_of(stretches: Words, state: Words, rows: int, pid: int, stretch: int, make: int) -> int:
+    """The row of pages of a stretch of a process; with `make` a new one where it has none. -1: none, or no room."""
+    key = (stretch << 20 | pid) + 1
+    slot = (((stretch >> 3 & 0xFFF_FFFF) * 0x9E37_79B1 + pid * 0x85EB_CA6B) >> 16 << 3 | stretch & 7) & (
+        len(stretches) - 1
+    )  # eight neighbours together
+    while stretches[slot, 0] != key:
+        if stretches[slot, 0] == 0:
+            row = word(state[N_ROWS])
+            if make == 0 or row == rows:
+                return -1
+            stretches[slot, 0] = key
+            stretches[slot, 1] = row
+            state[N_ROWS] = row + 1
+            return row
+        slot = (slot + 1) & (len(stretches) - 1)
+    return word(stretches[slot, 1])
+
+
+@kernel
+def _mapped_before(
+    stretches: Words, pages: Words, state: Words, acts: int, pid: int, low: int, high: int, maps: int
+) -> int:
+    """Note that an act maps or unmaps; 0: no act that mapped is the latest upon any byte of it.
+
+    Pages count whole: as mapped if any of their bytes is, as unmapped if all are. So what is not 0 proves nothing, and
+    an execve needs no note.
+    """
+    if state[N_FULL] != 0:
+        return 1
+    end = max(high, low + 1)
+    page = (low >> 12) + (1 if (low & 4095 != 0) & (maps == 0) else 0)
+    last = ((end - 1) >> 12) - (1 if (end & 4095 != 0) & (maps == 0) else 0)
+    walked = word(state[N_WALKED]) + max((last >> 9) - (page >> 9), 0)
+    state[N_WALKED] = walked
+    if walked > _WALK * acts + ROWS or pid >= _MOST_PIDS:
+        state[N_FULL] = 1
+        return 1
+    had = 0
+    while page <= last:
+        stop = min(last, page | 511)
+        row = _row_of(stretches, state, len(pages), pid, page >> 9, maps)
+        if row < 0:
+            if maps != 0:
+                state[N_FULL] = 1
+                return 1
+            page = stop + 1
+        while page <= stop:
+            to = min(stop, page | 63)
+            mask = ((2 << (to & 63)) - 1) & (-1 << (page & 63))
+            at = (page >> 6) & (ROW_WORDS - 1)
+            was = word(pages[row, at])
+            had |= was & mask
+            pages[row, at] = (was & ~mask) | (mask & -maps)
+            page = to + 1
+    return 1 if had != 0 else 0
+
+
+@kernel
 def _acts_between(columns: Words, first: int, last: int, task: int) -> bool:
     """Whether `task` has an event behind event `first` and in front of `last`."""
     event = first + 1
@@ -116,7 +182,7 @@ def _pair(ring: Words, pids: Words, mapping: int, maker: int, back: int, out: Wo
 
 @entry(
     "int64(int64[:, ::1], uint8[::1], int64[::1], int64, int64, int64, int64, int64[:, ::1], int64[:, ::1],"
-    " int64[::1], int64[::1], int64[:, ::1])"
+    " int64[::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])"
 )
 def near_pairs(
     columns: Words,
@@ -130,18 +196,22 @@ def near_pairs(
     chosen: Words,
     picked: Words,
     state: Words,
+    stretches: Words,
+    pages: Words,
     out: Words,
 ) -> int:
     """Pairs of a mapping whose place the kernel chose and, behind it, what unmaps of it and its thread does next.
 
-    They are at most `steps` acts and `window` events apart, of one process and of two threads. `ring` keeps acts,
-    `chosen` those whose place the kernel chose. Goes on where `state` says until event `last`, or until `out` may be
-    too short: how many rows of it are filled.
+    They are at most `steps` acts and `window` events apart, of one process and of two threads. Left out are mappings
+    of pages where nothing was mapped, as nearly all are: see `_mapped_before`, whose notes are `stretches` (key, row)
+    and `pages` (a bit for each page), zeros at first. `ring` keeps acts, `chosen` the mappings that are left. Goes on
+    where `state` says until event `last`, or until `out` may be too short: how many rows of it are filled.
     """
     n = 0
     acts = word(state[N_ACTS])
     kept = word(state[N_CHOSEN])
     begin = word(state[N_EVENT])
+    newest = word(chosen[(kept - 1) & (RING - 1), A_EVENT]) if kept != 0 else -1 - window
     at_pick = count = 0
     while n + 2 * steps <= len(out):
         if at_pick == count:  # all of these are done
@@ -157,17 +227,18 @@ def near_pairs(
         acts = _acts(columns, sorts, pids, event, ring, acts)
         while before < acts:
             mine = before & (RING - 1)
-            if ring[mine, A_MAPS] == 0:
-                task, low, high = word(ring[mine, A_TASK]), word(ring[mine, A_LOW]), word(ring[mine, A_HIGH])
+            task, low, high = word(ring[mine, A_TASK]), word(ring[mine, A_LOW]), word(ring[mine, A_HIGH])
+            maps = word(ring[mine, A_MAPS])
+            had = _mapped_before(stretches, pages, state, acts, word(pids[task]), low, high, maps)
+            if event - newest <= window and maps == 0:  # the first of them seldom holds
                 one = kept - 1
                 while one >= 0:
                     at = one & (RING - 1)
                     if event - chosen[at, A_EVENT] > window or chosen[at, A_NUMBER] < before - steps:
                         break
-                    # one branch for both: each of them alone goes either way
-                    over = (low < chosen[at, A_HIGH]) & (high > chosen[at, A_LOW])
                     if (
-                        over
+                        low < chosen[at, A_HIGH]
+                        and high > chosen[at, A_LOW]
                         and chosen[at, A_TASK] != task
                         and pids[chosen[at, A_TASK]] == pids[task]
                         and not _acts_between(columns, word(chosen[at, A_EVENT]), event, task)
@@ -175,10 +246,11 @@ def near_pairs(
                         _pair(ring, pids, word(chosen[at, A_NUMBER]), before, back, out, n)
                         n += 1
                     one -= 1
-            elif ring[mine, A_CHOSEN] != 0:
+            elif had != 0 and ring[mine, A_CHOSEN] != 0:
                 for i in range(RING_WORDS):
                     chosen[kept & (RING - 1), i] = ring[mine, i]
                 kept += 1
+                newest = event
             before += 1
     state[N_ACTS] = acts
     state[N_CHOSEN] = kept
@@ -280,52 +352,63 @@ F_EVENT, F_END, F_TASK = 0, 1, 2
 
 
 @entry(
-    "int64(int64[:, ::1], int64, int64, int64, int64, int64, int64, int64[:, ::1], int64[::1], int64[:, ::1])"
+    "int64(int64[:, ::1], uint8[::1], int64, int64, int64, int64, int64, int64[:, ::1], int64[::1], int64[::1],"
+    " int64[:, ::1])"
 )
 def walls(
     columns: Words,
-    kind: int,
+    sorts: Bytes,
     last: int,
     above: int,
     not_flags: int,
     window: int,
     huge: int,
     ring: Words,
+    picked: Words,
     state: Words,
     out: Words,
 ) -> int:
     """Pairs of mappings of two threads, the second right above the first, at most `window` events apart.
 
-    Of kind `kind`, placed by the kernel `above` an address without one of `not_flags`; the first has no
+    Of a kind that has a sort, placed by the kernel `above` an address without one of `not_flags`; the first has no
     whole huge pages. Each row of `out`: how many such mappings they are apart, the events. Goes on where `state` says
     until event `last` or until `out` may be too short: how many rows are filled.
     """
     n = 0
     acts = word(state[N_ACTS])
-    event = word(state[N_EVENT])
-    while event < last and n + window <= len(out):
-        if number_of(columns, _KIND, event) == kind and number_of(columns, _A0, event) == 0:
-            place = number_of(columns, _RET, event)
-            if place > above and number_of(columns, _A3, event) & not_flags == 0:
-                task = number_of(columns, _TASK, event)
-                act = acts - 1
-                while act >= 0 and event - ring[act & (RING - 1), F_EVENT] <= window:
-                    at = act & (RING - 1)
-                    if ring[at, F_END] == place and ring[at, F_TASK] != task:
-                        out[n, 0] = acts - act
-                        out[n, 1] = ring[at, F_EVENT]
-                        out[n, 2] = event
-                        n += 1
-                    act -= 1
-                size = (number_of(columns, _A1, event) + 4095) & ~4095
-                at = acts & (RING - 1)
-                ring[at, F_EVENT] = event
-                ring[at, F_END] = place + size
-                ring[at, F_TASK] = task
-                if place & (huge - 1) == 0 and size >= huge:
-                    ring[at, F_END] = -1  # with a hole above
-                acts += 1
-        event += 1
+    begin = word(state[N_EVENT])
+    at_pick = count = 0
+    while n + window <= len(out):
+        if at_pick == count:  # all of these are done
+            if begin >= last:
+                break
+            count = _pick(columns, sorts, begin, last, picked)
+            at_pick = 0
+            begin = min(begin + TOGETHER, last)
+            continue
+        event = word(picked[at_pick])
+        at_pick += 1
+        place = number_of(columns, _RET, event)
+        free = number_of(columns, _A0, event) == 0
+        if free & (place > above) & (number_of(columns, _A3, event) & not_flags == 0):
+            task = number_of(columns, _TASK, event)
+            act = acts - 1
+            while act >= 0 and event - ring[act & (RING - 1), F_EVENT] <= window:
+                at = act & (RING - 1)
+                if ring[at, F_END] == place and ring[at, F_TASK] != task:
+                    out[n, 0] = acts - act
+                    out[n, 1] = ring[at, F_EVENT]
+                    out[n, 2] = event
+                    n += 1
+                act -= 1
+            size = (number_of(columns, _A1, event) + 4095) & ~4095
+            at = acts & (RING - 1)
+            ring[at, F_EVENT] = event
+            ring[at, F_END] = place + size
+            ring[at, F_TASK] = task
+            if place & (huge - 1) == 0 and size >= huge:
+                ring[at, F_END] = -1  # with a hole above
+            acts += 1
     state[N_ACTS] = acts
-    state[N_EVENT] = event
+    state[N_EVENT] = picked[at_pick] if at_pick < count else begin
     return n

@@ -68,10 +68,12 @@ def _compiled_candidates(trace: Trace) -> list[tuple[int, int]] | None:
         return None
     ring = np.zeros((compiled.RING, compiled.RING_WORDS), dtype=np.int64)
     state, out = np.zeros(compiled.STATE_WORDS, dtype=np.int64), np.zeros((1 << 12, 3), dtype=np.int64)
+    sorts, picked = np.zeros(256, dtype=np.uint8), np.zeros(compiled.TOGETHER, dtype=np.int64)
+    sorts[ev.K_MMAP] = compiled.MAPS
     found = [out[:0]]
     while state[compiled.N_EVENT] < len(trace):
         count = compiled.walls(
-            columns, ev.K_MMAP, len(trace), _TOP_DOWN, _OTHER_PLACE, _WINDOW, _HUGE, ring, state, out
+            columns, sorts, len(trace), _TOP_DOWN, _OTHER_PLACE, _WINDOW, _HUGE, ring, picked, state, out
         )
         found.append(out[:count].copy())
     pairs = np.concatenate(found)

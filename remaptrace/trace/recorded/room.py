@@ -174,15 +174,17 @@ class _Compiled:
         self._sorts = _SORT.view(np.uint8)
 
     def pairs(self) -> Ints:
-        """As `_Pieces.pairs`, by the events of what unmaps."""
+        """As `_Pieces.pairs`, by the events of what unmaps; without those that can be told to have taken no room."""
         ring, chosen, picked = _ring(), _ring(), _picked()
         state = np.zeros(compiled.STATE_WORDS, dtype=np.int64)
+        stretches = np.zeros((compiled.STRETCHES, 2), dtype=np.int64)
+        pages = np.zeros((compiled.ROWS, compiled.ROW_WORDS), dtype=np.int64)
         out = np.zeros((1 << 12, compiled.PAIR_WORDS), dtype=np.int64)
         found = [out[:0]]
         while state[compiled.N_EVENT] < len(self._trace):
             count = compiled.near_pairs(
                 self._columns, self._sorts, self._pids, len(self._trace), _STEPS, _WINDOW, _BACK, ring, chosen, picked,
-                state, out,
+                state, stretches, pages, out,
             )  # fmt: skip
             found.append(out[:count].copy())
         return np.concatenate(found)
