@@ -1,8 +1,9 @@
 """Are a trace and its rewriting equivalent: the same accesses allowed, the same refused?
 
 The accesses of the trace are compared one by one. A log without accesses says nothing that way, and
-any trace touches only some pages: so probes are added before a process ends, which read, write and
-execute a page of every area (of every kind of page, if there are very many).
+any trace touches only some pages: so probes are tried before a process ends, which read, write and
+execute a page of every area (of every kind of page, if there are very many). They are made on the way of the replays
+of both traces and leave nothing behind, so that the replay that tells of the rewritten trace answers them, too.
 """
 
 from __future__ import annotations
@@ -15,22 +16,27 @@ import numpy.typing as npt
 from ..abi import kinds as ev
 from ..abi.kinds import ACCESSES
 from ..abi.outcomes import NAMES, OUT_OK
+from ..abi.rows import E_ARGS, E_KIND
 from ..lateclasses import dataclass, replace
-from ..trace.events import Trace
-from .output import Rewritten, Words, new_columns
-from .rows import rows_of
+from ..trace.events import Trace, distinct, rows_where
+from ..trace.wording import event_word
+from .output import Rewritten, Words
+from .rows import Rows, rows_of
 
 if TYPE_CHECKING:
+    from ..engine.run.trials import Trials
     from ..machine.machine import Machine
     from ..result.result import Result
 
 _AREAS = 1000
 """Areas of one process that are probed at its end; more are thinned out evenly."""
+_COPIES = 8
+"""Ends of processes in front of which a replay may be put back: each takes two copies of the machine."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One access that ends differently; events of the trace with probes, before and after rewriting."""
+    """One access that ends differently; events before and after rewriting, counted with the probes."""
 
     event: int
     rewritten: int
@@ -67,34 +73,82 @@ class Equivalence:
 
 
 def allowed_alike(
-    before: Result, after: Result, origin: npt.NDArray[np.int64], first: int = 8
+    before: Result,
+    after: Result,
+    origin: npt.NDArray[np.int64],
+    tried: tuple[Trials, Trials] | None = None,
+    first: int = 8,
 ) -> Equivalence:
-    """Compare the accesses of two results; `origin` names for each event of `after` that of `before`."""
-    kinds = np.asarray(after.trace.columns["kind"])
-    mine = np.flatnonzero(np.isin(kinds, list(ACCESSES)))
+    """Compare the accesses of two results, and the probes that were `tried` on their way.
+
+    `origin` names for each event of `after` that of `before`.
+    """
+    columns = after.trace.columns
+    mine = rows_where(lambda kinds: np.isin(kinds, ACCESSES), columns["kind"]).astype(np.int64)
     theirs = np.asarray(origin)[mine]
     left, right = before.columns["outcome"][theirs], after.columns["outcome"][mine]
+    probes = int((columns["flags"][mine] & ev.EVF_MADE != 0).sum())
+    numbers = theirs, mine
+    if tried is not None:
+        probes += len(tried[0].rows)
+        left, right = np.append(left, tried[0].outcomes), np.append(right, tried[1].outcomes)
+        numbers = _numbered(theirs, tried[0]), _numbered(mine, tried[1])
     differ = np.flatnonzero((left == OUT_OK) != (right == OUT_OK))
-    flags = np.asarray(after.trace.columns["flags"])[mine]
-    found = tuple(
-        Difference(
-            int(theirs[i]),
-            int(mine[i]),
-            int(after.trace.columns["a0"][mine[i]]),
-            _word(after.trace, int(mine[i])),
-            NAMES[int(left[i])] or "none",
-            NAMES[int(right[i])] or "none",
-        )
-        for i in differ[:first]
-    )
-    probes = int(((flags & ev.EVF_MADE) != 0).sum())
-    return Equivalence(len(mine), probes, found, len(differ))
+    differ = differ[np.argsort(numbers[1][differ], kind="stable")]
+    found = []
+    for i in differ[:first].tolist():
+        if tried is None or i < len(mine):
+            what = _access(after.trace, int(mine[i]))
+        else:
+            what = _probe(tried[1], i - len(mine))
+        names = (NAMES[int(outcome)] or "none" for outcome in (left[i], right[i]))
+        found.append(Difference(int(numbers[0][i]), int(numbers[1][i]), *what, *names))
+    return Equivalence(len(left), probes, tuple(found), len(differ))
 
 
-def _word(trace: Trace, event: int) -> str:
-    from ..trace.wording import event_text
+def _numbered(events: Words, probes: Trials) -> Words:
+    """The numbers that `events` and then the probes have in the trace when probes are counted, too."""
+    own = probes.events + np.arange(len(probes.events))
+    return np.append(events + np.searchsorted(probes.events, events, side="right"), own)
 
-    return event_text(trace, event).split(" ")[0]
+
+def _access(trace: Trace, event: int) -> tuple[int, str]:
+    """The address and the verb of an access of the trace."""
+    columns = trace.columns
+    return int(columns["a0"][event]), event_word(int(columns["kind"][event]), int(columns["a1"][event]))
+
+
+def _probe(probes: Trials, number: int) -> tuple[int, str]:
+    row = probes.rows[number]
+    return int(row[E_ARGS]), event_word(int(row[E_KIND]), 0)
+
+
+class Check:
+    """The comparison of `done`, a rewriting of the trace of `rows`, with the original, which is replayed on `before`.
+
+    What is compared is that very rewriting: rewritten with its probes the trace could have become another one, since a
+    pass takes what it sees of accesses into account. `trials` are the probes for a replay of the rewritten trace, of
+    which `compared` tells. `alone`: that replay has to be made for them, since putting the machine back in front of so
+    many ends of processes would take longer.
+    """
+
+    def __init__(self, rows: Rows, done: Rewritten, before: Machine, engine: str = "auto") -> None:
+        """`engine` as in `replay`, which says what is raised."""
+        from ..engine.run.driver import replay
+        from ..engine.run.trials import Trials
+
+        events, probes = probes_of(rows)
+        rows.forget()
+        self.alone = len(distinct(events[events < len(rows)])) > _COPIES
+        self._own = Trials(events, probes, lasting=self.alone)
+        self.trials = Trials(_places_in(done, events, len(rows)), probes, lasting=self.alone)
+        self._origin = done.origin
+        told = replace(rows.told, taken=rows.trace.taken)
+        self._before = replay(told, before, follow=True, engine=engine, ends=False, trials=self._own)
+
+    def compared(self, after: Result) -> Equivalence:
+        """`after`: the replay of the rewritten trace, followed, with `trials`."""
+        return allowed_alike(self._before, after, self._origin, (self._own, self.trials))
 
 
 def check(
@@ -105,55 +159,35 @@ def check(
     results: npt.NDArray[np.integer[Any]] | None = None,
     engine: str = "auto",
 ) -> Equivalence:
-    """Compare `done`, a rewriting of `trace`, on `after` with the original on `before`.
+    """Compare `done`, a rewriting of `trace`, on `after` with the original on `before`; `results` as for `rewrite`."""
+    return checked(rows_of(trace, results, engine), done, before, after, engine)
 
-    `results` as for `rewrite`. What is compared is that very rewriting: rewritten with its probes the trace could have
-    become another one, since a pass takes what it sees of accesses into account.
-    """
+
+def checked(
+    rows: Rows, done: Rewritten, before: Machine, after: Machine, engine: str = "auto"
+) -> Equivalence:
+    """The same for the rows of a trace."""
     from ..engine.run.driver import replay
 
-    probed, new = with_probes(trace, results, engine)
-    other, where = _probes_in(done, probed, new)
-    return allowed_alike(
-        replay(probed, before, follow=True, engine=engine, ends=False),
-        replay(other, after, follow=True, engine=engine, ends=False),
-        where,
-    )
+    it = Check(rows, done, before, engine)
+    return it.compared(replay(done.trace, after, follow=True, engine=engine, ends=False, trials=it.trials))
 
 
-def with_probes(
-    trace: Trace, results: npt.NDArray[np.integer[Any]] | None = None, engine: str = "auto"
-) -> tuple[Trace, npt.NDArray[np.bool_]]:
-    """`trace` with reads, writes and executions of its areas before each process ends, and at its end; which they are.
+def probes_of(rows: Rows) -> tuple[Words, Words]:
+    """Reads, writes and executions of the areas of the trace of `rows` before each process ends, and at its end.
 
-    `results` and `engine` as for `rewrite`.
+    In front of which event each stands, ascending, the number of all events for those behind the last; their words.
     """
-    rows = rows_of(trace, results, engine)
     origin, words, _ = rows.walk.run("probes", _AREAS)
-    where, new = origin >> 1, origin & 1 != 0
-    taken = None if trace.taken is None else trace.taken[where]
-    columns = new_columns(rows, where, np.flatnonzero(new), words)
-    return (
-        replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[], taken=taken),
-        new,
-    )
+    new = origin & 1 != 0
+    return np.cumsum(~new)[new], words
 
 
-def _probes_in(done: Rewritten, probed: Trace, new: npt.NDArray[np.bool_]) -> tuple[Trace, Words]:
-    """The rewritten trace with the probes of `probed`, and for each of its events that of `probed`.
+def _places_in(done: Rewritten, events: Words, count: int) -> Words:
+    """The places in the rewritten trace of probes in front of `events` of the trace, which has `count` of them.
 
-    `new` as `with_probes` gives it. Probes stand in front of the end of their process, which every pass keeps.
+    They stand in front of the end of their process, which every pass keeps.
     """
-    probes, kept = np.flatnonzero(new), np.flatnonzero(~new)
-    ends = np.append(done.origin, len(kept))
-    last = np.append(done.trace.columns["kind"] == ev.K_EXIT, True)
-    places = {int(ends[at]): int(at) for at in np.flatnonzero(last)}
-    behind = np.cumsum(~new)[probes]  # events before a probe: the number of the end in front of which it is
-    at = np.array([places[event] for event in behind.tolist()], dtype=np.int64)
-    columns = {
-        name: np.insert(column, at, probed.columns[name][probes])
-        for name, column in done.trace.columns.items()
-        if name in probed.columns
-    }
-    columns["origin"] = where = np.insert(kept[done.origin], at, probes)
-    return replace(done.trace, columns=columns), where
+    ends = np.flatnonzero(done.trace.columns["kind"] == ev.K_EXIT)
+    places = {**dict(zip(done.origin[ends].tolist(), ends.tolist(), strict=True)), count: len(done.origin)}
+    return np.array([places[event] for event in events.tolist()], dtype=np.int64)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..lateclasses import dataclass, field, replace
-from ..trace.events import COLUMNS, Trace
+from ..trace.eventblocks import narrowest
+from ..trace.events import COLUMNS, IntArray, Trace, repeated
 from .row import Row
 from .rows import Rows
 
@@ -29,16 +28,26 @@ class Rewritten:
     notes: tuple[str, ...] = ()
 
 
-def new_columns(rows: Rows, origin: Words, where: Words, words: Words) -> dict[str, Any]:
+def _new_columns(rows: Rows, origin: Words, where: Words, words: Words) -> dict[str, IntArray]:
     """The columns of a trace whose events stand for events `origin`; those at `where` have the words of `words`."""
-    columns: dict[str, Any] = {
-        n: np.asarray(c)[origin]
-        for n, c in rows.trace.columns.items()
-        if n not in COLUMNS and n != "other_end"  # nobody measured how long the new calls take
+    columns = {
+        name: column
+        for name, column in rows.told.columns.items()
+        if name != "other_end"  # nobody measured how long the new calls take
     }
-    table = rows.table.take(origin, axis=0)  # in half the time of indexing
-    table[where] = words
-    return columns | {name: table[:, i] for i, name in enumerate(COLUMNS)}
+    if len(origin) != len(rows) or len(where) or not np.array_equal(origin, np.arange(len(rows))):
+        columns = {
+            name: repeated(column, len(origin)) if column.strides == (0,) else column.take(origin)
+            for name, column in columns.items()
+        }
+    if len(where):
+        for i, name in enumerate(COLUMNS):
+            new = words[:, i]
+            columns[name] = columns[name].astype(
+                np.promote_types(columns[name].dtype, narrowest(new)), copy=False
+            )
+            columns[name][where] = new
+    return columns
 
 
 def finished(
@@ -52,10 +61,13 @@ def finished(
 ) -> Rewritten:
     """The trace that the pass `name` made. Truth, map files and expectations of the old one do not hold for it."""
     t = rows.trace
-    columns = new_columns(rows, origin, where, words)
-    columns["flags"] &= ~np.int64(ev.EVF_EXPECT_TRUTH)
-    if t.taken is not None:
-        columns["flags"] |= np.where(t.taken[origin], ev.EVF_TAKEN, 0)
+    columns = _new_columns(rows, origin, where, words)
+    flags = columns["flags"]
+    if (flags & ev.EVF_EXPECT_TRUTH).any():
+        flags = flags & ~np.int64(ev.EVF_EXPECT_TRUTH)
+    if t.taken is not None and t.taken.any():
+        flags = flags | np.where(t.taken[origin], np.int64(ev.EVF_TAKEN), 0)
+    columns["flags"] = flags
     columns.setdefault("origin", origin)
     trace = replace(
         t,
@@ -70,6 +82,12 @@ def finished(
         notes=[*t.notes, *notes],
     )
     return Rewritten(trace, origin, counts, tuple(notes))
+
+
+def kept(rows: Rows, origin: Words, name: str, counts: dict[str, int], notes: list[str]) -> Rewritten:
+    """The trace of which the pass `name` keeps events `origin`, as they are."""
+    none = np.zeros(0, dtype=np.int64)
+    return finished(rows, origin, none, none.reshape(0, len(COLUMNS)), name, counts, notes)
 
 
 def of_walk(

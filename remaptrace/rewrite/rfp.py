@@ -8,6 +8,8 @@ same accesses are refused.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..engine.whatif.words import PAGE
@@ -15,12 +17,13 @@ from ..trace.events import Trace
 from .areas import Area
 from .borders import borders
 from .follow import Follower, Space
-from .output import Output, Rewritten
+from .output import Output, Rewritten, kept
 from .row import Row, page_up
 from .rows import Rows
 from .windows import LEAST, Window, WindowFinder, page_wise_rows
 
 _CHGPROT = names.RFP_CHGPROT | names.MAP_NONBLOCK
+_NOTHING = "no file is mapped page by page: nothing to rewrite"
 _WINDOW_FLAGS = names.MAP_SHARED | names.MAP_FIXED | names.MAP_NORESERVE
 
 
@@ -148,14 +151,12 @@ class _RfpPass(Follower):
 
 def rewrite_rfp(rows: Rows) -> Rewritten:
     """The trace with windows; `rows` are its events with the results that hold."""
+    if int(page_wise_rows(rows.table).sum()) < LEAST:
+        return kept(rows, np.arange(len(rows)), "rfp", {}, [_NOTHING])
     out = Output(rows)
-    page_wise = int(page_wise_rows(rows.table).sum())
-    if page_wise < LEAST:
-        out.origin = list(range(len(rows)))
-    else:
-        _write(rows, out)
+    _write(rows, out)
     if not out.counts.get("windows"):
-        out.note("no file is mapped page by page: nothing to rewrite")
+        out.note(_NOTHING)
     return out.finish("rfp")
 
 

@@ -9,21 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
-from ..trace.events import Trace
+from ..lateclasses import replace
+from ..trace.events import IntArray, Trace
 from .row import Row
 from .walk import Walk
 
 
 class Rows:
-    """The events of `trace` as int64 rows, `trace.events.COLUMNS` each: for all passes over the same trace."""
+    """The events of a trace for all passes over it. `told`: the trace with the results and addresses that hold."""
 
-    def __init__(self, trace: Trace, table: npt.NDArray[np.int64], engine: str = "auto") -> None:
+    def __init__(self, trace: Trace, told: Trace, engine: str = "auto") -> None:
         self.trace = trace
-        self.table = table
+        self.told = told
         self.engine = engine
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.trace)
+
+    @cached_property
+    def table(self) -> npt.NDArray[np.int64]:
+        """All of them as int64 rows, `trace.events.COLUMNS` each."""
+        return self.told.rows(0, len(self.told))
 
     @cached_property
     def each(self) -> list[Row]:
@@ -35,6 +41,11 @@ class Rows:
         """Passes that are compiled, on these rows."""
         return Walk(self.table, len(self.trace.tasks), self.engine)
 
+    def forget(self) -> None:
+        """Give back the memory of passes; they can be asked again."""
+        for name in ("table", "each", "walk"):
+            vars(self).pop(name, None)
+
 
 def rows_of(trace: Trace, results: npt.NDArray[np.integer[Any]] | None, engine: str = "auto") -> Rows:
     """The events of `trace` as rows, with `results` where the trace has none, references resolved.
@@ -44,13 +55,24 @@ def rows_of(trace: Trace, results: npt.NDArray[np.integer[Any]] | None, engine: 
     from ..engine.run.driver import check_tables
 
     check_tables(trace)
-    table = trace.rows(0, len(trace))
+    columns = _told(trace, results)
+    told = replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[])
+    return Rows(trace, told, engine)
+
+
+def _told(trace: Trace, results: npt.NDArray[np.integer[Any]] | None) -> dict[str, IntArray]:
+    """The columns of `trace`, of which those are new in which something was not told."""
+    columns = dict(trace.columns)
     if results is not None:
-        unknown = table[:, 9] & ev.EVF_HAS_RET == 0
-        calls = table[:, 0] < ev.K_READ
-        table[unknown & calls, 8] = np.asarray(results, dtype=np.int64)[unknown & calls]
-        table[unknown & calls, 9] |= ev.EVF_HAS_RET
-    if trace.relocations is not None:
-        moved = trace.relocations
-        table[moved["event"], 2 + moved["arg"]] = table[moved["source"], 8] + moved["addend"]
-    return Rows(trace, table, engine)
+        unknown = (columns["flags"] & ev.EVF_HAS_RET == 0) & (columns["kind"] < ev.K_READ)
+        if unknown.any():
+            columns["ret"] = np.where(unknown, results, columns["ret"]).astype(np.int64)
+            columns["flags"] = columns["flags"] | np.where(unknown, np.int64(ev.EVF_HAS_RET), 0)
+    moved = trace.relocations
+    if moved is not None:
+        for number in range(6):
+            mine = moved[moved["arg"] == number]
+            column = columns[f"a{number}"].astype(np.int64)
+            column[mine["event"]] = columns["ret"][mine["source"]] + mine["addend"]
+            columns[f"a{number}"] = column
+    return columns

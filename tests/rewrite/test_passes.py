@@ -14,10 +14,8 @@ from remaptrace.abi import kinds as ev
 from remaptrace.engine.run.driver import replay
 from remaptrace.errors import UsageError
 from remaptrace.machine.machine import Machine
-from remaptrace.result.result import Result
-from remaptrace.rewrite import equivalence
-from remaptrace.rewrite.equivalence import Equivalence, allowed_alike, check, with_probes
-from remaptrace.rewrite.output import Rewritten, Words
+from remaptrace.rewrite.equivalence import allowed_alike, check
+from remaptrace.rewrite.output import Rewritten
 from remaptrace.rewrite.passes import PASSES, rewrite
 from remaptrace.trace.detect import load
 from remaptrace.trace.events import Trace
@@ -257,49 +255,6 @@ def test_the_check_notices_an_access_that_ends_differently() -> None:
     found = allowed_alike(before, replay(open_all, MODERN), np.arange(len(trace)))
     assert (found.equal, found.different, found.accesses) == (False, 1, 2)
     assert "SIGSEGV/SEGV_ACCERR before, ok after" in found.sentence()
-
-
-def test_probes_touch_every_area_before_its_process_ends() -> None:
-    trace = program(STACK + "- fork: {child: 2}\n- exit: {code: 0}\n  pid: 2\n")
-    probed, made = with_probes(trace, replay(trace, MODERN).columns["ret"])
-    assert (((probed.columns["flags"] & ev.EVF_MADE) != 0) == made).all()
-    assert int(made.sum()) == 2 * (3 + 6)
-    exits = int(np.flatnonzero(probed.columns["kind"] == ev.K_EXIT)[0])
-    assert set(probed.columns["task"][made][:9].tolist()) == {1}
-    assert made[exits - 9 : exits].all()
-    outcomes = replay(probed, MODERN).columns["outcome"][made]
-    assert outcomes.tolist() == [3, 3, 3, 1, 1, 3, 1, 1, 3] * 2
-
-
-CHILD = "- fork: {child: 2}\n"
-LEAVES = "- exit: {code: 0}\n  pid: 2\n"
-
-
-@pytest.mark.parametrize("name", ["guards", "merge-order", "dontneed", "no-names"])
-def test_the_check_is_of_the_very_rewriting_with_probes_in_front_of_ends(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trace = program(STACK + CHILD + LEAVES)
-    results = replay(trace, MODERN).columns["ret"]
-    done = rewrite(trace, [name], results)
-    compared: list[Result] = []
-
-    def noted(before: Result, after: Result, origin: Words) -> Equivalence:
-        compared[:] = before, after
-        return allowed_alike(before, after, origin)
-
-    monkeypatch.setattr(equivalence, "allowed_alike", noted)
-    found = check(trace, done, MODERN, MODERN, results)
-    assert found.equal, found.sentence()
-    for result, own in zip(compared, (trace, done.trace), strict=True):
-        columns = result.trace.columns
-        made = (columns["kind"] >= ev.K_READ) & (columns["flags"] & ev.EVF_MADE != 0)
-        assert int(made.sum()) == found.probes > 0
-        for column in ("kind", "task"):
-            assert np.array_equal(columns[column][~made], own.columns[column])
-        end = int(np.flatnonzero(columns["kind"] == ev.K_EXIT)[0])
-        assert made[end - 1] and columns["task"][end - 1] == 1
-        assert made[-1] and columns["task"][-1] == 0
 
 
 def test_an_unknown_pass_is_a_usage_error() -> None:

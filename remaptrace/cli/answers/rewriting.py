@@ -9,24 +9,56 @@ from ...lateclasses import replace
 from .. import session
 
 if TYPE_CHECKING:
+    from ...engine.run.trials import Trials
     from ...machine.machine import Machine
+    from ...result.result import Result
+    from ...rewrite.equivalence import Check
     from ...rewrite.output import Rewritten
     from ...trace.events import Trace
 
 
-def rewritten_for(trace: Trace, names: Sequence[str], choice: session.Choice) -> tuple[Trace, Machine]:
-    """`trace` rewritten by the passes of `names`, and the machine for it; its notes say what was done and checked."""
-    from ...rewrite.equivalence import check
+class Checked:
+    """A rewritten trace and the machine for it; its notes say what was done and, when it was replayed, checked."""
+
+    def __init__(self, trace: Trace, machine: Machine, check: Check | None) -> None:
+        self.trace = trace
+        self.machine = machine
+        self._check = check
+
+    @property
+    def trials(self) -> Trials | None:
+        """What the replay of the trace is to try on its way: None if it is checked already."""
+        return None if self._check is None else self._check.trials
+
+    def told(self, result: Result) -> Result:
+        """That replay, of a trace whose notes say what it showed."""
+        if self._check is None:
+            return result
+        notes = [*self.trace.notes, self._check.compared(result).sentence()]
+        return replace(result, trace=replace(self.trace, notes=notes))
+
+
+def rewritten_for(
+    trace: Trace, names: Sequence[str], choice: session.Choice, *, alone: bool = False
+) -> Checked:
+    """`trace` rewritten by the passes of `names`. `alone`: the replay that is to follow cannot check it on its way."""
+    from ...engine.run.driver import replay
+    from ...rewrite.equivalence import Check
     from ...rewrite.passes import rewrite
+    from ...rewrite.rows import rows_of
 
     if choice.kernel is None:
         choice = replace(choice, kernel=kernel_for(trace, names))
     machine = choice.machine(trace)
-    results = _results(trace)
-    done = rewrite(trace, names, results)
+    rows = rows_of(trace, _results(trace))
+    done = rewrite(trace, names, rows=rows)
     own = session.Choice().machine(trace)
-    sentence = check(trace, done, own, machine, results).sentence()
-    return _told(trace, done, names, sentence), machine
+    check = Check(rows, done, own)
+    told = _told(trace, done, names)
+    if not (alone or check.alone or machine.host is not None):
+        return Checked(told, machine, check)
+    after = replay(done.trace, machine, follow=True, ends=False, trials=check.trials)
+    return Checked(replace(told, notes=[*told.notes, check.compared(after).sentence()]), machine, None)
 
 
 def rewritten(trace: Trace, names: Sequence[str]) -> Trace:
@@ -38,9 +70,9 @@ def rewritten(trace: Trace, names: Sequence[str]) -> Trace:
     return _told(trace, rewrite(trace, names, _results(trace)), names)
 
 
-def _told(trace: Trace, done: Rewritten, names: Sequence[str], *more: str) -> Trace:
-    """The rewritten trace; its notes say what was done, and `more`."""
-    notes = [*done.trace.notes, *_done(done.counts), *more]
+def _told(trace: Trace, done: Rewritten, names: Sequence[str]) -> Trace:
+    """The rewritten trace; its notes say what was done."""
+    notes = [*done.trace.notes, *_done(done.counts)]
     return replace(done.trace, notes=notes, kernel=kernel_for(trace, names) or trace.kernel)
 
 

@@ -50,10 +50,13 @@ def run(
     for item, original in session.load_traces(
         traces, threads_of=threads_of, maps=maps, cache=cache, unread=unread
     ):
+        checked = None
         if rewrites:
             from ..answers.rewriting import rewritten_for
 
-            trace, machine = rewritten_for(original, rewrites, choice)
+            alone = tracks or changes or session.follows(placing) is False
+            checked = rewritten_for(original, rewrites, choice, alone=alone)
+            trace, machine = checked.trace, checked.machine
         else:
             trace, machine = original, choice.machine(original)
         if machine.host is not None:
@@ -65,8 +68,16 @@ def run(
             results += sides
             continue
         result, seconds = session.replay_timed(
-            trace, machine, placing, counters=trace.truth is not None or tracks, changes=changes, peak="last"
+            trace,
+            machine,
+            placing,
+            counters=trace.truth is not None or tracks,
+            changes=changes,
+            peak="last",
+            trials=None if checked is None else checked.trials,
         )
+        if checked is not None:
+            result = checked.told(result)
         reason = "the trace was rewritten" if rewrites else choice.why_not_compared(trace, machine)
         agreement = session.agreement(result, item, not reason, seconds)
         from ...report.facts.run import run_facts

@@ -13,29 +13,24 @@ import numpy as np
 
 from ... import errorcodes as ec
 from ...abi.kinds import (
-    EVF_HAS_RET,
     EVF_OBSERVE,
     EVF_TAKEN,
     K_EXIT,
     K_FAULT,
-    K_SIGNAL,
 )
 from ...abi.rows import (
-    E_ARGS,
     E_FLAGS,
     E_KIND,
-    E_RET,
     E_TASK,
     EV_WORDS,
     RS_RET,
     RS_WORDS,
 )
-from ...abi.signals import SIGBUS, SIGSEGV
 from ...errors import TraceRefused
 from ...lateclasses import replace
 from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
-from ...trace.events import Trace, one_of
+from ...trace.events import Trace
 from ...trace.proved import Flaw, prove
 from .. import arena
 from ..look.observe import Observer, wants_observation
@@ -50,7 +45,7 @@ from ..state import (
 from .columns import Columns, Part, Rows
 from .engines import choose_engine, is_compiled, link_engine, load_engine
 from .moments import Moment, Moments, go_back
-from .refusals import Sizes, mark_taken, settle, taking
+from .refusals import Sizes, mark_resolved_faults, mark_taken, settle, taking
 from .setup import set_up
 from .shown import shown_by
 from .telling import broken, notes_of
@@ -62,6 +57,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..look.changes import Recorder
+    from .trials import Trials
 
 CHUNK = 1 << 16
 _HUGE_PAGES_FROM = 20_000  # events: clearing one huge page costs as much as some thousand of them
@@ -87,6 +83,7 @@ def replay(
     pages: bool = True,
     changes: bool = False,
     peak: str = "",
+    trials: Trials | None = None,
 ) -> Result:
     """Replay `trace` on `machine`.
 
@@ -99,7 +96,7 @@ def replay(
     end, and totals, are not kept: for a replay that is made for one look. Without `pages` the address spaces at the
     end of a scenario say nothing of their pages: for those who compare areas and columns. `changes` keeps every
     change of areas in `Result.changes` (result/changes.py). `peak` ("first" or "last") keeps what makes a look at the
-    first or last event with the most areas cheap (`Result.looks`).
+    first or last event with the most areas cheap (`Result.looks`). `trials` are made on the way and get their outcomes.
 
     Raises ReplayError RT600 when memory runs out, RT601 on broken state, RT603 on a bad table.
     """
@@ -116,6 +113,7 @@ def replay(
     run.watch = watch
     run.ends = ends
     run.observer.pages = pages
+    run.trials = trials
     if changes:
         from ..look.changes import Recorder
 
@@ -244,6 +242,7 @@ class _Run:
         self.watch: Callable[[Any, int], None] | None = None
         self.reporting: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.recorder: Recorder | None = None
+        self.trials: Trials | None = None
         self.moments: Moments | None = None
         self.counted = False
         self._rows = Rows(0, False)
@@ -260,7 +259,7 @@ class _Run:
     def look(self, moment: Moment, event: int) -> Snapshot | None:
         """Behind `go`: back to `moment`, which was taken on the way, and on to `event`; the address space behind it."""
         go_back(self.m, moment)
-        self.ends, self.watch, self.recorder, self.moments = False, None, None, None
+        self.ends, self.watch, self.recorder, self.moments, self.trials = False, None, None, None, None
         self.observer = Observer(self.view, self.trace)
         self.observer.behind.add(event)
         chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
@@ -293,7 +292,7 @@ class _Run:
         log = self.recorder.finish() if self.recorder is not None else None
         if self.recorder is not None and log is None:
             notes.append("one event changed more areas than the log of changes has room for: it is not kept")
-        return Result(
+        result = Result(
             trace=self.trace,
             machine=self.machine,
             columns=columns.whole(),
@@ -306,13 +305,20 @@ class _Run:
             followed=self.follow,
             changes=log,
         )
+        self._try(total, back=self.moments is not None)
+        return result
+
+    def _try(self, event: int, back: bool) -> None:
+        if self.trials is not None:
+            back = back and not self.trials.lasting
+            self.trials.make(self.trace, self.m, self.loop, event, view=self.view, back=back)
 
     def _chunk(self, base: int, end: int, last: int = 1 << 62) -> Part:
         """Replay events base..end-1, those before event `last`; their results."""
         ahead = min(end + _LOOK_AHEAD, len(self.trace))
         events = self.trace.rows(base, ahead)
         if self.follow and (events[:, E_KIND] == K_FAULT).any():
-            _mark_resolved_faults(events)
+            mark_resolved_faults(events)
         end = min(end, last)
         events = events[: end - base]
         stops = self._mark(events, base)
@@ -325,7 +331,9 @@ class _Run:
         for stop in [*stops, size]:
             if stop < size and stop >= at:
                 at = self._run_to(ev, base, at, stop)
-                self.observer.in_front(base + stop, events[stop])
+                self._try(base + stop, back=True)
+                if self.ends or base + stop in self.observer.before:
+                    self.observer.in_front(base + stop, events[stop])
             elif stop == size:
                 at = self._run_to(ev, base, at, size)
         return rows.first(size)
@@ -363,6 +371,8 @@ class _Run:
         narrow = self.trace.columns["kind"][base : base + len(events)]
         stops = set(np.flatnonzero(narrow == K_EXIT).tolist()) if self.ends else set()
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
+        if self.trials is not None:
+            stops.update(e - base for e in self.trials.places(base, base + len(events)))
         return sorted(stops)
 
 
@@ -407,20 +417,3 @@ def check_tables(trace: Trace) -> None:
         raise TraceRefused(
             ec.RT_BAD_TRACE, flaw.problem, path=str(path), line=line, found=flaw.found, expected=flaw.expected
         ) from None
-
-
-def _mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
-    """Set EVF_HAS_RET on recorded faults that no SIGSEGV or SIGBUS of the same task follows at once.
-
-    The others get the signal's number as their `ret`.
-    """
-    order = np.argsort(events[:, E_TASK], kind="stable")
-    kinds, tasks = events[order, E_KIND], events[order, E_TASK]
-    refused = np.zeros(len(order), dtype=bool)
-    signal = (kinds == K_SIGNAL) & one_of(events[order, E_ARGS], (SIGSEGV, SIGBUS))
-    refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
-    faults = kinds == K_FAULT
-    events[order[faults & ~refused], E_FLAGS] |= EVF_HAS_RET
-    events[order, E_RET] = np.where(faults, 0, events[order, E_RET])
-    at = np.flatnonzero(faults & refused)
-    events[order[at], E_RET] = events[order[at + 1], E_ARGS]

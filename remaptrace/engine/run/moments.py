@@ -77,12 +77,7 @@ class Moments:
         whole = (now - self._began) * self._events / event
         if now - self._since < _SPACING * max(math.sqrt(2 * whole * cost), cost / _SHARE):
             return
-        at = int(m[H_FRAMES])
-        self._latest = Moment(
-            event,
-            _copied(m[:top], None if old is None else old.heap),
-            _copied(m[at : at + frames], None if old is None else old.frames),
-        )
+        self._latest = moment_of(m, event, old)
         self._spare = None
         self._since = time.thread_time()
         rate = (self._since - now) / (top + frames)
@@ -106,6 +101,17 @@ class Moments:
         """The latest moment that is kept in front of `event`; None: the beginning."""
         kept = [one for one in (self._best, self._latest) if one is not None and one.event <= event]
         return max(kept, key=lambda one: one.event, default=None)
+
+
+def moment_of(m: Any, event: int, old: Moment | None = None) -> Moment:
+    """The machine in `m` as it is in front of `event`; `old`, made here and of no use any more, gives its memory."""
+    words = _words(m)
+    top, at, frames = int(words[H_TOP]), int(words[H_FRAMES]), int(words[H_NFRAMES]) * F_WORDS
+    return Moment(
+        event,
+        _copied(words[:top], None if old is None else old.heap),
+        _copied(words[at : at + frames], None if old is None else old.frames),
+    )
 
 
 def _copied(words: npt.NDArray[np.int64], old: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:

@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK, K_FAULT
+from ...abi.kinds import EVF_HAS_RET, EVF_INJECTED, K_BRK, K_FAULT, K_SIGNAL
+from ...abi.rows import E_ARGS, E_FLAGS, E_KIND, E_RET, E_TASK
+from ...abi.signals import SIGBUS, SIGSEGV
 from ...machine.limitrules import R_MAX_MAP_COUNT
 from ...machine.machine import Machine
 from ...machine.own import own_machine
 from ...result.result import Result
-from ...trace.events import Trace, distinct, occurs, rows_where
+from ...trace.events import Trace, distinct, occurs, one_of, rows_where
 from ..marks import TAKE_ALL, TAKE_MARKED
 from ..state import G_PROVED, H_RULES
 from ..why import TAKE_CHARGE, TAKE_LIMIT, TAKE_UNSEEN, TAKEN
@@ -131,3 +133,20 @@ def _is_own(trace: Trace, machine: Machine) -> bool:
         return False
     own = _own(trace)
     return own.arch.name == machine.arch.name and dict(own.kernel.values) == dict(machine.kernel.values)
+
+
+def mark_resolved_faults(events: npt.NDArray[np.int64]) -> None:
+    """Set EVF_HAS_RET on recorded faults that no SIGSEGV or SIGBUS of the same task follows at once.
+
+    The others get the signal's number as their `ret`.
+    """
+    order = np.argsort(events[:, E_TASK], kind="stable")
+    kinds, tasks = events[order, E_KIND], events[order, E_TASK]
+    refused = np.zeros(len(order), dtype=bool)
+    signal = (kinds == K_SIGNAL) & one_of(events[order, E_ARGS], (SIGSEGV, SIGBUS))
+    refused[:-1] = signal[1:] & (tasks[1:] == tasks[:-1])
+    faults = kinds == K_FAULT
+    events[order[faults & ~refused], E_FLAGS] |= EVF_HAS_RET
+    events[order, E_RET] = np.where(faults, 0, events[order, E_RET])
+    at = np.flatnonzero(faults & refused)
+    events[order[at], E_RET] = events[order[at + 1], E_ARGS]
