@@ -22,6 +22,7 @@ CALLS = (SERIAL | COUNTED) - {"prctl"} | frozenset(
     """
     vfork exit shmget shmctl memfd_create ftruncate fallocate personality open openat close dup dup2 dup3 close_range
     memfd_secret io_uring_setup perf_event_open bpf pidfd_open setrlimit prlimit64 setuid setreuid setresuid prctl fcntl
+    ioctl set_mempolicy_home_node modify_ldt process_mrelease
     """.split()
 )
 _EVENTS = (

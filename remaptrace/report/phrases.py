@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..counting import counted, number
-from ..trace.wording import counts_are_lower_bounds
+from ..trace.wording import counts_are_lower_bounds, counts_may_be_others, may_change_areas
 from .errortext import printable
 from .layout import Span
 
@@ -146,8 +146,12 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     if taken and facts["agreement"]:
         text = f"{counted(taken, 'refusal')} {'is' if taken == 1 else 'are'} taken from the recording: nothing that it"
         out.append((f"{text} shows before explains {'it' if taken == 1 else 'them'}; see below.", "warn"))
-    if counts_are_lower_bounds(facts["notes"]):
+    if counts_may_be_others(facts["notes"]):
+        text = "VMA counts may be others than the kernel's: calls are missing, or their order is not told, see below."
+        out.append((text, "warn"))
+    elif counts_are_lower_bounds(facts["notes"]):
         out.append(("VMA counts are at least these: the log does not show all areas, see below.", "warn"))
+    out += _unread(facts)
     peak = facts["peak"]
     if peak and (assumed := peak["of_them"]["assumed"]):
         share = 100 * assumed / peak["vmas"]
@@ -158,6 +162,21 @@ def ground_phrases(facts: Run) -> list[tuple[str, str]]:
     if ground and "map_counts" in ground["no_truth"] and facts["not_recorded"]:
         out.append((_WRITES_UNSEEN, "dim"))
     return out
+
+
+def _unread(facts: Run) -> list[tuple[str, str]]:
+    """What of a log is not in the answer: in front, because the answer is about the rest alone."""
+    lines, calls = facts["trace"]["skipped"]["lines"], facts["not_modelled"]
+    found = []
+    if lines:
+        text = f"{counted(lines, 'line')} of the log could not be read, see below."
+        found.append((text, "warn"))
+    if calls:
+        many = counted(sum(c["count"] for c in calls), "call")
+        others = any(may_change_areas(c["name"]) for c in calls)
+        so = ", so that VMA counts may be others than the kernel's" if others else ""
+        found.append((f"{many} of kinds that are not modelled had no effect{so}, see below.", "warn"))
+    return found
 
 
 def derived_phrase(machine: MachineFacts) -> str:

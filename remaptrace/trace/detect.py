@@ -124,10 +124,10 @@ class Item:
         if is_text and trace.recorded:
             from .recorded.initial import add_told
             from .recorded.overtaken import put_in_order
-            from .recorded.unseen import note_silent_threads, show_execs
+            from .recorded.unseen import note_unseen, show_execs
 
             put_in_order(trace)
-            note_silent_threads(trace)
+            note_unseen(trace)
             show_execs(trace)
             add_told(trace, maps)
         if maps:

@@ -34,6 +34,29 @@ def counts_are_lower_bounds(notes: Iterable[str]) -> bool:
     return any(BEGAN_BEFORE in note or NOT_COUNTED in note for note in notes)
 
 
+UNORDERED = "in which order their calls came nobody knows"
+"""Words of the note on files of threads without times."""
+
+LACKS_CALLS = "the log lacks what unmapped it"
+"""Words of the note on mappings that were placed where the log still has one."""
+
+
+def counts_may_be_others(notes: Iterable[str]) -> bool:
+    """Whether the notes say that areas may be joined, split or there otherwise than here."""
+    return any(UNORDERED in note or LACKS_CALLS in note for note in notes)
+
+
+_LEAVE_AREAS = (
+    *("prlimit", "setrlimit", "process_vm_", "process_mrelease"),
+    *(f"ioctl(UFFDIO_{what})" for what in ("COPY", "ZEROPAGE", "CONTINUE", "POISON", "WRITEPROTECT", "WAKE")),
+)
+
+
+def may_change_areas(call: str) -> bool:
+    """Whether a call that is counted as not modelled by the name of `call` may make, part or take away areas."""
+    return not call.startswith(_LEAVE_AREAS)
+
+
 def not_expressible(trace: Trace, event: int, what: str, expected: str) -> InputError:
     """The error (RT221) of an event that a form cannot say: `what` is wrong, and what is `expected` instead."""
     where = place(trace, event)

@@ -325,3 +325,16 @@ def test_kept_headers_are_found_by_links_and_from_working_directories(
         [line.rpartition(" ")[0] for line in lines[:4]] == [e.rpartition(" ")[0] for e in EXACT[:4]]
     ) == found
     assert any(KEPT in note for note in notes) == found
+
+
+@pytest.mark.parametrize("path", ["/proc/self/exe", "/proc/thread-self/exe"])
+def test_what_executes_itself_runs_the_program_that_it_was(path: str, tmp_path: Path) -> None:
+    """As busybox sh and runc do; on this machine the path is that of the interpreter which runs this test."""
+    once = LOG.format(prog=program(tmp_path))
+    forked = once.replace("exit_group(0) = ?\n", "")
+    again = once.replace(str(tmp_path / "prog"), path).replace("\n", "\n8 ").removesuffix("8 ")
+    text = forked.replace("\n", "\n7 ").removesuffix("7 ")
+    born = '7 fork() = 8\n7 execve("/nowhere", ["a"], 0x1) = 0\n7 exit_group(0) = ?\n'
+    lines, _ = areas(tmp_path, f"7 {text}{born}8 {again}")
+    alone, _ = areas(tmp_path, once)
+    assert lines == alone

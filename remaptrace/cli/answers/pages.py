@@ -112,26 +112,7 @@ def _sentences(facts: Page, several: bool) -> list[tuple[str, str]]:
         return [(sentence, "") for sentence in facts["sentences"]]
     whole = f"{facts['trace']['name']}: " if several else ""
     first = agreement_phrase(facts["agreement"]) if facts["agreement"] else (run.plain_answer(facts), "")
-    return [(whole + first[0], first[1]), *ground_phrases(facts), *_unread(facts)]
-
-
-def _unread(facts: Run) -> list[tuple[str, str]]:
-    """What of a log is not in the answer: in front, because the answer is about the rest alone."""
-    from ...counting import counted
-
-    lines, calls = facts["trace"]["skipped"]["lines"], facts["not_modelled"]
-    found = []
-    if lines:
-        found.append(
-            (
-                f"{counted(lines, 'line')} of the log could not be read; the first ones are listed below.",
-                "warn",
-            )
-        )
-    if calls:
-        many = counted(sum(c["count"] for c in calls), "call")
-        found.append((f"{many} of kinds that are not modelled had no effect; they are listed below.", "warn"))
-    return found
+    return [(whole + first[0], first[1]), *ground_phrases(facts)]
 
 
 def _differing(results: Sequence[Result]) -> tuple[Sequence[Sequence[Any]], int]:

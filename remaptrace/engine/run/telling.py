@@ -7,7 +7,7 @@ from ...errors import ReplayError
 from ...machine.archwords import A_HUGE_SHIFT
 from ...trace.events import Trace
 from ...trace.opening import last_name
-from ...trace.wording import BEGAN_BEFORE, event_text, place
+from ...trace.wording import BEGAN_BEFORE, LACKS_CALLS, event_text, place
 from .. import arena
 from ..state import (
     ERR_ARENA,
@@ -62,8 +62,8 @@ def notes_of(m: Any, trace: Trace, page_size: int) -> list[str]:
     if m[G_CLEARED]:
         more = f", and {m[G_CLEARED] - 1:,} more" if m[G_CLEARED] > 1 else ""
         notes.append(
-            f"a mapping was placed where the log still has one ({_where(trace, m[G_CLEARED_AT])}{more}): the log lacks"
-            " what unmapped it, or mixes processes; what stood there is taken for unmapped"
+            f"a mapping was placed where the log still has one ({_where(trace, m[G_CLEARED_AT])}{more}):"
+            f" {LACKS_CALLS}, or mixes processes; what stood there is taken for unmapped"
         )
     if m[G_SMALLER_AT]:
         size = 1 << m[H_ARCH + A_HUGE_SHIFT] >> 10

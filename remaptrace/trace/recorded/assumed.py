@@ -18,7 +18,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...counting import counted
-from ..events import Trace, firsts, has_accesses, rows_where
+from ..events import Trace, firsts, has_accesses, one_of, rows_where
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
 from .elf import Files
@@ -54,6 +54,9 @@ _LIKELY = "; that it has one of .bss is told from its size"
 
 _STACK_SPREAD = (1 << 34) + (128 << 20)
 """Bytes below the end of user space where a stack ends: 22 bits of pages of x86-64, and what it grows by."""
+
+_ITSELF = ("/proc/self/exe", "/proc/thread-self/exe")
+"""Paths of whatever the process runs: on this machine they are the program that replays."""
 
 _MADE, _ASSUMED = ev.EVF_MADE, ev.EVF_MADE | ev.EVF_ASSUMED
 
@@ -158,6 +161,8 @@ def _starts(trace: Trace) -> list[tuple[int, int, str]]:
     execs = execs[(ret[execs] >= 0) & (trace.columns["a1"][execs] == 0)]
     for event in execs.tolist():
         path = trace.strings[int(trace.columns["a0"][event])]
+        if path in _ITSELF:
+            path = _running(trace, event) or "(program)"
         out.append((event + 1, int(task[event]), path or "(program)"))
     roots = trace.tasks["parent"] < 0
     first = firsts(task, len(trace.tasks))
@@ -167,6 +172,21 @@ def _starts(trace: Trace) -> list[tuple[int, int, str]]:
         if roots[int(task[event])]:
             out.append((event, int(task[event]), "(program)"))
     return sorted(out)
+
+
+def _running(trace: Trace, event: int) -> str:
+    """What the process ran that executes /proc/self/exe at `event`; empty where the log does not show it."""
+    columns, pids = trace.columns, trace.tasks["pid"].tolist()
+    programs: dict[int, str] = {}
+    before = {name: columns[name][:event] for name in ("kind", "task", "a0", "ret")}
+    events = rows_where(lambda kind: one_of(kind, (ev.K_EXEC, ev.K_FORK)), before["kind"])
+    words = (before[name][events].tolist() for name in ("kind", "task", "a0", "ret"))
+    for kind, task, a0, ret in zip(*words, strict=True):
+        if kind == ev.K_FORK:
+            programs[pids[a0]] = programs.get(pids[task], "")
+        elif ret >= 0 and trace.strings[a0] not in _ITSELF:
+            programs[pids[task]] = trace.strings[a0]
+    return programs.get(pids[int(columns["task"][event])], "")
 
 
 def _guessed(start: Start, path: str, files: Files, string: Callable[[str], int]) -> tuple[list[Row], str]:

@@ -30,7 +30,7 @@ from .overtaken import put_in_order
 from .races import drop_ambiguous, settle_races
 from .settings import CONFIG, recorded_settings
 from .threads import join_threads
-from .unseen import note_silent_threads, show_execs
+from .unseen import note_unseen, show_execs
 
 TEXTS = ("ftrace", "perf", "strace")
 """In order of preference: ftrace and perf have page faults; ftrace has clone flags of clone3 too."""
@@ -104,7 +104,7 @@ def read_set(folder: str | Path, text: str | None = None) -> Trace:
         _complement(trace, found.texts["strace"])
     if found.mapcount is None:  # counters settle the order themselves
         put_in_order(trace)
-        note_silent_threads(trace)
+        note_unseen(trace)
         if not any(file.moment.startswith("exec") for file in maps):
             show_execs(trace)
     add_told(trace, maps)

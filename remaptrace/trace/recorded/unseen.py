@@ -1,4 +1,4 @@
-"""What a log does not show: execs, and what its threads do.
+"""What a log does not show: execs, what its threads do, and what a userfaultfd is for.
 
 ``strace -e trace=memory`` and tracepoints of memory calls alone leave execs out.
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...abi import kinds as ev
-from ...abi.mman import CLONE_THREAD
-from ...counting import counted
+from ...abi.mman import CLONE_THREAD, MAP_STACK
+from ...counting import be, counted
 from ..events import Trace, firsts, one_of, rows_where
 from ..insertion import Insert, insert
 from ..wording import NOT_COUNTED
@@ -66,7 +66,14 @@ def _unexplained(trace: Trace) -> list[tuple[int, int]]:
     return found
 
 
-def note_silent_threads(trace: Trace) -> None:
+def note_unseen(trace: Trace) -> None:
+    """Notes on what a log must have had and does not show: calls of threads, registrations of a userfaultfd."""
+    _silent_threads(trace)
+    _stacks_without_threads(trace)
+    _idle_userfaultfd(trace)
+
+
+def _silent_threads(trace: Trace) -> None:
     """A note where every thread that a log shows being born does nothing in it: strace without -f, one id traced."""
     columns = trace.columns
     births = rows_where(lambda kind: kind == ev.K_FORK, columns["kind"])
@@ -87,4 +94,41 @@ def note_silent_threads(trace: Trace) -> None:
     )
 
 
-__all__ = ["note_silent_threads", "show_execs"]
+def _stacks_without_threads(trace: Trace) -> None:
+    """A note where one thread makes stacks for others in a log without births: ``-e trace=memory`` without -f.
+
+    glibc maps a stack without access and opens all but its guard (nptl/allocatestack.c: allocate_stack).
+    """
+    columns, pids = trace.columns, trace.tasks["pid"]
+    if len(rows_where(lambda kind: kind == ev.K_FORK, columns["kind"])):
+        return
+    stacks = rows_where(lambda kind: kind == ev.K_MMAP, columns["kind"])
+    stacks = stacks[(columns["a3"][stacks].astype(np.int64) & MAP_STACK != 0) & (columns["a2"][stacks] == 0)]
+    stacks = stacks[columns["ret"][stacks] > 0]
+    if not len(stacks):
+        return
+    active = pids[firsts(columns["task"], len(pids)) >= 0]
+    alone = [pid for pid in set(pids[columns["task"][stacks]].tolist()) if (active == pid).sum() == 1]
+    count = int(np.isin(pids[columns["task"][stacks]], alone).sum())
+    if count:
+        line = int(columns["line"][stacks[0]])
+        trace.notes.append(
+            f"{counted(count, 'stack')} of threads {be(count)} mapped (first at line {line}), but only the thread that"
+            " did so shows in the log: if the calls of the others were not recorded (strace without -f), what they"
+            f" mapped is not there, and {NOT_COUNTED}"
+        )
+
+
+def _idle_userfaultfd(trace: Trace) -> None:
+    """A note where a userfaultfd is made and no ioctl tells what it is registered for."""
+    made = rows_where(lambda kind: kind == ev.K_USERFAULTFD, trace.columns["kind"])
+    made = made[trace.columns["ret"][made] >= 0]
+    told = rows_where(lambda kind: kind == ev.K_UFFD_REGISTER, trace.columns["kind"])
+    if len(made) and not len(told) and not any(name.startswith("ioctl(UFFDIO_") for name in trace.unmodelled):
+        trace.notes.append(
+            f"a userfaultfd is made (line {int(trace.columns['line'][made[0]])}), but the log has no ioctl of it: if"
+            f" these were not recorded, areas come apart where it is registered, and {NOT_COUNTED}"
+        )
+
+
+__all__ = ["note_unseen", "show_execs"]

@@ -11,6 +11,7 @@ from ...errors import InputError
 from ..events import Trace
 from ..opening import PACKED_END
 from ..unborn import orphans
+from ..wording import UNORDERED
 from .model import MAX_TID, Model
 from .read import StraceReader, finish
 from .threads import Exit, groups_of, joined_note
@@ -59,7 +60,7 @@ def _read_family(
             readers[source].read_line(line, number)
     else:
         model.note(
-            "the files have no absolute time stamps (strace -ttt): in which order their calls came nobody knows; those"
+            f"the files have no absolute time stamps (strace -ttt): {UNORDERED}; those"
             " of a thread stand behind the call that made it, so that areas may be joined and split otherwise than here"
         )
         _read_by_birth(readers, model)

@@ -11,7 +11,23 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .records import OP_EXEC, OP_NEWTASK, OP_TASK_EXIT, R_A0, R_A1, R_OP
+from .records import (
+    OP_ENTER,
+    OP_EXEC,
+    OP_EXIT,
+    OP_FAULT,
+    OP_NEWTASK,
+    OP_TASK_EXIT,
+    R_A0,
+    R_A1,
+    R_CALL,
+    R_OP,
+    R_TID,
+    KernelText,
+)
+
+_MAPPING = ("mmap", "mmap2", "old_mmap", "munmap", "mremap", "mprotect", "madvise", "brk")
+"""Calls that no child makes which borrows its memory until it executes a program."""
 
 
 class Foresight:
@@ -70,3 +86,17 @@ class Foresight:
         # The leader left others behind, and one of them is the last of its group: this one, unless
         # another thread of the group is known to be.
         return any(self.end_after(tid, record)[1] == 1 for tid in others)
+
+
+def has_own_memory(text: KernelText, parent: int, child: int, born: int, execs: int) -> bool:
+    """Whether the records between a birth and the child's exec prove a copy of the memory.
+
+    vfork and posix_spawn stop the thread that calls them until the exec (kernel/fork.c: wait_for_vfork_done), and
+    what borrows its memory maps nothing.
+    """
+    between = text.records[:, born + 1 : execs]
+    ops, tids = between[R_OP], between[R_TID]
+    entered = ops == OP_ENTER
+    ran = entered | (ops == OP_EXIT) | (ops == OP_FAULT)
+    maps = entered & np.isin(between[R_CALL], text.calls.these(_MAPPING))
+    return bool((ran & (tids == parent)).any() or (maps & (tids == child)).any())

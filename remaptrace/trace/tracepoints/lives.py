@@ -18,7 +18,7 @@ from ...abi.signals import PF_PROT, PF_WRITE
 from ...counting import counted
 from ...lateclasses import dataclass
 from ..events import TASK_DTYPE
-from .births import Foresight
+from .births import Foresight, has_own_memory
 from .plan import EXEC_CALLS, EXIT_CALLS, FORK_CALLS
 from .records import (
     OP_ENTER,
@@ -294,6 +294,10 @@ class Lives:
         if any(self._records[R_A0, at] != child for at in execs):
             self._deduced["thread"] += 1
             return THREAD_FLAGS  # its exec took a leader's id: only a thread that is none does that
+        parent = self._rows[parent_row][0]
+        if execs and has_own_memory(self._text, parent, child, record, execs[0]):
+            self._deduced["fork"] += 1
+            return 0
         if execs:
             self._deduced["spawn"] += 1
             return CLONE_VM | CLONE_VFORK

@@ -19,7 +19,7 @@ from ..stacks import StackLines
 from .assemble import assemble
 from .ftrace import without_tasks
 from .look import looks_like_perf_trace, perf_fields
-from .perfmaps import MappingRecords, name_files
+from .perfmaps import MappingRecords, name_files, note_unmade
 from .perftrace import perf_trace_records
 from .plan import EXEC_CALLS, EXIT_CALLS, CallNames
 from .records import (
@@ -74,6 +74,7 @@ def read_perf(data: bytes, *, name: str, source: int = 0, threads_of: int | None
     text = reader.finish(read_lines(data, reader, "perf", compiled=False if chains else None))
     trace = assemble(text, name=name, fmt="perf", source=source, threads_of=threads_of)
     reader.stacks.attach(trace)
+    note_unmade(trace, reader.mappings.made)
     name_files(trace, reader.mappings.files)
     trace.told_areas, of_no_use = reader.mappings.told(name)
     trace.notes += of_no_use

@@ -13,12 +13,14 @@ import re
 import numpy as np
 
 from ...abi import kinds as ev
-from ...abi.mman import MAP_ANONYMOUS
+from ...abi.mman import MAP_ANONYMOUS, MAP_GROWSDOWN
+from ...counting import counted
 from ...lateclasses import dataclass, field
 from ..eventblocks import narrow
 from ..events import MapsFile, MapsRow, ToldAreas, Trace
 from ..filetypes import file_type
 from ..insertion import Insert, StringNumbers, insert
+from ..wording import NOT_COUNTED
 
 _MMAP2 = re.compile(
     rb" (?P<pid>-?\d{1,9})/(?P<tid>-?\d{1,9}): "
@@ -81,6 +83,8 @@ class MappingRecords:
         """Records of areas of execs and of what ran before."""
         self.files: list[tuple[int, int, int, str]] = []
         """Line, thread, address and path of each area of a file that a call made."""
+        self.made: list[tuple[int, int, int, int, bool]] = []
+        """Line, thread, start and end of each area that a call made, and whether it is anonymous."""
         self._groups: list[_Group] = []
         self._open: dict[int, _Group] = {}  # by process
 
@@ -113,6 +117,9 @@ class MappingRecords:
         of_file = name not in _NO_FILE
         if group.closed or pid < 0 or (group.line == 0 and time != 0):
             self.passed += 1
+            if time != 0 and (of_file or name == "//anon"):
+                end = start + int(found["length"], 16)
+                self.made.append((line, int(found["tid"]), start, end, not of_file))
             if of_file and name.startswith("/"):
                 self.files.append((line, int(found["tid"]), start, name.removesuffix(" (deleted)")))
             return True
@@ -160,6 +167,55 @@ class MappingRecords:
                 " (perf record -d records all): not used"
             )
         return out, notes
+
+
+_MAKERS = (
+    *(ev.K_MMAP, ev.K_OLD_MMAP, ev.K_BRK, ev.K_MPROTECT, ev.K_PKEY_MPROTECT, ev.K_MREMAP, ev.K_SHMAT),
+    *(ev.K_REMAP_FILE_PAGES, ev.K_IO_SETUP, ev.K_EXEC),
+)
+"""Calls inside of which the kernel records an area."""
+_NAMED = 3
+"""Lines that the note names."""
+
+
+def note_unmade(trace: Trace, made: list[tuple[int, int, int, int, bool]]) -> None:
+    """A note where records tell of areas that no call of the text made: shmat, 32-bit calls, what was not traced.
+
+    A record stands in front of the return of its call. Areas that grow downwards by a fault are recorded without one.
+    """
+    if not made:
+        return
+    columns = trace.columns
+    mmaps = columns["kind"] == ev.K_MMAP
+    grows = bool((columns["a3"][mmaps].astype(np.int64) & MAP_GROWSDOWN).any())
+    tids = trace.tasks["tid"][columns["task"]].astype(np.int64)
+    lines = columns["line"].astype(np.int64)
+    order = np.lexsort((lines, tids))
+    tids, lines = tids[order], lines[order]
+    found: list[int] = []
+    for line, tid, start, end, anonymous in made:
+        low, high = (int(np.searchsorted(tids, tid, side)) for side in ("left", "right"))
+        at = low + int(np.searchsorted(lines[low:high], line))
+        explained = at < high and _makes(trace, int(order[at]), start, end)
+        if not explained and not (anonymous and grows):
+            found.append(line)
+    if found:
+        where = ", ".join(map(str, found[:_NAMED])) + (", ..." if len(found) > _NAMED else "")
+        them = "it" if len(found) == 1 else "them"
+        trace.notes.append(
+            f"perf recorded {counted(len(found), 'area')} that no call of the text made (line {where}): what made"
+            f" {them} (shmat, calls of 32 bits, calls without tracepoints) was not recorded, and {NOT_COUNTED}"
+        )
+
+
+def _makes(trace: Trace, event: int, start: int, end: int) -> bool:
+    """Whether `event` is a call that can have made, joined or changed the area from `start` to `end`."""
+    kind, a0, ret = (int(trace.columns[name][event]) for name in ("kind", "a0", "ret"))
+    if kind in (ev.K_MMAP, ev.K_OLD_MMAP, ev.K_SHMAT):
+        return start <= ret < end
+    if kind in (ev.K_MPROTECT, ev.K_PKEY_MPROTECT):
+        return a0 < end and start < a0 + int(trace.columns["a1"][event])
+    return kind in _MAKERS
 
 
 def name_files(trace: Trace, files: list[tuple[int, int, int, str]]) -> None:
