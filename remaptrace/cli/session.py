@@ -318,12 +318,20 @@ def peak_event(result: Result) -> int | None:
     """
     from ..abi.kinds import K_EXIT
 
-    counts = result.columns["map_count"]
-    alive = result.trace.columns["kind"] != K_EXIT
-    highest = int(counts[alive].max(initial=-1))
-    if highest < 0:
-        return None
-    return int(((counts == highest) & alive).nonzero()[0][-1])
+    highest, event = 0, None
+    for first in range(0, len(result.trace), _PIECE):
+        counts = result.columns["map_count"][first : first + _PIECE]
+        if int(counts.max()) < highest:
+            continue
+        alive = result.trace.columns["kind"][first : first + _PIECE] != K_EXIT
+        highest = max(int(counts[alive].max(initial=-1)), highest)
+        if len(there := ((counts == highest) & alive).nonzero()[0]):
+            event = first + int(there[-1])
+    return event
+
+
+_PIECE = 1 << 17
+"""Events that are looked at together."""
 
 
 def peak_snapshot(result: Result) -> Snapshot | None:

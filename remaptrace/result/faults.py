@@ -38,7 +38,7 @@ def compared_faults(
     is_fault = kinds[at] == ev.K_FAULT
     signo, code = columns["a0"][at], columns["a1"][at]
     expected = np.full(len(at), OUT_OK, dtype=np.int64)
-    memory_signal = ~is_fault & (((signo == SIGSEGV) & np.isin(code, (1, 2, 128))) | (signo == SIGBUS))
+    memory_signal = ~is_fault & (((signo == SIGSEGV) & one_of(code, _OUTCOME_OF_CODE)) | (signo == SIGBUS))
     wanted = np.where(signo == SIGBUS, OUT_BUSERR, OUT_OK)
     for number, outcome in _OUTCOME_OF_CODE.items():
         wanted[(signo == SIGSEGV) & (code == number)] = outcome
@@ -48,7 +48,9 @@ def compared_faults(
     expected[before] = wanted[before + 1]
     alone = memory_signal & ~follows
     expected[alone] = wanted[alone]
-    compared = (is_fault | alone) & ~np.isin(at, raced)
+    compared = is_fault | alone
+    if len(raced):
+        compared &= ~np.isin(at, raced)
     at, expected = at[compared], expected[compared]
     back = np.argsort(at, kind="stable")
     at, expected = at[back], expected[back]
@@ -79,7 +81,7 @@ def raced_faults(result: Result) -> npt.NDArray[np.int64]:
     It is a race if the latest event of some other thread of the process is a fault on that page.
     """
     columns = result.trace.columns
-    hits = rows_where(lambda kind: kind == ev.K_FAULT, columns["kind"])
+    hits = rows_where(lambda kind: one_of(kind, (ev.K_FAULT,)), columns["kind"])
     hits = hits[(result.columns["value"][hits] == -1) & (result.columns["outcome"][hits] == OUT_OK)]
     raced = [i for i in hits.tolist() if _is_raced(result, i)]
     return np.array(raced, dtype=np.int64)

@@ -23,8 +23,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ..abi.calls import ARGUMENTS, KIND_NAMES, STRING_ARGUMENTS
-from ..abi.errnos import errno_name
 from ..abi.kinds import ACCESSES, EVF_HAS_RET, MEMORY_CALLS
 from ..display import html_table, one_line
 from ..lateclasses import NamedTuple, dataclass, field
@@ -216,7 +214,9 @@ class Trace:
 
     def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
         """Events first..last-1 (default: all) one by one, with names: see `Event`."""
-        return _events_of(self, first, last)
+        from .wording import events_of
+
+        return events_of(self, first, last)
 
     def rows(self, first: int, last: int) -> npt.NDArray[np.int64]:
         """Events first..last-1 as int64 rows, one column for each of COLUMNS."""
@@ -240,39 +240,6 @@ def _table_of(columns: dict[str, IntArray]) -> npt.NDArray[np.int64] | None:
     return table
 
 
-_ARGS = tuple(f"a{i}" for i in range(6))
-
-
-def _events_of(trace: Trace, first: int, last: int | None) -> Iterator[Event]:
-    columns = trace.columns
-    last = len(trace) if last is None else min(last, len(trace))
-    times = columns.get("time")
-    for row in range(max(first, 0), last):
-        kind = int(columns["kind"][row])
-        names = ARGUMENTS.get(kind, ())
-        task = trace.tasks[int(columns["task"][row])] if len(trace.tasks) else None
-        known = bool(int(columns["flags"][row]) & EVF_HAS_RET)
-        result = int(columns["ret"][row]) if known else None
-        source = int(columns["source"][row]) if "source" in columns else 0
-        yield Event(
-            row,
-            KIND_NAMES.get(kind, str(kind)),
-            int(task["pid"]) if task is not None else 0,
-            int(task["tid"]) if task is not None else 0,
-            {
-                name: trace.strings[int(columns[arg][row])]
-                if name in STRING_ARGUMENTS
-                else int(columns[arg][row])
-                for name, arg in zip(names, _ARGS, strict=False)
-            },
-            result,
-            errno_name(-result) if result is not None and -4096 < result < 0 else "",
-            int(times[row]) if times is not None else None,
-            trace.sources[source] if source < len(trace.sources) else "",
-            int(columns["line"][row]) if "line" in columns else 0,
-        )
-
-
 def are_memory_calls(kinds: IntArray) -> npt.NDArray[np.bool_]:
     """Which of `kinds` are calls on memory (abi.kinds.MEMORY_CALLS)."""
     return (kinds >= MEMORY_CALLS.start) & (kinds < MEMORY_CALLS.stop)
@@ -293,6 +260,8 @@ def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         new = np.ones(len(ordered), dtype=np.bool_)
         np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
         return ordered[new]
+    if bits == 8:
+        return _distinct_bytes(values)
     there = np.zeros(1 << bits, dtype=np.bool_)  # the negative ones at its end
     for first in range(0, len(values), _MANY):
         there[values[first : first + _MANY]] = True
@@ -300,14 +269,35 @@ def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.sort(np.where(found >= 1 << bits - 1, found - (1 << bits), found)).astype(values.dtype)
 
 
+def _distinct_bytes(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`distinct` of numbers of one byte: what was met already is dropped, piece by piece."""
+    seen = b""
+    for first in range(0, len(values), _MANY):
+        left = values[first : first + _MANY].tobytes()
+        while left := left.translate(None, seen):
+            seen += bytes(set(left[:_FEW]))
+    return np.sort(np.frombuffer(seen, values.dtype))
+
+
+_FEW = 1 << 10
+
+
 def one_of(values: npt.NDArray[np.integer[Any]], wanted: Iterable[int]) -> npt.NDArray[np.bool_]:
     """Which of `values` are among few `wanted`: `np.isin`, of which a short run has no use otherwise."""
     if len(values) and values.strides == (0,):  # a column of one number
         return repeated(one_of(values[:1].copy(), wanted), len(values))
     found = np.zeros(len(values), dtype=np.bool_)
-    for number in wanted:
+    for number in _possible(values, wanted):
         found |= values == number
     return found
+
+
+def _possible(values: npt.NDArray[np.integer[Any]], wanted: Iterable[int]) -> list[int]:
+    """Those `wanted` between the least and the greatest of `values`, which are found faster than any of them."""
+    if len(values) < _FEW:
+        return list(wanted)
+    low, high = int(values.min()), int(values.max())
+    return [number for number in wanted if low <= number <= high]
 
 
 def rows_where(
@@ -327,7 +317,13 @@ def occurs(values: npt.NDArray[np.integer[Any]], wanted: Iterable[int]) -> bool:
     """Whether one of few `wanted` is among `values`."""
     numbers = tuple(wanted)
     parts = (values[first : first + _MANY] for first in range(0, len(values), _MANY))
-    return any(bool((part == number).any()) for part in parts for number in numbers)
+    return any(bool((part == number).any()) for part in parts for number in _possible(part, numbers))
+
+
+def holds_somewhere(test: Callable[..., npt.NDArray[np.bool_]], *columns: npt.NDArray[Any]) -> bool:
+    """Whether `rows_where` would find a row; no more of the columns are looked at than that takes."""
+    pieces = range(0, len(columns[0]), _MANY)
+    return any(test(*(column[first : first + _MANY] for column in columns)).any() for first in pieces)
 
 
 def repeated(value: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from remaptrace.trace.events import distinct, occurs, one_of, repeated, rows_where
+from remaptrace.trace.events import distinct, holds_somewhere, occurs, one_of, repeated, rows_where
 
 _COLUMNS = [
     np.array([], dtype=np.int64),
@@ -14,6 +14,8 @@ _COLUMNS = [
     np.random.default_rng(1).integers(-(1 << 62), 1 << 62, 500).repeat(2),
     np.random.default_rng(2).integers(-300, 300, 200_000).astype(np.int16),
     np.random.default_rng(3).integers(0, 5, 200_000),
+    np.random.default_rng(4).integers(-128, 128, 300_000).astype(np.int8),
+    np.repeat(np.array([5, 3, -1], dtype=np.int8), (150_000, 1, 150_000)),
 ]
 
 
@@ -55,4 +57,5 @@ def test_rows_and_values_are_found_piece_by_piece(values: np.ndarray, wanted: tu
     assert occurs(values, wanted) == mask.any()
     rows = rows_where(lambda part, same: one_of(part, wanted) & (part == same), values, values.copy())
     assert rows.dtype == np.intp
+    assert holds_somewhere(lambda part: one_of(part, wanted), values) == mask.any()
     assert np.array_equal(rows, np.flatnonzero(mask))

@@ -60,7 +60,7 @@ def settle(trace: Trace, replay: Callable[[Trace, Machine], Result]) -> None:
     if not len(_refusals(trace)):
         trace.taken = np.zeros(len(trace), dtype=bool)
         return
-    trace.taken = np.isin(replay(trace, _own(trace)).columns["why"], TAKEN)
+    trace.taken = one_of(replay(trace, _own(trace)).columns["why"], TAKEN)
 
 
 class Sizes:
@@ -113,8 +113,9 @@ def _refusals(trace: Trace) -> npt.NDArray[np.intp]:
     """Events that the recording shows refused, a break that stays among them."""
 
     def refused(kind: Any, ret: Any, a0: Any, flags: Any) -> npt.NDArray[np.bool_]:
-        found = (ret < 0) & (ret >= -4095)
-        found |= (kind == K_BRK) & (ret >= 0) & (ret < a0)
+        found = (ret < 0) & (ret >= -4095) if ret.min() < 0 else np.zeros(len(ret), dtype=np.bool_)
+        breaks = np.flatnonzero(kind == K_BRK)
+        found[breaks] |= (ret[breaks] >= 0) & (ret[breaks] < a0[breaks])
         return np.asarray(found & ((flags & (EVF_HAS_RET | EVF_INJECTED)) == EVF_HAS_RET))
 
     return rows_where(refused, *(trace.columns[name] for name in ("kind", "ret", "a0", "flags")))

@@ -9,7 +9,7 @@ from ...abi import vmanames
 from ...abi.kinds import EVF_MADE, K_FORK
 from ...errors import ReplayError
 from ...machine.limitrules import R_NR_HUGEPAGES
-from ...trace.events import Trace, distinct, has_accesses
+from ...trace.events import Trace, distinct, has_accesses, holds_somewhere
 from .. import marks
 from ..state import (
     G_FOLLOW,
@@ -79,9 +79,10 @@ def set_up(m: Any, trace: Trace, follow: bool) -> None:
 
 def _lacks_forks(trace: Trace) -> bool:
     """Whether no line of the recording shows a birth, though it has processes that came out of nowhere."""
-    born = trace.columns["kind"] == K_FORK
-    shown = born & ((trace.columns["flags"] & EVF_MADE) == 0)
-    return not shown.any() and int((trace.tasks["parent"] < 0).sum()) > 1
+    if int((trace.tasks["parent"] < 0).sum()) <= 1:
+        return False
+    columns = trace.columns["kind"], trace.columns["flags"]
+    return not holds_somewhere(lambda kind, flags: (kind == K_FORK) & ((flags & EVF_MADE) == 0), *columns)
 
 
 def _alloc(m: Any, words: int) -> int:

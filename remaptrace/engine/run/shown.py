@@ -5,11 +5,9 @@ A recorded success decides, unless the machine was told otherwise (a kernel file
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...abi import kinds as ev
 from ...machine.rules import RULES
-from ...trace.events import Trace
+from ...trace.events import Trace, one_of, rows_where
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +28,12 @@ def shown_by(trace: Trace, machine: Any) -> tuple[dict[int, int], list[str]]:
     if not trace.recorded:
         return values, notes
     columns = trace.columns
-    recorded = (columns["flags"] & (ev.EVF_HAS_RET | ev.EVF_INJECTED)) == ev.EVF_HAS_RET
     for name, kind, least, value, words in _EVIDENCE:
         if machine.origins.get(name) != "default" or machine.kernel.values[name] == value:
             continue
-        if np.any((columns["kind"] == kind) & recorded & (columns["ret"] >= least)):
+        calls = rows_where(lambda kinds, kind=kind: one_of(kinds, (kind,)), columns["kind"])
+        recorded = (columns["flags"][calls] & (ev.EVF_HAS_RET | ev.EVF_INJECTED)) == ev.EVF_HAS_RET
+        if (recorded & (columns["ret"][calls] >= least)).any():
             values[RULES[name].index] = value
             notes.append(f"the recording shows that {words}")
     return values, notes

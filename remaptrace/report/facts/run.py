@@ -173,7 +173,9 @@ def call_facts(result: Result) -> list[CallFacts]:
     births = forks[trace.columns["a1"][forks].astype(np.int64) & CLONE_THREAD != 0]
     births = births[_is_call(result, births)]
     counts[ev.K_FORK] -= len(births)
-    thread = np.isin(refusals, births) if len(births) else np.zeros(len(refusals), dtype=np.bool_)
+    thread = np.zeros(len(refusals), dtype=np.bool_)
+    if len(births) and len(refusals):
+        thread = np.isin(refusals, births)
     out: list[CallFacts] = []
     for kind in [*np.flatnonzero(counts).tolist(), *([_NEW_THREAD] if len(births) else [])]:
         if kind not in _CALLS and kind != _NEW_THREAD:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...patterns import pattern
-from ..events import Trace, are_memory_calls, firsts
+from ..events import Trace, are_memory_calls, firsts, one_of
 from ..wording import BEGAN_BEFORE
 from .loader import displaced_parts
 
@@ -30,7 +30,7 @@ _ELISION = pattern(
 """A line that stands for others: ``[...]``, ``... 3000 more lines ...``, ``<snip>``, ``(many more of the same)``."""
 
 _OWN_AREAS = (ev.K_INIT_MM, ev.K_INIT_VMA, ev.K_EXEC)
-_TELLS = are_memory_calls(np.arange(256)) | np.isin(np.arange(256), _OWN_AREAS)
+_TELLS = are_memory_calls(np.arange(256)) | one_of(np.arange(256), _OWN_AREAS)
 """Of each kind of event whether it tells where the areas of a process come from."""
 _PIECE = 1 << 17
 """Events that are looked at together."""
@@ -94,7 +94,7 @@ def _late(trace: Trace) -> None:
 def _begins_with_calls(trace: Trace, roots: set[int]) -> set[int]:
     """Which of the processes `roots` call for memory before anything gives them areas."""
     pids, numbers, _ = np.unique(trace.tasks["pid"], return_inverse=True, return_counts=True)
-    open_ = np.isin(pids, sorted(roots))
+    open_ = np.array([pid in roots for pid in pids.tolist()], dtype=np.bool_)
     late: set[int] = set()
     for first in range(0, len(trace), _PIECE):
         kind, task = (trace.columns[name][first : first + _PIECE] for name in ("kind", "task"))

@@ -10,7 +10,7 @@ import numpy as np
 from ...abi import kinds as ev
 from ...abi.mman import MAP, MAP_FIXED, PROT_EXEC, PROT_READ
 from ...lateclasses import dataclass, field
-from ..events import Trace
+from ..events import Trace, one_of
 from .areas import PAGE
 
 _SCANNED = 2000
@@ -64,12 +64,15 @@ def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
     maps = np.zeros(len(kinds), dtype=np.bool_)
     over = False
     for first in range(0, len(kinds), _PIECE):
-        part = kinds[first : first + _PIECE]
-        rows = np.flatnonzero((part == ev.K_MMAP) | (part == ev.K_OLD_MMAP)) + first
-        flags = columns["a3"][rows].astype(np.int64)  # columns are as narrow as what is in them
-        rows = rows[(flags & MAP["denywrite"] != 0) & (columns["a4"][rows] >= 0) & (places[rows] > 0)]
-        maps[rows] = True
-        over = over or bool((columns["a3"][rows].astype(np.int64) & MAP_FIXED != 0).any())
+        flags = columns["a3"][first : first + _PIECE].astype(
+            np.int64
+        )  # columns are as narrow as what is in them
+        rows = np.flatnonzero(flags & MAP["denywrite"])  # few
+        flags, rows = flags[rows], rows + first
+        found_here = one_of(kinds[rows], (ev.K_MMAP, ev.K_OLD_MMAP)) & (columns["a4"][rows] >= 0)
+        found_here &= places[rows] > 0
+        maps[rows[found_here]] = True
+        over = over or bool((flags[found_here] & MAP_FIXED != 0).any())
     if not over:
         return []
     found: list[tuple[int, int]] = []
