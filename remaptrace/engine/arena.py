@@ -138,7 +138,8 @@ pages and taking the old ones away, and no more than that stays in memory.
 """
 _MOST_SPARE = 2
 _spare: list[tuple[mmap.mmap, int, int]] = []
-"""Arenas of small machines that nobody has any more, as `reserve` gave them."""
+"""Arenas of small machines that nobody has any more, as `reserve` gave them: of the largest size, so that where the
+address space is limited each machine has the share that is there when it is made."""
 _lent: dict[int, Any] = {}
 
 
@@ -147,7 +148,7 @@ def _lend(m: Any, area: mmap.mmap, words: int, frames: int) -> None:
 
     def back(_: object) -> None:
         del _lent[id(area)]
-        if len(_spare) < _MOST_SPARE and _used(area) <= _LITTLE:
+        if (words, frames) == SIZES[0] and len(_spare) < _MOST_SPARE and _used(area) <= _LITTLE:
             _spare.append((area, words, frames))
 
     _lent[id(area)] = ref(m, back)

@@ -95,31 +95,45 @@ class Shown:
 
 def area_row(words: AreaWords, layout: Layout, shown: Shown, strings: Sequence[str]) -> VmaRow:
     """The row of one area."""
-    flags, inode, special, attributes = words.flags, words.inode, words.special, words.attributes
+    (
+        start,
+        end,
+        flags,
+        pgoff,
+        anon_vma,
+        fork_child,
+        born,
+        assumed,
+        special,
+        attributes,
+        opened,
+        inode,
+        file,
+    ) = words
     name = ""
     if special:
         name = strings[special]
     elif not inode:
-        name = special_name(words.start, words.end, layout, shown.heap_strict)
+        name = special_name(start, end, layout, shown.heap_strict)
     named = attributes[_NAMED]
     if named and not name:
         name = shown_name(strings[named], bool(inode))
-    offset = words.pgoff << shown.shift if inode or shown.anon_pgoff else 0
+    offset = pgoff << shown.shift if inode or shown.anon_pgoff else 0
     return VmaRow(  # by place: by name takes twice the time
-        words.start,
-        words.end,
+        start,
+        end,
         perms_text(flags),
         offset & ((1 << shown.bits) - 1),
-        words.file if inode and not special else None,
+        file if inode and not special else None,
         flags,
         vmflags_text(flags | (VM_SOFTDIRTY if shown.soft_dirty else 0), shown.lf_named),
         inode,
         name,
-        words.anon_vma,
-        words.assumed,
-        words.born,
-        words.opened,
-        words.pgoff,
+        anon_vma,
+        assumed,
+        born,
+        opened,
+        pgoff,
         attributes,
-        words.fork_child,
+        fork_child,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -199,7 +200,8 @@ def test_an_event_of_no_task_is_refused() -> None:
 def test_a_full_arena_ends_the_replay_with_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
     from remaptrace.engine import arena
 
-    monkeypatch.setattr(arena, "SIZES", ((1 << 14, 1 << 10),))
+    monkeypatch.setattr(arena, "SIZES", (arena.SIZES[0], (1 << 14, 1 << 10)))
+    monkeypatch.setattr(arena, "_share_of_address_space", lambda: 1 << 20)
     monkeypatch.setattr(arena, "_spare", [])
     steps = (
         "- repeat:\n    count: 2000\n    var: i\n    steps:\n    - mmap: {addr: 0x10000000 + i * 8192, "
@@ -208,6 +210,9 @@ def test_a_full_arena_ends_the_replay_with_the_event(monkeypatch: pytest.MonkeyP
     with pytest.raises(ReplayError, match="RT600") as caught:
         run(steps)
     assert "mmap" in caught.value.text
+    del caught
+    gc.collect()
+    assert not arena._spare
 
 
 def test_progress_is_told_in_events() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from remaptrace.api import check, compare, convert, load, replay, rewrite_trace
 from remaptrace.machine.machine import Machine
 from remaptrace.trace.events import Trace
+from remaptrace.trace.proved import _lie_in
 from remaptrace.trace.strace.door import read_strace
 
 BASE = 0x7F0000000000
@@ -90,3 +94,20 @@ def test_a_rewritten_trace_keeps_what_only_the_recording_shows(tmp_path: Path) -
 def test_a_prediction_takes_nothing_from_the_recording() -> None:
     result = replay(log(EXEC + areas(3) + refused()), follow=False)
     assert int(result.columns["ret"][-1]) > 0
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint16, ">i2"])
+def test_bounds_are_held_whatever_the_type(dtype: Any) -> None:
+    for values, low, high, holds in (
+        ([0, 5, 100], 0, 100, True),
+        ([0, 5, 101], 0, 100, False),
+        ([], 0, -1, True),
+        ([0], 0, -1, False),
+        ([3, 7], 3, 7, True),
+        ([2, 7], 3, 7, False),
+    ):
+        assert _lie_in(np.array(values, dtype=dtype), low, high) == holds
+    if np.dtype(dtype).kind == "i":
+        most = 0xFFFF if np.dtype(dtype).itemsize <= 2 else 1 << 20
+        assert not _lie_in(np.array([4, -1], dtype=dtype), 0, most)
+        assert _lie_in(np.array([4, -1], dtype=dtype), -1, 4)

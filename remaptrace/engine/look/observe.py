@@ -61,7 +61,8 @@ if TYPE_CHECKING:
 
 
 _OBSERVING = (K_DUMP, K_PAGES, K_MM, K_SNAPSHOT, K_MINCORE, K_SYSCTL, K_HUGEPAGES)
-_PAGE_KEYS = frozenset(("pages", "access", "file_pages"))
+_OBSERVES = one_of(np.arange(256), _OBSERVING)
+_PAGE_KEYS = ("pages", "access", "file_pages")
 _MANY_ROWS = 256
 """Areas of all that lives at the end from which they are read at once."""
 _KEPT_ROWS = 500_000
@@ -69,8 +70,8 @@ _KEPT_ROWS = 500_000
 
 
 def wants_observation(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which events of a scenario report something that only a look at the state tells."""
-    return one_of(kinds, _OBSERVING)
+    """Which events of a scenario, of known kinds, report something that only a look at the state tells."""
+    return _OBSERVES[kinds]
 
 
 def _asked_areas(trace: Trace) -> tuple[dict[int, dict[int, int]], set[int]]:
@@ -82,12 +83,14 @@ def _asked_areas(trace: Trace) -> tuple[dict[int, dict[int, int]], set[int]]:
     listing: set[int] = set()
     for expectation in trace.expects:
         on = expectation.on
-        for fields in (expectation.fields, *on.values()) if on else (expectation.fields,):
+        if not on and "vmas" not in expectation.fields:  # most
+            continue
+        for fields in (expectation.fields, *on.values()):
             if "vmas" not in fields:
                 continue
             listing.add(expectation.event)
             for area in fields["vmas"] or ():
-                if not _PAGE_KEYS.isdisjoint(area):
+                if "pages" in area or "access" in area or "file_pages" in area:
                     named = [len(area[key]) for key in _PAGE_KEYS if key in area]
                     starts = found.setdefault(expectation.event, {})
                     starts[area["start"]] = max(starts.get(area["start"], 0), *named)

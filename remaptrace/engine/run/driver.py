@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -193,8 +194,9 @@ def walk(trace: Trace, machine: Any, *, follow: bool | None = None) -> Iterator[
         run._mark(events, base)
         table: Any = events.reshape(-1)
         ev, rs = memoryview(table), run.rows_of(len(events)).words
+        loop = run._loop_over(ev)
         for row in range(len(events)):
-            run._run_to(ev, base, row, row + 1)
+            run._run_to(loop, ev, base, row, row + 1)
             task = run.view[run.view[G_TASKS] + int(events[row, E_TASK])]
             yield (
                 base + row,
@@ -328,21 +330,30 @@ class _Run:
             ev = memoryview(ev)
         assert events.shape[1] == EV_WORDS
         at, size = 0, end - base
+        loop = self._loop_over(ev)
         for stop in [*stops, size]:
             if stop < size and stop >= at:
-                at = self._run_to(ev, base, at, stop)
+                at = self._run_to(loop, ev, base, at, stop)
                 self._try(base + stop, back=True)
                 if self.ends or base + stop in self.observer.before:
                     self.observer.in_front(base + stop, events[stop])
             elif stop == size:
-                at = self._run_to(ev, base, at, size)
+                at = self._run_to(loop, ev, base, at, size)
         return rows.first(size)
 
-    def _run_to(self, ev: Any, base: int, at: int, last: int) -> int:
+    def _loop_over(self, ev: Any) -> Callable[[int, int, int], int]:
+        """The loop over the rows `ev` of a chunk, which the caller keeps: of its first event's number and two rows."""
+        shared = (self.m, ev, *self._answers, int(self.counted))
+        if not self.compiled:
+            return partial(self.loop, *shared)
+        loop: Any = self.loop
+        words = loop.words_of(*shared)
+        return lambda base, at, last: int(loop.with_words([*words, base, at, last]))
+
+    def _run_to(self, loop: Callable[[int, int, int], int], ev: Any, base: int, at: int, last: int) -> int:
         """Replay rows at..last-1, looking at the state where events ask for it."""
-        rs, rc = self._answers
         while at < last:
-            at = int(self.loop(self.m, ev, rs, rc, 1 if self.counted else 0, base, at, last))
+            at = int(loop(base, at, last))
             if self.recorder is not None:
                 self.recorder.read()
             error = self.view[H_ERROR]

@@ -125,12 +125,9 @@ def _references(m: Any, trace: Trace) -> None:
     count = 0 if table is None else len(table)
     rows = _alloc(m, 4 * count + 1)
     if table is not None:
-        slots = np.searchsorted(sources, table["source"])
-        for i in range(count):
-            at = rows + 4 * i
-            m[at] = int(table["event"][i])
-            m[at + 1] = int(table["arg"][i])
-            m[at + 2] = results + 2 * int(slots[i])
-            m[at + 3] = int(table["addend"][i])
+        slots = results + 2 * np.searchsorted(sources, table["source"])
+        columns = (table["event"].tolist(), table["arg"].tolist(), slots.tolist(), table["addend"].tolist())
+        for at, reference in zip(range(rows, rows + 4 * count, 4), zip(*columns, strict=True), strict=True):
+            m[at], m[at + 1], m[at + 2], m[at + 3] = reference
     m[rows + 4 * count] = -1
     m[G_RELOCATIONS] = m[G_NEXT_RELOCATION] = rows

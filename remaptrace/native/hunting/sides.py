@@ -8,7 +8,7 @@ from typing import Any
 
 from ...lateclasses import replace
 from ...result.agreement import CheckOutcome, Disagreement, Tally
-from ...result.expect import area_words
+from ...result.areafields import area_words
 from ..answers import NativeRun
 from ..scenario_file import step_text
 from ..steps import Program
