@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from ..defaults import DEFAULT_ARCH
 from ..errorcodes import RT_ARCH
@@ -57,4 +58,13 @@ def own_machine(
     if kernel is None:
         named = source.kernel or preset_of_folder(source.sources)
         kernel = preset_for(named) if named else default_for(arch)
-    return Machine.load(arch, kernel, {**rules, **wanted, **(settings or {})}, host or below)
+    asked = {**rules, **wanted, **(settings or {})}
+    return (
+        Machine.load(arch, kernel, asked, host or below) if asked else _as_it_is(arch, kernel, host or below)
+    )
+
+
+@lru_cache(maxsize=64)
+def _as_it_is(arch: str, kernel: str, host: str | None) -> Machine:
+    """That machine, the same for all programs of one kernel: it is never changed."""
+    return Machine.load(arch, kernel, {}, host)

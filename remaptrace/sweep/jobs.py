@@ -179,6 +179,9 @@ def _end_of_the_largest(trace: Trace, counts: Any) -> int:
 
     if not len(counts):
         return 0
+    if len(trace.tasks) == 1:
+        mine = counts[counts >= 0]
+        return int(mine[-1]) if len(mine) else 0
     pids = trace.tasks["pid"][trace.columns["task"]]
     mine = counts[(pids == pids[int(np.argmax(counts))]) & (counts >= 0)]
     return int(mine[-1]) if len(mine) else 0
@@ -200,7 +203,7 @@ def _replayed(trace: Trace, machine: Machine) -> Row:
     unseen = dict.fromkeys(_OF_ACCESSES) if trace.recorded and not has_accesses(trace) else {}
     return {
         "events": len(trace),
-        "processes": len({int(pid) for pid in trace.tasks["pid"]}),
+        "processes": len(set(trace.tasks["pid"].tolist())),
         "peak_vmas": int(counts.max(initial=0)),
         "end_vmas": _end_of_the_largest(trace, counts),
         "calls_refused": int(((columns["ret"] < 0) & (columns["ret"] >= -4095)).sum()),

@@ -91,6 +91,7 @@ View: TypeAlias = "Any"
 """A memoryview of the arena."""
 
 _WORD = 1 << 64
+_new = tuple.__new__
 _MANY = 20_000
 """Areas of an address space from which they are kept as columns."""
 _AT_ONCE = 4096
@@ -159,20 +160,23 @@ def vma_row(m: View, layout: Layout, shown: Shown, vma: int, strings: Sequence[s
     inode, opened = v[V_INODE], v[V_FILE]
     if opened:  # private /dev/zero has a file, but its pages are anonymous
         inode = m[opened + O_INODE]
-    words = AreaWords(
-        v[V_START],
-        v[V_END],
-        v[V_FLAGS],
-        v[V_PGOFF],
-        v[V_AV],
-        v[V_AVMULTI] != 0,
-        v[V_BORN],
-        v[V_MARK] == MARK_ASSUMED,
-        v[V_NAME],
-        tuple(v[V_ATTRIBUTES : V_ATTRIBUTES + N_ATTRIBUTES]),
-        m[opened + O_ID] if opened else 0,
-        m[inode + I_ID] if inode else 0,
-        file_name(m, inode, strings) if inode else "",
+    words: AreaWords = _new(  # by itself, a named tuple goes through Python
+        AreaWords,
+        (
+            v[V_START],
+            v[V_END],
+            v[V_FLAGS],
+            v[V_PGOFF],
+            v[V_AV],
+            v[V_AVMULTI] != 0,
+            v[V_BORN],
+            v[V_MARK] == MARK_ASSUMED,
+            v[V_NAME],
+            tuple(v[V_ATTRIBUTES : V_ATTRIBUTES + N_ATTRIBUTES]),
+            m[opened + O_ID] if opened else 0,
+            m[inode + I_ID] if inode else 0,
+            file_name(m, inode, strings) if inode else "",
+        ),
     )
     return area_row(words, layout, shown, strings)
 
@@ -182,7 +186,7 @@ def vma_rows(m: View, mm: int, strings: Sequence[str]) -> Sequence[VmaRow]:
     if m[mm + MM_COUNT] >= _MANY:
         return _many_rows(m, mm, strings)
     layout, shown = layout_of(m, mm), shown_of(m)
-    return tuple(vma_row(m, layout, shown, vma, strings) for vma in vmas(m, mm))
+    return tuple([vma_row(m, layout, shown, vma, strings) for vma in vmas(m, mm)])
 
 
 def rows_of_all(m: View, spaces: Sequence[int], strings: Sequence[str]) -> list[Sequence[VmaRow]]:

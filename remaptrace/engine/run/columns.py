@@ -110,13 +110,13 @@ class _Column:
         self._done = last
         if self._numbers is None:
             if self._like is not None:
-                if (values == self._like[first:last]).all():
+                if _are_equal(values, self._like[first:last]):
                     return
                 if first == 0:
                     self._like = None
             if first == 0:
                 self._only[:] = values[:1]
-            if self._like is None and (values == self._only).all():
+            if self._like is None and _are_equal(values, self._only):
                 return
             self._numbers = np.empty(self._events, self._dtype)
             self._numbers[:first] = self._only if self._like is None else self._like[:first]
@@ -131,6 +131,13 @@ class _Column:
         shared = self._like[: self._done]
         shared.flags.writeable = False
         return shared
+
+
+def _are_equal(values: npt.NDArray[Any], others: npt.NDArray[Any]) -> bool:
+    """Whether two columns are the same, or all values the only one of `others`; what differs mostly does at the end."""
+    if len(values) and values[-1] != others[-1]:
+        return False
+    return bool(np.logical_and.reduce(values == others))
 
 
 class Columns:

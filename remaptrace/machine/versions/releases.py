@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache
 
 from ...defaults import DEFAULT_KERNEL
 from ...patterns import pattern
@@ -61,6 +62,7 @@ def preset_of_folder(paths: Iterable[str]) -> str | None:
     return None
 
 
+@cache
 def default_for(arch: str) -> str:
     """The newest kernel that an architecture (name or alias) is described for.
 

@@ -216,7 +216,9 @@ class _Steps:
         except Problem:
             del b.relocations[references:]
             return None
-        everywhere = "'" not in item and all(texts[i] in kept for i, kept in words)
+        everywhere = "'" not in item
+        for i, kept in words:
+            everywhere = everywhere and texts[i] in kept
         fields: dict[str, Any] | None = None
         if expect is None:
             pass

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ... import errorcodes as ec
+from ...abi.calls import Arg as Field
+from ...abi.kinds import EVF_MADE, K_MAKEFILE
 from ...errors import InputError
 from ...lateclasses import dataclass
 from ..events import Trace
@@ -19,7 +21,8 @@ from .build import Builder, begin
 from .canonical import read_steps, split
 from .expect import check_areas
 from .look import KEYS
-from .values import Key, Problem, did_you_mean
+from .steps import STEPS
+from .values import Key, Problem, did_you_mean, number
 from .yamldoc import Document, decode, load
 from .yamlmini import NotCanonical, check_text
 
@@ -154,7 +157,7 @@ def _begin(root: Any, lines: dict[int, list[int]] | None = None) -> _Started:
 
 def _untold_file(b: Builder, file: UntoldFile) -> None:
     """Make the file behind a descriptor that an answered program had without a step."""
-    from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, K_MAKEFILE, K_REOPEN, K_SPECIAL_FILE
+    from ...abi.kinds import FILE_REGULAR, FILE_SHMEM, K_REOPEN, K_SPECIAL_FILE
 
     fd, shown = b.new_descriptor(file.name), b.string(file.path or file.name)
     own = fd if file.writable else b.new_descriptor(f"{file.name}_written")
@@ -221,9 +224,6 @@ def _machine(root: dict[str, Any]) -> dict[str, Any]:
         raise Problem(ec.RT_VALUE, "machine must be a mapping", ("machine",), ", ".join(_MACHINE_KEYS))
     out: dict[str, Any] = {}
     b = Builder(root.get("page_size", 4096))
-    from ...abi.calls import Arg as Field
-    from .values import number
-
     for key, value in given.items():
         if key not in _MACHINE_KEYS:
             raise Problem(
@@ -265,9 +265,6 @@ def _rules(value: Any) -> dict[str, Any]:
 
 
 def _variables(b: Builder, given: Any) -> None:
-    from ...abi.calls import Arg as Field
-    from .values import number
-
     if not isinstance(given, dict):
         raise Problem(ec.RT_VALUE, "vars must be a mapping", ("vars",), "{base: 0x10000000, n: 100}")
     for key, value in given.items():
@@ -283,9 +280,6 @@ def _variables(b: Builder, given: Any) -> None:
 
 def _files(b: Builder, given: Any) -> None:
     """`files:` makes files before the first step: {id, pages, fill, disk}."""
-    from ...abi.kinds import EVF_MADE, K_MAKEFILE
-    from .steps import STEPS
-
     if not isinstance(given, list):
         raise Problem(ec.RT_VALUE, "files must be a list", ("files",), "- {id: a, pages: 8, fill: true}")
     for i, entry in enumerate(given):

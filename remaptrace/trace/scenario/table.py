@@ -151,14 +151,16 @@ class EventTable:
 
     def finish(self, **fields: Any) -> Trace:
         """The trace of all events so far."""
-        table = np.frombuffer(self.flat, dtype=np.int64).reshape(-1, WIDTH).copy()
+        table = np.frombuffer(self.flat, dtype=np.int64).reshape(-1, WIDTH)
+        if self.loops:
+            table = table.copy()
         lines = np.array(self.lines, dtype=np.int32)
         for events, line, row in self.loops:
             lines[events] = line
             for column, value in enumerate(row):
                 wide = isinstance(value, int) and value >> 63 > 0
                 table[events, column] = value - (1 << 64) if wide else value
-        columns: dict[str, Any] = {n: np.ascontiguousarray(table[:, i]) for i, n in enumerate(COLUMNS)}
+        columns: dict[str, Any] = dict(zip(COLUMNS, table.T.copy(), strict=True))
         columns["line"] = lines
         columns["source"] = np.zeros(len(table), dtype=np.uint8)
         return Trace(
