@@ -6,13 +6,11 @@ is a file of its own.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from ..abi import kinds as ev
 from ..abi.mman import CLONE_FILES, MAP_ANONYMOUS
 from ..engine.whatif.words import PAGE
-from .row import failed_rows, page_up
+from ..trace.events import COLUMNS, Trace, rows_where
+from .row import Row, page_up
 
 _U64 = (1 << 64) - 1
 
@@ -91,18 +89,17 @@ class Descriptors:
             self.fork(task, a0, a1 if kind == ev.K_FORK else 0)
 
 
-def what_is_mapped(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each row of a table of events: 1 if it maps a file or shared memory; of shmat the bytes of the segment."""
-    kinds, flags = table[:, 0], table[:, 5]
-    maps = (kinds == ev.K_MMAP) | (kinds == ev.K_OLD_MMAP)
-    found: npt.NDArray[np.int64] = np.zeros(len(table), dtype=np.int64)
-    found[maps & ((flags & MAP_ANONYMOUS == 0) | (flags & 1 != 0))] = 1
-    found[(kinds == ev.K_INIT_VMA) & (table[:, 6] != 0)] = 1
-    segments = ((kinds == ev.K_SHMGET) | (kinds == ev.K_SHMAT)) & ~failed_rows(table)
+def attached(trace: Trace) -> dict[int, int]:
+    """For each attachment of a System V segment that was not refused, by event, the bytes of the segment."""
+    columns = trace.columns
+    events = rows_where(lambda kinds: (kinds == ev.K_SHMGET) | (kinds == ev.K_SHMAT), columns["kind"])
     state = Descriptors()
-    for event in np.flatnonzero(segments).tolist():
-        kind, task, a0, a1, *_, ret, flag = table[event].tolist()
-        state.step(kind, task, a0, a1, ret, flag)
+    found: dict[int, int] = {}
+    for event in events.tolist():
+        kind, task, a0, a1, *_, ret, flags = row = Row(*(int(columns[name][event]) for name in COLUMNS))
+        if row.failed:
+            continue
+        state.step(kind, task, a0, a1, ret, flags)
         if kind == ev.K_SHMAT:
             found[event] = state.attached(a0)
     return found

@@ -14,8 +14,9 @@ from .rows import Rows
 
 def rewrite_dontneed(rows: Rows) -> Rewritten:
     """The trace without holes in private memory; `rows` are its events with the results that hold."""
-    origin, words, done = rows.walk.run("dontneed")
+    written = rows.walk.run("dontneed")
+    done = written.counts
     emptied = done[C_EMPTIED]
     counts = {"unmappings that became MADV_DONTNEED": emptied} if emptied else {}
     notes = [] if emptied else ["no call unmaps the middle of private memory: nothing to rewrite"]
-    return of_walk(rows, (origin, words), "dontneed", counts, notes)
+    return of_walk(rows, written, "dontneed", counts, notes)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..machine.machine import Machine
     from ..result.result import Result
 
-_AREAS = 1000
+AREAS = 1000
 """Areas of one process that are probed at its end; more are thinned out evenly."""
 _COPIES = 8
 """Ends of processes in front of which a replay may be put back: each takes two copies of the machine."""
@@ -133,11 +133,11 @@ class Check:
     """
 
     def __init__(self, rows: Rows, done: Rewritten, before: Machine, engine: str = "auto") -> None:
-        """`engine` as in `replay`, which says what is raised."""
+        """`rows` with AREAS; `engine` as in `replay`, which says what is raised."""
         from ..engine.run.driver import replay
         from ..engine.run.trials import Trials
 
-        events, probes = probes_of(rows)
+        events, probes = rows.walk.probes()
         rows.forget()
         self.alone = len(distinct(events[events < len(rows)])) > _COPIES
         self._own = Trials(events, probes, lasting=self.alone)
@@ -160,7 +160,7 @@ def check(
     engine: str = "auto",
 ) -> Equivalence:
     """Compare `done`, a rewriting of `trace`, on `after` with the original on `before`; `results` as for `rewrite`."""
-    return checked(rows_of(trace, results, engine), done, before, after, engine)
+    return checked(rows_of(trace, results, engine, AREAS), done, before, after, engine)
 
 
 def checked(
@@ -171,16 +171,6 @@ def checked(
 
     it = Check(rows, done, before, engine)
     return it.compared(replay(done.trace, after, follow=True, engine=engine, ends=False, trials=it.trials))
-
-
-def probes_of(rows: Rows) -> tuple[Words, Words]:
-    """Reads, writes and executions of the areas of the trace of `rows` before each process ends, and at its end.
-
-    In front of which event each stands, ascending, the number of all events for those behind the last; their words.
-    """
-    origin, words, _ = rows.walk.run("probes", _AREAS)
-    new = origin & 1 != 0
-    return np.cumsum(~new)[new], words
 
 
 def _places_in(done: Rewritten, events: Words, count: int) -> Words:

@@ -19,7 +19,8 @@ from .rows import Rows
 
 
 def _rewrite(rows: Rows, name: str) -> Rewritten:
-    origin, words, done = rows.walk.run(name)
+    written = rows.walk.run(name)
+    done = written.counts
     counts = {what: done[c] for what, c in (("guards set", C_SET), ("guards lifted", C_LIFTED)) if done[c]}
     notes = []
     if not done[C_SET]:
@@ -33,7 +34,7 @@ def _rewrite(rows: Rows, name: str) -> Rewritten:
         notes.append(
             "per-PTE protections on private memory exist in no kernel: linux-2.6.21-rfp-private is hypothetical"
         )
-    return of_walk(rows, (origin, words), name, counts, notes)
+    return of_walk(rows, written, name, counts, notes)
 
 
 def rewrite_guards(rows: Rows) -> Rewritten:

@@ -15,7 +15,8 @@ from .rows import Rows
 
 def rewrite_merge_order(rows: Rows) -> Rewritten:
     """The trace with joined changes of protection; `rows` are its events with the results that hold."""
-    origin, words, done = rows.walk.run("merge-order")
+    written = rows.walk.run("merge-order")
+    done = written.counts
     saved = done[C_SAVED]
     notes = [] if saved else ["no neighbouring changes of protection follow each other: nothing to rewrite"]
-    return of_walk(rows, (origin, words), "merge-order", {"calls saved": saved} if saved else {}, notes)
+    return of_walk(rows, written, "merge-order", {"calls saved": saved} if saved else {}, notes)

@@ -11,6 +11,7 @@ from ..trace.eventblocks import narrowest
 from ..trace.events import COLUMNS, IntArray, Trace, repeated
 from .row import Row
 from .rows import Rows
+from .walk import Written
 
 Words = npt.NDArray[np.int64]
 
@@ -90,12 +91,9 @@ def kept(rows: Rows, origin: Words, name: str, counts: dict[str, int], notes: li
     return finished(rows, origin, none, none.reshape(0, len(COLUMNS)), name, counts, notes)
 
 
-def of_walk(
-    rows: Rows, written: tuple[Words, Words], name: str, counts: dict[str, int], notes: list[str]
-) -> Rewritten:
-    """The trace that a compiled pass wrote, see `Walk.run`."""
-    origin, words = written
-    return finished(rows, origin >> 1, np.flatnonzero(origin & 1), words, name, counts, notes)
+def of_walk(rows: Rows, written: Written, name: str, counts: dict[str, int], notes: list[str]) -> Rewritten:
+    """The trace that a compiled pass wrote."""
+    return finished(rows, written.origin, written.where, written.words, name, counts, notes)
 
 
 @dataclass

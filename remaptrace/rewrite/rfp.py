@@ -20,7 +20,7 @@ from .follow import Follower, Space
 from .output import Output, Rewritten, kept
 from .row import Row, page_up
 from .rows import Rows
-from .windows import LEAST, Window, WindowFinder, page_wise_rows
+from .windows import LEAST, Window, WindowFinder, page_wise_events
 
 _CHGPROT = names.RFP_CHGPROT | names.MAP_NONBLOCK
 _NOTHING = "no file is mapped page by page: nothing to rewrite"
@@ -151,7 +151,7 @@ class _RfpPass(Follower):
 
 def rewrite_rfp(rows: Rows) -> Rewritten:
     """The trace with windows; `rows` are its events with the results that hold."""
-    if int(page_wise_rows(rows.table).sum()) < LEAST:
+    if len(page_wise_events(rows.told)) < LEAST:
         return kept(rows, np.arange(len(rows)), "rfp", {}, [_NOTHING])
     out = Output(rows)
     _write(rows, out)

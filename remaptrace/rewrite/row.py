@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +39,10 @@ class Row(NamedTuple):
         return self.kind == ev.K_MPROTECT and self.ret == -ENOMEM and not self.flags & _NO_EFFECT
 
 
-def failed_rows(table: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """`Row.failed` of every row of a table."""
-    flags, ret = table[:, 9], table[:, 8]
+def failed_rows(flags: npt.NDArray[Any], ret: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """`Row.failed` of every row, by these columns."""
     refused = (flags & ev.EVF_HAS_RET != 0) & (ret < 0) & (ret > -4096)
-    failed: npt.NDArray[np.bool_] = (flags & _NO_EFFECT != 0) | refused
-    return failed
+    return np.asarray((flags & _NO_EFFECT != 0) | refused)
 
 
 def page_up(value: int) -> int:

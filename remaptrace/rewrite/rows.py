@@ -16,12 +16,16 @@ from .walk import Walk
 
 
 class Rows:
-    """The events of a trace for all passes over it. `told`: the trace with the results and addresses that hold."""
+    """The events of a trace for all passes over it. `told`: the trace with the results and addresses that hold.
 
-    def __init__(self, trace: Trace, told: Trace, engine: str = "auto") -> None:
+    `areas`: of one process, those that are probed at its end.
+    """
+
+    def __init__(self, trace: Trace, told: Trace, engine: str = "auto", areas: int = 0) -> None:
         self.trace = trace
         self.told = told
         self.engine = engine
+        self._areas = areas
 
     def __len__(self) -> int:
         return len(self.trace)
@@ -39,7 +43,7 @@ class Rows:
     @cached_property
     def walk(self) -> Walk:
         """Passes that are compiled, on these rows."""
-        return Walk(self.table, len(self.trace.tasks), self.engine)
+        return Walk(self.told, self.engine, self._areas)
 
     def forget(self) -> None:
         """Give back the memory of passes; they can be asked again."""
@@ -47,17 +51,20 @@ class Rows:
             vars(self).pop(name, None)
 
 
-def rows_of(trace: Trace, results: npt.NDArray[np.integer[Any]] | None, engine: str = "auto") -> Rows:
+def rows_of(
+    trace: Trace, results: npt.NDArray[np.integer[Any]] | None, engine: str = "auto", areas: int = 0
+) -> Rows:
     """The events of `trace` as rows, with `results` where the trace has none, references resolved.
 
-    `engine` as in `replay`: how passes over them are run. RT603 if the trace's tables do not hold together.
+    `engine` as in `replay`: how passes over them are run; `areas` as in `Rows`. RT603 if the trace's tables do not hold
+    together.
     """
     from ..engine.run.driver import check_tables
 
     check_tables(trace)
     columns = _told(trace, results)
     told = replace(trace, columns=columns, truth=None, relocations=None, expects=(), maps=[])
-    return Rows(trace, told, engine)
+    return Rows(trace, told, engine, areas)
 
 
 def _told(trace: Trace, results: npt.NDArray[np.integer[Any]] | None) -> dict[str, IntArray]:

@@ -7,13 +7,15 @@ the first of them on.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from ..abi import kinds as ev
 from ..abi import mman as names
 from ..lateclasses import dataclass, field
-from ..trace.events import Trace
+from ..trace.events import Trace, one_of, rows_where
 from .areas import Area
 from .follow import Follower, Space
 from .row import Row, failed_rows, page_up
@@ -67,18 +69,15 @@ def is_page_wise(row: Row) -> bool:
     )
 
 
-def page_wise_rows(table: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """`is_page_wise` of every row of a table."""
-    flags = table[:, 5]
-    found: npt.NDArray[np.bool_] = (
-        (table[:, 0] == ev.K_MMAP)
-        & np.isin(flags & names.MAP_TYPE, (names.MAP_SHARED, names.MAP_SHARED_VALIDATE))
-        & (flags & names.MAP_FIXED != 0)
-        & (flags & names.MAP_ANONYMOUS == 0)
-        & (table[:, 3] > 0)
-        & ~failed_rows(table)
-    )
-    return found
+def page_wise_events(trace: Trace) -> npt.NDArray[np.intp]:
+    """The events of a trace that are `is_page_wise`."""
+
+    def page_wise(kinds: Any, flags: Any, sizes: Any, rets: Any, marks: Any) -> Any:
+        shared = one_of(flags & names.MAP_TYPE, (names.MAP_SHARED, names.MAP_SHARED_VALIDATE))
+        fixed = (flags & (names.MAP_FIXED | names.MAP_ANONYMOUS)) == names.MAP_FIXED
+        return (kinds == ev.K_MMAP) & shared & fixed & (sizes > 0) & ~failed_rows(marks, rets)
+
+    return rows_where(page_wise, *(trace.columns[name] for name in ("kind", "a3", "a1", "ret", "flags")))
 
 
 class WindowFinder(Follower):

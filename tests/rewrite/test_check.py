@@ -17,11 +17,12 @@ from remaptrace.engine.run.trials import Trials
 from remaptrace.machine.machine import Machine
 from remaptrace.result.result import Result
 from remaptrace.rewrite import equivalence
-from remaptrace.rewrite.equivalence import Check, check, probes_of
+from remaptrace.rewrite.equivalence import AREAS, Check, check
 from remaptrace.rewrite.passes import rewrite
 from remaptrace.rewrite.rows import Rows, rows_of
 from remaptrace.trace.events import COLUMNS, Trace
 from remaptrace.trace.scenario.read import read_scenario
+from remaptrace.trace.strace.door import read_strace
 
 TRACES = Path(__file__).parents[2] / "traces"
 MODERN = Machine.load("x86_64", "linux-6.18")
@@ -56,7 +57,7 @@ def program(steps: str) -> Trace:
 
 
 def rows_for(trace: Trace, engine: str = "auto") -> Rows:
-    return rows_of(trace, None if trace.recorded else replay(trace, MODERN).columns["ret"], engine)
+    return rows_of(trace, None if trace.recorded else replay(trace, MODERN).columns["ret"], engine, AREAS)
 
 
 def ways() -> list[str]:
@@ -83,13 +84,42 @@ def outcomes_inserted(trace: Trace, probes: Trials, machine: Any) -> list[bool]:
 def test_probes_touch_every_area_before_its_process_ends() -> None:
     trace = program(STACK + CHILD + LEAVES)
     rows = rows_for(trace)
-    events, words = probes_of(rows)
+    events, words = rows.walk.probes()
     ends = int(np.flatnonzero(trace.columns["kind"] == ev.K_EXIT)[0])
     assert events.tolist() == [ends] * 9 + [len(trace)] * 9
     assert words[:, 1].tolist() == [1] * 9 + [0] * 9
     probes = Trials(events, words)
     replay(trace, MODERN, trials=probes)
     assert probes.outcomes.tolist() == [3, 3, 3, 1, 1, 3, 1, 1, 3] * 2
+
+
+LOG = b"""\
+1 execve("/bin/a", ["a"], 0x7ffc6fad0b80 /* 1 var */) = 0
+1 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000
+1 clone(child_stack=NULL, flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM) = 2
+1 clone(child_stack=NULL, flags=SIGCHLD) = 3
+3 munmap(0x7f0000001000, 4096) = 0
+3 exit_group(0) = ?
+3 +++ exited with 0 +++
+1 exit(0) = ?
+1 +++ exited with 0 +++
+2 mprotect(0x7f0000000000, 4096, PROT_NONE) = 0
+2 exit_group(0) = ?
+2 +++ exited with 0 +++
+"""
+
+
+def test_what_ends_in_a_log_is_probed_by_its_last_thread_while_that_lives() -> None:
+    trace = read_strace(LOG, name="log")
+    rows = rows_of(trace, None, areas=AREAS)
+    probes = Trials(*rows.walk.probes())
+    ends = np.flatnonzero(trace.columns["kind"] == ev.K_EXIT).tolist()
+    assert sorted(set(probes.events.tolist())) == [ends[0], ends[2]]
+    replay(trace, MODERN, trials=probes)
+    ours = probes.rows[:, 2] >> 13 == 0x7F0000000000 >> 13
+    tids = trace.tasks["tid"][probes.rows[ours, 1]].tolist()
+    assert tids == [3] * 3 + [2] * 6
+    assert probes.outcomes[ours].tolist() == [1, 1, 3, 3, 3, 3, 1, 1, 3]
 
 
 @pytest.mark.parametrize("copies", [0, 8])
@@ -108,10 +138,11 @@ def test_what_is_tried_ends_as_accesses_that_are_made(
         rows = rows_for(trace)
         done = rewrite(trace, [name], rows=rows)
         found = Check(rows, done, MODERN)
-        assert found.alone == (len({e for e in probes_of(rows)[0].tolist() if e < len(trace)}) > copies)
+        assert found.alone == (len({e for e in rows.walk.probes()[0].tolist() if e < len(trace)}) > copies)
         after = replay(done.trace, MODERN, follow=True, trials=found.trials)
         answer = found.compared(after)
         assert answer.probes == len(found.trials.rows) > 0
+        assert (found.trials.outcomes == 1).any()
         own = found._own
         assert (own.rows == found.trials.rows).all()
         assert list(own.outcomes == 1) == outcomes_inserted(rows.told, own, MODERN)
@@ -154,12 +185,11 @@ def test_trials_leave_nothing_behind(engine: str) -> None:
     traces = [program(SHARED), *(load(str(TRACES / name)) for name in ("ls", "fuzz-2", "redis-bgsave"))]
     for trace in traces:
         machine = machine_of(trace)
-        _, words = probes_of(rows_for(trace))
+        _, words = rows_for(trace).walk.probes()
         places = np.array([len(trace) // 2, 3 * len(trace) // 4, len(trace)])
         probes = Trials(np.repeat(places, len(words)), np.tile(words, (3, 1)))
         tried = replay(trace, machine, engine=engine, peak="last", changes=True, trials=probes)
         plain = replay(trace, machine, engine=engine, peak="last", changes=True)
-        assert (probes.outcomes == 1).any()
         assert seen(tried) == seen(plain)
         assert tried.changes is not None and plain.changes is not None
         for event in range(0, len(trace), 1 + len(trace) // 40):

@@ -19,7 +19,7 @@ def test_very_many_areas_do_not_end_a_pass_at_every_event() -> None:
         for place in range(0x7F0000000000, 0x7F0000000000 - 900 * 0x3000, -0x3000)
     )
     trace = read_strace(text.encode(), name="log")
-    walk = Walk(trace.rows(0, len(trace)), len(trace.tasks), "interpreted")
+    walk = Walk(trace, "interpreted")
     calls, loop = 0, walk._loop
 
     def counted(*arguments: Any) -> int:
@@ -28,6 +28,6 @@ def test_very_many_areas_do_not_end_a_pass_at_every_event() -> None:
         return int(loop(*arguments))
 
     walk._loop = counted
-    origin, _, _ = walk.run("merge-order")
+    origin = walk.run("merge-order").origin
     assert len(np.unique(origin)) == len(trace) and ev.K_MMAP in trace.columns["kind"]
     assert calls < 20

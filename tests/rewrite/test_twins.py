@@ -120,33 +120,53 @@ def test_of_programs(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_areas_are_followed_as_by_the_plain_follower(seed: int) -> None:
+@pytest.mark.parametrize("name", ["probes", "guards", "rfp-guards", "merge-order"])
+def test_areas_are_followed_as_by_the_plain_follower(seed: int, name: str) -> None:
     trace = made_up(seed)
     for engine in ways():
-        rows = rows_of(trace, None, engine)
-        origin, words, _ = rows.walk.run("probes", areas=1 << 20)
-        last = words[(origin[origin & 1 == 1] >> 1) == len(rows) - 1]
-        found = {(int(task), int(addr)) for kind, task, addr, *_ in last.tolist() if kind == ev.K_READ}
+        rows = rows_of(trace, None, engine, areas=1 << 14)
+        rows.walk.run(name)
+        events, words = rows.walk.probes()
+        assert (np.diff(events) >= 0).all()
+        found = [
+            (event, int(task), int(addr))
+            for event, (kind, task, addr, *_) in zip(events.tolist(), words.tolist(), strict=True)
+            if kind == ev.K_READ
+        ]
         assert found == ends_of(rows)
 
 
-def ends_of(rows: Rows) -> set[tuple[int, int]]:
+def ends_of(rows: Rows) -> list[tuple[int, int, int]]:
+    """Where each address space ends, of which task, and the first and last pages of its areas then."""
     follower = Follower(rows.trace)
+    alive: set[int] = set()
+    found: list[tuple[int, int, int]] = []
+
+    def probe(event: int, task: int) -> None:
+        for area in follower.spaces[task].areas:
+            found.append((event, task, area.start))
+            if area.end - PAGE != area.start:
+                found.append((event, task, area.end - PAGE))
+
     for event, row in enumerate(rows.each):
-        if row.kind == ev.K_EXIT and row.a1 and not row.failed:
-            follower.spaces.pop(row.task, None)
+        if row.kind == ev.K_EXIT and not row.failed:
+            if row.task in alive:
+                alive.discard(row.task)
+                space = follower.spaces[row.task]
+                if row.a1 or all(follower.spaces[other] is not space for other in alive):
+                    probe(event, row.task)
             continue
+        before = dict(follower.spaces)
         follower.step(event, row)
+        alive |= {task for task, space in follower.spaces.items() if before.get(task) is not space}
+        if row.kind == ev.K_FORK and not row.failed:
+            alive.add(row.a0)
     first: dict[int, int] = {}
-    for task, space in sorted(follower.spaces.items()):
-        first.setdefault(space.number, task)
-    return {
-        (task, addr)
-        for number, task in first.items()
-        for area in follower.spaces[task].areas
-        for addr in (area.start, area.end - PAGE)
-        if follower.spaces[task].number == number
-    }
+    for task in sorted(alive):
+        first.setdefault(follower.spaces[task].number, task)
+    for task in first.values():
+        probe(len(rows), task)
+    return found
 
 
 def test_a_call_with_impossible_numbers_is_followed_alike() -> None:

@@ -43,14 +43,14 @@ def rewritten_for(
 ) -> Checked:
     """`trace` rewritten by the passes of `names`. `alone`: the replay that is to follow cannot check it on its way."""
     from ...engine.run.driver import replay
-    from ...rewrite.equivalence import Check
+    from ...rewrite.equivalence import AREAS, Check
     from ...rewrite.passes import rewrite
     from ...rewrite.rows import rows_of
 
     if choice.kernel is None:
         choice = replace(choice, kernel=kernel_for(trace, names))
     machine = choice.machine(trace)
-    rows = rows_of(trace, _results(trace))
+    rows = rows_of(trace, _results(trace), areas=AREAS)
     done = rewrite(trace, names, rows=rows)
     own = session.Choice().machine(trace)
     check = Check(rows, done, own)

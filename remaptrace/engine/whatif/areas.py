@@ -5,9 +5,9 @@ Addresses are bytes. Cutting is O(log n) and touches only what is cut.
 
 from __future__ import annotations
 
-from ..areas.vmaset import find_vma, insert_vma, remove_vma, set_bounds
+from ..areas.vmaset import cut_vma, find_vma, insert_vma, last_vma, link_vma, remove_vma
 from ..jit import kernel, wrap
-from ..state import MM_FIRST, V_END, V_NEXT, V_START, Mem, kalloc, kfree
+from ..state import MM_CACHE, MM_FIRST, V_END, V_NEXT, V_PREV, V_START, Mem, kalloc, kfree
 from .words import A_BORN, A_EMPTIED, A_FLAGS, A_OFFSET, A_PROT, A_TOKEN, A_WORDS
 
 
@@ -63,39 +63,55 @@ def first_in(m: Mem, space: int, start: int, end: int) -> int:
 
 
 @kernel
-def _split(m: Mem, space: int, addr: int) -> int:
-    """Make `addr` a boundary if an area reaches across it."""
-    area = find_vma(m, space, addr)
-    if area == 0 or m[area + V_START] >= addr:
-        return 0
+def _split(m: Mem, space: int, area: int, addr: int) -> int:
+    """Make `addr`, inside of `area`, a boundary; the area above it, 0: the arena is full."""
     upper = copied(m, area)
     if upper == 0:
         return 0
     m[upper + A_OFFSET] = wrap(m[upper + A_OFFSET] + addr - m[upper + V_START])
-    m[upper + V_START] = addr
-    set_bounds(m, space, area, m[area + V_START], addr)
-    return insert_vma(m, space, upper)
+    if cut_vma(m, space, area, upper, addr, 0) < 0:
+        return 0
+    return upper
+
+
+@kernel
+def _cut(m: Mem, space: int, area: int, start: int, end: int) -> int:
+    """Split what reaches beyond [start, end), in which `area` is the first with a byte; the first area inside."""
+    if m[area + V_START] < start:
+        area = _split(m, space, area, start)
+        if area == 0:
+            return 0
+    last = area
+    while m[last + V_END] < end:
+        after = m[last + V_NEXT]
+        if after == 0 or m[after + V_START] >= end:
+            break
+        last = after
+    if m[last + V_END] > end:
+        _split(m, space, last, end)
+    m[space + MM_CACHE] = area  # it is often asked for again
+    return area
 
 
 @kernel
 def cut(m: Mem, space: int, start: int, end: int) -> int:
     """Split what reaches beyond [start, end); the first area inside, 0: none."""
-    if end <= start:
-        return 0
-    _split(m, space, start)
-    _split(m, space, end)
-    return first_in(m, space, start, end)
+    area = first_in(m, space, start, end)
+    return _cut(m, space, area, start, end) if area != 0 else 0
 
 
 @kernel
 def take_out(m: Mem, space: int, start: int, end: int) -> int:
-    """Unmap [start, end)."""
-    area = cut(m, space, start, end)
+    """Unmap [start, end); if that has a byte, the first area behind it, 0: none."""
+    area = find_vma(m, space, start)
+    if area == 0 or m[area + V_START] >= end or end <= start:
+        return area
+    area = _cut(m, space, area, start, end)
     while area != 0 and m[area + V_START] < end:
         after = remove_vma(m, space, area)
         kfree(m, area, A_WORDS)
         area = after
-    return 0
+    return area
 
 
 @kernel
@@ -106,8 +122,9 @@ def put_in(m: Mem, space: int, area: int) -> int:
     if m[area + V_END] <= m[area + V_START]:
         kfree(m, area, A_WORDS)
         return -1
-    take_out(m, space, m[area + V_START], m[area + V_END])
-    return insert_vma(m, space, area)
+    after = take_out(m, space, m[area + V_START], m[area + V_END])
+    before = m[after + V_PREV] if after != 0 else last_vma(m, space)
+    return link_vma(m, space, area, before, after)
 
 
 @kernel

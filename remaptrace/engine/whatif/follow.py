@@ -1,6 +1,6 @@
 """Follows the address spaces of a recording, event by event: what failed changed nothing, what was placed lies there.
 
-`extra` says what of the event stands elsewhere: 1 if it maps a file or shared memory, of shmat the segment's bytes.
+Behind the arguments of shmat its row has the bytes of the segment, which the event itself does not tell.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ from .words import (
     PAGE,
     S_BRK,
     S_NEXT,
+    S_USERS,
     SPACE_WORDS,
     W_EVENT,
+    W_GONE,
     W_LAST_SPACE,
     W_SPACES,
     W_TASKS,
@@ -72,8 +74,30 @@ def space_of(m: Mem, task: int) -> int:
     """The address space of `task`, made empty if nothing is known of it."""
     at = m[W_TASKS] + task
     if m[at] == 0:
-        m[at] = new_space(m)
+        give(m, task, new_space(m))
     return m[at]
+
+
+@kernel
+def leave(m: Mem, task: int) -> int:
+    """`task` has ended, or gets another address space: the tasks that still have its own."""
+    space = m[m[W_TASKS] + task]
+    if space == 0 or m[m[W_GONE] + task] != 0:
+        return -1
+    m[space + S_USERS] -= 1
+    return m[space + S_USERS]
+
+
+@kernel
+def give(m: Mem, task: int, space: int) -> int:
+    """From now on `space` is the address space of `task`, which lives; 0: the arena is full."""
+    if space == 0:
+        return 0
+    leave(m, task)
+    m[m[W_TASKS] + task] = space
+    m[m[W_GONE] + task] = 0
+    m[space + S_USERS] += 1
+    return 0
 
 
 @kernel
@@ -85,14 +109,13 @@ def _put(m: Mem, space: int, area: int) -> int:
 
 
 @kernel
-def _mmap(
-    m: Mem, space: int, a0: int, a1: int, a2: int, a3: int, a5: int, ret: int, flags: int, extra: int
-) -> int:
+def _mmap(m: Mem, space: int, a0: int, a1: int, a2: int, a3: int, a5: int, ret: int, flags: int) -> int:
     start = ret if flags & EVF_HAS_RET else a0 if a3 & MAP_FIXED else -1
     if start < 0:
         return 0
+    token = 1 if a3 & MAP_ANONYMOUS == 0 or a3 & 1 else 0
     offset = start if a3 & MAP_ANONYMOUS else a5
-    return _put(m, space, new_area(m, start, end_of(start, a1), a2 & 7, a3, extra, offset, m[W_EVENT]))
+    return _put(m, space, new_area(m, start, end_of(start, a1), a2 & 7, a3, token, offset, m[W_EVENT]))
 
 
 @kernel
@@ -200,26 +223,24 @@ def _rearrange(m: Mem, space: int, start: int, size: int, pgoff: int) -> int:
 @kernel
 def _fork(m: Mem, space: int, child: int, flags: int) -> int:
     if flags & CLONE_VM:
-        m[m[W_TASKS] + child] = space
-        return 0
+        return give(m, child, space)
     copy = new_space(m)
     if copy == 0:
         return 0
     m[copy + S_BRK] = m[space + S_BRK]
     copy_all(m, space, copy)
-    m[m[W_TASKS] + child] = copy
-    return 0
+    return give(m, child, copy)
 
 
 @kernel
-def _call(m: Mem, ev: Mem, row: int, kind: int, space: int, ret: int, flags: int, extra: int) -> int:
+def _call(m: Mem, ev: Mem, row: int, kind: int, space: int, ret: int, flags: int) -> int:
     """Apply a call that had an effect."""
     a0 = ev[row + E_ARGS]
     a1 = ev[row + E_ARGS + 1]
     a2 = ev[row + E_ARGS + 2]
     a3 = ev[row + E_ARGS + 3]
     if kind in (K_MMAP, K_OLD_MMAP):
-        _mmap(m, space, a0, a1, a2, a3, ev[row + E_ARGS + 5], ret, flags, extra)
+        _mmap(m, space, a0, a1, a2, a3, ev[row + E_ARGS + 5], ret, flags)
     elif kind == K_MUNMAP:
         take_out(m, space, a0, end_of(a0, a1))
     elif kind in (K_MPROTECT, K_PKEY_MPROTECT):
@@ -231,8 +252,9 @@ def _call(m: Mem, ev: Mem, row: int, kind: int, space: int, ret: int, flags: int
         if area != 0 and m[area + A_TOKEN] < 0:
             take_out(m, space, m[area + V_START], m[area + V_END])
     elif kind == K_INIT_VMA:
-        offset = a3 if extra != 0 else a0
-        _put(m, space, new_area(m, a0, a1, a2 & 7, 1 if a2 & 8 else 2, extra, offset, m[W_EVENT]))
+        token = 1 if ev[row + E_ARGS + 4] != 0 else 0
+        offset = a3 if token != 0 else a0
+        _put(m, space, new_area(m, a0, a1, a2 & 7, 1 if a2 & 8 else 2, token, offset, m[W_EVENT]))
     elif kind == K_INIT_MM:
         m[space + S_BRK] = a1
     elif flags & EVF_HAS_RET:
@@ -241,12 +263,13 @@ def _call(m: Mem, ev: Mem, row: int, kind: int, space: int, ret: int, flags: int
         elif kind == K_BRK:
             _brk(m, space, ret)
         elif kind == K_SHMAT:
-            _put(m, space, new_area(m, ret, end_of(ret, extra), 3, 1, -1 - a0, 0, m[W_EVENT]))
+            size = ev[row + E_ARGS + 5]
+            _put(m, space, new_area(m, ret, end_of(ret, size), 3, 1, -1 - a0, 0, m[W_EVENT]))
     return 0
 
 
 @kernel
-def follow(m: Mem, ev: Mem, row: int, extra: int) -> int:
+def follow(m: Mem, ev: Mem, row: int) -> int:
     """Apply the event in `ev[row..]`."""
     kind = ev[row + E_KIND]
     task = ev[row + E_TASK]
@@ -261,7 +284,7 @@ def follow(m: Mem, ev: Mem, row: int, extra: int) -> int:
     elif kind in (K_FORK, K_FORK_STEP):
         _fork(m, space_of(m, task), ev[row + E_ARGS], ev[row + E_ARGS + 1] if kind == K_FORK else 0)
     elif kind == K_EXEC:
-        m[m[W_TASKS] + task] = new_space(m)
+        give(m, task, new_space(m))
     elif K_MMAP <= kind <= K_OLD_MMAP or kind in (K_INIT_VMA, K_INIT_MM):
-        _call(m, ev, row, kind, space_of(m, task), ret, flags, extra)
+        _call(m, ev, row, kind, space_of(m, task), ret, flags)
     return 0

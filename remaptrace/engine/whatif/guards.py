@@ -27,15 +27,14 @@ from .words import (
     R_OPEN_END,
     R_OPEN_PROT,
     R_OPEN_START,
-    R_OPENED,
     R_PROTS,
     R_START,
     R_TOUCHED,
+    REOPENED,
     W_COUNTS,
     W_EVENT,
     W_PASS,
     W_REGIONS,
-    W_REOPENED,
     end_of,
 )
 
@@ -61,7 +60,7 @@ def _takes(m: Mem, region: int) -> int:
 @kernel
 def _guard_sized(m: Mem, region: int) -> int:
     """1 if opening it leaves something without access, and no more than guards have."""
-    if m[region + R_OPENED] == 0 or m[region + R_TOUCHED] != 0:
+    if m[region + R_OPEN_PROT] == 0 or m[region + R_TOUCHED] != 0:
         return 0
     start = m[region + R_START]
     end = m[region + R_END]
@@ -177,7 +176,7 @@ def _becomes(m: Mem, area: int, prot: int) -> int:
             return _NOTHING if state == M_MARKED else _SET
         if shown == 0 or m[area + V_END] - m[area + V_START] > LIMIT:
             return _PROTECT
-        if m[W_PASS] != P_RFP_GUARDS and m[m[W_REOPENED] + m[W_EVENT]] != 0:
+        if m[W_PASS] != P_RFP_GUARDS and m[m[W_REGIONS] + m[W_EVENT]] == REOPENED:
             return _PROTECT
         return _SET
     if shown == prot:

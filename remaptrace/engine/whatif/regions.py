@@ -33,16 +33,15 @@ from .words import (
     R_OPEN_END,
     R_OPEN_PROT,
     R_OPEN_START,
-    R_OPENED,
     R_PROTS,
     R_START,
     R_TOUCHED,
     R_WORDS,
+    REOPENED,
     W_EVENT,
     W_NREOPENED,
     W_PASS,
     W_REGIONS,
-    W_REOPENED,
     W_SEES_WRITES,
     end_of,
 )
@@ -106,11 +105,10 @@ def _open(m: Mem, area: int, start: int, end: int, prot: int) -> int:
     m[region + R_PROTS] |= 1 << prot
     if m[area + A_PROT] == 0:
         closed = m[area + A_CLOSED]
-        if m[area + A_FULL] and closed >= 0 and m[m[W_REOPENED] + closed] == 0:
-            m[m[W_REOPENED] + closed] = 1
+        if m[area + A_FULL] and closed >= 0 and m[m[W_REGIONS] + closed] == 0:
+            m[m[W_REGIONS] + closed] = REOPENED
             m[W_NREOPENED] += 1
-        if m[region + R_OPENED] == 0:
-            m[region + R_OPENED] = 1
+        if m[region + R_OPEN_PROT] == 0:
             m[region + R_OPEN_START] = start
             m[region + R_OPEN_END] = end
             m[region + R_OPEN_PROT] = prot
@@ -150,7 +148,7 @@ def _accessed(m: Mem, space: int, addr: int, pages: int) -> int:
     area = first_in(m, space, start, end)
     while area != 0 and m[area + V_START] < end:
         region = m[area + A_REGION]
-        if region != 0 and m[area + A_PROT] == 0 and m[region + R_OPENED] == 0:
+        if region != 0 and m[area + A_PROT] == 0 and m[region + R_OPEN_PROT] == 0:
             m[region + R_TOUCHED] = 1
         area = m[area + V_NEXT]
     return 0

@@ -24,16 +24,20 @@ W_LAST_SPACE = H_GLOB + 5  # ... and last
 W_HELD = H_GLOB + 6  # the same of those in which calls are held back
 W_LAST_HELD = H_GLOB + 7
 W_NHELD = H_GLOB + 8  # calls held back in all of them
-W_REGIONS = H_GLOB + 9  # for each event the region that it began, 0: none; kept from P_FIND on
-W_REOPENED = H_GLOB + 10  # for each event 1 if it closed pages whose contents were wanted again
+W_REGIONS = (
+    H_GLOB + 9
+)  # for each event the region that it began, or REOPENED, 0: neither; kept from P_FIND on
+W_GONE = H_GLOB + 10  # for each task 1 if it has ended
 W_NREOPENED = H_GLOB + 11
 W_SEES_WRITES = H_GLOB + 12  # 1: the trace has accesses
 W_OUT = H_GLOB + 13  # rows of the new trace written
 W_CHANGED = H_GLOB + 14  # of these, rows that are new
 W_ROOM = H_GLOB + 15  # rows that both tables have room for
 W_NEED = H_GLOB + 16  # rows that the next event may take
-W_AREAS = H_GLOB + 17  # areas of a process that are probed
-W_COUNTS = H_GLOB + 18  # what was done, by C_*
+W_AREAS = H_GLOB + 17  # areas of a process that are probed, 0: nothing is
+W_PROBED = H_GLOB + 18  # rows of probes written
+W_PROBE_ROOM = H_GLOB + 19  # rows of probes that there is room for
+W_COUNTS = H_GLOB + 20  # what was done, by C_*
 
 C_SET, C_LIFTED, C_SAVED, C_EMPTIED = 0, 1, 2, 3
 
@@ -47,7 +51,8 @@ S_HELD_TASK = 14
 S_HELD_PROT = 15
 S_HELD_NEXT = 16
 S_HELD_PREV = 17
-S_SEEN = 18  # 1: probed
+S_SEEN = 18  # 1: probed at the end
+S_USERS = 19  # tasks that have it and have not ended
 SPACE_WORDS = 64
 
 # -- area: V_START, V_END, V_NEXT, V_PREV, V_HOME as in engine.state; two cache lines, since nothing merges
@@ -72,12 +77,14 @@ R_START = 0
 R_END = 1
 R_PROTS = 2  # a bit for each PROT_* that allows something
 R_LARGEST = 3  # longest range that mprotect closed, bytes
-R_OPENED = 4  # 1: a range of memory mapped without access was opened ...
-R_OPEN_START = 5
-R_OPEN_END = 6
-R_OPEN_PROT = 7
-R_TOUCHED = 8  # accessed before that: mapped open, the access would be let in
-R_WORDS = 16
+R_OPEN_START = 4  # the first range of memory mapped without access that was opened ...
+R_OPEN_END = 5
+R_OPEN_PROT = 6  # ... to this, 0: none was
+R_TOUCHED = 7  # accessed before that: mapped open, the access would be let in
+R_WORDS = 8
+
+REOPENED = 1
+"""In place of a region: the call, which begins none, closed pages whose contents were wanted again."""
 
 PAGE_SHIFT = 12
 PAGE = 1 << PAGE_SHIFT
@@ -122,7 +129,7 @@ def task_space(m: Mem, task: int) -> int:
 
 @kernel
 def need(m: Mem, task: int) -> int:
-    """Rows that one event of `task` may take at most."""
+    """Rows of the new trace that one event of `task` may take at most."""
     space = task_space(m, task)
     areas = m[space + MM_COUNT] if space != 0 else 0
-    return 3 * areas + 6 * m[W_AREAS] + m[W_NHELD] + 64
+    return 3 * areas + m[W_NHELD] + 64
