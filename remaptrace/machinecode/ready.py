@@ -23,7 +23,10 @@ _STRACE = (
 )
 WRITER = "writelines.write_lines"
 """What writes lines from columns."""
-_PASSES = ("acts.near_pairs", "acts.latest_acts", "acts.walls", "lives.count_lives")
+_PASSES = (
+    *("acts.near_pairs", "acts.latest_acts", "acts.walls", "lives.count_lives"),
+    *("eventrows.fill_rows", "eventrows.differences"),
+)
 """What numpy does where they are not at hand."""
 FUNCTIONS = tuple(dict.fromkeys((*_STRACE, *_KERNEL_TEXT, WRITER, *_PASSES)))
 _MACHINES = {"strace": _STRACE, "ftrace": _KERNEL_TEXT, "perf": _KERNEL_TEXT}

@@ -18,6 +18,7 @@ from ...abi.rows import (
     RS_STATE,
     RS_WORDS,
 )
+from ...trace.compiled import pays
 from ...trace.events import repeated
 
 TYPE_CHECKING = False
@@ -80,6 +81,11 @@ class Part:
     def __len__(self) -> int:
         return len(self._fields)
 
+    @property
+    def words(self) -> npt.NDArray[np.int64]:
+        """The rows, word behind word."""
+        return self._rows.words[: len(self) * RS_WORDS]
+
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column of `Result.columns`, as its bits are."""
         if name in COUNTERS:
@@ -103,6 +109,23 @@ class _Column:
         self._only: npt.NDArray[np.integer[Any]] = np.zeros(1, dtype)
         self._like = like if like is not None and like.dtype == dtype else None
         self._done = 0
+
+    @property
+    def place(self) -> int:
+        """Where the numbers of `like` lie that those of the next events are compared with; 0: nowhere."""
+        if self._like is None or not self._done or not self._like.flags.carray:
+            return 0
+        start: int = self._like.__array_interface__["data"][0]
+        return start + self._done * self._like.itemsize
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next numbers need not be kept if they are as those before them, or as those at `place`."""
+        return self._done > 0 and self._numbers is None and (self._like is None or self.place != 0)
+
+    def go_on(self, count: int) -> None:
+        """As `add`, of numbers that are so."""
+        self._done += count
 
     def add(self, values: npt.NDArray[Any]) -> None:
         """Those of the next events."""
@@ -162,11 +185,33 @@ class Columns:
             },
             **{name: _Column(events, np.int64) for name in more},
         }
+        self._in_one_pass = pays("eventrows.differences", events)
+        self._first = np.zeros(0, dtype=np.int64)
 
     def add(self, rows: Part) -> None:
         """The results of the next events."""
+        alike = self._alike(rows) if self._in_one_pass and len(rows) else frozenset()
         for name, column in self._columns.items():
-            column.add(rows.column(name))
+            if name in alike:
+                column.go_on(len(rows))
+            else:
+                column.add(rows.column(name))
+
+    def _alike(self, rows: Part) -> frozenset[str]:
+        """Columns of which nothing is to be kept, as machine code tells of all at once."""
+        if not len(self._first):
+            self._first = rows.words[:RS_WORDS].copy()
+            return frozenset()
+        from ...trace.compiled.eventrows import differences
+
+        differ = np.zeros(RS_WORDS, dtype=np.int64)
+        differences(rows.words, len(rows), self._first, self._columns["ret"].place, differ)
+        bits = differ.tolist()
+        return frozenset(
+            name
+            for name, (word, bit, dtype) in _FIELDS.items()
+            if self._columns[name].goes_on and not bits[word] >> bit & (1 << 8 * np.dtype(dtype).itemsize) - 1
+        )
 
     def whole(self) -> dict[str, npt.NDArray[np.integer[Any]]]:
         """Every column, of all events so far; nothing is to be written into them."""

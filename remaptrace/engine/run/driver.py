@@ -31,7 +31,7 @@ from ...errors import TraceRefused
 from ...lateclasses import replace
 from ...machine.ruletable import N_RULES
 from ...result.result import Result, Snapshot
-from ...trace.events import Trace
+from ...trace.events import Trace, occurs
 from ...trace.proved import Flaw, prove
 from .. import arena
 from ..look.observe import Observer, wants_observation
@@ -45,6 +45,7 @@ from ..state import (
 )
 from .columns import Columns, Part, Rows
 from .engines import choose_engine, is_compiled, link_engine, load_engine
+from .eventrows import EventRows
 from .moments import Moment, Moments, go_back
 from .refusals import Sizes, mark_resolved_faults, mark_taken, settle, taking
 from .setup import set_up
@@ -247,6 +248,7 @@ class _Run:
         self.trials: Trials | None = None
         self.moments: Moments | None = None
         self.counted = False
+        self._events = EventRows(trace, (CHUNK if compiled else CHUNK_INTERPRETED) + _LOOK_AHEAD)
         self._rows = Rows(0, False)
         self._answers: tuple[Any, Any] = (self._rows.words, self._rows.counts)
 
@@ -318,8 +320,8 @@ class _Run:
     def _chunk(self, base: int, end: int, last: int = 1 << 62) -> Part:
         """Replay events base..end-1, those before event `last`; their results."""
         ahead = min(end + _LOOK_AHEAD, len(self.trace))
-        events = self.trace.rows(base, ahead)
-        if self.follow and (events[:, E_KIND] == K_FAULT).any():
+        events = self._events.rows(base, ahead)
+        if self.follow and occurs(self.trace.columns["kind"][base:ahead], (K_FAULT,)):
             mark_resolved_faults(events)
         end = min(end, last)
         events = events[: end - base]

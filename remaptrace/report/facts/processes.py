@@ -112,7 +112,7 @@ class _Lives:
         if number > _FEW or not pays("lives.count_lives", len(trace)):
             return False
         from ...trace.compiled import lives as compiled
-        from ...trace.compiled.described import described
+        from ...trace.compiled.columnwords import described
 
         named = {**trace.columns, "map_count": result.columns["map_count"]}
         columns = described(named, compiled.LIFE_COLUMNS)

@@ -8,9 +8,15 @@ table see to it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .jit import COMPILED, Words, kernel
+
+if TYPE_CHECKING:
+    from ..events import IntArray
 
 C_PLACE, C_WIDTH = 0, 1
 """Words of a column's row: the address of its first number; bytes of a number, and UNSIGNED if it is never negative."""
@@ -149,3 +155,22 @@ def number(place: int, width: int, at: int) -> int:
 def number_of(columns: Words, column: int, at: int) -> int:
     """Number `at` of row `column` of a table of columns."""
     return number(columns[column, C_PLACE], columns[column, C_WIDTH], at)
+
+
+def described(columns: Mapping[str, IntArray], names: Sequence[str]) -> Words | None:
+    """A table with a row for each of `names` (C_PLACE, C_WIDTH), good as long as the columns live.
+
+    None where one of them does not lie as machine code reads it: number behind number, in this machine's order.
+    """
+    length = len(columns[names[0]])
+    table = np.zeros((len(names), 2), dtype=np.int64)
+    for row, name in zip(table, names, strict=True):
+        column = columns[name]
+        flags, kind = column.flags, column.dtype
+        if column.ndim != 1 or not (flags.c_contiguous and flags.aligned) or not kind.isnative:
+            return None
+        if kind.kind not in "iu" or len(column) != length:
+            return None
+        row[C_PLACE] = column.__array_interface__["data"][0]
+        row[C_WIDTH] = kind.itemsize + (UNSIGNED if kind.kind == "u" and kind.itemsize < 8 else 0)
+    return table

@@ -14,7 +14,7 @@ from ...abi import kinds as ev
 from ...abi.mman import MAP_32BIT, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN
 from ..compiled import acts as compiled
 from ..compiled import pays
-from ..compiled.described import described
+from ..compiled.columnwords import described
 from ..events import IntArray, Trace
 from .room import makers_of_room
 

@@ -17,7 +17,7 @@ from ...abi import kinds as ev
 from ...abi.mman import MAP_FIXED, MAP_FIXED_NOREPLACE, MREMAP_DONTUNMAP
 from ..compiled import acts as compiled
 from ..compiled import pays
-from ..compiled.described import described
+from ..compiled.columnwords import described
 from ..events import Trace, distinct, rows_where
 
 _WINDOW = 48
