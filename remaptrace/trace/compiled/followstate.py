@@ -38,6 +38,7 @@ S_ASKS = 46  # 1: whose child speaks first the plain reader must tell
 S_LINES = 47  # rows of lines that are lexed and not all followed
 S_MARKS = 48  # + OP_* - OP_CLONE: the string number of its name, 0: none yet
 S_NEW_PATH = 52  # where the path stands that alone kept a call that opens it from being followed, 0: none
+S_OTHER_END = 53  # when the call whose events are made had its other end, 0: not told
 ST_WORDS = 64
 T_FILES, T_PENDING, T_LINE, T_BEGIN, T_ARG, T_ARGS = 0, 1, 2, 3, 4, 5
 T_THREAD, T_PROCESS, T_PARENT = 11, 12, 13
@@ -110,20 +111,28 @@ def find_path(b: Bytes, span: int, paths: Words, buckets: Halves) -> int:
 
 
 @kernel
+def begin_event(out: Words, state: Words, kind: int, task: int, ret: int, line: int, time: int) -> int:
+    """A new event, of which the arguments are to be written; its place."""
+    new = word(state[S_USED])
+    place = np.uint64(new)
+    out[B_KIND, place] = kind
+    out[B_TASK, place] = task
+    out[B_RET, place] = ret
+    out[B_FLAGS, place] = HAS_RET
+    out[B_LINE, place] = line
+    out[B_TIME, place] = time
+    out[B_SOURCE, place] = state[S_SOURCE]
+    out[B_OTHER_END, place] = state[S_OTHER_END]
+    state[S_USED] = new + 1
+    return new
+
+
+@kernel
 def put_event(out: Words, state: Words, kind: int, task: int, ret: int, line: int, time: int) -> int:
     """A new event without arguments; its place."""
-    new = word(state[S_USED])
-    out[B_KIND, new] = kind
-    out[B_TASK, new] = task
+    new = begin_event(out, state, kind, task, ret, line, time)
     for i in range(B_A0, B_A0 + 6):
         out[i, new] = 0
-    out[B_RET, new] = ret
-    out[B_FLAGS, new] = HAS_RET
-    out[B_LINE, new] = line
-    out[B_TIME, new] = time
-    out[B_SOURCE, new] = state[S_SOURCE]
-    out[B_OTHER_END, new] = 0
-    state[S_USED] = new + 1
     return new
 
 

@@ -7,8 +7,10 @@ ends: `followlives`.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...abi.kinds import K_SIGNAL
-from ...abi.rows import B_A0, B_FLAGS, B_OTHER_END, T_OF_DAY, T_RELATIVE
+from ...abi.rows import B_A0, B_FLAGS, T_OF_DAY, T_RELATIVE
 from .blockcolumns import put_block
 from .calls.followfiles import count_failed, finish_close, finish_descriptor, finish_open
 from .calls.followlives import (
@@ -27,6 +29,7 @@ from .followstate import (
     S_IGNORE,
     S_LINE,
     S_LINES,
+    S_OTHER_END,
     S_UNDERSTOOD,
     S_UNNAMED,
     S_USED,
@@ -37,6 +40,7 @@ from .followstate import (
     T_LINE,
     T_PENDING,
     Threads,
+    begin_event,
     hash_path,
     path_is_known,
     put_event,
@@ -111,16 +115,13 @@ def _clock(rows: Words, i: int, state: Words) -> int:
 
 
 @kernel
-def _note_other_end(rows: Words, i: int, time: int, first: int, state: Words, out: Words) -> int:
-    """When the call of row `i` had its other end, for its events from `first` on: a resumed line stands there."""
+def _other_end(rows: Words, i: int, time: int) -> int:
+    """When the call of row `i` had its other end, 0: not told. A resumed line stands there."""
     took = word(rows[i, L_TOOK])
     if took < 0 or time == 0:
         return 0
     other = time - took if rows[i, L_STATE] == ST_RESUMED else time + took
-    if 0 < other <= _LAST_MOMENT:
-        for k in range(first, word(state[S_USED])):
-            out[B_OTHER_END, k] = other
-    return 0
+    return other if 0 < other <= _LAST_MOMENT else 0
 
 
 @kernel
@@ -145,7 +146,7 @@ def _finish_plain(
         fd = rows[i, L_A0 + fd_index]
         if fd >= 0 and not path_is_known(b, rows[i, L_ARG], fd, tasks[task, T_FILES], files, paths):
             return False
-    place = put_event(out, state, plain[call, P_KIND], task, rows[i, L_RET], line, time)
+    place = np.uint64(begin_event(out, state, plain[call, P_KIND], task, rows[i, L_RET], line, time))
     for k in range(6):
         out[B_A0 + k, place] = rows[i, L_A0 + k]
     return True
@@ -280,10 +281,11 @@ def _of_task(
     elif op != OP_NOTE_OF_TASK and not maybe:
         if resumed:
             _resume(rows, i, task, tasks)
-        before = word(state[S_USED])
-        if not _finish(b, rows, i, task, line, time, state, threads, paths, buckets, counts, plain, out):
+        state[S_OTHER_END] = _other_end(rows, i, time)
+        done = _finish(b, rows, i, task, line, time, state, threads, paths, buckets, counts, plain, out)
+        state[S_OTHER_END] = 0
+        if not done:
             return False
-        _note_other_end(rows, i, time, before, state, out)
         tasks[task, T_PENDING] = 0
     return True
 
