@@ -6,7 +6,7 @@ import numpy as np
 
 from ...abi.kinds import RETURNS_ANY
 from ...abi.signals import SIGBUS, SIGSEGV
-from .alike.forms import LONGEST_FORM, SHORTEST_FORM, key_of, like_before
+from .alike.forms import LONGEST_FORM, R_END, R_KEY, SHORTEST_FORM, key_of, like_before
 from .alike.remember import remember
 from .calls.lexlives import lex_ended, lex_life, lex_life_resumed
 from .jit import Bytes, Words, apart, eight, entry, kernel, newline_bits, trailing_zeros
@@ -18,7 +18,6 @@ from .lexrows import (
     L_ARG,
     L_BEGIN,
     L_OP,
-    L_RET,
     L_SHOWN,
     L_STATE,
     L_TOOK,
@@ -94,6 +93,8 @@ from .wide import at, each, first_mark, without_first, word, zero_marks
 _AT_ONCE = 64
 """Lines whose ends and keys are found before the first of them is read: what waits for the one does not wait for the
 other, and a processor looks ahead over few lines only."""
+_LOOKED_AT = 5
+"""Of so many of them one is looked at to know whether most are of calls that are only counted."""
 _LEFTS, _LESSES, _NO_KEY = each(LEFT), each(LESS), each(0)
 
 
@@ -346,18 +347,17 @@ def _lex_by_forms(
         end = without_return(b, start, newline)
         key = _NO_KEY
         if SHORTEST_FORM <= end - start <= LONGEST_FORM:
-            key = key_of(b, start, end - start)
-        rows[n, L_BEGIN] = start
-        rows[n, L_RET] = end
-        rows[n, L_A0] = word(key)
+            key = key_of(b, start, end - start, rows, n)
+        row = np.uint64(n)
+        rows[row, L_BEGIN] = start
+        rows[row, R_END] = end
+        rows[row, R_KEY] = word(key)
         start = newline + 1
         n += 1
     for i in range(first, n):
-        p, end, key = word(rows[i, L_BEGIN]), word(rows[i, L_RET]), np.uint64(rows[i, L_A0])
-        op = like_before(b, p, end - p, key, rows, i, forms) if key != 0 else -1
-        if op >= 0:
-            rows[i, L_OP] = op
-        else:
+        row = np.uint64(i)
+        p, end, key = word(rows[row, L_BEGIN]), word(rows[row, R_END]), np.uint64(rows[row, R_KEY])
+        if key == 0 or like_before(b, p, end - p, key, rows, i, forms) < 0:
             rows[i, L_BEGIN] = p
             _lex_all(b, p, p + 1, rows, i, i + 1, names, plain, words, known)
             if key != 0 and rows[i, L_OP] != OP_SLOW:
@@ -390,8 +390,8 @@ def lex_rows(
             n = _lex_by_forms(b, start, stop, rows, n, last, names, plain, words, known, forms)
         start = word(rows[n, L_BEGIN])
         numbers = others = 0
-        for i in range(first, n):
-            op = rows[i, L_OP]
+        for i in range(first, n, _LOOKED_AT):
+            op = rows[np.uint64(i), L_OP]
             numbers += 1 if OP_OPENAT <= op < OP_IGNORED else 0
             others += 1 if op >= OP_IGNORED or 0 < op < OP_OPENAT else 0
         known[SUMS, FEW_NUMBERS] = 1 if numbers < others else 0

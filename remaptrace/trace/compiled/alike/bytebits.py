@@ -6,6 +6,9 @@ from typing import Any
 
 from ..jit import COMPILED, Bytes, Eight, Words
 
+SHIFTS_OF_BEGIN = [24, 24, 0, 0]
+"""How far where a line begins is shifted in the last words of a row: L_ARG, L_SHOWN, L_BEGIN, L_TOOK."""
+
 if COMPILED:
     from llvmlite import ir
     from numba import types
@@ -16,9 +19,10 @@ if COMPILED:
     _BYTES = ir.VectorType(ir.IntType(8), 64)
 
     def _within(builder: Any, x: Any, first: int, number: int) -> Any:
-        """Whether bytes are one of `number` from `first` on."""
-        firsts, numbers = (ir.Constant(_BYTES, [value] * 64) for value in (first, number))
-        return builder.icmp_unsigned("<", builder.sub(x, firsts), numbers)
+        """Whether bytes are one of `number` from `first` on. Signed: vectors of x86-64 compare no others at once."""
+        lowest = -128
+        firsts, numbers = (ir.Constant(_BYTES, [value] * 64) for value in (first + lowest, number + lowest))
+        return builder.icmp_signed("<", builder.sub(x, firsts), numbers)
 
     def _as_word(builder: Any, told: Any) -> Any:
         bits = builder.bitcast(told, ir.IntType(64))
@@ -55,19 +59,39 @@ if COMPILED:
         return types.uint64(b, types.int64, words, types.int64), lowered
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def copy_row(typing: Any, source: Any, at: Any, target: Any, to: Any) -> Any:
-        """Copy sixteen words from number `at` of one table on to number `to` of another."""
+    def row_at(typing: Any, forms: Any, row: Any, begins: Any, rows: Any, to: Any, p: Any) -> Any:
+        """Make the row that begins at word `to` of `rows` of that at word `row` of `forms`, for a line at `p`.
+
+        The four words at `begins` say to which of its last four `p` is added.
+        """
+        word, four = ir.IntType(64), ir.VectorType(ir.IntType(64), 4)
 
         def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            kind = ir.VectorType(ir.IntType(64), 16).as_pointer()
-            places = []
-            for array, number, one in zip(arguments[::2], arguments[1::2], signature.args[::2], strict=True):
-                start = context.make_array(one)(context, builder, array).data
-                places.append(builder.bitcast(builder.gep(start, [number]), kind))
-            builder.store(builder.load(places[0], align=8), places[1], align=8)
-            return ir.IntType(64)(0)
+            source, target = (
+                context.make_array(signature.args[array])(context, builder, arguments[array]).data
+                for array in (0, 3)
+            )
 
-        return types.int64(source, types.int64, target, types.int64), lowered
+            def words(start: Any, number: Any, more: int) -> Any:
+                place = builder.gep(start, [builder.add(number, word(more))])
+                return builder.bitcast(place, four.as_pointer())
+
+            def loaded_words(number: Any, more: int) -> Any:
+                return builder.load(words(source, number, more), align=8)
+
+            line = ir.Constant(four, ir.Undefined)
+            for number in range(4):
+                line = builder.insert_element(line, arguments[5], ir.IntType(32)(number))
+            line = builder.shl(line, ir.Constant(four, SHIFTS_OF_BEGIN))
+            line = builder.and_(line, loaded_words(arguments[2], 0))
+            parts = [loaded_words(arguments[1], more) for more in (0, 4, 8, 12)]
+            parts[3] = builder.add(parts[3], line)
+            for more, part in zip((0, 4, 8, 12), parts, strict=True):
+                builder.store(part, words(target, arguments[4], more), align=8)
+            return word(0)
+
+        whole = types.int64
+        return whole(forms, whole, whole, rows, whole, whole), lowered
 
 else:
 
@@ -79,7 +103,7 @@ else:
         """Vectors are machine code's alone."""
         raise NotImplementedError
 
-    def copy_row(source: Words, at: int, target: Words, to: int) -> int:
+    def row_at(forms: Words, row: int, begins: int, rows: Words, to: int, p: int) -> int:
         """Vectors are machine code's alone."""
         raise NotImplementedError
 

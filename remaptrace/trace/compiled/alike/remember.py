@@ -77,6 +77,7 @@ from .digits import (
     mark,
 )
 from .forms import (
+    F_BEGINS,
     F_DECIMAL,
     F_HEXADECIMAL,
     F_KEY,
@@ -340,8 +341,11 @@ def remember(
     forms[row + L_BEGIN] = 0
     if rows[i, L_ARG] != 0:
         forms[row + L_ARG] -= p << 24
+        forms[form + F_BEGINS + L_ARG - L_ARG] = -1
     if rows[i, L_SHOWN] != 0:
         forms[row + L_SHOWN] -= p << 24
+        forms[form + F_BEGINS + L_SHOWN - L_ARG] = -1
+    forms[form + F_BEGINS + L_BEGIN - L_ARG] = -1
     forms[form + F_LEAST] = -1 << 63
     if not _numbers(b, p, p + n, op, plain, forms, form):
         return 0

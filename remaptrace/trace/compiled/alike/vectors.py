@@ -76,23 +76,28 @@ if COMPILED:
         def down(self, x: Any, bits: int) -> Any:
             return self.builder.lshr(x, _each(self.kind, bits))
 
-        def times(self, x: Any, factor: int, bits: int) -> Any:
-            """Each of the parts of `bits` bits times `factor`; none overflows."""
-            parts = ir.VectorType(ir.IntType(bits), self.count * 64 // bits)
-            product = self.builder.mul(self.builder.bitcast(x, parts), _each(parts, factor))
-            return self.builder.bitcast(product, self.kind)
+        def joined(self, x: Any, factor: int, bits: int) -> Any:
+            """Two parts of `bits` bits each, below `factor`, made one: the lower times `factor` and the higher.
+
+            Both stand in the upper half of the parts times 1 + factor * 2**bits, whose lower half is the lower one.
+            """
+            parts = ir.VectorType(ir.IntType(2 * bits), self.count * 32 // bits)
+            product = self.builder.mul(self.builder.bitcast(x, parts), _each(parts, 1 + (factor << bits)))
+            return self.builder.bitcast(self.builder.lshr(product, _each(parts, bits)), self.kind)
 
         def decimals(self) -> Any:
             """Add decimal numbers; whether one of them is too small."""
             builder = self.builder
             x = builder.xor(self.texts(N_PLACES), _each(self.kind, int.from_bytes(b"0" * 8)))
             x = builder.shl(x, self.words(N_SHIFTS))
-            x = self.mask(builder.add(self.times(x, 10, 16), self.down(x, 8)), 0x00FF_00FF_00FF_00FF)
-            x = self.mask(builder.add(self.times(x, 100, 16), self.down(x, 16)), 0x0000_FFFF_0000_FFFF)
-            low = builder.mul(self.mask(x, 0xFFFF), _each(self.kind, 10_000))
-            x = self.mask(builder.add(low, self.down(x, 32)), 0xFFFF_FFFF)
+            x = self.joined(self.joined(x, 10, 8), 100, 16)
+            low = builder.mul(self.mask(x, 0xFFFF_FFFF), _each(self.kind, 10_000))
+            x = builder.add(low, self.down(x, 32))
             few = builder.icmp_signed("<", x, self.words(N_FEWEST))
-            self.add(N_TARGETS, builder.mul(x, self.mask(self.words(N_SCALES), 0xFFFF_FFFF)))
+            self.add(
+                N_TARGETS,
+                builder.mul(self.mask(x, 0xFFFF_FFFF), self.mask(self.words(N_SCALES), 0xFFFF_FFFF)),
+            )
             return builder.icmp_unsigned(
                 "!=", builder.bitcast(few, ir.IntType(self.count)), ir.IntType(self.count)(0)
             )
