@@ -71,7 +71,7 @@ _PROBES = 1 << 12
 """Rows of probes for which there is room beside those of one process."""
 _PAGES_OF_AN_AREA = 3 * 2
 """Rows that probe an area: its first and its last page are read, written and executed."""
-CHUNK = 1 << 16
+_CHUNK = 1 << 16
 Words = npt.NDArray[np.int64]
 _NO_EVENTS: Words = np.zeros((0, EV_WORDS), dtype=np.int64)
 
@@ -201,8 +201,8 @@ class Walk:
         view[W_PASS], view[W_EVENT], view[W_AREAS] = what, -1, areas
         view[W_TASKS], view[W_GONE] = _words(view, view[W_NTASKS]), _words(view, view[W_NTASKS])
         pieces = _Pieces(_ROOM if self._compiled else _ROOM_INTERPRETED, areas)
-        for base in range(0, len(trace), CHUNK):
-            events = self._events(base, min(base + CHUNK, len(trace)))
+        for base in range(0, len(trace), _CHUNK):
+            events = self._events(base, min(base + _CHUNK, len(trace)))
             at = 0
             while at < len(events):
                 at = self._some(pieces, events, base, at, len(events))
