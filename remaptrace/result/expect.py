@@ -14,6 +14,7 @@ from ..abi.kinds import K_EXECUTE, K_FORK, K_FORK_STEP, K_FORK_WAIT, K_MAKEFILE,
 from ..abi.outcomes import NAMES
 from ..abi.rows import RSF_DEAD, RSF_UNMODELLED
 from ..abi.signals import SIGCODES
+from ..trace.answers import told
 from ..trace.events import Expectation, Trace
 from ..trace.opening import last_name
 from ..trace.scenario.answered import answered_kernel
@@ -49,17 +50,16 @@ def check_expectations(result: Result, name: str = "", path: str = "", seconds: 
     own = _own_faults(trace) if answered_kernel(trace.about) else {}
     few = len(trace) <= _FEW
     returned, flags = ((c.tolist() if few else c) for c in (result.columns["ret"], result.columns["flags"]))
-    for expectation in trace.expects:
-        fields = expectation.fields_for(kernel, arch) if expectation.on else expectation.fields
+    for event, step, line, usual, on in told(trace.expects):
+        fields = Expectation(event, step, line, usual, on).fields_for(kernel, arch) if on else usual
         if not fields:
             continue
-        event = expectation.event
         if event >= 0 and not flags[event] & _NOT_COMPARED and _is_all(fields, int(returned[event])):
             total["steps"] += 1
             agree["steps"] += 1
             continue
         what = "steps" if event >= 0 else "end_areas"
-        compared, differing = _compare(result, expectation, fields, own.get(expectation.event, 0))
+        compared, differing = _compare(result, event, line, fields, own.get(event, 0))
         untold += len(fields) - compared
         if compared == 0:
             continue
@@ -121,10 +121,10 @@ def _own_faults(trace: Trace) -> dict[int, int]:
 
 
 def _compare(
-    result: Result, expectation: Expectation, fields: dict[str, Any], own: int = 0
+    result: Result, event: int, line: int, fields: dict[str, Any], own: int = 0
 ) -> tuple[int, list[Disagreement]]:
     """How many fields of one step could be compared, and those that came out different."""
-    trace, event = result.trace, expectation.event
+    trace = result.trace
     out: list[Disagreement] = []
     compared = 0
     flags = int(result.columns["flags"][event]) if event >= 0 else 0
@@ -150,9 +150,7 @@ def _compare(
         if not equal:
             tid = int(trace.tasks["tid"][trace.columns["task"][event]]) if event >= 0 else 0
             call = event_text(trace, event) if event >= 0 else "areas after the last step"
-            out.append(
-                Disagreement(name, event, tid, _path(trace), expectation.line, call, expected, simulated)
-            )
+            out.append(Disagreement(name, event, tid, _path(trace), line, call, expected, simulated))
     return compared, out
 
 

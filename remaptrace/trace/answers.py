@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    from .events import Expectation
+
+    Told: TypeAlias = tuple[Any, int, int, dict[str, Any], dict[str, dict[str, Any]]]
 
 
 DEEPEST = 32
 """Containers within each other in values that JSON holds."""
+
+
+def told(expects: Sequence[Expectation]) -> Iterable[Told]:
+    """Event, step, line, fields and `on` of each, by event: of a scenario as its reader has them, without an object."""
+    rows = getattr(expects, "rows", None)
+    return rows() if rows is not None else ((e.event, e.step, e.line, e.fields, e.on) for e in expects)
 
 
 def whole(value: Any) -> bool:

@@ -8,6 +8,7 @@ event, so that a reader can point to the line.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -201,34 +202,43 @@ def _tasks(trace: Trace) -> None:
             raise Flaw(f"{field} of task {row} is {int(tasks[field][row])}", expected=f"{low} to {high}")
 
 
-_PROVED = STRING_ARGUMENTS | {"child", "type", "pages", "count", "rule", "vm_perms"}
-"""Arguments that of some kind of event name something, or are bounded."""
+@cache
+def _bounds(kind: int) -> tuple[tuple[str, int, int | str, str], ...]:
+    """Of each argument of events of `kind` that names something or is bounded: its column, the least, the most or the
+    table whose row it is, and what it is in words.
+    """
+    out: list[tuple[str, int, int | str, str]] = []
+    for number, name in enumerate(ARGUMENTS[kind]):
+        column = f"a{number}"
+        if name in STRING_ARGUMENTS:
+            out.append((column, 0, "strings", "string"))
+        elif name == "child" and kind in _CHILDREN:
+            out.append((column, 0, "tasks", "task"))
+        elif name == "type" and kind in (ev.K_OPEN, ev.K_KNOWN_FD, ev.K_SPECIAL_FILE):
+            out.append((column, 0, LAST_SPECIAL, "kind of file"))
+        elif name == "pages" and kind == ev.K_MAKEFILE:
+            out.append((column, 0, MOST_FILE_PAGES, "number of pages"))
+        elif (name == "pages" and kind in ev.ACCESSES) or (name == "count" and kind == ev.K_PAGES):
+            out.append((column, -1, MOST_PAGES, "number of pages"))
+        elif name == "rule":
+            out.append((column, 0, "rules", "rule"))
+        elif name == "vm_perms":
+            out.append((column, 0, _PERMS, "protection"))
+    return tuple(out)
 
 
 def _arguments(trace: Trace, kind: int, kinds: IntArray) -> None:
     """The arguments of the events of `kind` that name something or that are bounded; `kinds`: of all events."""
-    names = ARGUMENTS[kind]
-    if _PROVED.isdisjoint(names):
+    bounds = _bounds(kind)
+    if not bounds:
         return
-    rows = np.flatnonzero(kinds == kind)
-    for number, name in enumerate(names):
-        column = f"a{number}"
-        if name in STRING_ARGUMENTS:
-            _in_table(trace, rows, column, len(trace.strings), "string")
-        elif name == "child" and kind in _CHILDREN:
-            _in_table(trace, rows, column, len(trace.tasks), "task")
-        elif (name == "type" and kind in (ev.K_OPEN, ev.K_KNOWN_FD)) or (
-            name == "type" and kind == ev.K_SPECIAL_FILE
-        ):
-            _within(trace, rows, column, 0, LAST_SPECIAL, "kind of file")
-        elif name == "pages" and kind == ev.K_MAKEFILE:
-            _within(trace, rows, column, 0, MOST_FILE_PAGES, "number of pages")
-        elif (name == "pages" and kind in ev.ACCESSES) or (name == "count" and kind == ev.K_PAGES):
-            _within(trace, rows, column, -1, MOST_PAGES, "number of pages")
-        elif name == "rule":
-            _in_table(trace, rows, column, N_RULES, "rule")
-        elif name == "vm_perms":
-            _within(trace, rows, column, 0, _PERMS, "protection")
+    sizes = {"strings": len(trace.strings), "tasks": len(trace.tasks), "rules": N_RULES}
+    (rows,) = (kinds == kind).nonzero()
+    for column, low, most, what in bounds:
+        if isinstance(most, str):
+            _in_table(trace, rows, column, sizes[most], what)
+        else:
+            _within(trace, rows, column, low, most, what)
 
 
 def _in_table(trace: Trace, rows: Any, column: str, size: int, what: str) -> None:

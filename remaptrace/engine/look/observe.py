@@ -21,6 +21,7 @@ from ...lateclasses import replace
 from ...machine.archwords import A_PAGE_SHIFT
 from ...machine.limitrules import R_MAPS_EMPTY
 from ...result.result import Snapshot, VmaRow
+from ...trace.answers import told
 from ...trace.events import Trace, one_of
 from ..marks import ALIVE
 from ..state import (
@@ -81,18 +82,17 @@ def _asked_areas(trace: Trace) -> tuple[dict[int, dict[int, int]], set[int]]:
     """
     found: dict[int, dict[int, int]] = {}
     listing: set[int] = set()
-    for expectation in trace.expects:
-        on = expectation.on
-        if not on and "vmas" not in expectation.fields:  # most
+    for event, _, _, usual, on in told(trace.expects):
+        if not on and "vmas" not in usual:  # most
             continue
-        for fields in (expectation.fields, *on.values()):
+        for fields in (usual, *on.values()):
             if "vmas" not in fields:
                 continue
-            listing.add(expectation.event)
+            listing.add(event)
             for area in fields["vmas"] or ():
                 if "pages" in area or "access" in area or "file_pages" in area:
                     named = [len(area[key]) for key in _PAGE_KEYS if key in area]
-                    starts = found.setdefault(expectation.event, {})
+                    starts = found.setdefault(event, {})
                     starts[area["start"]] = max(starts.get(area["start"], 0), *named)
     return found, listing
 

@@ -382,7 +382,7 @@ class _Run:
             self.reporting = flags & EVF_OBSERVE != 0
             flags |= EVF_OBSERVE
         narrow = self.trace.columns["kind"][base : base + len(events)]
-        stops = set(np.flatnonzero(narrow == K_EXIT).tolist()) if self.ends else set()
+        stops = set((narrow == K_EXIT).nonzero()[0].tolist()) if self.ends else set()
         stops.update(e - base for e in self.observer.before if base <= e < base + len(events))
         if self.trials is not None:
             stops.update(e - base for e in self.trials.places(base, base + len(events)))

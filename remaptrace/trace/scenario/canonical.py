@@ -163,7 +163,10 @@ class _Steps:
         owners = [getattr(converter, "__self__", None) for converter in converters]
         words = [(i, memo.everywhere) for i, memo in enumerate(owners) if isinstance(memo, _Memo)]
         flags = EVF_OBSERVE if step.observe else 0
-        plan = (step, pattern.match, converters, rest, flags, words)
+        numbers = [
+            _integer if isinstance(c, _Address) else c for c in converters
+        ]  # where nothing is referred to
+        plan = (step, pattern.match, converters, numbers, rest, flags, words)
         self.plans[operation] = plan
         return plan
 
@@ -178,6 +181,7 @@ class _Steps:
     def read(self, text: str, line: int) -> None:
         """Append the events of `text`, which begins in line `line`, with a step."""
         b = self.b
+        expect, top, append = b.expects.append, b.top.append, b.append_octets
         index = slow = 0
         for index, item in enumerate(text[2:-1].split("\n- ")):
             found = _STEPS.get(item) or self.quick(item) or _listing(item)
@@ -185,9 +189,9 @@ class _Steps:
                 octets, fields, operation, lines = found
                 event = b.count
                 if fields is not None:
-                    b.expects.append((event, index, line, fields, {}))
-                b.append_octets(octets, line)
-                b.top.append((event, operation))
+                    expect((event, index, line, fields, {}))
+                append(octets, line)
+                top((event, operation))
                 line += lines
             else:
                 slow += 1
@@ -202,7 +206,7 @@ class _Steps:
         plan = self.plans.get(operation) or self.plan(operation)
         if plan is None:
             return None
-        step, fits, converters, rest, flags, words = plan
+        step, fits, converters, numbers, rest, flags, words = plan
         found = fits(told)
         if found is None:
             return None
@@ -210,13 +214,13 @@ class _Steps:
         b = self.b
         b.step_name = operation
         references = len(b.relocations)
+        everywhere = "'" not in item
         try:
-            values = map(call, converters, texts)
+            values = map(call, numbers if everywhere else converters, texts)
             row = [step.kind, 0, *values, *rest, 0, flags]
         except Problem:
             del b.relocations[references:]
             return None
-        everywhere = "'" not in item
         for i, kept in words:
             everywhere = everywhere and texts[i] in kept
         fields: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -59,6 +59,12 @@ class Expectations(Sequence[Expectation]):
             self._made = [Expectation(*row) for row in self._rows]
             return iter(self._made)
         return (self[i] for i in range(len(self)))
+
+    def rows(self) -> Iterable[tuple[int, int, int, dict[str, Any], dict[str, dict[str, Any]]]]:
+        """The same as `answers.told` has them."""
+        if self._order is None:
+            return self._rows
+        return ((e.event, e.step, e.line, e.fields, e.on) for e in self)
 
     if TYPE_CHECKING:
 
