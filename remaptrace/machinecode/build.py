@@ -30,6 +30,7 @@ from .image import MACHINES
 from .lean.answers import remember_answers
 from .lean.onemodule import linked, put_off_linking
 from .lean.passes import lean_compiler
+from .lean.quiet import be_quiet
 from .lean.room import with_room
 from .linking import LinkError, image_of
 from .objectfile import read_object, write_object
@@ -110,6 +111,7 @@ class Entry:
         import numba
         from llvmlite import binding as llvm
 
+        be_quiet()
         remember_answers()
         once = put_off_linking()
         if once:

@@ -25,7 +25,8 @@ _COMPILER = tuple(
     f"machinecode.{name}"
     for name in (
         *("build", "directcalls", "emit", "image", "linking", "target"),
-        *("lean.answers", "lean.lowering", "lean.onemodule", "lean.passes", "lean.room"),
+        *("lean.answers", "lean.inference", "lean.lowering", "lean.onemodule", "lean.passes"),
+        *("lean.quiet", "lean.reading", "lean.room"),
     )
 )
 ROOMS: dict[str, tuple[str, ...]] = {

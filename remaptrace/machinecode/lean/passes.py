@@ -36,21 +36,36 @@ def _lean_compiler() -> Any:
         untyped_passes,
     )
 
+    from .inference import lean_inference
     from .lowering import lean_lowering
+    from .reading import lean_reading
 
     lower = lean_lowering()
+    reader = lean_reading()
+    inference = lean_inference()
     function_pass: Any = compiler_machinery.FunctionPass
     lowering_pass: Any = typed_passes.BaseNativeLowering
     strip_pass: Any = typed_passes.PreLowerStripPhis
     usual: Any = compiler.Compiler
     failing: Any = errors
+    kinds: Any = types
     lifetime = postproc.VariableLifetime
     for owner, name in (
         (strip_pass, "_strip_phi_nodes"),
         (usual, "_compile_core"),
         (usual, "define_pipelines"),
+        (compiler_machinery, "_pass_registry"),
     ):
         getattr(owner, name)  # AttributeError before anything is begun
+
+    class Reading(untyped_passes.TranslateByteCode):  # type: ignore[misc]
+        """numba's `TranslateByteCode` with another class."""
+
+        _name = "remaptrace_reading"
+
+        def run_pass(self, state: Any) -> bool:
+            state.func_ir = reader(state.func_id).interpret(state.bc)
+            return True
 
     class Loops(function_pass):  # type: ignore[misc]
         """What numba's `IRProcessing` does for a function that is no generator."""
@@ -81,6 +96,29 @@ def _lean_compiler() -> Any:
             code.variable_lifetime = lifetime(code.blocks)
             return True
 
+    class Inference(typed_passes.NopythonTypeInference):  # type: ignore[misc]
+        """numba's `NopythonTypeInference` with another class."""
+
+        _name = "remaptrace_inference"
+
+        def run_pass(self, state: Any) -> bool:
+            code, args, context = state.func_ir, state.args, state.typingctx
+            warnings = failing.WarningsFixer(failing.NumbaWarning)
+            infer = inference(context, code, warnings)
+            with context.callstack.register(state.targetctx.target, infer, code.func_id, args), warnings:
+                for index, (name, kind) in enumerate(zip(code.arg_names, args, strict=True)):
+                    infer.seed_argument(name, index, kind)
+                if state.return_type is not None:
+                    infer.seed_return(state.return_type)
+                for name, kind in state.locals.items():
+                    infer.seed_type(name, kind)
+                infer.build_constraint()
+                state.typing_errors = infer.propagate()
+                state.typemap, state.return_type, state.calltypes = infer.unify()
+            if isinstance(state.return_type, (kinds.Function, kinds.Phantom, kinds.Array)):
+                raise failing.TypingError(f"{state.return_type} is not plain")
+            return True
+
     class Joins(strip_pass):  # type: ignore[misc]
         """numba's `PreLowerStripPhis`: where ways join, each brings its value."""
 
@@ -99,24 +137,34 @@ def _lean_compiler() -> Any:
         def lowering_class(self) -> Any:
             return lower
 
-    for one in (Loops, Assignments, Joins, Lowering):
+    class Passes(compiler_machinery.PassManager):
+        """Passes one after the other, which nobody times, names or checks."""
+
+        def run(self, state: Any) -> None:
+            for kind, _ in self.passes:
+                one = compiler_machinery._pass_registry.get(kind).pass_inst
+                one.analysis = self._analysis
+                one.run_initialization(state)
+                one.run_pass(state)
+                one.run_finalizer(state)
+
+    for one in (Reading, Loops, Assignments, Inference, Joins, Lowering):
         compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)(one)
-    passes = compiler_machinery.PassManager("plain")
+    passes = Passes("plain")
     for each in (
-        untyped_passes.TranslateByteCode,
+        Reading,
         untyped_passes.FixupArgs,
         Loops,
         untyped_passes.RewriteSemanticConstants,
         untyped_passes.DeadBranchPrune,
         Assignments,
-        typed_passes.NopythonTypeInference,
+        Inference,
         Joins,
         Lowering,
         typed_passes.NoPythonBackend,
     ):
         passes.add_pass(each, each.__name__)
     passes.finalize()
-    kinds: Any = types
     plain = (kinds.Integer, kinds.Boolean, kinds.CPointer)
 
     class Lean(usual):  # type: ignore[misc]
