@@ -107,6 +107,69 @@ def test_remembered_signatures_make_the_same_code() -> None:
     assert _said(_KERNELS + show) == _said(_KERNELS + forget + show)
 
 
+_NUMBAS_OWN = {
+    "quiet": "import remaptrace.machinecode.build as build; build.be_quiet = lambda: None",
+    "inference": "from numba.core import typeinfer as own; from remaptrace.machinecode.lean import inference as ours; "
+    "ours.lean_inference = lambda: own.TypeInferer",
+    "reading": "from numba.core import interpreter as own; from remaptrace.machinecode.lean import reading as ours; "
+    "ours.lean_reading = lambda: own.Interpreter",
+}
+
+
+@pytest.mark.parametrize("part", _NUMBAS_OWN)
+def test_what_is_left_out_changes_no_byte(part: str) -> None:
+    again = f"\n{_NUMBAS_OWN[part]}\npasses.lean_compiler.cache_clear()\njit = Jit(nogil=True)\n"
+    show = """
+print(object_of(entry.module(), target_machine(image=True)).hex())
+print(lowered)
+"""
+    kernels = _MORE_KERNELS
+    assert _said(again + kernels + show) == _said(kernels + show)
+
+
+_MORE_KERNELS = (
+    _KERNELS.replace("def whole(m, a, b):", "def first(m, a, b):").replace(
+        'entry = jit.entry(whole, "int64(CPointer(int64), int64, int64)")\n', ""
+    )
+    + """
+import numpy as np
+
+@jit.kernel
+def pair(a, b=3):
+    return a + b, a < b
+
+@jit.kernel
+def rows(m, a):
+    total = np.uint32(0)
+    for i in range(1, a & 15):
+        for j in range(i):
+            x, less = pair(i, j) if j & 1 else pair(j)
+            total += np.uint32(x) if less else m[x & 3]
+            if not less and x == 5:
+                break
+        else:
+            total -= a
+    return np.int64(total) + (True and a)
+
+@jit.kernel
+def widened(a, b):
+    x = a
+    while x < 100:
+        y = x
+        x = y * 2 + 1 if y > b else np.int32(y) + 3
+    return x
+
+def whole(m, a, b):
+    first_of = 0
+    if a > b:
+        first_of = rows(m, b)
+    return first_of + rows(m, a) + turn(a, b) + widened(a, b) + choice(a, b) + swap(m, a, b)
+
+entry = jit.entry(whole, "int64(CPointer(int64), int64, int64)")
+"""
+)
+
+
 def test_one_module_of_text_makes_the_code_that_linked_modules_make() -> None:
     """numba's own way of linking numbers functions otherwise, so that answers are compared."""
     apart = "\nimport remaptrace.machinecode.build as build\nbuild.put_off_linking = lambda: False\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 def lean_inference() -> Any:
     """A class in place of numba's `TypeInferer`. ImportError, AttributeError: this numba is built otherwise."""
-    from numba.core import errors, typeinfer, types
+    from numba.core import errors, typeinfer, types, utils
 
     base: Any = typeinfer.TypeInferer
     kinds: Any = types
@@ -38,7 +38,9 @@ def lean_inference() -> Any:
             kinds.NoneType,
         )
     )
+    operators: Any = utils.OPERATORS_TO_BUILTINS
     answers: dict[Any, Any] = {}
+    functions_of: dict[Any, Any] = {}
 
     class Lean(base):  # type: ignore[misc]
         """For functions all of whose errors are final: numba is asked for what to say."""
@@ -76,7 +78,7 @@ def lean_inference() -> Any:
                 return
             if kind is called and not one.kws and one.vararg is None:
                 names = [one.func, *[each.name for each in one.args]]
-            elif kind is applied:
+            elif kind is applied and one.func in operators:
                 names = [each.name for each in one.args]
             elif kind is given:
                 names = [one.src]
@@ -86,23 +88,37 @@ def lean_inference() -> Any:
                 one(self)
                 return
             now = [place[name].type for name in names]
-            target = None if kind is stored else place[one.target if kind in (called, applied) else one.dst]
+            target = None if kind is stored else place[one.dst if kind is given else one.target]
             seen = known.get(id(one))
             if seen is not None and seen[0] == now and (target is None or seen[1] is target.type):
                 return
-            if kind is not called or not self._called(one, now):
+            if (
+                kind in (given, stored)
+                or None in now
+                or not (
+                    self._called(one, now[0], now[1:])
+                    if kind is called
+                    else self._called(one, self._operator(one.func), now)
+                )
+            ):
                 one(self)
             known[id(one)] = now, None if target is None else target.type
 
-        def _called(self, one: Any, now: list[Any]) -> bool:
+        def _operator(self, operator: Any) -> Any:
+            """The type of the function that an operator is."""
+            known = functions_of.get(operator)
+            if known is None:
+                known = functions_of[operator] = self.resolve_value_type(None, operator)
+            return known
+
+        def _called(self, one: Any, function: Any, args: list[Any]) -> bool:
             """Type a call of a function with plain arguments; False if numba has to."""
-            function = now[0]
-            if type(function) not in functions or not all(type(kind) in plain for kind in now[1:]):
+            if type(function) not in functions or not all([type(kind) in plain for kind in args]):
                 return False
-            asked = tuple([kind._code for kind in now])
+            asked = (function._code, *[kind._code for kind in args])
             signature = answers.get(asked)
             if signature is None:
-                signature = function.get_call_type(self.context, tuple(now[1:]), {})
+                signature = function.get_call_type(self.context, tuple(args), {})
                 if signature is None or type(signature.return_type) not in plain or signature.recvr:
                     return False
                 if type(function) is kinds.Dispatcher:

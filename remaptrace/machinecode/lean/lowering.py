@@ -14,7 +14,7 @@ from typing import Any
 def lean_lowering() -> Any:
     """A class in place of numba's `Lower`. ImportError, AttributeError: this numba is built otherwise."""
     from numba import core
-    from numba.core import lowering
+    from numba.core import cgutils, lowering
 
     errors: Any = core.errors
     ir: Any = core.ir
@@ -22,7 +22,11 @@ def lean_lowering() -> Any:
 
     base: Any = lowering.Lower
     implementations: dict[Any, Any] = {}
-    for needed in ("lower_assign", "alloca", "pre_lower", "post_lower", "fold_call_args"):
+    kernels: dict[Any, Any] = {}
+    constants: dict[Any, Any] = {}
+    words = frozenset((types.Integer, types.IntegerLiteral, types.Boolean, types.BooleanLiteral))
+    dummies = frozenset((types.Function, types.Dispatcher, types.Module))
+    for needed in ("lower_assign", "alloca", "pre_lower", "post_lower", "fold_call_args", "lower_call"):
         getattr(base, needed)
 
     class Lean(base):  # type: ignore[misc]
@@ -79,6 +83,11 @@ def lean_lowering() -> Any:
                     order.append(offset)
             return [*reversed(order), *(offset for offset in self.blocks if offset not in seen)]
 
+        def incref(self, kind: Any, value: Any) -> None:
+            """Nothing here is counted."""
+
+        decref = incref
+
         def lower_inst(self, statement: Any) -> None:
             kind = type(statement)
             if kind is ir.Assign:
@@ -111,6 +120,46 @@ def lean_lowering() -> Any:
             if place is None:
                 place = self.varmap[name] = self.alloca(name, self.typeof(name))
             return place
+
+        def lower_assign(self, kind: Any, statement: Any) -> Any:
+            value = statement.value
+            if type(value) not in (ir.Const, ir.Global, ir.FreeVar):
+                return super().lower_assign(kind, statement)
+            asked: Any
+            if type(kind) in words:
+                asked = kind._code, type(value.value), value.value
+            elif type(kind) in dummies:
+                asked = kind._code, None, None
+            else:
+                return super().lower_assign(kind, statement)
+            known = constants.get(asked)
+            if known is None:
+                known = constants[asked] = super().lower_assign(kind, statement)
+            return known
+
+        def lower_call(self, resty: Any, expr: Any) -> Any:
+            """A call of a kernel, which is looked up once for its types."""
+            kernel = self.fndesc.typemap[expr.func.name]
+            signature = self.fndesc.calltypes[expr]
+            convention = self.call_conv
+            if type(kernel) is not types.Dispatcher:
+                return super().lower_call(resty, expr)
+            asked = (kernel._code, *[kind._code for kind in signature.args])
+            made = kernels.get(asked)
+            if made is None:
+                made = kernels[asked] = kernel.dispatcher.overloads[tuple(signature.args)]
+            called, result = made.fndesc, signature.return_type
+            if called.restype != result or isinstance(result, (types.Optional, types.Phantom)):
+                return super().lower_call(resty, expr)
+            values = self.fold_call_args(kernel, signature, expr.args, expr.vararg, expr.kws)
+            function = self.module.globals.get(called.mangled_name)
+            if function is None:
+                function = self.context.declare_function(self.module, called)
+            status, value = convention.call_function(self.builder, function, result, called.argtypes, values)
+            with cgutils.if_unlikely(self.builder, status.is_error):
+                convention.return_status_propagate(self.builder, status)
+            self.context.add_linking_libs((made.library,))
+            return value if result is resty else self.context.cast(self.builder, value, result, resty)
 
         def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
             if expr.static_lhs is not ir.UNDEFINED or expr.static_rhs is not ir.UNDEFINED:
@@ -149,7 +198,7 @@ def lean_lowering() -> Any:
                 implementations[asked] = known
             result = known._imp(self.context, self.builder, known._sig, values, loc=None)
             self.context.add_linking_libs(getattr(known, "libs", ()))
-            if resty is None:
+            if resty is None or resty is signature.return_type:
                 return result
             return self.context.cast(self.builder, result, signature.return_type, resty)
 

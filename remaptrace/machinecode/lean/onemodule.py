@@ -85,10 +85,12 @@ def linked(library: Any) -> Any:
         if module.namedmetadata:
             raise RuntimeError("modules with named metadata are not expected")
         for one in module.global_values:
-            text = str(one)
             if getattr(one, "is_declaration", False):
-                declared.setdefault(one.name, text)
-            elif defined.setdefault(one.name, text) != text and one.linkage in ("private", "internal"):
+                if one.name not in declared:
+                    declared[one.name] = str(one)
+                continue
+            text = str(one)
+            if defined.setdefault(one.name, text) != text and one.linkage in ("private", "internal"):
                 raise RuntimeError(f"two things are called {one.name}")
     lines += defined.values()
     lines += [text for name, text in declared.items() if name not in defined]

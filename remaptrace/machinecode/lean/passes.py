@@ -22,6 +22,10 @@ def lean_compiler() -> Any:
         return compiler.Compiler
 
 
+def _nothing() -> None:
+    """Leave it."""
+
+
 def _lean_compiler() -> Any:
     from numba.core import (
         compiler,
@@ -47,6 +51,7 @@ def _lean_compiler() -> Any:
     lowering_pass: Any = typed_passes.BaseNativeLowering
     strip_pass: Any = typed_passes.PreLowerStripPhis
     usual: Any = compiler.Compiler
+    manager: Any = compiler_machinery.PassManager
     failing: Any = errors
     kinds: Any = types
     lifetime = postproc.VariableLifetime
@@ -137,7 +142,7 @@ def _lean_compiler() -> Any:
         def lowering_class(self) -> Any:
             return lower
 
-    class Passes(compiler_machinery.PassManager):
+    class Passes(manager):  # type: ignore[misc]
         """Passes one after the other, which nobody times, names or checks."""
 
         def run(self, state: Any) -> None:
@@ -175,6 +180,20 @@ def _lean_compiler() -> Any:
 
         short = True
         refused = False
+        begun = False
+
+        def __init__(self, typing: Any, target: Any, *rest: Any) -> None:
+            """What numba knows of is read by the first: all of ours was there when that began."""
+            if not Lean.begun:
+                super().__init__(typing, target, *rest)
+                Lean.begun = True
+                return
+            typing.refresh = target.refresh = _nothing
+            try:
+                super().__init__(typing, target, *rest)
+            finally:
+                del typing.refresh, target.refresh
+                vars(self.state.targetctx).pop("refresh", None)  # a copy of the other
 
         def define_pipelines(self) -> Any:
             return [passes] if self.short else super().define_pipelines()
@@ -190,6 +209,7 @@ def _lean_compiler() -> Any:
                     if Lean.refused:
                         raise
                 self.short = False
+                state.targetctx.refresh()
                 state.func_ir, state.library, state.status.fail_reason = None, library, None
             try:
                 return super()._compile_core()

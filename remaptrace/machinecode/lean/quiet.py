@@ -35,7 +35,7 @@ def _without_lines(modules: tuple[Any, ...]) -> None:
 
 def _plain_instances(types: Any) -> None:
     """Classes of types are abstract ones, which ask in Python whether something is theirs; none is by registration."""
-    kind = type(types.Type)
+    kind: Any = type(types.Type)
     if kind.__mro__[1].__name__ == "ABCMeta" and "__instancecheck__" not in vars(kind):
         kind.__instancecheck__ = type.__instancecheck__
 
