@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from .result.diff import Diff
     from .result.result import Result, Snapshot, VmaRow
     from .rewrite.output import Rewritten
-    from .trace.events import Event, Trace
+    from .trace.events import Trace
+    from .trace.named import Event
 
 __version__ = "0.1.0"
 
@@ -48,7 +49,7 @@ _HOMES = {
     "Advice": "advice.whole",
     "CheckOutcome": "result.agreement",
     "Diff": "result.diff",
-    "Event": "trace.events",
+    "Event": "trace.named",
     "Reason": "blame",
     "Rewritten": "rewrite.output",
     "Trace": "trace.events",

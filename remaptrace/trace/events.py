@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from .named import Event
+
 
 IntArray: TypeAlias = "npt.NDArray[np.integer[Any]]"
 
@@ -138,21 +140,6 @@ COLUMNS = ("kind", "task", "a0", "a1", "a2", "a3", "a4", "a5", "ret", "flags")
 """The columns that the engine reads, in the order of its int64 rows."""
 
 
-class Event(NamedTuple):
-    """One event of a trace."""
-
-    number: int  # from 0
-    kind: str  # as in abi.kinds: "mmap", "page_fault"
-    pid: int
-    tid: int
-    args: dict[str, int | str]  # by name; bytes, pages and flags as abi.kinds says; paths and names as text
-    result: int | None  # as recorded: a value, or -errno; None: not recorded
-    error: str  # "ENOMEM"; "": none, or none recorded
-    time: int | None  # nanoseconds; None: the source has no times
-    source: str  # the file
-    line: int  # from 1; 0: made by a reader
-
-
 @dataclass(repr=False)
 class Trace:
     """What happened. Readers make it; nothing behind it knows which format it came from."""
@@ -214,7 +201,7 @@ class Trace:
 
     def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
         """Events first..last-1 (default: all) one by one, with names: see `Event`."""
-        from .wording import events_of
+        from .named import events_of
 
         return events_of(self, first, last)
 

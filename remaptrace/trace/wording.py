@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from .. import errorcodes as ec
 from ..abi import kinds as ev
@@ -11,7 +11,7 @@ from ..abi.calls import ARGUMENTS, CALLS, EVENTS, KIND_NAMES, STRING_ARGUMENTS
 from ..abi.errnos import errno_name
 from ..abi.signals import PF_FETCH, PF_WRITE
 from ..errors import InputError
-from .events import Event, Trace
+from .events import Trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,40 +55,6 @@ _LEAVE_AREAS = (
 def may_change_areas(call: str) -> bool:
     """Whether a call that is counted as not modelled by the name of `call` may make, part or take away areas."""
     return not call.startswith(_LEAVE_AREAS)
-
-
-_ARGS = tuple(f"a{i}" for i in range(6))
-
-
-def events_of(trace: Trace, first: int, last: int | None) -> Iterator[Event]:
-    """See `Trace.events`."""
-    columns = trace.columns
-    last = len(trace) if last is None else min(last, len(trace))
-    times = columns.get("time")
-    for row in range(max(first, 0), last):
-        kind = int(columns["kind"][row])
-        names = ARGUMENTS.get(kind, ())
-        task = trace.tasks[int(columns["task"][row])] if len(trace.tasks) else None
-        known = bool(int(columns["flags"][row]) & ev.EVF_HAS_RET)
-        result = int(columns["ret"][row]) if known else None
-        source = int(columns["source"][row]) if "source" in columns else 0
-        yield Event(
-            row,
-            KIND_NAMES.get(kind, str(kind)),
-            int(task["pid"]) if task is not None else 0,
-            int(task["tid"]) if task is not None else 0,
-            {
-                name: trace.strings[int(columns[arg][row])]
-                if name in STRING_ARGUMENTS
-                else int(columns[arg][row])
-                for name, arg in zip(names, _ARGS, strict=False)
-            },
-            result,
-            errno_name(-result) if result is not None and -4096 < result < 0 else "",
-            int(times[row]) if times is not None else None,
-            trace.sources[source] if source < len(trace.sources) else "",
-            int(columns["line"][row]) if "line" in columns else 0,
-        )
 
 
 def not_expressible(trace: Trace, event: int, what: str, expected: str) -> InputError:

@@ -108,8 +108,7 @@ def replay(
     compiled = choose_engine(trace, engine) == "compiled"
     if compiled and progress is not None and not is_compiled():
         progress("compile", 0, 1)
-    loop = load_engine(compiled)
-    run = _Run(trace, machine, loop, compiled, followed)
+    run = _Run(trace, machine, load_engine(compiled), compiled, followed)
     run.observer.behind.update(observe_at)
     run.observer.before.update(observe_before)
     run.watch = watch
@@ -248,7 +247,8 @@ class _Run:
         self.trials: Trials | None = None
         self.moments: Moments | None = None
         self.counted = False
-        self._events = EventRows(trace, (CHUNK if compiled else CHUNK_INTERPRETED) + _LOOK_AHEAD)
+        self.chunk = CHUNK if compiled else CHUNK_INTERPRETED
+        self._events = EventRows(trace, self.chunk + _LOOK_AHEAD)
         self._rows = Rows(0, False)
         self._answers: tuple[Any, Any] = (self._rows.words, self._rows.counts)
 
@@ -266,9 +266,8 @@ class _Run:
         self.ends, self.watch, self.recorder, self.moments, self.trials = False, None, None, None, None
         self.observer = Observer(self.view, self.trace)
         self.observer.behind.add(event)
-        chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
-        for first in range(moment.event, event + 1, chunk):
-            self._chunk(first, min(first + chunk, len(self.trace)), event + 1)
+        for first in range(moment.event, event + 1, self.chunk):
+            self._chunk(first, min(first + self.chunk, len(self.trace)), event + 1)
         return self.observer.observed.get(event)
 
     def go(self, counters: bool, progress: Progress | None) -> Result:
@@ -279,19 +278,18 @@ class _Run:
         )
         sizes = Sizes(self.trace) if self.follow else None
         self.counted = counters or (sizes is not None and sizes.wanted)
-        chunk = CHUNK if self.compiled else CHUNK_INTERPRETED
         kinds = self.trace.columns["kind"]
-        for base in range(0, total, chunk):
+        for base in range(0, total, self.chunk):
             if self.moments is not None:
                 self.moments.in_front(base)
-            rows = self._chunk(base, min(base + chunk, total))
+            rows = self._chunk(base, min(base + self.chunk, total))
             if self.moments is not None:
-                self.moments.behind(kinds[base : base + chunk], rows)
+                self.moments.behind(kinds[base : base + self.chunk], rows)
             if sizes is not None:
                 sizes.add(base, rows)
             columns.add(rows)
             if progress is not None:
-                progress("replay", min(base + chunk, total), total)
+                progress("replay", min(base + self.chunk, total), total)
         ends, notes = self.observer.final() if self.ends else ((), [])
         log = self.recorder.finish() if self.recorder is not None else None
         if self.recorder is not None and log is None:
