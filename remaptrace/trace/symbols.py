@@ -82,6 +82,7 @@ _OTHERS: dict[str, int] = {
         for name, value in vars(sysv).items()
         if name.startswith(("IPC_", "SHM_LOCK", "SHM_UNLOCK"))
     },
+    "IPC_INFO": 3,
     "SHM_STAT": 13,
     "SHM_INFO": 14,
     "SHM_STAT_ANY": 15,

@@ -162,3 +162,29 @@ def test_what_runs_between_a_birth_and_an_exec_tells_a_copy_from_a_loan(
     trace = read(tmp_path, MMAP.format("") + born + between + exec_ + ended + own)
     assert noted(trace, "forks with a copy") is copies
     assert noted(trace, "posix_spawn or vfork") is not copies
+
+
+def test_faults_without_a_memory_call_leave_counts_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of ``perf trace -F all --no-syscalls``: an area is seen where it is touched."""
+    fault = (
+        "prog-7 [000] ..... 1.00000{}: page_fault_user: address=0x7f000010{}000 ip=0x400000 error_code=0x6\n"
+    )
+    text = "".join(fault.format(at, at) for at in range(1, 6))
+    assert "VMA counts are at least these" in said(tmp_path, text, capsys)
+    assert noted(read(tmp_path, text), "page faults and no memory call")
+
+
+def test_flags_that_perf_trace_has_no_word_for_are_not_taken_for_none(tmp_path: Path) -> None:
+    """perf 6.1 of MAP_DROPPABLE: nothing in front of the bar."""
+    line = (
+        " 1.000 ( 0.001 ms): prog/7 mmap(len: 4096, prot: READ|WRITE, flags:{}|ANONYMOUS) = 0x7f0000100000\n"
+    )
+    assert read(tmp_path, line.format(" PRIVATE")).unmodelled == {}
+    assert read(tmp_path, line.format("")).unmodelled == {"mmap(flags not told)": 1}
+
+
+def test_what_a_segment_is_asked_about_is_read(tmp_path: Path) -> None:
+    line = "shmctl(17, IPC_INFO, {shmmax=1, shmmin=1, shmmni=4096, shmseg=4096, shmall=1}) = 17\n"
+    assert not read(tmp_path, line + line.replace("IPC_INFO", "IPC_64|IPC_INFO")).skipped

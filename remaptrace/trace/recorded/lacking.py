@@ -8,8 +8,8 @@ import numpy as np
 
 from ...abi import kinds as ev
 from ...patterns import pattern
-from ..events import Trace, are_memory_calls, firsts, one_of
-from ..wording import BEGAN_BEFORE
+from ..events import Trace, are_memory_calls, firsts, has_accesses, one_of, rows_where
+from ..wording import BEGAN_BEFORE, NOT_COUNTED
 from .loader import displaced_parts
 
 _FIRST = 3
@@ -40,6 +40,7 @@ def say_what_is_missing(trace: Trace) -> None:
     """Notes on gaps and late beginnings of a log that was read by itself; lines that tell of a gap are no bad lines."""
     _gaps(trace)
     _late(trace)
+    _faults_alone(trace)
     _displaced(trace)
 
 
@@ -89,6 +90,15 @@ def _late(trace: Trace) -> None:
         f"{BEGAN_BEFORE} {who}: of what was mapped before, only what calls prove is in the counts"
         " (--maps brings it)"
     )
+
+
+def _faults_alone(trace: Trace) -> None:
+    """A log of page faults without a call, as of ``perf trace -F all --no-syscalls``."""
+    if has_accesses(trace) and not len(rows_where(lambda kind: _TELLS[kind], trace.columns["kind"])):
+        trace.notes.append(
+            "the log has page faults and no memory call: of what was mapped only touched pages are known; where there"
+            f" was more, {NOT_COUNTED}"
+        )
 
 
 def _begins_with_calls(trace: Trace, roots: set[int]) -> set[int]:

@@ -16,7 +16,7 @@ from ..symbols import CLONE
 from .plan import PLANS
 from .text import signed
 
-_ARGUMENT = re.compile(r'(\w+): ("(?:[^"\\]|\\.)*"|[^,]*)')
+_ARGUMENT = re.compile(r'(\w+):(?: |(?=\|))("(?:[^"\\]|\\.)*"|[^,]*)')
 
 PARAMETERS: dict[str, tuple[str, ...]] = {call.name: call.parameters for call in CALLS.values()}
 """Names of the registers of each call that an event is made of, as the tracepoints have them."""
