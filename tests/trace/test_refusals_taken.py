@@ -121,3 +121,14 @@ def test_a_refusal_with_an_errno_that_no_circumstance_gives_is_not_taken() -> No
         mapped(BASE, 69632) + f"mprotect({BASE:#x}, 4096, PROT_NONE) = -1 EIO (Input/output error)\n"
     )
     assert last(result, "ret") == 0
+
+
+def test_a_mask_of_nodes_behind_a_pointer_may_be_what_is_refused() -> None:
+    """stress-ng --numa: an empty mask and one that is too long, of which kernel text shows where they lie."""
+    text = EXEC + mapped(BASE, 8192) + f"mbind({BASE:#x}, 4096, MPOL_BIND, 0x5604e9b53be0, 64, 0) = {{}}\n"
+    for answer in ("0", "-1 EINVAL (Invalid argument)", "-1 EFAULT (Bad address)"):
+        result = replayed(text.format(answer))
+        assert check(result).agrees
+        assert bool(last(result, "flags") & RSF_ASSUMED) == (answer != "0")
+    wrong = text.format("-1 EPERM (Operation not permitted)")
+    assert not check(replayed(wrong)).agrees or "mbind refused with EPERM" in notes(replayed(wrong))

@@ -35,6 +35,7 @@ from ..state import (
     G_EVENT,
     G_POLICIES,
     G_RSFLAGS,
+    G_TAKE,
     H_ARCH,
     H_RULES,
     T_MM,
@@ -45,6 +46,7 @@ from ..state import (
     Mem,
     kalloc,
 )
+from ..why import WHY_REFUSED, take
 
 PO_NEXT, PO_MODE, PO_NODES, PO_USER, PO_HOME, PO_UNKNOWN, PO_WORDS = 0, 1, 2, 3, 4, 5, 6
 NO_HOME = -1
@@ -182,6 +184,8 @@ def sys_mbind(
         return -EINVAL
     if end == start:
         return 0
+    if maxnode == MASK_UNKNOWN and m[G_TAKE] in (EINVAL, EFAULT):  # what the mask is that it refuses is not told
+        return take(m, WHY_REFUSED, m[G_TAKE])
     policy = _asked(m, mode, nodes, maxnode)
     if policy < 0:
         return policy
@@ -252,7 +256,7 @@ def sys_set_mempolicy(m: Mem, mode: int, nodes: int, maxnode: int) -> int:
     if error != 0:
         return error
     if maxnode == MASK_UNKNOWN:
-        return 0
+        return take(m, WHY_REFUSED, m[G_TAKE]) if m[G_TAKE] in (EINVAL, EFAULT) else 0
     mask = _mask(m, nodes, maxnode)
     if mask < 0:
         return -EINVAL
