@@ -184,7 +184,10 @@ def sys_mbind(
         return -EINVAL
     if end == start:
         return 0
-    if maxnode == MASK_UNKNOWN and m[G_TAKE] in (EINVAL, EFAULT):  # what the mask is that it refuses is not told
+    if maxnode == MASK_UNKNOWN and m[G_TAKE] in (
+        EINVAL,
+        EFAULT,
+    ):  # what the mask is that it refuses is not told
         return take(m, WHY_REFUSED, m[G_TAKE])
     policy = _asked(m, mode, nodes, maxnode)
     if policy < 0:
