@@ -66,5 +66,8 @@ def own_machine(
 
 @lru_cache(maxsize=64)
 def _as_it_is(arch: str, kernel: str, host: str | None) -> Machine:
-    """That machine, the same for all programs of one kernel: it is never changed."""
-    return Machine.load(arch, kernel, {}, host)
+    """That machine, the same for all programs of one kernel: nothing of it is to be changed."""
+    machine = Machine.load(arch, kernel, {}, host)
+    for words in (machine.rules, machine.archwords):
+        words.flags.writeable = False
+    return machine

@@ -189,7 +189,10 @@ class _Steps:
                 octets, fields, operation, lines = found
                 event = b.count
                 if fields is not None:
-                    expect((event, index, line, fields, {}))
+                    own = fields.copy()  # which whoever asks may change
+                    if "file_pages" in own:
+                        own["file_pages"] = [*own["file_pages"]]
+                    expect((event, index, line, own, {}))
                 append(octets, line)
                 top((event, operation))
                 line += lines
@@ -268,8 +271,9 @@ class _Steps:
             if type(entries) is not list or len(entries) != 1:
                 raise NotCanonical
             entry, line_of = entries[0], numbers[id(entries)][0]
-            if len(numbers) == 1 and line_of == line and len(item) < _LONGEST and len(_ENTRIES) < _MOST_STEPS:
-                _ENTRIES[item] = entry  # with no list in it whose lines somebody asks for
+            flat = len(numbers) == 1 and "vmas:" not in item and "file_pages:" not in item
+            if flat and line_of == line and len(item) < _LONGEST and len(_ENTRIES) < _MOST_STEPS:
+                _ENTRIES[item] = entry  # with no list in it that is kept, or whose lines somebody asks for
         else:
             line_of = line
         b.document_lines = numbers
@@ -309,7 +313,7 @@ def _areas(lines: list[str]) -> list[dict[str, Any]] | None:
                 area["vmflags"] = scalar(flags) if quoted_flags is None else quoted_flags
             if len(_AREAS) < _MOST_STEPS:
                 _AREAS[line] = area
-        areas.append(area)
+        areas.append(area.copy())
     return areas
 
 
