@@ -162,6 +162,8 @@ def test_small_traces_run_interpreted_and_huge_ones_compiled(monkeypatch: pytest
     huge = read_scenario(HEAD + ANON + "- write: {addr: 0x10000000, value: 1, pages: 2000000}\n")
     assert choose_engine(small) == "interpreted"
     assert choose_engine(huge) == "compiled"
+    locked = read_scenario(HEAD + ANON + "- mlock: {addr: 0x10000000, length: 0x200000000}\n")
+    assert choose_engine(locked) == "compiled"  # 8 GiB: a minute, in plain Python
     assert choose_engine(huge, "interpreted") == "interpreted"
     monkeypatch.setattr(load.Function, "linked", True)  # an earlier replay loaded it: nothing is cheaper
     assert choose_engine(small) == "compiled"

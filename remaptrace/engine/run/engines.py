@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ... import errorcodes as ec
-from ...abi.kinds import K_EXECUTE, K_READ, K_WRITE
+from ...abi.kinds import K_EXECUTE, K_MLOCK, K_MLOCK2, K_READ, K_WRITE
 from ...errors import UsageError
 from ...trace.events import Trace, one_of
 
@@ -46,6 +46,9 @@ def choose_engine(trace: Trace, engine: str = "auto") -> str:
     touched = trace.columns["a2"][one_of(kinds, (K_READ, K_WRITE, K_EXECUTE))]
     if len(touched):
         weight += int(np.clip(touched.astype(np.int64), 0, COMPILE_FROM).sum())
+    locked = trace.columns["a1"][one_of(kinds, (K_MLOCK, K_MLOCK2))]
+    if len(locked):  # each page is made present
+        weight += int(np.clip(locked.astype(np.int64) >> 12, 0, COMPILE_FROM).sum())
     if weight < INTERPRETED_BELOW:
         return "interpreted"
     if weight < COMPILE_FROM:
