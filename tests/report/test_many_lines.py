@@ -10,6 +10,8 @@ import pytest
 
 from remaptrace.engine.run.driver import replay
 from remaptrace.machine.own import own_machine
+from remaptrace.machinecode.folders import READERS
+from remaptrace.machinecode.ready import WRITER, is_compiled
 from remaptrace.report import jsonout
 from remaptrace.trace.detect import discover
 from remaptrace.trace.events import Trace
@@ -87,3 +89,16 @@ def test_rows_of_a_shape_share_a_template_and_keep_their_places() -> None:
     ]
     assert asked == [1, 0]
     assert shapes.shaped((kinds[:0],), template) == ""
+
+
+def test_numbers_of_every_length_and_texts_of_every_length_are_written() -> None:
+    if not is_compiled(READERS, WRITER):
+        pytest.skip("no machine code is at hand")
+    tens = [10**n + more for n in range(19) for more in (-1, 0, 1)]
+    odd = [0, (1 << 63) - 1, -(1 << 63), 99_990_000, 9_999_999_900_000_000, *range(1234, 12_345_678, 98_765)]
+    values = np.array([*tens, *(-one for one in tens), *odd], dtype=np.int64)
+    texts = np.arange(len(values)) % 40
+    groups, template = [np.arange(len(values))], "{%% %d, %s"
+    columns = [shapes.numbers(values), shapes.worded(texts, lambda n: "\u00e9" * (n // 2) + "x" * (n % 2))]
+    found = shapes.written(np.zeros(len(values), dtype=np.int64), groups, [(template, columns)])
+    assert found.splitlines() == shapes._formatted((template, columns), groups[0])

@@ -72,6 +72,19 @@ if COMPILED:
         return types.uint64(b, types.int64), lowered
 
     @_intrinsic  # type: ignore[untyped-decorator]
+    def put_eight(typing: Any, b: Any, p: Any, value: Any) -> Any:
+        """Write eight bytes from `p` on: those of `value`, the lowest one first."""
+
+        def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            place = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(64).as_pointer())
+            whole = arguments[2] if LITTLE else builder.bswap(arguments[2])
+            builder.store(whole, place, align=1)
+            return context.get_dummy_value()
+
+        return types.void(b, types.int64, types.uint64), lowered
+
+    @_intrinsic  # type: ignore[untyped-decorator]
     def newline_bits(typing: Any, b: Any, p: Any) -> Any:
         """Which of the 64 bytes from `p` on are newlines, the first one lowest: compared as a vector, of any width."""
 
@@ -104,6 +117,10 @@ else:
     def eight(b: Bytes, p: int) -> Eight:
         """The eight bytes from `p` on as one word, the first one lowest."""
         return Eight(int.from_bytes(b[p : p + 8].tobytes(), "little"))
+
+    def put_eight(b: Bytes, p: int, value: Eight) -> None:
+        """Write eight bytes from `p` on: those of `value`, the lowest one first."""
+        b[p : p + 8] = np.frombuffer(int(value).to_bytes(8, "little"), dtype=np.uint8)
 
     def newline_bits(b: Bytes, p: int) -> Eight:
         """Which of the 64 bytes from `p` on are newlines, the first one lowest."""

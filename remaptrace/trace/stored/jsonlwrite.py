@@ -14,6 +14,7 @@ from ...abi.kinds import EVF_HAS_RET
 from ..events import (
     Expectation,
     Trace,
+    distinct,
 )
 from .jsonlnames import ARGS, COUNTERS, HEADER, MARKS, PLACES, PLAIN, VERSION
 from .shapes import LINES_BLOCK, Template, literal, numbers, shaped, worded
@@ -73,11 +74,11 @@ def _plain_lines(trace: Trace, first: int, end: int) -> str:
         return "".join(_dump(_event(trace, _row(trace, event))) for event in range(first, end))
     block = {name: np.asarray(column[first:end]) for name, column in trace.columns.items()}
     kinds = block["kind"]
-    given = np.zeros(end - first, dtype=np.int64)  # a bit for each column that a line has when it is not 0
+    given = np.zeros(end - first, dtype=np.int16)  # a bit for each column that a line has when it is not 0
     for bit, name in enumerate(("task", *ARGS, *PLACES)):
         if name in block:
-            given |= (block[name] != 0).astype(np.int64) << bit
-    for kind in np.unique(kinds).tolist():  # named arguments are there in any case
+            given |= (block[name] != 0) * np.int16(1 << bit)
+    for kind in distinct(kinds).tolist():  # named arguments are there in any case
         mine = len(ARGUMENTS.get(kind, ()))
         given[kinds == kind] &= ~(((1 << mine) - 1) << 1)
 

@@ -153,19 +153,19 @@ def written(number: Words, groups: Sequence[Words], templates: Sequence[Template
         begins.append(len(steps) // w.STEP_WORDS)
         room += longest * len(rows)
     numbers = np.concatenate([*columns, np.zeros(1, dtype=np.int64)], dtype=np.int64, casting="unsafe")
-    out = np.empty(room, dtype=np.uint8)
+    out = np.empty(room + w.SPARE, dtype=np.uint8)
     size = w.write_lines(
-        np.frombuffer(bytes(text), dtype=np.uint8),
+        np.frombuffer(bytes(text) + bytes(w.SPARE), dtype=np.uint8),
         np.array(steps, dtype=np.int64),
         np.array(begins, dtype=np.int64),
         number,
         places,
         numbers,
-        np.frombuffer(bytes(words) or b"\0", dtype=np.uint8),
+        np.frombuffer(bytes(words) + bytes(w.SPARE), dtype=np.uint8),
         np.array(ends, dtype=np.int64),
         out,
     )
-    return out[:size].tobytes().decode("utf-8", "surrogatepass")
+    return str(out[:size].data, "utf-8", "surrogatepass")
 
 
 def numbers(column: npt.NDArray[np.integer[Any]]) -> Column:
