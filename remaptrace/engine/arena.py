@@ -148,15 +148,16 @@ def _lend(m: Any, area: mmap.mmap, words: int, frames: int) -> None:
 
     def back(_: object) -> None:
         del _lent[id(area)]
-        if (words, frames) == SIZES[0] and len(_spare) < _MOST_SPARE and _used(area) <= _LITTLE:
+        if (words, frames) == SIZES[0] and len(_spare) < _MOST_SPARE and _is_little(area, words):
             _spare.append((area, words, frames))
 
     _lent[id(area)] = ref(m, back)
 
 
-def _used(area: mmap.mmap) -> int:
+def _is_little(area: mmap.mmap, words: int) -> bool:
+    """Whether little was used, and nothing at the other end of the heap, where a log of changes lies."""
     with memoryview(area) as octets, octets.cast("q") as m:
-        return int(m[H_TOP] + m[H_NFRAMES] * F_WORDS)
+        return bool(m[H_LIMIT] == words and m[H_TOP] + m[H_NFRAMES] * F_WORDS <= _LITTLE)
 
 
 def _used_before() -> tuple[mmap.mmap, int, int] | None:

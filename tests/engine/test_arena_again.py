@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from remaptrace.engine import arena
+from remaptrace.engine.areas.changelog import log_open
 from remaptrace.engine.run.driver import replay
 from remaptrace.engine.state import F_WORDS, H_FRAMES, H_NFRAMES, H_TOP
 from remaptrace.machine.machine import Machine
@@ -55,6 +56,14 @@ def test_what_somebody_still_looks_at_is_left_alone() -> None:
 def test_a_machine_that_used_much_is_given_back() -> None:
     m = _small()
     m[H_TOP] = arena._LITTLE
+    del m
+    assert not arena._spare
+
+
+def test_a_machine_with_a_log_of_changes_is_given_back() -> None:
+    """Rows of the log lie at the end of the heap, where a new machine has zeros."""
+    m = _small()
+    log_open(m)
     del m
     assert not arena._spare
 
