@@ -35,7 +35,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     READERS: (
         *(
             f"trace.compiled.{name}"
-            for name in ("acts", "blockcolumns", "kernellines", "kernellives", "lives", "scan")
+            for name in ("acts", "blockcolumns", "eventrows", "kernellines", "kernellives", "lives", "scan")
         ),
         *(f"trace.compiled.{name}" for name in ("stracefollow", "stracelex", "writelines")),
         *_COMPILER,
