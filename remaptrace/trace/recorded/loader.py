@@ -64,9 +64,8 @@ def displaced_parts(trace: Trace) -> list[tuple[int, int]]:
     maps = np.zeros(len(kinds), dtype=np.bool_)
     over = False
     for first in range(0, len(kinds), _PIECE):
-        flags = columns["a3"][first : first + _PIECE].astype(
-            np.int64
-        )  # columns are as narrow as what is in them
+        # columns are as narrow as what is in them
+        flags = columns["a3"][first : first + _PIECE].astype(np.int64)
         rows = np.flatnonzero(flags & MAP["denywrite"])  # few
         flags, rows = flags[rows], rows + first
         found_here = one_of(kinds[rows], (ev.K_MMAP, ev.K_OLD_MMAP)) & (columns["a4"][rows] >= 0)

@@ -163,9 +163,8 @@ class _Steps:
         owners = [getattr(converter, "__self__", None) for converter in converters]
         words = [(i, memo.everywhere) for i, memo in enumerate(owners) if isinstance(memo, _Memo)]
         flags = EVF_OBSERVE if step.observe else 0
-        numbers = [
-            _integer if isinstance(c, _Address) else c for c in converters
-        ]  # where nothing is referred to
+        # of a step that refers to nothing
+        numbers = [_integer if isinstance(c, _Address) else c for c in converters]
         plan = (step, pattern.match, converters, numbers, rest, flags, words)
         self.plans[operation] = plan
         return plan
@@ -265,7 +264,7 @@ class _Steps:
         """Append the step `item` through the common way; the line where the next one begins."""
         b = self.b
         numbers: dict[int, list[int]] = {}
-        entry = _ENTRIES.get(item)
+        entry, line_of = _ENTRIES.get(item), line
         if entry is None:
             entries = parse(f"- {item}\n".split("\n"), line, numbers)
             if type(entries) is not list or len(entries) != 1:
@@ -274,8 +273,6 @@ class _Steps:
             flat = len(numbers) == 1 and "vmas:" not in item and "file_pages:" not in item
             if flat and line_of == line and len(item) < _LONGEST and len(_ENTRIES) < _MOST_STEPS:
                 _ENTRIES[item] = entry  # with no list in it that is kept, or whose lines somebody asks for
-        else:
-            line_of = line
         b.document_lines = numbers
         b.add(entry, line_of, index)
         return line + item.count("\n") + 1
